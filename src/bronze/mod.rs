@@ -1,0 +1,3 @@
+//! Records become columns of a Parquet file, and rows become records again (promise P9).
+
+pub mod schema;

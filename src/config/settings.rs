@@ -1,0 +1,73 @@
+//! The whole configuration after every check.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::source::declaration::Source;
+
+/// Everything that the program is told by files and environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where these settings came from, for `check` and the logs.
+    pub origin: Origin,
+    /// Where bronze and state live.
+    pub lake: LakeSettings,
+    /// How much a run holds before it commits.
+    pub commit: CommitSettings,
+    /// Logs.
+    pub telemetry: TelemetrySettings,
+    /// By name.
+    pub sources: BTreeMap<String, Arc<Source>>,
+}
+
+/// Where the settings came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A folder with `bronzed.toml` and `sources/`.
+    Folder(PathBuf),
+    /// The files that the program carries.
+    Embedded,
+}
+
+/// Where bronze and state live.
+#[derive(Debug, Clone)]
+pub struct LakeSettings {
+    /// `file:///var/lib/bronzed`, `./data`, `s3://bucket/path`, `gs://…`, `az://…`, `memory:///`.
+    pub url: String,
+    /// Settings of the store by object_store's names (`aws_endpoint`, `aws_region`, …); the
+    /// usual `AWS_…`, `GOOGLE_…` and `AZURE_…` variables are read, too.
+    pub options: BTreeMap<String, SecretString>,
+}
+
+/// How much a run holds before it commits: bounds memory, and what a crash costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitSettings {
+    /// Records in one file at most.
+    pub max_records: usize,
+    /// Bytes of JSON in one file at most, roughly.
+    pub max_bytes: u64,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    /// A filter as `RUST_LOG` takes it: `info`, `bronzed=debug,warn`.
+    pub log: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}

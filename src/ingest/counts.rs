@@ -1,0 +1,32 @@
+//! What a run counts (promise P2): every fetched row is new, a duplicate, or another day's.
+
+use serde::{Deserialize, Serialize};
+
+/// The fate of the rows that a run has settled, and what reading them cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Rows of all accepted pages, those read a second time included.
+    pub fetched: u64,
+    /// Rows written to a file.
+    pub new: u64,
+    /// Rows whose id was stored already, or came twice.
+    pub duplicates: u64,
+    /// Rows that belong to another day by their own date.
+    pub off_day: u64,
+    /// Rows among the fetched ones without a usable id, stored under the hash of their content.
+    pub unidentified: u64,
+    /// Values that went into `_extra`: undeclared, or not what the schema declares.
+    pub drift: u64,
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Requests sent again after a failure.
+    pub retries: u64,
+}
+
+impl Counts {
+    /// Promise P2: nothing that was fetched is unaccounted for.
+    pub fn balanced(&self) -> bool {
+        self.fetched == self.new + self.duplicates + self.off_day
+    }
+}

@@ -1,0 +1,3 @@
+//! One run: fetch, dedup, write, commit, report.
+
+pub mod counts;

@@ -1,0 +1,195 @@
+//! JSON as the API wrote it: looked at without building a tree, so that no digit and no key is
+//! lost on the way.
+//!
+//! A value is its own text, `&str`, cut out of a response. [`Object`] and [`elements`] open one
+//! level of it; [`pointer`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without
+//! ever going through a float; [`canonical`] gives the form that hashes are made of.
+
+pub mod canonical;
+pub mod decimal;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What a JSON text is, told by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// What the value is. `text` is one valid JSON value, as all texts of this module are.
+pub fn kind(text: &str) -> Kind {
+    match text.trim_start().as_bytes().first() {
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b'"') => Kind::String,
+        Some(b't' | b'f') => Kind::Boolean,
+        Some(b'-' | b'0'..=b'9') => Kind::Number,
+        _ => Kind::Null,
+    }
+}
+
+/// The members of one object in the order of the text, repeated keys included.
+#[derive(Debug, Default)]
+pub struct Object<'a> {
+    /// Decoded key, and the value's text.
+    pub members: Vec<(Cow<'a, str>, &'a str)>,
+}
+
+impl<'a> Object<'a> {
+    /// Opens one object.
+    ///
+    /// # Errors
+    /// When the text isn't an object, isn't JSON, or a key isn't valid Unicode.
+    pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The value of a key: the last one where it is repeated, as JSON readers take it.
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.members
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| *value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::with_capacity(48);
+                while let Some(Key(key)) = map.next_key()? {
+                    members.push((key, map.next_value::<&RawValue>()?.get()));
+                }
+                Ok(Object { members })
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A key that borrows from the text where it has no escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// The elements of one array, each as its text.
+///
+/// # Errors
+/// When the text isn't an array or isn't JSON.
+pub fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let raw: Vec<&RawValue> = serde_json::from_str(text)?;
+    Ok(raw.into_iter().map(RawValue::get).collect())
+}
+
+/// The decoded content of one string.
+///
+/// # Errors
+/// When the text isn't a string, or has an escape that is no valid Unicode (a lone surrogate).
+pub fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    serde_json::from_str::<Key<'_>>(text).map(|key| key.0)
+}
+
+/// Writes `text` as a JSON string.
+pub fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The value that an RFC 6901 pointer names: `/data`, `/orgaoEntidade/cnpj`, `/items/0`; the empty
+/// pointer is the whole text. `None` where there is no such value.
+///
+/// # Errors
+/// When a level that the pointer passes through isn't valid JSON.
+pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serde_json::Error> {
+    let mut value = text.trim();
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        let next = match kind(value) {
+            Kind::Object => Object::parse(value)?.get(&step),
+            Kind::Array => match step.parse::<usize>() {
+                Ok(index) => elements(value)?.get(index).copied(),
+                Err(_) => None,
+            },
+            _ => None,
+        };
+        match next {
+            Some(found) => value = found,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_repeated_keys_keep_their_text() {
+        let object = Object::parse(r#"{"a":1.50,"b":0E-8,"a":2}"#).unwrap();
+        assert_eq!(object.get("a"), Some("2"));
+        assert_eq!(object.get("b"), Some("0E-8"));
+        assert_eq!(object.members.len(), 3);
+    }
+
+    #[test]
+    fn pointers_pass_objects_and_arrays() {
+        let text = r#" {"a":[{"b/c":7},{"~":"x"}]} "#;
+        assert_eq!(pointer(text, "/a/0/b~1c").unwrap(), Some("7"));
+        assert_eq!(pointer(text, "/a/1/~0").unwrap(), Some("\"x\""));
+        assert_eq!(pointer(text, "/a/2").unwrap(), None);
+        assert_eq!(pointer(text, "/a/0/b~1c/d").unwrap(), None);
+        assert_eq!(pointer("[1]", "").unwrap(), Some("[1]"));
+    }
+
+    #[test]
+    fn a_cut_off_text_is_an_error() {
+        assert!(Object::parse(r#"{"a":[1,2"#).is_err());
+        assert!(elements("[1,2").is_err());
+        assert!(string(r#""\ud800""#).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! `bronzed` keeps a bronze lake of Brazil's public procurement data complete, fresh and free of
+//! duplicates.
+//!
+//! Data flows one way, and each stage knows only the next one's input:
+//!
+//! ```text
+//! config ──► (dataset, day, mode) ──► ingest::run
+//!                                       │
+//!  source: slices ► requests ► pages ► records ──► dedup (state) ──► bronze (Parquet) ──► commit
+//! ```
+//!
+//! The stages are library code with no knowledge of a scheduler: `bronzed run` and a daemon call
+//! the same [`ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
+
+pub mod bronze;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod day;
+pub mod entropy;
+pub mod ingest;
+pub mod json;
+pub mod lake;
+pub mod record;
+pub mod simulator;
+pub mod source;
+pub mod state;
+pub mod telemetry;

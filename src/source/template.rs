@@ -1,0 +1,143 @@
+//! Templates in paths and parameters: `/v1/orgaos/{cnpj}/compras`, `{modalidade}`. Braces are
+//! doubled to stand for themselves.
+
+use std::fmt;
+
+/// A text with `{variables}`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable(String),
+}
+
+/// What is wrong with a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// An opening brace without its closing one.
+    #[error("`{0}` has a `{{` without its `}}`; write `{{{{` for a plain brace")]
+    Unclosed(String),
+    /// A closing brace without its opening one.
+    #[error("`{0}` has a `}}` without its `{{`; write `}}}}` for a plain brace")]
+    Unopened(String),
+    /// A variable whose name isn't a plain word.
+    #[error("`{0}` has `{{{1}}}`, which isn't a name of letters, digits and `_`")]
+    BadName(String, String),
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When braces don't match, or what is between them isn't a name.
+    pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        let mut rest = source.chars().peekable();
+        while let Some(character) = rest.next() {
+            match character {
+                '{' | '}' if rest.peek() == Some(&character) => {
+                    rest.next();
+                    text.push(character);
+                }
+                '{' => {
+                    let mut name = String::new();
+                    loop {
+                        match rest.next() {
+                            Some('}') => break,
+                            Some(other) => name.push(other),
+                            None => return Err(TemplateError::Unclosed(source.to_owned())),
+                        }
+                    }
+                    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                    if name.is_empty() || !name.chars().all(plain) {
+                        return Err(TemplateError::BadName(source.to_owned(), name));
+                    }
+                    if !text.is_empty() {
+                        parts.push(Part::Text(std::mem::take(&mut text)));
+                    }
+                    parts.push(Part::Variable(name));
+                }
+                '}' => return Err(TemplateError::Unopened(source.to_owned())),
+                other => text.push(other),
+            }
+        }
+        if !text.is_empty() {
+            parts.push(Part::Text(text));
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            parts,
+        })
+    }
+
+    /// The names that must be known to render it.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Variable(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// Puts values in place of the variables; one that `value` doesn't know stays empty, which
+    /// the configuration's checks rule out.
+    pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.as_str(),
+                Part::Variable(name) => value(name).unwrap_or_default(),
+            })
+            .collect()
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.source, f)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_and_doubled_braces_stay() {
+        let template = Template::parse("/v1/{a}/x{{y}}/{b_2}").unwrap();
+        assert_eq!(template.variables().collect::<Vec<_>>(), ["a", "b_2"]);
+        let text = template.render(|name| Some(if name == "a" { "1" } else { "2" }));
+        assert_eq!(text, "/v1/1/x{y}/2");
+    }
+
+    #[test]
+    fn what_does_not_match_is_named() {
+        assert!(matches!(
+            Template::parse("a{b"),
+            Err(TemplateError::Unclosed(_))
+        ));
+        assert!(matches!(
+            Template::parse("a}b"),
+            Err(TemplateError::Unopened(_))
+        ));
+        assert!(matches!(
+            Template::parse("{a b}"),
+            Err(TemplateError::BadName(..))
+        ));
+        assert!(matches!(
+            Template::parse("{}"),
+            Err(TemplateError::BadName(..))
+        ));
+    }
+}

@@ -1,0 +1,47 @@
+//! The audit entry that a run leaves in the state of its day (promise P7).
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::ingest::counts::Counts;
+
+/// How a run ended, or how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It has committed something and goes on, or was killed later.
+    Running,
+    /// Every slice was read, and where the day has ended, proven.
+    Ok,
+    /// Something couldn't be read or proven; what could be read is committed.
+    Partial,
+    /// It ended without having read what it was asked to.
+    Failed,
+    /// Another run found its file, and speaks for it.
+    Recovered,
+    /// Not a run: the entry at which a lake of the earlier pipeline was taken over.
+    Adopted,
+}
+
+/// One execution. [`crate::state::document`] writes it into the state under its run id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// Tells runs apart.
+    pub run_id: Uuid,
+    /// The job that asked for it; `manual` from the command line.
+    pub job: String,
+    /// How it stands.
+    pub status: Status,
+    /// When the run began.
+    pub started_at: DateTime<Utc>,
+    /// When this entry was last written.
+    pub timestamp: DateTime<Utc>,
+    /// What it read and stored; only what is settled, so that the sums always hold.
+    pub counts: Counts,
+    /// Keys of the files that it committed, in order, with their rows.
+    pub files: Vec<(String, u64)>,
+    /// Labels of the slices that weren't read or proven, each with the reason.
+    pub failed_slices: Vec<(String, String)>,
+    /// Why the run failed as a whole.
+    pub error: Option<String>,
+}

@@ -1,0 +1,3 @@
+//! The state document of a day, and the commit protocol.
+
+pub mod execution;
