@@ -1,0 +1,110 @@
+//! Where the objects of a table lie in the lake.
+//!
+//! ```text
+//! pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet        commit 7 of the day
+//! pncp/_state/year=2025/month=10/day=22/state_20251022.json           the day's index
+//! pncp/_state/complete/20251022                                       the day is complete
+//! ```
+//!
+//! Existing lakes and other readers rely on these keys: they are for ever.
+
+use crate::day::Day;
+
+/// The folder of a day's files, without a slash at its end.
+pub fn partition(prefix: &str, day: Day) -> String {
+    format!("{prefix}/{}", day.partition())
+}
+
+/// The key of the file that is commit `number` (from 1) of the day.
+pub fn file_key(prefix: &str, day: Day, number: u64) -> String {
+    let folder = partition(prefix, day);
+    format!(
+        "{folder}/{}_{}_c{number:06}.parquet",
+        table(prefix),
+        day.compact()
+    )
+}
+
+/// The number of the commit that `key` is the file of. `None` says that it is no file of the
+/// protocol: one of the earlier pipeline, or a stranger's.
+pub fn file_number(prefix: &str, day: Day, key: &str) -> Option<u64> {
+    let (_, number) = key.strip_suffix(".parquet")?.rsplit_once("_c")?;
+    let number = number.parse().ok()?;
+    // Only the one spelling counts: no sign, no further or missing zeros.
+    (number > 0 && file_key(prefix, day, number) == key).then_some(number)
+}
+
+/// The key of the day's state document.
+pub fn state_key(prefix: &str, day: Day) -> String {
+    format!(
+        "{prefix}/_state/{}/state_{}.json",
+        day.partition(),
+        day.compact()
+    )
+}
+
+/// The key of the marker that says that the day is complete.
+pub fn complete_key(prefix: &str, day: Day) -> String {
+    format!("{prefix}/_state/complete/{}", day.compact())
+}
+
+/// What file names begin with: the last folder of the prefix.
+fn table(prefix: &str) -> &str {
+    prefix.rsplit_once('/').map_or(prefix, |(_, table)| table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day() -> Day {
+        "2025-10-22".parse().unwrap()
+    }
+
+    #[test]
+    fn keys_are_those_that_others_rely_on() {
+        assert_eq!(
+            file_key("pncp", day(), 7),
+            "pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet"
+        );
+        assert_eq!(
+            state_key("pncp", day()),
+            "pncp/_state/year=2025/month=10/day=22/state_20251022.json"
+        );
+        assert_eq!(complete_key("pncp", day()), "pncp/_state/complete/20251022");
+        assert_eq!(partition("pncp", day()), "pncp/year=2025/month=10/day=22");
+        assert_eq!(
+            file_key("bronze/tcu_atas", day(), 1),
+            "bronze/tcu_atas/year=2025/month=10/day=22/tcu_atas_20251022_c000001.parquet"
+        );
+    }
+
+    #[test]
+    fn a_file_tells_its_number() {
+        for number in [1, 7, 999_999, 1_000_000] {
+            let key = file_key("pncp", day(), number);
+            assert_eq!(file_number("pncp", day(), &key), Some(number), "{key}");
+        }
+    }
+
+    #[test]
+    fn files_of_others_have_no_number() {
+        let folder = partition("pncp", day());
+        for name in [
+            "pncp_20251022_120003.parquet",
+            "pncp_20251022.parquet",
+            "pncp_20251022_c7.parquet",
+            "pncp_20251022_c0000007.parquet",
+            "pncp_20251022_c000000.parquet",
+            "pncp_20251022_c+00007.parquet",
+            "pncp_20251023_c000007.parquet",
+            "other_20251022_c000007.parquet",
+            "pncp_20251022_c000007.parquet.tmp",
+        ] {
+            let key = format!("{folder}/{name}");
+            assert_eq!(file_number("pncp", day(), &key), None, "{name}");
+        }
+        let elsewhere = "pncp/year=2025/month=10/day=23/pncp_20251022_c000007.parquet";
+        assert_eq!(file_number("pncp", day(), elsewhere), None);
+    }
+}
