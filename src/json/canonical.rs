@@ -1,10 +1,207 @@
-//! Canonical JSON: the one form of a value that hashes are made of.
+//! Canonical JSON: the one form of a value that hashes, and so ids, are made of. It is for ever.
+//!
+//! - Members of an object are sorted by the UTF-8 bytes of their keys. Members that are null are
+//!   left out: a new field that is null everywhere mustn't make every record a new one. Of a
+//!   repeated key, the last counts.
+//! - Numbers are spelled as [`Decimal::push_canonical`] says: `12.50`, `12.5` and `125e-1` are one.
+//! - Strings are decoded and escaped only where JSON demands it.
+//! - There is no white space.
+//!
+//! ```text
+//! { "b" : 12.50, "a" : null, "c" : [null, "\u00e7"] }   →   {"b":12.5,"c":[null,"ç"]}
+//! ```
 
-/// SHA-256 of the canonical form, in lower-case hexadecimal.
+use sha2::{Digest, Sha256};
+
+use crate::json::decimal::Decimal;
+use crate::json::{self, Kind, Object};
+
+/// Objects and arrays within each other, at most.
+const MAX_DEPTH: usize = 128;
+
+/// Why a text has no canonical form.
+#[derive(Debug, thiserror::Error)]
+pub enum CanonicalError {
+    /// Not JSON, or a string that is no valid Unicode.
+    #[error("the text isn't JSON that can be decoded: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Neither a number, nor any other value.
+    #[error("`{0}` isn't a JSON value")]
+    NoValue(String),
+    /// Deeper than anybody means it.
+    #[error("more than {MAX_DEPTH} objects and arrays within each other")]
+    TooDeep,
+}
+
+/// The canonical form of one JSON value.
+///
+/// # Errors
+/// When the text isn't JSON, has an escape that is no valid Unicode, or is nested too deeply.
+pub fn canonical(text: &str) -> Result<String, CanonicalError> {
+    let mut out = String::with_capacity(text.len());
+    push(&mut out, text.trim(), 0)?;
+    Ok(out)
+}
+
+/// SHA-256 of the canonical form, in lower-case hexadecimal. A text without a canonical form is
+/// hashed as it is: every element of an answer has a hash.
 pub fn hash(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(text)
+    let canonical = canonical(text);
+    let hashed = canonical.as_deref().unwrap_or(text);
+    Sha256::digest(hashed)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+fn push(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
+    match json::kind(value) {
+        Kind::Object | Kind::Array if depth == MAX_DEPTH => Err(CanonicalError::TooDeep),
+        Kind::Object => push_object(out, value, depth + 1),
+        Kind::Array => push_array(out, value, depth + 1),
+        Kind::String => {
+            json::push_quoted(out, &json::string(value)?);
+            Ok(())
+        }
+        Kind::Number => {
+            serde_json::from_str::<&serde_json::value::RawValue>(value)?;
+            match Decimal::parse(value) {
+                Some(number) => number.push_canonical(out),
+                // An exponent of more than 18 digits: nothing to normalise, but a value.
+                None => out.push_str(value),
+            }
+            Ok(())
+        }
+        Kind::Boolean | Kind::Null => match value {
+            "true" | "false" | "null" => {
+                out.push_str(value);
+                Ok(())
+            }
+            other => Err(CanonicalError::NoValue(other.chars().take(40).collect())),
+        },
+    }
+}
+
+fn push_object(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
+    let mut members = Object::parse(value)?.members;
+    // Stable, so that the last of equal keys is still the last.
+    members.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+    out.push('{');
+    let start = out.len();
+    for (position, (key, value)) in members.iter().enumerate() {
+        let repeated = members
+            .get(position + 1)
+            .is_some_and(|(next, _)| next == key);
+        if repeated || *value == "null" {
+            continue;
+        }
+        if out.len() > start {
+            out.push(',');
+        }
+        json::push_quoted(out, key);
+        out.push(':');
+        push(out, value, depth)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn push_array(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
+    out.push('[');
+    for (position, element) in json::elements(value)?.into_iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        push(out, element, depth)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_forms() {
+        for (text, expected) in [
+            (r#" { "b" : 12.50, "a" : null } "#, r#"{"b":12.5}"#),
+            (
+                r#"{"b":1,"a":{"d":null,"c":{}}}"#,
+                r#"{"a":{"c":{}},"b":1}"#,
+            ),
+            (
+                r#"[null, 1.0, "x" , true,false]"#,
+                r#"[null,1,"x",true,false]"#,
+            ),
+            (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
+            (r#"{"a":1,"a":null}"#, "{}"),
+            (
+                r#""\u00e7\/\u0001\n\"\\\ud83d\ude00\u007f""#,
+                "\"ç/\\u0001\\n\\\"\\\\😀\u{7f}\"",
+            ),
+            (
+                r#"{"é":1,"z":2,"Z":3,"a\nb":4}"#,
+                r#"{"Z":3,"a\nb":4,"z":2,"é":1}"#,
+            ),
+            // By bytes of UTF-8, which is by code points: U+FFFD before U+1F600.
+            (r#"{"😀":1,"�":2}"#, r#"{"�":2,"😀":1}"#),
+            ("-0.0", "0"),
+            ("null", "null"),
+            ("[]", "[]"),
+            ("1e99999999999999999999", "1e99999999999999999999"),
+        ] {
+            assert_eq!(canonical(text).expect(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn golden_hashes() {
+        for (text, expected) in [
+            (
+                "{}",
+                "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+            ),
+            (
+                "null",
+                "74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b",
+            ),
+            (
+                r#"{"valor": 12.50, "nome": "São Paulo", "extra": null}"#,
+                "93712cef7c1071b772c2753dd05e46b3194c084fed94de9d71350fe22f894ebd",
+            ),
+        ] {
+            assert_eq!(hash(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_form_still_has_a_hash() {
+        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(matches!(canonical(&deep), Err(CanonicalError::TooDeep)));
+        for text in [
+            deep.as_str(),
+            r#""\ud800""#,
+            "{",
+            "tru",
+            "1.",
+            "",
+            "nothing",
+        ] {
+            assert!(canonical(text).is_err(), "{text}");
+            assert_eq!(hash(text), hex(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_allowed_up_to_its_bound() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(canonical(&nested(MAX_DEPTH)).is_ok());
+        assert!(canonical(&nested(MAX_DEPTH + 1)).is_err());
+    }
+
+    fn hex(text: &str) -> String {
+        let digest = Sha256::digest(text);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }

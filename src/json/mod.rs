@@ -136,7 +136,37 @@ pub fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
 
 /// Writes `text` as a JSON string.
 pub fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut out = String::with_capacity(text.len() + 2);
+    push_quoted(&mut out, text);
+    out
+}
+
+/// Appends `text` as a JSON string. Only what must be escaped is, in the one way that
+/// [`canonical`] hashes: quotes, backslashes, and control characters.
+pub fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    let mut plain_from = 0;
+    for (position, byte) in text.bytes().enumerate() {
+        let short = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            0x08 => "\\b",
+            0x09 => "\\t",
+            0x0a => "\\n",
+            0x0c => "\\f",
+            0x0d => "\\r",
+            0..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(&text[plain_from..position]);
+        plain_from = position + 1;
+        match short {
+            "" => out.push_str(&format!("\\u{byte:04x}")),
+            short => out.push_str(short),
+        }
+    }
+    out.push_str(&text[plain_from..]);
+    out.push('"');
 }
 
 /// The value that an RFC 6901 pointer names: `/data`, `/orgaoEntidade/cnpj`, `/items/0`; the empty
@@ -184,6 +214,13 @@ mod tests {
         assert_eq!(pointer(text, "/a/2").unwrap(), None);
         assert_eq!(pointer(text, "/a/0/b~1c/d").unwrap(), None);
         assert_eq!(pointer("[1]", "").unwrap(), Some("[1]"));
+    }
+
+    #[test]
+    fn a_quoted_string_is_itself_again() {
+        let text: String = (0..0x100_u32).filter_map(char::from_u32).collect();
+        assert_eq!(string(&quote(&text)).unwrap(), text);
+        assert_eq!(quote("a\"\u{1f}\né"), r#""a\"\u001f\né""#);
     }
 
     #[test]
