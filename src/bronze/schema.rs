@@ -43,3 +43,16 @@ pub enum ColumnType {
     /// An array of one type.
     List(Box<ColumnType>),
 }
+
+/// The columns that every table has beside the declared ones: no declared column may be named so.
+pub const METADATA_COLUMNS: [&str; 9] = [
+    "_id",
+    "_key",
+    "_version",
+    "_parent_id",
+    "_slice",
+    "_op",
+    "_run_id",
+    "_ingested_at",
+    "_extra",
+];

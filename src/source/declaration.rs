@@ -142,7 +142,9 @@ impl Dataset {
 
 /// How a dataset is read. Snapshots, children and feeds are the other kinds that the format knows;
 /// this version refuses them with an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-later" = ["snapshot", "child", "feed"]))]
 pub enum Kind {
     /// A day is a request parameter.
     Dated,
@@ -180,7 +182,8 @@ pub struct Window {
 }
 
 /// See [`Window::end`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum WindowEnd {
     /// The day itself is sent.
     Inclusive,
@@ -254,7 +257,8 @@ pub struct Completeness {
 }
 
 /// See [`Completeness`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Require {
     /// As many different ids as the API states records, stated alike on the first and last page.
     UniqueTotal,
@@ -286,7 +290,9 @@ pub struct ResponseRule {
 }
 
 /// What an answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-later" = ["skip"]))]
 pub enum Action {
     /// Read it as a page.
     Ok,
@@ -331,7 +337,9 @@ pub enum JobDays {
 }
 
 /// How a day is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Every page of every slice.
@@ -341,7 +349,19 @@ pub enum Mode {
 }
 
 /// Who goes first where the limits bind; the greatest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Years of history.
     Backfill,

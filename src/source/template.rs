@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A text with `{variables}`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Template {
     source: String,
     parts: Vec<Part>,

@@ -1,0 +1,123 @@
+//! `bronzed.toml`: the lake, how much a run holds, and the logs.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::Build;
+use super::secret::smells;
+use crate::config::place::KeyPath;
+use crate::config::raw::bronzed::{
+    BronzedFile, CommitTable, LakeTable, OptionValue, TelemetryTable,
+};
+use crate::config::settings::{CommitSettings, LakeSettings, LogFormat, TelemetrySettings};
+
+/// Schemes of lakes.
+const SCHEMES: [&str; 9] = [
+    "file", "memory", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss",
+];
+
+impl Build<'_> {
+    /// The settings of `bronzed.toml`.
+    pub fn bronzed(
+        &mut self,
+        tables: &BronzedFile,
+    ) -> (LakeSettings, CommitSettings, TelemetrySettings) {
+        let top = KeyPath::default();
+        (
+            self.lake(&top.key("lake"), &tables.lake),
+            self.commit(&top.key("commit"), &tables.commit),
+            self.telemetry(&top.key("telemetry"), &tables.telemetry),
+        )
+    }
+
+    fn lake(&mut self, path: &KeyPath, table: &LakeTable) -> LakeSettings {
+        let url = table.url.clone().unwrap_or_default();
+        if table.url.is_some() {
+            self.lake_url(&path.key("url"), &url);
+        }
+        let mut options = BTreeMap::new();
+        for (name, value) in &table.options.0 {
+            let value = self.option(&path.key("options").key(name), name, value);
+            options.insert(name.clone(), value);
+        }
+        LakeSettings { url, options }
+    }
+
+    fn lake_url(&mut self, path: &KeyPath, text: &str) {
+        if text.trim().is_empty() {
+            let cure = "write a folder such as \"./data\", or a URL such as \"s3://bucket/path\"";
+            return self.complain(path, format!("`{path}` is empty"), cure);
+        }
+        let Some((scheme, _)) = text.split_once("://") else {
+            return;
+        };
+        if !SCHEMES.contains(&scheme) {
+            let cure = "write a folder, or file://, s3://, gs://, az:// or memory://";
+            let what = format!("`{path}` begins with `{scheme}://`, which is no lake known here");
+            return self.complain(path, what, cure);
+        }
+        match Url::parse(text) {
+            // Not the text itself: it may hold what mustn't be shown.
+            Err(error) => {
+                let cure = "write it as \"s3://bucket/path\" or \"file:///folder\"";
+                self.complain(path, format!("`{path}` is not a URL: {error}"), cure);
+            }
+            Ok(url) if url.password().is_some() => {
+                let cure = "secrets aren't written here: name them in [lake.options]";
+                self.complain(path, format!("`{path}` has credentials in it"), cure);
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn option(&mut self, path: &KeyPath, name: &str, value: &OptionValue) -> SecretString {
+        match value {
+            OptionValue::Plain(value) => {
+                // What a variable says is in the environment, where secrets may be.
+                if smells(name) && self.places.variable(path).is_none() {
+                    self.complain(
+                        path,
+                        format!("`{path}` has a secret written down"),
+                        format!("name it: {name} = {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"),
+                    );
+                }
+                value.as_str().into()
+            }
+            OptionValue::Secret(table) => self.secret(
+                (&path.key("env"), table.env.as_deref()),
+                (&path.key("file"), table.file.as_deref()),
+            ),
+        }
+    }
+
+    fn commit(&mut self, path: &KeyPath, table: &CommitTable) -> CommitSettings {
+        let max_records = table.max_records.unwrap_or(50_000);
+        CommitSettings {
+            max_records: usize::try_from(max_records).unwrap_or(usize::MAX),
+            max_bytes: self.size(
+                &path.key("max_bytes"),
+                table.max_bytes.as_deref(),
+                128_000_000,
+            ),
+        }
+    }
+
+    fn telemetry(&mut self, path: &KeyPath, table: &TelemetryTable) -> TelemetrySettings {
+        let log = table.log.clone().unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = EnvFilter::builder().parse(&log) {
+            let path = path.key("log");
+            self.complain(
+                &path,
+                format!("`{path} = \"{log}\"` is not a filter of logs: {error}"),
+                "write a level, or targets with levels: \"info\", \"bronzed=debug,warn\"",
+            );
+        }
+        TelemetrySettings {
+            log,
+            format: table.format.unwrap_or(LogFormat::Auto),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The columns of a dataset, in a file of their own.
+//!
+//! ```toml
+//! [columns]
+//! numeroControlePNCP = "string"        # int64, boolean, date, timestamp, instant
+//! valorTotalEstimado = "decimal(18,4)"
+//! palavras = ["string"]                # a list
+//! [columns.orgaoEntidade]              # a struct
+//! cnpj = "string"
+//! [[columns.fontesOrcamentarias]]      # a list of structs, declared by its one element
+//! codigo = "int64"
+//! ```
+
+use std::sync::Arc;
+
+use super::Build;
+use crate::bronze::schema::{Column, ColumnType, METADATA_COLUMNS, Schema};
+use crate::config::conform::nearest;
+use crate::config::document::{Document, Node, Value};
+use crate::config::place::KeyPath;
+use crate::config::problem::{Place, Problems};
+use crate::config::raw::dataset::DatasetTable;
+
+const TYPES: [&str; 7] = [
+    "string",
+    "int64",
+    "boolean",
+    "decimal(18,4)",
+    "date",
+    "timestamp",
+    "instant",
+];
+const TYPES_SHOWN: &str =
+    "types are string, int64, boolean, decimal(18,4), date, timestamp and instant";
+/// Readers of Hive partitions take these from the path.
+const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
+
+impl Build<'_> {
+    /// The schema that a dataset names.
+    pub fn schema(&mut self, path: &KeyPath, table: &DatasetTable) -> Option<Schema> {
+        let path = path.key("schema");
+        let named = table.schema.as_deref()?;
+        let text = self.text_of(&path, named)?;
+        let name = self.files.name(&self.named_file(&path, named));
+        parse(name, &text, self.problems)
+    }
+}
+
+/// Reads a file of columns. `None` if there is anything wrong with it, which is noted.
+pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Schema> {
+    let before = problems.iter().len();
+    let file = Document::parse(name.clone(), text, problems);
+    let mut reader = Reader { name, problems };
+    for (key, node) in file
+        .root
+        .entries()
+        .iter()
+        .filter(|(key, _)| key != "columns")
+    {
+        reader.complain(
+            node.line,
+            format!("unknown key `{key}`"),
+            "columns stand under [columns]",
+        );
+    }
+    let columns = match file.root.get("columns") {
+        Some(node) => reader.members("columns", node, &METADATA_COLUMNS),
+        None if file.garbled => Vec::new(),
+        None => {
+            reader.complain(
+                1,
+                "there is no [columns] here",
+                "declare one column or more under [columns]",
+            );
+            Vec::new()
+        }
+    };
+    (problems.iter().len() == before).then_some(Schema { columns })
+}
+
+struct Reader<'a> {
+    name: Arc<str>,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, line: usize, what: impl Into<String>, instead: impl Into<String>) {
+        let place = Place::File(self.name.clone(), Some(line));
+        self.problems.note(place, what, instead);
+    }
+
+    fn members(&mut self, path: &str, node: &Node, taken: &[&str]) -> Vec<Column> {
+        let entries = node.entries();
+        if entries.is_empty() {
+            let what = format!("`{path}` declares no fields");
+            self.complain(node.line, what, "declare one or more: name = \"string\"");
+        }
+        let mut columns = Vec::new();
+        for (name, node) in entries {
+            let path = format!("{path}.{name}");
+            let of_path = !taken.is_empty() && PARTITION_COLUMNS.contains(&name.as_str());
+            if taken.iter().any(|taken| taken.eq_ignore_ascii_case(name)) || of_path {
+                self.complain(
+                    node.line,
+                    format!("`{path}` has the name of a column that every table has"),
+                    "leave it out: a field that isn't declared is kept in `_extra`",
+                );
+            } else if let Some(kind) = self.kind(&path, node) {
+                columns.push(Column {
+                    name: name.clone(),
+                    kind,
+                });
+            }
+        }
+        columns
+    }
+
+    fn kind(&mut self, path: &str, node: &Node) -> Option<ColumnType> {
+        match &node.value {
+            Value::Text(text) => self.named_type(path, node.line, text),
+            Value::Table(_) => Some(ColumnType::Struct(self.members(path, node, &[]))),
+            Value::List(elements) => match elements.as_slice() {
+                [element] => Some(ColumnType::List(Box::new(self.kind(path, element)?))),
+                _ => {
+                    let what = format!("`{path}` is a list of {} types", elements.len());
+                    self.complain(
+                        node.line,
+                        what,
+                        "write the one type of its elements: [\"string\"]",
+                    );
+                    None
+                }
+            },
+            other => {
+                let what = format!("`{path}` is {}", other.describe());
+                self.complain(node.line, what, TYPES_SHOWN);
+                None
+            }
+        }
+    }
+
+    fn named_type(&mut self, path: &str, line: usize, text: &str) -> Option<ColumnType> {
+        match text {
+            "string" => Some(ColumnType::String),
+            "int64" => Some(ColumnType::Int64),
+            "boolean" => Some(ColumnType::Boolean),
+            "date" => Some(ColumnType::Date),
+            "timestamp" => Some(ColumnType::Timestamp),
+            "instant" => Some(ColumnType::Instant),
+            _ => match decimal(text) {
+                Some((precision, scale)) if (1..=38).contains(&precision) && scale <= precision => {
+                    Some(ColumnType::Decimal { precision, scale })
+                }
+                Some(_) => {
+                    let cure = "write 1 to 38 digits in all, and no more of them after the point";
+                    self.complain(line, format!("`{path} = \"{text}\"` is out of range"), cure);
+                    None
+                }
+                None => {
+                    let what = format!("`{path} = \"{text}\"` is not a type");
+                    let instead = match nearest(text, TYPES.into_iter()) {
+                        Some(near) => format!("did you mean \"{near}\"? {TYPES_SHOWN}"),
+                        None => TYPES_SHOWN.to_owned(),
+                    };
+                    self.complain(line, what, instead);
+                    None
+                }
+            },
+        }
+    }
+}
+
+/// Precision and scale of `decimal(18,4)`.
+fn decimal(text: &str) -> Option<(u8, u8)> {
+    let digits = text.strip_prefix("decimal(")?.strip_suffix(')')?;
+    let (precision, scale) = digits.split_once(',')?;
+    Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
+}

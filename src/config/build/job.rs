@@ -1,0 +1,115 @@
+//! Jobs: when, which days, how.
+
+use chrono::{DateTime, Utc};
+use croner::Cron;
+use croner::parser::{CronParser, Year};
+
+use super::Build;
+use crate::config::conform::nearest;
+use crate::config::place::KeyPath;
+use crate::config::raw::source::{JobTable, SourceFile};
+use crate::source::declaration::{Job, JobDays, Mode, Priority};
+
+/// Reads a job's cron expression: five fields, or six with seconds first.
+///
+/// # Errors
+/// The reason, in a sentence without its end.
+pub fn cron(text: &str) -> Result<Cron, String> {
+    let fields = text.split_whitespace().count();
+    if !matches!(fields, 5 | 6) {
+        return Err(format!("it has {fields} fields"));
+    }
+    let parser = CronParser::builder().year(Year::Disallowed).build();
+    let cron = parser.parse(text).map_err(|error| error.to_string())?;
+    // Any instant does: what comes at all, comes within the years that croner looks at.
+    match cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true) {
+        Ok(_) => Ok(cron),
+        Err(_) => Err("no day is ever like that".to_owned()),
+    }
+}
+
+impl Build<'_> {
+    /// The jobs of a source.
+    pub fn jobs(&mut self, path: &KeyPath, tables: &SourceFile) -> Vec<Job> {
+        let jobs = tables.job.0.iter();
+        jobs.filter_map(|(name, table)| self.job(&path.key(name), name, table, tables))
+            .collect()
+    }
+
+    fn job(
+        &mut self,
+        path: &KeyPath,
+        name: &str,
+        table: &JobTable,
+        source: &SourceFile,
+    ) -> Option<Job> {
+        self.name(path, name);
+        if let Some(text) = &table.cron {
+            self.cron(&path.key("cron"), text);
+        }
+        let days = table.days.as_deref();
+        let days = days.and_then(|text| self.days(&path.key("days"), text));
+        let datasets = table.datasets.clone().unwrap_or_default();
+        for (position, dataset) in datasets.iter().enumerate() {
+            self.known_dataset(&path.key("datasets").index(position), dataset, source);
+        }
+        Some(Job {
+            name: name.to_owned(),
+            cron: table.cron.clone()?,
+            days: days?,
+            mode: table.mode.unwrap_or(Mode::Full),
+            priority: table.priority.unwrap_or(Priority::Daily),
+            datasets,
+        })
+    }
+
+    fn cron(&mut self, path: &KeyPath, text: &str) {
+        if let Err(reason) = cron(text) {
+            self.complain(
+                path,
+                format!("`{path} = \"{text}\"` is not a cron expression: {reason}"),
+                "write minute, hour, day, month and day of the week: \"0 3 * * *\"",
+            );
+        }
+    }
+
+    fn days(&mut self, path: &KeyPath, text: &str) -> Option<JobDays> {
+        let last = text
+            .strip_prefix("last ")
+            .and_then(|n| n.trim().parse().ok());
+        match (text, last) {
+            ("today", _) => Some(JobDays::Today),
+            ("yesterday", _) => Some(JobDays::Yesterday),
+            ("incomplete", _) => Some(JobDays::Incomplete),
+            (_, Some(days)) if days > 0 => Some(JobDays::Last(days)),
+            _ => {
+                self.complain(
+                    path,
+                    format!("`{path} = \"{text}\"` names no days"),
+                    "write \"today\", \"yesterday\", \"last 7\" or \"incomplete\"",
+                );
+                None
+            }
+        }
+    }
+
+    fn known_dataset(&mut self, path: &KeyPath, name: &str, source: &SourceFile) {
+        let known = source.dataset.iter().flat_map(|datasets| &datasets.0);
+        let mut known = known.map(|(known, _)| known.as_str());
+        if known.clone().any(|known| known == name) {
+            return;
+        }
+        let instead = match nearest(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => match known.next() {
+                Some(example) => format!("name datasets of this file, such as `{example}`"),
+                None => "declare the dataset in this file".to_owned(),
+            },
+        };
+        self.complain(
+            path,
+            format!("`{path}` names `{name}`, which is no dataset of this source"),
+            instead,
+        );
+    }
+}

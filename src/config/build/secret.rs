@@ -1,0 +1,124 @@
+//! Secrets: named in the configuration, read from the environment or a file, and never shown.
+
+use secrecy::SecretString;
+
+use super::{Build, failing};
+use crate::config::place::KeyPath;
+
+/// Parts of names under which secrets go.
+const SMELLS: [&str; 8] = [
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "credential",
+    "authorization",
+    "cookie",
+    "key",
+];
+
+/// Names that smell of a secret and aren't one.
+const HARMLESS: [&str; 3] = ["token_file", "service_account_path", "key_id"];
+
+/// Whether what goes under this name is probably a secret.
+pub fn smells(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    !HARMLESS.iter().any(|end| name.ends_with(end)) && SMELLS.iter().any(|part| name.contains(part))
+}
+
+impl Build<'_> {
+    /// The secret that is in the variable which the key at `env` names, or in the file which the
+    /// key at `file` names: one of the two.
+    pub fn secret(
+        &mut self,
+        env: (&KeyPath, Option<&str>),
+        file: (&KeyPath, Option<&str>),
+    ) -> SecretString {
+        let (env_path, file_path) = (env.0, file.0);
+        match (env.1, file.1) {
+            (Some(name), None) => self.secret_in_variable(env_path, name),
+            (None, Some(name)) => self.secret_in_file(file_path, name),
+            (Some(_), Some(_)) => {
+                let what = format!("`{env_path}` and `{file_path}` both name a secret");
+                self.complain(file_path, what, "keep one of the two");
+                SecretString::default()
+            }
+            (None, None) => {
+                if !self.places.is_refused(env_path) && !self.places.is_refused(file_path) {
+                    self.complain(
+                        env_path,
+                        format!("neither `{env_path}` nor `{file_path}` is there"),
+                        "name the variable or the file that has the secret",
+                    );
+                }
+                SecretString::default()
+            }
+        }
+    }
+
+    fn secret_in_variable(&mut self, path: &KeyPath, name: &str) -> SecretString {
+        match self.environment.get(name).map(|value| value.trim()) {
+            Some(value) if !value.is_empty() => value.into(),
+            found => {
+                let state = if found.is_some() {
+                    "is empty"
+                } else {
+                    "isn't set"
+                };
+                self.complain(
+                    path,
+                    format!("`{path}` names the variable `{name}`, which {state}"),
+                    format!("set `{name}` in the environment"),
+                );
+                SecretString::default()
+            }
+        }
+    }
+
+    fn secret_in_file(&mut self, path: &KeyPath, name: &str) -> SecretString {
+        let file = self.named_file(path, name);
+        let shown = self.files.name(&file);
+        let state = match self.files.read(&file) {
+            Ok(text) if !text.trim().is_empty() => return text.trim().into(),
+            Ok(_) => "is empty".to_owned(),
+            Err(error) => failing(&error),
+        };
+        self.complain(
+            path,
+            format!("`{path}` names the file {shown}, which {state}"),
+            "write the path of a file that has the secret",
+        );
+        SecretString::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::smells;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in [
+            "aws_secret_access_key",
+            "AWS_SESSION_TOKEN",
+            "azure_storage_account_key",
+            "azure_client_secret",
+            "google_service_account_key",
+            "Authorization",
+            "X-Api-Key",
+            "Set-Cookie",
+        ] {
+            assert!(smells(name), "{name}");
+        }
+        for name in [
+            "aws_endpoint",
+            "aws_region",
+            "aws_access_key_id",
+            "aws_web_identity_token_file",
+            "google_service_account_path",
+            "Accept",
+        ] {
+            assert!(!smells(name), "{name}");
+        }
+    }
+}

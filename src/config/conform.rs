@@ -1,0 +1,201 @@
+//! Checks what a file or a variable says against what may be said: every unknown key and every
+//! wrong type is noted, and only what conforms goes on.
+
+use config::{Map, Value as Layered, ValueKind};
+
+use super::document::{Node, Value};
+use super::place::{KeyPath, Places};
+use super::problem::Problems;
+use super::shape::{Field, Shape, Words, one_of};
+
+/// What is being checked, and where complaints go.
+pub struct Conform<'a> {
+    /// Learns where each key is said.
+    pub places: &'a mut Places,
+    /// Where complaints go.
+    pub problems: &'a mut Problems,
+}
+
+impl Conform<'_> {
+    /// The part of a table that conforms.
+    pub fn table(&mut self, path: &KeyPath, node: &Node, fields: &[Field]) -> Map<String, Layered> {
+        let mut table = Map::new();
+        for (key, node) in node.entries() {
+            let path = path.key(key);
+            self.places.in_line(path.clone(), node.line);
+            match fields.iter().find(|field| field.name == *key) {
+                Some(field) => table.extend(
+                    self.value(&path, node, &field.shape)
+                        .map(|value| (key.clone(), value)),
+                ),
+                None => self.unknown(&path, key, fields.iter().map(|field| &*field.name)),
+            }
+        }
+        table
+    }
+
+    /// The value, so far as it conforms.
+    pub fn value(&mut self, path: &KeyPath, node: &Node, shape: &Shape) -> Option<Layered> {
+        let kind = match (shape, &node.value) {
+            (Shape::Table(fields), Value::Table(_)) => self.table(path, node, fields).into(),
+            (Shape::TextOr(table), Value::Table(_)) => return self.value(path, node, table),
+            (Shape::Open(shape), Value::Table(entries)) => self.open(path, entries, shape).into(),
+            (Shape::List(shape, least), Value::List(elements)) if elements.len() >= *least => {
+                match self.list(path, elements, shape) {
+                    Some(list) => ValueKind::Array(list),
+                    None => return self.refuse(path),
+                }
+            }
+            (Shape::Text(words), Value::Text(text)) if self.word(path, text, words) => {
+                text.as_str().into()
+            }
+            (Shape::Text(_), Value::Text(_)) => return self.refuse(path),
+            (Shape::Date, Value::Text(text) | Value::Date(text))
+            | (Shape::TextOr(_) | Shape::Scalar, Value::Text(text)) => text.as_str().into(),
+            (Shape::Scalar, Value::Integer(number)) => number.to_string().into(),
+            (Shape::Scalar, Value::Boolean(truth)) => truth.to_string().into(),
+            (Shape::Integer { min, max }, Value::Integer(number))
+                if (min..=max).contains(&number) =>
+            {
+                (*number).into()
+            }
+            (Shape::Positive, Value::Integer(number)) if *number > 0 => (*number).into(),
+            (Shape::Positive, Value::Float(number)) if *number > 0.0 && number.is_finite() => {
+                (*number).into()
+            }
+            (Shape::Boolean, Value::Boolean(truth)) => (*truth).into(),
+            (shape, value) => {
+                let found = match value {
+                    Value::Integer(number) => number.to_string(),
+                    Value::Float(number) => number.to_string(),
+                    Value::List(elements) if elements.is_empty() => "an empty list".to_owned(),
+                    other => other.describe().to_owned(),
+                };
+                let place = self.places.of(path);
+                self.problems.note(
+                    place,
+                    format!("`{path}` is {found}"),
+                    format!("write {}", shape.expected()),
+                );
+                return self.refuse(path);
+            }
+        };
+        Some(Layered::new(None, kind))
+    }
+
+    fn open(
+        &mut self,
+        path: &KeyPath,
+        entries: &[(String, Node)],
+        shape: &Shape,
+    ) -> Map<String, Layered> {
+        let mut table = Map::new();
+        for (key, node) in entries {
+            let path = path.key(key);
+            self.places.in_line(path.clone(), node.line);
+            let value = self.value(&path, node, shape);
+            table.extend(value.map(|value| (key.clone(), value)));
+        }
+        table
+    }
+
+    /// The elements, if all of them conform: positions must stay what they are in the file.
+    fn list(&mut self, path: &KeyPath, elements: &[Node], shape: &Shape) -> Option<Vec<Layered>> {
+        let mut list = Vec::new();
+        for (position, node) in elements.iter().enumerate() {
+            let path = path.index(position);
+            self.places.in_line(path.clone(), node.line);
+            list.push(self.value(&path, node, shape));
+        }
+        list.into_iter().collect()
+    }
+
+    /// Whether the text is one that may stand here.
+    fn word(&mut self, path: &KeyPath, text: &str, words: &Words) -> bool {
+        if words.later.iter().any(|later| later == text) {
+            let supported = if words.known.is_empty() {
+                "`none` or a field".to_owned()
+            } else {
+                one_of(&words.known)
+            };
+            self.problems.note(
+                self.places.of(path),
+                format!("`{path} = \"{text}\"` is not supported by this version"),
+                format!("supported: {supported}"),
+            );
+            return false;
+        }
+        if words.known.is_empty() || words.known.iter().any(|known| known == text) {
+            return true;
+        }
+        self.problems.note(
+            self.places.of(path),
+            format!("`{path}` is `{text}`"),
+            format!("write {}", one_of(&words.known)),
+        );
+        false
+    }
+
+    /// Notes a key that nothing is known of.
+    pub fn unknown<'n>(
+        &mut self,
+        path: &KeyPath,
+        key: &str,
+        known: impl Iterator<Item = &'n str> + Clone,
+    ) {
+        let place = self.places.of(path);
+        let table = path.parent().unwrap_or_default();
+        let within = if table.steps().is_empty() {
+            "at the top".to_owned()
+        } else {
+            format!("in `{table}`")
+        };
+        let instead = secret_hint(&table, key)
+            .map(str::to_owned)
+            .or_else(|| nearest(key, known.clone()).map(|near| format!("did you mean `{near}`?")))
+            .unwrap_or_else(|| {
+                let known: Vec<_> = known.map(str::to_owned).collect();
+                format!("known here: {}", known.join(", "))
+            });
+        self.problems
+            .note(place, format!("unknown key `{key}` {within}"), instead);
+    }
+
+    fn refuse(&mut self, path: &KeyPath) -> Option<Layered> {
+        self.places.refuse(path.clone());
+        None
+    }
+}
+
+/// Keys under which people write secrets down, and where those belong.
+fn secret_hint(table: &KeyPath, key: &str) -> Option<&'static str> {
+    if table.steps() != ["auth"] {
+        return None;
+    }
+    match key {
+        "token" => {
+            Some("secrets aren't written here: token_env = \"NAME\" or token_file = \"PATH\"")
+        }
+        "key" => Some("secrets aren't written here: key_env = \"NAME\" or key_file = \"PATH\""),
+        "password" => {
+            Some("secrets aren't written here: password_env = \"NAME\" or password_file = \"PATH\"")
+        }
+        _ => None,
+    }
+}
+
+/// The known name that was probably meant.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let name = name.to_lowercase();
+    let bound = name.chars().count().div_ceil(3);
+    known
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&name, &known.to_lowercase()),
+                known,
+            )
+        })
+        .filter(|(distance, _)| *distance <= bound)
+        .min()
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,272 @@
+//! One TOML file as a tree whose every value knows its line.
+//!
+//! A file with mistakes is read as far as it goes: all of its syntax errors are noted, and what
+//! could be understood is in the tree.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+use super::problem::{Place, Problems};
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Document {
+    /// As problems name it.
+    pub name: Arc<str>,
+    /// Its top table.
+    pub root: Node,
+    /// Whether what is missing from the tree may be missing because it couldn't be read.
+    pub garbled: bool,
+}
+
+/// A value and its line, counted from 1: that of its key, for the value of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where it stands.
+    pub line: usize,
+    /// What stands there.
+    pub value: Value,
+}
+
+/// What TOML can say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A string.
+    Text(String),
+    /// An integer; one beyond 64 bits is the nearest that isn't.
+    Integer(i64),
+    /// A float.
+    Float(f64),
+    /// `true` or `false`
+    Boolean(bool),
+    /// A date, a time, or both, as they are written.
+    Date(String),
+    /// An array, or an array of tables.
+    List(Vec<Node>),
+    /// A table, in the order of the file.
+    Table(Vec<(String, Node)>),
+}
+
+impl Document {
+    /// Reads a file's text.
+    pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Self {
+        let lines = Lines::of(text);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut garbled = false;
+        for error in errors {
+            let span = error.span().unwrap_or_default();
+            let place = Place::File(name.clone(), Some(lines.line(span.start)));
+            if error.message() == "duplicate key" {
+                let (what, instead) = said_twice(text, lines.range(span.start));
+                problems.note(place, what, instead);
+            } else {
+                garbled = true;
+                problems.note(
+                    place,
+                    format!("this isn't TOML: {}", error.message()),
+                    "mend the line; a text stands in \"quotes\"",
+                );
+            }
+        }
+        let root = Node {
+            line: 1,
+            value: lines.table(table.into_inner()),
+        };
+        Self {
+            name,
+            root,
+            garbled,
+        }
+    }
+}
+
+impl Node {
+    /// The value of a key, where this is a table that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.entries()
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, node)| node)
+    }
+
+    /// The entries, where this is a table.
+    pub fn entries(&self) -> &[(String, Self)] {
+        match &self.value {
+            Value::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+}
+
+impl Value {
+    /// What kind of value it is, for messages.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a number with a fraction",
+            Self::Boolean(_) => "a boolean",
+            Self::Date(_) => "a date",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+/// What is wrong with a line that says something for the second time, and what would be right.
+fn said_twice(text: &str, line: std::ops::Range<usize>) -> (String, &'static str) {
+    let line = text[line].trim();
+    if line.starts_with('[') {
+        let end = line.find(']').map_or(line.len(), |end| end + 1);
+        (
+            format!("`{}` is declared a second time", &line[..end]),
+            "give one of the two another name, or make one table of both",
+        )
+    } else {
+        let key = line.split('=').next().unwrap_or(line).trim();
+        (
+            format!("`{key}` is said a second time"),
+            "keep one of the two",
+        )
+    }
+}
+
+/// Where the lines of a text begin.
+struct Lines {
+    starts: Vec<usize>,
+    end: usize,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let breaks = text.match_indices('\n').map(|(position, _)| position + 1);
+        Self {
+            starts: std::iter::once(0).chain(breaks).collect(),
+            end: text.len(),
+        }
+    }
+
+    fn line(&self, position: usize) -> usize {
+        self.starts.partition_point(|start| *start <= position)
+    }
+
+    fn range(&self, position: usize) -> std::ops::Range<usize> {
+        let line = self.line(position);
+        let start = self.starts.get(line - 1).copied().unwrap_or_default();
+        start..self.starts.get(line).copied().unwrap_or(self.end)
+    }
+
+    fn table(&self, table: DeTable<'_>) -> Value {
+        let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
+            let line = self.line(key.span().start);
+            let value = self.value(value.into_inner());
+            let key: std::borrow::Cow<'_, str> = key.into_inner();
+            (key.into_owned(), Node { line, value })
+        };
+        Value::Table(table.into_iter().map(entry).collect())
+    }
+
+    fn value(&self, value: DeValue<'_>) -> Value {
+        match value {
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(number) => Value::Integer(integer(&number)),
+            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(truth) => Value::Boolean(truth),
+            DeValue::Datetime(date) => Value::Date(date.to_string()),
+            DeValue::Table(table) => self.table(table),
+            DeValue::Array(array) => {
+                let element = |value: Spanned<DeValue<'_>>| Node {
+                    line: self.line(value.span().start),
+                    value: self.value(value.into_inner()),
+                };
+                Value::List(array.into_iter().map(element).collect())
+            }
+        }
+    }
+}
+
+fn integer(number: &DeInteger<'_>) -> i64 {
+    let bound = if number.as_str().starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Document, Problems) {
+        let mut problems = Problems::default();
+        let document = Document::parse("a.toml".into(), text, &mut problems);
+        (document, problems)
+    }
+
+    #[test]
+    fn every_value_knows_its_line() {
+        let text = "a = 1_000\n\n[t.u]\nb = [\n  \"x\",\n  2.5,\n]\n[[t.r]]\nc = 2021-04-01\n[[t.r]]\nc = 0x10\n";
+        let (document, problems) = read(text);
+        assert_eq!(problems.to_string(), "");
+        let t = document.root.get("t").unwrap();
+        let at = |node: &Node| (node.line, node.value.clone());
+        let text = |text: &str| Value::Text(text.into());
+        assert_eq!(
+            at(document.root.get("a").unwrap()),
+            (1, Value::Integer(1000))
+        );
+        assert_eq!(t.line, 3);
+        let b = t.get("u").unwrap().get("b").unwrap();
+        let Value::List(elements) = &b.value else {
+            panic!("{b:?}")
+        };
+        assert_eq!(b.line, 4);
+        assert_eq!(at(&elements[0]), (5, text("x")));
+        assert_eq!(at(&elements[1]), (6, Value::Float(2.5)));
+        let Value::List(rules) = &t.get("r").unwrap().value else {
+            panic!("{t:?}")
+        };
+        assert_eq!(rules[1].line, 10);
+        assert_eq!(
+            at(rules[0].get("c").unwrap()),
+            (9, Value::Date("2021-04-01".into()))
+        );
+        assert_eq!(at(rules[1].get("c").unwrap()), (11, Value::Integer(16)));
+    }
+
+    #[test]
+    fn all_syntax_errors_are_noted_and_the_rest_is_read() {
+        let (document, problems) = read("a = \nb = 2\nc = x y\nd = 4\n");
+        let lines: Vec<_> = problems.iter().map(|p| p.place.to_string()).collect();
+        assert!(lines.contains(&"a.toml:1".to_owned()), "{problems}");
+        assert!(lines.contains(&"a.toml:3".to_owned()), "{problems}");
+        assert!(document.garbled);
+        assert_eq!(document.root.get("d").unwrap().value, Value::Integer(4));
+    }
+
+    #[test]
+    fn what_is_said_twice_is_named() {
+        let (document, problems) = read("[x.a]\nb = 1\nb = 2\n[x.a] # again\n");
+        let shown = problems.to_string();
+        assert!(
+            shown.contains("a.toml:3: `b` is said a second time"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("a.toml:4: `[x.a]` is declared a second time"),
+            "{shown}"
+        );
+        assert!(!document.garbled);
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_stay_out_of_any_range() {
+        let (document, _) = read("a = 99999999999999999999\nb = -99999999999999999999\n");
+        let value = |key| document.root.get(key).unwrap().value.clone();
+        assert_eq!(value("a"), Value::Integer(i64::MAX));
+        assert_eq!(value("b"), Value::Integer(i64::MIN));
+    }
+}

@@ -1,0 +1,166 @@
+//! Layers one file and the variables that speak of it, and reads the result into its tables.
+
+use config::{Config, ConfigError, Map, Source, Value as Layered};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::conform::Conform;
+use super::document::{Document, Value};
+use super::environment::{Target, Variable};
+use super::place::{KeyPath, Places};
+use super::problem::Problems;
+use super::shape::{Field, Shape};
+
+/// The tables of one file, with the variables over them, and where everything in them was said.
+#[derive(Debug)]
+pub struct Layers<T> {
+    /// The tables.
+    pub tables: T,
+    /// Where everything in them was said.
+    pub places: Places,
+}
+
+/// Layers `variables` over `file`. `None` where so little of the file could be read that looking
+/// further would bring up mistakes that aren't there; the problems say why.
+pub fn read<T: DeserializeOwned + JsonSchema>(
+    file: &Document,
+    variables: &[Variable],
+    problems: &mut Problems,
+) -> Option<Layers<T>> {
+    let shape = Shape::of::<T>();
+    let mut places = Places::new(file.name.clone());
+    let mut conform = Conform {
+        places: &mut places,
+        problems,
+    };
+    let top = KeyPath::default();
+    let lowest = match (&shape, &file.root.value) {
+        (Shape::Table(fields), Value::Table(_)) => conform.table(&top, &file.root, fields),
+        _ => Map::new(),
+    };
+    let mut builder = Config::builder().add_source(Layer(lowest));
+    for variable in variables {
+        let said = over(&mut conform, file, variable, &shape);
+        builder = builder.add_source(Layer(said.unwrap_or_default()));
+    }
+    if file.garbled {
+        return None;
+    }
+    let merged = match builder.build() {
+        Ok(config) => config,
+        Err(error) => return unreadable(&places, problems, &error),
+    };
+    require(&merged.cache, &shape, &top, &places, problems);
+    match merged.try_deserialize() {
+        Ok(tables) => Some(Layers { tables, places }),
+        Err(error) => unreadable(&places, problems, &error),
+    }
+}
+
+/// What a variable says, as a layer.
+fn over(
+    conform: &mut Conform<'_>,
+    file: &Document,
+    variable: &Variable,
+    shape: &Shape,
+) -> Option<Map<String, Layered>> {
+    let name = variable.name.clone();
+    match variable.target(shape, &file.root) {
+        Target::Value(path, shape) => {
+            conform.places.in_variable(path.clone(), name);
+            let value = conform.value(&path, &variable.node(shape), shape)?;
+            let (last, tables) = path.steps().split_last()?;
+            let innermost = Map::from_iter([(last.clone(), value)]);
+            Some(tables.iter().rev().fold(innermost, |inner, key| {
+                Map::from_iter([(key.clone(), Layered::new(None, inner))])
+            }))
+        }
+        Target::Unknown(table, key, known) => {
+            let path = table.key(&key);
+            conform.places.in_variable(path.clone(), name);
+            conform.unknown(&path, &key, known.iter().map(String::as_str));
+            None
+        }
+        Target::Unsayable(path, cure) => {
+            conform.places.in_variable(path.clone(), name);
+            let place = conform.places.of(&path);
+            let what = format!("`{path}` can't be said by a variable");
+            conform.problems.note(place, what, cure);
+            None
+        }
+    }
+}
+
+/// Notes every required key that nobody says.
+fn require(
+    value: &Layered,
+    shape: &Shape,
+    path: &KeyPath,
+    places: &Places,
+    problems: &mut Problems,
+) {
+    use config::ValueKind::{Array, Table};
+    match (shape, &value.kind) {
+        (Shape::Table(fields), Table(table)) => {
+            for field in fields {
+                let path = path.key(&field.name);
+                match table.get(&field.name) {
+                    Some(value) => require(value, &field.shape, &path, places, problems),
+                    None if field.required && !places.is_refused(&path) => {
+                        missing(field, &path, places, problems);
+                    }
+                    None => {}
+                }
+            }
+        }
+        (Shape::Open(shape), Table(table)) => {
+            for (key, value) in table {
+                require(value, shape, &path.key(key), places, problems);
+            }
+        }
+        (Shape::List(shape, _), Array(elements)) => {
+            for (position, value) in elements.iter().enumerate() {
+                require(value, shape, &path.index(position), places, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn missing(field: &Field, path: &KeyPath, places: &Places, problems: &mut Problems) {
+    let table = path.parent().unwrap_or_default();
+    let within = if table.steps().is_empty() {
+        String::new()
+    } else {
+        format!(" in `{table}`")
+    };
+    problems.note(
+        places.of(&table),
+        format!("`{}` is missing{within}", field.name),
+        format!("add it: {}", field.about),
+    );
+}
+
+/// What the shapes let through and the tables don't take: said, whatever it is.
+fn unreadable<T>(places: &Places, problems: &mut Problems, error: &ConfigError) -> Option<T> {
+    problems.note(
+        places.of(&KeyPath::default()),
+        format!("this can't be read: {error}"),
+        "compare it with the file that the program was shipped with",
+    );
+    None
+}
+
+/// One layer for the `config` crate.
+#[derive(Debug, Clone)]
+struct Layer(Map<String, Layered>);
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Layered>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}

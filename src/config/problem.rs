@@ -1,0 +1,107 @@
+//! What is wrong with a configuration: every problem at once, each with its place and its cure.
+//!
+//! ```text
+//! config/sources/pncp.toml:24: unknown key `concurency` in `limits`
+//!     did you mean `concurrency`?
+//! BRONZED__LAKE__URL: `ftp://lake` isn't a lake that this program knows
+//!     write a folder, or file://, s3://, gs://, az:// or memory://
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Where something is said: what a problem points at. Files sort before variables.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A line of a file, counted from 1; none where it is the file as a whole.
+    File(Arc<str>, Option<usize>),
+    /// An environment variable.
+    Variable(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name, Some(line)) => write!(f, "{name}:{line}"),
+            Self::File(name, None) => f.write_str(name),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One thing that is wrong. Never shows the value of anything that may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where it is wrong.
+    pub place: Place,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub instead: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n    {}", self.place, self.what, self.instead)
+    }
+}
+
+/// Everything that is wrong, by place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes a problem. One that was noted already, word for word, stays one.
+    pub fn note(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
+        let problem = Problem {
+            place,
+            what: what.into(),
+            instead: instead.into(),
+        };
+        if let Err(position) = self.0.binary_search(&problem) {
+            self.0.insert(position, problem);
+        }
+    }
+
+    /// The problems, sorted by place.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
+        self.0.iter()
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, problem) in self.0.iter().enumerate() {
+            let separator = if position > 0 { "\n" } else { "" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_shown_by_file_and_line_then_variable() {
+        let mut problems = Problems::default();
+        let file = |name: &str, line| Place::File(name.into(), line);
+        problems.note(Place::Variable("BRONZED__A".into()), "d", "x");
+        problems.note(file("b.toml", Some(2)), "c", "x");
+        problems.note(file("a.toml", Some(10)), "b", "x");
+        problems.note(file("a.toml", Some(9)), "a", "x");
+        problems.note(file("a.toml", Some(9)), "a", "x");
+        assert_eq!(
+            problems.to_string(),
+            "a.toml:9: a\n    x\na.toml:10: b\n    x\nb.toml:2: c\n    x\nBRONZED__A: d\n    x"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! The tables of `bronzed.toml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Pairs;
+use crate::config::settings::LogFormat;
+
+/// `bronzed.toml`: where bronze and state live, how much a run holds, and what is logged.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BronzedFile {
+    /// Where bronze and state live.
+    #[serde(default)]
+    pub lake: LakeTable,
+    /// How much a run holds before it commits.
+    #[serde(default)]
+    pub commit: CommitTable,
+    /// Logs.
+    #[serde(default)]
+    pub telemetry: TelemetryTable,
+}
+
+/// Where bronze and state live.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LakeTable {
+    /// A folder (relative to the working directory), or `file:///…`, `s3://bucket/path`,
+    /// `gs://bucket/path`, `az://container/path`, `memory:///`.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// Settings of the store by object_store's names: `aws_endpoint`, `aws_region`,
+    /// `aws_allow_http`. Secrets are `{ env = "NAME" }` or `{ file = "PATH" }`.
+    #[serde(default)]
+    pub options: Pairs<OptionValue>,
+}
+
+/// A setting of the store: its value, or where the value is read from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OptionValue {
+    /// The value itself; not for secrets.
+    Plain(String),
+    /// Where the value is read from.
+    Secret(SecretTable),
+}
+
+/// Where a secret is read from: one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretTable {
+    /// The environment variable that has it.
+    pub env: Option<String>,
+    /// The file that has it; a relative path is relative to this file's folder.
+    pub file: Option<String>,
+}
+
+/// How much a run holds before it commits: bounds memory, and what a crash costs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommitTable {
+    /// Records in one file at most. 50000 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub max_records: Option<u32>,
+    /// JSON in one file at most, roughly: `"128MB"`, which it is where nothing is said.
+    pub max_bytes: Option<String>,
+}
+
+/// Logs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryTable {
+    /// A filter as `RUST_LOG` takes it: `info` (where nothing is said), `bronzed=debug,warn`.
+    pub log: Option<String>,
+    /// How lines look; `auto` where nothing is said.
+    pub format: Option<LogFormat>,
+}

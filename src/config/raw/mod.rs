@@ -1,0 +1,116 @@
+//! The tables of the TOML files as they are written: one struct per table, one field per key.
+//!
+//! These structs are the reference of the format. Their doc comments and types become the JSON
+//! Schema that editors complete from ([`json_schema`]), and that same schema is what files and
+//! variables are checked against ([`crate::config::shape`]). Durations, sizes, zones and the like
+//! are still text here; [`crate::config::build`] reads them.
+
+pub mod bronzed;
+pub mod dataset;
+pub mod source;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+/// The JSON Schema of a file whose top is `T`.
+pub fn json_schema<T: JsonSchema>() -> Schema {
+    let mut schema = SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<T>();
+    RecursiveTransform(without_null).transform(&mut schema);
+    schema
+}
+
+/// TOML has no null: a key that may be absent is of its type where it is present.
+fn without_null(schema: &mut Schema) {
+    let types = schema.get_mut("type").and_then(|kind| kind.as_array_mut());
+    if let Some(types) = types {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    let choices = schema.get_mut("anyOf").and_then(|any| any.as_array_mut());
+    if let Some(choices) = choices {
+        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+        if let [serde_json::Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            for (key, value) in only {
+                schema.insert(key, value);
+            }
+        }
+    }
+}
+
+/// A table whose keys are the user's own, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairs<T>(pub Vec<(String, T)>);
+
+impl<T> Default for Pairs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Pairs<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Pairs<T> {
+    fn schema_name() -> Cow<'static, str> {
+        BTreeMap::<String, T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, T>::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// A value that is sent as text, and may be written as text, whole number or boolean.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Scalar(pub String);
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer", "boolean"] })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}

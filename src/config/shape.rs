@@ -1,0 +1,263 @@
+//! What a file may say, as the JSON Schema of its tables has it: the one definition that editors
+//! complete from and that files and variables are checked against.
+
+use serde_json::{Map, Value};
+
+use super::raw;
+
+/// What may stand in one place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// A table with known keys.
+    Table(Vec<Field>),
+    /// A table whose keys are the user's own.
+    Open(Box<Shape>),
+    /// A list, with at least so many elements.
+    List(Box<Shape>, usize),
+    /// A text.
+    Text(Words),
+    /// A date, as TOML's own or as text.
+    Date,
+    /// A text, whole number or boolean, which becomes a text.
+    Scalar,
+    /// A text, or a table that says where to read it.
+    TextOr(Box<Shape>),
+    /// A whole number within these bounds.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A number greater than nothing.
+    Positive,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// The key.
+    pub name: String,
+    /// What may stand there.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it is for.
+    pub about: String,
+}
+
+/// Which texts may stand in one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// These; any, if empty.
+    pub known: Vec<String>,
+    /// Words of the format that this version doesn't support.
+    pub later: Vec<String>,
+}
+
+impl Shape {
+    /// The shape of a file whose top is `T`.
+    pub fn of<T: schemars::JsonSchema>() -> Self {
+        let schema = raw::json_schema::<T>();
+        Reader {
+            root: schema.as_value(),
+        }
+        .shape(schema.as_value())
+    }
+
+    /// What to write here, for messages: `a whole number of at least 1`.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Table(_) | Self::Open(_) => "a table".to_owned(),
+            Self::List(element, _) => format!("a list, each element {}", element.expected()),
+            Self::Text(words) if !words.known.is_empty() => one_of(&words.known),
+            Self::Text(_) => "a text in \"quotes\"".to_owned(),
+            Self::Date => "a date such as 2025-10-22".to_owned(),
+            Self::Scalar => "a text, a whole number or a boolean".to_owned(),
+            Self::TextOr(_) => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
+            Self::Integer { min, max } if *max >= i64::from(u32::MAX) => {
+                format!("a whole number of at least {min}")
+            }
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Positive => "a number greater than 0".to_owned(),
+            Self::Boolean => "true or false".to_owned(),
+        }
+    }
+}
+
+/// `` `a`, `b` or `c` ``
+pub fn one_of(words: &[String]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => "nothing".to_owned(),
+    }
+}
+
+/// Reads the part of JSON Schema that our tables make use of.
+struct Reader<'a> {
+    root: &'a Value,
+}
+
+impl Reader<'_> {
+    fn shape(&self, schema: &Value) -> Shape {
+        let schema = self.resolve(schema);
+        let words = Words {
+            known: known_words(schema),
+            later: strings(&schema["x-later"]),
+        };
+        if !words.known.is_empty() {
+            return Shape::Text(words);
+        }
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let table = choices.iter().map(|choice| self.shape(choice));
+            let table = table
+                .filter(|shape| matches!(shape, Shape::Table(_)))
+                .last();
+            return Shape::TextOr(Box::new(table.unwrap_or(Shape::Scalar)));
+        }
+        match schema["type"].as_str() {
+            Some("object") => match schema["properties"].as_object() {
+                Some(properties) => self.table(properties, &strings(&schema["required"])),
+                None => Shape::Open(Box::new(self.shape(&schema["additionalProperties"]))),
+            },
+            Some("array") => {
+                let least = schema["minItems"].as_u64().unwrap_or_default();
+                let least = usize::try_from(least).unwrap_or_default();
+                Shape::List(Box::new(self.shape(&schema["items"])), least)
+            }
+            Some("integer") => Shape::Integer {
+                min: schema["minimum"].as_i64().unwrap_or(i64::MIN),
+                max: greatest(schema),
+            },
+            Some("number") => Shape::Positive,
+            Some("boolean") => Shape::Boolean,
+            Some("string") if schema["format"] == "date" => Shape::Date,
+            Some("string") => Shape::Text(words),
+            _ => Shape::Scalar,
+        }
+    }
+
+    fn table(&self, properties: &Map<String, Value>, required: &[String]) -> Shape {
+        let field = |(name, schema): (&String, &Value)| Field {
+            name: name.clone(),
+            shape: self.shape(schema),
+            required: required.contains(name),
+            about: schema["description"]
+                .as_str()
+                .unwrap_or("")
+                .replace('\n', " "),
+        };
+        Shape::Table(properties.iter().map(field).collect())
+    }
+
+    /// Follows `$ref`, also where it is wrapped so that it may have siblings.
+    fn resolve<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        let reference = schema["$ref"].as_str();
+        let reference = reference.or_else(|| schema["allOf"][0]["$ref"].as_str());
+        let target = reference.and_then(|name| self.root.pointer(name.strip_prefix('#')?));
+        target.map_or(schema, |target| self.resolve(target))
+    }
+}
+
+/// The words of an enum: in one list, or one by one where each has its description.
+fn known_words(schema: &Value) -> Vec<String> {
+    let mut words = strings(&schema["enum"]);
+    for choice in schema["oneOf"].as_array().into_iter().flatten() {
+        words.extend(choice["const"].as_str().map(str::to_owned));
+        words.extend(strings(&choice["enum"]));
+    }
+    words
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The greatest whole number, as stated or as the type behind it has it.
+fn greatest(schema: &Value) -> i64 {
+    let of_type = match schema["format"].as_str() {
+        Some("uint8") => u8::MAX.into(),
+        Some("uint16") => u16::MAX.into(),
+        Some("uint32") => u32::MAX.into(),
+        _ => i64::MAX,
+    };
+    schema["maximum"].as_i64().unwrap_or(of_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::raw::{bronzed::BronzedFile, source::SourceFile};
+
+    fn at<'a>(shape: &'a Shape, path: &[&str]) -> &'a Field {
+        let Shape::Table(fields) = shape else {
+            panic!("{shape:?} at {path:?}")
+        };
+        let field = fields.iter().find(|field| field.name == path[0]).unwrap();
+        match (&path[1..], &field.shape) {
+            ([], _) => field,
+            (rest, Shape::Open(inner) | Shape::List(inner, _) | Shape::TextOr(inner)) => {
+                at(inner, rest)
+            }
+            (rest, inner) => at(inner, rest),
+        }
+    }
+
+    #[test]
+    fn the_tables_are_what_their_structs_say() {
+        let source = Shape::of::<SourceFile>();
+        let concurrency = at(&source, &["limits", "concurrency"]);
+        assert_eq!(
+            concurrency.shape,
+            Shape::Integer {
+                min: 1,
+                max: 65_535
+            }
+        );
+        assert!(!concurrency.required);
+        assert!(at(&source, &["base_url"]).required);
+        assert_eq!(
+            at(&source, &["retry", "initial"]).shape,
+            Shape::Text(Words::default())
+        );
+        assert_eq!(
+            at(&source, &["dataset", "window", "earliest"]).shape,
+            Shape::Date
+        );
+        assert!(at(&source, &["dataset", "window", "format"]).required);
+        let Shape::Text(kind) = &at(&source, &["dataset", "kind"]).shape else {
+            panic!()
+        };
+        assert_eq!(kind.known, ["dated"]);
+        assert_eq!(kind.later, ["snapshot", "child", "feed"]);
+        let Shape::Text(action) = &at(&source, &["response", "action"]).shape else {
+            panic!()
+        };
+        assert_eq!(
+            action.known,
+            ["ok", "empty", "retry", "rate_limited", "fail"]
+        );
+        let slices = &at(&source, &["dataset", "slices"]).shape;
+        let list = Shape::List(Box::new(Shape::Scalar), 0);
+        assert_eq!(*slices, Shape::Open(Box::new(list)));
+        assert_eq!(
+            at(&source, &["limits", "requests_per_second"]).shape,
+            Shape::Positive
+        );
+
+        let bronzed = Shape::of::<BronzedFile>();
+        let Shape::Open(option) = &at(&bronzed, &["lake", "options"]).shape else {
+            panic!()
+        };
+        let Shape::TextOr(secret) = &**option else {
+            panic!("{option:?}")
+        };
+        assert_eq!(at(secret, &["env"]).shape, Shape::Text(Words::default()));
+    }
+}
