@@ -16,6 +16,9 @@ use std::borrow::Cow;
 use crate::json::{self, Kind, Object};
 use crate::source::declaration::{Dataset, Version};
 
+/// What the id of a record without a usable key begins with.
+const CONTENT_HASH: &str = "sha256:";
+
 /// The id of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId {
@@ -36,9 +39,24 @@ impl RecordId {
         Self::from_fields(dataset, record).unwrap_or_else(|| Self::from_content(record))
     }
 
+    /// An id without a version, for tests that need no record.
+    #[cfg(test)]
+    pub fn of_key(id: String) -> Self {
+        Self {
+            key_len: id.len(),
+            id,
+            identified: true,
+        }
+    }
+
     /// The id of a record without a usable one: the hash of its canonical JSON.
     pub fn content_hash(record: &str) -> String {
-        format!("sha256:{}", json::canonical::hash(record))
+        format!("{CONTENT_HASH}{}", json::canonical::hash(record))
+    }
+
+    /// Whether an id is the hash of a record's content.
+    pub fn is_content_hash(id: &str) -> bool {
+        id.starts_with(CONTENT_HASH)
     }
 
     /// The id without its version.
@@ -62,11 +80,7 @@ impl RecordId {
 
     fn from_fields(dataset: &Dataset, record: &str) -> Option<Self> {
         let object = Object::parse(record).ok()?;
-        let values = dataset.primary_key.iter();
-        let values: Vec<_> = values
-            .map(|pointer| scalar(&object, pointer))
-            .collect::<Option<_>>()?;
-        let mut id = join_key(values.iter().map(AsRef::as_ref));
+        let mut id = key_of(&dataset.primary_key, &object)?;
         let key_len = id.len();
         if let Version::Field(pointer) = &dataset.version {
             id.push('@');
@@ -78,6 +92,20 @@ impl RecordId {
             identified: true,
         })
     }
+}
+
+/// The key of `record` (one JSON value) that the JSON pointers of `primary_key` make; `None` where
+/// it is unidentified, as [`RecordId::of`] says.
+pub fn key(primary_key: &[String], record: &str) -> Option<String> {
+    key_of(primary_key, &Object::parse(record).ok()?)
+}
+
+fn key_of(primary_key: &[String], object: &Object<'_>) -> Option<String> {
+    let values = primary_key.iter();
+    let values: Vec<_> = values
+        .map(|pointer| scalar(object, pointer))
+        .collect::<Option<_>>()?;
+    Some(join_key(values.iter().map(AsRef::as_ref)))
 }
 
 /// Joins the values of several key fields, as ids of several fields are joined.

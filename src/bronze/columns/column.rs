@@ -1,0 +1,293 @@
+//! One growing column. What was appended can be taken back, which Arrow's own builders can't do:
+//! a list that doesn't fit is noticed only at the element that doesn't.
+
+use std::sync::Arc;
+
+use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{ArrayRef, BooleanArray, ListArray, PrimitiveArray, StringArray, StructArray};
+use arrow_buffer::{
+    BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+};
+use arrow_schema::{ArrowError, DataType, FieldRef};
+
+use super::extra::Extra;
+use super::members::Members;
+use super::scalar;
+use crate::bronze::BronzeError;
+use crate::bronze::metadata;
+use crate::bronze::schema::ColumnType;
+use crate::json::{self, Kind, Object};
+
+/// One growing column.
+#[derive(Debug)]
+pub(in crate::bronze) struct Column {
+    valid: NullBufferBuilder,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    String {
+        bytes: Vec<u8>,
+        ends: Vec<i32>,
+    },
+    Int64(Vec<i64>),
+    Boolean(BooleanBufferBuilder),
+    Decimal {
+        unscaled: Vec<i128>,
+        precision: u8,
+        scale: u8,
+    },
+    Date(Vec<i32>),
+    Timestamp(Vec<i64>),
+    Instant(Vec<i64>),
+    Struct(Members),
+    List {
+        ends: Vec<i32>,
+        item: Box<Column>,
+        field: FieldRef,
+    },
+}
+
+impl Column {
+    /// An empty column of this kind.
+    pub(in crate::bronze) fn new(kind: &ColumnType) -> Result<Self, BronzeError> {
+        let values = match kind {
+            ColumnType::String => Values::String {
+                bytes: Vec::new(),
+                ends: Vec::new(),
+            },
+            ColumnType::Int64 => Values::Int64(Vec::new()),
+            ColumnType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
+            ColumnType::Decimal { precision, scale } => Values::Decimal {
+                unscaled: Vec::new(),
+                precision: *precision,
+                scale: *scale,
+            },
+            ColumnType::Date => Values::Date(Vec::new()),
+            ColumnType::Timestamp => Values::Timestamp(Vec::new()),
+            ColumnType::Instant => Values::Instant(Vec::new()),
+            ColumnType::Struct(columns) => Values::Struct(Members::new(columns)?),
+            ColumnType::List(item) => Values::List {
+                ends: Vec::new(),
+                field: super::list_item(item)?,
+                item: Box::new(Self::new(item)?),
+            },
+        };
+        Ok(Self {
+            valid: NullBufferBuilder::new(0),
+            values,
+        })
+    }
+
+    /// Whether a value that fits as a whole may still leave members in `_extra`.
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self.values, Values::Struct(_))
+    }
+
+    /// Appends one row. `false` says that the value doesn't fit: then the row is null, and the
+    /// value belongs into `extra`, where the members of a struct that don't fit already are.
+    pub(super) fn append(&mut self, value: &str, extra: &mut Extra) -> bool {
+        if value == "null" {
+            self.append_null();
+            return true;
+        }
+        let fits = self.try_append(value, extra).is_some();
+        if fits {
+            self.valid.append_non_null();
+        } else {
+            self.append_null();
+        }
+        fits
+    }
+
+    /// Appends a row's value but not yet that it is valid; `None`: nothing was appended.
+    fn try_append(&mut self, value: &str, extra: &mut Extra) -> Option<()> {
+        match &mut self.values {
+            Values::String { bytes, ends } => {
+                bytes.extend_from_slice(scalar::string(value)?.as_bytes());
+                ends.push(offset(bytes.len()));
+            }
+            Values::Int64(values) => values.push(scalar::int64(value)?),
+            Values::Boolean(values) => values.append(scalar::boolean(value)?),
+            Values::Decimal {
+                unscaled,
+                precision,
+                scale,
+            } => unscaled.push(scalar::decimal(value, *precision, *scale)?),
+            Values::Date(values) => values.push(scalar::date(value)?),
+            Values::Timestamp(values) => values.push(scalar::timestamp(value, "")?),
+            Values::Instant(values) => values.push(scalar::timestamp(value, "Z")?),
+            Values::Struct(members) => {
+                if json::kind(value) != Kind::Object {
+                    return None;
+                }
+                members.append(&Object::parse(value).ok()?, extra);
+            }
+            Values::List { ends, item, .. } => {
+                append_elements(item, value, extra)?;
+                ends.push(offset(item.len()));
+            }
+        }
+        Some(())
+    }
+
+    /// Appends a row without a value.
+    pub(in crate::bronze) fn append_null(&mut self) {
+        self.valid.append_null();
+        match &mut self.values {
+            Values::String { bytes, ends } => ends.push(offset(bytes.len())),
+            Values::Int64(values) | Values::Timestamp(values) | Values::Instant(values) => {
+                values.push(0);
+            }
+            Values::Boolean(values) => values.append(false),
+            Values::Decimal { unscaled, .. } => unscaled.push(0),
+            Values::Date(values) => values.push(0),
+            Values::Struct(members) => members.append_null(),
+            Values::List { ends, item, .. } => ends.push(offset(item.len())),
+        }
+    }
+
+    /// Appends a text as it is: for the metadata columns.
+    pub(in crate::bronze) fn append_text(&mut self, text: Option<&str>) {
+        match (text, &mut self.values) {
+            (Some(text), Values::String { bytes, ends }) => {
+                bytes.extend_from_slice(text.as_bytes());
+                ends.push(offset(bytes.len()));
+                self.valid.append_non_null();
+            }
+            _ => self.append_null(),
+        }
+    }
+
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    /// Takes back every row from `length` on.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.valid.truncate(length);
+        match &mut self.values {
+            Values::String { bytes, ends } => {
+                ends.truncate(length);
+                bytes.truncate(last_end(ends));
+            }
+            Values::Int64(values) | Values::Timestamp(values) | Values::Instant(values) => {
+                values.truncate(length);
+            }
+            Values::Boolean(values) => values.truncate(length),
+            Values::Decimal { unscaled, .. } => unscaled.truncate(length),
+            Values::Date(values) => values.truncate(length),
+            Values::Struct(members) => members.truncate(length),
+            Values::List { ends, item, .. } => {
+                ends.truncate(length);
+                item.truncate(last_end(ends));
+            }
+        }
+    }
+
+    /// The rows as an Arrow array; the column is empty afterwards.
+    pub(in crate::bronze) fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        let rows = self.valid.len();
+        let nulls = self.valid.finish();
+        Ok(match &mut self.values {
+            Values::String { bytes, ends } => {
+                let bytes = Buffer::from_vec(std::mem::take(bytes));
+                Arc::new(StringArray::try_new(take_offsets(ends), bytes, nulls)?)
+            }
+            Values::Int64(values) => primitive::<Int64Type>(std::mem::take(values), nulls)?,
+            Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Decimal {
+                unscaled,
+                precision,
+                scale,
+            } => decimals(std::mem::take(unscaled), nulls, *precision, *scale)?,
+            Values::Date(values) => primitive::<Date32Type>(std::mem::take(values), nulls)?,
+            Values::Timestamp(values) => {
+                primitive::<TimestampMicrosecondType>(std::mem::take(values), nulls)?
+            }
+            Values::Instant(values) => instants(std::mem::take(values), nulls)?,
+            Values::Struct(members) => {
+                let (fields, arrays) = members.take()?;
+                Arc::new(StructArray::try_new_with_length(
+                    fields, arrays, nulls, rows,
+                )?)
+            }
+            Values::List { ends, item, field } => Arc::new(ListArray::try_new(
+                Arc::clone(field),
+                take_offsets(ends),
+                item.take()?,
+                nulls,
+            )?),
+        })
+    }
+}
+
+/// Appends all elements of an array, or none and `None`: a list fits as a whole or not at all.
+fn append_elements(item: &mut Column, array: &str, extra: &mut Extra) -> Option<()> {
+    if json::kind(array) != Kind::Array {
+        return None;
+    }
+    let (start, mark) = (item.len(), extra.mark());
+    for element in json::elements(array).ok()? {
+        if !item.append(element, extra) || extra.grew_since(mark) {
+            item.truncate(start);
+            extra.take_back(mark);
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// One timestamp for all rows.
+pub(in crate::bronze) fn constant_instant(
+    micros: i64,
+    rows: usize,
+) -> Result<ArrayRef, ArrowError> {
+    instants(vec![micros; rows], None)
+}
+
+fn instants(micros: Vec<i64>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    let array = PrimitiveArray::<TimestampMicrosecondType>::try_new(micros.into(), nulls)?;
+    Ok(Arc::new(array.with_data_type(metadata::instant())))
+}
+
+fn decimals(
+    unscaled: Vec<i128>,
+    nulls: Option<NullBuffer>,
+    precision: u8,
+    scale: u8,
+) -> Result<ArrayRef, ArrowError> {
+    let kind = DataType::Decimal128(precision, super::arrow_scale(scale));
+    let array = PrimitiveArray::<Decimal128Type>::try_new(unscaled.into(), nulls)?;
+    Ok(Arc::new(array.with_data_type(kind)))
+}
+
+fn primitive<T: arrow_array::ArrowPrimitiveType>(
+    values: Vec<T::Native>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(PrimitiveArray::<T>::try_new(
+        ScalarBuffer::from(values),
+        nulls,
+    )?))
+}
+
+/// Arrow's offsets: where each row ends, after a zero.
+fn take_offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0);
+    offsets.append(ends);
+    OffsetBuffer::new(offsets.into())
+}
+
+/// The writer hands rows on long before they reach 2 GiB, and refuses records that alone would.
+fn offset(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
+fn last_end(ends: &[i32]) -> usize {
+    let end = ends.last().copied().unwrap_or_default();
+    usize::try_from(end).unwrap_or_default()
+}

@@ -1,0 +1,158 @@
+//! The columns of one object: of a record, or of a struct within it.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow_array::ArrayRef;
+use arrow_schema::{ArrowError, Fields};
+
+use super::column::Column;
+use super::extra::Extra;
+use crate::bronze::BronzeError;
+use crate::bronze::schema;
+use crate::json::Object;
+
+/// The columns of one object.
+#[derive(Debug)]
+pub(in crate::bronze) struct Members {
+    names: Vec<Box<str>>,
+    columns: Vec<Column>,
+    fields: Fields,
+    index: HashMap<Box<str>, usize>,
+    /// Which column the n-th member of the last object went to. Neighbours in an answer have
+    /// their members in the same order, so this saves nearly every look into the index.
+    order: Vec<usize>,
+    /// Which member each column gets its value from; kept for its memory only.
+    slots: Vec<Slot>,
+}
+
+/// Where in an object a column's value is.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Absent,
+    Member(usize),
+    /// The key is there more than once: no column can tell that.
+    Repeated,
+}
+
+impl Members {
+    /// Empty columns as declared.
+    pub(in crate::bronze) fn new(declared: &[schema::Column]) -> Result<Self, BronzeError> {
+        let names: Vec<Box<str>> = declared.iter().map(|c| c.name.as_str().into()).collect();
+        let indexed = names.iter().cloned().enumerate();
+        Ok(Self {
+            columns: declared
+                .iter()
+                .map(|column| Column::new(&column.kind))
+                .collect::<Result<_, _>>()?,
+            fields: super::fields(declared)?,
+            index: indexed.map(|(position, name)| (name, position)).collect(),
+            order: Vec::new(),
+            slots: Vec::new(),
+            names,
+        })
+    }
+
+    /// Appends one row: members that fit to their columns, the others to `extra`.
+    pub(super) fn append(&mut self, object: &Object<'_>, extra: &mut Extra) {
+        let undeclared = self.assign(object);
+        let (slots, columns) = (&self.slots, &mut self.columns);
+        for ((column, name), slot) in columns.iter_mut().zip(&self.names).zip(slots) {
+            match *slot {
+                Slot::Absent => column.append_null(),
+                Slot::Member(position) => {
+                    append_member(column, name, object.members[position].1, extra);
+                }
+                Slot::Repeated => {
+                    column.append_null();
+                    let occurrences = object.members.iter().filter(|(key, _)| *key == **name);
+                    occurrences.for_each(|(_, value)| extra.member(name, value));
+                }
+            }
+        }
+        if !undeclared.is_empty() {
+            append_undeclared(object, &undeclared, extra);
+        }
+    }
+
+    /// Fills the slots; returns the positions of the members that no column is declared for.
+    fn assign(&mut self, object: &Object<'_>) -> Vec<usize> {
+        let mut undeclared = Vec::new();
+        self.slots.clear();
+        self.slots.resize(self.columns.len(), Slot::Absent);
+        for (position, (key, _)) in object.members.iter().enumerate() {
+            match self.column_of(position, key) {
+                Some(column) => {
+                    self.slots[column] = match self.slots[column] {
+                        Slot::Absent => Slot::Member(position),
+                        Slot::Member(_) | Slot::Repeated => Slot::Repeated,
+                    }
+                }
+                None => undeclared.push(position),
+            }
+        }
+        undeclared
+    }
+
+    fn column_of(&mut self, position: usize, key: &str) -> Option<usize> {
+        let expected = self.order.get(position).copied();
+        if let Some(column) = expected
+            && self.names.get(column).is_some_and(|name| **name == *key)
+        {
+            return Some(column);
+        }
+        let column = self.index.get(key).copied()?;
+        if position >= self.order.len() {
+            self.order.resize(position + 1, usize::MAX);
+        }
+        self.order[position] = column;
+        Some(column)
+    }
+
+    /// Appends a row of which nothing is there.
+    pub(super) fn append_null(&mut self) {
+        self.columns.iter_mut().for_each(Column::append_null);
+    }
+
+    /// Takes back every row from `length` on.
+    pub(super) fn truncate(&mut self, length: usize) {
+        for column in &mut self.columns {
+            column.truncate(length);
+        }
+    }
+
+    /// The rows as Arrow arrays with their fields; the columns are empty afterwards.
+    pub(in crate::bronze) fn take(&mut self) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
+        let arrays: Result<_, _> = self.columns.iter_mut().map(Column::take).collect();
+        Ok((self.fields.clone(), arrays?))
+    }
+}
+
+fn append_member(column: &mut Column, name: &str, value: &str, extra: &mut Extra) {
+    let fits = if column.is_struct() {
+        let level = extra.open(name);
+        let fits = column.append(value, extra);
+        extra.close(level);
+        fits
+    } else {
+        column.append(value, extra)
+    };
+    if !fits {
+        extra.member(name, value);
+    }
+}
+
+/// An undeclared null says as much as an absent field, unless the key is there twice: then which
+/// one counts is for the reader to say.
+fn append_undeclared(object: &Object<'_>, positions: &[usize], extra: &mut Extra) {
+    let members = || positions.iter().map(|position| &object.members[*position]);
+    let mut seen = HashSet::new();
+    let repeated: HashSet<_> = members()
+        .map(|(key, _)| key)
+        .filter(|key| !seen.insert(*key))
+        .collect();
+    for (key, value) in members() {
+        if *value != "null" || repeated.contains(key) {
+            extra.member(key, value);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The columns that every bronze file has after the declared ones, and the file's own properties.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, TimeUnit};
+use chrono::{DateTime, Utc};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use uuid::Uuid;
+
+use crate::day::Day;
+
+/// What dedup goes by.
+pub(super) const ID: &str = "_id";
+/// When the run stored the row, in UTC.
+pub(super) const INGESTED_AT: &str = "_ingested_at";
+/// What didn't fit the declared columns.
+pub(super) const EXTRA: &str = "_extra";
+/// What the names of a file's own properties begin with.
+const PROPERTY: &str = "bronzed.";
+
+/// All of them, in the order of the file.
+pub(super) const NAMES: [&str; 9] = [
+    ID,
+    "_key",
+    "_version",
+    "_parent_id",
+    "_slice",
+    "_op",
+    "_run_id",
+    INGESTED_AT,
+    EXTRA,
+];
+
+/// Where a file comes from: the same for all of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMeta {
+    /// `pncp.contratacoes`
+    pub dataset: String,
+    /// The day that the partition stands for.
+    pub day: Day,
+    /// The run that stores the rows.
+    pub run_id: Uuid,
+    /// The job that asked for it; `manual` from the command line.
+    pub job: String,
+    /// When the run stores the rows.
+    pub ingested_at: DateTime<Utc>,
+}
+
+/// The fields of the metadata columns.
+pub(super) fn fields() -> impl Iterator<Item = Field> {
+    NAMES.iter().map(|name| {
+        let kind = match *name {
+            INGESTED_AT => instant(),
+            _ => DataType::Utf8,
+        };
+        Field::new(*name, kind, true)
+    })
+}
+
+/// An instant in UTC, to the microsecond.
+pub(super) fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
+}
+
+/// How files are written: zstd, statistics on, and what tells where the file comes from.
+pub(super) fn properties(meta: &FileMeta) -> Result<WriterProperties, ParquetError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let pair = |name: &str, value: String| KeyValue::new(format!("{PROPERTY}{name}"), value);
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_created_by(format!("bronzed version {version}"))
+        .set_key_value_metadata(Some(vec![
+            pair("dataset", meta.dataset.clone()),
+            pair("day", meta.day.to_string()),
+            pair("run_id", meta.run_id.to_string()),
+            pair("job", meta.job.clone()),
+            pair("version", version.to_owned()),
+        ]))
+        .build())
+}
+
+/// One of the file's own properties: `run_id`, `job`.
+pub(super) fn property<'a>(pairs: Option<&'a Vec<KeyValue>>, name: &str) -> Option<&'a str> {
+    pairs?
+        .iter()
+        .find(|pair| pair.key.strip_prefix(PROPERTY) == Some(name))?
+        .value
+        .as_deref()
+}

@@ -1,0 +1,195 @@
+//! What a Parquet file holds: ids for dedup and recovery, and the records themselves.
+//!
+//! It reads the files of this program and those of the Python pipeline that it replaces. The
+//! latter have no metadata columns: their ids are made of the key columns, by the rules of
+//! [`crate::record`].
+
+use std::collections::HashSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, RecordBatch};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use uuid::Uuid;
+
+use super::BronzeError;
+use super::metadata::{self, EXTRA, ID, INGESTED_AT};
+use super::rebuild::Row;
+use crate::record::{self, RecordId};
+
+const BATCH_ROWS: usize = 1_000;
+
+/// What recovery asks a file for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    /// How many rows it has.
+    pub rows: u64,
+    /// The id of each row, in order.
+    pub ids: Vec<Box<str>>,
+    /// The run that stored it; `None` in a file of the Python pipeline.
+    pub run_id: Option<Uuid>,
+    /// The job that the run was of.
+    pub job: Option<String>,
+    /// When it was stored.
+    pub ingested_at: Option<DateTime<Utc>>,
+    /// How many rows have the hash of their content for an id.
+    pub unidentified: u64,
+}
+
+/// Reads the ids of a file, and where it comes from; of its columns no more than that takes.
+///
+/// In a file without `_id` column, the ids are those of the fields that `primary_key` (JSON
+/// pointers) names; a row without a usable one has the hash of its record.
+///
+/// # Errors
+/// When the file isn't Parquet, or a row that has to be hashed can't be rebuilt.
+pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeError> {
+    let file = open(&bytes)?;
+    let pairs = file.metadata().file_metadata().key_value_metadata();
+    let property = |name| metadata::property(pairs, name);
+    let run_id = property("run_id").and_then(|text| Uuid::parse_str(text).ok());
+    let job = property("job").map(str::to_owned);
+    let identified = file.schema().column_with_name(ID).is_some();
+    let (mut ids, mut ingested_at) = (Vec::new(), None);
+    if identified {
+        for batch in read(file, |name| name == ID || name == INGESTED_AT)? {
+            let batch = batch?;
+            ingested_at = ingested_at.or_else(|| first_instant(&batch));
+            ids.extend(stored_ids(&batch));
+        }
+    } else {
+        let names: HashSet<_> = primary_key.iter().filter_map(|p| column_of(p)).collect();
+        for record in rebuild(read(file, |name| names.contains(name))?) {
+            ids.push(record::key(primary_key, &record?).map(Into::into));
+        }
+    }
+    let unnamed = ids.iter().any(Option::is_none);
+    let records = if unnamed { records(bytes)? } else { Vec::new() };
+    let hashed = |row: usize| RecordId::content_hash(records.get(row).map_or("", String::as_str));
+    let ids: Vec<Box<str>> = ids
+        .into_iter()
+        .enumerate()
+        .map(|(row, id)| id.unwrap_or_else(|| hashed(row).into()))
+        .collect();
+    Ok(FileFacts {
+        rows: ids.len() as u64,
+        unidentified: ids
+            .iter()
+            .filter(|id| RecordId::is_content_hash(id))
+            .count() as u64,
+        ids,
+        run_id,
+        job,
+        ingested_at,
+    })
+}
+
+/// Every row as the JSON text of its record (promise P9): declared columns and `_extra` together,
+/// without the metadata columns and without members that are null.
+///
+/// # Errors
+/// When the file isn't Parquet, or a column has no form in JSON.
+pub fn records(bytes: Bytes) -> Result<Vec<String>, BronzeError> {
+    rebuild(read(open(&bytes)?, |_| true)?).collect()
+}
+
+type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
+
+fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
+    Builder::try_new(bytes.clone()).map_err(BronzeError::Read)
+}
+
+/// The batches of the columns that are `wanted`, by their names at the root.
+fn read(
+    file: Builder,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<impl Iterator<Item = Result<RecordBatch, BronzeError>>, BronzeError> {
+    let names = file.parquet_schema().root_schema().get_fields().iter();
+    let roots: Vec<_> = names
+        .enumerate()
+        .filter(|(_, field)| wanted(field.name()))
+        .map(|(position, _)| position)
+        .collect();
+    let mask = ProjectionMask::roots(file.parquet_schema(), roots);
+    let reader: ParquetRecordBatchReader = file
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(BronzeError::Read)?;
+    Ok(reader.map(|batch| batch.map_err(|error| BronzeError::Read(ParquetError::from(error)))))
+}
+
+fn rebuild(
+    batches: impl Iterator<Item = Result<RecordBatch, BronzeError>>,
+) -> impl Iterator<Item = Result<String, BronzeError>> {
+    let mut before = 0;
+    batches.flat_map(move |batch| {
+        let records = batch.and_then(|batch| {
+            let records = rebuild_batch(&batch, before);
+            before += batch.num_rows();
+            records
+        });
+        match records {
+            Ok(records) => records.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }
+    })
+}
+
+fn rebuild_batch(batch: &RecordBatch, before: usize) -> Result<Vec<String>, BronzeError> {
+    let schema = batch.schema_ref();
+    let ours = schema.column_with_name(ID).is_some();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns
+        .filter(|(field, _)| is_of_record(field.name(), ours))
+        .map(|(field, array)| (field, array.as_ref()));
+    let row = Row::new(columns, "")?;
+    let extra = batch.column_by_name(EXTRA).filter(|_| ours);
+    let extra = extra.and_then(|array| array.as_string_opt::<i32>());
+    (0..batch.num_rows())
+        .map(|position| {
+            let beside = extra.filter(|array| array.is_valid(position));
+            let beside = beside.map(|array| array.value(position));
+            let mut record = String::new();
+            row.push(position, beside, &mut record)
+                .map_err(|error| BronzeError::Extra {
+                    row: before + position,
+                    error,
+                })?;
+            Ok(record)
+        })
+        .collect()
+}
+
+/// Whether a column is the record's own: not our metadata, and not the index that pandas writes
+/// of a table whose rows were picked out of another.
+fn is_of_record(name: &str, ours: bool) -> bool {
+    let metadata = ours && metadata::NAMES.contains(&name);
+    !metadata && !name.starts_with("__index_level_")
+}
+
+/// The column at the root of a JSON pointer.
+fn column_of(pointer: &str) -> Option<String> {
+    let first = pointer.strip_prefix('/')?.split('/').next()?;
+    Some(first.replace("~1", "/").replace("~0", "~"))
+}
+
+/// `_id` of each row; `None` where there is none, which this program never writes.
+fn stored_ids(batch: &RecordBatch) -> Vec<Option<Box<str>>> {
+    let ids = batch.column_by_name(ID);
+    match ids.and_then(|array| array.as_string_opt::<i32>()) {
+        Some(ids) => ids.iter().map(|id| id.map(Into::into)).collect(),
+        None => vec![None; batch.num_rows()],
+    }
+}
+
+fn first_instant(batch: &RecordBatch) -> Option<DateTime<Utc>> {
+    let column = batch.column_by_name(INGESTED_AT)?;
+    let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let first = column.iter().next()??;
+    DateTime::from_timestamp_micros(first)
+}

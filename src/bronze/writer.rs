@@ -1,0 +1,249 @@
+//! Records into one Parquet file: the file of one commit.
+//!
+//! Rows are handed to the encoder in batches, so that memory holds the file's compressed columns
+//! and one batch, never its records.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::{ArrowError, Field, Schema as ArrowSchema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use super::BronzeError;
+use super::columns::{self, Column, Columns};
+use super::metadata;
+pub use super::metadata::FileMeta;
+use super::schema::{ColumnType, Schema};
+use crate::record::RecordId;
+
+/// A batch is handed on at so many rows…
+const BATCH_ROWS: usize = 1_000;
+/// … or so many bytes of JSON, whichever comes first.
+const BATCH_BYTES: usize = 8 << 20;
+/// A column of a batch ends at 2 GiB.
+const MAX_RECORD_BYTES: usize = 1 << 30;
+
+/// One file while it is written.
+#[derive(Debug)]
+pub struct FileWriter {
+    meta: FileMeta,
+    encoder: ArrowWriter<Vec<u8>>,
+    schema: SchemaRef,
+    columns: Columns,
+    labels: Labels,
+    ids: Vec<Box<str>>,
+    json_bytes: u64,
+    batch_bytes: usize,
+}
+
+/// The metadata columns whose values differ from row to row.
+#[derive(Debug)]
+struct Labels {
+    id: Column,
+    key: Column,
+    version: Column,
+    slice: Column,
+    extra: Column,
+}
+
+/// A whole file, as it goes to the lake.
+#[derive(Debug, Clone)]
+pub struct EncodedFile {
+    /// The Parquet file.
+    pub bytes: Bytes,
+    /// The id of each row, in order.
+    pub ids: Vec<Box<str>>,
+    /// Where it comes from.
+    pub meta: FileMeta,
+}
+
+impl FileWriter {
+    /// An empty file with the declared columns and the metadata columns.
+    ///
+    /// # Errors
+    /// When the declared columns don't make a table.
+    pub fn new(schema: &Schema, meta: FileMeta) -> Result<Self, BronzeError> {
+        let columns = Columns::new(schema)?;
+        let declared = columns::fields(&schema.columns)?;
+        let fields: Vec<_> = declared
+            .iter()
+            .cloned()
+            .chain(metadata::fields().map(Arc::new))
+            .collect();
+        let schema = Arc::new(ArrowSchema::new(fields));
+        Ok(Self {
+            encoder: encoder(&schema, &meta)?,
+            schema,
+            meta,
+            columns,
+            labels: Labels::new()?,
+            ids: Vec::new(),
+            json_bytes: 0,
+            batch_bytes: 0,
+        })
+    }
+
+    /// Appends a record that was read from `slice`; returns how many of its values didn't fit the
+    /// declared columns.
+    ///
+    /// # Errors
+    /// When the record alone is too much for a column, or columns can't be encoded.
+    pub fn append(&mut self, id: &RecordId, slice: &str, record: &str) -> Result<u64, BronzeError> {
+        if record.len() > MAX_RECORD_BYTES {
+            return Err(BronzeError::TooLarge(record.len()));
+        }
+        let extra = self.columns.append(record);
+        let drifted = extra.drifted();
+        self.labels.append(id, slice, extra.text());
+        self.ids.push(id.id.as_str().into());
+        self.json_bytes = self.json_bytes.saturating_add(record.len() as u64);
+        self.batch_bytes += record.len();
+        if self.ids.len().is_multiple_of(BATCH_ROWS) || self.batch_bytes >= BATCH_BYTES {
+            self.flush()?;
+        }
+        Ok(drifted)
+    }
+
+    /// How many records were appended.
+    pub fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// How many bytes of JSON were appended.
+    pub fn json_bytes(&self) -> u64 {
+        self.json_bytes
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// When columns can't be encoded.
+    pub fn finish(mut self) -> Result<EncodedFile, BronzeError> {
+        self.flush()?;
+        Ok(EncodedFile {
+            bytes: self
+                .encoder
+                .into_inner()
+                .map_err(BronzeError::Write)?
+                .into(),
+            ids: self.ids,
+            meta: self.meta,
+        })
+    }
+
+    /// Hands the rows of the batch to the encoder.
+    fn flush(&mut self) -> Result<(), BronzeError> {
+        self.batch_bytes = 0;
+        let batch = self.take_batch().map_err(write_error)?;
+        self.encoder.write(&batch).map_err(BronzeError::Write)
+    }
+
+    fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
+        let (_, mut arrays) = self.columns.take()?;
+        let Labels {
+            id,
+            key,
+            version,
+            slice,
+            extra,
+        } = &mut self.labels;
+        let ids = id.take()?;
+        let rows = ids.len();
+        let micros = self.meta.ingested_at.timestamp_micros();
+        let run_id = self.meta.run_id.to_string();
+        let run_ids = arrow_array::StringArray::from_iter_values(std::iter::repeat_n(run_id, rows));
+        let nothing = || arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows);
+        let (parent_id, op) = (nothing(), nothing());
+        arrays.extend([
+            ids,
+            key.take()?,
+            version.take()?,
+            parent_id,
+            slice.take()?,
+            op,
+            Arc::new(run_ids) as ArrayRef,
+            columns::constant_instant(micros, rows)?,
+            extra.take()?,
+        ]);
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+    }
+}
+
+impl Labels {
+    fn new() -> Result<Self, BronzeError> {
+        let column = || Column::new(&ColumnType::String);
+        Ok(Self {
+            id: column()?,
+            key: column()?,
+            version: column()?,
+            slice: column()?,
+            extra: column()?,
+        })
+    }
+
+    fn append(&mut self, id: &RecordId, slice: &str, extra: Option<&str>) {
+        self.id.append_text(Some(&id.id));
+        self.key.append_text(Some(id.key()));
+        self.version.append_text(id.version());
+        self.slice.append_text(Some(slice));
+        self.extra.append_text(extra);
+    }
+}
+
+impl EncodedFile {
+    /// The file without the rows whose id is `known`; it may become empty. If none is known, it
+    /// stays byte for byte what it is.
+    ///
+    /// # Errors
+    /// When the file can't be decoded or encoded again.
+    pub fn without(self, known: impl Fn(&str) -> bool) -> Result<Self, BronzeError> {
+        let keep: Vec<bool> = self.ids.iter().map(|id| !known(id)).collect();
+        if keep.iter().all(|keep| *keep) {
+            return Ok(self);
+        }
+        let reader = ParquetRecordBatchReaderBuilder::try_new(self.bytes)
+            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+            .map_err(BronzeError::Read)?;
+        let schema = arrow_array::RecordBatchReader::schema(&reader);
+        let mut encoder = encoder(&schema, &self.meta)?;
+        let mut rest = keep.as_slice();
+        for batch in reader {
+            let batch = batch.map_err(read_error)?;
+            let (mask, after) = rest.split_at(batch.num_rows().min(rest.len()));
+            rest = after;
+            let kept = filter_record_batch(&batch, &BooleanArray::from(mask.to_vec()));
+            let kept = kept.map_err(read_error)?;
+            encoder.write(&kept).map_err(BronzeError::Write)?;
+        }
+        let rows = self.ids.into_iter().zip(keep);
+        Ok(Self {
+            bytes: encoder.into_inner().map_err(BronzeError::Write)?.into(),
+            ids: rows.filter(|(_, keep)| *keep).map(|(id, _)| id).collect(),
+            meta: self.meta,
+        })
+    }
+}
+
+fn encoder(schema: &SchemaRef, meta: &FileMeta) -> Result<ArrowWriter<Vec<u8>>, BronzeError> {
+    let properties = metadata::properties(meta).map_err(BronzeError::Write)?;
+    // Where a file is read again, the schema has metadata of its own; ours is in the properties.
+    let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    ArrowWriter::try_new(
+        Vec::new(),
+        Arc::new(ArrowSchema::new(fields)),
+        Some(properties),
+    )
+    .map_err(BronzeError::Write)
+}
+
+fn write_error(error: ArrowError) -> BronzeError {
+    BronzeError::Write(ParquetError::from(error))
+}
+
+fn read_error(error: ArrowError) -> BronzeError {
+    BronzeError::Read(ParquetError::from(error))
+}
