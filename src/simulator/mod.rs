@@ -1,1 +1,156 @@
 //! An API stand-in: real HTTP on loopback, for the demo, the tests and the benches.
+//!
+//! It promises three things. It is *deterministic*: the same seed gives the same records, the same
+//! bytes of each answer and the same faults, in whatever order pages are asked for. It is *honest
+//! to the provider*: its records are recorded ones or made from them, and its quirks are those
+//! that others have measured. And it keeps a *ledger*, by which a program that shares no code with
+//! the engine can judge what became of the records.
+//!
+//! ```text
+//! request ──► server ──► world ──► pncp: is it correct? ──► faults: what goes wrong? ──► answer
+//!                          │         catalogue, clock            rules, chance             │
+//!                          └──────────────────────── ledger ◄──────────────────────────────┘
+//! ```
+//!
+//! One provider is simulated so far; the others get a module beside [`pncp`], and a path in
+//! `world`.
+
+pub mod answer;
+mod body;
+pub mod chance;
+pub mod clock;
+mod control;
+pub mod faults;
+pub mod ledger;
+pub mod pncp;
+mod server;
+mod spoil;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+mod world;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::clock::SimClock;
+use self::faults::Faults;
+use self::ledger::Entry;
+use self::pncp::catalog::Catalog;
+use self::world::World;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct SimConfig {
+    /// Everything that is left to chance depends on it.
+    pub seed: u64,
+    /// What the API holds.
+    pub catalog: Catalog,
+    /// What time it is there: records are listed from their publication on, and the `Date`
+    /// header says it.
+    pub clock: SimClock,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// How long each answer takes.
+    pub latency: Duration,
+    /// A request beyond so many at a time gets the firewall's 429.
+    pub max_in_flight: Option<usize>,
+    /// The port on loopback; 0: any free one.
+    pub port: u16,
+}
+
+impl SimConfig {
+    /// An API that holds `catalog`, at the time of `clock`, where nothing goes wrong.
+    pub fn new(catalog: Catalog, clock: SimClock) -> Self {
+        Self {
+            seed: 1,
+            catalog,
+            clock,
+            faults: Faults::default(),
+            latency: Duration::ZERO,
+            max_in_flight: None,
+            port: 0,
+        }
+    }
+}
+
+/// A simulator that is running; dropping it ends it, and its connections.
+#[derive(Debug)]
+pub struct Simulator {
+    world: Arc<World>,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts a simulator on loopback. Needs a tokio runtime, and lives on it.
+    ///
+    /// # Errors
+    /// When the port can't be had.
+    pub async fn start(config: SimConfig) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
+        let address = listener.local_addr()?;
+        let world = Arc::new(World::new(config));
+        let served = Arc::clone(&world);
+        let server = tokio::spawn(async move {
+            server::serve(listener, served).await;
+        });
+        Ok(Self {
+            world,
+            address,
+            server,
+        })
+    }
+
+    /// The base URL of the API: `http://127.0.0.1:41234/api`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}{}", self.address, world::BASE_PATH)
+    }
+
+    /// The URL of the simulator's own endpoints: `http://127.0.0.1:41234/_sim/`.
+    pub fn control_url(&self) -> String {
+        format!("http://{}{}", self.address, control::PREFIX)
+    }
+
+    /// Every request until now, in the order of arrival.
+    pub fn ledger(&self) -> Vec<Entry> {
+        self.world.ledger.entries()
+    }
+
+    /// What the API holds; changes show at once.
+    pub fn catalog(&self) -> &Catalog {
+        &self.world.config.catalog
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &SimClock {
+        &self.world.config.clock
+    }
+
+    /// Sets the simulated time.
+    pub fn set_now(&self, now: DateTime<Utc>) {
+        self.world.config.clock.set(now);
+    }
+
+    /// Replaces what goes wrong.
+    pub fn set_faults(&self, faults: Faults) {
+        self.world.set_faults(faults);
+    }
+
+    /// From now on, nothing goes wrong.
+    pub fn heal(&self) {
+        self.set_faults(Faults::default());
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,298 @@
+//! What may go wrong, and when: by chance with a probability, or by rule.
+//!
+//! A fault is drawn for each request from the seed, the page that is asked for, and how often it
+//! was asked for before: the same page asked for again can succeed, and the order in which pages
+//! are asked for plays no part.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::answer::Answer;
+use super::chance::Chance;
+
+/// One thing that goes wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// 429 with a JSON message and `Retry-After`.
+    RateLimited,
+    /// 429 as the HTML page of a firewall, without `Retry-After`.
+    Firewall,
+    /// 500 with a JSON message.
+    ServerError,
+    /// 503 with a JSON message.
+    Unavailable,
+    /// No answer until the client gives up.
+    Hang,
+    /// The connection is reset (RST) before the first byte.
+    Reset,
+    /// The connection is closed before the announced end of the body.
+    CutOff,
+    /// An error page as HTML, with status 200.
+    Html,
+    /// 422 to a correct request.
+    Unprocessable,
+    /// A page without rows, while its totals say more. By chance never the first page.
+    EmptyPage,
+    /// 204 where there are rows. By chance never the first page.
+    NoContent,
+    /// This very answer.
+    Answer(Box<Answer>),
+    /// The answer is right, but just before it a late record appeared on an earlier page, and
+    /// moved all after it down by one: the last row of a page comes again on the next.
+    Shift,
+    /// The answer is right, but just before it the first record of the slice was taken away, and
+    /// all after it moved up by one: a walk through the pages misses a row.
+    Withdraw,
+    /// The answer is right, but just before it the simulated time moved on.
+    Advance(TimeDelta),
+}
+
+impl Fault {
+    /// The name in the ledger.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Firewall => "firewall",
+            Self::ServerError => "server_error",
+            Self::Unavailable => "unavailable",
+            Self::Hang => "hang",
+            Self::Reset => "reset",
+            Self::CutOff => "cut_off",
+            Self::Html => "html",
+            Self::Unprocessable => "unprocessable",
+            Self::EmptyPage => "empty_page",
+            Self::NoContent => "no_content",
+            Self::Answer(_) => "answer",
+            Self::Shift => "shift",
+            Self::Withdraw => "withdraw",
+            Self::Advance(_) => "advance",
+        }
+    }
+
+    /// Whether the client gets something else than the right answer.
+    pub fn spoils_answer(&self) -> bool {
+        !matches!(self, Self::Shift | Self::Withdraw | Self::Advance(_))
+    }
+
+    fn fits_by_chance(&self, page: u64) -> bool {
+        page > 1 || !matches!(self, Self::EmptyPage | Self::NoContent)
+    }
+}
+
+/// A page of a slice: what faults go by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PageKey {
+    /// The days asked for, as they were sent: `20251022..20251022`.
+    pub days: String,
+    /// `modalidade=6`
+    pub slice: String,
+    /// The page's number, as it was sent.
+    pub page: u64,
+    /// The page size.
+    pub size: u64,
+}
+
+/// A fault for certain requests.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    fault: Fault,
+    requests: RangeInclusive<u64>,
+    slice: Option<String>,
+    page: Option<u64>,
+}
+
+impl Rule {
+    /// Every request, until the faults are changed.
+    pub fn always(fault: Fault) -> Self {
+        Self::on(1..=u64::MAX, fault)
+    }
+
+    /// The first `count` requests of each page.
+    pub fn first(count: u64, fault: Fault) -> Self {
+        Self::on(1..=count, fault)
+    }
+
+    /// Only the `ordinal`th request of each page; the first is 1.
+    pub fn nth(ordinal: u64, fault: Fault) -> Self {
+        Self::on(ordinal..=ordinal, fault)
+    }
+
+    fn on(requests: RangeInclusive<u64>, fault: Fault) -> Self {
+        Self {
+            fault,
+            requests,
+            slice: None,
+            page: None,
+        }
+    }
+
+    /// Only in this slice: `modalidade=6`.
+    #[must_use]
+    pub fn slice(self, slice: &str) -> Self {
+        Self {
+            slice: Some(slice.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only on this page; the first is 1.
+    #[must_use]
+    pub fn page(self, page: u64) -> Self {
+        Self {
+            page: Some(page),
+            ..self
+        }
+    }
+
+    fn matches(&self, key: &PageKey, ordinal: u64) -> bool {
+        self.requests.contains(&ordinal)
+            && self.slice.as_ref().is_none_or(|slice| *slice == key.slice)
+            && self.page.is_none_or(|page| page == key.page)
+    }
+}
+
+/// All that may go wrong.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    /// The first that matches decides, before chance does.
+    pub rules: Vec<Rule>,
+    /// Faults by chance and their probabilities, which add up to 1 at most.
+    pub rates: Vec<(Fault, f64)>,
+    /// After so many spoilt answers in a row, a page is answered rightly, as far as chance goes.
+    pub max_consecutive: Option<u64>,
+    /// What [`Fault::RateLimited`] asks the client to wait; sent in whole seconds.
+    pub retry_after: Duration,
+    /// How long [`Fault::Hang`] lasts where the client doesn't give up.
+    pub hang: Duration,
+}
+
+impl Default for Faults {
+    /// Nothing goes wrong.
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            rates: Vec::new(),
+            max_consecutive: None,
+            retry_after: Duration::from_secs(1),
+            hang: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Faults {
+    /// Only these rules.
+    pub fn by_rule(rules: impl IntoIterator<Item = Rule>) -> Self {
+        Self {
+            rules: rules.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// These faults by chance.
+    pub fn by_chance(rates: impl IntoIterator<Item = (Fault, f64)>) -> Self {
+        Self {
+            rates: rates.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A bad day: 500, 429 (half of them from the firewall), cut-off bodies, HTML with status 200
+    /// and resets, each with this probability.
+    pub fn bad_day(probability: f64) -> Self {
+        Self::by_chance([
+            (Fault::ServerError, probability),
+            (Fault::RateLimited, probability / 2.0),
+            (Fault::Firewall, probability / 2.0),
+            (Fault::CutOff, probability),
+            (Fault::Html, probability),
+            (Fault::Reset, probability),
+        ])
+    }
+
+    /// The fault of the `ordinal`th request for a page, after `spoilt` spoilt answers in a row.
+    pub(super) fn pick(
+        &self,
+        chance: Chance,
+        key: &PageKey,
+        ordinal: u64,
+        spoilt: u64,
+    ) -> Option<Fault> {
+        let ruled = self.rules.iter().find(|rule| rule.matches(key, ordinal));
+        if let Some(rule) = ruled {
+            return Some(rule.fault.clone());
+        }
+        if self.max_consecutive.is_some_and(|most| spoilt >= most) {
+            return None;
+        }
+        let mut drawn = chance.of("fault").fraction();
+        for (fault, probability) in &self.rates {
+            if drawn < *probability {
+                return fault.fits_by_chance(key.page).then(|| fault.clone());
+            }
+            drawn -= probability;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(slice: &str, page: u64) -> PageKey {
+        PageKey {
+            days: "20251022..20251022".to_owned(),
+            slice: slice.to_owned(),
+            page,
+            size: 50,
+        }
+    }
+
+    #[test]
+    fn a_rule_names_slice_page_and_request() {
+        let rule = Rule::nth(2, Fault::Html).slice("modalidade=6").page(3);
+        let faults = Faults::by_rule([rule, Rule::first(1, Fault::Reset).page(1)]);
+        let pick =
+            |slice, page, ordinal| faults.pick(Chance::new(1), &key(slice, page), ordinal, 0);
+        assert_eq!(pick("modalidade=6", 3, 2), Some(Fault::Html));
+        assert_eq!(pick("modalidade=6", 3, 1), None);
+        assert_eq!(pick("modalidade=8", 3, 2), None);
+        assert_eq!(pick("modalidade=8", 1, 1), Some(Fault::Reset));
+        assert_eq!(pick("modalidade=8", 1, 2), None);
+    }
+
+    #[test]
+    fn chance_keeps_to_its_probabilities() {
+        let faults = Faults::bad_day(0.05);
+        let picked: Vec<_> = (0..10_000)
+            .filter_map(|n| faults.pick(Chance::new(n), &key("modalidade=6", 1), 1, 0))
+            .collect();
+        assert!((2_300..2_700).contains(&picked.len()), "{}", picked.len());
+        let resets = picked
+            .iter()
+            .filter(|fault| **fault == Fault::Reset)
+            .count();
+        assert!((400..600).contains(&resets), "{resets}");
+    }
+
+    #[test]
+    fn a_bounded_run_of_faults_ends() {
+        let faults = Faults {
+            max_consecutive: Some(2),
+            ..Faults::by_chance([(Fault::Html, 1.0)])
+        };
+        let pick = |spoilt| faults.pick(Chance::new(1), &key("modalidade=6", 1), 1, spoilt);
+        assert_eq!(pick(1), Some(Fault::Html));
+        assert_eq!(pick(2), None);
+    }
+
+    #[test]
+    fn an_empty_first_page_is_never_drawn() {
+        let faults = Faults::by_chance([(Fault::NoContent, 0.5), (Fault::EmptyPage, 0.5)]);
+        let pick = |page| faults.pick(Chance::new(1), &key("modalidade=6", page), 1, 0);
+        assert_eq!(pick(1), None);
+        assert!(pick(2).is_some());
+    }
+}

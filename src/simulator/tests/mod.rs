@@ -1,0 +1,96 @@
+//! The simulator through a real HTTP client.
+
+mod answers;
+mod control;
+mod faults;
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::clock::SimClock;
+use super::pncp::catalog::Catalog;
+use super::{SimConfig, Simulator};
+use crate::day::Day;
+
+fn day() -> Day {
+    "2025-10-22".parse().unwrap()
+}
+
+/// Brasília time of the day.
+fn time(clock: &str) -> chrono::DateTime<chrono::Utc> {
+    format!("2025-10-22T{clock}-03:00").parse().unwrap()
+}
+
+/// A simulator of the day at 23:59, changed as the test needs it.
+async fn given(catalog: Catalog, change: impl FnOnce(&mut SimConfig)) -> Simulator {
+    let mut config = SimConfig::new(catalog, SimClock::standing(time("23:59:59")));
+    change(&mut config);
+    Simulator::start(config).await.unwrap()
+}
+
+/// 500 records in 13 modalidades, some 180 of them in modalidade 6.
+fn generated() -> Catalog {
+    Catalog::generated(1, day(), 500, 2_400)
+}
+
+/// A response as a client sees it.
+struct Seen {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Seen {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let json = self.json();
+        let rows = json["data"].as_array().unwrap();
+        let id = |row: &Value| row["numeroControlePNCP"].as_str().unwrap().to_owned();
+        rows.iter().map(id).collect()
+    }
+}
+
+fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy();
+    builder.timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+/// GET of any URL, each time on a connection of its own.
+async fn get(url: &str) -> Result<Seen, reqwest::Error> {
+    let response = client().get(url).send().await?;
+    Ok(Seen {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.text().await?,
+    })
+}
+
+fn page_url(simulator: &Simulator, modalidade: u32, page: u64) -> String {
+    format!(
+        "{}/consulta/v1/contratacoes/publicacao?dataInicial=20251022&dataFinal=20251022\
+         &codigoModalidadeContratacao={modalidade}&pagina={page}&tamanhoPagina=50",
+        simulator.base_url()
+    )
+}
+
+async fn page(simulator: &Simulator, modalidade: u32, page: u64) -> Result<Seen, reqwest::Error> {
+    get(&page_url(simulator, modalidade, page)).await
+}
+
+/// The page, or an error, as a text that two runs can be compared by.
+async fn trace(simulator: &Simulator, modalidade: u32, number: u64) -> String {
+    match page(simulator, modalidade, number).await {
+        Ok(seen) => format!("{} {}", seen.status, seen.body),
+        Err(error) if error.is_decode() || error.is_body() => "cut off".to_owned(),
+        Err(_) => "no answer".to_owned(),
+    }
+}

@@ -1,0 +1,200 @@
+//! A JSON value that can be edited, and written with its keys in any order.
+//!
+//! PNCP orders the keys of its records differently from call to call, inside nested objects too,
+//! and alike within one page. Scalars stay the text that they were recorded as: no digit of an
+//! amount changes on the way through.
+
+use std::sync::Arc;
+
+use super::chance::Chance;
+use crate::json::{self, Kind, Object};
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tree {
+    /// A scalar: its JSON text.
+    Scalar(Arc<str>),
+    /// Members: the key as JSON text (quoted), and the value.
+    Object(Vec<(Arc<str>, Tree)>),
+    /// Elements.
+    Array(Vec<Tree>),
+}
+
+impl Tree {
+    /// Reads a JSON text.
+    ///
+    /// # Errors
+    /// When the text isn't JSON.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        Ok(match json::kind(text) {
+            Kind::Object => Self::Object(
+                Object::parse(text)?
+                    .members
+                    .into_iter()
+                    .map(|(key, value)| Ok((json::quote(&key).into(), Self::parse(value)?)))
+                    .collect::<Result<_, serde_json::Error>>()?,
+            ),
+            Kind::Array => Self::Array(
+                json::elements(text)?
+                    .into_iter()
+                    .map(Self::parse)
+                    .collect::<Result<_, _>>()?,
+            ),
+            Kind::Null | Kind::Boolean | Kind::Number | Kind::String => {
+                serde_json::from_str::<serde::de::IgnoredAny>(text)?;
+                Self::Scalar(text.trim().into())
+            }
+        })
+    }
+
+    /// A string.
+    pub fn string(text: &str) -> Self {
+        Self::Scalar(json::quote(text).into())
+    }
+
+    /// `null`, a number or a boolean, given as its JSON text.
+    pub fn literal(text: &str) -> Self {
+        Self::Scalar(text.into())
+    }
+
+    /// The member of an object.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let found = members.iter().find(|(name, _)| is_named(name, key));
+        found.map(|(_, value)| value)
+    }
+
+    /// The member of an object, for editing.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let found = members.iter_mut().find(|(name, _)| is_named(name, key));
+        found.map(|(_, value)| value)
+    }
+
+    /// Sets the member of an object, in its place where there is one. Another kind of value
+    /// stays as it is.
+    pub fn set(&mut self, key: &str, value: Self) {
+        match self.get_mut(key) {
+            Some(place) => *place = value,
+            None => {
+                if let Self::Object(members) = self {
+                    members.push((json::quote(key).into(), value));
+                }
+            }
+        }
+    }
+
+    /// Takes the member of an object away.
+    pub fn remove(&mut self, key: &str) {
+        if let Self::Object(members) = self {
+            members.retain(|(name, _)| !is_named(name, key));
+        }
+    }
+
+    /// The content of a string.
+    pub fn as_text(&self) -> Option<String> {
+        match self {
+            Self::Scalar(text) if json::kind(text) == Kind::String => {
+                json::string(text).ok().map(|text| text.into_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The JSON text with the members in their own order.
+    pub fn to_json(&self) -> String {
+        let mut text = String::with_capacity(2_560);
+        self.write(None, &mut text);
+        text
+    }
+
+    /// Appends the JSON text; with `order`, the members of every object are in the order that
+    /// belongs to it.
+    pub fn write(&self, order: Option<Chance>, out: &mut String) {
+        match self {
+            Self::Scalar(text) => out.push_str(text),
+            Self::Array(elements) => {
+                out.push('[');
+                for (position, element) in elements.iter().enumerate() {
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    element.write(order, out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                if let Some(order) = order {
+                    sorted.sort_by_cached_key(|(key, _)| order.of(key).bits());
+                }
+                out.push('{');
+                for (position, (key, value)) in sorted.into_iter().enumerate() {
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(key);
+                    out.push(':');
+                    value.write(order, out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+/// Whether a quoted key is this one. Keys with escapes are never asked for here.
+fn is_named(quoted: &str, key: &str) -> bool {
+    quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        == Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#"{"a":1.50,"b":{"x":"é\n","y":[{"p":null,"q":true}]},"c":39000.0}"#;
+
+    #[test]
+    fn a_value_comes_back_to_the_letter() {
+        assert_eq!(Tree::parse(RECORD).unwrap().to_json(), RECORD);
+        assert!(Tree::parse("{\"a\":nul}").is_err());
+    }
+
+    #[test]
+    fn the_order_of_keys_is_drawn_in_nested_objects_too() {
+        let tree = Tree::parse(RECORD).unwrap();
+        let written = |seed| {
+            let mut text = String::new();
+            tree.write(Some(Chance::new(seed)), &mut text);
+            text
+        };
+        assert_eq!(written(1), written(1));
+        let variants: std::collections::BTreeSet<_> = (0..50).map(written).collect();
+        assert!(variants.len() > 6, "{variants:?}");
+        assert!(variants.iter().any(|text| text.contains(r#"{"q":true"#)));
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        for variant in &variants {
+            assert_eq!(value(variant), value(RECORD));
+        }
+    }
+
+    #[test]
+    fn members_are_set_and_removed() {
+        let mut tree = Tree::parse(RECORD).unwrap();
+        tree.set("a", Tree::string("one"));
+        tree.set("d", Tree::literal("4"));
+        tree.remove("b");
+        assert_eq!(tree.to_json(), r#"{"a":"one","c":39000.0,"d":4}"#);
+        assert_eq!(
+            tree.get("a").and_then(Tree::as_text).as_deref(),
+            Some("one")
+        );
+    }
+}
