@@ -152,3 +152,108 @@ fn scalar<'a>(object: &Object<'a>, pointer: &str) -> Option<Cow<'a, str>> {
     };
     (!text.trim().is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(primary_key: &[&str], version: Option<&str>) -> Dataset {
+        let settings = crate::config::load(None, []).unwrap();
+        let shipped = settings.sources["pncp"].datasets["contratacoes"].as_ref();
+        Dataset {
+            primary_key: primary_key.iter().map(|key| (*key).to_owned()).collect(),
+            version: version.map_or(Version::None, |field| Version::Field(field.to_owned())),
+            ..shipped.clone()
+        }
+    }
+
+    fn id(primary_key: &[&str], record: &str) -> String {
+        RecordId::of(&dataset(primary_key, None), record).id
+    }
+
+    #[test]
+    fn one_field_is_the_id_verbatim() {
+        for (record, expected) in [
+            (
+                r#"{"a":"07954480000179-1-022746/2025"}"#,
+                "07954480000179-1-022746/2025",
+            ),
+            (r#"{"a":"x|y\\z"}"#, r"x|y\z"),
+            (r#"{"a":"\u00e7@1"}"#, "ç@1"),
+            (r#"{"a":12.50}"#, "12.50"),
+            (r#"{"a":true}"#, "true"),
+            (r#"{"a":1,"a":2}"#, "2"),
+            (r#"{"a":" x "}"#, " x "),
+        ] {
+            assert_eq!(id(&["/a"], record), expected, "{record}");
+        }
+        assert_eq!(id(&["/o/c~1d"], r#"{"o":{"c/d":"1"}}"#), "1");
+    }
+
+    #[test]
+    fn several_fields_are_joined_so_that_none_is_taken_for_another() {
+        let of = |a: &str, b: &str| {
+            let record = format!(r#"{{"a":{},"b":{}}}"#, json::quote(a), json::quote(b));
+            id(&["/a", "/b"], &record)
+        };
+        assert_eq!(
+            of("43052497000102-0-000001/2025", "1139"),
+            "43052497000102-0-000001/2025|1139"
+        );
+        assert_eq!(of("x|y", "z"), r"x\|y|z");
+        assert_eq!(of("x", "y|z"), r"x|y\|z");
+        assert_eq!(of("x\\", "y"), r"x\\|y");
+        assert_eq!(id(&["/a", "/b"], r#"{"b":2,"a":1}"#), "1|2");
+    }
+
+    #[test]
+    fn a_version_is_appended_to_the_key() {
+        let dataset = dataset(&["/a"], Some("/v"));
+        let id = RecordId::of(&dataset, r#"{"a":"x@y","v":"2026-05-27T07:18:44"}"#);
+        assert_eq!(id.id, "x@y@2026-05-27T07:18:44");
+        assert_eq!(
+            (id.key(), id.version()),
+            ("x@y", Some("2026-05-27T07:18:44"))
+        );
+        let without = RecordId::of(&dataset, r#"{"a":"x"}"#);
+        assert!(!without.identified && without.version().is_none());
+    }
+
+    #[test]
+    fn p2_without_a_usable_key_the_content_is_the_id() {
+        for record in [
+            "{}",
+            r#"{"a":null}"#,
+            r#"{"a":""}"#,
+            r#"{"a":" "}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"\ud800":1,"a":"x"}"#,
+            "5",
+            "null",
+            "[]",
+            r#""a""#,
+        ] {
+            let id = RecordId::of(&dataset(&["/a"], None), record);
+            assert!(!id.identified, "{record}");
+            assert_eq!(id.id, RecordId::content_hash(record), "{record}");
+            assert_eq!((id.key(), id.version()), (id.id.as_str(), None), "{record}");
+            assert!(RecordId::is_content_hash(&id.id));
+        }
+        let one_missing = id(&["/a", "/b"], r#"{"a":"x"}"#);
+        assert!(RecordId::is_content_hash(&one_missing));
+    }
+
+    #[test]
+    fn golden_content_ids() {
+        let expected = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(id(&["/a"], "{}"), expected);
+        assert_eq!(id(&["/a"], r#"{"a":null}"#), expected);
+        // The order of keys and the spelling of numbers make no new record.
+        assert_eq!(
+            id(&["/a"], r#"{"x":1.0,"y":2}"#),
+            id(&["/a"], r#"{"y":2,"x":1}"#)
+        );
+    }
+}

@@ -193,3 +193,85 @@ fn first_instant(batch: &RecordBatch) -> Option<DateTime<Utc>> {
     let first = column.iter().next()??;
     DateTime::from_timestamp_micros(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::bronze::tests::{file, meta, recorded, schema};
+    use crate::json::canonical::{canonical, hash};
+
+    fn by_pandas() -> Bytes {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas");
+        std::fs::read(folder.join("contratacoes.parquet"))
+            .unwrap()
+            .into()
+    }
+
+    fn key(pointers: &[&str]) -> Vec<String> {
+        pointers
+            .iter()
+            .map(|pointer| (*pointer).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_of_ours_tells_its_ids_and_its_run() {
+        let (file, _) = file(&schema(), &["{}", "5"]);
+        let facts = facts(file.bytes, &key(&["/numero"])).unwrap();
+        let expected = FileFacts {
+            rows: 2,
+            ids: file.ids,
+            run_id: Some(meta().run_id),
+            job: Some("hourly".to_owned()),
+            ingested_at: Some(meta().ingested_at),
+            unidentified: 0,
+        };
+        assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn p9_what_pandas_wrote_is_the_recorded_json_again() {
+        let rebuilt = records(by_pandas()).unwrap();
+        let recorded = recorded();
+        assert_eq!(rebuilt.len(), 6);
+        for (rebuilt, recorded) in rebuilt.iter().zip(&recorded[..5]) {
+            assert_eq!(canonical(rebuilt).unwrap(), canonical(recorded).unwrap());
+        }
+    }
+
+    #[test]
+    fn ids_of_a_pandas_file_are_made_of_its_columns() {
+        let facts = facts(by_pandas(), &key(&["/numeroControlePNCP"])).unwrap();
+        assert_eq!((facts.rows, facts.unidentified), (6, 1));
+        assert_eq!(&*facts.ids[0], "76206481000158-1-000177/2025");
+        // The row without an id: by the hash that the record has when the API sends it.
+        let without_id = recorded()[0].replace("\"76206481000158-1-000177/2025\"", "null");
+        assert_eq!(*facts.ids[5], format!("sha256:{}", hash(&without_id)));
+        assert_eq!(
+            (facts.run_id, facts.job, facts.ingested_at),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn key_columns_may_be_nested_numbers_or_missing() {
+        let nested = key(&["/orgaoEntidade/cnpj", "/anoCompra"]);
+        let facts_of = |key| facts(by_pandas(), key).unwrap();
+        assert_eq!(&*facts_of(&nested).ids[0], "76206481000158|2025");
+        let missing = facts_of(&key(&["/nada"]));
+        assert_eq!((missing.rows, missing.unidentified), (6, 6));
+    }
+
+    #[test]
+    fn what_is_not_parquet_is_an_error() {
+        for bytes in [&b""[..], b"PAR1", b"<html>Limite de Requisicoes</html>"] {
+            let error = facts(Bytes::from_static(bytes), &[]).unwrap_err();
+            assert!(matches!(error, BronzeError::Read(_)));
+        }
+        let (file, _) = file(&schema(), &["{}"]);
+        let cut = file.bytes.slice(..file.bytes.len() - 9);
+        assert!(records(cut).is_err());
+    }
+}

@@ -1,12 +1,17 @@
 //! Promise P9 over all that [`super::writer`] and [`super::reader`] do together.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use chrono::DateTime;
+use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::reader;
 use super::schema::{Column, ColumnType, Schema};
 use super::writer::{EncodedFile, FileMeta, FileWriter};
 use crate::json::canonical::canonical;
+use crate::json::{self, Object};
 use crate::record::RecordId;
 
 /// Where the files of these tests come from.
@@ -66,6 +71,32 @@ pub(super) fn schema() -> Schema {
     }
 }
 
+/// The schema that is shipped for PNCP's contratações.
+pub(super) fn contratacoes() -> Arc<Schema> {
+    let settings = crate::config::load(None, []).unwrap();
+    Arc::clone(&settings.sources["pncp"].datasets["contratacoes"].schema)
+}
+
+/// Every recorded contratação, as its text in the file.
+pub(super) fn recorded() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pncp");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let selectors = [
+        ("contratacoes_20251022.records.json", ""),
+        ("contratacoes_atualizacao.envelope.json", "/data"),
+        ("contratacoes_modalidade4_sc.envelope.json", "/data"),
+        ("contratacoes_modalidade5_sc.envelope.json", "/data"),
+    ];
+    let mut records = Vec::new();
+    for (name, selector) in selectors {
+        let text = read(name);
+        let array = json::pointer(&text, selector).unwrap().unwrap();
+        let elements = json::elements(array).unwrap();
+        records.extend(elements.into_iter().map(str::to_owned));
+    }
+    records
+}
+
 /// A file of these records, with their numbers for ids, and the sum of what drifted.
 pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile, u64) {
     let mut writer = FileWriter::new(schema, meta()).unwrap();
@@ -90,10 +121,146 @@ fn assert_lossless(schema: &Schema, records: &[impl AsRef<str>]) -> u64 {
 }
 
 #[test]
-fn a_record_that_fits_comes_back() {
+fn p9_every_recorded_contratacao_comes_back_and_fits_its_columns() {
+    let records = recorded();
+    assert_eq!(records.len(), 88);
+    assert_eq!(assert_lossless(&contratacoes(), &records), 0);
+}
+
+#[test]
+fn p9_records_come_back_without_any_declared_column() {
+    let records = recorded();
+    assert!(assert_lossless(&Schema::default(), &records) > 0);
+}
+
+#[test]
+fn p9_a_record_that_fits_comes_back() {
     let record = r#"{"texto":"a\nb","numero":5.0,"certo":false,"valor":10000.0,"dia":"2025-10-22",
         "hora":"2025-10-22T08:41:33","instante":"2025-02-01T03:00:00Z","lista":["x",null,""],
         "orgao":{"cnpj":"01","codigo":null,"sede":{},"tags":[]},
         "fontes":[{"codigo":1,"valor":0.0951},{},null]}"#;
     assert_eq!(assert_lossless(&schema(), &[record]), 0);
+}
+
+#[test]
+fn p9_more_rows_than_a_batch_come_back_in_order() {
+    let records: Vec<_> = (0..2_500)
+        .map(|number| format!(r#"{{"numero":{number},"outro":{number}}}"#))
+        .collect();
+    assert_eq!(assert_lossless(&schema(), &records), 2_500);
+}
+
+#[test]
+fn p9_the_order_of_keys_makes_no_difference() {
+    let backwards = |record: &String| {
+        let members = Object::parse(record).unwrap().members;
+        let members = members.iter().rev();
+        let members: Vec<_> = members
+            .map(|(key, value)| format!("{}:{value}", json::quote(key)))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let (forth, schema) = (recorded(), contratacoes());
+    let back: Vec<_> = forth.iter().map(backwards).collect();
+    let (forth, back) = (file(&schema, &forth).0, file(&schema, &back).0);
+    // The same columns are the same bytes.
+    assert!(forth.bytes == back.bytes);
+    assert_eq!(forth.ids, back.ids);
+}
+
+/// A string as JSON text, with and without escapes.
+fn string() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>().prop_map(|text| json::quote(&text)),
+        "[a-zç]{0,3}".prop_map(|text| json::quote(&text)),
+        r"(\\u00[0-7][0-9a-f]|\\/|\\n|\\ud83d\\ude00){0,4}".prop_map(|text| format!("\"{text}\"")),
+        "[12][09][0-9]{2}-[01][0-9]-[0-3][0-9]".prop_map(|text| format!("\"{text}\"")),
+        "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](Z|\\.[0-9]{3}|)"
+            .prop_map(|text| format!("\"{text}\"")),
+    ]
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<i16>().prop_map(|number| format!("{number}.0")),
+        "-?(0|[1-9][0-9]{0,5})\\.[0-9]{1,5}",
+        "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,20})?",
+    ]
+}
+
+/// Any JSON value whose keys are those of [`schema`] in wrong and right places, and others.
+fn value() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        4 => proptest::sample::select(vec![
+            "texto", "numero", "certo", "valor", "dia", "hora", "instante", "orgao", "lista",
+            "fontes", "cnpj", "codigo", "sede", "uf", "tags",
+        ]).prop_map(json::quote),
+        1 => string(),
+    ];
+    let leaf = prop_oneof![
+        2 => Just("null".to_owned()),
+        1 => any::<bool>().prop_map(|value| value.to_string()),
+        2 => number(),
+        3 => string(),
+    ];
+    leaf.prop_recursive(4, 40, 8, move |inner| {
+        let members = proptest::collection::vec((key.clone(), inner.clone()), 0..8);
+        prop_oneof![
+            1 => proptest::collection::vec(inner, 0..4)
+                .prop_map(|elements| format!("[{}]", elements.join(" , "))),
+            2 => members.prop_map(|members| {
+                let members: Vec<_> = members
+                    .into_iter()
+                    .map(|(key, value)| format!("{key}: {value}"))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+/// A record whose values mostly are what the schema says.
+fn record() -> impl Strategy<Value = String> {
+    let or_any = |fitting: BoxedStrategy<String>| prop_oneof![3 => fitting, 1 => value()];
+    let source = ("-?[0-9]{1,3}", number())
+        .prop_map(|(code, amount)| format!(r#"{{"codigo":{code},"valor":{amount}}}"#));
+    let sources = proptest::collection::vec(or_any(source.boxed()), 0..3)
+        .prop_map(|elements| format!("[{}]", elements.join(",")));
+    let organ = (
+        or_any(string().boxed()),
+        value(),
+        or_any(Just("{}".to_owned()).boxed()),
+    )
+        .prop_map(|(cnpj, code, seat)| {
+            format!(r#"{{"cnpj":{cnpj},"codigo":{code},"sede":{seat}}}"#)
+        });
+    let fields = (
+        or_any(string().boxed()),
+        or_any(number().boxed()),
+        or_any(string().boxed()),
+        or_any(organ.boxed()),
+        or_any(sources.boxed()),
+        value(),
+    );
+    fields.prop_map(|(text, number, time, organ, sources, other)| {
+        format!(
+            r#"{{"texto":{text},"numero":{number},"valor":{number},"dia":{time},"hora":{time},
+                "instante":{time},"orgao":{organ},"fontes":{sources},"outro":{other}}}"#
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn p9_any_elements_come_back(records in proptest::collection::vec(
+        prop_oneof![1 => value(), 2 => record()],
+        1..6,
+    )) {
+        let valid = |record: &String| serde_json::from_str::<&serde_json::value::RawValue>(record).is_ok();
+        let records: Vec<_> = records.into_iter().filter(valid).collect();
+        assert_lossless(&schema(), &records);
+    }
 }

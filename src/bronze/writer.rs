@@ -247,3 +247,109 @@ fn write_error(error: ArrowError) -> BronzeError {
 fn read_error(error: ArrowError) -> BronzeError {
     BronzeError::Read(ParquetError::from(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use arrow_array::cast::AsArray;
+    use parquet::file::metadata::KeyValue;
+
+    use super::*;
+    use crate::bronze::reader;
+    use crate::bronze::tests::{file, meta, schema};
+    use crate::source::declaration::Version;
+
+    fn batch(bytes: Bytes) -> RecordBatch {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        builder.build().unwrap().next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_row_says_where_it_comes_from() {
+        let settings = crate::config::load(None, []).unwrap();
+        let mut dataset = settings.sources["pncp"].datasets["contratacoes"]
+            .as_ref()
+            .clone();
+        dataset.primary_key = vec!["/numero".to_owned()];
+        dataset.version = Version::Field("/hora".to_owned());
+        let record = r#"{"numero":7,"hora":"2025-10-22T08:00:00","novo":1}"#;
+        let mut writer = FileWriter::new(&schema(), meta()).unwrap();
+        let id = RecordId::of(&dataset, record);
+        writer.append(&id, "modalidade=6", record).unwrap();
+        assert_eq!(
+            (writer.rows(), writer.json_bytes()),
+            (1, record.len() as u64)
+        );
+
+        let batch = batch(writer.finish().unwrap().bytes);
+        let text = |name: &str| {
+            let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+            column.iter().next().unwrap()
+        };
+        assert_eq!(text("_id"), Some("7@2025-10-22T08:00:00"));
+        assert_eq!(text("_key"), Some("7"));
+        assert_eq!(text("_version"), Some("2025-10-22T08:00:00"));
+        assert_eq!(text("_parent_id"), None);
+        assert_eq!(text("_slice"), Some("modalidade=6"));
+        assert_eq!(text("_op"), None);
+        assert_eq!(
+            text("_run_id"),
+            Some("00000000-0000-0000-0000-000000000007")
+        );
+        assert_eq!(text("_extra"), Some(r#"{"novo":1}"#));
+        let schema = batch.schema();
+        let names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
+        assert_eq!(names[schema.fields().len() - 9..], metadata::NAMES);
+    }
+
+    #[test]
+    fn a_file_says_where_it_comes_from_and_is_compressed() {
+        let (file, _) = file(&schema(), &["{}"]);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.bytes).unwrap();
+        let metadata = reader.metadata();
+        let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+        let pair = |name: &str, value: &str| {
+            pairs.contains(&KeyValue::new(format!("bronzed.{name}"), value.to_owned()))
+        };
+        assert!(pair("dataset", "pncp.contratacoes") && pair("day", "2025-10-22"));
+        assert!(pair("run_id", "00000000-0000-0000-0000-000000000007") && pair("job", "hourly"));
+        let column = metadata.row_group(0).column(0);
+        assert!(matches!(
+            column.compression(),
+            parquet::basic::Compression::ZSTD(_)
+        ));
+        assert!(column.statistics().is_some());
+    }
+
+    #[test]
+    fn without_drops_exactly_what_is_known() {
+        let records: Vec<_> = (0..2_345)
+            .map(|number| format!(r#"{{"numero":{number},"novo":"x"}}"#))
+            .collect();
+        let (file, _) = file(&schema(), &records);
+        let known: HashSet<_> = (0..2_345).step_by(3).map(|n| format!("id-{n}")).collect();
+        let rest = file.without(|id| known.contains(id)).unwrap();
+        assert_eq!(rest.ids.len(), 2_345 - known.len());
+        assert!(rest.ids.iter().all(|id| !known.contains(&**id)));
+
+        let facts = reader::facts(rest.bytes.clone(), &[]).unwrap();
+        assert_eq!(facts.ids, rest.ids);
+        assert_eq!(facts.run_id, Some(meta().run_id));
+        assert_eq!(facts.job.as_deref(), Some("hourly"));
+        for (id, record) in rest.ids.iter().zip(reader::records(rest.bytes).unwrap()) {
+            let number = id.strip_prefix("id-").unwrap();
+            assert_eq!(record, format!(r#"{{"numero":{number},"novo":"x"}}"#));
+        }
+    }
+
+    #[test]
+    fn without_may_leave_nothing_or_all() {
+        let (file, _) = file(&schema(), &["{}", "{}"]);
+        let same = file.clone().without(|_| false).unwrap();
+        assert!(same.bytes == file.bytes && same.ids == file.ids);
+        let nothing = file.without(|_| true).unwrap();
+        assert!(nothing.ids.is_empty());
+        assert_eq!(reader::facts(nothing.bytes, &[]).unwrap().rows, 0);
+    }
+}

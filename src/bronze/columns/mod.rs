@@ -126,3 +126,162 @@ fn arrow_type(kind: &ColumnType) -> Result<DataType, BronzeError> {
 fn arrow_scale(scale: u8) -> i8 {
     i8::try_from(scale).unwrap_or(i8::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bronze::tests::schema;
+
+    /// Asserts what of `record` goes to `_extra`, and how many values that is.
+    fn assert_extra(record: &str, expected: impl Into<Option<&'static str>>, drifted: u64) {
+        let mut columns = Columns::new(&schema()).unwrap();
+        let extra = columns.append(record);
+        assert_eq!(extra.text(), expected.into(), "{record}");
+        assert_eq!(extra.drifted(), drifted, "{record}");
+        // Whatever happened, every column has its one row.
+        let (_, arrays) = columns.take().unwrap();
+        assert!(arrays.iter().all(|array| array.len() == 1), "{record}");
+    }
+
+    #[test]
+    fn what_fits_leaves_no_extra() {
+        assert_extra("{}", None, 0);
+        assert_extra(r#"{"numero":5.0,"valor":1e3,"texto":"\u00e7"}"#, None, 0);
+        assert_extra(r#"{"orgao":{"sede":{"uf":"SP"}},"lista":[]}"#, None, 0);
+        assert_extra(r#"{"numero":null,"orgao":null,"fontes":null}"#, None, 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_keeps_its_own_text() {
+        assert_extra(r#"{"numero":12.50}"#, r#"{"numero":12.50}"#, 1);
+        assert_extra(r#"{"numero":"5"}"#, r#"{"numero":"5"}"#, 1);
+        assert_extra(r#"{"texto":5}"#, r#"{"texto":5}"#, 1);
+        assert_extra(r#"{"certo":"true"}"#, r#"{"certo":"true"}"#, 1);
+        assert_extra(r#"{"valor":1.23456}"#, r#"{"valor":1.23456}"#, 1);
+        assert_extra(r#"{"valor":1e15}"#, r#"{"valor":1e15}"#, 1);
+        assert_extra(r#"{"dia":"22/10/2025"}"#, r#"{"dia":"22/10/2025"}"#, 1);
+        assert_extra(r#"{"texto":"\ud800"}"#, r#"{"texto":"\ud800"}"#, 1);
+        assert_extra(r#"{"orgao":"x"}"#, r#"{"orgao":"x"}"#, 1);
+        assert_extra(r#"{"lista":{}}"#, r#"{"lista":{}}"#, 1);
+    }
+
+    #[test]
+    fn undeclared_fields_go_to_extra_but_nulls_do_not_count() {
+        assert_extra(r#"{"novo":[1, 2]}"#, r#"{"novo":[1, 2]}"#, 1);
+        assert_extra(r#"{"novo":null}"#, None, 0);
+        assert_extra(r#"{"novo":null,"a\"b":""}"#, r#"{"a\"b":""}"#, 1);
+    }
+
+    #[test]
+    fn extra_mirrors_the_record() {
+        assert_extra(
+            r#"{"orgao":{"cnpj":1,"sede":{"uf":2,"x":3},"codigo":4},"novo":5}"#,
+            r#"{"orgao":{"cnpj":1,"sede":{"uf":2,"x":3}},"novo":5}"#,
+            4,
+        );
+    }
+
+    #[test]
+    fn a_list_goes_to_extra_whole() {
+        assert_extra(r#"{"lista":["a",1]}"#, r#"{"lista":["a",1]}"#, 1);
+        assert_extra(
+            r#"{"fontes":[{"codigo":1},{"codigo":2,"novo":3}]}"#,
+            r#"{"fontes":[{"codigo":1},{"codigo":2,"novo":3}]}"#,
+            1,
+        );
+        assert_extra(
+            r#"{"orgao":{"cnpj":"1","tags":[1,"2"]}}"#,
+            r#"{"orgao":{"tags":[1,"2"]}}"#,
+            1,
+        );
+        assert_extra(r#"{"fontes":[{"codigo":1,"novo":null}]}"#, None, 0);
+    }
+
+    #[test]
+    fn a_repeated_key_goes_to_extra_with_all_its_values() {
+        let twice = r#"{"numero":1,"numero":1}"#;
+        assert_extra(twice, twice, 2);
+        let undeclared = r#"{"novo":1,"novo":null}"#;
+        assert_extra(undeclared, undeclared, 2);
+        assert_extra(
+            r#"{"orgao":{"cnpj":"1","cnpj":"2","codigo":3}}"#,
+            r#"{"orgao":{"cnpj":"1","cnpj":"2"}}"#,
+            2,
+        );
+    }
+
+    #[test]
+    fn an_element_that_can_not_be_opened_is_the_extra_itself() {
+        for element in [
+            "5",
+            "null",
+            r#""text""#,
+            "[{}]",
+            r#"{"\ud800":1,"numero":2}"#,
+        ] {
+            assert_extra(element, Some(element), 1);
+        }
+        assert_extra(
+            r#"{"orgao":{"\udfff":1},"numero":2}"#,
+            r#"{"orgao":{"\udfff":1}}"#,
+            1,
+        );
+    }
+
+    #[test]
+    fn nesting_of_any_depth_is_borne() {
+        let deep =
+            |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+        let mut columns = Columns::new(&schema()).unwrap();
+        for value in [deep("[", "]"), deep(r#"{"orgao":"#, "}")] {
+            for name in ["numero", "orgao", "fontes", "novo"] {
+                let extra = columns.append(&format!(r#"{{"{name}":{value}}}"#));
+                assert!(extra.drifted() > 0);
+                assert!(extra.text().unwrap().contains(&deep("", "")));
+            }
+            columns.append(&value);
+        }
+    }
+
+    #[test]
+    fn a_list_that_does_not_fit_leaves_its_neighbours_alone() {
+        use arrow_array::Array;
+        use arrow_array::cast::AsArray;
+
+        let mut columns = Columns::new(&schema()).unwrap();
+        for record in [
+            r#"{"lista":["a","b"]}"#,
+            r#"{"lista":["c","d",5]}"#,
+            r#"{"lista":["e"]}"#,
+        ] {
+            columns.append(record);
+        }
+        let (_, arrays) = columns.take().unwrap();
+        let lists = arrays[8].as_list::<i32>();
+        let row = |row| {
+            let list = lists.value(row);
+            let list = list.as_string::<i32>().iter().flatten().map(str::to_owned);
+            list.collect::<Vec<_>>()
+        };
+        assert_eq!(row(0), ["a", "b"]);
+        assert!(lists.is_null(1));
+        assert_eq!(row(2), ["e"]);
+    }
+
+    #[test]
+    fn a_declaration_that_makes_no_table_is_refused() {
+        use crate::bronze::tests::column;
+
+        let decimal = |precision, scale| ColumnType::Decimal { precision, scale };
+        for (declared, problem) in [
+            (vec![column("_id", ColumnType::String)], "metadata column"),
+            (vec![column("a", ColumnType::Date); 2], "declared twice"),
+            (vec![column("a", ColumnType::Struct(Vec::new()))], "without"),
+            (vec![column("a", decimal(39, 2))], "decimal(39,2)"),
+            (vec![column("a", decimal(4, 5))], "decimal(4,5)"),
+        ] {
+            let error = Columns::new(&Schema { columns: declared }).unwrap_err();
+            assert!(error.to_string().contains(problem), "{error}");
+        }
+    }
+}
