@@ -1,0 +1,165 @@
+//! The arithmetic of pages: how page k is asked for, and how many pages there are.
+//!
+//! Pages are counted from 0 here, whatever the API counts from. What an API states about itself is
+//! never trusted further than `max_pages`: a total that lies is an error, not a walk without end.
+
+use crate::source::declaration::{Paginator, PagingStyle};
+
+/// Why a page can't be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PagingError {
+    /// The API claims, or the caller asks for, more pages than the declaration allows.
+    #[error(
+        "{pages} pages in one slice, more than the {max} that `max_pages` allows: raise it if the \
+         total is true, or cut the day into more slices"
+    )]
+    TooManyPages {
+        /// Pages claimed.
+        pages: u64,
+        /// Pages allowed.
+        max: u64,
+    },
+    /// The number or the offset of the page doesn't fit in 64 bits.
+    #[error("page {0} lies beyond what 64 bits can count")]
+    Overflow(u64),
+}
+
+impl Paginator {
+    /// How many pages a slice has, by what one of its pages states: the number of pages where
+    /// that is declared, else the number of records cut into full pages. At least one, for the
+    /// page that says so is one; `None` where nothing is stated.
+    ///
+    /// # Errors
+    /// [`PagingError::TooManyPages`] when that is more than `max_pages`.
+    pub fn pages(
+        &self,
+        total: Option<u64>,
+        total_pages: Option<u64>,
+    ) -> Result<Option<u64>, PagingError> {
+        let stated = match self.style {
+            PagingStyle::Single => Some(1),
+            _ => total_pages.or_else(|| total.map(|rows| rows.div_ceil(self.page_size.max(1)))),
+        };
+        let pages = stated.map(|pages| pages.max(1));
+        match pages {
+            Some(pages) if pages > self.max_pages => Err(PagingError::TooManyPages {
+                pages,
+                max: self.max_pages,
+            }),
+            _ => Ok(pages),
+        }
+    }
+
+    /// The query parameters of page `page`, counted from 0.
+    ///
+    /// # Errors
+    /// When the page lies beyond `max_pages`, or beyond 64 bits.
+    pub fn params(&self, page: u64) -> Result<Vec<(String, String)>, PagingError> {
+        if page >= self.max_pages {
+            return Err(PagingError::TooManyPages {
+                pages: page.saturating_add(1),
+                max: self.max_pages,
+            });
+        }
+        let (param, position) = match &self.style {
+            PagingStyle::PageNumber {
+                page_param,
+                first_page,
+            } => (Some(page_param), page.checked_add(*first_page)),
+            PagingStyle::Offset { offset_param } => {
+                (Some(offset_param), page.checked_mul(self.page_size))
+            }
+            PagingStyle::Single => (None, Some(page)),
+        };
+        let position = position.ok_or(PagingError::Overflow(page))?;
+        let size = self.page_size_param.as_ref();
+        Ok(param
+            .map(|name| (name.clone(), position.to_string()))
+            .into_iter()
+            .chain(size.map(|name| (name.clone(), self.page_size.to_string())))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::testing;
+
+    fn by_number() -> Paginator {
+        testing::dataset().paginator
+    }
+
+    fn by_offset() -> Paginator {
+        Paginator {
+            style: PagingStyle::Offset {
+                offset_param: "offset".to_owned(),
+            },
+            page_size_param: Some("limit".to_owned()),
+            ..by_number()
+        }
+    }
+
+    fn shown(params: &[(String, String)]) -> String {
+        let pairs: Vec<_> = params.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        pairs.join("&")
+    }
+
+    #[test]
+    fn page_numbers_count_from_the_first_page() {
+        let params = by_number().params(0).unwrap();
+        assert_eq!(shown(&params), "pagina=1&tamanhoPagina=50");
+        let params = by_number().params(16).unwrap();
+        assert_eq!(shown(&params), "pagina=17&tamanhoPagina=50");
+    }
+
+    #[test]
+    fn offsets_count_records() {
+        let params = by_offset().params(3).unwrap();
+        assert_eq!(shown(&params), "offset=150&limit=50");
+    }
+
+    #[test]
+    fn a_single_answer_has_no_position() {
+        let single = Paginator {
+            style: PagingStyle::Single,
+            page_size_param: None,
+            ..by_number()
+        };
+        assert_eq!(single.params(0), Ok(vec![]));
+        assert_eq!(single.pages(Some(812), Some(17)), Ok(Some(1)));
+    }
+
+    #[test]
+    fn a_stated_number_of_pages_goes_before_the_arithmetic() {
+        assert_eq!(by_number().pages(Some(812), Some(18)), Ok(Some(18)));
+        assert_eq!(by_number().pages(Some(812), None), Ok(Some(17)));
+        assert_eq!(by_number().pages(Some(850), None), Ok(Some(17)));
+        assert_eq!(by_number().pages(None, None), Ok(None));
+    }
+
+    #[test]
+    fn the_page_that_states_none_is_one_itself() {
+        assert_eq!(by_number().pages(Some(0), None), Ok(Some(1)));
+        // Recorded at Compras.gov.br: one row, `totalPaginas` 0.
+        assert_eq!(by_number().pages(Some(1), Some(0)), Ok(Some(1)));
+    }
+
+    #[test]
+    fn totals_that_lie_are_refused_by_name() {
+        let error = by_number().pages(Some(u64::MAX), None).unwrap_err();
+        assert!(error.to_string().contains("`max_pages`"), "{error}");
+        assert!(by_number().pages(Some(1), Some(u64::MAX)).is_err());
+        assert!(by_number().params(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn positions_beyond_64_bits_are_refused() {
+        let paginator = Paginator {
+            max_pages: u64::MAX,
+            ..by_offset()
+        };
+        let page = u64::MAX / 2;
+        assert_eq!(paginator.params(page), Err(PagingError::Overflow(page)));
+    }
+}

@@ -1,0 +1,104 @@
+//! What the tests of this crate share: a dataset declared by hand, as PNCP's contratações are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bronze::schema::{Column, ColumnType, Schema};
+use crate::source::declaration::{
+    Action, Completeness, Dataset, Kind, Paginator, PagingStyle, Priority, Require, ResponseRule,
+    Retry, Slice, SliceVariable, Version, Window, WindowEnd,
+};
+use crate::source::request::PageRequest;
+use crate::source::template::Template;
+
+/// PNCP's contratações by day of publication, in four tries with next to no waits.
+pub(crate) fn dataset() -> Dataset {
+    let rule = |status, body_empty, action| ResponseRule {
+        status: Some(status),
+        content_type: None,
+        body_contains: None,
+        body_empty,
+        body_equals: None,
+        action,
+        max_attempts: None,
+    };
+    let text = |name: &str| Column {
+        name: name.to_owned(),
+        kind: ColumnType::String,
+    };
+    Dataset {
+        source: "pncp".to_owned(),
+        name: "contratacoes".to_owned(),
+        prefix: "pncp".to_owned(),
+        path: Template::parse("/consulta/v1/contratacoes/publicacao").unwrap(),
+        params: vec![(
+            "codigoModalidadeContratacao".to_owned(),
+            Template::parse("{modalidade}").unwrap(),
+        )],
+        data_selector: "/data".to_owned(),
+        primary_key: vec!["/numeroControlePNCP".to_owned()],
+        version: Version::None,
+        kind: Kind::Dated,
+        window: Window {
+            start_param: "dataInicial".to_owned(),
+            end_param: Some("dataFinal".to_owned()),
+            format: "%Y%m%d".to_owned(),
+            end: WindowEnd::Inclusive,
+            earliest: None,
+            day_field: Some("/dataPublicacaoPncp".to_owned()),
+            day_format: "%Y-%m-%d".to_owned(),
+            settle: Duration::from_secs(3 * 3600),
+        },
+        slices: vec![SliceVariable {
+            name: "modalidade".to_owned(),
+            values: vec!["6".to_owned(), "8".to_owned()],
+        }],
+        paginator: Paginator {
+            style: PagingStyle::PageNumber {
+                page_param: "pagina".to_owned(),
+                first_page: 1,
+            },
+            page_size: 50,
+            page_size_param: Some("tamanhoPagina".to_owned()),
+            total_records_path: Some("/totalRegistros".to_owned()),
+            total_pages_path: Some("/totalPaginas".to_owned()),
+            has_more_path: None,
+            max_pages: 10_000,
+        },
+        completeness: Completeness {
+            require: Require::UniqueTotal,
+            rewalks: 2,
+        },
+        responses: vec![
+            rule(204, None, Action::Empty),
+            rule(200, Some(true), Action::Empty),
+            ResponseRule {
+                max_attempts: Some(2),
+                ..rule(422, None, Action::Retry)
+            },
+        ],
+        retry: Retry {
+            max_attempts: 4,
+            max_elapsed: Duration::from_secs(30),
+            initial: Duration::from_millis(2),
+            max: Duration::from_millis(10),
+        },
+        schema: Arc::new(Schema {
+            columns: vec![text("numeroControlePNCP"), text("dataPublicacaoPncp")],
+        }),
+    }
+}
+
+/// Asks for a page of modalidade 6 on 2025-10-22.
+pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
+    PageRequest {
+        dataset: Arc::new(dataset),
+        day: "2025-10-22".parse().unwrap(),
+        slice: Slice {
+            label: "modalidade=6".into(),
+            values: vec![("modalidade".to_owned(), "6".to_owned())],
+        },
+        page,
+        priority: Priority::Hourly,
+    }
+}
