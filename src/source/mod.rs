@@ -1,6 +1,8 @@
 //! The declarative REST client: slices, paging, extraction, retries, limits.
 
+mod classify;
 pub mod declaration;
+pub mod failure;
 pub mod page;
 pub mod paginator;
 pub mod request;

@@ -102,3 +102,16 @@ pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
         priority: Priority::Hourly,
     }
 }
+
+/// A page of PNCP with records of these ids.
+pub(crate) fn envelope(ids: &[&str], total: u64) -> String {
+    let record = |id: &&str| {
+        format!(r#"{{"numeroControlePNCP":"{id}","dataPublicacaoPncp":"2025-10-22T08:41:33"}}"#)
+    };
+    let records: Vec<_> = ids.iter().map(record).collect();
+    format!(
+        r#"{{"data":[{}],"totalRegistros":{total},"totalPaginas":{},"empty":false}}"#,
+        records.join(","),
+        total.div_ceil(50)
+    )
+}

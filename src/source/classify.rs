@@ -1,0 +1,249 @@
+//! What an answer means: the dataset's rules first, in their order, then what holds everywhere.
+//!
+//! | answer | meaning without a rule |
+//! |---|---|
+//! | 2xx with whole JSON in the declared envelope | a page |
+//! | 2xx with HTML, another type, no body, cut-off JSON, another envelope | retry |
+//! | 408, 425, 5xx | retry, after `Retry-After` where a 503 has one |
+//! | 429 | too many requests: wait, after `Retry-After` where there is one |
+//! | 3xx | a redirect, refused: the configuration should name the new place |
+//! | anything else | refused at once: 400 and 404 don't get better by asking again |
+//!
+//! "No data" is only what a rule says is empty (promise P2).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::json;
+use crate::source::declaration::{Action, Dataset, ResponseRule};
+use crate::source::failure::{Failure, snippet};
+use crate::source::page::Page;
+
+/// One answer, its body whole.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`, if any.
+    pub content_type: Option<String>,
+    /// The `Retry-After`, if any.
+    pub retry_after: Option<String>,
+    /// The `Location`, if any.
+    pub location: Option<String>,
+    /// The `Date`, if any and readable.
+    pub date: Option<DateTime<Utc>>,
+    /// The body, decompressed.
+    pub body: Bytes,
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Records.
+    Page(Page),
+    /// A rule says that there is no data.
+    Empty {
+        /// The `Date` of the response.
+        date: Option<DateTime<Utc>>,
+    },
+    /// Try again.
+    Retry {
+        /// What was wrong.
+        failure: Failure,
+        /// How long the server asks to wait.
+        asked: Option<Duration>,
+        /// Tries in all, where the rule has a number of its own.
+        max_attempts: Option<u32>,
+    },
+    /// Try again later, with fewer requests in flight.
+    RateLimited {
+        /// What was said.
+        failure: Failure,
+        /// How long the server asks to wait.
+        asked: Option<Duration>,
+    },
+    /// Don't try again.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// Asks for another URL.
+    Redirected {
+        /// The HTTP status.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+}
+
+impl Verdict {
+    /// To be tried again as the retry table says.
+    pub(super) fn again(failure: Failure) -> Self {
+        Self::Retry {
+            failure,
+            asked: None,
+            max_attempts: None,
+        }
+    }
+}
+
+/// What `reply` means for `dataset`. `now` is what a `Retry-After` date is compared with where the
+/// reply has no `Date`.
+pub fn classify(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+    let rule = dataset.responses.iter().find(|rule| matches(rule, &reply));
+    match rule {
+        Some(rule) => by_rule(rule, dataset, reply, now),
+        None => by_status(dataset, reply, now),
+    }
+}
+
+fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+    match rule.action {
+        Action::Ok => page(dataset, reply),
+        Action::Empty => Verdict::Empty { date: reply.date },
+        Action::Retry => retry(&reply, now, rule.max_attempts),
+        Action::RateLimited => rate_limited(&reply, now),
+        Action::Fail => refused(&reply),
+    }
+}
+
+fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+    match reply.status {
+        200..=299 => match unlike_json(&reply) {
+            Some(failure) => Verdict::again(failure),
+            None => page(dataset, reply),
+        },
+        300..=399 => Verdict::Redirected {
+            status: reply.status,
+            location: match &reply.location {
+                Some(location) => snippet(location.as_bytes()),
+                None => "nowhere".to_owned(),
+            },
+        },
+        429 => rate_limited(&reply, now),
+        408 | 425 | 500..=599 => retry(&reply, now, None),
+        _ => refused(&reply),
+    }
+}
+
+fn retry(reply: &Reply, now: DateTime<Utc>, max_attempts: Option<u32>) -> Verdict {
+    let asked = match reply.status {
+        503 => retry_after(reply, now),
+        _ => None,
+    };
+    Verdict::Retry {
+        failure: Failure::Status {
+            status: reply.status,
+            snippet: snippet(&reply.body),
+        },
+        asked,
+        max_attempts,
+    }
+}
+
+fn rate_limited(reply: &Reply, now: DateTime<Utc>) -> Verdict {
+    Verdict::RateLimited {
+        failure: Failure::RateLimited {
+            status: reply.status,
+            snippet: snippet(&reply.body),
+        },
+        asked: retry_after(reply, now),
+    }
+}
+
+fn refused(reply: &Reply) -> Verdict {
+    Verdict::Refused {
+        status: reply.status,
+        snippet: snippet(&reply.body),
+    }
+}
+
+/// Reads the body as a page; what can't be read may be whole the next time.
+fn page(dataset: &Dataset, reply: Reply) -> Verdict {
+    match Page::parse(dataset, reply.body.clone(), reply.date) {
+        Ok(page) => Verdict::Page(page),
+        Err(problem) => Verdict::again(Failure::BadBody {
+            status: reply.status,
+            problem: problem.to_string(),
+            snippet: snippet(&reply.body),
+        }),
+    }
+}
+
+/// What is wrong with an accepted answer before its JSON is looked at. An answer without a
+/// `Content-Type` is left to the parser.
+fn unlike_json(reply: &Reply) -> Option<Failure> {
+    let status = reply.status;
+    if reply.body.is_empty() {
+        return Some(Failure::EmptyBody { status });
+    }
+    let declared = reply.content_type.as_deref()?;
+    let media = declared.split(';').next().unwrap_or_default();
+    let media = media.trim().to_ascii_lowercase();
+    if media == "application/json" || media.ends_with("+json") || media == "text/json" {
+        return None;
+    }
+    let snippet = snippet(&reply.body);
+    Some(match media.as_str() {
+        "text/html" | "application/xhtml+xml" => Failure::Html { status, snippet },
+        _ => Failure::NotJson {
+            status,
+            content_type: self::snippet(declared.as_bytes()),
+            snippet,
+        },
+    })
+}
+
+/// Whether every condition of the rule holds.
+fn matches(rule: &ResponseRule, reply: &Reply) -> bool {
+    let holds = |condition: Option<bool>| condition.unwrap_or(true);
+    holds(rule.status.map(|status| status == reply.status))
+        && holds(rule.body_empty.map(|empty| empty == reply.body.is_empty()))
+        && holds(rule.content_type.as_ref().map(|kind| has_type(reply, kind)))
+        && holds(rule.body_contains.as_ref().map(|text| {
+            let body = String::from_utf8_lossy(&reply.body);
+            body.contains(text.as_str())
+        }))
+        && holds(
+            rule.body_equals
+                .as_ref()
+                .map(|(path, expected)| value_at(&reply.body, path).as_deref() == Some(expected)),
+        )
+}
+
+fn has_type(reply: &Reply, beginning: &str) -> bool {
+    let declared = reply.content_type.as_deref().unwrap_or_default();
+    declared
+        .get(..beginning.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(beginning))
+}
+
+/// The text at a JSON pointer: a string's content, anything else verbatim.
+fn value_at(body: &[u8], path: &str) -> Option<String> {
+    let found = json::pointer(std::str::from_utf8(body).ok()?, path).ok()??;
+    match json::kind(found) {
+        json::Kind::String => Some(json::string(found).ok()?.into_owned()),
+        _ => Some(found.to_owned()),
+    }
+}
+
+/// Seconds, or an HTTP date. A wait that is over already is none, and neither is nonsense.
+fn retry_after(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+    let value = reply.retry_after.as_deref()?.trim();
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let at = DateTime::<Utc>::from(httpdate::parse_http_date(value).ok()?);
+            // The server's date is meant by the server's clock.
+            (at - reply.date.unwrap_or(now)).to_std().ok()?
+        }
+    };
+    (!wait.is_zero()).then_some(wait)
+}
+
+#[cfg(test)]
+mod tests;

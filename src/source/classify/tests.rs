@@ -1,0 +1,240 @@
+use super::*;
+use crate::source::testing;
+
+fn now() -> DateTime<Utc> {
+    "2025-10-22T12:00:00Z".parse().unwrap()
+}
+
+fn reply(status: u16, content_type: &str, body: &str) -> Reply {
+    Reply {
+        status,
+        content_type: Some(content_type.to_owned()).filter(|text| !text.is_empty()),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        ..Reply::default()
+    }
+}
+
+/// The verdict without any rule.
+fn plain(reply: Reply) -> Verdict {
+    let mut dataset = testing::dataset();
+    dataset.responses.clear();
+    classify(&dataset, reply, now())
+}
+
+fn reason(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Retry { failure, .. } | Verdict::RateLimited { failure, .. } => {
+            failure.to_string()
+        }
+        other => panic!("tried again: {other:?}"),
+    }
+}
+
+fn any() -> ResponseRule {
+    ResponseRule {
+        status: None,
+        content_type: None,
+        body_contains: None,
+        body_empty: None,
+        body_equals: None,
+        action: Action::Ok,
+        max_attempts: None,
+    }
+}
+
+fn with_rule(rule: ResponseRule, reply: Reply) -> Verdict {
+    let mut dataset = testing::dataset();
+    dataset.responses = vec![rule];
+    classify(&dataset, reply, now())
+}
+
+#[test]
+fn whole_json_with_status_200_is_a_page() {
+    for kind in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/hal+json",
+        "",
+    ] {
+        let verdict = plain(reply(200, kind, &testing::envelope(&["1"], 1)));
+        assert!(
+            matches!(verdict, Verdict::Page(page) if page.len() == 1),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn p2_nothing_is_empty_that_no_rule_calls_so() {
+    for status in [200, 204] {
+        let text = reason(plain(reply(status, "", "")));
+        assert!(
+            text.contains(&format!("empty body with status {status}")),
+            "{text}"
+        );
+    }
+    assert!(matches!(plain(reply(404, "", "")), Verdict::Refused { .. }));
+}
+
+#[test]
+fn p2_html_with_status_200_is_a_failure_that_is_named() {
+    let text = reason(plain(reply(
+        200,
+        "text/html;charset=UTF-8",
+        "<html>\n<b>Erro</b>",
+    )));
+    assert_eq!(text, "answered HTML with status 200: <html> <b>Erro</b>");
+    let text = reason(plain(reply(200, "text/plain", "oops")));
+    assert_eq!(
+        text,
+        "answered text/plain instead of JSON with status 200: oops"
+    );
+}
+
+#[test]
+fn p2_cut_off_json_and_another_envelope_are_failures() {
+    let whole = testing::envelope(&["1", "2"], 2);
+    let text = reason(plain(reply(200, "application/json", &whole[..30])));
+    assert!(text.contains("not whole JSON"), "{text}");
+    let text = reason(plain(reply(200, "application/json", r#"{"erro":1}"#)));
+    assert!(text.contains("no array of records at `/data`"), "{text}");
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_what_may_not_is_refused_at_once() {
+    for status in [408, 425, 500, 502, 503, 504, 599] {
+        let verdict = plain(reply(status, "text/html", "busy"));
+        assert!(matches!(verdict, Verdict::Retry { .. }), "{status}");
+    }
+    for status in [400, 401, 403, 404, 405, 410, 422, 451] {
+        let verdict = plain(reply(status, "text/plain", "no"));
+        assert!(matches!(verdict, Verdict::Refused { .. }), "{status}");
+    }
+    assert!(matches!(
+        plain(reply(429, "text/html", "")),
+        Verdict::RateLimited { .. }
+    ));
+}
+
+#[test]
+fn a_redirect_says_where_to() {
+    let mut moved = reply(302, "", "");
+    moved.location = Some("https://elsewhere/\u{7}x".to_owned());
+    assert!(
+        matches!(plain(moved), Verdict::Redirected { status: 302, location }
+        if location == "https://elsewhere/ x")
+    );
+}
+
+#[test]
+fn retry_after_is_seconds_or_a_date_for_429_and_503() {
+    let date = Some("2025-10-22T11:00:00Z".parse().unwrap());
+    let cases = [
+        (429, "30", None, Some(30)),
+        (503, " 7 ", None, Some(7)),
+        (500, "30", None, None),
+        (429, "0", None, None),
+        (429, "soon", None, None),
+        (429, "-3", None, None),
+        (429, "Wed, 22 Oct 2025 12:01:00 GMT", None, Some(60)),
+        (429, "Wed, 22 Oct 2025 11:59:00 GMT", None, None),
+        // By the server's own clock, which is an hour behind.
+        (429, "Wed, 22 Oct 2025 11:01:00 GMT", date, Some(60)),
+    ];
+    for (status, header, date, seconds) in cases {
+        let mut answer = reply(status, "", "");
+        (answer.retry_after, answer.date) = (Some(header.to_owned()), date);
+        let (Verdict::Retry { asked, .. } | Verdict::RateLimited { asked, .. }) = plain(answer)
+        else {
+            panic!("tried again");
+        };
+        assert_eq!(asked, seconds.map(Duration::from_secs), "{status} {header}");
+    }
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let mut dataset = testing::dataset();
+    let rule = |action| ResponseRule {
+        status: Some(404),
+        action,
+        ..any()
+    };
+    dataset.responses = vec![rule(Action::Empty), rule(Action::Fail)];
+    let verdict = classify(&dataset, reply(404, "", ""), now());
+    assert!(matches!(verdict, Verdict::Empty { .. }));
+}
+
+#[test]
+fn all_conditions_of_a_rule_must_hold() {
+    let body = r#"{"status":"404","code":17,"message":"Nenhum instrumento encontrado."}"#;
+    let rule = ResponseRule {
+        status: Some(404),
+        content_type: Some("application/json".to_owned()),
+        body_contains: Some("Nenhum".to_owned()),
+        body_empty: Some(false),
+        body_equals: Some(("/code".to_owned(), "17".to_owned())),
+        action: Action::Empty,
+        max_attempts: None,
+    };
+    let matching = reply(404, "Application/json;charset=UTF-8", body);
+    let empty = |reply| matches!(with_rule(rule.clone(), reply), Verdict::Empty { .. });
+    assert!(empty(matching.clone()));
+    let with = |change: fn(&mut Reply)| {
+        let mut other = matching.clone();
+        change(&mut other);
+        other
+    };
+    assert!(!empty(with(|reply| reply.status = 400)));
+    assert!(!empty(with(|reply| reply.content_type = None)));
+    assert!(!empty(with(
+        |reply| reply.body = Bytes::from_static(b"{\"code\":17}")
+    )));
+    assert!(!empty(with(|reply| reply.body = Bytes::new())));
+    assert!(!empty(with(
+        |reply| reply.body = Bytes::from_static(b"Nenhum")
+    )));
+}
+
+#[test]
+fn a_string_in_the_body_is_compared_by_its_content() {
+    let rule = ResponseRule {
+        body_equals: Some(("/e".to_owned(), "não".to_owned())),
+        action: Action::Fail,
+        ..any()
+    };
+    let verdict = with_rule(rule, reply(200, "", r#"{"e":"n\u00e3o"}"#));
+    assert!(matches!(verdict, Verdict::Refused { status: 200, .. }));
+}
+
+#[test]
+fn a_rule_may_call_another_type_a_page_but_it_must_be_one() {
+    let rule = ResponseRule {
+        status: Some(200),
+        content_type: Some("text/plain".to_owned()),
+        ..any()
+    };
+    let body = testing::envelope(&["1"], 1);
+    let verdict = with_rule(rule.clone(), reply(200, "text/plain", &body));
+    assert!(matches!(verdict, Verdict::Page(_)));
+    let verdict = with_rule(rule, reply(200, "text/plain", "not at all"));
+    assert!(matches!(verdict, Verdict::Retry { .. }));
+}
+
+#[test]
+fn a_rule_may_limit_the_tries_of_what_it_tries_again() {
+    let rule = ResponseRule {
+        status: Some(422),
+        action: Action::Retry,
+        max_attempts: Some(3),
+        ..any()
+    };
+    let verdict = with_rule(rule, reply(422, "application/json", "{}"));
+    assert!(matches!(
+        verdict,
+        Verdict::Retry {
+            max_attempts: Some(3),
+            ..
+        }
+    ));
+}

@@ -1,0 +1,167 @@
+//! What can go wrong with one try of a request, in words that an operator can act on.
+//!
+//! Nothing that a server sends reaches a log or an error as it came: a [`snippet`] is one line, at
+//! most 200 characters, without control characters.
+
+use std::time::Duration;
+
+/// Why one try didn't give a page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A status that may pass: 408, 425, 5xx, or what a rule says.
+    #[error("answered status {status}{}", quoted(snippet))]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// Too many requests: status 429, or what a rule says.
+    #[error(
+        "answered \"too many requests\" with status {status}{}",
+        quoted(snippet)
+    )]
+    RateLimited {
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// An error page instead of data.
+    #[error("answered HTML with status {status}{}", quoted(snippet))]
+    Html {
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// A content type that isn't JSON's.
+    #[error(
+        "answered {content_type} instead of JSON with status {status}{}",
+        quoted(snippet)
+    )]
+    NotJson {
+        /// The HTTP status.
+        status: u16,
+        /// What the server calls the body.
+        content_type: String,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// No bytes at all, where no rule says that this means "no data".
+    #[error("answered an empty body with status {status}, and no rule says that this is no data")]
+    EmptyBody {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// JSON that is cut off, or isn't the declared envelope.
+    #[error("answered status {status}, but {problem}{}", quoted(snippet))]
+    BadBody {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with the body.
+        problem: String,
+        /// The body's beginning.
+        snippet: String,
+    },
+    /// Time ran out before the body's end.
+    #[error("no whole answer within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    /// No connection: unknown host, refused, TLS.
+    #[error("no connection: {0}")]
+    NoConnection(String),
+    /// The connection broke, or the body ended before its end.
+    #[error("the answer broke off: {0}")]
+    BrokeOff(String),
+}
+
+impl Failure {
+    /// A constant name for the `reason` field of logs and the label of metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Html { .. } => "html",
+            Self::NotJson { .. } => "not_json",
+            Self::EmptyBody { .. } => "empty_body",
+            Self::BadBody { .. } => "bad_body",
+            Self::TimedOut(_) => "timed_out",
+            Self::NoConnection(_) => "no_connection",
+            Self::BrokeOff(_) => "broke_off",
+        }
+    }
+
+    /// The HTTP status, where an answer got as far as that.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. }
+            | Self::RateLimited { status, .. }
+            | Self::Html { status, .. }
+            | Self::NotJson { status, .. }
+            | Self::EmptyBody { status }
+            | Self::BadBody { status, .. } => Some(*status),
+            Self::TimedOut(_) | Self::NoConnection(_) | Self::BrokeOff(_) => None,
+        }
+    }
+}
+
+/// How much of a body is shown.
+const SNIPPET_CHARS: usize = 200;
+
+/// The beginning of a body for people: one line, at most 200 characters, no control characters.
+pub fn snippet(body: &[u8]) -> String {
+    // White space may fill many bytes of what is shown; beyond this nobody looks.
+    let head = String::from_utf8_lossy(&body[..body.len().min(SNIPPET_CHARS * 20)]);
+    let printable: String = head
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let words: Vec<_> = printable.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(SNIPPET_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// `: …` after what it belongs to; nothing where there is nothing to show.
+pub(super) fn quoted(snippet: &str) -> String {
+    match snippet {
+        "" => String::new(),
+        _ => format!(": {snippet}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_is_one_short_line_without_control_characters() {
+        let body = "<html>\r\n\t<b>\u{1b}[31mLimite\u{0}</b>  \u{9b}2J excedido";
+        assert_eq!(
+            snippet(body.as_bytes()),
+            "<html> <b> [31mLimite </b> 2J excedido"
+        );
+        let long = snippet("é".repeat(5_000).as_bytes());
+        assert_eq!(long.chars().count(), SNIPPET_CHARS + 1);
+        assert_eq!(snippet(b"\xff\xfe ok"), "\u{fffd}\u{fffd} ok");
+        assert_eq!(snippet(b" \n "), "");
+    }
+
+    #[test]
+    fn texts_name_what_was_answered() {
+        let html = Failure::Html {
+            status: 200,
+            snippet: "<html>".to_owned(),
+        };
+        assert_eq!(html.to_string(), "answered HTML with status 200: <html>");
+        let silent = Failure::Status {
+            status: 503,
+            snippet: String::new(),
+        };
+        assert_eq!(silent.to_string(), "answered status 503");
+        let late = Failure::TimedOut(Duration::from_secs(90));
+        assert_eq!(late.to_string(), "no whole answer within 1m 30s");
+    }
+}
