@@ -1,8 +1,11 @@
 //! The declarative REST client: slices, paging, extraction, retries, limits.
 
+mod backoff;
+mod breaker;
 mod classify;
 pub mod declaration;
 pub mod failure;
+mod gate;
 pub mod page;
 pub mod paginator;
 pub mod request;

@@ -1,0 +1,225 @@
+use super::*;
+use futures::FutureExt;
+use futures::future::join_all;
+use tokio::time::{advance, sleep};
+
+fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> Limits {
+    Limits {
+        concurrency,
+        requests_per_second,
+        burst,
+        timeout: Duration::from_secs(1),
+        max_body_bytes: 1,
+        max_requests_per_run: None,
+    }
+}
+
+fn gate(concurrency: usize) -> Arc<Gate> {
+    Gate::new(&limits(concurrency, None, 1))
+}
+
+/// Passes the gate at once, or fails the test.
+fn enter_now(gate: &Arc<Gate>) -> Permit {
+    let entered = gate.enter(Priority::Hourly).now_or_never();
+    entered.expect("a free place")
+}
+
+fn is_full(gate: &Arc<Gate>) -> bool {
+    gate.enter(Priority::Hourly).now_or_never().is_none()
+}
+
+/// When each of `count` requests begins that all come at once, and end at once.
+async fn beginnings(gate: &Arc<Gate>, count: usize) -> Vec<Duration> {
+    let origin = Instant::now();
+    let requests = (0..count).map(|_| async {
+        let _permit = gate.enter(Priority::Daily).await;
+        origin.elapsed()
+    });
+    let mut times = join_all(requests).await;
+    times.sort();
+    times
+}
+
+/// The most beginnings in any half-open window of this length.
+fn busiest(times: &[Duration], window: Duration) -> usize {
+    let within = |from: &Duration| {
+        let until = *from + window;
+        times
+            .iter()
+            .filter(|at| *at >= from && **at < until)
+            .count()
+    };
+    times.iter().map(within).max().unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn p8_never_more_in_flight_than_the_declared_concurrency() {
+    let gate = gate(3);
+    let permits = [(); 3].map(|()| enter_now(&gate));
+    assert!(is_full(&gate));
+    drop(permits);
+    let _permits = [(); 3].map(|()| enter_now(&gate));
+    assert!(is_full(&gate));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p8_in_any_window_never_more_requests_than_the_rate() {
+    for (rate, burst) in [
+        (10.0, 1),
+        (10.0, 4),
+        (10.0, 10),
+        (10.0, 50),
+        (2.5, 2),
+        (1.0, 3),
+    ] {
+        let gate = Gate::new(&limits(100, Some(rate), burst));
+        // After a pause, as at the beginning, a burst is allowed.
+        let mut times = beginnings(&gate, 37).await;
+        let so_far = times.last().copied().unwrap();
+        let pause = Duration::from_millis(2_345);
+        sleep(pause).await;
+        let later = beginnings(&gate, 37).await;
+        times.extend(later.iter().map(|at| *at + so_far + pause));
+
+        let second = Duration::from_secs(1);
+        let (most, bound) = (busiest(&times, second), f64::ceil(rate) as usize);
+        assert!(most <= bound, "{rate}/s burst {burst}: {most} in a second");
+        let at_once = busiest(&times, Duration::from_millis(1));
+        assert_eq!(
+            at_once,
+            (burst as usize).min(rate as usize),
+            "{rate}/s burst {burst}"
+        );
+        // And not slower than it must be.
+        assert!(
+            so_far <= Duration::from_secs_f64(37.0 / rate + 1.0),
+            "{so_far:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn p8_a_rate_below_one_spaces_requests() {
+    let gate = Gate::new(&limits(8, Some(0.5), 5));
+    let times = beginnings(&gate, 4).await;
+    let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [0, 2, 4, 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first() {
+    let gate = gate(1);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let holder = enter_now(&gate);
+    let mut tasks = Vec::new();
+    for (name, priority) in [
+        ("backfill", Priority::Backfill),
+        ("daily 1", Priority::Daily),
+        ("hourly 1", Priority::Hourly),
+        ("daily 2", Priority::Daily),
+        ("hourly 2", Priority::Hourly),
+    ] {
+        let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            let _permit = gate.enter(priority).await;
+            order.lock().unwrap().push(name);
+        }));
+        // Each comes to wait before the next arrives.
+        tokio::task::yield_now().await;
+    }
+    drop(holder);
+    join_all(tasks).await;
+    let order = order.lock().unwrap().clone();
+    assert_eq!(
+        order,
+        ["hourly 1", "hourly 2", "daily 1", "daily 2", "backfill"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
+    let gate = Gate::new(&limits(8, Some(1.0), 1));
+    let origin = Instant::now();
+    drop(enter_now(&gate));
+    let backfill = async {
+        drop(gate.enter(Priority::Backfill).await);
+        origin.elapsed().as_secs()
+    };
+    let hourly = async {
+        sleep(Duration::from_millis(500)).await;
+        drop(gate.enter(Priority::Hourly).await);
+        origin.elapsed().as_secs()
+    };
+    assert_eq!(futures::join!(backfill, hourly), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_leaves_nothing_behind() {
+    let gate = gate(1);
+    let holder = enter_now(&gate);
+    let (first, second) = (gate.enter(Priority::Hourly), gate.enter(Priority::Daily));
+    let (mut first, mut second) = (Box::pin(first), Box::pin(second));
+    assert!(first.as_mut().now_or_never().is_none());
+    assert!(second.as_mut().now_or_never().is_none());
+    // The place is handed to the first, which goes away without having looked.
+    drop(holder);
+    drop(first);
+    let permit = second.await;
+    assert!(is_full(&gate));
+    drop(permit);
+    drop(enter_now(&gate));
+    let state = gate.lock();
+    assert_eq!((state.in_flight, state.waiting.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_for_the_rate_takes_none_of_it() {
+    let gate = Gate::new(&limits(8, Some(1.0), 1));
+    drop(enter_now(&gate));
+    for _ in 0..5 {
+        assert!(is_full(&gate), "the rate");
+    }
+    advance(Duration::from_secs(1)).await;
+    drop(enter_now(&gate));
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_requests_halves_the_limit_down_to_one() {
+    let gate = gate(8);
+    for expected in [4, 2, 1, 1] {
+        enter_now(&gate).rate_limited();
+        assert_eq!(gate.limit(), expected);
+    }
+    let _permit = enter_now(&gate);
+    assert!(is_full(&gate));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_refused_together_halve_the_limit_once() {
+    let gate = gate(8);
+    let together: Vec<_> = (0..8).map(|_| enter_now(&gate)).collect();
+    together.into_iter().for_each(Permit::rate_limited);
+    assert_eq!(gate.limit(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_one() {
+    let gate = gate(3);
+    enter_now(&gate).rate_limited();
+    enter_now(&gate).rate_limited();
+    assert_eq!(gate.limit(), 1);
+    let mut grown = Vec::new();
+    for _ in 0..4 {
+        (0..GROW_AFTER).for_each(|_| enter_now(&gate).good());
+        grown.push(gate.limit());
+    }
+    assert_eq!(grown, [2, 3, 3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_declared_limits_may_be_as_odd_as_they_like() {
+    for (rate, burst) in [(1e-9, 1), (1e12, u32::MAX)] {
+        let gate = Gate::new(&limits(0, Some(rate), burst));
+        drop(enter_now(&gate));
+    }
+}
