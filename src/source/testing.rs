@@ -1,15 +1,53 @@
-//! What the tests of this crate share: a dataset declared by hand, as PNCP's contratações are.
+//! What the tests of this crate share: a source declared by hand, as PNCP's contratações are, and
+//! an HTTP server on loopback that answers byte by byte as a test says.
 
+mod server;
+
+pub(crate) use server::{Server, Step, answer, json};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::America::Sao_Paulo;
+use url::Url;
+
 use crate::bronze::schema::{Column, ColumnType, Schema};
+use crate::clock::SystemClock;
+use crate::entropy::Entropy;
+use crate::source::client::SourceClient;
 use crate::source::declaration::{
-    Action, Completeness, Dataset, Kind, Paginator, PagingStyle, Priority, Require, ResponseRule,
-    Retry, Slice, SliceVariable, Version, Window, WindowEnd,
+    Action, Auth, Completeness, Dataset, Kind, Limits, Paginator, PagingStyle, Priority, Require,
+    ResponseRule, Retry, Slice, SliceVariable, Source, Version, Window, WindowEnd,
 };
 use crate::source::request::PageRequest;
 use crate::source::template::Template;
+
+/// A source at `base_url` with one dataset, and limits that don't bind.
+pub(crate) fn source(base_url: &Url) -> Source {
+    let dataset = Arc::new(dataset());
+    Source {
+        name: dataset.source.clone(),
+        enabled: true,
+        base_url: base_url.clone(),
+        timezone: Sao_Paulo,
+        user_agent: "bronzed/test".to_owned(),
+        headers: Vec::new(),
+        auth: Auth::None,
+        ca_file: None::<PathBuf>,
+        limits: Limits {
+            concurrency: 8,
+            requests_per_second: None,
+            burst: 1,
+            timeout: Duration::from_secs(30),
+            max_body_bytes: 1024 * 1024,
+            max_requests_per_run: None,
+        },
+        datasets: BTreeMap::from([(dataset.name.clone(), dataset)]),
+        jobs: BTreeMap::new(),
+    }
+}
 
 /// PNCP's contratações by day of publication, in four tries with next to no waits.
 pub(crate) fn dataset() -> Dataset {
@@ -101,6 +139,12 @@ pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
         page,
         priority: Priority::Hourly,
     }
+}
+
+/// A client with the real clock and a seeded jitter.
+pub(crate) fn client(source: &Source) -> SourceClient {
+    let entropy = Arc::new(Entropy::seeded(7));
+    SourceClient::new(source, Arc::new(SystemClock), entropy).unwrap()
 }
 
 /// A page of PNCP with records of these ids.

@@ -1,0 +1,256 @@
+//! The client of one source: pages, read through its limits and past its failures.
+//!
+//! A request waits for its turn at the [`Gate`], is let pass by the [`Breaker`], is sent, and its
+//! answer is understood by the dataset's rules. What may pass is tried again after a wait, during
+//! which it holds no place that another request could use. What comes out is a page, "there is no
+//! data" said by a rule, or a [`FetchError`] that names the cause: never a guess (promise P2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use url::Url;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::source::backoff::Tries;
+use crate::source::breaker::{Breaker, Pass};
+use crate::source::classify::{Verdict, classify};
+use crate::source::declaration::Source;
+use crate::source::error::{ClientError, FetchError};
+use crate::source::exchange::{Broken, Exchange};
+use crate::source::failure::Failure;
+use crate::source::gate::{Gate, Permit};
+use crate::source::page::Page;
+use crate::source::request::PageRequest;
+use crate::source::usage::Usage;
+
+/// An understood answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// Records.
+    Page(Page),
+    /// There is no data, as a rule of the declaration says.
+    Empty {
+        /// The `Date` of the response.
+        date: Option<DateTime<Utc>>,
+    },
+}
+
+/// Reads pages of one source. Clones share its limits, its breaker and its connections.
+#[derive(Debug, Clone)]
+pub struct SourceClient(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    name: String,
+    pub(super) base_url: Url,
+    max_requests: Option<u64>,
+    pub(super) exchange: Exchange,
+    pub(super) gate: Arc<Gate>,
+    breaker: Breaker,
+    pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+}
+
+impl SourceClient {
+    /// A client with the source's limits. One per source and process, for the limits are its own.
+    ///
+    /// # Errors
+    /// When base URL, headers or certificates can't be used.
+    pub fn new(
+        source: &Source,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Result<Self, ClientError> {
+        Ok(Self(Arc::new(Inner {
+            name: source.name.clone(),
+            base_url: source.base_url.clone(),
+            max_requests: source.limits.max_requests_per_run,
+            exchange: Exchange::new(source)?,
+            gate: Gate::new(&source.limits),
+            breaker: Breaker::new(Arc::clone(&clock)),
+            clock,
+            entropy,
+        })))
+    }
+
+    /// Reads one page, trying again as the dataset's retry table says. What is sent is counted in
+    /// `usage`; `cancel` ends waits and requests at once.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn fetch(
+        &self,
+        request: &PageRequest,
+        usage: &Usage,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, FetchError> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(FetchError::Cancelled),
+            answer = self.0.fetch(request, usage) => answer,
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Inner {
+    async fn fetch(&self, request: &PageRequest, usage: &Usage) -> Result<Answer, FetchError> {
+        let url = request.url(&self.base_url)?;
+        let mut tries = Tries::new(&request.dataset.retry, &self.entropy);
+        loop {
+            let verdict = self.attempt(request, &url, usage, &mut tries).await?;
+            let wait = match &verdict {
+                Verdict::Retry {
+                    failure,
+                    asked,
+                    max_attempts,
+                } => {
+                    let wait = tries.after_failure(*asked, *max_attempts);
+                    log_failure(request, failure, tries.count(), wait);
+                    wait
+                }
+                Verdict::RateLimited { failure, asked } => {
+                    let wait = tries.after_rate_limit(*asked);
+                    log_failure(request, failure, tries.count(), wait);
+                    wait
+                }
+                _ => None,
+            };
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return settle(verdict, &url, tries.count()),
+            }
+        }
+    }
+
+    /// One try, as soon as gate and breaker let it pass. An error here is final.
+    async fn attempt(
+        &self,
+        request: &PageRequest,
+        url: &Url,
+        usage: &Usage,
+        tries: &mut Tries<'_>,
+    ) -> Result<Verdict, FetchError> {
+        let down = |down| FetchError::down(&self.name, down);
+        // Before the queue, so that nobody waits for a turn that is no use …
+        self.breaker.check().map_err(down)?;
+        let arrived = Instant::now();
+        let permit = self.gate.enter(request.priority).await;
+        tries.leave_out(arrived.elapsed());
+        // … and behind it, for the source may have gone down meanwhile.
+        let pass = self.breaker.pass().map_err(down)?;
+        if !usage.take(self.max_requests, tries.count() > 0) {
+            return Err(FetchError::Budget {
+                max: self.max_requests.unwrap_or(u64::MAX),
+            });
+        }
+        let verdict = match self.exchange.get(url).await {
+            Ok(reply) => {
+                let (status, bytes) = (reply.status, reply.body.len());
+                log_answer(request, tries.count() + 1, status, bytes);
+                classify(&request.dataset, reply, self.clock.now())
+            }
+            Err(Broken::Off(failure)) => Verdict::again(failure),
+            Err(Broken::TooLarge { max }) => {
+                pass.answered();
+                return Err(FetchError::TooLarge {
+                    url: url.to_string(),
+                    max,
+                });
+            }
+        };
+        self.learn(url, &verdict, permit, pass);
+        Ok(verdict)
+    }
+
+    /// Tells gate and breaker what came of a request.
+    fn learn(&self, url: &Url, verdict: &Verdict, permit: Permit, pass: Pass<'_>) {
+        match verdict {
+            // That the API refuses so many says neither that it works nor that it is down.
+            Verdict::RateLimited { .. } => permit.rate_limited(),
+            Verdict::Retry { failure, .. } => {
+                if pass.failed(url, failure.to_string()) {
+                    warn!(source = self.name, reason = %failure, "source taken for down");
+                }
+            }
+            Verdict::Page(_)
+            | Verdict::Empty { .. }
+            | Verdict::Refused { .. }
+            | Verdict::Redirected { .. } => {
+                permit.good();
+                if pass.answered() {
+                    info!(source = self.name, "source answers again");
+                }
+            }
+        }
+    }
+}
+
+/// The end of a request: what its last verdict means for the caller.
+pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answer, FetchError> {
+    let url = url.to_string();
+    Err(match verdict {
+        Verdict::Page(page) => return Ok(Answer::Page(page)),
+        Verdict::Empty { date } => return Ok(Answer::Empty { date }),
+        Verdict::Retry { failure, .. } | Verdict::RateLimited { failure, .. } => {
+            FetchError::GaveUp {
+                url,
+                attempts,
+                reason: failure,
+            }
+        }
+        Verdict::Refused { status, snippet } => FetchError::Refused {
+            url,
+            status,
+            snippet,
+        },
+        Verdict::Redirected { status, location } => FetchError::Redirected {
+            url,
+            status,
+            location,
+        },
+    })
+}
+
+/// Pages are told counted from 1, as people count.
+fn log_answer(request: &PageRequest, attempt: u32, status: u16, bytes: usize) {
+    debug!(
+        source = request.dataset.source,
+        dataset = request.dataset.name,
+        day = %request.day,
+        slice = &*request.slice.label,
+        page = request.page.saturating_add(1),
+        attempt,
+        status,
+        bytes,
+        "request answered"
+    );
+}
+
+/// Without `wait_ms` it was the last try.
+fn log_failure(request: &PageRequest, failure: &Failure, attempt: u32, wait: Option<Duration>) {
+    warn!(
+        source = request.dataset.source,
+        dataset = request.dataset.name,
+        day = %request.day,
+        slice = &*request.slice.label,
+        page = request.page.saturating_add(1),
+        attempt,
+        status = failure.status(),
+        reason = failure.kind(),
+        detail = %failure,
+        wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        "request failed"
+    );
+}
+
+#[cfg(test)]
+mod tests;

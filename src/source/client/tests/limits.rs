@@ -1,0 +1,203 @@
+//! Promise P8 and its neighbours: what bounds the load, and what ends waiting.
+
+use super::*;
+use crate::source::breaker::FAILURES_TO_OPEN;
+use futures::FutureExt;
+use futures::future::join_all;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Barrier, Notify};
+
+#[tokio::test]
+async fn p8_requests_in_flight_reach_the_concurrency_and_never_pass_it() {
+    let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (three, peak) = (Arc::new(Barrier::new(3)), Arc::clone(&most));
+    let server = Server::start(move |_| {
+        let now = in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        peak.fetch_max(now, Ordering::SeqCst);
+        let (three, in_flight) = (Arc::clone(&three), Arc::clone(&in_flight));
+        let together = async move {
+            three.wait().await;
+            in_flight.fetch_sub(1, Ordering::SeqCst);
+        };
+        Step::Held(together.boxed(), json(&envelope(&["1", "2", "3"], 3)))
+    })
+    .await;
+    let mut source = source(&server.url);
+    source.limits.concurrency = 3;
+    let client = client(&source);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let requests: Vec<_> = (0..12)
+        .map(|page| request(testing::dataset(), page))
+        .collect();
+    let fetches = requests
+        .iter()
+        .map(|request| client.fetch(request, &usage, &cancel));
+    join_all(fetches).await.into_iter().for_each(assert_page);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn no_place_is_held_during_a_wait() {
+    let server = Server::start(|head| match head.contains("pagina=1&") {
+        true => Step::Answer(answer("503 Busy", "Retry-After: 20\r\n", b"")),
+        false => page(),
+    })
+    .await;
+    let mut source = source(&server.url);
+    source.limits.concurrency = 1;
+    let client = client(&source);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (busy, free) = (
+        request(testing::dataset(), 0),
+        request(testing::dataset(), 1),
+    );
+    let mut busy = Box::pin(client.fetch(&busy, &usage, &cancel));
+    tokio::select! {
+        _ = &mut busy => panic!("it waits for 20 s"),
+        answer = client.fetch(&free, &usage, &cancel) => assert_page(answer),
+    }
+    // And the wait ends with the run.
+    cancel.cancel();
+    assert!(matches!(
+        busy.now_or_never(),
+        Some(Err(FetchError::Cancelled))
+    ));
+}
+
+#[tokio::test]
+async fn cancelling_ends_a_request_under_way_and_frees_its_place() {
+    let asked = Arc::new(Notify::new());
+    let arrived = Arc::clone(&asked);
+    let server = Server::start(move |head| match head.contains("pagina=1&") {
+        true => {
+            arrived.notify_one();
+            Step::Hang(vec![])
+        }
+        false => page(),
+    })
+    .await;
+    let mut source = source(&server.url);
+    source.limits.concurrency = 1;
+    let client = client(&source);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (hanging, next) = (
+        request(testing::dataset(), 0),
+        request(testing::dataset(), 1),
+    );
+    let stop = async {
+        asked.notified().await;
+        cancel.cancel();
+    };
+    let (outcome, ()) = futures::join!(client.fetch(&hanging, &usage, &cancel), stop);
+    assert!(matches!(outcome, Err(FetchError::Cancelled)));
+    let cancelled = client.fetch(&next, &usage, &cancel).await;
+    assert!(
+        matches!(cancelled, Err(FetchError::Cancelled)),
+        "nothing begins any more"
+    );
+    assert_page(client.fetch(&next, &usage, &CancellationToken::new()).await);
+}
+
+#[tokio::test]
+async fn a_run_sends_no_more_requests_than_its_budget_retries_included() {
+    let server = Server::start(|_| status("500 Internal Server Error")).await;
+    let mut fetch = Fetch::from(&server);
+    fetch.source.limits.max_requests_per_run = Some(3);
+    let error = fetch.first().await.unwrap_err();
+    assert!(matches!(error, FetchError::Budget { max: 3 }), "{error}");
+    assert_eq!(fetch.sent(), (3, 2));
+    assert_eq!(server.count(), 3);
+}
+
+#[tokio::test]
+async fn a_source_that_fails_and_fails_is_left_alone() {
+    let server = Server::start(|_| status("500 Internal Server Error")).await;
+    let client = client(&source(&server.url));
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let mut request = request(testing::dataset(), 0);
+    let down = loop {
+        request.page += 1;
+        match client.fetch(&request, &usage, &cancel).await {
+            Err(error @ FetchError::SourceDown { .. }) => break error,
+            other => drop(gave_up(other)),
+        }
+    };
+    assert_eq!(server.count(), FAILURES_TO_OPEN as usize);
+    let text = down.to_string();
+    assert!(
+        text.contains("source `pncp` is taken for down: 20 failures in a row"),
+        "{text}"
+    );
+    assert!(text.contains("answered status 500"), "{text}");
+    let again = client.clone().fetch(&request, &usage, &cancel).await;
+    assert!(matches!(again, Err(FetchError::SourceDown { .. })));
+    assert_eq!(
+        server.count(),
+        FAILURES_TO_OPEN as usize,
+        "nothing more was sent"
+    );
+    // Not even a turn is waited for.
+    let gate = &client.0.gate;
+    let _all = join_all((0..gate.limit()).map(|_| gate.enter(request.priority))).await;
+    let at_once = client.fetch(&request, &usage, &cancel).now_or_never();
+    assert!(matches!(at_once, Some(Err(FetchError::SourceDown { .. }))));
+}
+
+#[tokio::test]
+async fn refusals_and_rate_limits_are_no_sign_that_the_source_is_down() {
+    let lines = Arc::new(Mutex::new(0));
+    let server = Server::start(move |_| {
+        let mut count = lines.lock().unwrap();
+        *count += 1;
+        match *count % 2 {
+            0 => status("404 Not Found"),
+            _ => status("429 Too Many Requests"),
+        }
+    })
+    .await;
+    let client = client(&source(&server.url));
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let request = request(testing::dataset(), 0);
+    for _ in 0..FAILURES_TO_OPEN + 5 {
+        let answer = client.fetch(&request, &usage, &cancel).await;
+        assert_eq!(answer.unwrap_err().refused_status(), Some(404));
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_lowers_how_many_are_in_flight() {
+    let server = Server::script(vec![status("429 Too Many Requests"), page()]).await;
+    let client = client(&source(&server.url));
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let request = request(testing::dataset(), 0);
+    assert_page(client.fetch(&request, &usage, &cancel).await);
+    assert_eq!(client.0.gate.limit(), 4, "of 8");
+}
+
+#[tokio::test]
+async fn waiting_for_a_turn_takes_none_of_the_time_for_tries() {
+    let longest = Duration::from_secs(1);
+    let steps = Mutex::new(vec![page(), status("503 Service Unavailable")]);
+    let server = Server::start(move |head| match head.contains("pagina=1&") {
+        true => Step::Held(
+            tokio::time::sleep(longest.mul_f64(1.2)).boxed(),
+            json(&envelope(&["1", "2", "3"], 3)),
+        ),
+        false => steps.lock().unwrap().pop().unwrap(),
+    })
+    .await;
+    let mut source = source(&server.url);
+    source.limits.concurrency = 1;
+    let client = client(&source);
+    let mut dataset = testing::dataset();
+    dataset.retry.max_elapsed = longest;
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (slow, queued) = (request(dataset.clone(), 0), request(dataset, 1));
+    let (slow, queued) = futures::join!(
+        client.fetch(&slow, &usage, &cancel),
+        client.fetch(&queued, &usage, &cancel)
+    );
+    assert_page(slow);
+    assert_page(queued);
+}

@@ -1,0 +1,241 @@
+//! One HTTP exchange: a request sent, its answer read whole, within bounds of time and size.
+//!
+//! Redirects aren't followed, nothing is tried again here, and every way in which an exchange can
+//! break has a [`Failure`] of its own.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
+use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use crate::source::classify::Reply;
+use crate::source::declaration::{Auth, Source};
+use crate::source::error::ClientError;
+use crate::source::failure::Failure;
+
+/// Longer than a host that is there takes to be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How much of an error page is read: enough for its rules, and for a snippet.
+const ERROR_BODY_BYTES: u64 = 64 * 1024;
+
+/// Memory taken for a body on the word of its `Content-Length`.
+const TRUSTED_LENGTH: u64 = 1024 * 1024;
+
+/// The HTTP client of one source.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    client: Client,
+    basic: Option<(String, SecretString)>,
+    timeout: Duration,
+    max_body_bytes: u64,
+}
+
+/// Why there is no [`Reply`].
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// Worth another try.
+    Off(Failure),
+    /// An accepted answer has more bytes than `max_body_bytes`.
+    TooLarge {
+        /// The bound.
+        max: u64,
+    },
+}
+
+impl Exchange {
+    pub(super) fn new(source: &Source) -> Result<Self, ClientError> {
+        let name = || source.name.clone();
+        let url = &source.base_url;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(ClientError::BaseUrl { name: name() });
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ClientError::CredentialsInUrl { name: name() });
+        }
+        let mut builder = Client::builder()
+            .default_headers(headers(source)?)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
+            .pool_max_idle_per_host(source.limits.concurrency.max(1));
+        if is_loopback(url) {
+            // A proxy of the environment can't reach this machine's simulator.
+            builder = builder.no_proxy();
+        }
+        let client = with_ca_file(builder, source)?.build();
+        Ok(Self {
+            client: client.map_err(|error| ClientError::Http {
+                name: name(),
+                problem: root_cause(&error),
+            })?,
+            basic: match &source.auth {
+                Auth::Basic { user, password } => Some((user.clone(), password.clone())),
+                _ => None,
+            },
+            timeout: source.limits.timeout,
+            max_body_bytes: source.limits.max_body_bytes,
+        })
+    }
+
+    /// Asks for `url` and reads the answer to its end.
+    pub(super) async fn get(&self, url: &Url) -> Result<Reply, Broken> {
+        match tokio::time::timeout(self.timeout, self.whole(url)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Broken::Off(Failure::TimedOut(self.timeout))),
+        }
+    }
+
+    async fn whole(&self, url: &Url) -> Result<Reply, Broken> {
+        let mut request = self.client.get(url.clone());
+        if let Some((user, password)) = &self.basic {
+            request = request.basic_auth(user, Some(password.expose_secret()));
+        }
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let header = |name: HeaderName| {
+            let value = response.headers().get(name)?.as_bytes();
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            content_type: header(CONTENT_TYPE),
+            retry_after: header(RETRY_AFTER),
+            location: header(LOCATION),
+            date: header(DATE).and_then(|text| {
+                let date = httpdate::parse_http_date(&text).ok()?;
+                Some(DateTime::<Utc>::from(date))
+            }),
+            body: Bytes::new(),
+        };
+        reply.body = self.body(response).await?;
+        Ok(reply)
+    }
+
+    /// The body after decompression. Of an error page its beginning is enough.
+    async fn body(&self, mut response: Response) -> Result<Bytes, Broken> {
+        let accepted = response.status().is_success();
+        let max = match accepted {
+            true => self.max_body_bytes,
+            false => ERROR_BODY_BYTES.min(self.max_body_bytes),
+        };
+        let length = response.content_length().unwrap_or_default();
+        let trusted = length.min(TRUSTED_LENGTH).min(max);
+        let mut body = BytesMut::with_capacity(usize::try_from(trusted).unwrap_or_default());
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(self.failed(&error)),
+            };
+            if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
+                body.extend_from_slice(&chunk);
+            } else if accepted {
+                return Err(Broken::TooLarge { max });
+            } else {
+                return Ok(body.freeze());
+            }
+        }
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> Broken {
+        let cause = root_cause(error);
+        Broken::Off(if error.is_connect() {
+            Failure::NoConnection(cause)
+        } else if error.is_timeout() {
+            Failure::TimedOut(self.timeout)
+        } else {
+            Failure::BrokeOff(cause)
+        })
+    }
+}
+
+/// What is sent with every request; JSON is asked for unless the declaration says otherwise.
+fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
+    let wrong = |header: &str| ClientError::Header {
+        name: source.name.clone(),
+        header: header.to_owned(),
+    };
+    let value = |header: &str, value: &str| HeaderValue::from_str(value).map_err(|_| wrong(header));
+    let secret = |header: &str, text: &str| {
+        let mut secret = value(header, text)?;
+        secret.set_sensitive(true);
+        Ok::<_, ClientError>(secret)
+    };
+
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let agent = value("user-agent", &source.user_agent)?;
+    headers.insert(reqwest::header::USER_AGENT, agent);
+    for (header, text) in &source.headers {
+        let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
+        headers.insert(name, value(header, text)?);
+    }
+    match &source.auth {
+        Auth::None | Auth::Basic { .. } => {}
+        Auth::Bearer(token) => {
+            let text = format!("Bearer {}", token.expose_secret());
+            headers.insert(AUTHORIZATION, secret("authorization", &text)?);
+        }
+        Auth::ApiKey { header, key } => {
+            let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
+            headers.insert(name, secret(header, key.expose_secret())?);
+        }
+    }
+    Ok(headers)
+}
+
+/// Trusts the certificates of `ca_file` beside the system's.
+fn with_ca_file(builder: ClientBuilder, source: &Source) -> Result<ClientBuilder, ClientError> {
+    let Some(path) = &source.ca_file else {
+        return Ok(builder);
+    };
+    let unusable = |problem: String| ClientError::CaFile {
+        name: source.name.clone(),
+        path: path.clone(),
+        problem,
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let certificates =
+        Certificate::from_pem_bundle(&pem).map_err(|error| unusable(root_cause(&error)))?;
+    if certificates.is_empty() {
+        return Err(unusable("has no PEM certificate in it".to_owned()));
+    }
+    Ok(builder.tls_certs_merge(certificates))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The innermost reason, which is what tells an unknown host from a refused connection; the outer
+/// ones only say that a request failed, and where, which is known.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = error.source();
+    }
+    let innermost = causes.pop().unwrap_or_default();
+    match causes.pop() {
+        // The last but one often has the last in it already.
+        Some(outer) if !causes.is_empty() && !outer.contains(&innermost) => {
+            format!("{outer}: {innermost}")
+        }
+        Some(outer) if !causes.is_empty() => outer,
+        _ => innermost,
+    }
+}
