@@ -1,0 +1,13 @@
+//! Black-box tests of the program, and tests of the means that they use.
+//!
+//! All of them are one binary, because each one links the whole program.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test, and what it is made of, fails by panicking"
+)]
+
+mod support;
+
+mod means;

@@ -1,0 +1,258 @@
+"""Judges one day of a lake by what the API had served, and shares no code with the program.
+
+    oracle.py LAKE PREFIX DAY KEY TESTIMONY [--expect all|some]
+
+TESTIMONY is a JSON file, the word of those who know:
+    {"records": [{"listing": "visible", "record": {…}, "id": …, "hash": …}, …],   what the API holds
+     "requests": [{"ordinal": 1, "slice": …, "page": …, "rows": …, …}, …],          what it was asked
+     "runs": [{"from": 1, "until": 57, "report": {…}}, …]}                         what each run said,
+                                                  and which of the requests were sent meanwhile
+
+Prints {"violations": [...], "facts": {...}} and exits with 1 if there is any violation. Each one
+begins with the promise that is broken.
+"""
+
+import argparse
+import collections
+import json
+import sys
+
+import canonical
+import lake
+
+FINISHED = {"ok", "partial", "failed"}
+STATUSES = FINISHED | {"running", "recovered", "adopted"}
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    for name in ("lake", "prefix", "day", "key", "testimony"):
+        arguments.add_argument(name)
+    arguments.add_argument("--expect", choices=["all", "some"], default="all")
+    asked = arguments.parse_args()
+    with open(asked.testimony, encoding="utf-8") as file:
+        testimony = lake.parse(file.read())
+    trial = Trial(lake.Day(asked.lake, asked.prefix, asked.day), asked.key, testimony)
+    trial.judge(everything=asked.expect == "all")
+    print(json.dumps({"violations": trial.violations, "facts": trial.facts()}, indent=1))
+    return 1 if trial.violations else 0
+
+
+class Trial:
+    def __init__(self, day, key, testimony):
+        self.day, self.key, self.testimony = day, key, testimony
+        self.violations = []
+        self.files = [(file, file.rows()) for file in day.files()]
+        # Numbered files carry their ids; those of the earlier pipeline only the key's column.
+        self.ids = [(file, [self.id_of(row) for row in rows]) for file, rows in self.files]
+        self.stored = {one for _, ids in self.ids for one in ids}
+        self.state = day.state()
+
+    def id_of(self, row):
+        if row.get("_id") is not None:
+            return row["_id"]
+        return canonical.record_id(lake.record_of(row), self.key)
+
+    def blame(self, promise, what):
+        self.violations.append(f"{promise}: {what}")
+
+    def judge(self, everything):
+        self.files_hold_each_id_once()
+        self.numbers_have_no_gap()
+        if self.state is None:
+            if self.files:
+                self.blame("P3", "there are files, but no state")
+        else:
+            self.state_is_the_index_of_the_files()
+            self.executions_add_up()
+            self.executions_own_the_files()
+            self.complete_means_complete()
+        self.lake_holds_what_was_served(everything)
+        self.rows_are_the_records()
+        for run in self.testimony.get("runs", []):
+            self.run_said_no_more_than_it_had(run)
+
+    def facts(self):
+        executions = (self.state or {}).get("executions", [])
+        return {
+            "files": [file.key for file, _ in self.files],
+            "rows": sum(len(rows) for _, rows in self.files),
+            "ids": len(self.stored),
+            "statuses": [entry.get("status") for entry in executions],
+        }
+
+    # --- the files ---
+
+    def files_hold_each_id_once(self):
+        seen = collections.Counter()
+        for file, ids in self.ids:
+            # The earlier pipeline doubled rows within its own files. Nobody can take that back.
+            seen.update(set(ids) if file.number is None else ids)
+        for one, times in seen.items():
+            if times > 1:
+                self.blame("P1", f"{one} is in {times} rows")
+        for file, rows in self.files:
+            if not rows:
+                self.blame("P6", f"{file.key} has no rows")
+
+    def numbers_have_no_gap(self):
+        numbers = [file.number for file, _ in self.files if file.number is not None]
+        if numbers != list(range(1, len(numbers) + 1)):
+            self.blame("P3", f"the files' numbers have a gap: {numbers}")
+        if self.state is not None and self.state.get("commits", 0) != len(numbers):
+            self.blame("P3", f"{len(numbers)} files, but {self.state.get('commits')} commits")
+
+    # --- the state ---
+
+    def state_is_the_index_of_the_files(self):
+        ids = self.state["processed_ids"]
+        if ids != sorted(set(ids), key=lambda one: one.encode("utf-8")):
+            self.blame("P3", "processed_ids are not sorted, or not unique")
+        if self.state["total_processed"] != len(ids):
+            total = self.state["total_processed"]
+            self.blame("P2", f"total_processed is {total}, but there are {len(ids)} ids")
+        for one in sorted(set(ids) - self.stored):
+            self.blame("P3", f"{one} is in the state, but in no file")
+        for one in sorted(self.stored - set(ids)):
+            self.blame("P3", f"{one} is in a file, but not in the state")
+
+    def executions_add_up(self):
+        entries = self.state["executions"]
+        adoption = [n for n, entry in enumerate(entries) if entry.get("status") == "adopted"]
+        counted = entries[adoption[0]:] if adoption else entries
+        total = sum(entry["new_records"] for entry in counted)
+        if total != self.state["total_processed"]:
+            self.blame("P2", f"executions add up to {total} new records, "
+                             f"but {self.state['total_processed']} were processed")
+        for entry in counted:
+            self.execution_balances(entry)
+
+    def execution_balances(self, entry):
+        name = entry.get("run_id")
+        if entry.get("status") not in STATUSES:
+            self.blame("P7", f"{name} has the status {entry.get('status')}")
+        if entry.get("status") not in FINISHED:
+            return
+        fates = entry["new_records"] + entry["duplicates_filtered"] + entry["off_day"]
+        if entry["fetched"] != fates:
+            self.blame("P2", f"{name} fetched {entry['fetched']} rows, but accounts for {fates}")
+        if entry["status"] == "ok" and entry["failed_slices"]:
+            self.blame("P7", f"{name} is ok, with failed slices {entry['failed_slices']}")
+
+    def executions_own_the_files(self):
+        owners = collections.defaultdict(list)
+        run_ids = collections.Counter()
+        for entry in self.state["executions"]:
+            if "run_id" in entry:
+                run_ids[entry["run_id"]] += 1
+            for key in entry.get("files", []):
+                owners[key].append(entry)
+        for run_id, times in run_ids.items():
+            if times > 1:
+                self.blame("P7", f"the run {run_id} has {times} executions")
+        written = {file.key: rows for file, rows in self.files if file.number is not None}
+        for key in sorted(owners.keys() | written.keys()):
+            names = [entry["run_id"] for entry in owners[key]]
+            runs = {row["_run_id"] for row in written.get(key, [])}
+            if runs != set(names) or len(names) != 1:
+                self.blame("P7", f"{key} is of {sorted(runs)}, but the executions {names} name it")
+        for entry in self.state["executions"]:
+            if entry.get("status") == "adopted" or not entry.get("files"):
+                continue
+            rows = sum(len(written.get(key, [])) for key in entry["files"])
+            if rows != entry["new_records"]:
+                self.blame("P2", f"{entry['run_id']} says {entry['new_records']} new records, "
+                                 f"its files have {rows}")
+
+    def complete_means_complete(self):
+        complete = self.state.get("complete", False)
+        if self.day.marker.exists() != complete:
+            self.blame("P4", f"complete is {complete}, the marker says otherwise")
+        if complete:
+            for one in sorted(self.visible() - self.stored):
+                self.blame("P4", f"the day is complete without {one}")
+
+    # --- the API's side ---
+
+    def served(self):
+        """Ids and canonical forms of all records that the API ever listed."""
+        forms = collections.defaultdict(set)
+        for listed in self.testimony["records"]:
+            if listed["listing"] != "future":
+                value = listed["record"]
+                forms[canonical.record_id(value, self.key)].add(canonical.canonical(value))
+        return forms
+
+    def visible(self):
+        return {
+            canonical.record_id(listed["record"], self.key)
+            for listed in self.testimony["records"] if listed["listing"] == "visible"
+        }
+
+    def lake_holds_what_was_served(self, everything):
+        for one in sorted(self.stored - self.served().keys()):
+            self.blame("P2", f"{one} is in the lake, but was never served")
+        if everything:
+            for one in sorted(self.visible() - self.stored):
+                self.blame("P2", f"{one} is not in the lake")
+
+    def rows_are_the_records(self):
+        forms = self.served()
+        for (file, rows), (_, ids) in zip(self.files, self.ids, strict=True):
+            for row, one in zip(rows, ids, strict=True):
+                form = canonical.canonical(lake.record_of(row))
+                if one in forms and file.number is not None and form not in forms[one]:
+                    self.blame("P9", f"{one} in {file.key} is not the record that was served: {form}")
+
+    # --- what the runs said ---
+
+    def run_said_no_more_than_it_had(self, run):
+        report = run["report"]
+        name = report["run_id"]
+        requests = [
+            request for request in self.testimony["requests"]
+            if run["from"] <= request["ordinal"] <= run["until"]
+        ]
+        rows = sum(request["rows"] for request in requests)
+        if report["fetched"] > rows:
+            self.blame("P2", f"{name} says {report['fetched']} fetched rows, but was served {rows}")
+        if report["requests"] != len(requests):
+            self.blame("P7", f"{name} says {report['requests']} requests, but sent {len(requests)}")
+        if report["fetched"] != report["new"] + report["duplicates"] + report["off_day"]:
+            self.blame("P2", f"{name} doesn't account for all that it fetched")
+        if report["status"] == "ok" and report["mode"] == "full":
+            self.every_page_was_served(name, requests)
+        self.report_is_the_execution(report)
+
+    def every_page_was_served(self, name, requests):
+        """A walk that is ok got every page of each slice, in the pages that the last answer of
+        the slice speaks of."""
+        good = [request for request in requests if request["status"] in (200, 204)
+                and (request["rows"] > 0 or request["total"] == 0)]
+        answered = {request["slice"] for request in good}
+        for one in sorted({request["slice"] for request in requests} - answered):
+            self.blame("P7", f"{name} is ok without an answer for {one}")
+        for one in answered:
+            mine = [request for request in good if request["slice"] == one]
+            pages = {request["page"] for request in mine}
+            most = max((request["rows"] for request in mine), default=0)
+            if most and len(pages) < -(-mine[-1]["total"] // most):
+                self.blame("P7", f"{name} is ok with only {len(pages)} pages of {one}")
+
+    def report_is_the_execution(self, report):
+        entries = (self.state or {}).get("executions", [])
+        mine = [entry for entry in entries if entry.get("run_id") == report["run_id"]]
+        if len(mine) != 1:
+            self.blame("P7", f"{report['run_id']} reported, but left {len(mine)} executions")
+            return
+        for said, written in [("status", "status"), ("fetched", "fetched"), ("new", "new_records"),
+                              ("duplicates", "duplicates_filtered"), ("off_day", "off_day"),
+                              ("unidentified", "unidentified"), ("requests", "requests"),
+                              ("retries", "retries"), ("files", "files")]:
+            if report[said] != mine[0].get(written):
+                self.blame("P7", f"{report['run_id']} said {said} = {report[said]}, "
+                                 f"and wrote {mine[0].get(written)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
