@@ -1,0 +1,181 @@
+//! From the lake's address to its store.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::error::not_writable;
+use super::folder::FolderStore;
+use super::{Lake, LakeError};
+use crate::config::settings::LakeSettings;
+
+type Options = BTreeMap<String, SecretString>;
+
+/// Opens the lake that the settings name. Options are the business of buckets; a folder and a
+/// memory have none, so that a lake can be swapped for them by its address alone.
+pub(super) fn open(settings: &LakeSettings) -> Result<Lake, LakeError> {
+    let address = settings.url.trim();
+    if address.is_empty() {
+        return Err(wrong(address, "it is empty"));
+    }
+    if !address.contains("://") {
+        return folder(FilePath::new(address));
+    }
+    let url = Url::parse(address).map_err(|error| wrong("…", &error.to_string()))?;
+    let name = shown(&url);
+    match url.scheme() {
+        "file" => match url.to_file_path() {
+            Ok(path) => folder(&path),
+            Err(()) => Err(wrong(
+                &name,
+                "a file URL has three slashes and a whole path",
+            )),
+        },
+        "memory" => Ok(Lake::over(Arc::new(InMemory::new()), &name)),
+        "s3" | "gs" | "az" => bucket(&url, name, &settings.options),
+        other => Err(wrong(&name, &format!("`{other}` isn't known"))),
+    }
+}
+
+fn folder(path: &FilePath) -> Result<Lake, LakeError> {
+    let store = FolderStore::open(path)
+        .map_err(|error| not_writable(&path.display().to_string(), &error))?;
+    let name = store.root().display().to_string();
+    Ok(Lake::over(Arc::new(store), &name))
+}
+
+fn bucket(url: &Url, name: String, options: &Options) -> Result<Lake, LakeError> {
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong(&name, "it names no bucket"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        let problem = "credentials and settings belong in the environment or the lake's options";
+        return Err(wrong(&name, problem));
+    }
+    let root = Path::from_url_path(url.path()).map_err(|error| wrong(&name, &error.to_string()))?;
+    let store: Arc<dyn ObjectStore> = match url.scheme() {
+        "s3" => below(root, s3(url, &name, options)?),
+        "gs" => below(root, gcs(url, &name, options)?),
+        _ => below(root, azure(url, &name, options)?),
+    };
+    Ok(Lake::over(store, &name))
+}
+
+fn below(root: Path, store: impl ObjectStore) -> Arc<dyn ObjectStore> {
+    if root.as_ref().is_empty() {
+        Arc::new(store)
+    } else {
+        Arc::new(PrefixStore::new(store, root))
+    }
+}
+
+fn s3(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
+    use AmazonS3ConfigKey::{Client, Endpoint, S3Endpoint};
+    let builder = AmazonS3Builder::from_env()
+        .with_url(url.as_str())
+        .with_retry(retries());
+    let mut builder = with_options(builder, options, name, AmazonS3Builder::with_config)?;
+    let endpoint = [S3Endpoint, Endpoint]
+        .iter()
+        .find_map(|key| builder.get_config_value(key));
+    if is_plain_http(endpoint) {
+        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+    }
+    builder.build().map_err(|error| unusable(name, &error))
+}
+
+fn gcs(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
+    use GoogleConfigKey::{BaseUrl, Client};
+    let builder = GoogleCloudStorageBuilder::from_env()
+        .with_url(url.as_str())
+        .with_retry(retries());
+    let mut builder = with_options(
+        builder,
+        options,
+        name,
+        GoogleCloudStorageBuilder::with_config,
+    )?;
+    if is_plain_http(builder.get_config_value(&BaseUrl)) {
+        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+    }
+    builder.build().map_err(|error| unusable(name, &error))
+}
+
+fn azure(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
+    use AzureConfigKey::{Client, Endpoint};
+    let builder = MicrosoftAzureBuilder::from_env()
+        .with_url(url.as_str())
+        .with_retry(retries());
+    let mut builder = with_options(builder, options, name, MicrosoftAzureBuilder::with_config)?;
+    if is_plain_http(builder.get_config_value(&Endpoint)) {
+        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+    }
+    builder.build().map_err(|error| unusable(name, &error))
+}
+
+fn with_options<B, K: FromStr>(
+    mut builder: B,
+    options: &Options,
+    lake: &str,
+    set: impl Fn(B, K, String) -> B,
+) -> Result<B, LakeError> {
+    for (option, value) in options {
+        let Ok(key) = option.to_ascii_lowercase().parse() else {
+            return Err(LakeError::UnknownOption {
+                lake: lake.to_owned(),
+                name: option.clone(),
+            });
+        };
+        builder = set(builder, key, value.expose_secret().to_owned());
+    }
+    Ok(builder)
+}
+
+/// Short: a conditional write that collides is retried inside with the same stale condition,
+/// which can't help. The commit protocol has retries of its own.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(1),
+            base: 2.0,
+        },
+        max_retries: 3,
+        retry_timeout: Duration::from_secs(10),
+    }
+}
+
+/// An endpoint that is written with `http://` is meant so.
+fn is_plain_http(endpoint: Option<String>) -> bool {
+    endpoint.is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"))
+}
+
+/// The address without user, password and query, which may be secret.
+fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let path = url.path().trim_end_matches('/');
+    format!("{}://{host}{path}", url.scheme())
+}
+
+fn wrong(url: &str, problem: &str) -> LakeError {
+    LakeError::Address {
+        url: url.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+fn unusable(name: &str, error: &object_store::Error) -> LakeError {
+    wrong(name, &error.to_string())
+}
