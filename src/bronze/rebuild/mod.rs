@@ -217,3 +217,126 @@ fn list<'a, O: arrow_array::OffsetSizeTrait>(
         item: Box::new(Cells::new(array.values().as_ref(), path)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Int32Builder, LargeListBuilder, StringDictionaryBuilder};
+    use arrow_array::types as t;
+    use arrow_array::{
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array,
+        Decimal256Array, Float32Array, Float64Array, Int8Array, Int64Array, LargeStringArray,
+        NullArray, StringArray, StringViewArray, TimestampMillisecondArray,
+        TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+    };
+    use arrow_schema::Field;
+
+    use super::*;
+
+    /// The rows of one column named `a` as JSON.
+    fn rows(array: ArrayRef) -> Vec<String> {
+        let field: FieldRef = Arc::new(Field::new("a", array.data_type().clone(), true));
+        let row = Row::new(std::iter::once((&field, array.as_ref())), "").unwrap();
+        let rebuild = |position| {
+            let mut out = String::new();
+            row.push(position, None, &mut out).unwrap();
+            out
+        };
+        (0..array.len()).map(rebuild).collect()
+    }
+
+    /// The only row of one column, without the braces around it.
+    fn one(array: impl Array + 'static) -> String {
+        let rows = rows(Arc::new(array));
+        assert_eq!(rows.len(), 1);
+        rows[0].clone()
+    }
+
+    #[test]
+    fn texts_of_every_layout() {
+        assert_eq!(one(StringArray::from(vec!["x\n"])), r#"{"a":"x\n"}"#);
+        assert_eq!(one(LargeStringArray::from(vec!["x"])), r#"{"a":"x"}"#);
+        assert_eq!(one(StringViewArray::from(vec!["x"])), r#"{"a":"x"}"#);
+        let mut builder = StringDictionaryBuilder::<t::Int8Type>::new();
+        for value in [Some("x"), None, Some("y"), Some("x")] {
+            builder.append_option(value);
+        }
+        let expected = [r#"{"a":"x"}"#, "{}", r#"{"a":"y"}"#, r#"{"a":"x"}"#];
+        assert_eq!(rows(Arc::new(builder.finish())), expected);
+        let mut empty = StringDictionaryBuilder::<t::Int8Type>::new();
+        empty.append_null();
+        assert_eq!(one(empty.finish()), "{}");
+    }
+
+    #[test]
+    fn numbers_are_their_shortest_text() {
+        assert_eq!(one(Float64Array::from(vec![0.1])), r#"{"a":0.1}"#);
+        assert_eq!(one(Float64Array::from(vec![10_000.0])), r#"{"a":10000}"#);
+        assert_eq!(one(Float64Array::from(vec![f64::NAN])), "{}");
+        assert_eq!(one(Float32Array::from(vec![0.1])), r#"{"a":0.1}"#);
+        assert_eq!(one(Int8Array::from(vec![-5])), r#"{"a":-5}"#);
+        assert_eq!(
+            one(UInt64Array::from(vec![u64::MAX])),
+            r#"{"a":18446744073709551615}"#
+        );
+        assert_eq!(one(BooleanArray::from(vec![true])), r#"{"a":true}"#);
+        assert_eq!(one(NullArray::new(1)), "{}");
+        let decimal = Decimal128Array::from(vec![-1250]);
+        let decimal = decimal.with_precision_and_scale(18, 4).unwrap();
+        assert_eq!(one(decimal), r#"{"a":-0.125}"#);
+        let whole = Decimal256Array::from(vec![arrow_buffer::i256::from(12)]);
+        let whole = whole.with_precision_and_scale(40, -2).unwrap();
+        assert_eq!(one(whole), r#"{"a":1200}"#);
+    }
+
+    #[test]
+    fn times_of_every_unit() {
+        let time = r#"{"a":"2025-10-22T08:41:33"}"#;
+        let seconds = 1_761_122_493;
+        assert_eq!(one(TimestampSecondArray::from(vec![seconds])), time);
+        let nanos = seconds * 1_000_000_000;
+        assert_eq!(one(TimestampNanosecondArray::from(vec![nanos])), time);
+        let instant = TimestampMillisecondArray::from(vec![seconds * 1_000 + 500]);
+        let instant = instant.with_timezone("America/Sao_Paulo");
+        assert_eq!(one(instant), r#"{"a":"2025-10-22T08:41:33.500Z"}"#);
+        let before = TimestampMillisecondArray::from(vec![-1]);
+        assert_eq!(one(before), r#"{"a":"1969-12-31T23:59:59.999"}"#);
+        let beyond = TimestampSecondArray::from(vec![i64::MAX]);
+        assert_eq!(one(beyond), format!(r#"{{"a":{}}}"#, i64::MAX));
+        assert_eq!(
+            one(Date32Array::from(vec![20_383])),
+            r#"{"a":"2025-10-22"}"#
+        );
+        assert_eq!(one(Date64Array::from(vec![-1])), r#"{"a":"1969-12-31"}"#);
+    }
+
+    #[test]
+    fn null_members_are_left_out_but_null_elements_stay() {
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, None]));
+        let field = Arc::new(Field::new("b", DataType::Int64, true));
+        let nulls = Some(vec![true, true, false].into());
+        let structs = StructArray::new(vec![field].into(), vec![number], nulls);
+        let expected = [r#"{"a":{"b":1}}"#, r#"{"a":{}}"#, "{}"];
+        assert_eq!(rows(Arc::new(structs)), expected);
+
+        let mut lists = LargeListBuilder::new(Int32Builder::new());
+        lists.append_value([Some(1), None]);
+        lists.append_value([]);
+        lists.append_null();
+        let expected = [r#"{"a":[1,null]}"#, r#"{"a":[]}"#, "{}"];
+        assert_eq!(rows(Arc::new(lists.finish())), expected);
+    }
+
+    #[test]
+    fn a_column_without_a_form_in_json_is_named() {
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"x"[..]]));
+        let field: FieldRef = Arc::new(Field::new("anexo", DataType::Binary, true));
+        let array = StructArray::new(vec![field].into(), vec![bytes], None);
+        let field: FieldRef = Arc::new(Field::new("orgao", array.data_type().clone(), true));
+        let columns = std::iter::once((&field, &array as &dyn Array));
+        let error = Row::new(columns, "").err().map(|error| error.to_string());
+        let expected = "column `orgao.anexo` is of type Binary, which has no form in JSON";
+        assert_eq!(error.as_deref(), Some(expected));
+    }
+}
