@@ -113,15 +113,10 @@ impl Conform<'_> {
     /// Whether the text is one that may stand here.
     fn word(&mut self, path: &KeyPath, text: &str, words: &Words) -> bool {
         if words.later.iter().any(|later| later == text) {
-            let supported = if words.known.is_empty() {
-                "`none` or a field".to_owned()
-            } else {
-                one_of(&words.known)
-            };
             self.problems.note(
                 self.places.of(path),
                 format!("`{path} = \"{text}\"` is not supported by this version"),
-                format!("supported: {supported}"),
+                format!("supported: {}", one_of(&words.known)),
             );
             return false;
         }
@@ -150,13 +145,22 @@ impl Conform<'_> {
         } else {
             format!("in `{table}`")
         };
-        let instead = secret_hint(&table, key)
-            .map(str::to_owned)
-            .or_else(|| nearest(key, known.clone()).map(|near| format!("did you mean `{near}`?")))
-            .unwrap_or_else(|| {
-                let known: Vec<_> = known.map(str::to_owned).collect();
-                format!("known here: {}", known.join(", "))
-            });
+        let near = nearest(key, known.clone());
+        let instead = match (secret_hint(&table, key), near) {
+            (Some(hint), _) => hint.to_owned(),
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => {
+                let known: Vec<_> = known.collect();
+                match known.as_slice() {
+                    [] => format!("`{table}` has no keys"),
+                    known => format!("known here: {}", known.join(", ")),
+                }
+            }
+        };
+        // What was meant isn't missing: it is misspelt.
+        if let Some(near) = near {
+            self.places.refuse(table.key(near));
+        }
         self.problems
             .note(place, format!("unknown key `{key}` {within}"), instead);
     }

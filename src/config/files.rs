@@ -42,10 +42,22 @@ impl Files {
         }
     }
 
+    /// Whether there is anything to read from.
+    ///
+    /// # Errors
+    /// The name of the folder that isn't there.
+    pub fn check(&self) -> Result<(), Arc<str>> {
+        match self {
+            Self::Folder(folder) if !folder.is_dir() => Err(folder.display().to_string().into()),
+            _ => Ok(()),
+        }
+    }
+
     /// How problems name a file.
     pub fn name(&self, file: &Path) -> Arc<str> {
         match self {
             Self::Folder(folder) => folder.join(file).display().to_string().into(),
+            Self::Embedded if file.is_absolute() => file.display().to_string().into(),
             Self::Embedded => format!("built-in {}", file.display()).into(),
         }
     }

@@ -20,13 +20,16 @@ pub struct Layers<T> {
     pub places: Places,
 }
 
-/// Layers `variables` over `file`. `None` where so little of the file could be read that looking
-/// further would bring up mistakes that aren't there; the problems say why.
+/// Layers `variables` over `file`. `None` for a file that couldn't be read: looking further would
+/// bring up mistakes that aren't there.
 pub fn read<T: DeserializeOwned + JsonSchema>(
     file: &Document,
     variables: &[Variable],
     problems: &mut Problems,
 ) -> Option<Layers<T>> {
+    if file.garbled {
+        return None;
+    }
     let shape = Shape::of::<T>();
     let mut places = Places::new(file.name.clone());
     let mut conform = Conform {
@@ -42,9 +45,6 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     for variable in variables {
         let said = over(&mut conform, file, variable, &shape);
         builder = builder.add_source(Layer(said.unwrap_or_default()));
-    }
-    if file.garbled {
-        return None;
     }
     let merged = match builder.build() {
         Ok(config) => config,

@@ -43,6 +43,9 @@ impl KeyPath {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the whole file");
+        }
         for (position, step) in self.0.iter().enumerate() {
             let separator = if position == 0 || step.starts_with('[') {
                 ""
@@ -75,9 +78,11 @@ impl Places {
         }
     }
 
-    /// The file says `path` in this line.
+    /// The file says `path` in this line; what a variable says stays the variable's.
     pub fn in_line(&mut self, path: KeyPath, line: usize) {
-        self.lines.insert(path, line);
+        if !self.variables.keys().any(|said| path.starts_with(said)) {
+            self.lines.insert(path, line);
+        }
     }
 
     /// A variable says `path`; what the file says of it and below no longer counts.
@@ -111,7 +116,7 @@ impl Places {
         }
         match path.parent() {
             Some(parent) => self.of(&parent),
-            None => Place::File(self.file.clone(), None),
+            None => Place::File(self.file.clone(), Some(1)),
         }
     }
 }
@@ -129,7 +134,7 @@ mod tests {
         places.in_line(slices.key("m").index(1), 5);
         assert_eq!(places.of(&slices.key("m").index(1)).to_string(), "a.toml:5");
         assert_eq!(places.of(&slices.key("x")).to_string(), "a.toml:3");
-        assert_eq!(places.of(&KeyPath::default()).to_string(), "a.toml");
+        assert_eq!(places.of(&KeyPath::default()).to_string(), "a.toml:1");
 
         places.in_variable(slices.key("m"), "BRONZED__M".into());
         let element = slices.key("m").index(1);

@@ -113,10 +113,8 @@ impl Reader<'_> {
             return Shape::Text(words);
         }
         if let Some(choices) = schema["anyOf"].as_array() {
-            let table = choices.iter().map(|choice| self.shape(choice));
-            let table = table
-                .filter(|shape| matches!(shape, Shape::Table(_)))
-                .last();
+            let mut choices = choices.iter().map(|choice| self.shape(choice));
+            let table = choices.find(|shape| matches!(shape, Shape::Table(_)));
             return Shape::TextOr(Box::new(table.unwrap_or(Shape::Scalar)));
         }
         match schema["type"].as_str() {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A text with `{variables}`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template {
     source: String,
     parts: Vec<Part>,

@@ -50,6 +50,9 @@ impl Build<'_> {
 pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Schema> {
     let before = problems.iter().len();
     let file = Document::parse(name.clone(), text, problems);
+    if file.garbled {
+        return None;
+    }
     let mut reader = Reader { name, problems };
     for (key, node) in file
         .root
@@ -65,7 +68,6 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
     }
     let columns = match file.root.get("columns") {
         Some(node) => reader.members("columns", node, &METADATA_COLUMNS),
-        None if file.garbled => Vec::new(),
         None => {
             reader.complain(
                 1,

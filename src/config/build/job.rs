@@ -1,32 +1,11 @@
 //! Jobs: when, which days, how.
 
-use chrono::{DateTime, Utc};
-use croner::Cron;
-use croner::parser::{CronParser, Year};
-
 use super::Build;
 use crate::config::conform::nearest;
+use crate::config::cron;
 use crate::config::place::KeyPath;
 use crate::config::raw::source::{JobTable, SourceFile};
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
-
-/// Reads a job's cron expression: five fields, or six with seconds first.
-///
-/// # Errors
-/// The reason, in a sentence without its end.
-pub fn cron(text: &str) -> Result<Cron, String> {
-    let fields = text.split_whitespace().count();
-    if !matches!(fields, 5 | 6) {
-        return Err(format!("it has {fields} fields"));
-    }
-    let parser = CronParser::builder().year(Year::Disallowed).build();
-    let cron = parser.parse(text).map_err(|error| error.to_string())?;
-    // Any instant does: what comes at all, comes within the years that croner looks at.
-    match cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true) {
-        Ok(_) => Ok(cron),
-        Err(_) => Err("no day is ever like that".to_owned()),
-    }
-}
 
 impl Build<'_> {
     /// The jobs of a source.
@@ -64,7 +43,7 @@ impl Build<'_> {
     }
 
     fn cron(&mut self, path: &KeyPath, text: &str) {
-        if let Err(reason) = cron(text) {
+        if let Err(reason) = cron::parse(text) {
             self.complain(
                 path,
                 format!("`{path} = \"{text}\"` is not a cron expression: {reason}"),
@@ -94,8 +73,7 @@ impl Build<'_> {
     }
 
     fn known_dataset(&mut self, path: &KeyPath, name: &str, source: &SourceFile) {
-        let known = source.dataset.iter().flat_map(|datasets| &datasets.0);
-        let mut known = known.map(|(known, _)| known.as_str());
+        let mut known = source.datasets().map(|(known, _)| known);
         if known.clone().any(|known| known == name) {
             return;
         }

@@ -9,6 +9,8 @@ pub mod columns;
 pub mod dataset;
 pub mod job;
 pub mod paging;
+pub mod record;
+pub mod request;
 pub mod response;
 pub mod secret;
 pub mod source;

@@ -31,7 +31,7 @@ impl Build<'_> {
                 "APIs differ in whether the end belongs to the window",
                 "write end = \"inclusive\" or end = \"exclusive\"",
             ),
-            (None, Some(_)) => {
+            (None, Some(_)) if !self.places.is_refused(&path.key("end_param")) => {
                 let path = path.key("end");
                 let what = format!("`{path}` is said, but no `end_param` sends it");
                 self.complain(&path, what, "name the parameter, or leave `end` out");

@@ -127,18 +127,17 @@ impl Build<'_> {
     }
 
     /// A template.
-    pub fn template(&mut self, path: &KeyPath, text: &str) -> Template {
-        match Template::parse(text) {
-            Ok(template) => template,
-            Err(error) => {
+    pub fn template(&mut self, path: &KeyPath, text: &str) -> Option<Template> {
+        let template = Template::parse(text);
+        template
+            .map_err(|error| {
                 self.complain(
                     path,
                     format!("`{path}` is a bad template: {error}"),
                     "write variables as {name}, and plain braces as {{ and }}",
                 );
-                Template::default()
-            }
-        }
+            })
+            .ok()
     }
 
     /// The address of an API: http or https, without anything that belongs elsewhere.

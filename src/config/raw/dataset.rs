@@ -29,7 +29,6 @@ pub struct DatasetTable {
     pub primary_key: Option<Vec<String>>,
     /// How a newer version of a record is told from a repeat: `none` (where nothing is said: an id
     /// is stored once), or the field that changes with it.
-    #[schemars(extend("x-later" = ["content"]))]
     pub version: Option<String>,
     /// How the dataset is read; `dated` where nothing is said.
     pub kind: Option<Kind>,
@@ -54,6 +53,14 @@ pub struct DatasetTable {
     /// Rules on answers, looked at before the source's.
     #[serde(default)]
     pub response: Vec<ResponseTable>,
+}
+
+impl DatasetTable {
+    /// The table's folder in the lake.
+    pub fn prefix(&self, source: &str, name: &str) -> String {
+        let said = self.prefix.clone();
+        said.unwrap_or_else(|| format!("{source}_{name}"))
+    }
 }
 
 /// How a day becomes request parameters, and what is known of days.

@@ -114,3 +114,27 @@ impl JsonSchema for Scalar {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Run with `UPDATE_SCHEMA=1` after a change of the tables.
+    #[test]
+    fn the_published_schemas_are_those_of_the_tables() {
+        let schemas = [
+            ("bronzed", json_schema::<bronzed::BronzedFile>()),
+            ("source", json_schema::<source::SourceFile>()),
+        ];
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/schema");
+        for (name, schema) in schemas {
+            let file = format!("{folder}/{name}.schema.json");
+            let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+            if std::env::var_os("UPDATE_SCHEMA").is_some() {
+                std::fs::write(&file, &text).unwrap();
+            }
+            let published = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(published == text, "{file} is old: run with UPDATE_SCHEMA=1");
+        }
+    }
+}

@@ -51,6 +51,14 @@ pub struct SourceFile {
     pub job: Pairs<JobTable>,
 }
 
+impl SourceFile {
+    /// The datasets in the order of the file.
+    pub fn datasets(&self) -> impl Iterator<Item = (&str, &DatasetTable)> + Clone {
+        let datasets = self.dataset.iter().flat_map(|datasets| &datasets.0);
+        datasets.map(|(name, table)| (name.as_str(), table))
+    }
+}
+
 /// How requests prove who sends them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

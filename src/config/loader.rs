@@ -1,0 +1,179 @@
+//! Goes through the files of a configuration, and over what they say together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::build::{Build, failing};
+use super::conform::nearest;
+use super::document::Document;
+use super::environment::{Variable, Variables};
+use super::files::Files;
+use super::layer::{self, Layers};
+use super::place::{KeyPath, Places};
+use super::problem::{Place, Problems};
+use super::raw::bronzed::BronzedFile;
+use super::raw::source::SourceFile;
+use super::settings::Settings;
+use crate::source::declaration::Source;
+
+/// The settings that files and environment make, or everything that is wrong with them.
+pub(super) fn settings(
+    files: &Files,
+    environment: &BTreeMap<String, String>,
+) -> Result<Settings, Problems> {
+    let mut problems = Problems::default();
+    let loader = Loader {
+        files,
+        environment,
+        variables: Variables::pick(environment),
+        prefixes: Vec::new(),
+        problems: &mut problems,
+    };
+    match loader.load() {
+        Some(settings) if problems.is_empty() => Ok(settings),
+        _ => Err(problems),
+    }
+}
+
+struct Loader<'a> {
+    files: &'a Files,
+    environment: &'a BTreeMap<String, String>,
+    variables: Variables,
+    /// The prefixes of the tables so far, with the full names of their datasets.
+    prefixes: Vec<(String, String)>,
+    problems: &'a mut Problems,
+}
+
+impl Loader<'_> {
+    fn load(mut self) -> Option<Settings> {
+        if let Err(missing) = self.files.check() {
+            let place = Place::File(missing, None);
+            let cure = "name a folder that has `bronzed.toml` and `sources/` in it";
+            self.problems.note(place, "there is no such folder", cure);
+            return None;
+        }
+        let bronzed = Path::new("bronzed.toml");
+        let variables = std::mem::take(&mut self.variables.bronzed);
+        let layers = self.layers::<BronzedFile>(bronzed, &variables);
+        let built = layers.map(|layers| {
+            let mut build = self.build(bronzed, &layers.places);
+            build.bronzed(&layers.tables)
+        });
+        let sources = self.sources().into_iter();
+        let (lake, commit, telemetry) = built?;
+        Some(Settings {
+            origin: self.files.origin(),
+            lake,
+            commit,
+            telemetry,
+            sources: sources
+                .map(|source| (source.name.clone(), Arc::new(source)))
+                .collect(),
+        })
+    }
+
+    fn sources(&mut self) -> Vec<Source> {
+        let files = self.files.sources().and_then(|files| match files.len() {
+            0 => Err(std::io::ErrorKind::NotFound.into()),
+            _ => Ok(files),
+        });
+        let files = files.unwrap_or_else(|error| {
+            let place = Place::File(self.files.name(Path::new("sources")), None);
+            let what = format!("a folder with files of sources {}", failing(&error));
+            let cure = "make a folder `sources` with a TOML file per source in it";
+            self.problems.note(place, what, cure);
+            Vec::new()
+        });
+        let names: Vec<_> = files.iter().map(|file| stem(file)).collect();
+        let mut sources = Vec::new();
+        for (file, name) in files.iter().zip(&names) {
+            let variables = self.variables.sources.remove(&name.to_lowercase());
+            let layers = self.layers::<SourceFile>(file, &variables.unwrap_or_default());
+            let Some(Layers { tables, places }) = layers else {
+                continue;
+            };
+            self.prefixes(name, &tables, &places);
+            sources.extend(self.build(file, &places).source(&tables));
+        }
+        self.unknown_sources(&names);
+        sources
+    }
+
+    /// Variables of sources that have no file: those that are left.
+    fn unknown_sources(&mut self, names: &[String]) {
+        for (source, variables) in &self.variables.sources {
+            let instead = match nearest(source, names.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("sources that have a file: {}", names.join(", ")),
+            };
+            for variable in variables {
+                let place = Place::Variable(variable.name.clone());
+                let what = format!("there is no source `{source}`");
+                self.problems.note(place, what, instead.clone());
+            }
+        }
+    }
+
+    /// No table lies in another's folder: readers of the outer one would read both.
+    fn prefixes(&mut self, source: &str, tables: &SourceFile, places: &Places) {
+        for (name, table) in tables.datasets() {
+            let path = KeyPath::default().key("dataset").key(name).key("prefix");
+            let prefix = table.prefix(source, name);
+            for (other, owner) in &self.prefixes {
+                if within(&prefix, other) || within(other, &prefix) {
+                    self.problems.note(
+                        places.of(&path),
+                        format!("`{path} = \"{prefix}\"`, but {owner} has `{other}` already"),
+                        "give each dataset a folder beside the others: \"pncp_contratos\"",
+                    );
+                }
+            }
+            self.prefixes.push((prefix, format!("{source}.{name}")));
+        }
+    }
+
+    fn layers<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        file: &Path,
+        variables: &[Variable],
+    ) -> Option<Layers<T>> {
+        let name = self.files.name(file);
+        match self.files.read(file) {
+            Ok(text) => {
+                let document = Document::parse(name, &text, self.problems);
+                layer::read(&document, variables, self.problems)
+            }
+            Err(error) => {
+                let cure = "name a folder that has `bronzed.toml` and `sources/` in it";
+                let what = format!("this file {}", failing(&error));
+                self.problems.note(Place::File(name, None), what, cure);
+                None
+            }
+        }
+    }
+
+    fn build<'b>(&'b mut self, file: &'b Path, places: &'b Places) -> Build<'b> {
+        Build {
+            files: self.files,
+            file,
+            places,
+            environment: self.environment,
+            problems: self.problems,
+        }
+    }
+}
+
+/// Whether one folder is the other or lies in it.
+fn within(inner: &str, outer: &str) -> bool {
+    let rest = inner.strip_prefix(outer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn stem(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}

@@ -1,0 +1,113 @@
+//! What a wrong configuration is told, and what a right one becomes.
+
+mod environment;
+mod folder;
+mod mistakes_in_bronzed;
+mod mistakes_in_columns;
+mod mistakes_in_datasets;
+mod mistakes_in_sources;
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::problem::{Place, Problem, Problems};
+use super::settings::Settings;
+
+const BRONZED: &str = "bronzed.toml";
+const PNCP: &str = "sources/pncp.toml";
+const COLUMNS: &str = "sources/pncp/contratacoes.toml";
+
+/// A folder with the shipped files, to be spoilt.
+struct Folder(TempDir);
+
+impl Folder {
+    fn shipped() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+        for file in [BRONZED, PNCP, COLUMNS] {
+            folder.write(file, &std::fs::read_to_string(shipped.join(file)).unwrap());
+        }
+        folder
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let file = self.0.path().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.path().join(file)).unwrap()
+    }
+
+    /// Puts `wrong` in the place of `right`, which must be there once.
+    fn spoil(&self, file: &str, right: &str, wrong: &str) {
+        let text = self.read(file);
+        assert_eq!(text.matches(right).count(), 1, "{right:?} in {file}");
+        self.write(file, &text.replace(right, wrong));
+    }
+
+    fn load(&self, environment: &[(&str, &str)]) -> Result<Settings, Problems> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        super::load(Some(self.0.path()), environment.iter().map(own))
+    }
+
+    fn problems(&self, environment: &[(&str, &str)]) -> Problems {
+        self.load(environment).expect_err("this should be refused")
+    }
+
+    /// The one problem is at this place, in these words.
+    fn tells_only(
+        &self,
+        environment: &[(&str, &str)],
+        place: (&str, usize),
+        what: &str,
+        instead: &str,
+    ) {
+        let problems = self.problems(environment);
+        let [problem] = problems.iter().collect::<Vec<_>>()[..] else {
+            panic!("{what}: not the one problem:\n{problems}")
+        };
+        let folder = self.0.path().display().to_string();
+        assert_eq!(problem.what.replace(&folder, "DIR"), what, "{problems}");
+        assert_eq!(
+            self.place(problem),
+            (place.0.to_owned(), place.1),
+            "{problems}"
+        );
+        assert!(problem.instead.contains(instead), "{problems}");
+    }
+
+    /// The place of a problem, as a file within the folder and its line.
+    fn place(&self, problem: &Problem) -> (String, usize) {
+        match &problem.place {
+            Place::File(name, line) => {
+                let file = Path::new(&**name).strip_prefix(self.0.path()).unwrap();
+                (file.display().to_string(), line.unwrap_or_default())
+            }
+            Place::Variable(name) => (name.clone(), 0),
+        }
+    }
+}
+
+/// A mistake in a file of the shipped configuration, and what must be said about it:
+///
+/// 1. what is replaced,
+/// 2. by what; the problem is at the line of the `¶`, which isn't written,
+/// 3. what the message says is wrong, to the letter (`DIR` is the folder),
+/// 4. a part of what it says would be right.
+type Mistake = (&'static str, &'static str, &'static str, &'static str);
+
+/// Each mistake alone is told at its line, in these words, and nothing else with it.
+fn each_is_told(file: &str, mistakes: &[Mistake]) {
+    for (right, wrong, what, instead) in mistakes {
+        let folder = Folder::shipped();
+        folder.spoil(file, right, wrong);
+        let text = folder.read(file);
+        let mark = text.find('¶').expect("a line is marked");
+        let line = text[..mark].matches('\n').count() + 1;
+        folder.write(file, &text.replace('¶', ""));
+        folder.tells_only(&[("SET", "x")], (file, line), what, instead);
+    }
+}
