@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+pub mod check;
+
 use std::process::ExitCode;
 
 /// Runs the command that the arguments name.

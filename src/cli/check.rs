@@ -1,0 +1,238 @@
+//! `bronzed check`: what the configuration says, in a form to be read; nothing is run or asked.
+//!
+//! Secrets aren't shown: of the lake's options only the names are.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::clock::Clock;
+use crate::config::cron;
+use crate::config::settings::{Origin, Settings};
+use crate::source::declaration::{
+    Auth, Dataset, Job, JobDays, Limits, Mode, PagingStyle, Require, SliceVariable, Source,
+};
+
+/// Prints what was found, and when each job's next slot is.
+///
+/// # Errors
+/// When `out` can't be written to.
+pub fn run(settings: &Settings, clock: &dyn Clock, out: &mut dyn Write) -> io::Result<()> {
+    let origin = match &settings.origin {
+        Origin::Folder(folder) => folder.display().to_string(),
+        Origin::Embedded => "built into the program".to_owned(),
+    };
+    line(out, 0, "configuration", &origin)?;
+    line(out, 0, "lake", &settings.lake.url)?;
+    if !settings.lake.options.is_empty() {
+        let names: Vec<_> = settings.lake.options.keys().map(String::as_str).collect();
+        line(out, 0, "lake options", &names.join(", "))?;
+    }
+    let commit = settings.commit;
+    let megabytes = commit.max_bytes / 1_000_000;
+    let commit = format!("at {} records or {megabytes} MB", commit.max_records);
+    line(out, 0, "commits", &commit)?;
+    line(out, 0, "logs", &settings.telemetry.log)?;
+    for source in settings.sources.values() {
+        print_source(source, clock.now(), out)?;
+    }
+    Ok(())
+}
+
+fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out)?;
+    let state = if source.enabled {
+        ""
+    } else {
+        " (not enabled: its jobs don't run)"
+    };
+    line(out, 0, "source", &format!("{}{state}", source.name))?;
+    line(out, 1, "address", source.base_url.as_str())?;
+    line(out, 1, "credentials", credentials(&source.auth))?;
+    line(out, 1, "time zone", source.timezone.name())?;
+    line(out, 1, "limits", &limits(&source.limits))?;
+    for dataset in source.datasets.values() {
+        print_dataset(dataset, out)?;
+    }
+    for job in source.jobs.values() {
+        let next = next_slot(source, job, now);
+        let job_line = format!(
+            "{}: {} at `{}`, next {next}",
+            job.name,
+            reads(job),
+            job.cron
+        );
+        line(out, 1, "job", &job_line)?;
+    }
+    Ok(())
+}
+
+fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+    line(out, 1, "dataset", &dataset.full_name())?;
+    line(out, 2, "table", &dataset.prefix)?;
+    line(out, 2, "path", &dataset.path.to_string())?;
+    line(out, 2, "slices", &slices(&dataset.slices))?;
+    line(out, 2, "pages", &pages(dataset))?;
+    if let Some(earliest) = dataset.window.earliest {
+        line(out, 2, "earliest day", &earliest.to_string())?;
+    }
+    let settle = humantime::format_duration(dataset.window.settle).to_string();
+    line(out, 2, "settled after", &settle)?;
+    line(out, 2, "proof", proof(dataset.completeness.require))?;
+    line(out, 2, "id", &dataset.primary_key.join(" "))?;
+    line(out, 2, "columns", &dataset.schema.columns.len().to_string())
+}
+
+/// One fact: its name in a column of its own, whatever the level.
+fn line(out: &mut dyn Write, level: usize, name: &str, fact: &str) -> io::Result<()> {
+    let indent = level * 2;
+    let width = 18 - indent;
+    writeln!(out, "{:indent$}{name:width$}{fact}", "")
+}
+
+fn credentials(auth: &Auth) -> &'static str {
+    match auth {
+        Auth::None => "none needed",
+        Auth::Bearer(_) => "a bearer token",
+        Auth::ApiKey { .. } => "a key in a header",
+        Auth::Basic { .. } => "user and password",
+    }
+}
+
+fn limits(limits: &Limits) -> String {
+    let timeout = humantime::format_duration(limits.timeout);
+    let rate = match limits.requests_per_second {
+        Some(rate) => format!("{rate} requests a second, "),
+        None => String::new(),
+    };
+    format!(
+        "{} in flight, {rate}{timeout} a request",
+        limits.concurrency
+    )
+}
+
+fn slices(variables: &[SliceVariable]) -> String {
+    let count: usize = variables
+        .iter()
+        .map(|variable| variable.values.len())
+        .product();
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|variable| format!("{} = {}", variable.name, variable.values.join(" ")))
+        .collect();
+    match variables.as_slice() {
+        [] => "one".to_owned(),
+        variables => format!("{count}: {}", variables.join("; ")),
+    }
+}
+
+fn pages(dataset: &Dataset) -> String {
+    let size = dataset.paginator.page_size;
+    match &dataset.paginator.style {
+        PagingStyle::PageNumber { page_param, .. } => format!("{size} records, by `{page_param}`"),
+        PagingStyle::Offset { offset_param } => format!("{size} records, by `{offset_param}`"),
+        PagingStyle::Single => "one answer is everything".to_owned(),
+    }
+}
+
+fn proof(require: Require) -> &'static str {
+    match require {
+        Require::UniqueTotal => "as many ids as the stated total",
+        Require::RowTotal => "as many rows as the stated total",
+        Require::TwoWalks => "two walks that find the same ids",
+        Require::None => "none: every page read is enough",
+    }
+}
+
+fn reads(job: &Job) -> String {
+    let days = match job.days {
+        JobDays::Today => "today".to_owned(),
+        JobDays::Yesterday => "yesterday".to_owned(),
+        JobDays::Last(days) => format!("the last {days} days"),
+        JobDays::Incomplete => "incomplete days".to_owned(),
+    };
+    let mode = match job.mode {
+        Mode::Full => "in full",
+        Mode::New => "what is new",
+    };
+    let datasets = match job.datasets.as_slice() {
+        [] => String::new(),
+        names => format!(" of {}", names.join(", ")),
+    };
+    format!("{days}{datasets}, {mode},")
+}
+
+/// When the job's next slot is, in the source's zone.
+fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
+    let now = now.with_timezone(&source.timezone);
+    let cron = cron::parse(&job.cron).ok();
+    let next = cron.and_then(|cron| cron.find_next_occurrence(&now, false).ok());
+    next.map_or_else(
+        || "never".to_owned(),
+        |next| next.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::config::load;
+
+    fn shown(environment: &[(&str, &str)]) -> String {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = load(None, environment.iter().map(own)).unwrap();
+        let clock = ManualClock::new("2025-10-22T11:30:00Z".parse().unwrap());
+        let mut out = Vec::new();
+        run(&settings, &clock, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_configuration_in_words() {
+        assert_eq!(
+            shown(&[]),
+            "\
+configuration     built into the program
+lake              ./data
+commits           at 50000 records or 128 MB
+logs              info
+
+source            pncp
+  address         https://pncp.gov.br/api
+  credentials     none needed
+  time zone       America/Sao_Paulo
+  limits          3 in flight, 1m 30s a request
+  dataset         pncp.contratacoes
+    table         pncp
+    path          /consulta/v1/contratacoes/publicacao
+    slices        14: modalidade = 1 2 3 4 5 6 7 8 9 10 11 12 13 14
+    pages         50 records, by `pagina`
+    earliest day  2021-04-01
+    settled after 2h
+    proof         as many ids as the stated total
+    id            /numeroControlePNCP
+    columns       35
+  job             backfill: incomplete days, in full, at `30 4 * * *`, next 2025-10-23T04:30:00-03:00
+  job             daily: yesterday, in full, at `0 3 * * *`, next 2025-10-23T03:00:00-03:00
+  job             hourly: today, what is new, at `0 * * * *`, next 2025-10-22T09:00:00-03:00
+"
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let shown = shown(&[
+            ("BRONZED__LAKE__OPTIONS__AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("BRONZED__SOURCES__PNCP__AUTH__TYPE", "bearer"),
+            ("BRONZED__SOURCES__PNCP__AUTH__TOKEN_ENV", "TOKEN"),
+            ("TOKEN", "hunter3"),
+        ]);
+        assert!(
+            shown.contains("lake options      aws_secret_access_key\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("a bearer token"), "{shown}");
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+}
