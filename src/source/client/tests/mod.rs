@@ -4,6 +4,7 @@ mod answers;
 mod limits;
 mod requests;
 mod retries;
+mod simulated;
 
 use super::*;
 use crate::source::declaration::Dataset;
