@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod check;
+pub mod simulate;
 
 use std::process::ExitCode;
 

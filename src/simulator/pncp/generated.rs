@@ -208,18 +208,27 @@ impl Generator {
         if missing == 0 {
             return;
         }
-        let text = &CORPUS.text;
-        let start = chance.of("text").below(text.len() as u64) as usize;
-        let rest = &text[text.floor_char_boundary(start)..];
-        let filling: String = rest
-            .chars()
-            .chain(text.chars().cycle())
-            .take(missing)
-            .collect();
+        let start = chance.of("text").below(CORPUS.text.len() as u64) as usize;
         let own = tree.get("informacaoComplementar").and_then(Tree::as_text);
-        let longer = own.unwrap_or_default() + &filling;
+        let longer = own.unwrap_or_default() + &recorded_text(start, missing);
         tree.set("informacaoComplementar", Tree::string(&longer));
     }
+}
+
+/// Recorded text from about byte `start` on, over and over, up to `length` bytes.
+fn recorded_text(start: usize, length: usize) -> String {
+    let text = &CORPUS.text;
+    let mut filling = String::with_capacity(length);
+    let mut rest = &text[text.floor_char_boundary(start)..];
+    while filling.len() < length {
+        let part = &rest[..rest.floor_char_boundary(length - filling.len())];
+        if part.is_empty() {
+            break; // The next character is longer than what is missing.
+        }
+        filling.push_str(part);
+        rest = text;
+    }
+    filling
 }
 
 /// Who published a record, and under which number.

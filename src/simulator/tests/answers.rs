@@ -240,3 +240,12 @@ async fn odd_records_are_served_as_they_are_listed() {
     assert_eq!(served, listed);
     assert!(unidentified > 5, "{unidentified}");
 }
+
+#[tokio::test]
+async fn an_answer_takes_as_long_as_it_is_told_to() {
+    let latency = Duration::from_millis(60);
+    let simulator = given(generated(), |config| config.latency = latency).await;
+    let start = tokio::time::Instant::now();
+    page(&simulator, 6, 1).await.unwrap();
+    assert!(start.elapsed() >= latency);
+}

@@ -235,19 +235,28 @@ async fn the_clock_moves_on_between_two_pages() {
 async fn too_many_requests_in_flight_meet_the_firewall() {
     let simulator = given(generated(), |config| {
         config.max_in_flight = Some(2);
-        config.latency = Duration::from_millis(200);
+        config.faults = Faults::by_rule([Rule::always(Fault::Hang).page(1)]);
     })
     .await;
-    let seen = futures::future::join_all((1..=4).map(|_| page(&simulator, 6, 1))).await;
-    let mut statuses: Vec<_> = seen.into_iter().map(|seen| seen.unwrap().status).collect();
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 200, 429, 429]);
-    let refused = simulator
-        .ledger()
-        .into_iter()
-        .filter(|entry| entry.fault == Some("over_limit"));
-    assert!(refused.clone().count() == 2 && refused.clone().all(|entry| entry.in_flight > 2));
-    assert_eq!(page(&simulator, 6, 1).await.unwrap().status, 200);
+    let url = page_url(&simulator, 6, 1);
+    let waiting = futures::future::join(client().get(&url).send(), client().get(&url).send());
+    let refused = async {
+        while simulator.ledger().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        page(&simulator, 6, 2).await.unwrap()
+    };
+    let refused = futures::future::select(Box::pin(waiting), Box::pin(refused)).await;
+    let futures::future::Either::Right((refused, _)) = refused else {
+        panic!("a hanging request ended");
+    };
+    assert_eq!(refused.status, 429);
+    assert!(refused.body.contains("Limite de Requisições Excedido"));
+    let entry = simulator.ledger().pop().unwrap();
+    assert_eq!(
+        (entry.in_flight, entry.fault, entry.attempt),
+        (3, Some("over_limit"), None)
+    );
 }
 
 /// What 60 requests get in this order, by page and attempt.

@@ -1,0 +1,187 @@
+//! `bronzed simulate`: PNCP's API on this machine, for trying things out.
+//!
+//! It prints one line, and serves until Ctrl-C or SIGTERM:
+//!
+//! ```text
+//! PNCP is simulated at http://127.0.0.1:41234/api: set BRONZED__SOURCES__PNCP__BASE_URL=http://127.0.0.1:41234/api
+//! ```
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, FixedOffset};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::day::Day;
+use crate::simulator::clock::SimClock;
+use crate::simulator::faults::Faults;
+use crate::simulator::pncp::catalog::Catalog;
+use crate::simulator::pncp::generated::GeneratedDay;
+use crate::simulator::pncp::oddity::Oddities;
+use crate::simulator::{SimConfig, Simulator};
+
+/// Serves generated records the way PNCP does, faults included.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The port on loopback; 0: any free one.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// The same seed gives the same records and the same faults.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// A day of publication that has records; may be given several times.
+    #[arg(long = "day", value_name = "DAY", default_value = "2025-10-22")]
+    pub days: Vec<Day>,
+    /// How many records each day has.
+    #[arg(long, default_value_t = 2_000)]
+    pub records: u32,
+    /// How long a record is, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 2_400)]
+    pub record_bytes: usize,
+    /// The share of requests that fail in each of five ways: 500, 429, a cut-off body, HTML with
+    /// status 200, a reset connection.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = failing_share)]
+    pub faults: f64,
+    /// The share of records that have no id, and of those with unknown, and with mistyped fields.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub odd: f64,
+    /// The share of records that appear some time after their publication.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub late: f64,
+    /// The simulated time, which goes on from there: 2025-10-22T12:00:00-03:00. Now, if not given.
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<DateTime<FixedOffset>>,
+    /// How long each answer takes.
+    #[arg(long, default_value = "0ms", value_parser = humantime::parse_duration)]
+    pub latency: Duration,
+    /// A request beyond so many at a time is refused.
+    #[arg(long, value_name = "REQUESTS", default_value_t = 6)]
+    pub max_in_flight: usize,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When the port can't be had, or the line can't be printed.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    // Before the line is printed: who reads it may send the signal at once.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let simulator = start(&args).await?;
+    let url = simulator.base_url();
+    // Standard output ends its buffer with each line: the reader of a pipe sees it at once.
+    let line = format!("PNCP is simulated at {url}: set BRONZED__SOURCES__PNCP__BASE_URL={url}");
+    writeln!(io::stdout(), "{line}")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn start(args: &Args) -> anyhow::Result<Simulator> {
+    let simulator = Simulator::start(config(args)).await;
+    simulator.with_context(|| format!("can't listen on port {}: choose another, or 0", args.port))
+}
+
+fn config(args: &Args) -> SimConfig {
+    let catalog = Catalog::new();
+    for day in &args.days {
+        let day = GeneratedDay {
+            bytes_per_record: args.record_bytes,
+            oddities: Oddities::each(args.odd),
+            late: args.late,
+            ..GeneratedDay::new(args.seed, *day, args.records)
+        };
+        catalog.extend(day.records());
+    }
+    let clock = SimClock::running();
+    if let Some(now) = args.now {
+        clock.set(now.to_utc());
+    }
+    SimConfig {
+        seed: args.seed,
+        faults: Faults::bad_day(args.faults),
+        latency: args.latency,
+        max_in_flight: Some(args.max_in_flight),
+        port: args.port,
+        ..SimConfig::new(catalog, clock)
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share as a number from 0 to 1".to_owned())
+}
+
+fn failing_share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=0.2).contains(share));
+    share.ok_or_else(|| "there are five ways to fail: write a number from 0 to 0.2".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveTime;
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        let words = std::iter::once("simulate").chain(line.split_whitespace());
+        Command::try_parse_from(words).map(|command| command.args)
+    }
+
+    fn served(args: &Args) -> usize {
+        let config = config(args);
+        let ids = args.days.iter().map(|day| {
+            let end = day.next().date().and_time(NaiveTime::MIN);
+            config.catalog.ids(*day, end).len()
+        });
+        ids.sum()
+    }
+
+    #[test]
+    fn each_day_has_its_records() {
+        assert_eq!(served(&parse("").unwrap()), 2_000);
+        let two = parse("--day 2025-10-21 --day 2025-10-22 --records 30 --odd 0.2 --late 0.2");
+        assert_eq!(served(&two.unwrap()), 60);
+    }
+
+    #[test]
+    fn the_time_goes_on_from_the_one_given() {
+        let args = parse("--now 2025-10-22T08:00:00-03:00 --records 1").unwrap();
+        let clock = config(&args).clock;
+        assert_eq!(clock.brasilia().date(), args.days[0].date());
+    }
+
+    #[test]
+    fn impossible_shares_are_refused_with_what_would_be_right() {
+        let message = |line| parse(line).unwrap_err().to_string();
+        assert!(message("--faults 0.5").contains("from 0 to 0.2"));
+        assert!(message("--odd=-1").contains("from 0 to 1"));
+        assert!(message("--late x").contains("from 0 to 1"));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() {
+        let taken = start(&parse("--records 1").unwrap()).await.unwrap();
+        let port = url::Url::parse(&taken.base_url()).unwrap().port().unwrap();
+        let error = start(&parse(&format!("--records 1 --port {port}")).unwrap())
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(&port.to_string()), "{error}");
+    }
+}
