@@ -6,6 +6,7 @@ Written from the description of the formats alone; shares nothing with the progr
 import datetime
 import decimal
 import json
+import math
 import pathlib
 import re
 
@@ -27,6 +28,7 @@ class Day:
     def __init__(self, lake, prefix, day):
         self.lake = pathlib.Path(lake)
         self.prefix = prefix
+        self.date = day
         self.compact = day.replace("-", "")
         year, month, number = day.split("-")
         partition = f"year={year}/month={month}/day={number}"
@@ -93,6 +95,8 @@ def json_value(value):
         return value
     if isinstance(value, int):
         return decimal.Decimal(value)
+    if isinstance(value, float):  # of the earlier pipeline; what was missing became "not a number"
+        return None if math.isnan(value) else decimal.Decimal(repr(value))
     if isinstance(value, datetime.datetime):
         return time_text(value)
     if isinstance(value, datetime.date):

@@ -47,6 +47,8 @@ class Trial:
         self.ids = [(file, [self.id_of(row) for row in rows]) for file, rows in self.files]
         self.stored = {one for _, ids in self.ids for one in ids}
         self.state = day.state()
+        self.visible = {self.id_listed(listed) for listed in self.listed("visible")}
+        self.served = self.forms_served()
 
     def id_of(self, row):
         if row.get("_id") is not None:
@@ -169,39 +171,44 @@ class Trial:
         if self.day.marker.exists() != complete:
             self.blame("P4", f"complete is {complete}, the marker says otherwise")
         if complete:
-            for one in sorted(self.visible() - self.stored):
+            for one in sorted(self.visible - self.stored):
                 self.blame("P4", f"the day is complete without {one}")
 
     # --- the API's side ---
 
-    def served(self):
+    def listed(self, *listings):
+        """The records that the API lists on this day, as far as their state is one of these."""
+        day = self.day.date
+        return [one for one in self.testimony["records"]
+                if one["listing"] in listings and one.get("published", day).startswith(day)]
+
+    def id_listed(self, listed):
+        """Our own idea of the id; where the simulator says what it thinks, that must agree."""
+        one = canonical.record_id(listed["record"], self.key)
+        if listed.get("id", one) != one:
+            self.blame("P1", f"{listed['id']} should be known as {one}")
+        return one
+
+    def forms_served(self):
         """Ids and canonical forms of all records that the API ever listed."""
         forms = collections.defaultdict(set)
-        for listed in self.testimony["records"]:
-            if listed["listing"] != "future":
-                value = listed["record"]
-                forms[canonical.record_id(value, self.key)].add(canonical.canonical(value))
+        for listed in self.listed("visible", "withdrawn"):
+            forms[self.id_listed(listed)].add(canonical.canonical(listed["record"]))
         return forms
 
-    def visible(self):
-        return {
-            canonical.record_id(listed["record"], self.key)
-            for listed in self.testimony["records"] if listed["listing"] == "visible"
-        }
-
     def lake_holds_what_was_served(self, everything):
-        for one in sorted(self.stored - self.served().keys()):
+        ours = {one for file, ids in self.ids if file.number is not None for one in ids}
+        for one in sorted(ours - self.served.keys()):
             self.blame("P2", f"{one} is in the lake, but was never served")
         if everything:
-            for one in sorted(self.visible() - self.stored):
+            for one in sorted(self.visible - self.stored):
                 self.blame("P2", f"{one} is not in the lake")
 
     def rows_are_the_records(self):
-        forms = self.served()
         for (file, rows), (_, ids) in zip(self.files, self.ids, strict=True):
             for row, one in zip(rows, ids, strict=True):
                 form = canonical.canonical(lake.record_of(row))
-                if one in forms and file.number is not None and form not in forms[one]:
+                if file.number is not None and form not in self.served.get(one, {form}):
                     self.blame("P9", f"{one} in {file.key} is not the record that was served: {form}")
 
     # --- what the runs said ---

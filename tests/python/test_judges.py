@@ -231,6 +231,14 @@ class Oracle(unittest.TestCase):
         world.listed[0]["listing"] = "future"
         self.assert_blamed(world, "P2: 07954480000179-1-000001/2025 is in the lake")
 
+    def test_a_record_of_another_day(self):
+        world = World()
+        other = {"listing": "visible", "published": f"{DAY}T23:59:59", "record": record(9)}
+        world.listed.append(dict(other, published="2025-10-23T00:00:00"))
+        self.assertEqual(world.violations(), [])
+        world.listed.append(other)
+        self.assert_blamed(world, "P2")
+
     def test_a_record_that_was_taken_away(self):
         world = World()
         world.listed[0]["listing"] = "withdrawn"
