@@ -263,9 +263,11 @@ mod tests {
 
     #[test]
     fn numbers_beyond_64_bits_stay_out_of_any_range() {
-        let (document, _) = read("a = 99999999999999999999\nb = -99999999999999999999\n");
+        let (document, _) =
+            read("a = 99999999999999999999\nb = -99999999999999999999\nc = 1_000.5\n");
         let value = |key| document.root.get(key).unwrap().value.clone();
         assert_eq!(value("a"), Value::Integer(i64::MAX));
         assert_eq!(value("b"), Value::Integer(i64::MIN));
+        assert_eq!(value("c"), Value::Float(1000.5));
     }
 }

@@ -108,7 +108,8 @@ impl Files {
     }
 }
 
+/// Whether this is a TOML file, and not one that an editor or a mount hides.
 fn is_toml(file: &Path) -> bool {
-    file.extension()
-        .is_some_and(|extension| extension == "toml")
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".toml") && !name.starts_with('.')
 }

@@ -87,7 +87,10 @@ impl Build<'_> {
                 if names.clone().any(|name| name == variable) || self.places.is_refused(&refused) {
                     continue;
                 }
-                let instead = match nearest(variable, names.clone()) {
+                let near = nearest(variable, names.clone());
+                // What was meant isn't unused: it is misspelt.
+                used.extend(near);
+                let instead = match near {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
                     None => format!("declare its values under [{path}.slices]"),
                 };

@@ -2,6 +2,7 @@
 
 mod environment;
 mod folder;
+mod garbled;
 mod mistakes_in_bronzed;
 mod mistakes_in_columns;
 mod mistakes_in_datasets;
