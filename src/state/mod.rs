@@ -1,3 +1,39 @@
-//! The state document of a day, and the commit protocol.
+//! The state document of a day, and the commit protocol: each record id is stored in exactly one
+//! row (promise P1), and the state never names one that isn't (P3).
+//!
+//! The numbered files of a day are its log; the state document is the index of that log. A file is
+//! only ever *created*, under the next number, and never changed or deleted.
+//!
+//! ```text
+//!  0  load the state (missing, unreadable: rebuild it from the files);
+//!     while file commits+1 exists, adopt it
+//!  1  PUT file number commits+1 with the new records, if absent    the commit: it has happened
+//!  2  CAS state: commits+1, ids ∪= ids(file), executions …         the index follows
+//! ```
+//!
+//! Why this is enough: number n+1 can be taken only once, and who takes it has deduplicated against
+//! exactly the files 1…n. A zombie that wakes up late finds its number taken, or makes a commit
+//! that is still right. A state that is lost, or overwritten by a stray older writer, loses
+//! nothing: the files 1…n are found again, in order. There is no intent record, no lease, no clock.
+//!
+//! An outcome that isn't known (a lost reply) is never guessed at: what was written is read back
+//! and recognised by its bytes. What arrives later still is adopted by the next run.
+//!
+//! - `store`: what a run calls: open a day, commit a file, record how it ended
+//! - `commit`: steps 1 and 2
+//! - `recover`, `rebuild`: step 0
+//! - `document`, `entry`: the document's format
 
+mod commit;
+mod document;
+mod entry;
+mod error;
 pub mod execution;
+mod rebuild;
+mod recover;
+mod store;
+
+pub use document::SliceProgress;
+pub use error::StateError;
+pub use recover::{Cause, Recovery};
+pub use store::{Committed, DayState, DayStore};

@@ -1,0 +1,227 @@
+//! Steps 1 and 2 of the protocol: a file under the next number, and the state that follows it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::SubsecRound;
+
+use super::document::SliceProgress;
+use super::error::StateError;
+use super::execution::Execution;
+use super::store::{ATTEMPTS, DayState, DayStore};
+use crate::bronze::reader::FileFacts;
+use crate::bronze::writer::EncodedFile;
+use crate::lake::{Created, LakeError, Replaced, Version};
+
+/// How often a file is put whose fate stays unknown, before the run gives up.
+const PUT_ATTEMPTS: u32 = 8;
+
+/// What is to be written into the state. Doing it twice is the same as doing it once.
+#[derive(Debug, Default)]
+pub(super) struct Change<'a> {
+    /// The run's entry, as it stands.
+    pub run: Option<&'a Execution>,
+    /// The file that was stored: its number, and the ids in it.
+    pub file: Option<(u64, &'a [Box<str>])>,
+    /// Slices that were read.
+    pub slices: Option<&'a BTreeMap<String, SliceProgress>>,
+    /// Whether the day is proven to be read in full.
+    pub complete: bool,
+}
+
+/// Whose file is under a number now.
+enum Put {
+    Ours,
+    Taken,
+}
+
+impl DayStore {
+    /// Step 1: stores the rows that aren't known yet under the next free number; `None` if there
+    /// are none.
+    pub(super) async fn store(
+        &self,
+        state: &mut DayState,
+        mut file: EncodedFile,
+    ) -> Result<(EncodedFile, Option<u64>), StateError> {
+        for _ in 0..ATTEMPTS {
+            file = file
+                .without(|id| state.contains(id))
+                .map_err(StateError::Encode)?;
+            if file.ids.is_empty() {
+                return Ok((file, None));
+            }
+            let number = state.commits() + 1;
+            match self.put(&self.file_key(number), &file.bytes).await? {
+                Put::Ours => return Ok((file, Some(number))),
+                // Another run made this commit: its ids are known after loading again.
+                Put::Taken => self.reload(state, u64::MAX).await?,
+            }
+        }
+        Err(StateError::Contended {
+            key: self.file_key(state.commits() + 1),
+            attempts: ATTEMPTS,
+        })
+    }
+
+    /// Puts a file where none is. Whatever the reply, what is there decides: a file with these
+    /// very bytes, which name the run, is our own whose reply got lost.
+    async fn put(&self, key: &str, bytes: &Bytes) -> Result<Put, StateError> {
+        let mut failure = None;
+        for attempt in 0..PUT_ATTEMPTS {
+            match self.lake.create(key, bytes.clone()).await {
+                Ok(Created::Done(_)) => return Ok(Put::Ours),
+                Ok(Created::Exists) => {}
+                Err(error) => failure = Some(passing(error)?),
+            }
+            match self.lake.get(key).await {
+                Ok(Some((found, _))) if found == bytes => return Ok(Put::Ours),
+                Ok(Some(_)) => return Ok(Put::Taken),
+                // Not there, or not there yet: the same put again is harmless.
+                Ok(None) => {}
+                Err(error) => failure = Some(passing(error)?),
+            }
+            self.pause(attempt).await;
+        }
+        Err(self.given_up(key, PUT_ATTEMPTS, failure))
+    }
+
+    /// Step 2: writes a change into the state by compare-and-swap. Who finds it changed by others
+    /// reads it again and applies the change to what is there. Returns the run as it was written:
+    /// with the files that others credited to it.
+    pub(super) async fn update(
+        &self,
+        state: &mut DayState,
+        change: &Change<'_>,
+    ) -> Result<Option<Execution>, StateError> {
+        let key = self.state_key();
+        // Files before our own are adopted on the way; our own needn't be read for that.
+        let before = change.file.map_or(u64::MAX, |(number, _)| number);
+        let mut credited = BTreeMap::new();
+        let mut failure = None;
+        for attempt in 0..ATTEMPTS {
+            let run = self.apply(state, change, &mut credited).await?;
+            let bytes = state.document.write(self.zone);
+            match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
+                Ok(Some(version)) => {
+                    state.version = Some(version);
+                    return Ok(run);
+                }
+                Ok(None) => {}
+                Err(error) => failure = Some(passing(error)?),
+            }
+            self.pause(attempt).await;
+            match self.lake.get(&key).await {
+                // Our own write, whose reply got lost.
+                Ok(Some((found, version))) if found == bytes => {
+                    state.version = Some(version);
+                    return Ok(run);
+                }
+                Ok(found) => self.go_on_from(state, found, before).await?,
+                Err(error) => failure = Some(passing(error)?),
+            }
+        }
+        Err(self.given_up(&key, ATTEMPTS, failure))
+    }
+
+    /// Creates the state, or replaces the one that was read; `None` if it isn't that any more.
+    async fn swap(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        read: Option<&Version>,
+    ) -> Result<Option<Version>, LakeError> {
+        let Some(read) = read else {
+            return Ok(match self.lake.create(key, bytes).await? {
+                Created::Done(version) => Some(version),
+                Created::Exists => None,
+            });
+        };
+        Ok(match self.lake.replace(key, bytes, read).await? {
+            Replaced::Done(version) => Some(version),
+            Replaced::Conflict => None,
+        })
+    }
+
+    async fn apply(
+        &self,
+        state: &mut DayState,
+        change: &Change<'_>,
+        credited: &mut BTreeMap<String, FileFacts>,
+    ) -> Result<Option<Execution>, StateError> {
+        let run = match change.run {
+            Some(run) => Some(self.with_credited(state, run, credited).await?),
+            None => None,
+        };
+        let document = &mut state.document;
+        // Where another run has adopted the file already, its ids are there.
+        if let Some((number, ids)) = change.file
+            && document.commits < number
+        {
+            debug_assert_eq!(document.commits + 1, number, "P1: no file was passed over");
+            document.commits = number;
+            document.add_ids(ids.iter().cloned());
+        }
+        if let Some(run) = &run {
+            document.entry_mut(run.run_id).describe(run, self.zone);
+        }
+        if let Some(slices) = change.slices {
+            let slices = slices.iter().map(|(label, read)| (label.clone(), *read));
+            document.slices.extend(slices);
+        }
+        document.complete |= change.complete;
+        document.last_execution = self.clock.now().trunc_subsecs(0);
+        document.revision += 1;
+        debug_assert_eq!(
+            document.audited(),
+            document.ids.len() as u64,
+            "the sums hold: each id was counted as new once, by the run that stored it"
+        );
+        Ok(run)
+    }
+
+    /// The run with those files that others found and credited to it, and that it doesn't know of:
+    /// it had given them up, because the outcome of their commit was unknown.
+    async fn with_credited(
+        &self,
+        state: &DayState,
+        run: &Execution,
+        credited: &mut BTreeMap<String, FileFacts>,
+    ) -> Result<Execution, StateError> {
+        let mut run = run.clone();
+        let entry = state.document.entry(run.run_id);
+        for key in entry.map(|entry| entry.files()).unwrap_or_default() {
+            if run.files.iter().any(|(known, _)| *known == key) {
+                continue;
+            }
+            if !credited.contains_key(&key)
+                && let Some(facts) = self.facts(&key).await?
+            {
+                credited.insert(key.clone(), facts);
+            }
+            if let Some(facts) = credited.get(&key) {
+                run.counts.new += facts.rows;
+                run.counts.fetched += facts.rows;
+                run.counts.unidentified += facts.unidentified;
+                run.files.push((key, facts.rows));
+            }
+        }
+        Ok(run)
+    }
+
+    fn given_up(&self, key: &str, attempts: u32, failure: Option<LakeError>) -> StateError {
+        let key = key.to_owned();
+        match failure {
+            Some(source) => StateError::Unsettled { key, source },
+            None => StateError::Contended { key, attempts },
+        }
+    }
+}
+
+/// A failure that may pass, and after which a write may have happened; any other ends the matter.
+fn passing(error: LakeError) -> Result<LakeError, StateError> {
+    if error.outcome_unknown() {
+        Ok(error)
+    } else {
+        Err(error.into())
+    }
+}

@@ -1,0 +1,370 @@
+//! The state document of a day: the index of the day's files, with the audit of its runs.
+//!
+//! ```json
+//! {
+//!   "date": "2025-10-22",
+//!   "processed_ids": ["07954480000179-1-022746/2025", "45276128000110-1-003529/2025"],
+//!   "last_execution": "2025-10-22T12:00:03-03:00",
+//!   "total_processed": 2,
+//!   "executions": [{"timestamp": "2025-10-22T12:00:03-03:00", "new_records": 2, …}],
+//!   "created_at": "2025-10-22T08:00:02-03:00",
+//!   "slices": {"modalidade=6": {"total": 812, "seen": 812}},
+//!   "complete": false,
+//!   "commits": 7,
+//!   "revision": 31,
+//!   "format": 1
+//! }
+//! ```
+//!
+//! The first six members are the format of the earlier pipeline, which has no `format`; its reader
+//! understands ours. Members that aren't known here, of the document and of every execution, stay
+//! what they are, to the letter. `processed_ids` is sorted, `total_processed` is its length, and
+//! the executions' `new_records` from the entry `adopted` on (where there is none, from the first
+//! on) add up to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use bytes::Bytes;
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::entry::{Entry, push_quoted, stamp};
+use crate::day::Day;
+use crate::json::{self, Object};
+
+/// The format that this version writes, and the highest that it knows.
+const FORMAT: u64 = 1;
+
+/// How far a slice of the day was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceProgress {
+    /// How many records the API stated, when the slice was last proven.
+    pub total: u64,
+    /// How many it was found to have.
+    pub seen: u64,
+}
+
+/// The state of one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Document {
+    /// The ids that have a row in a file of the day.
+    pub ids: BTreeSet<Box<str>>,
+    /// One entry for each run, and those of the earlier pipeline before them.
+    pub executions: Vec<Entry>,
+    /// By label.
+    pub slices: BTreeMap<String, SliceProgress>,
+    /// Whether the day is proven to be read in full.
+    pub complete: bool,
+    /// How many numbered files the ids are of.
+    pub commits: u64,
+    /// Grows by one with each write, so that no two writes are equal.
+    pub revision: u64,
+    /// When the document was last written.
+    pub last_execution: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    day: Day,
+    unknown: Vec<(String, Box<str>)>,
+}
+
+/// Why the ids of a document aren't taken for those of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The earlier pipeline wrote it.
+    Earlier,
+    /// Its sums don't hold: somebody else wrote it.
+    Contradiction(String),
+}
+
+/// Why a document wasn't read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReadError {
+    /// It is no state document of this day.
+    Unreadable(String),
+    /// A newer version of this program wrote it.
+    Newer(String),
+}
+
+impl Document {
+    /// The state of a day that nothing is known of yet.
+    pub(super) fn new(day: Day, now: DateTime<Utc>) -> Self {
+        let now = now.trunc_subsecs(0);
+        Self {
+            ids: BTreeSet::new(),
+            executions: Vec::new(),
+            slices: BTreeMap::new(),
+            complete: false,
+            commits: 0,
+            revision: 0,
+            last_execution: now,
+            created_at: now,
+            day,
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Reads the document of `day`; times without a zone are in `zone`. A document whose ids can't
+    /// be relied on comes with the doubt about it.
+    pub(super) fn read(
+        bytes: &[u8],
+        day: Day,
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(Self, Option<Doubt>), ReadError> {
+        let object: Object<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let format = match object.get("format") {
+            None => 0,
+            // Whatever isn't a known number may be what a newer version calls its format.
+            Some(text) => match text.parse() {
+                Ok(format) if format <= FORMAT => format,
+                _ => return Err(ReadError::Newer(text.to_owned())),
+            },
+        };
+        for required in ["date", "processed_ids", "executions"] {
+            if object.get(required).is_none() {
+                return Err(unreadable(format!("`{required}` is missing")));
+            }
+        }
+        let mut document = Self::new(day, now);
+        let (mut total, mut created_at, mut last_execution) = (None, None, None);
+        for (key, value) in object.members {
+            match &*key {
+                "date" => is_of(value, day)?,
+                "processed_ids" => document.ids = typed(&key, value)?,
+                "total_processed" => total = Some(typed::<u64>(&key, value)?),
+                "executions" => document.executions = entries(value)?,
+                "slices" => document.slices = typed(&key, value)?,
+                "complete" => document.complete = typed(&key, value)?,
+                "commits" => document.commits = typed(&key, value)?,
+                "revision" => document.revision = typed(&key, value)?,
+                "created_at" => created_at = time(value, zone),
+                "last_execution" => last_execution = time(value, zone),
+                "format" => {}
+                _ => document.unknown.push((key.into_owned(), value.into())),
+            }
+        }
+        document.created_at = created_at.unwrap_or(document.created_at);
+        document.last_execution = last_execution.unwrap_or(document.created_at);
+        let doubt = match format {
+            0 => Some(Doubt::Earlier),
+            _ => document.contradiction(total),
+        };
+        Ok((document, doubt))
+    }
+
+    /// Writes the document in the present format, for a person to read as well.
+    pub(super) fn write(&self, zone: Tz) -> Bytes {
+        let mut out = String::with_capacity(self.ids.len() * 40 + 4096);
+        let _ = write!(out, "{{\n  \"date\": \"{}\"", self.day);
+        list(&mut out, "processed_ids", &self.ids, |out, id| {
+            push_quoted(out, id)
+        });
+        member(
+            &mut out,
+            "last_execution",
+            &quoted_stamp(self.last_execution, zone),
+        );
+        member(&mut out, "total_processed", &self.ids.len().to_string());
+        list(&mut out, "executions", &self.executions, |out, entry| {
+            entry.write(out)
+        });
+        member(&mut out, "created_at", &quoted_stamp(self.created_at, zone));
+        self.write_slices(&mut out);
+        member(&mut out, "complete", &self.complete.to_string());
+        member(&mut out, "commits", &self.commits.to_string());
+        member(&mut out, "revision", &self.revision.to_string());
+        member(&mut out, "format", &FORMAT.to_string());
+        for (key, value) in &self.unknown {
+            member(&mut out, key, value);
+        }
+        out.push_str("\n}\n");
+        out.into()
+    }
+
+    /// The entry of a run.
+    pub(super) fn entry(&self, run_id: Uuid) -> Option<&Entry> {
+        let mut entries = self.executions.iter();
+        entries.find(|entry| entry.run_id() == Some(run_id))
+    }
+
+    /// The entry of a run, in place; a new one at the end where there is none.
+    pub(super) fn entry_mut(&mut self, run_id: Uuid) -> &mut Entry {
+        let mut entries = self.executions.iter();
+        let position = entries.position(|entry| entry.run_id() == Some(run_id));
+        let position = position.unwrap_or_else(|| {
+            self.executions.push(Entry::default());
+            self.executions.len() - 1
+        });
+        &mut self.executions[position]
+    }
+
+    /// Adds ids of a file; returns how many of them weren't known.
+    pub(super) fn add_ids(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
+        ids.into_iter()
+            .map(|id| u64::from(self.ids.insert(id)))
+            .sum()
+    }
+
+    /// How many new records the executions count, from the takeover on.
+    pub(super) fn audited(&self) -> u64 {
+        let mut entries = self.executions.iter();
+        let first = entries.rposition(Entry::is_adopted).unwrap_or_default();
+        let counted = self.executions.iter().skip(first);
+        let counts = counted.map(|entry| entry.number("new_records"));
+        counts.fold(0, u64::saturating_add)
+    }
+
+    fn contradiction(&self, total: Option<u64>) -> Option<Doubt> {
+        let (ids, audited) = (self.ids.len() as u64, self.audited());
+        let what = if total != Some(ids) {
+            format!("there are {ids} ids, and `total_processed` is another number")
+        } else if audited != ids {
+            format!("there are {ids} ids, and the executions count {audited} new records")
+        } else {
+            return None;
+        };
+        Some(Doubt::Contradiction(what))
+    }
+
+    fn write_slices(&self, out: &mut String) {
+        out.push_str(",\n  \"slices\": {");
+        for (position, (label, progress)) in self.slices.iter().enumerate() {
+            out.push_str(if position > 0 { ",\n    " } else { "\n    " });
+            push_quoted(out, label);
+            let SliceProgress { total, seen } = progress;
+            let _ = write!(out, ": {{\"total\": {total}, \"seen\": {seen}}}");
+        }
+        out.push_str(if self.slices.is_empty() { "}" } else { "\n  }" });
+    }
+}
+
+fn member(out: &mut String, key: &str, value: &str) {
+    out.push_str(",\n  ");
+    push_quoted(out, key);
+    out.push_str(": ");
+    out.push_str(value);
+}
+
+/// A member that is an array, one element a line.
+fn list<T>(
+    out: &mut String,
+    key: &str,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut String, T),
+) {
+    member(out, key, "[");
+    let mut separator = "\n    ";
+    for item in items {
+        out.push_str(separator);
+        write(out, item);
+        separator = ",\n    ";
+    }
+    out.push_str(if separator.starts_with(',') {
+        "\n  ]"
+    } else {
+        "]"
+    });
+}
+
+fn quoted_stamp(at: DateTime<Utc>, zone: Tz) -> String {
+    format!("\"{}\"", stamp(at, zone))
+}
+
+fn unreadable(why: impl ToString) -> ReadError {
+    ReadError::Unreadable(why.to_string())
+}
+
+fn typed<'a, T: Deserialize<'a>>(key: &str, value: &'a str) -> Result<T, ReadError> {
+    serde_json::from_str(value).map_err(|error| unreadable(format!("`{key}`: {error}")))
+}
+
+fn is_of(date: &str, day: Day) -> Result<(), ReadError> {
+    let date: String = typed("date", date)?;
+    if date == day.to_string() {
+        Ok(())
+    } else {
+        Err(unreadable(format!("its `date` is {date}")))
+    }
+}
+
+fn entries(executions: &str) -> Result<Vec<Entry>, ReadError> {
+    let elements = json::elements(executions).map_err(unreadable)?;
+    let entries = elements.into_iter().map(Entry::parse);
+    let entries: Option<_> = entries.collect();
+    entries.ok_or_else(|| unreadable("`executions` has an element that isn't an object"))
+}
+
+/// A time with an offset, or without one in the source's zone. The document doesn't rest on its
+/// times: one that can't be read is left out.
+fn time(value: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    let text = json::string(value).ok()?;
+    if let Ok(time) = DateTime::parse_from_rfc3339(&text) {
+        return Some(time.with_timezone(&Utc));
+    }
+    let local: NaiveDateTime = text.replacen(' ', "T", 1).parse().ok()?;
+    let in_zone = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
+    // A time that a change of clocks left out was read off a clock that hadn't been changed yet.
+    let time = in_zone(local).or_else(|| in_zone(local + TimeDelta::hours(1)))?;
+    Some(time.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::America::Sao_Paulo;
+
+    #[test]
+    fn times_without_a_zone_are_those_of_the_source() {
+        for (text, expected) in [
+            ("2025-10-22T12:00:03-03:00", Some("2025-10-22T15:00:03Z")),
+            ("2025-10-22T15:00:03Z", Some("2025-10-22T15:00:03Z")),
+            ("2025-10-22T12:00:03", Some("2025-10-22T15:00:03Z")),
+            ("2025-10-22 12:00:03.5", Some("2025-10-22T15:00:03.5Z")),
+            // Summer time left out the hour after midnight, and gave another one twice.
+            ("2018-11-04T00:30:00", Some("2018-11-04T03:30:00Z")),
+            ("2018-02-17T23:30:00", Some("2018-02-18T01:30:00Z")),
+            ("22/10/2025", None),
+        ] {
+            let read = time(&json::quote(text), Sao_Paulo);
+            assert_eq!(read, expected.map(|time| time.parse().unwrap()), "{text}");
+        }
+        assert_eq!(time("null", Sao_Paulo), None);
+    }
+
+    /// A state of the earlier pipeline needs no member but those that the rest hangs on.
+    #[test]
+    fn what_a_document_cannot_do_without() {
+        let day = "2025-10-22".parse().unwrap();
+        let now = DateTime::UNIX_EPOCH;
+        let read = |text: &str| Document::read(text.as_bytes(), day, Sao_Paulo, now);
+        let least = r#"{"date":"2025-10-22","processed_ids":["b","a"],"executions":[]}"#;
+        let (document, doubt) = read(least).unwrap();
+        assert_eq!(doubt, Some(Doubt::Earlier));
+        assert_eq!(document.ids.len(), 2);
+        for member in ["date", "processed_ids", "executions"] {
+            let without = least.replace(member, "other");
+            let missing = ReadError::Unreadable(format!("`{member}` is missing"));
+            assert_eq!(read(&without).unwrap_err(), missing);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let day = "2025-10-22".parse().unwrap();
+        let now = "2025-10-22T12:00:00Z".parse().unwrap();
+        let mut document = Document::new(day, now);
+        document.add_ids(["b \"\\\u{7}é".into(), "a".into(), "a".into()]);
+        let mut entry = Entry::default();
+        entry.describe_takeover(now, Sao_Paulo);
+        entry.set_number("new_records", 2);
+        document.executions.push(entry);
+        let progress = SliceProgress { total: 3, seen: 2 };
+        document.slices.insert("modalidade=6".to_owned(), progress);
+        document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
+        let bytes = document.write(Sao_Paulo);
+        let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
+        assert_eq!(read, Ok((document, None)));
+    }
+}

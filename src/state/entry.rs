@@ -1,0 +1,272 @@
+//! One entry of the state's `executions`, as the members of its JSON object.
+//!
+//! ```json
+//! {"timestamp": "2025-10-22T12:00:03-03:00", "new_records": 2, "duplicates_filtered": 3, "filter_rate": 60.0,
+//!  "run_id": "…", "job": "hourly", "status": "ok", "fetched": 5, "unidentified": 0, "off_day": 0,
+//!  "requests": 14, "retries": 1, "drift": 0, "failed_slices": [], "failures": {},
+//!  "files": ["pncp/year=2025/…parquet"], "started_at": "…", "version": "0.1.0"}
+//! ```
+//!
+//! The first four members are those of the earlier pipeline. Members that this program doesn't
+//! know stay what they are, to the letter: a value is the text that was read.
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::execution::{Execution, Status};
+use crate::ingest::counts::Counts;
+use crate::json::{self, Object};
+
+/// The status of the entry at which the files of the earlier pipeline were taken over.
+const ADOPTED: &str = "adopted";
+
+/// One entry of the audit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    members: Vec<(String, Box<str>)>,
+}
+
+impl Entry {
+    /// Opens one JSON object; `None` if the text is no object.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let members = Object::parse(text).ok()?.members;
+        let members = members
+            .into_iter()
+            .map(|(key, value)| (key.into_owned(), value.into()));
+        Some(Self {
+            members: members.collect(),
+        })
+    }
+
+    /// The run that the entry is of; `None` for entries of the earlier pipeline.
+    pub(super) fn run_id(&self) -> Option<Uuid> {
+        self.text("run_id")?.parse().ok()
+    }
+
+    /// Whether it is the entry of the takeover, from which on the sums hold.
+    pub(super) fn is_adopted(&self) -> bool {
+        self.run_id().is_none() && self.text("status").as_deref() == Some(ADOPTED)
+    }
+
+    /// A count; 0 where there is none.
+    pub(super) fn number(&self, key: &str) -> u64 {
+        self.get(key)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
+    }
+
+    /// Keys of the files whose rows the entry counts.
+    pub(super) fn files(&self) -> Vec<String> {
+        self.get("files")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
+    /// What the entry counts.
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            fetched: self.number("fetched"),
+            new: self.number("new_records"),
+            duplicates: self.number("duplicates_filtered"),
+            off_day: self.number("off_day"),
+            unidentified: self.number("unidentified"),
+            drift: self.number("drift"),
+            requests: self.number("requests"),
+            retries: self.number("retries"),
+        }
+    }
+
+    /// Makes it the entry of a run, as the run stands.
+    pub(super) fn describe(&mut self, run: &Execution, zone: Tz) {
+        self.set_time("timestamp", run.timestamp, zone);
+        self.set_counts(&run.counts);
+        self.set_text("run_id", &run.run_id.to_string());
+        self.set_text("job", &run.job);
+        self.set_status(run.status);
+        self.set_failures(&run.failed_slices);
+        self.set_files(run.files.iter().map(|(key, _)| key.as_str()));
+        self.set_time("started_at", run.started_at, zone);
+        self.set_version();
+        match &run.error {
+            Some(error) => self.set_text("error", error),
+            None => self.members.retain(|(key, _)| key != "error"),
+        }
+    }
+
+    /// Makes it the entry of the takeover.
+    pub(super) fn describe_takeover(&mut self, at: DateTime<Utc>, zone: Tz) {
+        self.set_time("timestamp", at, zone);
+        self.set_text("job", "takeover");
+        self.set_text("status", ADOPTED);
+        self.set_version();
+    }
+
+    /// Sets what is counted, and the rate that follows from it.
+    pub(super) fn set_counts(&mut self, counts: &Counts) {
+        self.set_number("new_records", counts.new);
+        self.set_number("duplicates_filtered", counts.duplicates);
+        self.set("filter_rate", rate(counts.duplicates, counts.fetched));
+        self.set_number("fetched", counts.fetched);
+        self.set_number("unidentified", counts.unidentified);
+        self.set_number("off_day", counts.off_day);
+        self.set_number("requests", counts.requests);
+        self.set_number("retries", counts.retries);
+        self.set_number("drift", counts.drift);
+    }
+
+    /// Sets a count.
+    pub(super) fn set_number(&mut self, key: &str, value: u64) {
+        self.set(key, value.to_string());
+    }
+
+    /// Sets how the run stands.
+    pub(super) fn set_status(&mut self, status: Status) {
+        let text = match status {
+            Status::Running => "running",
+            Status::Ok => "ok",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+            Status::Recovered => "recovered",
+            Status::Adopted => ADOPTED,
+        };
+        self.set_text("status", text);
+    }
+
+    /// Sets the files whose rows the entry counts.
+    pub(super) fn set_files<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
+        let keys: Vec<_> = keys.map(json::quote).collect();
+        self.set("files", format!("[{}]", keys.join(", ")));
+    }
+
+    /// Sets when the entry was last written.
+    pub(super) fn set_timestamp(&mut self, at: DateTime<Utc>, zone: Tz) {
+        self.set_time("timestamp", at, zone);
+    }
+
+    /// Writes it as one line of JSON.
+    pub(super) fn write(&self, out: &mut String) {
+        out.push('{');
+        for (position, (key, value)) in self.members.iter().enumerate() {
+            if position > 0 {
+                out.push_str(", ");
+            }
+            push_quoted(out, key);
+            out.push_str(": ");
+            out.push_str(value);
+        }
+        out.push('}');
+    }
+
+    fn set_failures(&mut self, failures: &[(String, String)]) {
+        let labels: Vec<_> = failures
+            .iter()
+            .map(|(label, _)| json::quote(label))
+            .collect();
+        let reasons: Vec<_> = failures
+            .iter()
+            .map(|(label, reason)| format!("{}: {}", json::quote(label), json::quote(reason)))
+            .collect();
+        self.set("failed_slices", format!("[{}]", labels.join(", ")));
+        self.set("failures", format!("{{{}}}", reasons.join(", ")));
+    }
+
+    fn set_version(&mut self) {
+        self.set_text("version", env!("CARGO_PKG_VERSION"));
+    }
+
+    fn set_time(&mut self, key: &str, at: DateTime<Utc>, zone: Tz) {
+        self.set_text(key, &stamp(at.trunc_subsecs(0), zone));
+    }
+
+    fn set_text(&mut self, key: &str, text: &str) {
+        self.set(key, json::quote(text));
+    }
+
+    fn set(&mut self, key: &str, value: String) {
+        match self.members.iter_mut().rfind(|(name, _)| name == key) {
+            Some((_, old)) => *old = value.into(),
+            None => self.members.push((key.to_owned(), value.into())),
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.members
+            .iter()
+            .rfind(|(name, _)| name == key)
+            .map(|(_, value)| &**value)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.get(key)
+            .and_then(|text| json::string(text).ok())
+            .map(|text| text.into_owned())
+    }
+}
+
+/// A time as the state has it: in the source's zone, with its offset.
+pub(super) fn stamp(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone)
+        .to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+/// Appends `text` as a JSON string.
+pub(super) fn push_quoted(out: &mut String, text: &str) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&json::quote(text));
+    }
+}
+
+/// How much of what was fetched was there already, in percent with at most two digits: `60.0`.
+fn rate(duplicates: u64, fetched: u64) -> String {
+    if fetched == 0 {
+        return "0.0".to_owned();
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate for people; the counts beside it are exact"
+    )]
+    let percent = duplicates as f64 * 100.0 / fetched as f64;
+    format!("{:?}", (percent * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_written_as_the_earlier_pipeline_did() {
+        for (duplicates, fetched, expected) in [
+            (0, 0, "0.0"),
+            (3, 5, "60.0"),
+            (1, 3, "33.33"),
+            (2, 3, "66.67"),
+            (7, 7, "100.0"),
+        ] {
+            assert_eq!(rate(duplicates, fetched), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stays_to_the_letter() {
+        let text =
+            r#"{"a": 1.50, "a": 2e400, "new_records": 3, "x": { "y" : [ 1,2 ] }, "ç\"": null}"#;
+        let mut entry = Entry::parse(text).unwrap();
+        entry.set_number("new_records", 4);
+        let mut out = String::new();
+        entry.write(&mut out);
+        assert_eq!(out, text.replace(": 3", ": 4"));
+    }
+
+    #[test]
+    fn times_are_in_the_zone_of_the_source() {
+        let at: DateTime<Utc> = "2025-10-22T15:00:03Z".parse().unwrap();
+        let zone = chrono_tz::America::Sao_Paulo;
+        assert_eq!(stamp(at, zone), "2025-10-22T12:00:03-03:00");
+    }
+}

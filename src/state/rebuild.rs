@@ -1,0 +1,196 @@
+//! A state made anew from the day's files: the numbered ones in their order, and those of the
+//! earlier pipeline.
+//!
+//! The files decide on the audit, too: each run's entry says what its files hold, and what the
+//! earlier pipeline stored is one entry of status `adopted`, from which on the sums hold.
+//!
+//! ```json
+//! {"status": "adopted", "job": "takeover", "new_records": 812, "fetched": 812, "unidentified": 2,
+//!  "removed_ids": 31, "repeated_rows": 0, "files": ["pncp/year=2025/…/pncp_20251022_120003.parquet"], …}
+//! ```
+//!
+//! `new_records` counts the ids that those files hold, `unidentified` the rows without a usable
+//! one, `repeated_rows` the rows whose id another row has, and `removed_ids` the ids that the state
+//! named without any row: records that the earlier pipeline lost, and that are read again.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::document::Document;
+use super::entry::Entry;
+use super::error::StateError;
+use super::execution::Status;
+use super::recover::{Cause, Recovery, UNKNOWN_JOB, recovered};
+use super::store::DayStore;
+use crate::bronze::layout;
+use crate::bronze::reader::FileFacts;
+use crate::ingest::counts::Counts;
+
+/// What the files of one run hold.
+#[derive(Debug, Default)]
+struct Stored {
+    job: Option<String>,
+    started_at: Option<DateTime<Utc>>,
+    rows: u64,
+    new: u64,
+    unidentified: u64,
+    files: Vec<String>,
+}
+
+impl Stored {
+    fn take(&mut self, document: &mut Document, key: String, facts: FileFacts) {
+        self.new += document.add_ids(facts.ids);
+        self.rows += facts.rows;
+        self.unidentified += facts.unidentified;
+        self.started_at = self.started_at.or(facts.ingested_at);
+        self.job = self.job.take().or(facts.job);
+        self.files.push(key);
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str)
+    }
+}
+
+impl DayStore {
+    /// Rebuilds the state from the files. Of `base`, a document that could be read, everything
+    /// stays but what the files decide on: ids, commits and counts. How far slices were read isn't
+    /// believed either.
+    pub(super) async fn rebuild(
+        &self,
+        base: Option<Document>,
+        cause: Cause,
+    ) -> Result<(Document, Recovery), StateError> {
+        let mut document = match base {
+            Some(document) => document,
+            None => self.without_state().await?,
+        };
+        let claimed = std::mem::take(&mut document.ids);
+        document.slices.clear();
+        let (runs, earlier) = self.read_files(&mut document).await?;
+        let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));
+        let removed_ids = rowless.count() as u64;
+        self.audit_again(&mut document, runs, &earlier, removed_ids);
+
+        let is_new_day = cause == Cause::Missing
+            && document.commits == 0
+            && earlier.files.is_empty()
+            && !document.complete;
+        let recovery = Recovery {
+            rebuilt: (!is_new_day).then_some(cause),
+            removed_ids,
+            adopted: Vec::new(),
+        };
+        Ok((document, recovery))
+    }
+
+    /// Complete is for ever, even if the state that said so is lost.
+    async fn without_state(&self) -> Result<Document, StateError> {
+        let mut document = Document::new(self.day, self.clock.now());
+        let key = layout::complete_key(&self.dataset.prefix, self.day);
+        document.complete = self.lake.exists(&key).await?;
+        Ok(document)
+    }
+
+    /// Takes the ids of all files of the day; returns what each run stored, and what the earlier
+    /// pipeline did.
+    async fn read_files(
+        &self,
+        document: &mut Document,
+    ) -> Result<(BTreeMap<Uuid, Stored>, Stored), StateError> {
+        let prefix = &self.dataset.prefix;
+        let listed = self.lake.list(&layout::partition(prefix, self.day)).await?;
+        let number = |key: &str| layout::file_number(prefix, self.day, key);
+        let last = listed.iter().filter_map(|entry| number(&entry.key)).max();
+        let (mut runs, mut earlier) = (BTreeMap::<_, Stored>::new(), Stored::default());
+        // A listing isn't of one instant: it may lack a file that was made meanwhile, and have the
+        // one after it. So the numbers are gone through, and not the list.
+        document.commits = last.unwrap_or_default();
+        for number in 1..=document.commits {
+            let key = self.file_key(number);
+            if let Some(facts) = self.facts(&key).await? {
+                let run_id = facts.run_id.unwrap_or(Uuid::nil());
+                runs.entry(run_id).or_default().take(document, key, facts);
+            }
+        }
+        for key in listed.into_iter().map(|entry| entry.key) {
+            if key.ends_with(".parquet")
+                && number(&key).is_none()
+                && let Some(facts) = self.facts(&key).await?
+            {
+                earlier.take(document, key, facts);
+            }
+        }
+        Ok((runs, earlier))
+    }
+
+    /// Makes the executions say what the files hold: first the entries of the earlier pipeline as
+    /// they are, then what of it was taken over, then the runs.
+    fn audit_again(
+        &self,
+        document: &mut Document,
+        mut runs: BTreeMap<Uuid, Stored>,
+        earlier: &Stored,
+        removed_ids: u64,
+    ) {
+        let entries = std::mem::take(&mut document.executions);
+        let (ours, others): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|entry| entry.run_id().is_some());
+        let (adopted, mut audit): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(Entry::is_adopted);
+        let is_needed = !(adopted.is_empty() && audit.is_empty() && earlier.files.is_empty());
+        if is_needed || removed_ids > 0 {
+            let entry = adopted.into_iter().next_back().unwrap_or_default();
+            audit.push(self.taken_over(entry, earlier, removed_ids));
+        }
+        for mut entry in ours {
+            let stored = entry.run_id().and_then(|run_id| runs.remove(&run_id));
+            correct(&mut entry, &stored.unwrap_or_default());
+            audit.push(entry);
+        }
+        for (run_id, stored) in runs {
+            let now = self.clock.now();
+            let job = stored.job.as_deref().unwrap_or(UNKNOWN_JOB).to_owned();
+            let started_at = stored.started_at.unwrap_or(now);
+            let mut entry = Entry::default();
+            entry.describe(&recovered(run_id, job, started_at, now), self.zone);
+            correct(&mut entry, &stored);
+            audit.push(entry);
+        }
+        document.executions = audit;
+    }
+
+    fn taken_over(&self, mut entry: Entry, earlier: &Stored, removed_ids: u64) -> Entry {
+        let removed_before = entry.number("removed_ids");
+        entry.describe_takeover(self.clock.now(), self.zone);
+        entry.set_counts(&Counts {
+            fetched: earlier.new,
+            new: earlier.new,
+            unidentified: earlier.unidentified,
+            ..Counts::default()
+        });
+        entry.set_number("removed_ids", removed_before + removed_ids);
+        entry.set_number("repeated_rows", earlier.rows - earlier.new);
+        entry.set_files(earlier.keys());
+        entry
+    }
+}
+
+/// Makes a run's entry say what the run's files hold. What they don't show stays.
+fn correct(entry: &mut Entry, stored: &Stored) {
+    let counts = entry.counts();
+    if counts.new == stored.new && entry.files() == stored.files {
+        return;
+    }
+    entry.set_counts(&Counts {
+        fetched: stored.new + counts.duplicates + counts.off_day,
+        new: stored.new,
+        unidentified: counts.unidentified.max(stored.unidentified),
+        ..counts
+    });
+    entry.set_files(stored.keys());
+    entry.set_status(Status::Recovered);
+}

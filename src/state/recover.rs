@@ -1,0 +1,203 @@
+//! Step 0 of the protocol: a state that can be relied on, whatever was found.
+//!
+//! The files decide (promise P5). Only a state that isn't there counts as missing, and missing is
+//! not empty: its ids are those of the day's files. All of this happens in memory; the next
+//! compare-and-swap writes it.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::document::{Document, Doubt, ReadError};
+use super::error::StateError;
+use super::execution::{Execution, Status};
+use super::store::{DayState, DayStore};
+use crate::bronze::reader::{self, FileFacts};
+use crate::ingest::counts::Counts;
+use crate::lake::Version;
+
+/// The job of a run whose file doesn't say.
+pub(super) const UNKNOWN_JOB: &str = "unknown";
+
+/// What had to be set right before a state could be relied on; nothing as a rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Why the state was rebuilt from the day's files, if it was.
+    pub rebuilt: Option<Cause>,
+    /// How many ids the state named without a row in any file. They were taken out, so that their
+    /// records are read again.
+    pub removed_ids: u64,
+    /// Keys of the files that were found beyond those that the state counts.
+    pub adopted: Vec<String>,
+}
+
+/// Why a state was rebuilt from the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The day has files, or was complete, and had no state.
+    Missing,
+    /// The state couldn't be read: the reason.
+    Unreadable(String),
+    /// Somebody else changed the state so that its sums don't hold: how that showed.
+    Contradiction(String),
+    /// The earlier pipeline wrote the state: a takeover.
+    Earlier,
+}
+
+impl Recovery {
+    /// Whether everything was as it should be.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn and(&mut self, later: Self) {
+        self.rebuilt = later.rebuilt.or(self.rebuilt.take());
+        self.removed_ids += later.removed_ids;
+        self.adopted.extend(later.adopted);
+    }
+}
+
+impl DayStore {
+    /// Loads the state, and adopts the files from `commits`+1 on that come before number `before`.
+    pub(super) async fn load(&self, before: u64) -> Result<DayState, StateError> {
+        let found = self.lake.get(&self.state_key()).await?;
+        self.settle(found, before).await
+    }
+
+    /// Loads again.
+    pub(super) async fn reload(&self, state: &mut DayState, before: u64) -> Result<(), StateError> {
+        let found = self.lake.get(&self.state_key()).await?;
+        self.go_on_from(state, found, before).await
+    }
+
+    /// Goes on from the state that was found in the lake.
+    pub(super) async fn go_on_from(
+        &self,
+        state: &mut DayState,
+        found: Option<(Bytes, Version)>,
+        before: u64,
+    ) -> Result<(), StateError> {
+        let fresh = self.settle(found, before).await?;
+        state.document = fresh.document;
+        state.version = fresh.version;
+        state.recovery.and(fresh.recovery);
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        found: Option<(Bytes, Version)>,
+        before: u64,
+    ) -> Result<DayState, StateError> {
+        let (read, version) = match found {
+            None => (None, None),
+            Some((bytes, version)) => {
+                let read = Document::read(&bytes, self.day, self.zone, self.clock.now());
+                (Some(read), Some(version))
+            }
+        };
+        let (mut document, mut recovery) = match read {
+            Some(Ok((document, None))) => (document, Recovery::default()),
+            Some(Ok((document, Some(doubt)))) => {
+                let cause = match doubt {
+                    Doubt::Earlier => Cause::Earlier,
+                    Doubt::Contradiction(what) => Cause::Contradiction(what),
+                };
+                self.rebuild(Some(document), cause).await?
+            }
+            Some(Err(ReadError::Unreadable(why))) => {
+                self.rebuild(None, Cause::Unreadable(why)).await?
+            }
+            Some(Err(ReadError::Newer(format))) => {
+                let key = self.state_key();
+                return Err(StateError::NewerFormat { key, format });
+            }
+            None => self.rebuild(None, Cause::Missing).await?,
+        };
+        self.adopt(&mut document, before, &mut recovery).await?;
+        Ok(DayState {
+            document,
+            version,
+            recovery,
+        })
+    }
+
+    /// Counts the files that follow those which the document counts, each credited to its run.
+    async fn adopt(
+        &self,
+        document: &mut Document,
+        before: u64,
+        recovery: &mut Recovery,
+    ) -> Result<(), StateError> {
+        while document.commits + 1 < before {
+            let key = self.file_key(document.commits + 1);
+            let Some(facts) = self.facts(&key).await? else {
+                break;
+            };
+            document.commits += 1;
+            self.credit(document, &key, facts);
+            recovery.adopted.push(key);
+        }
+        Ok(())
+    }
+
+    fn credit(&self, document: &mut Document, key: &str, facts: FileFacts) {
+        let (rows, now) = (facts.rows, self.clock.now());
+        let new = document.add_ids(facts.ids);
+        let run_id = facts.run_id.unwrap_or(Uuid::nil());
+        if document.entry(run_id).is_none() {
+            let started_at = facts.ingested_at.unwrap_or(now);
+            let job = facts.job.unwrap_or_else(|| UNKNOWN_JOB.to_owned());
+            let run = recovered(run_id, job, started_at, now);
+            document.entry_mut(run_id).describe(&run, self.zone);
+        }
+        let entry = document.entry_mut(run_id);
+        let counts = entry.counts();
+        entry.set_counts(&Counts {
+            fetched: counts.fetched + rows,
+            new: counts.new + new,
+            duplicates: counts.duplicates + (rows - new),
+            unidentified: counts.unidentified + facts.unidentified,
+            ..counts
+        });
+        let mut files = entry.files();
+        files.push(key.to_owned());
+        entry.set_files(files.iter().map(String::as_str));
+        entry.set_status(Status::Recovered);
+        entry.set_timestamp(now, self.zone);
+    }
+
+    /// The facts of a file; `None` if there is no such file.
+    pub(super) async fn facts(&self, key: &str) -> Result<Option<FileFacts>, StateError> {
+        let Some((bytes, _)) = self.lake.get(key).await? else {
+            return Ok(None);
+        };
+        match reader::facts(bytes, &self.dataset.primary_key) {
+            Ok(facts) => Ok(Some(facts)),
+            Err(source) => Err(StateError::File {
+                key: key.to_owned(),
+                source,
+            }),
+        }
+    }
+}
+
+/// The run of a file that was found, before the file is credited to it.
+pub(super) fn recovered(
+    run_id: Uuid,
+    job: String,
+    started_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Execution {
+    Execution {
+        run_id,
+        job,
+        status: Status::Recovered,
+        started_at,
+        timestamp: now,
+        counts: Counts::default(),
+        files: Vec::new(),
+        failed_slices: Vec::new(),
+        error: None,
+    }
+}

@@ -1,0 +1,208 @@
+//! What a run does with the state of a day: opens it, commits files to it, records how it ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono_tz::Tz;
+
+use super::commit::Change;
+use super::document::{Document, SliceProgress};
+use super::error::StateError;
+use super::execution::{Execution, Status};
+use super::recover::Recovery;
+use crate::bronze::layout;
+use crate::bronze::writer::EncodedFile;
+use crate::clock::Clock;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::lake::{Lake, Version};
+use crate::source::declaration::Dataset;
+
+/// How often a step of the protocol is tried when others get in between, or outcomes stay unknown.
+pub(super) const ATTEMPTS: u32 = 20;
+
+/// The state and files of one dataset's day. Any number of these may be at work on one day, in one
+/// process or in several.
+#[derive(Debug, Clone)]
+pub struct DayStore {
+    /// Where state and files are.
+    pub lake: Lake,
+    /// Whose they are.
+    pub dataset: Arc<Dataset>,
+    /// The zone of the source, in which the state's times are written.
+    pub zone: Tz,
+    /// The day.
+    pub day: Day,
+    /// Stamps the entries.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads the tries of those who collide.
+    pub entropy: Arc<Entropy>,
+}
+
+/// What is known of a day: the ids in its files, and how far it was read.
+///
+/// In memory it costs some 100 bytes an id.
+#[derive(Debug)]
+pub struct DayState {
+    pub(super) document: Document,
+    /// The version of the document in the lake; `None` where there was none.
+    pub(super) version: Option<Version>,
+    pub(super) recovery: Recovery,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The file; `None` if other runs had stored every row of it first.
+    pub key: Option<String>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many rows were left out, because other runs had stored them first.
+    pub dropped: u64,
+}
+
+impl DayState {
+    /// Whether the record of this id is stored.
+    pub fn contains(&self, id: &str) -> bool {
+        self.document.ids.contains(id)
+    }
+
+    /// How many ids are stored.
+    pub fn len(&self) -> usize {
+        self.document.ids.len()
+    }
+
+    /// Whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.document.ids.is_empty()
+    }
+
+    /// How far a slice was read when it was last proven.
+    pub fn slice(&self, label: &str) -> Option<SliceProgress> {
+        self.document.slices.get(label).copied()
+    }
+
+    /// How far each slice was read when it was last proven, by label.
+    pub fn slices(&self) -> &BTreeMap<String, SliceProgress> {
+        &self.document.slices
+    }
+
+    /// Whether the day is proven to be read in full. Once it is, it stays so.
+    pub fn is_complete(&self) -> bool {
+        self.document.complete
+    }
+
+    /// How many numbered files the day has.
+    pub fn commits(&self) -> u64 {
+        self.document.commits
+    }
+
+    /// What had to be set right, when the state was opened or since.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+}
+
+impl DayStore {
+    /// Loads what is known of the day, and first sets right what isn't as it should be: a state
+    /// that is missing, unreadable, contradictory or of the earlier pipeline is rebuilt from the
+    /// files (P5), and files that it doesn't count yet are adopted. What was set right is written
+    /// at once, so that it is audited even if the run ends without another word.
+    ///
+    /// # Errors
+    /// When state or files can't be read with certainty. There is no such thing as an empty state
+    /// by mistake.
+    pub async fn open(&self) -> Result<DayState, StateError> {
+        let mut state = self.load(u64::MAX).await?;
+        if !state.recovery.is_empty() {
+            self.update(&mut state, &Change::default()).await?;
+        }
+        Ok(state)
+    }
+
+    /// Makes the rows of `file` part of the day, in one file, each id once (P1), and brings the
+    /// run's entry up to date (P7).
+    ///
+    /// `execution` counts the file's rows as new already; those that other runs have stored in
+    /// the meantime are left out, and counted as duplicates instead. The file is added to its
+    /// files, with the files that other runs credited to it while their own outcome was unknown.
+    ///
+    /// # Errors
+    /// Then `execution` is as it was given. Rows of the file may be stored all the same, now or
+    /// later: they are credited to the run when they are found, and must not be counted by it.
+    pub async fn commit(
+        &self,
+        state: &mut DayState,
+        file: EncodedFile,
+        execution: &mut Execution,
+    ) -> Result<Committed, StateError> {
+        let offered = file.ids.len() as u64;
+        let (file, number) = self.store(state, file).await?;
+        let rows = file.ids.len() as u64;
+        let mut run = execution.clone();
+        run.status = Status::Running;
+        run.timestamp = self.clock.now();
+        run.counts.new = run.counts.new.saturating_sub(offered - rows);
+        run.counts.duplicates += offered - rows;
+        let key = number.map(|number| self.file_key(number));
+        run.files.extend(key.clone().map(|key| (key, rows)));
+        let change = Change {
+            run: Some(&run),
+            file: number.map(|number| (number, file.ids.as_slice())),
+            ..Change::default()
+        };
+        if let Some(written) = self.update(state, &change).await? {
+            *execution = written;
+        }
+        Ok(Committed {
+            key,
+            rows,
+            dropped: offered - rows,
+        })
+    }
+
+    /// Writes how a run ended, or how it stands, and how far the slices were read. A day that is
+    /// complete stays so, whatever is given; the marker that says so follows the state.
+    ///
+    /// # Errors
+    /// When the state or the marker can't be written.
+    pub async fn record(
+        &self,
+        state: &mut DayState,
+        execution: &Execution,
+        slices: &BTreeMap<String, SliceProgress>,
+        complete: bool,
+    ) -> Result<(), StateError> {
+        let mut run = execution.clone();
+        run.timestamp = self.clock.now();
+        let change = Change {
+            run: Some(&run),
+            slices: Some(slices),
+            complete,
+            ..Change::default()
+        };
+        self.update(state, &change).await?;
+        if complete {
+            let key = layout::complete_key(&self.dataset.prefix, self.day);
+            self.lake.create(&key, Bytes::new()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn state_key(&self) -> String {
+        layout::state_key(&self.dataset.prefix, self.day)
+    }
+
+    pub(super) fn file_key(&self, number: u64) -> String {
+        layout::file_key(&self.dataset.prefix, self.day, number)
+    }
+
+    /// Waits before the next try: up to 50 ms at first, up to 2 s later, by chance (full jitter).
+    pub(super) async fn pause(&self, attempt: u32) {
+        let most = Duration::from_millis(50).saturating_mul(1 << attempt.min(6));
+        let wait = self.entropy.up_to(most.min(Duration::from_secs(2)));
+        tokio::time::sleep(wait).await;
+    }
+}
