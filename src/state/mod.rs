@@ -32,6 +32,8 @@ pub mod execution;
 mod rebuild;
 mod recover;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use document::SliceProgress;
 pub use error::StateError;

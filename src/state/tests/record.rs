@@ -1,0 +1,145 @@
+//! How a run ended, how far the slices were read, and the marker of a complete day.
+
+use std::collections::BTreeMap;
+
+use super::faulty::{Fault, Op};
+use super::support::*;
+use crate::state::SliceProgress;
+use crate::state::execution::Status;
+
+fn slices(read: &[(&str, u64)]) -> BTreeMap<String, SliceProgress> {
+    let progress = |total| SliceProgress { total, seen: total };
+    let read = read.iter();
+    read.map(|(label, total)| ((*label).to_owned(), progress(*total)))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_member_of_an_entry_is_there() {
+    let world = memory();
+    let (day, mut run) = (world.day(), world.run("hourly"));
+    let mut state = day.open().await.unwrap();
+    run.counts.requests = 14;
+    run.counts.retries = 1;
+    run.counts.fetched = 3;
+    run.counts.off_day = 1;
+    run.counts.duplicates = 2;
+    run.status = Status::Partial;
+    run.failed_slices = vec![("modalidade=6".to_owned(), "no \"JSON\"".to_owned())];
+    world.clock.set(at("2025-10-22T12:00:01.5Z"));
+    day.record(&mut state, &run, &slices(&[("modalidade=8", 812)]), false)
+        .await
+        .unwrap();
+
+    let expected = format!(
+        r#"{{
+  "date": "2025-10-22",
+  "processed_ids": [],
+  "last_execution": "2025-10-22T09:00:01-03:00",
+  "total_processed": 0,
+  "executions": [
+    {{"timestamp": "2025-10-22T09:00:01-03:00", "new_records": 0, "duplicates_filtered": 2, "filter_rate": 66.67, "fetched": 3, "unidentified": 0, "off_day": 1, "requests": 14, "retries": 1, "drift": 0, "run_id": "{}", "job": "hourly", "status": "partial", "failed_slices": ["modalidade=6"], "failures": {{"modalidade=6": "no \"JSON\""}}, "files": [], "started_at": "2025-10-22T08:00:00-03:00", "version": "{}"}}
+  ],
+  "created_at": "2025-10-22T08:00:00-03:00",
+  "slices": {{
+    "modalidade=8": {{"total": 812, "seen": 812}}
+  }},
+  "complete": false,
+  "commits": 0,
+  "revision": 1,
+  "format": 1
+}}
+"#,
+        run.run_id,
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(world.text(STATE).await, expected);
+}
+
+/// P4: complete is for ever.
+#[tokio::test]
+async fn a_complete_day_stays_complete_and_has_its_marker() {
+    let world = memory();
+    let (day, run) = (world.day(), world.run("daily"));
+    let mut state = day.open().await.unwrap();
+    day.record(&mut state, &run, &slices(&[("modalidade=6", 3)]), true)
+        .await
+        .unwrap();
+    assert!(state.is_complete());
+    assert!(world.exists(MARKER).await);
+
+    let mut state = day.open().await.unwrap();
+    assert!(state.is_complete());
+    day.record(&mut state, &run, &slices(&[("modalidade=8", 5)]), false)
+        .await
+        .unwrap();
+    let stored = world.state().await;
+    assert_eq!(stored["complete"], true);
+    assert_eq!(stored["slices"].as_object().unwrap().len(), 2, "merged");
+    assert_eq!(state.slice("modalidade=6").unwrap().total, 3);
+    assert_eq!(state.slices().len(), 2);
+    assert_eq!(state.slice("modalidade=1"), None);
+    // Once more is no failure.
+    day.record(&mut state, &run, &slices(&[]), true)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_marker_never_comes_before_the_state() {
+    let world = memory();
+    let day = world.day_with(Op::Put, STATE, vec![Fault::Deny]);
+    let mut state = day.open().await.unwrap();
+    let run = world.run("daily");
+    let recorded = day.record(&mut state, &run, &slices(&[]), true).await;
+    assert!(recorded.is_err());
+    assert!(!world.exists(MARKER).await);
+}
+
+#[tokio::test]
+async fn an_error_that_is_over_leaves_the_entry() {
+    let world = memory();
+    let (day, mut run) = (world.day(), world.run("hourly"));
+    let mut state = day.open().await.unwrap();
+    for error in [Some("the lake was away".to_owned()), None] {
+        run.error = error.clone();
+        day.record(&mut state, &run, &slices(&[]), false)
+            .await
+            .unwrap();
+        assert_eq!(
+            world.entry(&run).await.get("error").is_some(),
+            error.is_some()
+        );
+    }
+    assert_eq!(
+        world.state().await["executions"].as_array().unwrap().len(),
+        1
+    );
+}
+
+/// Two runs that end at the same time: neither takes the other's word away.
+#[tokio::test(start_paused = true)]
+async fn entries_and_slices_of_others_are_kept() {
+    let world = memory();
+    let others = world.clone();
+    let other = world.run("hourly");
+    let other_id = other.run_id;
+    let meanwhile = Box::pin(async move {
+        let day = others.day();
+        let mut state = day.open().await.unwrap();
+        day.record(&mut state, &other, &slices(&[("modalidade=6", 3)]), true)
+            .await
+            .unwrap();
+    });
+    let day = world.day_with(Op::Put, STATE, vec![Fault::Meanwhile(meanwhile)]);
+    let run = world.run("manual");
+    let mut state = day.open().await.unwrap();
+    day.record(&mut state, &run, &slices(&[("modalidade=8", 5)]), false)
+        .await
+        .unwrap();
+    let stored = world.state().await;
+    assert_eq!(stored["complete"], true);
+    assert_eq!(stored["slices"].as_object().unwrap().len(), 2);
+    assert_eq!(entry_of(&stored, other_id)["job"], "hourly");
+    assert_eq!(entry_of(&stored, run.run_id)["job"], "manual");
+}
