@@ -7,5 +7,6 @@ mod faulty;
 mod lost_replies;
 mod record;
 mod recover;
+mod simulation;
 mod support;
 mod takeover;
