@@ -59,6 +59,16 @@ impl RecordId {
         id.starts_with(CONTENT_HASH)
     }
 
+    /// An identified record's id without a version.
+    #[cfg(test)]
+    pub fn plain(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            key_len: id.len(),
+            identified: true,
+        }
+    }
+
     /// The id without its version.
     pub fn key(&self) -> &str {
         &self.id[..self.key_len]

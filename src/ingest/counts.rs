@@ -25,6 +25,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds the rows of `more`; requests are counted over the whole run, not by parts.
+    pub fn add(&mut self, more: &Self) {
+        self.fetched += more.fetched;
+        self.new += more.new;
+        self.duplicates += more.duplicates;
+        self.off_day += more.off_day;
+        self.unidentified += more.unidentified;
+        self.drift += more.drift;
+    }
+
     /// Promise P2: nothing that was fetched is unaccounted for.
     pub fn balanced(&self) -> bool {
         self.fetched == self.new + self.duplicates + self.off_day

@@ -1,3 +1,314 @@
-//! One run: fetch, dedup, write, commit, report.
+//! One run: one reading of one dataset for one day, from requests to a committed partition.
+//!
+//! ```text
+//! read_slice ─┐
+//! read_slice ─┼─► deliveries ─► Intake: off-day? seen? new? ─► Parquet ─► commit ─► report
+//! read_slice ─┘      (pages with their records' ids, bounded)
+//! ```
+//!
+//! What a run promises: every fetched row is accounted for (P2); what could be read is committed
+//! whatever fails or is cancelled; a day is called complete only with its proof (P4); the state
+//! tells of the run (P7).
 
 pub mod counts;
+mod intake;
+mod off_day;
+pub mod progress;
+mod proof;
+pub mod report;
+mod slice;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::settings::CommitSettings;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::ingest::counts::Counts;
+use crate::ingest::intake::Intake;
+use crate::ingest::progress::{Observer, Progress};
+use crate::ingest::report::RunReport;
+use crate::ingest::slice::{Outcome, SliceReader};
+use crate::lake::Lake;
+use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::source::{SourceClient, Usage, slices};
+use crate::state::execution::{Execution, Status};
+use crate::state::{DayState, DayStore, Recovery, SliceProgress};
+
+/// What a run works with; shared by all runs of a source.
+#[derive(Clone)]
+pub struct Context {
+    /// Where bronze and state live.
+    pub lake: Lake,
+    /// The source's one client: limits are shared through it.
+    pub client: SourceClient,
+    /// The source's zone.
+    pub zone: Tz,
+    /// Requests of one run that may wait for their turn at once.
+    pub concurrency: usize,
+    /// How much a run holds before it commits.
+    pub commit: CommitSettings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Run ids and jitter.
+    pub entropy: Arc<Entropy>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Ends the run at a safe point: what was read is committed.
+    pub cancel: CancellationToken,
+}
+
+/// What to read, and for whom.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The dataset.
+    pub dataset: Arc<Dataset>,
+    /// The day.
+    pub day: Day,
+    /// In full, or only what is new.
+    pub mode: Mode,
+    /// The job that asks; `manual` from the command line.
+    pub job: String,
+    /// Who goes first where limits bind.
+    pub priority: Priority,
+}
+
+/// Reads one dataset for one day and commits what is new. Never fails as a call: the report says
+/// how it ended.
+pub async fn run(context: &Context, order: &Order) -> RunReport {
+    let started_at = context.clock.now();
+    let run_id = context.entropy.run_id(started_at);
+    let span = tracing::info_span!(
+        "run",
+        run_id = %run_id,
+        source = order.dataset.source,
+        dataset = order.dataset.name,
+        day = %order.day,
+        job = order.job,
+    );
+    async {
+        let mode = order.mode.name();
+        tracing::info!(mode, "run started");
+        let report = Run::new(context, order, run_id, started_at).execute().await;
+        report.log();
+        report
+    }
+    .instrument(span)
+    .await
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    order: &'a Order,
+    store: DayStore,
+    execution: Execution,
+    /// The day had ended and settled when the reading began: its counts can be proven.
+    ended: bool,
+    /// For the duration; the clock may be set while the run is under way.
+    begun: tokio::time::Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        context: &'a Context,
+        order: &'a Order,
+        run_id: Uuid,
+        started_at: DateTime<Utc>,
+    ) -> Self {
+        let store = DayStore {
+            lake: context.lake.clone(),
+            dataset: order.dataset.clone(),
+            zone: context.zone,
+            day: order.day,
+            clock: context.clock.clone(),
+            entropy: context.entropy.clone(),
+        };
+        let execution = Execution {
+            run_id,
+            job: order.job.clone(),
+            status: Status::Running,
+            started_at,
+            timestamp: started_at,
+            counts: Counts::default(),
+            files: Vec::new(),
+            failed_slices: Vec::new(),
+            error: None,
+        };
+        Self {
+            ended: started_at >= settled_at(order, context.zone),
+            begun: tokio::time::Instant::now(),
+            context,
+            order,
+            store,
+            execution,
+        }
+    }
+
+    async fn execute(mut self) -> RunReport {
+        let mut state = match self.store.open().await {
+            Ok(state) => state,
+            Err(error) => {
+                self.execution.status = Status::Failed;
+                self.execution.error = Some(error.to_string());
+                return self.report(false);
+            }
+        };
+        log_recovery(state.recovery());
+        let usage = Usage::new();
+        let known = state.slices().clone();
+        let (outcomes, taken) = self.read(&mut state, &usage, &known).await;
+        let failure = taken.err().map(|error| error.to_string());
+        let was_complete = state.is_complete();
+        let complete = failure.is_none() && self.judge(&outcomes);
+        let proven = proven_slices(&outcomes);
+        if failure.is_some() {
+            self.execution.status = Status::Failed;
+            self.execution.error = failure;
+        }
+        self.execution.counts.requests = usage.requests();
+        self.execution.counts.retries = usage.retries();
+        if let Err(error) = self
+            .store
+            .record(&mut state, &self.execution, &proven, complete)
+            .await
+        {
+            self.execution.status = Status::Failed;
+            let earlier = self.execution.error.take();
+            self.execution.error = Some(earlier.unwrap_or_else(|| error.to_string()));
+            return self.report(was_complete);
+        }
+        self.report(complete || was_complete)
+    }
+
+    /// Reads every slice and takes in what they deliver, side by side.
+    async fn read(
+        &mut self,
+        state: &mut DayState,
+        usage: &Usage,
+        known: &BTreeMap<String, SliceProgress>,
+    ) -> (Vec<(String, Outcome)>, Result<(), intake::IntakeError>) {
+        let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
+        let slices = slices(&self.order.dataset);
+        self.context.observer.notice(Progress::Started {
+            slices: slices.len(),
+        });
+        let concurrency = self.context.concurrency;
+        let reader = SliceReader {
+            context: self.context,
+            order: self.order,
+            usage,
+            ended: self.ended,
+        };
+        let reading = async move {
+            let sender = sender;
+            let outcomes: Vec<_> = futures::stream::iter(slices)
+                .map(|slice| {
+                    let before = known.get(&*slice.label).copied();
+                    let reader = &reader;
+                    let sender = &sender;
+                    async move {
+                        let outcome = reader.read(&slice, before, sender).await;
+                        reader.context.observer.notice(Progress::SliceDone);
+                        (slice.label.to_string(), outcome)
+                    }
+                })
+                // More than the limit would only queue; the client's gate decides who is next.
+                .buffer_unordered(concurrency.saturating_mul(2).max(1))
+                .collect()
+                .await;
+            drop(sender);
+            outcomes
+        };
+        let mut intake = Intake::new(
+            self.context,
+            self.order,
+            &self.store,
+            state,
+            &mut self.execution,
+            usage,
+        );
+        tokio::join!(reading, intake.take_all(receiver))
+    }
+
+    /// Sets the status, and says whether the day is proven complete.
+    fn judge(&mut self, outcomes: &[(String, Outcome)]) -> bool {
+        let execution = &mut self.execution;
+        for (label, outcome) in outcomes {
+            if let Outcome::Failed(reason) | Outcome::Unproven { reason } = outcome {
+                execution
+                    .failed_slices
+                    .push((label.clone(), reason.clone()));
+            }
+        }
+        execution.failed_slices.sort();
+        let none_read = outcomes
+            .iter()
+            .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        execution.status = match execution.failed_slices.first() {
+            None => Status::Ok,
+            Some((label, reason)) if none_read && execution.counts.fetched == 0 => {
+                execution.error = Some(format!("no slice could be read; {label}: {reason}"));
+                Status::Failed
+            }
+            Some(_) => Status::Partial,
+        };
+        if !execution.counts.balanced() {
+            execution.status = Status::Failed;
+            execution.error = Some(format!(
+                "rows are unaccounted for: {:?}; this is a fault of the program, please report it",
+                execution.counts
+            ));
+            return false;
+        }
+        let settled = settled_at(self.order, self.context.zone);
+        self.ended
+            && outcomes.iter().all(|(_, outcome)| match outcome {
+                Outcome::Proven { server_time, .. } => server_time.is_none_or(|at| at >= settled),
+                _ => false,
+            })
+    }
+
+    fn report(self, complete: bool) -> RunReport {
+        RunReport::new(self.order, self.execution, complete, self.begun.elapsed())
+    }
+}
+
+/// What had to be set right before the run could begin, for the logs: the audit has it, too.
+fn log_recovery(recovery: &Recovery) {
+    if let Some(cause) = &recovery.rebuilt {
+        let removed_ids = recovery.removed_ids;
+        tracing::warn!(%cause, removed_ids, "state rebuilt from the files");
+    }
+    for key in &recovery.adopted {
+        tracing::warn!(key, "file adopted");
+    }
+}
+
+/// The instant from which on the day can be proven: its end, and the time it takes to settle.
+fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
+    let settle = order.dataset.window.settle;
+    order.day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
+}
+
+/// What the state may say of slices after this run: only totals that were met.
+fn proven_slices(outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
+    outcomes
+        .iter()
+        .filter_map(|(label, outcome)| match outcome {
+            Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
+                progress.map(|progress| (label.clone(), progress))
+            }
+            Outcome::Failed(_) | Outcome::Unproven { .. } => None,
+        })
+        .collect()
+}

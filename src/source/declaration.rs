@@ -348,6 +348,16 @@ pub enum Mode {
     New,
 }
 
+impl Mode {
+    /// As logs and reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::New => "new",
+        }
+    }
+}
+
 /// Who goes first where the limits bind; the greatest first.
 #[derive(
     Debug,

@@ -122,15 +122,7 @@ impl Entry {
 
     /// Sets how the run stands.
     pub(super) fn set_status(&mut self, status: Status) {
-        let text = match status {
-            Status::Running => "running",
-            Status::Ok => "ok",
-            Status::Partial => "partial",
-            Status::Failed => "failed",
-            Status::Recovered => "recovered",
-            Status::Adopted => ADOPTED,
-        };
-        self.set_text("status", text);
+        self.set_text("status", status.name());
     }
 
     /// Sets the files whose rows the entry counts.

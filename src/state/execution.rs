@@ -23,6 +23,20 @@ pub enum Status {
     Adopted,
 }
 
+impl Status {
+    /// As the state and the logs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Recovered => "recovered",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
 /// One execution. [`crate::state::document`] writes it into the state under its run id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {

@@ -4,6 +4,8 @@
 //! not empty: its ids are those of the day's files. All of this happens in memory; the next
 //! compare-and-swap writes it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -42,6 +44,17 @@ pub enum Cause {
     Contradiction(String),
     /// The earlier pipeline wrote the state: a takeover.
     Earlier,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the state is missing"),
+            Self::Unreadable(reason) => write!(f, "the state can't be read: {reason}"),
+            Self::Contradiction(reason) => write!(f, "the state contradicts itself: {reason}"),
+            Self::Earlier => f.write_str("the state is of the earlier pipeline"),
+        }
+    }
 }
 
 impl Recovery {

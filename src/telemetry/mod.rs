@@ -1,1 +1,82 @@
-//! Structured logs.
+//! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
+//!
+//! Messages are constants, data is in fields. Every line of a run carries `run_id`, `source`,
+//! `dataset`, `day` and `job` from the run's span.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::settings::{LogFormat, TelemetrySettings};
+
+/// A log filter that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the log filter `{filter}` isn't one: {reason}; write it as `info` or `bronzed=debug,warn`"
+)]
+pub struct FilterError {
+    filter: String,
+    reason: String,
+}
+
+/// Begins to log. `filter` replaces the settings' where a command or a person asks for another
+/// one; lines are written above the progress bars of `bars`.
+///
+/// # Errors
+/// When the filter can't be read.
+pub fn init(
+    settings: &TelemetrySettings,
+    filter: Option<&str>,
+    bars: &MultiProgress,
+) -> Result<(), FilterError> {
+    let filter = filter.unwrap_or(&settings.log);
+    let env_filter = EnvFilter::try_new(filter).map_err(|error| FilterError {
+        filter: filter.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let terminal = io::stderr().is_terminal();
+    let json = match settings.format {
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+        LogFormat::Auto => !terminal,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(env_filter)
+        .with_writer(AboveBars(bars.clone()));
+    // A second call, as tests make it, keeps the first one's subscriber.
+    let _ = if json {
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
+    } else {
+        builder.with_ansi(terminal).with_target(false).try_init()
+    };
+    Ok(())
+}
+
+/// Standard error, with progress bars out of the way while a line is written.
+#[derive(Clone)]
+struct AboveBars(MultiProgress);
+
+impl Write for AboveBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for AboveBars {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

@@ -1,0 +1,124 @@
+//! What a run leaves behind for people and programs: the summary.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::day::Day;
+use crate::ingest::Order;
+use crate::ingest::counts::Counts;
+use crate::source::declaration::Mode;
+use crate::state::execution::{Execution, Status};
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// `pncp`
+    pub source: String,
+    /// `contratacoes`
+    pub dataset: String,
+    /// The day that was read.
+    pub day: Day,
+    /// How it was read.
+    pub mode: Mode,
+    /// The audit entry, as the day's state has it (where the lake could be reached).
+    pub execution: Execution,
+    /// Whether the day is complete now.
+    pub complete: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl RunReport {
+    pub(super) fn new(order: &Order, execution: Execution, complete: bool, took: Duration) -> Self {
+        Self {
+            source: order.dataset.source.clone(),
+            dataset: order.dataset.name.clone(),
+            day: order.day,
+            mode: order.mode,
+            execution,
+            complete,
+            took,
+        }
+    }
+
+    /// How it ended.
+    pub fn status(&self) -> Status {
+        self.execution.status
+    }
+
+    /// What it read and stored.
+    pub fn counts(&self) -> &Counts {
+        &self.execution.counts
+    }
+
+    /// The summary as one JSON object.
+    pub fn to_json(&self) -> Value {
+        let execution = &self.execution;
+        let counts = self.counts();
+        let failed: serde_json::Map<_, _> = execution
+            .failed_slices
+            .iter()
+            .map(|(label, reason)| (label.clone(), Value::from(reason.as_str())))
+            .collect();
+        let files: Vec<_> = execution.files.iter().map(|(key, _)| key).collect();
+        json!({
+            "source": self.source,
+            "dataset": self.dataset,
+            "day": self.day.to_string(),
+            "mode": self.mode,
+            "job": execution.job,
+            "run_id": execution.run_id.to_string(),
+            "status": execution.status,
+            "complete": self.complete,
+            "fetched": counts.fetched,
+            "new": counts.new,
+            "duplicates": counts.duplicates,
+            "off_day": counts.off_day,
+            "unidentified": counts.unidentified,
+            "drift": counts.drift,
+            "requests": counts.requests,
+            "retries": counts.retries,
+            "failed_slices": failed,
+            "files": files,
+            "started_at": execution.started_at.to_rfc3339(),
+            "duration_seconds": self.took.as_secs_f64(),
+            "error": execution.error,
+        })
+    }
+
+    /// Writes the run's summary event.
+    pub(super) fn log(&self) {
+        let counts = self.counts();
+        let execution = &self.execution;
+        let failed = execution.failed_slices.iter();
+        let failed: Vec<_> = failed.map(|(label, _)| label.as_str()).collect();
+        let failed = failed.join(", ");
+        macro_rules! summary {
+            ($level:ident) => {
+                tracing::$level!(
+                    status = execution.status.name(),
+                    complete = self.complete,
+                    fetched = counts.fetched,
+                    new = counts.new,
+                    duplicates = counts.duplicates,
+                    off_day = counts.off_day,
+                    unidentified = counts.unidentified,
+                    drift = counts.drift,
+                    requests = counts.requests,
+                    retries = counts.retries,
+                    files = execution.files.len(),
+                    failed_slices = failed,
+                    duration_seconds = self.took.as_secs_f64(),
+                    error = execution.error.as_deref().unwrap_or_default(),
+                    "run finished"
+                )
+            };
+        }
+        match execution.status {
+            Status::Failed => summary!(error),
+            Status::Partial => summary!(warn),
+            _ => summary!(info),
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! One walk over the pages of a slice, faithful to what the API states.
+//!
+//! A short or an empty page never ends a walk that has a total or a `hasMore`: an empty page in
+//! the middle is a failure, tried again. Only where the API's own first page says that the end has
+//! moved is a page beyond it no longer missed.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ingest::intake::Delivery;
+use crate::ingest::progress::Progress;
+use crate::ingest::proof::Walk;
+use crate::ingest::slice::SliceReader;
+use crate::record::RecordId;
+use crate::source::declaration::{PagingStyle, Slice};
+use crate::source::page::Page;
+use crate::source::{Answer, FetchError, PageRequest};
+
+/// How often a walk follows an end that moves away while it reads.
+const EXTENSIONS: u32 = 3;
+
+/// Why a walk ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// A request failed for good.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// What the API says contradicts itself, and went on to.
+    #[error("{0}")]
+    Contradiction(String),
+    /// Nobody takes deliveries any more: the run has failed elsewhere.
+    #[error("stopped: the run failed while committing")]
+    Stopped,
+}
+
+impl WalkError {
+    /// Whether other pages of the slice are worth asking for.
+    fn is_of_one_page(&self) -> bool {
+        match self {
+            Self::Contradiction(_) => true,
+            Self::Fetch(error) => matches!(
+                error,
+                FetchError::GaveUp { .. }
+                    | FetchError::Refused { .. }
+                    | FetchError::TooLarge { .. }
+            ),
+            Self::Stopped => false,
+        }
+    }
+}
+
+/// A slice on its way: where its pages go.
+pub struct SliceWalk<'a> {
+    pub reader: &'a SliceReader<'a>,
+    pub slice: &'a Slice,
+    pub sender: &'a mpsc::Sender<Delivery>,
+}
+
+impl SliceWalk<'_> {
+    /// Reads every page. Pages that were read are delivered even where another one failed.
+    pub async fn full(&self) -> Result<Walk, WalkError> {
+        match self.first().await? {
+            (walk, None) => Ok(walk),
+            (walk, Some(first)) => self.rest(walk, first).await,
+        }
+    }
+
+    /// The first page: what it states decides how to go on. `None`: there is nothing to read.
+    pub async fn first(&self) -> Result<(Walk, Option<Page>), WalkError> {
+        let mut walk = Walk::default();
+        let answer = self.fetch_consistent(0).await?;
+        match answer {
+            Some(Answer::Page(page)) if !page.is_empty() => {
+                walk.note_date(page.date);
+                walk.first_total = page.total;
+                walk.last_total = page.total;
+                Ok((walk, Some(page)))
+            }
+            Some(Answer::Page(Page { date, .. }) | Answer::Empty { date }) => {
+                walk.note_date(date);
+                walk.empty = true;
+                Ok((walk, None))
+            }
+            None => Err(WalkError::Contradiction(
+                "the first page is beyond the last".to_owned(),
+            )),
+        }
+    }
+
+    /// Every page after `first`.
+    pub async fn rest(&self, walk: Walk, first: Page) -> Result<Walk, WalkError> {
+        match self.pages(&first)? {
+            Some(pages) => self.counted(walk, first, pages).await,
+            None => self.until_the_end(walk, first).await,
+        }
+    }
+
+    /// How many pages the slice has, as `page` states.
+    pub fn pages(&self, page: &Page) -> Result<Option<u64>, WalkError> {
+        let paginator = &self.reader.order.dataset.paginator;
+        if paginator.style == PagingStyle::Single {
+            return Ok(Some(1));
+        }
+        paginator
+            .pages(page.total, page.total_pages)
+            .map_err(|error| WalkError::Contradiction(error.to_string()))
+    }
+
+    /// A known number of pages: those in the middle at once, the last one after all others, so
+    /// that its total is the total at the end of the walk.
+    async fn counted(&self, mut walk: Walk, first: Page, pages: u64) -> Result<Walk, WalkError> {
+        self.announce(pages);
+        self.deliver(&mut walk, first).await?;
+        let (mut next, mut pages) = (1, pages);
+        for _ in 0..=EXTENSIONS {
+            if next >= pages {
+                break;
+            }
+            let failure = match self.pages_at_once(&mut walk, next..pages - 1).await {
+                Err(error) if !error.is_of_one_page() => return Err(error),
+                // A page in the middle that fails doesn't cost the last one.
+                middle => middle.err(),
+            };
+            let last = self.last(&mut walk, pages - 1).await;
+            if let Some(error) = failure {
+                return Err(error);
+            }
+            let now = last?;
+            // The last page may have filled up since: a longer slice is read on from there.
+            next = pages - 1;
+            if now <= pages {
+                break;
+            }
+            self.announce(now - next);
+            pages = now;
+        }
+        Ok(walk)
+    }
+
+    /// The last page; says how many there are now.
+    async fn last(&self, walk: &mut Walk, index: u64) -> Result<u64, WalkError> {
+        let Some(page) = self.fetch_page(index).await? else {
+            walk.shrunk = true;
+            return Ok(index);
+        };
+        walk.last_total = page.total;
+        let now = self.pages(&page)?.unwrap_or(index + 1);
+        self.deliver(walk, page).await?;
+        Ok(now)
+    }
+
+    /// Pages in any order, as many under way as the limits allow; says how many of their records
+    /// were new. One page that fails doesn't cost the others.
+    pub async fn pages_at_once(
+        &self,
+        walk: &mut Walk,
+        range: std::ops::Range<u64>,
+    ) -> Result<u64, WalkError> {
+        let mut fetches = futures::stream::iter(range)
+            .map(|index| self.fetch_page(index))
+            .buffer_unordered(self.reader.context.concurrency.max(1));
+        let mut failure = None;
+        let mut replies = Vec::new();
+        while let Some(fetched) = fetches.next().await {
+            match fetched {
+                Ok(Some(page)) => replies.push(self.deliver(walk, page).await?),
+                Ok(None) => walk.shrunk = true,
+                Err(error) if error.is_of_one_page() => failure = failure.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let mut new = 0;
+        for reply in replies {
+            new += reply.await.map_err(|_| WalkError::Stopped)?;
+        }
+        Ok(new)
+    }
+
+    /// Without a total: page after page, until the API says that no more follow.
+    async fn until_the_end(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
+        let max_pages = self.reader.order.dataset.paginator.max_pages;
+        let mut page = first;
+        for index in 1.. {
+            let more = page.has_more;
+            self.announce(1);
+            self.deliver(&mut walk, page).await?;
+            if more == Some(false) {
+                break;
+            }
+            if index >= max_pages {
+                return Err(WalkError::Contradiction(format!(
+                    "no end after {max_pages} pages; raise paginator.max_pages if that is right"
+                )));
+            }
+            let next = if more == Some(true) {
+                self.fetch_page(index).await?
+            } else {
+                match self.fetch(index).await? {
+                    Answer::Page(page) if !page.is_empty() => Some(page),
+                    Answer::Page(_) | Answer::Empty { .. } => None,
+                }
+            };
+            match next {
+                Some(found) => page = found,
+                None => break,
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Hands a page to the intake; the answer is how many of its records were new.
+    pub async fn deliver(
+        &self,
+        walk: &mut Walk,
+        page: Page,
+    ) -> Result<oneshot::Receiver<u64>, WalkError> {
+        let dataset = &self.reader.order.dataset;
+        walk.note_date(page.date);
+        let ids: Vec<_> = page
+            .records()
+            .map(|record| RecordId::of(dataset, record))
+            .collect();
+        walk.count(&ids);
+        let (reply, answer) = oneshot::channel();
+        let delivery = Delivery {
+            slice: self.slice.label.clone(),
+            page,
+            ids,
+            reply,
+        };
+        let sent = self.sender.send(delivery).await;
+        sent.map_err(|_| WalkError::Stopped)?;
+        Ok(answer)
+    }
+
+    /// A page that must have records. `None`: the slice has become shorter, and ends before it.
+    pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
+        Ok(match self.fetch_consistent(index).await? {
+            Some(Answer::Page(page)) => Some(page),
+            Some(Answer::Empty { .. }) | None => None,
+        })
+    }
+
+    /// An answer that agrees with what the API said before: tried again where it doesn't.
+    async fn fetch_consistent(&self, index: u64) -> Result<Option<Answer>, WalkError> {
+        let retry = &self.reader.order.dataset.retry;
+        let mut wait = retry.initial;
+        let mut reason = String::new();
+        for attempt in 0..retry.max_attempts.max(1) {
+            if attempt > 0 {
+                self.pause(wait).await?;
+                wait = wait.saturating_mul(2).min(retry.max);
+            }
+            reason = match self.fetch(index).await {
+                Ok(Answer::Page(page)) if page.is_empty() && index == 0 => match page.total {
+                    Some(total) if total > 0 => {
+                        format!("the first page is empty where {total} records are stated")
+                    }
+                    _ => return Ok(Some(Answer::Page(page))),
+                },
+                Ok(Answer::Empty { date }) if index == 0 => {
+                    return Ok(Some(Answer::Empty { date }));
+                }
+                Ok(Answer::Page(page)) if !page.is_empty() => return Ok(Some(Answer::Page(page))),
+                Ok(_) if self.end_is_before(index).await? => return Ok(None),
+                Ok(_) => format!("page {} is empty in the middle of the slice", index + 1),
+                Err(WalkError::Fetch(error))
+                    if index > 0 && error.refused_status() == Some(400) =>
+                {
+                    if self.end_is_before(index).await? {
+                        return Ok(None);
+                    }
+                    error.to_string()
+                }
+                Err(error) => return Err(error),
+            };
+            tracing::warn!(
+                slice = &*self.slice.label,
+                page = index + 1,
+                attempt = attempt + 1,
+                reason,
+                "answer contradicts the slice"
+            );
+        }
+        Err(WalkError::Contradiction(reason))
+    }
+
+    /// Looks at the first page again, without taking it in: does the slice end before `index` now?
+    async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
+        Ok(match self.fetch(0).await? {
+            Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
+            Answer::Empty { .. } => false,
+        })
+    }
+
+    async fn fetch(&self, index: u64) -> Result<Answer, WalkError> {
+        let SliceReader {
+            context,
+            order,
+            usage,
+            ..
+        } = self.reader;
+        let request = PageRequest {
+            dataset: order.dataset.clone(),
+            day: order.day,
+            slice: self.slice.clone(),
+            page: index,
+            priority: order.priority,
+        };
+        Ok(context
+            .client
+            .fetch(&request, usage, &context.cancel)
+            .await?)
+    }
+
+    async fn pause(&self, most: Duration) -> Result<(), WalkError> {
+        let context = self.reader.context;
+        tokio::select! {
+            () = tokio::time::sleep(context.entropy.up_to(most)) => Ok(()),
+            () = context.cancel.cancelled() => Err(FetchError::Cancelled.into()),
+        }
+    }
+
+    fn announce(&self, more: u64) {
+        let observer = &self.reader.context.observer;
+        observer.notice(Progress::Pages { more });
+    }
+}
