@@ -1,11 +1,181 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand, and what they share.
 
-pub mod check;
-pub mod simulate;
+mod check;
+mod demo;
+mod online;
+mod progress;
+mod run;
+mod session;
+mod simulate;
+mod summary;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use indicatif::MultiProgress;
+
+use crate::config::settings::Settings;
+
+/// Keeps a bronze lake of Brazil's public procurement data complete, fresh and free of duplicates.
+#[derive(Debug, Parser)]
+#[command(name = "bronzed", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// The folder with bronzed.toml and sources/; else BRONZED_CONFIG, else ./config where there
+    /// is one, else the configuration that the program carries
+    #[arg(long, global = true, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Log more: -v what happens, -vv every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partial";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read datasets for a day or a range of days, now
+    Run(run::Args),
+    /// Say whether the configuration is right, without running anything
+    Check(online::Args),
+    /// Serve a stand-in for the API of PNCP on this machine
+    Simulate(simulate::Args),
+    /// See it work: a simulated day of PNCP, read three times, offline
+    Demo(demo::Args),
+}
+
+/// The documented outcomes of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done,
+    /// Done in part: what could be read is committed, the rest is named.
+    Partial,
+    /// Not done.
+    Failed,
+    /// Not begun: the arguments or the configuration are wrong.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Partial => 3,
+        })
+    }
+}
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+enum Stop {
+    /// The arguments or the configuration are wrong.
+    Usage(String),
+    /// It was tried, and failed.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What every command is given.
+struct Shell {
+    config: Option<PathBuf>,
+    verbose: u8,
+    bars: MultiProgress,
+}
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let shell = Shell {
+        config: cli.config,
+        verbose: cli.verbose,
+        bars: MultiProgress::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(&shell, cli.command)),
+        Err(error) => Err(Stop::Failed(error.into())),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(Stop::Usage(message)) => {
+            complain(&message);
+            Exit::Usage.into()
+        }
+        Err(Stop::Failed(error)) => {
+            complain(&format!("{error:#}"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
+    match command {
+        Command::Run(args) => run::run(shell, args).await,
+        Command::Check(args) => online::run(shell, args).await,
+        Command::Simulate(args) => {
+            simulate::run(args).await?;
+            Ok(Exit::Done)
+        }
+        Command::Demo(args) => demo::run(shell, args).await,
+    }
+}
+
+impl Shell {
+    /// The settings that this process runs by.
+    fn settings(&self) -> Result<Settings, Stop> {
+        let folder = self.config_folder();
+        // A variable that isn't Unicode is none of ours.
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        crate::config::load(folder.as_deref(), variables)
+            .map_err(|problems| Stop::Usage(problems.to_string()))
+    }
+
+    fn config_folder(&self) -> Option<PathBuf> {
+        let named = self.config.clone();
+        let named = named.or_else(|| std::env::var_os("BRONZED_CONFIG").map(PathBuf::from));
+        named.or_else(|| {
+            let here = Path::new("config");
+            here.join("bronzed.toml").exists().then(|| here.to_owned())
+        })
+    }
+
+    /// Begins to log. `quiet`: for a person, only warnings, unless more was asked for.
+    fn log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
+        let asked = std::env::var("RUST_LOG").ok();
+        let filter = match self.verbose {
+            0 if asked.is_some() => asked.as_deref(),
+            0 if quiet && settings.telemetry.log == "info" => Some("warn"),
+            0 => None,
+            1 => Some("info"),
+            _ => Some("bronzed=debug,info"),
+        };
+        crate::telemetry::init(&settings.telemetry, filter, &self.bars)
+            .map_err(|error| Stop::Usage(error.to_string()))
+    }
+}
+
+fn complain(message: &str) {
+    // Nothing is left to do where even standard error is gone.
+    let _ = writeln!(std::io::stderr(), "bronzed: {message}");
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) ends the output, no more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

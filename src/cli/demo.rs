@@ -1,0 +1,176 @@
+//! `bronzed demo`: one simulated day of PNCP, read at three times of day, offline.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+
+use crate::cli::progress::Bar;
+use crate::cli::run::exit;
+use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::{Exit, Shell, Stop, say, summary};
+use crate::clock::ManualClock;
+use crate::config::settings::Settings;
+use crate::day::Day;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Order, run as run_order};
+use crate::simulator::clock::SimClock;
+use crate::simulator::faults::Faults;
+use crate::simulator::pncp::catalog::Catalog;
+use crate::simulator::{SimConfig, Simulator};
+use crate::source::declaration::{Mode, Priority};
+use crate::state::execution::Status;
+
+/// The day that is played, and the times at which it is read.
+const DAY: &str = "2025-10-22";
+const TIMES: [&str; 3] = ["08:00", "12:00", "16:00"];
+
+/// What a recorded record has, about.
+const BYTES_PER_RECORD: usize = 2_400;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder of the lake
+    #[arg(value_name = "FOLDER", default_value = "data")]
+    folder: PathBuf,
+    /// Records that the simulated day has by its end
+    #[arg(long, default_value_t = 1_200)]
+    records: u32,
+    /// The seed of the simulated day: the same seed, the same records and faults
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Share of requests that the simulated API answers with a fault
+    #[arg(long, default_value_t = 0.04)]
+    faults: f64,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let day: Day = DAY.parse().context("the demo's day")?;
+    let clock = ManualClock::new(at(TIMES[0])?);
+    let catalog = Catalog::generated(args.seed, day, args.records, BYTES_PER_RECORD);
+    let simulator = Simulator::start(SimConfig {
+        seed: args.seed,
+        faults: Faults::bad_day(args.faults / 5.0),
+        ..SimConfig::new(catalog, SimClock::over(Arc::new(clock.clone())))
+    })
+    .await
+    .context("the simulator could not listen on this machine")?;
+    let settings = settings(&args.folder, &simulator.base_url())?;
+    shell.log(&settings, true)?;
+    say(&format!(
+        "A simulated PNCP answers on {}; every {:.0}th request meets a fault.\nThe lake is {}.\n",
+        simulator.base_url(),
+        1.0 / args.faults.max(0.001),
+        args.folder.display()
+    ));
+    let dataset = settings
+        .sources
+        .get("pncp")
+        .and_then(|source| source.datasets.get("contratacoes"))
+        .cloned()
+        .context("the configuration that the program carries has no pncp.contratacoes")?;
+    let session = Session::open(settings, Arc::new(clock.clone())).await?;
+    cancel_on_signal(session.cancel().clone());
+    let order = Order {
+        dataset,
+        day,
+        mode: Mode::Full,
+        job: "demo".to_owned(),
+        priority: Priority::Hourly,
+    };
+    let mut reports = Vec::new();
+    for time in TIMES {
+        clock.set(at(time)?);
+        let bar = Bar::of(&shell.bars, &order);
+        let context = session
+            .context("pncp", bar.clone())
+            .context("the configuration that the program carries has no pncp")?;
+        let report = run_order(&context, &order).await;
+        bar.finish();
+        say(&told(time, &report));
+        reports.push(report);
+    }
+    say(&format!("\n{}", summary::table(&reports)));
+    say(&closing(&args.folder, &reports)?);
+    Ok(exit(&reports, 0))
+}
+
+fn at(time: &str) -> anyhow::Result<DateTime<Utc>> {
+    let text = format!("{DAY}T{time}:00-03:00");
+    Ok(DateTime::parse_from_rfc3339(&text)?.to_utc())
+}
+
+/// The embedded configuration, with the simulator for an API and short waits.
+fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
+    let lake = folder.to_str().ok_or_else(|| {
+        Stop::Usage(format!(
+            "the folder `{}` isn't valid Unicode",
+            folder.display()
+        ))
+    })?;
+    let overrides = [
+        ("BRONZED__LAKE__URL", lake),
+        ("BRONZED__SOURCES__PNCP__BASE_URL", base_url),
+        ("BRONZED__SOURCES__PNCP__RETRY__INITIAL", "50ms"),
+        ("BRONZED__SOURCES__PNCP__RETRY__MAX", "1s"),
+        ("BRONZED__SOURCES__PNCP__LIMITS__TIMEOUT", "5s"),
+    ];
+    let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    crate::config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))
+}
+
+/// One run in one sentence.
+fn told(time: &str, report: &RunReport) -> String {
+    let counts = report.counts();
+    let new = counts.new;
+    let outcome = match report.execution.files.as_slice() {
+        _ if report.status() == Status::Failed => "the run failed".to_owned(),
+        [] => "nothing new, so no file".to_owned(),
+        files => format!("{new} new ones in {} file(s)", files.len()),
+    };
+    format!(
+        "{time}  the API has {} records: {outcome}; {} known already ({} requests, {} of them again after a fault)",
+        counts.fetched, counts.duplicates, counts.requests, counts.retries
+    )
+}
+
+fn closing(folder: &Path, reports: &[RunReport]) -> anyhow::Result<String> {
+    let new: u64 = reports.iter().map(|report| report.counts().new).sum();
+    let failed = reports
+        .iter()
+        .any(|report| report.status() == Status::Failed);
+    let mut text = String::new();
+    if new == 0 && !failed {
+        text.push_str("\nOnly duplicates this time: everything was in the lake already.\n");
+    }
+    text.push_str("\nThe lake:\n");
+    let mut paths = Vec::new();
+    walk(folder, &mut paths)?;
+    paths.sort();
+    for path in paths {
+        let bytes = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
+        text.push_str(&format!("  {}  ({bytes} bytes)\n", path.display()));
+    }
+    text.push_str(&format!(
+        "\nRead it with DuckDB:\n  duckdb -c \"SELECT modalidadeNome, count(*), sum(valorTotalEstimado) \
+         FROM read_parquet('{}/pncp/year=*/**/*.parquet', hive_partitioning = true, union_by_name = true) \
+         GROUP BY ALL ORDER BY 2 DESC\"",
+        folder.display()
+    ));
+    Ok(text)
+}
+
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("the lake's folder {} can't be listed", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(&path, paths)?;
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! `bronzed run`: reads datasets for a day or a range of days, now.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use crate::cli::progress::Bar;
+use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::{Exit, Shell, Stop, say, summary};
+use crate::clock::{Clock, SystemClock};
+use crate::config::settings::Settings;
+use crate::day::Day;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Order, run as run_order};
+use crate::source::declaration::{Dataset, Mode, Priority, Source};
+use crate::state::execution::Status;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE[.DATASET]")]
+    target: String,
+    /// The day to read, complete or not; today in the source's zone when none is given
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    day: Option<Day>,
+    /// The first day of a range
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    from: Option<Day>,
+    /// The last day of a range
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    to: Option<Day>,
+    /// Read every page, or only what is new
+    #[arg(long, value_enum, default_value = "full")]
+    mode: ModeArg,
+    /// Print one JSON object per run instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ModeArg {
+    Full,
+    New,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Full => Self::Full,
+            ModeArg::New => Self::New,
+        }
+    }
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    let clock = SystemClock;
+    let (source, datasets) = find(&settings, &args.target)?;
+    let orders = orders(
+        &args,
+        &source,
+        &datasets,
+        Day::of(clock.now(), source.timezone),
+    )?;
+    shell.log(&settings, std::io::stderr().is_terminal())?;
+    let session = Session::open(settings, Arc::new(clock)).await?;
+    cancel_on_signal(session.cancel().clone());
+    let mut reports = Vec::new();
+    for order in &orders {
+        if session.cancel().is_cancelled() {
+            break;
+        }
+        let bar = Bar::of(&shell.bars, order);
+        let Some(context) = session.context(&source.name, bar.clone()) else {
+            break;
+        };
+        let report = run_order(&context, order).await;
+        bar.finish();
+        if args.json {
+            say(&report.to_json().to_string());
+        }
+        reports.push(report);
+    }
+    if !args.json {
+        say(&summary::table(&reports));
+    }
+    let unread = orders.len() - reports.len();
+    if unread > 0 {
+        tracing::warn!(unread, "stopped before all days were read");
+    }
+    Ok(exit(&reports, unread))
+}
+
+/// The source, and those of its datasets that were asked for.
+fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
+    let (name, dataset) = match target.split_once('.') {
+        Some((name, dataset)) => (name, Some(dataset)),
+        None => (target, None),
+    };
+    let known = |names: Vec<&String>| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let source = settings.sources.get(name).ok_or_else(|| {
+        let names = known(settings.sources.keys().collect());
+        Stop::Usage(format!("there is no source `{name}`; there is {names}"))
+    })?;
+    let datasets = match dataset {
+        None => source.datasets.values().cloned().collect(),
+        Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
+            let names = known(source.datasets.keys().collect());
+            Stop::Usage(format!(
+                "the source `{name}` has no dataset `{dataset}`; it has {names}"
+            ))
+        })?],
+    };
+    Ok((source.clone(), datasets))
+}
+
+/// One order for each day and dataset; every day must be one that can be read.
+fn orders(
+    args: &Args,
+    source: &Source,
+    datasets: &[Arc<Dataset>],
+    today: Day,
+) -> Result<Vec<Order>, Stop> {
+    let (from, to) = match (args.day, args.from, args.to) {
+        (Some(day), _, _) => (day, day),
+        (None, Some(from), Some(to)) => (from, to),
+        _ => (today, today),
+    };
+    if from > to {
+        return Err(Stop::Usage(format!(
+            "--from {from} is after --to {to}; the first day of the range comes first"
+        )));
+    }
+    if to > today {
+        return Err(Stop::Usage(format!(
+            "{to} is in the future: today is {today} in {}",
+            source.timezone
+        )));
+    }
+    for dataset in datasets {
+        if let Some(earliest) = dataset.window.earliest.filter(|earliest| from < *earliest) {
+            return Err(Stop::Usage(format!(
+                "`{}` has nothing before {earliest} (window.earliest), so {from} can't be read",
+                dataset.full_name()
+            )));
+        }
+    }
+    Ok(from
+        .through(to)
+        .flat_map(|day| {
+            datasets.iter().map(move |dataset| Order {
+                dataset: dataset.clone(),
+                day,
+                mode: args.mode.into(),
+                job: "manual".to_owned(),
+                priority: Priority::Hourly,
+            })
+        })
+        .collect())
+}
+
+/// The worst of the outcomes.
+pub fn exit(reports: &[RunReport], unread: usize) -> Exit {
+    let worst = reports.iter().map(|report| match report.status() {
+        Status::Failed => Exit::Failed,
+        Status::Partial => Exit::Partial,
+        _ => Exit::Done,
+    });
+    let stopped = if unread > 0 {
+        Exit::Partial
+    } else {
+        Exit::Done
+    };
+    worst.max().unwrap_or(Exit::Done).max(stopped)
+}
