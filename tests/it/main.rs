@@ -5,9 +5,13 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test, and what it is made of, fails by panicking"
 )]
 
 mod support;
 
+mod faults;
 mod means;
+mod regressions;
+mod scenario;

@@ -1,9 +1,11 @@
 //! What the black-box tests share: a small vocabulary over the program, the lake and the judges.
 
+pub mod hooked;
 pub mod lake;
 pub mod program;
 pub mod python;
 pub mod seaweed;
+pub mod stage;
 
 use std::sync::LazyLock;
 

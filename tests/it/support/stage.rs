@@ -1,0 +1,236 @@
+//! A lake, a simulated API and one driven clock: whole runs through the public API, at any time of
+//! any day.
+
+use std::cell::RefCell;
+use std::fs;
+use std::sync::Arc;
+
+use bronzed::clock::ManualClock;
+use bronzed::config;
+use bronzed::config::settings::Settings;
+use bronzed::day::Day;
+use bronzed::entropy::Entropy;
+use bronzed::ingest::progress::Unwatched;
+use bronzed::ingest::report::RunReport;
+use bronzed::ingest::{Context, Order, run};
+use bronzed::lake::Lake;
+use bronzed::simulator::clock::SimClock;
+use bronzed::simulator::faults::Faults;
+use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed::simulator::{SimConfig, Simulator};
+use bronzed::source::SourceClient;
+use bronzed::source::declaration::{Mode, Priority};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::lake::TestLake;
+use super::python::python;
+use super::runtime;
+
+/// The day that tests play.
+pub const DAY: &str = "2025-10-22";
+/// Its key in the state's folder, exactly.
+pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
+/// After the day has ended and settled.
+pub const NEXT_MORNING: &str = "2025-10-23T09:00:00-03:00";
+
+/// Where a scenario plays.
+pub struct Stage {
+    pub lake: TestLake,
+    pub simulator: Simulator,
+    pub clock: ManualClock,
+    settings: Settings,
+    /// Instead of the lake that the settings name.
+    store: Option<Lake>,
+    entropy: Arc<Entropy>,
+    runs: RefCell<Vec<Value>>,
+}
+
+impl Stage {
+    /// An API that holds `catalog`, at the start of [`DAY`].
+    pub fn new(lake: TestLake, catalog: Catalog, faults: Faults, seed: u64) -> Self {
+        Self::with(lake, catalog, faults, seed, &[])
+    }
+
+    /// The same, with settings of its own: names of environment variables and values.
+    pub fn with(
+        lake: TestLake,
+        catalog: Catalog,
+        faults: Faults,
+        seed: u64,
+        more: &[(&str, &str)],
+    ) -> Self {
+        let clock = ManualClock::new(instant("2025-10-22T00:00:00-03:00"));
+        let sim = SimConfig {
+            seed,
+            faults,
+            ..SimConfig::new(catalog, SimClock::over(Arc::new(clock.clone())))
+        };
+        let simulator = runtime()
+            .block_on(Simulator::start(sim))
+            .expect("the simulator starts");
+        let mut environment = vec![
+            ("BRONZED__LAKE__URL".to_owned(), lake.url().to_owned()),
+            (
+                "BRONZED__SOURCES__PNCP__BASE_URL".to_owned(),
+                simulator.base_url(),
+            ),
+            (
+                "BRONZED__SOURCES__PNCP__RETRY__INITIAL".to_owned(),
+                "1ms".to_owned(),
+            ),
+            (
+                "BRONZED__SOURCES__PNCP__RETRY__MAX".to_owned(),
+                "20ms".to_owned(),
+            ),
+        ];
+        environment.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).into(), (*value).into())),
+        );
+        let mut settings = config::load(None, environment).expect("settings");
+        for (name, value) in lake.env() {
+            if name.starts_with("AWS_") {
+                let options = &mut settings.lake.options;
+                options.insert(name.to_lowercase(), value.into());
+            }
+        }
+        Self {
+            lake,
+            simulator,
+            clock,
+            settings,
+            store: None,
+            entropy: Arc::new(Entropy::seeded(seed)),
+            runs: RefCell::default(),
+        }
+    }
+
+    /// Lets runs write to this store.
+    pub fn over(mut self, store: impl object_store::ObjectStore) -> Self {
+        self.store = Some(Lake::over(Arc::new(store), "the test's store"));
+        self
+    }
+
+    /// Sets the time, for the program and the API alike.
+    pub fn at(&self, time: &str) -> &Self {
+        self.clock.set(instant(time));
+        self
+    }
+
+    /// A run of [`DAY`].
+    pub fn run(&self, mode: Mode) -> RunReport {
+        self.run_of("contratacoes", mode)
+    }
+
+    /// A run of [`DAY`] of one dataset.
+    pub fn run_of(&self, dataset: &str, mode: Mode) -> RunReport {
+        runtime().block_on(self.play(dataset, mode, CancellationToken::new()))
+    }
+
+    /// A run of [`DAY`] as a future, for runs side by side.
+    pub async fn play(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
+        let source = &self.settings.sources["pncp"];
+        let from = self.simulator.ledger().len() as u64 + 1;
+        let clock: Arc<dyn bronzed::clock::Clock> = Arc::new(self.clock.clone());
+        let entropy = self.entropy.clone();
+        let context = Context {
+            lake: match &self.store {
+                Some(lake) => lake.clone(),
+                None => Lake::open(&self.settings.lake).expect("a lake"),
+            },
+            client: SourceClient::new(source, clock.clone(), entropy.clone()).expect("a client"),
+            zone: source.timezone,
+            concurrency: source.limits.concurrency,
+            commit: self.settings.commit,
+            clock,
+            entropy,
+            observer: Arc::new(Unwatched),
+            cancel,
+        };
+        let order = Order {
+            dataset: source.datasets[dataset].clone(),
+            day: day(),
+            mode,
+            job: "test".to_owned(),
+            priority: Priority::Hourly,
+        };
+        let report = run(&context, &order).await;
+        let until = self.simulator.ledger().len();
+        let said = report.to_json();
+        self.runs
+            .borrow_mut()
+            .push(json!({"from": from, "until": until, "report": said}));
+        report
+    }
+
+    /// The day's state document.
+    pub fn state(&self) -> Value {
+        self.lake.json(STATE)
+    }
+
+    /// The ids that the API lists now.
+    pub fn served(&self) -> Vec<String> {
+        let now = self.simulator.clock().brasilia();
+        self.simulator
+            .catalog()
+            .ids(day(), now)
+            .into_iter()
+            .collect()
+    }
+
+    /// The ids that the state names.
+    pub fn stored(&self) -> Vec<String> {
+        serde_json::from_value(self.state()["processed_ids"].clone()).expect("a list of ids")
+    }
+
+    /// Keys of the day's data files.
+    pub fn files(&self) -> Vec<String> {
+        let keys = self.lake.keys().into_iter();
+        keys.filter(|key| key.ends_with(".parquet")).collect()
+    }
+
+    /// Lets the independent judge look at lake, API and what the runs said. `expect`: `all` that
+    /// the API lists must be there, or `some`.
+    #[track_caller]
+    pub fn judge(&self, expect: &str) {
+        let now = self.simulator.clock().brasilia();
+        let records: Vec<_> = self
+            .simulator
+            .catalog()
+            .list(Some(day()), now, true)
+            .collect();
+        // Text, and never a tree of values: that would round the records' numbers.
+        let testimony = format!(
+            "{{\"records\": {}, \"requests\": {}, \"runs\": {}}}",
+            serde_json::to_string(&records).expect("records"),
+            serde_json::to_string(&self.simulator.ledger()).expect("a ledger"),
+            Value::from(self.runs.borrow().clone()),
+        );
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        fs::write(file.path(), testimony).expect("a temporary file");
+        let output = python()
+            .script("oracle.py")
+            .arg(self.lake.as_folder())
+            .args(["pncp", DAY, "numeroControlePNCP"])
+            .arg(file.path())
+            .args(["--expect", expect])
+            .output()
+            .expect("the judge runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let said: String = said.chars().take(4_000).collect();
+        assert!(output.status.success(), "{said}\n{complaint}");
+    }
+}
+
+/// [`DAY`] as a day.
+pub fn day() -> Day {
+    DAY.parse().expect("a day")
+}
+
+/// A time as the tests write it.
+pub fn instant(time: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(time).expect("a time").to_utc()
+}
