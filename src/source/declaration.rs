@@ -321,6 +321,14 @@ pub struct Job {
     pub priority: Priority,
     /// Which datasets; empty: all of the source.
     pub datasets: Vec<String>,
+    /// Slots that passed while nobody was there are caught up with when they aren't longer ago
+    /// than this.
+    pub catch_up: Duration,
+}
+
+impl Job {
+    /// The [`Job::catch_up`] of jobs that say nothing about it: a week.
+    pub const CATCH_UP: Duration = Duration::from_secs(7 * 24 * 3600);
 }
 
 /// Which days a job reads.

@@ -28,6 +28,8 @@ impl Build<'_> {
         }
         let days = table.days.as_deref();
         let days = days.and_then(|text| self.days(&path.key("days"), text));
+        let catch_up = table.catch_up.as_deref();
+        let catch_up = self.duration(&path.key("catch_up"), catch_up, Job::CATCH_UP);
         let datasets = table.datasets.clone().unwrap_or_default();
         for (position, dataset) in datasets.iter().enumerate() {
             self.known_dataset(&path.key("datasets").index(position), dataset, source);
@@ -39,6 +41,7 @@ impl Build<'_> {
             mode: table.mode.unwrap_or(Mode::Full),
             priority: table.priority.unwrap_or(Priority::Daily),
             datasets,
+            catch_up,
         })
     }
 

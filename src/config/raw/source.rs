@@ -151,4 +151,7 @@ pub struct JobTable {
     pub priority: Option<Priority>,
     /// Which datasets; all of the source where nothing is said.
     pub datasets: Option<Vec<String>>,
+    /// Slots that passed while nobody was there are caught up with when they aren't longer ago
+    /// than this; `"7d"` where nothing is said.
+    pub catch_up: Option<String>,
 }

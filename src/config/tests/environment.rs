@@ -41,6 +41,7 @@ fn every_kind_of_value_can_be_said() {
                 "BRONZED__SOURCES__PNCP__JOB__HOURLY__DATASETS",
                 "contratacoes",
             ),
+            ("BRONZED__SOURCES__PNCP__JOB__HOURLY__CATCH_UP", "2d"),
             (&size, "10"),
             (&slices, "6, 8"),
             (&earliest, "2025-01-01"),
@@ -56,6 +57,8 @@ fn every_kind_of_value_can_be_said() {
     assert_eq!(pncp.base_url.as_str(), "http://127.0.0.1:8080/api");
     assert!(!pncp.enabled);
     assert_eq!(pncp.user_agent, "80");
+    let catch_up = |job: &str| pncp.jobs[job].catch_up.as_secs() / 3600;
+    assert_eq!((catch_up("hourly"), catch_up("daily")), (48, 7 * 24));
     assert_eq!(pncp.limits.concurrency, 8);
     assert_eq!(pncp.limits.requests_per_second, Some(0.5));
     assert_eq!(pncp.limits.timeout, Duration::from_millis(500));
