@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod json;
 pub mod lake;
 pub mod record;
+pub mod schedule;
 pub mod simulator;
 pub mod source;
 pub mod state;

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::clock::Clock;
-use crate::config::cron;
 use crate::config::settings::{Origin, Settings};
+use crate::schedule::cron::Cron;
 use crate::source::declaration::{
     Auth, Dataset, Job, JobDays, Limits, Mode, PagingStyle, Require, SliceVariable, Source,
 };
@@ -164,12 +164,14 @@ fn reads(job: &Job) -> String {
 
 /// When the job's next slot is, in the source's zone.
 fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
-    let now = now.with_timezone(&source.timezone);
-    let cron = cron::parse(&job.cron).ok();
-    let next = cron.and_then(|cron| cron.find_next_occurrence(&now, false).ok());
+    let cron = Cron::parse(&job.cron, source.timezone).ok();
+    let next = cron.and_then(|cron| cron.next_after(now));
     next.map_or_else(
         || "never".to_owned(),
-        |next| next.to_rfc3339_opts(SecondsFormat::Secs, true),
+        |slot| {
+            let shown = slot.at.with_timezone(&source.timezone);
+            shown.to_rfc3339_opts(SecondsFormat::Secs, true)
+        },
     )
 }
 

@@ -13,7 +13,6 @@
 
 mod build;
 mod conform;
-pub mod cron;
 mod document;
 mod environment;
 mod files;

@@ -2,9 +2,9 @@
 
 use super::Build;
 use crate::config::conform::nearest;
-use crate::config::cron;
 use crate::config::place::KeyPath;
 use crate::config::raw::source::{JobTable, SourceFile};
+use crate::schedule::cron::Cron;
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
 
 impl Build<'_> {
@@ -46,7 +46,8 @@ impl Build<'_> {
     }
 
     fn cron(&mut self, path: &KeyPath, text: &str) {
-        if let Err(reason) = cron::parse(text) {
+        // Whether it has slots at all is the same in every zone.
+        if let Err(reason) = Cron::parse(text, chrono_tz::UTC) {
             self.complain(
                 path,
                 format!("`{path} = \"{text}\"` is not a cron expression: {reason}"),
