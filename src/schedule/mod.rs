@@ -1,4 +1,27 @@
 //! When which day of which dataset is read, and how: plain code over (jobs, what the lake knows,
 //! now), with no clock, no lake and no state of its own inside.
+//!
+//! [`jobs`] is what the configuration asks for, [`knowledge`] what the lake tells, [`plan`] brings
+//! both together with the time. A plan is made at every wake-up, whoever caused it, and is the
+//! same for the same input: a lost wake-up costs a moment, never a slot, and a daemon that begins
+//! on an empty disk plans what its predecessor would have planned.
+//!
+//! ```text
+//! jobs, knowledge, now ──► cron: slots ──► which days ──► due: when to read them ──► plan: tasks
+//! ```
+//!
+//! Promises, tested in `simulation`: every day that coverage asks for becomes complete; no
+//! (dataset, day) is read twice at a time; every slot leads to a run of its own day, or is joined
+//! to one under way; a day that can't be read is tried at a growing distance, and holds up nobody.
 
 pub mod cron;
+mod due;
+pub mod jobs;
+pub mod knowledge;
+mod missed;
+pub mod plan;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod simulation;

@@ -1,0 +1,212 @@
+//! The rules of a plan as cases: what is known, what time it is, what is due.
+//!
+//! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`.
+
+mod coverage;
+mod slots;
+mod together;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::America::Sao_Paulo;
+use uuid::Uuid;
+
+use crate::day::Day;
+use crate::schedule::cron::Cron;
+use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
+use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
+use crate::schedule::plan::{Plan, Running, RunningRead, Situation, plan};
+use crate::source::declaration::{Job, JobDays, Mode, Priority};
+use crate::state::execution::Status;
+
+fn at(text: &str) -> DateTime<Utc> {
+    let (day, time) = text.split_once(' ').unwrap();
+    format!("2025-10-{day}T{time}:00-03:00").parse().unwrap()
+}
+
+fn day(text: &str) -> Day {
+    format!("2025-10-{text}").parse().unwrap()
+}
+
+/// A job as tests declare it.
+pub(super) fn job(name: &str, cron: &str, days: JobDays, mode: Mode, priority: Priority) -> Job {
+    Job {
+        name: name.to_owned(),
+        cron: cron.to_owned(),
+        days,
+        mode,
+        priority,
+        datasets: Vec::new(),
+        catch_up: Job::CATCH_UP,
+    }
+}
+
+fn hourly() -> Job {
+    job(
+        "hourly",
+        "0 * * * *",
+        JobDays::Today,
+        Mode::New,
+        Priority::Hourly,
+    )
+}
+
+fn daily() -> Job {
+    job(
+        "daily",
+        "0 3 * * *",
+        JobDays::Yesterday,
+        Mode::Full,
+        Priority::Daily,
+    )
+}
+
+fn backfill() -> Job {
+    job(
+        "backfill",
+        "30 4 * * *",
+        JobDays::Incomplete,
+        Mode::Full,
+        Priority::Backfill,
+    )
+}
+
+/// A source with one dataset, `notices`, and what is known of it.
+struct Case {
+    schedule: Schedule,
+    known: DatasetKnowledge,
+    running: Running,
+    paused: BTreeSet<String>,
+    previous: Option<DateTime<Utc>>,
+    runs: u128,
+}
+
+fn given(jobs: impl IntoIterator<Item = Job>) -> Case {
+    let jobs = jobs.into_iter().map(|job| {
+        let cron = Cron::parse(&job.cron, Sao_Paulo).unwrap();
+        (job.name.as_str().into(), ScheduledJob { job, cron })
+    });
+    let notices = ScheduledDataset {
+        settle: TimeDelta::hours(2),
+        earliest: None,
+        coverage_from: None,
+    };
+    Case {
+        schedule: Schedule {
+            source: "pncp".into(),
+            zone: Sao_Paulo,
+            datasets: BTreeMap::from([("notices".into(), notices)]),
+            jobs: jobs.collect(),
+        },
+        known: DatasetKnowledge::default(),
+        running: Running::new(),
+        paused: BTreeSet::new(),
+        previous: None,
+        runs: 0,
+    }
+}
+
+impl Case {
+    fn complete(mut self, first: &str, last: &str) -> Self {
+        for day in day(first).through(day(last)) {
+            self.known.complete(day);
+        }
+        self
+    }
+
+    fn ran(mut self, of: &str, job: &str, status: Status, from: &str, to: &str) -> Self {
+        self.runs += 1;
+        let facts = ExecutionFacts {
+            run_id: Uuid::from_u128(self.runs),
+            job: job.into(),
+            status,
+            started_at: at(from),
+            ended_at: at(to),
+        };
+        self.known.note(day(of), facts);
+        self
+    }
+
+    fn running(mut self, of: &str, mode: Mode, since: &str) -> Self {
+        let started_at = at(since);
+        let run = RunningRead { mode, started_at };
+        self.running.insert(("notices".into(), day(of)), run);
+        self
+    }
+
+    fn paused(mut self, job: &str) -> Self {
+        self.paused.insert(job.to_owned());
+        self
+    }
+
+    fn planned_before(mut self, previous: &str) -> Self {
+        self.previous = Some(at(previous));
+        self
+    }
+
+    fn dataset(mut self, change: impl Fn(&mut ScheduledDataset)) -> Self {
+        self.schedule.datasets.values_mut().for_each(change);
+        self
+    }
+
+    fn covered_from(self, from: &str) -> Self {
+        self.dataset(|dataset| dataset.coverage_from = Some(day(from)))
+    }
+
+    fn plan(&self, now: &str) -> Plan {
+        let mut knowledge = Knowledge::default();
+        knowledge.learn("notices", self.known.clone());
+        let situation = Situation {
+            now: at(now),
+            previous: self.previous,
+            knowledge: &knowledge,
+            running: &self.running,
+            paused: &self.paused,
+        };
+        plan(&self.schedule, situation)
+    }
+
+    /// What is due: day, mode, job, priority where it isn't the job's, slot, reason.
+    #[track_caller]
+    fn due(self, now: &str, expected: &[&str]) -> Self {
+        let plan = self.plan(now);
+        let tasks = plan.tasks.iter().map(|task| {
+            let declared = self.schedule.jobs[&task.job].job.priority;
+            let priority = match task.priority == declared {
+                true => String::new(),
+                false => format!(" as {:?}", task.priority).to_lowercase(),
+            };
+            format!(
+                "{} {:?} {}{priority} {} {}",
+                task.day.date().format("%d"),
+                task.mode,
+                task.job,
+                task.slot.with_timezone(&Sao_Paulo).format("%d %H:%M"),
+                task.reason.as_str(),
+            )
+            .replace("Full", "full")
+            .replace("New", "new")
+        });
+        assert_eq!(tasks.collect::<Vec<_>>(), expected, "at {now}");
+        self
+    }
+
+    #[track_caller]
+    fn wakes(self, now: &str, expected: &str) -> Self {
+        assert_eq!(self.plan(now).next_wake, at(expected), "at {now}");
+        self
+    }
+
+    /// What was missed: job, reason, slots.
+    #[track_caller]
+    fn missed(self, now: &str, expected: &[&str]) -> Self {
+        let missed = self.plan(now).missed;
+        let missed = missed
+            .iter()
+            .map(|m| format!("{} {} {}", m.job, m.reason.as_str(), m.slots));
+        assert_eq!(missed.collect::<Vec<_>>(), expected, "at {now}");
+        self
+    }
+}

@@ -1,0 +1,348 @@
+//! When a day that a job names is to be read, told from what its runs did.
+//!
+//! Two rules, for two kinds of job. A job of `today` wants a look *at each slot*: one that ended
+//! well and was at work at the slot, or after it, serves it ([`at_slot`]). All other jobs want
+//! ended days *complete*: a slot opens the work on a day, and what its runs did says when it goes
+//! on ([`until_complete`]).
+//!
+//! ```text
+//! it didn't end well, or there is no proof      10 min later, 20, 40 … 24 h (from end to start)
+//! it ended well, inside the settle time         once more at twice the day's age, within 1 h to
+//!                                               24 h; and when the day has settled
+//! ```
+//!
+//! A run counts for a job where it read the day at least as thoroughly as the job asks. One that
+//! is still `running` in the lake, with nobody running it here, was cut off (or is another
+//! process's), and is waited for like a failed one: so that a day that kills the process doesn't
+//! do so in a loop. One that began in the future was dated by a clock that was wrong, and doesn't
+//! count.
+
+use std::cmp;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::schedule::cron::Slot;
+use crate::schedule::knowledge::ExecutionFacts;
+use crate::source::declaration::Mode;
+use crate::state::execution::Status;
+
+/// A slot that is found later than this was missed: nobody was there at its time.
+pub(super) const LATE: TimeDelta = TimeDelta::minutes(1);
+
+/// The first distance between two tries; each is twice the one before.
+const FIRST_RETRY: TimeDelta = TimeDelta::minutes(10);
+/// Reading again inside the settle time is at least this far apart.
+const LEAST_SETTLING: TimeDelta = TimeDelta::hours(1);
+/// No distance is longer.
+const LONGEST: TimeDelta = TimeDelta::hours(24);
+
+/// Why a day is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Its slot has come.
+    Slot,
+    /// Its slot passed while nobody was there.
+    CatchUp,
+    /// Coverage asks for it, and it was never read since it ended.
+    Coverage,
+    /// The last try didn't end well, or without the proof that the day is complete.
+    Retry,
+    /// It was read well, but could still change, or can be proven only now.
+    Settle,
+}
+
+impl Reason {
+    /// As logs and metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::CatchUp => "catch_up",
+            Self::Coverage => "coverage",
+            Self::Retry => "retry",
+            Self::Settle => "settle",
+        }
+    }
+
+    /// Of the first run that a slot asks for.
+    pub(super) fn of_slot(slot: Slot, now: DateTime<Utc>) -> Self {
+        if now - slot.at > LATE {
+            Self::CatchUp
+        } else {
+            Self::Slot
+        }
+    }
+}
+
+/// When a day is to be read next, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub at: DateTime<Utc>,
+    pub reason: Reason,
+}
+
+/// When a day can be complete.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ripeness {
+    /// The day's end.
+    pub ended: DateTime<Utc>,
+    /// Its end and its settle time.
+    pub settled: DateTime<Utc>,
+}
+
+/// A run that counts for a job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    started: DateTime<Utc>,
+    ended: DateTime<Utc>,
+    well: bool,
+}
+
+/// The runs of a day that count for a job that reads it in `mode`, in the order of their ends.
+pub(super) fn attempts(
+    executions: &[ExecutionFacts],
+    mode: Mode,
+    mode_of: impl Fn(&str) -> Mode,
+    now: DateTime<Utc>,
+) -> Vec<Attempt> {
+    executions
+        .iter()
+        .filter(|facts| facts.status != Status::Adopted && facts.started_at <= now)
+        .filter(|facts| covers(mode_of(&facts.job), mode))
+        .map(|facts| Attempt {
+            started: facts.started_at,
+            // The clock was put back since: the end isn't known, and mustn't be waited for.
+            ended: Some(facts.ended_at)
+                .filter(|ended| *ended <= now)
+                .unwrap_or(facts.started_at),
+            well: facts.status == Status::Ok,
+        })
+        .collect()
+}
+
+/// Whether reading a day in one mode does for another.
+pub(super) fn covers(done: Mode, asked: Mode) -> bool {
+    done == Mode::Full || asked == Mode::New
+}
+
+/// When the latest slot of a job of `today` wants its day read. `None`: it has been.
+pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> Option<Wish> {
+    let mut since = attempts.iter().filter(|run| run.ended >= slot.at);
+    if since.clone().any(|run| run.well) {
+        return None;
+    }
+    // The slots of a day that goes on failing are tried all the same: so the tries between two
+    // slots become fewer from slot to slot.
+    Some(match since.next_back() {
+        None => Wish {
+            at: slot.at,
+            reason: Reason::of_slot(slot, now),
+        },
+        Some(last) => Wish {
+            at: last.ended + retry_distance(attempts.iter().rev().take_while(|run| !run.well)),
+            reason: Reason::Retry,
+        },
+    })
+}
+
+/// When a day that has ended, and isn't complete, is to be read next; `first` where it wasn't yet.
+pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -> Wish {
+    // A run that began before the end can't complete the day.
+    let since_end = attempts.iter().filter(|run| run.started >= day.ended);
+    let Some(last) = since_end.clone().next_back() else {
+        return first;
+    };
+    let settling = |run: &Attempt| run.well && run.started < day.settled;
+    if settling(last) {
+        let age = last.started - day.ended;
+        let again = last.ended + age.clamp(LEAST_SETTLING, LONGEST);
+        return Wish {
+            at: cmp::min(again, day.settled),
+            reason: Reason::Settle,
+        };
+    }
+    Wish {
+        at: last.ended + retry_distance(since_end.rev().take_while(|run| !settling(run))),
+        reason: Reason::Retry,
+    }
+}
+
+/// How long to wait after that many tries in a row.
+fn retry_distance<'a>(tries: impl Iterator<Item = &'a Attempt>) -> TimeDelta {
+    // 2^8 times ten minutes is more than a day already.
+    let doublings = tries.take(9).count().saturating_sub(1);
+    cmp::min(FIRST_RETRY * (1 << doublings), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2025-10-{text}:00Z").parse().unwrap()
+    }
+
+    fn run(started: &str, ended: &str, well: bool) -> Attempt {
+        Attempt {
+            started: at(started),
+            ended: at(ended),
+            well,
+        }
+    }
+
+    fn slot(text: &str) -> Slot {
+        Slot {
+            at: at(text),
+            day: "2025-10-22".parse().unwrap(),
+        }
+    }
+
+    fn wish(text: &str, reason: Reason) -> Wish {
+        Wish {
+            at: at(text),
+            reason,
+        }
+    }
+
+    #[test]
+    fn a_slot_is_served_by_a_good_run_at_it_or_after_it() {
+        let served = |runs: &[Attempt]| at_slot(slot("22T10:00"), runs, at("22T10:00")).is_none();
+        assert!(!served(&[]));
+        assert!(!served(&[run("22T09:00", "22T09:59", true)]));
+        assert!(served(&[run("22T09:00", "22T10:01", true)]), "joined");
+        assert!(served(&[run("22T10:00", "22T10:01", true)]));
+        assert!(!served(&[run("22T10:00", "22T10:01", false)]));
+        let failed_later = [
+            run("22T10:00", "22T10:01", true),
+            run("22T10:05", "22T10:06", false),
+        ];
+        assert!(served(&failed_later));
+    }
+
+    #[test]
+    fn a_slot_that_fails_is_tried_again_and_the_next_slot_does_not_wait() {
+        let mut runs = vec![run("22T09:00", "22T09:01", true)];
+        let now = at("22T10:00");
+        assert_eq!(
+            at_slot(slot("22T10:00"), &runs, now),
+            Some(wish("22T10:00", Reason::Slot))
+        );
+        runs.push(run("22T10:00", "22T10:02", false));
+        assert_eq!(
+            at_slot(slot("22T10:00"), &runs, now),
+            Some(wish("22T10:12", Reason::Retry))
+        );
+        runs.push(run("22T10:12", "22T10:14", false));
+        assert_eq!(
+            at_slot(slot("22T10:00"), &runs, now),
+            Some(wish("22T10:34", Reason::Retry))
+        );
+        runs.push(run("22T10:34", "22T10:36", false));
+        let now = at("22T11:02");
+        assert_eq!(
+            at_slot(slot("22T11:00"), &runs, now),
+            Some(wish("22T11:00", Reason::CatchUp))
+        );
+        runs.push(run("22T11:02", "22T11:04", false));
+        assert_eq!(
+            at_slot(slot("22T11:00"), &runs, now),
+            Some(wish("22T12:24", Reason::Retry))
+        );
+    }
+
+    #[test]
+    fn a_day_without_proof_is_tried_at_a_distance_that_doubles_up_to_a_day() {
+        let day = Ripeness {
+            ended: at("01T03:00"),
+            settled: at("01T03:00"),
+        };
+        let first = wish("01T05:00", Reason::Slot);
+        let mut runs = vec![run("01T02:00", "01T03:30", true)];
+        let mut waited = Vec::new();
+        let mut next = until_complete(day, &runs, first);
+        assert_eq!(next, first, "a run from before the end proves nothing");
+        for _ in 0..11 {
+            // Ends well, but the marker isn't there: no better than a failed one.
+            let ended = next.at + TimeDelta::minutes(5);
+            runs.push(Attempt {
+                started: next.at,
+                ended,
+                well: runs.len() % 2 == 0,
+            });
+            next = until_complete(day, &runs, first);
+            assert_eq!(next.reason, Reason::Retry);
+            waited.push((next.at - ended).num_minutes());
+        }
+        assert_eq!(
+            waited,
+            [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440, 1440]
+        );
+    }
+
+    #[test]
+    fn inside_the_settle_time_a_day_is_read_at_a_growing_distance_and_then_at_once() {
+        let day = Ripeness {
+            ended: at("01T03:00"),
+            settled: at("04T03:00"),
+        };
+        let first = wish("01T03:00", Reason::Slot);
+        let mut next = first;
+        let mut runs = Vec::new();
+        let mut ages = Vec::new();
+        while next.at < day.settled {
+            ages.push((next.at - day.ended).num_hours());
+            runs.push(Attempt {
+                started: next.at,
+                ended: next.at,
+                well: true,
+            });
+            next = until_complete(day, &runs, first);
+            assert_eq!(next.reason, Reason::Settle);
+        }
+        assert_eq!(ages, [0, 1, 2, 4, 8, 16, 32, 56]);
+        assert_eq!(next.at, day.settled);
+    }
+
+    #[test]
+    fn a_failure_inside_the_settle_time_is_tried_again_soon() {
+        let day = Ripeness {
+            ended: at("01T03:00"),
+            settled: at("04T03:00"),
+        };
+        let runs = [
+            run("02T03:00", "02T03:10", true),
+            run("03T03:00", "03T03:10", false),
+        ];
+        let next = until_complete(day, &runs, wish("01T03:00", Reason::Slot));
+        assert_eq!(next, wish("03T03:20", Reason::Retry));
+    }
+
+    #[test]
+    fn only_runs_that_read_enough_and_really_began_count() {
+        let facts = |job: &str, status, started: &str, ended: &str| ExecutionFacts {
+            run_id: uuid::Uuid::nil(),
+            job: job.into(),
+            status,
+            started_at: at(started),
+            ended_at: at(ended),
+        };
+        let known = [
+            facts("legacy", Status::Adopted, "20T10:00", "20T10:00"),
+            facts("hourly", Status::Ok, "22T10:00", "22T10:01"),
+            facts("daily", Status::Running, "22T10:30", "22T11:40"),
+            facts("daily", Status::Ok, "22T15:00", "22T15:01"),
+        ];
+        let mode_of = |job: &str| {
+            if job == "daily" {
+                Mode::Full
+            } else {
+                Mode::New
+            }
+        };
+        let now = at("22T11:00");
+        let count = |mode| attempts(&known, mode, mode_of, now).len();
+        assert_eq!((count(Mode::New), count(Mode::Full)), (2, 1));
+        // Its end lies in the future, so it is as long ago as its start.
+        let full = attempts(&known, Mode::Full, mode_of, now);
+        assert_eq!((full[0].ended, full[0].well), (at("22T10:30"), false));
+    }
+}

@@ -1,0 +1,292 @@
+//! What to do now: the runs that are due, and when to look again.
+//!
+//! - A slot of a job of `today` asks for its own civil day. Slots that passed while nobody was
+//!   there become one run for each day concerned, and never a run of another day; those longer ago
+//!   than the job's catch-up are let go.
+//! - Other jobs work on ended days until they are complete: those that the slots within the
+//!   catch-up name, or those that coverage asks for, the newest first.
+//! - A complete day is never planned again, a paused job plans nothing, and a day that is being
+//!   read isn't planned beside itself: a slot that comes meanwhile joins that run, if it reads
+//!   thoroughly enough; else it waits for its end.
+//! - Jobs that want the same day of a dataset get one run: of the most thorough mode, with the
+//!   highest priority.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::day::Day;
+use crate::schedule::cron::Slot;
+use crate::schedule::due::{self, Ripeness, Wish};
+use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
+use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
+use crate::schedule::missed;
+use crate::source::declaration::{JobDays, Mode, Priority};
+
+pub use crate::schedule::due::Reason;
+pub use crate::schedule::missed::{MissedReason, MissedSlots};
+
+/// Where nothing is scheduled, the next look is this much later.
+const IDLE: TimeDelta = TimeDelta::hours(24);
+
+/// What a plan is made from, beside the jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// When the plan before this one was made; `None` for the first of a process.
+    pub previous: Option<DateTime<Utc>>,
+    /// What the lake tells.
+    pub knowledge: &'a Knowledge,
+    /// What is being read in this process.
+    pub running: &'a Running,
+    /// Jobs that a person has paused, by name.
+    pub paused: &'a BTreeSet<String>,
+}
+
+/// The runs under way, by dataset and day.
+pub type Running = BTreeMap<(Arc<str>, Day), RunningRead>;
+
+/// A run under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningRead {
+    /// How it reads its day.
+    pub mode: Mode,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+}
+
+/// One run that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The dataset's short name.
+    pub dataset: Arc<str>,
+    /// The day to read, which needn't be the day of the slot.
+    pub day: Day,
+    /// How to read it.
+    pub mode: Mode,
+    /// In whose name. Of several jobs that want the day, one that asks for [`Self::mode`]: the
+    /// audit entry carries the name only, and must not claim more than was done.
+    pub job: Arc<str>,
+    /// Who goes first; the highest of all jobs that want the day.
+    pub priority: Priority,
+    /// The slot that asked for it.
+    pub slot: DateTime<Utc>,
+    /// Why now.
+    pub reason: Reason,
+}
+
+/// A slot that needs no run of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The dataset's short name.
+    pub dataset: Arc<str>,
+    /// The day that is being read.
+    pub day: Day,
+    /// Whose slot it is.
+    pub job: Arc<str>,
+    /// The slot.
+    pub slot: DateTime<Utc>,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is due, one for each dataset and day at most: highest priority first, then the newest
+    /// day. All of it, however much that is; how much is done at once isn't decided here.
+    pub tasks: Vec<Task>,
+    /// Slots that came while their day is being read, as long as that takes.
+    pub joined: Vec<Joined>,
+    /// Slots since the previous plan that passed without a run of their own.
+    pub missed: Vec<MissedSlots>,
+    /// When something can become due without anything having happened. A run that ends, a pause
+    /// that is lifted and a clock that is put elsewhere call for a plan of their own.
+    pub next_wake: DateTime<Utc>,
+}
+
+/// Says what to do now for one source. The same input gives the same plan.
+pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
+    let mut planner = Planner {
+        schedule,
+        situation,
+        tasks: BTreeMap::new(),
+        joined: Vec::new(),
+        next_wake: situation.now + IDLE,
+    };
+    for (name, job) in &schedule.jobs {
+        if !situation.paused.contains(&**name) {
+            planner.job(name, job);
+        }
+    }
+    planner.finish()
+}
+
+struct Planner<'a> {
+    schedule: &'a Schedule,
+    situation: Situation<'a>,
+    tasks: BTreeMap<(Arc<str>, Day), Task>,
+    joined: Vec<Joined>,
+    next_wake: DateTime<Utc>,
+}
+
+/// A job at work on one dataset.
+struct Asking<'a> {
+    name: &'a Arc<str>,
+    job: &'a ScheduledJob,
+    dataset_name: &'a Arc<str>,
+    dataset: &'a ScheduledDataset,
+    known: &'a DatasetKnowledge,
+}
+
+impl<'a> Planner<'a> {
+    fn job(&mut self, name: &'a Arc<str>, job: &'a ScheduledJob) {
+        let now = self.situation.now;
+        if let Some(next) = job.cron.next_after(now) {
+            self.wake(next.at);
+        }
+        let (named, latest) = match job.job.days {
+            JobDays::Incomplete => (BTreeMap::new(), job.cron.last_at_or_before(now)),
+            _ => (job.named_days(now), None),
+        };
+        let schedule = self.schedule;
+        for (dataset_name, dataset) in schedule.datasets_of(&job.job) {
+            let Some(known) = self.situation.knowledge.of(dataset_name) else {
+                continue;
+            };
+            let asking = Asking {
+                name,
+                job,
+                dataset_name,
+                dataset,
+                known,
+            };
+            if let Some(slot) = latest {
+                self.coverage(&asking, slot);
+            }
+            for (day, slot) in &named {
+                self.day(&asking, *day, *slot);
+            }
+        }
+    }
+
+    /// All days that coverage asks for and that had ended at the latest slot.
+    fn coverage(&mut self, asking: &Asking<'a>, slot: Slot) {
+        if let Some(from) = asking.dataset.coverage_from {
+            for day in from.through(slot.day.previous()) {
+                self.day(asking, day, slot);
+            }
+        }
+    }
+
+    /// Plans a day for a job where it is due.
+    fn day(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+        let too_early = asking.dataset.earliest.is_some_and(|first| day < first);
+        if too_early || asking.known.is_complete(day) {
+            return;
+        }
+        let Some(wish) = self.wish(asking, day, slot) else {
+            return;
+        };
+        if wish.at > self.situation.now {
+            self.wake(wish.at);
+            return;
+        }
+        let key = (Arc::clone(asking.dataset_name), day);
+        match self.situation.running.get(&key) {
+            Some(run) => self.join(asking, day, slot, *run),
+            None => self.propose(asking, day, slot, wish.reason),
+        }
+    }
+
+    /// When the job wants the day read. `None`: not before another slot.
+    fn wish(&self, asking: &Asking<'a>, day: Day, slot: Slot) -> Option<Wish> {
+        let now = self.situation.now;
+        let job = &asking.job.job;
+        let runs = asking.known.executions(day);
+        let attempts = due::attempts(runs, job.mode, |name| self.schedule.mode_of(name), now);
+        if job.days == JobDays::Today {
+            return due::at_slot(slot, &attempts, now);
+        }
+        let first = Wish {
+            at: slot.at,
+            reason: match job.days {
+                JobDays::Incomplete => Reason::Coverage,
+                _ => Reason::of_slot(slot, now),
+            },
+        };
+        // Of most days of a long coverage nothing is known, and their ends don't matter.
+        if attempts.is_empty() {
+            return Some(first);
+        }
+        let ended = day.end(self.schedule.zone);
+        let ripeness = Ripeness {
+            ended,
+            settled: ended + asking.dataset.settle,
+        };
+        Some(due::until_complete(ripeness, &attempts, first))
+    }
+
+    /// The day is being read: a slot that came since the run began is served by it.
+    fn join(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, run: RunningRead) {
+        if slot.at > run.started_at && due::covers(run.mode, asking.job.job.mode) {
+            self.joined.push(Joined {
+                dataset: Arc::clone(asking.dataset_name),
+                day,
+                job: Arc::clone(asking.name),
+                slot: slot.at,
+            });
+        }
+    }
+
+    fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, reason: Reason) {
+        let job = &asking.job.job;
+        let task = Task {
+            dataset: Arc::clone(asking.dataset_name),
+            day,
+            mode: job.mode,
+            job: Arc::clone(asking.name),
+            priority: job.priority,
+            slot: slot.at,
+            reason,
+        };
+        let key = (Arc::clone(asking.dataset_name), day);
+        let merged = match self.tasks.remove(&key) {
+            Some(other) => merge(other, task),
+            None => task,
+        };
+        self.tasks.insert(key, merged);
+    }
+
+    fn wake(&mut self, at: DateTime<Utc>) {
+        self.next_wake = self.next_wake.min(at);
+    }
+
+    fn finish(self) -> Plan {
+        let missed = missed::count(self.schedule, self.situation, &self.joined);
+        let mut tasks: Vec<_> = self.tasks.into_values().collect();
+        tasks.sort_by_key(|task| Reverse((task.priority, task.day)));
+        Plan {
+            tasks,
+            joined: self.joined,
+            missed,
+            next_wake: self.next_wake,
+        }
+    }
+}
+
+/// One run for two jobs that want the same day.
+fn merge(one: Task, other: Task) -> Task {
+    let priority = one.priority.max(other.priority);
+    let rank = |task: &Task| (task.mode == Mode::Full, task.priority);
+    let leading = if rank(&other) > rank(&one) {
+        other
+    } else {
+        one
+    };
+    Task {
+        priority,
+        ..leading
+    }
+}

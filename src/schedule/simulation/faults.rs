@@ -1,0 +1,116 @@
+//! What happens to a simulated daemon: when it is down, when the API is, what its clock shows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+/// At the end of a life nothing happens for this long, so that all can be made good.
+const QUIET: TimeDelta = TimeDelta::days(5);
+
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
+/// All that goes wrong, each kind in the order of time and without overlaps of its own.
+pub(super) struct Faults {
+    downs: Vec<Span>,
+    api: Vec<Span>,
+    /// While it lasts, the clock is that much ahead, or behind.
+    skews: Vec<(Span, TimeDelta)>,
+}
+
+impl Faults {
+    pub(super) fn none() -> Self {
+        Self {
+            downs: Vec::new(),
+            api: Vec::new(),
+            skews: Vec::new(),
+        }
+    }
+
+    pub(super) fn random(seed: u64, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let until = until - QUIET;
+        // Minutes of the life between two, and how many minutes each lasts.
+        let downs = spans(&mut rng, from, until, 3600, &[1, 1, 10, 60, 300, 1800]);
+        let api = spans(&mut rng, from, until, 5400, &[5, 60, 300, 1800]);
+        let wrong = spans(&mut rng, from, until, 8000, &[1, 30, 90]);
+        let skews = wrong.into_iter().map(|span| {
+            let choices = [-7200, -3600, -300, -2, 2, 300, 3600, 20 * 3600];
+            let seconds = choices[rng.random_range(0..choices.len())];
+            (span, TimeDelta::seconds(seconds))
+        });
+        let skews = skews.collect();
+        Self { downs, api, skews }
+    }
+
+    /// What the clock shows beyond the truth.
+    pub(super) fn skew(&self, truth: DateTime<Utc>) -> TimeDelta {
+        let wrong = self.skews.iter().find(|(span, _)| within(span, truth));
+        wrong.map_or(TimeDelta::zero(), |(_, skew)| *skew)
+    }
+
+    pub(super) fn is_down(&self, truth: DateTime<Utc>) -> bool {
+        self.downs.iter().any(|span| within(span, truth))
+    }
+
+    /// Whether the API was away at some time between two instants.
+    pub(super) fn api_away(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+        self.api.iter().any(|span| span.0 <= to && from < span.1)
+    }
+
+    /// Whether the daemon was there with a right clock all the time between two instants.
+    pub(super) fn calm(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+        let wrong = self.skews.iter().map(|(span, _)| span);
+        let mut unsettling = self.downs.iter().chain(wrong);
+        !unsettling.any(|span| span.0 <= to && from <= span.1)
+    }
+
+    /// The next instant after `truth` at which a daemon stops or starts, or a clock is set.
+    pub(super) fn next_change(&self, truth: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let wrong = self.skews.iter().map(|(span, _)| span);
+        let edges = self
+            .downs
+            .iter()
+            .chain(wrong)
+            .flat_map(|span| [span.0, span.1]);
+        edges.filter(|edge| *edge > truth).min()
+    }
+
+    pub(super) fn restarts(&self) -> usize {
+        self.downs.len()
+    }
+
+    pub(super) fn outages(&self) -> usize {
+        self.api.len()
+    }
+
+    pub(super) fn hours_of_outage(&self) -> i64 {
+        self.api
+            .iter()
+            .map(|span| (span.1 - span.0).num_hours() + 1)
+            .sum()
+    }
+}
+
+fn within(span: &Span, instant: DateTime<Utc>) -> bool {
+    span.0 <= instant && instant < span.1
+}
+
+fn spans(
+    rng: &mut SmallRng,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    apart: i64,
+    lengths: &[i64],
+) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut at = from;
+    loop {
+        let start = at + TimeDelta::seconds(rng.random_range(60..2 * apart * 60));
+        let end = start + TimeDelta::minutes(lengths[rng.random_range(0..lengths.len())]);
+        if end >= until {
+            return spans;
+        }
+        spans.push((start, end));
+        at = end;
+    }
+}
