@@ -13,13 +13,17 @@
 //! Promises, tested in `simulation`: every day that coverage asks for becomes complete; no
 //! (dataset, day) is read twice at a time; every slot leads to a run of its own day, or is joined
 //! to one under way; a day that can't be read is tried at a growing distance, and holds up nobody.
+//!
+//! [`estimate`] and [`shard`] serve a backfill that is asked for by hand.
 
 pub mod cron;
 mod due;
+pub mod estimate;
 pub mod jobs;
 pub mod knowledge;
 mod missed;
 pub mod plan;
+pub mod shard;
 
 #[cfg(test)]
 mod cases;
