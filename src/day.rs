@@ -3,11 +3,14 @@
 //! A day is a date, never an instant: `2025-10-22` in a key, `20251022` in a file name. Only
 //! together with the source's zone does it become a span of time.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The civil date in the source's zone that a partition stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +115,33 @@ impl FromStr for Day {
     }
 }
 
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Day {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Day")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date",
+            "description": "A day of the source's time zone: 2025-10-22.",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +160,14 @@ mod tests {
         for text in ["", "2025-1-2", "20251022", "2025-13-01", "2025-10-22T00"] {
             assert!(text.parse::<Day>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_in_json_is_its_text() {
+        let day: Day = serde_json::from_str(r#""2025-10-22""#).unwrap();
+        assert_eq!(serde_json::to_string(&day).unwrap(), r#""2025-10-22""#);
+        let error = serde_json::from_str::<Day>(r#""22/10/2025""#).unwrap_err();
+        assert!(error.to_string().contains("write it as 2025-10-22"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What a run counts (promise P2): every fetched row is new, a duplicate, or another day's.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The fate of the rows that a run has settled, and what reading them cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Counts {
     /// Rows of all accepted pages, those read a second time included.
