@@ -1,7 +1,9 @@
 //! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
 //!
 //! Messages are constants, data is in fields. Every line of a run carries `run_id`, `source`,
-//! `dataset`, `day` and `job` from the run's span.
+//! `dataset`, `day` and `job` from the run's span. Numbers are in [`metrics`].
+
+pub mod metrics;
 
 use std::io::{self, IsTerminal, Write};
 

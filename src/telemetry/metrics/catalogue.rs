@@ -1,0 +1,283 @@
+//! Every metric that the program has, in one table: `docs/metrics.md` is written from it.
+//!
+//! Names follow the Prometheus conventions: prefix `bronzed_`, base units, `_total` for counters.
+//! A label's values are bounded: names of the configuration, or one of a fixed list.
+
+use std::fmt::Write as _;
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// `bronzed_runs_total`
+    pub name: &'static str,
+    /// What its number means.
+    pub kind: Kind,
+    /// The base unit: `seconds`, `bytes`, or what is counted.
+    pub unit: &'static str,
+    /// In the order in which they are recorded.
+    pub labels: &'static [Label],
+    /// One sentence, as `# HELP` shows it.
+    pub help: &'static str,
+}
+
+/// What a metric's number means.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts of values by size, with these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+/// A label, and the values that it takes.
+#[derive(Debug)]
+pub struct Label {
+    /// `source`
+    pub name: &'static str,
+    /// Every value that there can be.
+    pub values: Values,
+}
+
+/// Every value that a label can have.
+#[derive(Debug, Clone, Copy)]
+pub enum Values {
+    /// Names of the configuration.
+    Configured,
+    /// These.
+    OneOf(&'static [&'static str]),
+}
+
+const SOURCE: Label = configured("source");
+const DATASET: Label = configured("dataset");
+const JOB: Label = configured("job");
+
+/// Half a second to half a day: a slice without news, and a day of 100,000 records.
+const RUN_SECONDS: &[f64] = &[
+    0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0,
+];
+/// Up to the time-outs that requests usually have.
+const REQUEST_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+/// From a poll of the clock to a day of downtime.
+const DELAY_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0, 86_400.0];
+/// From a local folder to an object store that is throttled.
+const LAKE_SECONDS: &[f64] = &[
+    0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// How a run ended.
+pub(super) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
+/// The fates of a row; together they are every fetched row (promise P2).
+pub(super) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
+/// HTTP statuses that have a value of their own; others are counted by class, `none` is a
+/// request without an answer.
+pub(super) const HTTP_STATUS: &[&str] = &[
+    "200", "204", "400", "401", "403", "404", "408", "422", "425", "429", "500", "502", "503",
+    "504", "1xx", "2xx", "3xx", "4xx", "5xx", "none",
+];
+/// Why a request was sent again: [`crate::source::failure`] has the same names.
+pub(super) const RETRY_REASON: &[&str] = &[
+    "status",
+    "rate_limited",
+    "html",
+    "not_json",
+    "empty_body",
+    "bad_body",
+    "timed_out",
+    "no_connection",
+    "broke_off",
+];
+/// Why a slot passed without a run of its own: [`crate::schedule::plan::MissedReason`].
+pub(super) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
+/// What was asked of the lake.
+pub(super) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
+/// How it ended; `lost_race` is a conditional write that another one came before.
+pub(super) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
+
+pub(super) const RUNS: Metric = Metric {
+    name: "bronzed_runs_total",
+    kind: Kind::Counter,
+    unit: "runs",
+    labels: &[SOURCE, DATASET, JOB, one_of("status", RUN_STATUS)],
+    help: "Runs that have ended, by how they ended.",
+};
+pub(super) const RUN_DURATION: Metric = Metric {
+    name: "bronzed_run_duration_seconds",
+    kind: Kind::Histogram(RUN_SECONDS),
+    unit: "seconds",
+    labels: &[SOURCE, DATASET],
+    help: "How long runs took, from their start to their entry in the state.",
+};
+pub(super) const RECORDS: Metric = Metric {
+    name: "bronzed_records_total",
+    kind: Kind::Counter,
+    unit: "records",
+    labels: &[SOURCE, DATASET, one_of("outcome", OUTCOME)],
+    help: "Records of accepted pages, by what became of them; the sum is what was fetched.",
+};
+pub(super) const UNIDENTIFIED: Metric = Metric {
+    name: "bronzed_unidentified_records_total",
+    kind: Kind::Counter,
+    unit: "records",
+    labels: &[SOURCE, DATASET],
+    help: "Fetched records without a usable id, kept under the hash of their content.",
+};
+pub(super) const SCHEMA_DRIFT: Metric = Metric {
+    name: "bronzed_schema_drift_total",
+    kind: Kind::Counter,
+    unit: "values",
+    labels: &[SOURCE, DATASET],
+    help: "Values that went into _extra: undeclared, or not what the schema declares.",
+};
+pub(super) const REQUESTS: Metric = Metric {
+    name: "bronzed_requests_total",
+    kind: Kind::Counter,
+    unit: "requests",
+    labels: &[SOURCE, DATASET],
+    help: "Requests sent to the API, retries included.",
+};
+pub(super) const REQUEST_DURATION: Metric = Metric {
+    name: "bronzed_request_duration_seconds",
+    kind: Kind::Histogram(REQUEST_SECONDS),
+    unit: "seconds",
+    labels: &[SOURCE, one_of("status", HTTP_STATUS)],
+    help: "How long requests took, from sending to the end of the body, by HTTP status.",
+};
+pub(super) const RETRIES: Metric = Metric {
+    name: "bronzed_retries_total",
+    kind: Kind::Counter,
+    unit: "requests",
+    labels: &[SOURCE, one_of("reason", RETRY_REASON)],
+    help: "Requests sent again, by what was wrong with the try before.",
+};
+pub(super) const FRESHNESS: Metric = Metric {
+    name: "bronzed_dataset_freshness_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[SOURCE, DATASET],
+    help: "Time since the start of the last run that ended well; the age of the newest data.",
+};
+pub(super) const BACKLOG: Metric = Metric {
+    name: "bronzed_backlog_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Past days that coverage asks for and that are not complete, one partition each.",
+};
+pub(super) const STATE_SIZE: Metric = Metric {
+    name: "bronzed_state_bytes",
+    kind: Kind::Gauge,
+    unit: "bytes",
+    labels: &[SOURCE, DATASET],
+    help: "Size of the state document that was written last.",
+};
+pub(super) const SCHEDULE_DELAY: Metric = Metric {
+    name: "bronzed_schedule_delay_seconds",
+    kind: Kind::Histogram(DELAY_SECONDS),
+    unit: "seconds",
+    labels: &[SOURCE, JOB],
+    help: "Time from the slot of a job to the start of its runs.",
+};
+pub(super) const MISSED_SLOTS: Metric = Metric {
+    name: "bronzed_missed_slots_total",
+    kind: Kind::Counter,
+    unit: "slots",
+    labels: &[SOURCE, DATASET, JOB, one_of("reason", MISSED_REASON)],
+    help: "Slots that passed without a run of their own, by reason.",
+};
+pub(super) const LAKE_DURATION: Metric = Metric {
+    name: "bronzed_lake_operation_duration_seconds",
+    kind: Kind::Histogram(LAKE_SECONDS),
+    unit: "seconds",
+    labels: &[
+        one_of("operation", LAKE_OPERATION),
+        one_of("outcome", LAKE_OUTCOME),
+    ],
+    help: "How long the lake took, by operation and outcome.",
+};
+pub(super) const BUILD_INFO: Metric = Metric {
+    name: "bronzed_build_info",
+    kind: Kind::Gauge,
+    unit: "1",
+    labels: &[one_of("version", &[env!("CARGO_PKG_VERSION")])],
+    help: "Always 1; the label tells the version that is running.",
+};
+
+/// Every metric, in the order of the docs.
+pub const CATALOGUE: &[&Metric] = &[
+    &RUNS,
+    &RUN_DURATION,
+    &RECORDS,
+    &UNIDENTIFIED,
+    &SCHEMA_DRIFT,
+    &REQUESTS,
+    &REQUEST_DURATION,
+    &RETRIES,
+    &FRESHNESS,
+    &BACKLOG,
+    &STATE_SIZE,
+    &SCHEDULE_DELAY,
+    &MISSED_SLOTS,
+    &LAKE_DURATION,
+    &BUILD_INFO,
+];
+
+/// The table as `docs/metrics.md`.
+pub fn to_markdown() -> String {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         Served at `/metrics` in the Prometheus text format, without a token. This page is written \
+         from the\ncatalogue in `src/telemetry/metrics/catalogue.rs` \
+         (`UPDATE_DOCS=1 cargo test --lib telemetry::metrics`).\n\n\
+         | metric | kind | unit | labels | meaning |\n|---|---|---|---|---|\n",
+    );
+    for metric in CATALOGUE {
+        let labels: Vec<_> = metric
+            .labels
+            .iter()
+            .map(|l| format!("`{}`", l.name))
+            .collect();
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let Metric {
+            name, unit, help, ..
+        } = metric;
+        let labels = labels.join(", ");
+        // Writing to a string can't fail.
+        let _ = writeln!(page, "| `{name}` | {kind} | {unit} | {labels} | {help} |");
+    }
+    page.push_str(
+        "\n`source`, `dataset` and `job` are names of the configuration; `job` may also be \
+         `manual`. The other labels:\n\n| metric | label | values |\n|---|---|---|\n",
+    );
+    for metric in CATALOGUE {
+        for label in metric.labels {
+            let values = match label.values {
+                Values::Configured => continue,
+                // The page must not change with each release.
+                Values::OneOf(_) if label.name == "version" => "the version".to_owned(),
+                Values::OneOf(values) => format!("`{}`", values.join("`, `")),
+            };
+            let _ = writeln!(page, "| `{}` | `{}` | {values} |", metric.name, label.name);
+        }
+    }
+    page
+}
+
+const fn configured(name: &'static str) -> Label {
+    Label {
+        name,
+        values: Values::Configured,
+    }
+}
+
+const fn one_of(name: &'static str, values: &'static [&'static str]) -> Label {
+    Label {
+        name,
+        values: Values::OneOf(values),
+    }
+}

@@ -1,0 +1,300 @@
+//! What the program counts and measures, as things that happened: callers say what it was, and
+//! no caller spells a metric's name.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use super::catalogue as names;
+use crate::ingest::counts::Counts;
+use crate::schedule::plan::{MissedReason, MissedSlots};
+use crate::state::execution::Status;
+
+/// A run has ended, whatever its outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFinished<'a> {
+    /// `pncp`
+    pub source: &'a str,
+    /// `contratacoes`
+    pub dataset: &'a str,
+    /// The job that asked for it; `manual` from the command line and the API.
+    pub job: &'a str,
+    /// How it ended. One that is still running by its entry has failed: it was abandoned.
+    pub status: Status,
+    /// What it read and stored.
+    pub counts: &'a Counts,
+    /// From its start to its entry in the state.
+    pub duration: Duration,
+}
+
+impl RunFinished<'_> {
+    /// Counts it.
+    pub fn record(&self) {
+        let dataset = Dataset::new(self.source, self.dataset);
+        dataset.runs(self.job, status(self.status)).increment(1);
+        histogram!(names::RUN_DURATION.name, &dataset.labels()).record(self.duration);
+        dataset.records("new").increment(self.counts.new);
+        dataset
+            .records("duplicate")
+            .increment(self.counts.duplicates);
+        dataset.records("off_day").increment(self.counts.off_day);
+        dataset.unidentified().increment(self.counts.unidentified);
+        dataset.schema_drift().increment(self.counts.drift);
+    }
+}
+
+/// A request to an API has ended: with an answer, whatever it was, or without one.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestFinished<'a> {
+    /// `pncp`
+    pub source: &'a str,
+    /// `contratacoes`
+    pub dataset: &'a str,
+    /// The HTTP status. `None`: time ran out, the connection broke, or there was none.
+    pub status: Option<u16>,
+    /// From sending to the end of the body.
+    pub duration: Duration,
+}
+
+impl RequestFinished<'_> {
+    /// Counts it.
+    pub fn record(&self) {
+        Dataset::new(self.source, self.dataset)
+            .requests()
+            .increment(1);
+        let labels = [
+            ("source", self.source.to_owned()),
+            ("status", http_status(self.status).to_owned()),
+        ];
+        histogram!(names::REQUEST_DURATION.name, &labels).record(self.duration);
+    }
+}
+
+/// A request is sent again; `reason` is [`crate::source::failure`]'s name of what was wrong.
+pub fn request_retried(source: &str, reason: &'static str) {
+    debug_assert!(
+        names::RETRY_REASON.contains(&reason),
+        "undocumented: {reason}"
+    );
+    counter!(names::RETRIES.name, "source" => source.to_owned(), "reason" => reason).increment(1);
+}
+
+/// What is known of a dataset now. Set before each scrape, as its age moves with time.
+#[derive(Debug, Clone, Copy)]
+pub struct DatasetStanding<'a> {
+    /// `pncp`
+    pub source: &'a str,
+    /// `contratacoes`
+    pub dataset: &'a str,
+    /// Since the start of the last run that ended well. `None`: there was none.
+    pub freshness: Option<Duration>,
+    /// Past days that coverage asks for and that aren't complete.
+    pub backlog_days: u64,
+}
+
+impl DatasetStanding<'_> {
+    /// Sets the gauges.
+    pub fn record(&self) {
+        let labels = Dataset::new(self.source, self.dataset).labels();
+        if let Some(age) = self.freshness {
+            gauge!(names::FRESHNESS.name, &labels).set(age);
+        }
+        gauge!(names::BACKLOG.name, &labels).set(lossy(self.backlog_days));
+    }
+}
+
+/// A state document of `bytes` was written.
+pub fn state_written(source: &str, dataset: &str, bytes: u64) {
+    let labels = Dataset::new(source, dataset).labels();
+    gauge!(names::STATE_SIZE.name, &labels).set(lossy(bytes));
+}
+
+/// The runs of a slot begin, this long after it was due.
+pub fn slot_started(source: &str, job: &str, delay: Duration) {
+    let labels = [("source", source.to_owned()), ("job", job.to_owned())];
+    histogram!(names::SCHEDULE_DELAY.name, &labels).record(delay);
+}
+
+/// Slots of a job passed without a run of their own.
+pub fn slots_missed(source: &str, missed: &MissedSlots) {
+    let counters = Dataset::new(source, &missed.dataset);
+    let counter = counters.missed(&missed.job, missed.reason);
+    counter.increment(missed.slots);
+}
+
+/// What is asked of the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LakeOperation {
+    /// One object, or whether it exists.
+    Get,
+    /// The keys under a prefix.
+    List,
+    /// A put that must not overwrite.
+    Create,
+    /// A put over a version that was read.
+    Replace,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LakeOutcome {
+    /// Done.
+    Ok,
+    /// Another write came first: no fault.
+    LostRace,
+    /// Failed, after the retries of the store.
+    Error,
+}
+
+/// The lake has answered.
+pub fn lake_operation(operation: LakeOperation, outcome: LakeOutcome, duration: Duration) {
+    let operation = match operation {
+        LakeOperation::Get => "get",
+        LakeOperation::List => "list",
+        LakeOperation::Create => "create",
+        LakeOperation::Replace => "replace",
+    };
+    let outcome = match outcome {
+        LakeOutcome::Ok => "ok",
+        LakeOutcome::LostRace => "lost_race",
+        LakeOutcome::Error => "error",
+    };
+    histogram!(names::LAKE_DURATION.name, "operation" => operation, "outcome" => outcome)
+        .record(duration);
+}
+
+/// Makes the counters of a dataset and its jobs visible at zero: an alert on a growing counter
+/// sees the first event only when there was a value before it.
+pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<Item = &'a str>) {
+    let counters = Dataset::new(source, dataset);
+    for job in jobs {
+        for status in names::RUN_STATUS {
+            counters.runs(job, status).increment(0);
+        }
+        for reason in [
+            MissedReason::Downtime,
+            MissedReason::Overlap,
+            MissedReason::Paused,
+        ] {
+            counters.missed(job, reason).increment(0);
+        }
+    }
+    for outcome in names::OUTCOME {
+        counters.records(outcome).increment(0);
+    }
+    counters.unidentified().increment(0);
+    counters.schema_drift().increment(0);
+    counters.requests().increment(0);
+}
+
+/// The counters that belong to one dataset.
+struct Dataset<'a> {
+    source: &'a str,
+    dataset: &'a str,
+}
+
+impl<'a> Dataset<'a> {
+    fn new(source: &'a str, dataset: &'a str) -> Self {
+        Self { source, dataset }
+    }
+
+    fn labels(&self) -> [(&'static str, String); 2] {
+        [
+            ("source", self.source.to_owned()),
+            ("dataset", self.dataset.to_owned()),
+        ]
+    }
+
+    fn runs(&self, job: &str, status: &'static str) -> metrics::Counter {
+        let [source, dataset] = self.labels();
+        let labels = [
+            source,
+            dataset,
+            ("job", job.to_owned()),
+            ("status", status.to_owned()),
+        ];
+        counter!(names::RUNS.name, &labels)
+    }
+
+    fn records(&self, outcome: &'static str) -> metrics::Counter {
+        let [source, dataset] = self.labels();
+        counter!(
+            names::RECORDS.name,
+            &[source, dataset, ("outcome", outcome.to_owned())]
+        )
+    }
+
+    fn missed(&self, job: &str, reason: MissedReason) -> metrics::Counter {
+        let [source, dataset] = self.labels();
+        let reason = ("reason", reason.as_str().to_owned());
+        let labels = [source, dataset, ("job", job.to_owned()), reason];
+        counter!(names::MISSED_SLOTS.name, &labels)
+    }
+
+    fn unidentified(&self) -> metrics::Counter {
+        counter!(names::UNIDENTIFIED.name, &self.labels())
+    }
+
+    fn schema_drift(&self) -> metrics::Counter {
+        counter!(names::SCHEMA_DRIFT.name, &self.labels())
+    }
+
+    fn requests(&self) -> metrics::Counter {
+        counter!(names::REQUESTS.name, &self.labels())
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok | Status::Recovered | Status::Adopted => "ok",
+        Status::Partial => "partial",
+        Status::Failed | Status::Running => "failed",
+    }
+}
+
+/// The status itself where it is one of the usual ones, else its class: a server may send any
+/// number.
+fn http_status(status: Option<u16>) -> &'static str {
+    let Some(status) = status else {
+        return "none";
+    };
+    let text = status.to_string();
+    let known = names::HTTP_STATUS.iter().find(|known| **known == text);
+    known.copied().unwrap_or(match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "gauges are floats; days and bytes stay far below 2^53"
+)]
+fn lossy(value: u64) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_can_not_invent_label_values() {
+        let seen: std::collections::BTreeSet<_> = (0..=u16::MAX)
+            .map(|status| http_status(Some(status)))
+            .collect();
+        assert!(seen.iter().all(|value| names::HTTP_STATUS.contains(value)));
+        assert_eq!(http_status(Some(200)), "200");
+        assert_eq!(http_status(Some(418)), "4xx");
+        assert_eq!(http_status(None), "none");
+    }
+
+    #[test]
+    fn a_run_that_was_abandoned_is_not_green() {
+        assert_eq!(status(Status::Running), "failed");
+        assert_eq!(status(Status::Partial), "partial");
+    }
+}

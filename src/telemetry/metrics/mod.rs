@@ -1,0 +1,103 @@
+//! Metrics in the Prometheus text format.
+//!
+//! What happened is told through [`events`]; what there is, and what it means, is in
+//! [`catalogue`]. [`Metrics`] installs the recorder and renders it: the server serves the text at
+//! `/metrics`. A program that installs no recorder (`bronzed run`) records nothing, at no cost.
+//!
+//! ```text
+//! # HELP bronzed_runs_total Runs that have ended, by how they ended.
+//! # TYPE bronzed_runs_total counter
+//! bronzed_runs_total{source="pncp",dataset="contratacoes",job="hourly",status="ok"} 3
+//! ```
+
+pub mod catalogue;
+pub mod events;
+
+use metrics::{Recorder, Unit, gauge};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use catalogue::{CATALOGUE, Kind};
+
+/// Why metrics can't be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// A histogram of the catalogue has no bounds.
+    #[error("the histogram `{name}` can't be set up: give it at least one bound")]
+    Bounds {
+        /// The metric's name.
+        name: &'static str,
+    },
+    /// The process has a recorder already.
+    #[error("metrics are recorded elsewhere already: install them once in a process")]
+    Installed,
+}
+
+/// All that was recorded, ready to be rendered. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Records from now on, for the whole process.
+    ///
+    /// # Errors
+    /// When the process records metrics already.
+    pub fn install() -> Result<Self, MetricsError> {
+        let (metrics, recorder) = Self::detached()?;
+        metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Installed)?;
+        Ok(metrics)
+    }
+
+    /// A recorder that isn't the process's, for [`metrics::with_local_recorder`].
+    ///
+    /// # Errors
+    /// When the catalogue is wrong.
+    pub fn detached() -> Result<(Self, PrometheusRecorder), MetricsError> {
+        let mut builder = PrometheusBuilder::new();
+        for metric in CATALOGUE {
+            if let Kind::Histogram(bounds) = metric.kind {
+                let matcher = Matcher::Full(metric.name.to_owned());
+                builder = builder
+                    .set_buckets_for_metric(matcher, bounds)
+                    .map_err(|_| MetricsError::Bounds { name: metric.name })?;
+            }
+        }
+        let recorder = builder.build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            gauge!(catalogue::BUILD_INFO.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        });
+        describe(&recorder);
+        Ok((Self(recorder.handle()), recorder))
+    }
+
+    /// Everything, in the Prometheus text format.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds recorded durations into their histograms. To be called every minute or so: between
+    /// calls and scrapes, each one is kept on its own.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+fn describe(recorder: &impl Recorder) {
+    for metric in CATALOGUE {
+        let unit = match metric.unit {
+            "seconds" => Some(Unit::Seconds),
+            "bytes" => Some(Unit::Bytes),
+            _ => None,
+        };
+        let (name, help) = (metric.name.into(), metric.help.into());
+        match metric.kind {
+            Kind::Counter => recorder.describe_counter(name, unit, help),
+            Kind::Gauge => recorder.describe_gauge(name, unit, help),
+            Kind::Histogram(_) => recorder.describe_histogram(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

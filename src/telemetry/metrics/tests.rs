@@ -1,0 +1,265 @@
+//! What is recorded agrees with the catalogue, the catalogue with the docs, and both with
+//! Prometheus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::catalogue::{CATALOGUE, Kind, Metric, RETRY_REASON, Values, to_markdown};
+use super::events::{self, *};
+use super::*;
+use crate::ingest::counts::Counts;
+use crate::schedule::plan::{MissedReason, MissedSlots};
+use crate::state::execution::Status;
+
+/// One of everything that can be recorded.
+fn sample() -> String {
+    let (metrics, recorder) = Metrics::detached().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        let (source, dataset) = ("pncp", "contratacoes");
+        start_at_zero(source, dataset, ["hourly", "daily"]);
+        RunFinished {
+            source,
+            dataset,
+            job: "hourly",
+            status: Status::Ok,
+            counts: &Counts {
+                fetched: 12,
+                new: 7,
+                duplicates: 4,
+                off_day: 1,
+                unidentified: 2,
+                drift: 3,
+                requests: 5,
+                retries: 1,
+            },
+            duration: Duration::from_millis(1500),
+        }
+        .record();
+        let request = RequestFinished {
+            source,
+            dataset,
+            status: Some(200),
+            duration: Duration::from_millis(300),
+        };
+        request.record();
+        RequestFinished {
+            status: None,
+            ..request
+        }
+        .record();
+        for reason in RETRY_REASON {
+            request_retried(source, reason);
+        }
+        DatasetStanding {
+            source,
+            dataset,
+            freshness: Some(Duration::from_secs(90)),
+            backlog_days: 3,
+        }
+        .record();
+        state_written(source, dataset, 4096);
+        slot_started(source, "hourly", Duration::from_millis(20));
+        let missed = MissedSlots {
+            job: "hourly".into(),
+            dataset: dataset.into(),
+            reason: MissedReason::Downtime,
+            slots: 4,
+        };
+        slots_missed(source, &missed);
+        events::lake_operation(LakeOperation::Create, LakeOutcome::LostRace, Duration::ZERO);
+        events::lake_operation(
+            LakeOperation::Get,
+            LakeOutcome::Ok,
+            Duration::from_millis(2),
+        );
+        events::lake_operation(LakeOperation::List, LakeOutcome::Error, Duration::ZERO);
+        events::lake_operation(LakeOperation::Replace, LakeOutcome::Ok, Duration::ZERO);
+    });
+    metrics.upkeep();
+    metrics.render()
+}
+
+/// A sample line of the text format.
+#[derive(Debug)]
+struct Sample<'a> {
+    name: &'a str,
+    labels: BTreeMap<&'a str, &'a str>,
+    value: f64,
+}
+
+/// Reads the text format; values of labels have no quotes or commas in these tests.
+fn samples(text: &str) -> Vec<Sample<'_>> {
+    let lines = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = match series.split_once('{') {
+                Some((name, labels)) => (name, labels.strip_suffix('}').unwrap()),
+                None => (series, ""),
+            };
+            let labels = labels.split(',').filter(|pair| !pair.is_empty());
+            let labels = labels.map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap();
+                (name, value.trim_matches('"'))
+            });
+            Sample {
+                name,
+                labels: labels.collect(),
+                value: value.parse().unwrap(),
+            }
+        })
+        .collect()
+}
+
+fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let labels: BTreeMap<_, _> = labels.iter().copied().collect();
+    let found = samples(text)
+        .into_iter()
+        .find(|sample| sample.name == name && sample.labels == labels);
+    found.unwrap_or_else(|| panic!("{name} {labels:?}")).value
+}
+
+/// The metric that a sample belongs to: a histogram's has three endings.
+fn metric_of(sample: &Sample) -> &'static Metric {
+    let by_name = |name: &str| CATALOGUE.iter().find(|metric| metric.name == name);
+    let endings = ["_bucket", "_sum", "_count"];
+    let base = endings
+        .iter()
+        .find_map(|ending| sample.name.strip_suffix(ending));
+    by_name(sample.name)
+        .or_else(|| by_name(base?).filter(|metric| matches!(metric.kind, Kind::Histogram(_))))
+        .unwrap_or_else(|| panic!("{} isn't in the catalogue", sample.name))
+}
+
+#[test]
+fn what_is_recorded_is_what_the_catalogue_says() {
+    let text = sample();
+    let mut seen = BTreeSet::new();
+    for sample in samples(&text) {
+        let metric = metric_of(&sample);
+        seen.insert(metric.name);
+        let labels: BTreeSet<_> = sample
+            .labels
+            .keys()
+            .copied()
+            .filter(|l| *l != "le")
+            .collect();
+        let declared: BTreeSet<_> = metric.labels.iter().map(|label| label.name).collect();
+        assert_eq!(labels, declared, "{}", sample.name);
+        for label in metric.labels {
+            if let Values::OneOf(values) = label.values {
+                let value = sample.labels[label.name];
+                assert!(
+                    values.contains(&value),
+                    "{} {}={value}",
+                    sample.name,
+                    label.name
+                );
+            }
+        }
+    }
+    let declared: BTreeSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
+    assert_eq!(seen, declared);
+}
+
+#[test]
+fn each_metric_says_what_it_is() {
+    let text = sample();
+    for metric in CATALOGUE {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let (name, help) = (metric.name, metric.help);
+        assert!(text.contains(&format!("# HELP {name} {help}\n")), "{name}");
+        assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
+    }
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    for metric in CATALOGUE {
+        let name = metric.name;
+        let counter = matches!(metric.kind, Kind::Counter);
+        assert!(name.starts_with("bronzed_"), "{name}");
+        assert_eq!(name.ends_with("_total"), counter, "{name}");
+        if matches!(metric.unit, "seconds" | "bytes") && !counter {
+            assert!(name.ends_with(&format!("_{}", metric.unit)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_fates_of_a_runs_records_add_up_to_what_was_fetched_p2() {
+    let text = sample();
+    let records = samples(&text)
+        .into_iter()
+        .filter(|sample| sample.name == "bronzed_records_total");
+    assert_eq!(records.map(|sample| sample.value).sum::<f64>(), 12.0);
+    let dataset = [("source", "pncp"), ("dataset", "contratacoes")];
+    let new = [dataset[0], dataset[1], ("outcome", "new")];
+    assert_eq!(value(&text, "bronzed_records_total", &new), 7.0);
+    assert_eq!(
+        value(&text, "bronzed_unidentified_records_total", &dataset),
+        2.0
+    );
+    assert_eq!(value(&text, "bronzed_requests_total", &dataset), 2.0);
+    assert_eq!(
+        value(&text, "bronzed_run_duration_seconds_sum", &dataset),
+        1.5
+    );
+}
+
+#[test]
+fn failures_are_visible_before_the_first_one() {
+    let text = sample();
+    let failed = [
+        ("source", "pncp"),
+        ("dataset", "contratacoes"),
+        ("job", "daily"),
+        ("status", "failed"),
+    ];
+    assert_eq!(value(&text, "bronzed_runs_total", &failed), 0.0);
+}
+
+#[test]
+fn the_docs_are_the_catalogue() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let page = to_markdown();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page,
+        "docs/metrics.md is out of step: run this test with UPDATE_DOCS=1"
+    );
+}
+
+#[test]
+#[ignore = "needs promtool, from the Debian package `prometheus`"]
+fn promtool_has_nothing_to_say() {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = sample();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+}
