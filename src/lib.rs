@@ -23,6 +23,7 @@ pub mod json;
 pub mod lake;
 pub mod record;
 pub mod schedule;
+pub mod server;
 pub mod simulator;
 pub mod source;
 pub mod state;

@@ -1,0 +1,203 @@
+//! Who may do what.
+//!
+//! | | listens on loopback | elsewhere | elsewhere, `public_reads = true` |
+//! |---|---|---|---|
+//! | probes, `/metrics` | open | open | open |
+//! | what reads | open, to requests for this machine by name | token | open |
+//! | what changes something | token | token | token |
+//!
+//! Where a token is needed and none is configured, nobody has it: 403, and the answer says how to
+//! set one.
+//!
+//! Loopback is open to programs of this machine, but the pages that its browsers show come from
+//! anywhere. A page can't read our answers from its own origin (there are no CORS headers), can't
+//! know the token, and can't get around both by having its own name resolve to 127.0.0.1 (DNS
+//! rebinding): then the `Host` of its requests is that name.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::server::ServerSettings;
+use crate::server::error::ApiError;
+
+/// What a route needs of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// That it may read.
+    Read,
+    /// That it may change something.
+    Change,
+}
+
+/// The rules, for one listen address.
+#[derive(Debug)]
+pub(super) struct Access {
+    loopback: bool,
+    public_reads: bool,
+    /// Both sides are hashed, so that neither content nor length of the token shows in the time
+    /// that a comparison takes.
+    token: Option<[u8; 32]>,
+}
+
+impl Access {
+    pub(super) fn new(settings: &ServerSettings, listen: SocketAddr) -> Self {
+        Self {
+            loopback: listen.ip().to_canonical().is_loopback(),
+            public_reads: settings.public_reads,
+            token: settings.token.as_ref().and_then(digest_of_token),
+        }
+    }
+
+    /// Whether a request with these headers may do what needs `need`.
+    fn check(&self, need: Need, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+        match need {
+            Need::Nothing => Ok(()),
+            Need::Change => self.check_token(headers),
+            Need::Read if self.public_reads => Ok(()),
+            Need::Read => match self.check_token(headers) {
+                Err(_) if self.loopback && is_for_this_machine(uri, headers) => Ok(()),
+                Err(_) if self.loopback => Err(ApiError::ForeignHost),
+                checked => checked,
+            },
+        }
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let expected = self.token.ok_or(ApiError::NoTokenConfigured)?;
+        let presented = bearer(headers).ok_or(ApiError::TokenMissing)?;
+        match bool::from(digest(presented).ct_eq(&expected)) {
+            true => Ok(()),
+            false => Err(ApiError::TokenWrong),
+        }
+    }
+}
+
+/// The middleware in front of each route.
+pub(super) async fn guard(
+    State((access, need)): State<(Arc<Access>, Need)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    access.check(need, request.uri(), request.headers())?;
+    Ok(next.run(request).await)
+}
+
+/// A token without characters is none: `BRONZED__SERVER__TOKEN=` must not let everyone in.
+fn digest_of_token(token: &SecretString) -> Option<[u8; 32]> {
+    let token = token.expose_secret().trim();
+    (!token.is_empty()).then(|| digest(token.as_bytes()))
+}
+
+fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// What follows `Bearer` in the `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
+}
+
+/// Whether the request names this machine as one does on the machine itself, whatever the port:
+/// it may be forwarded.
+fn is_for_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let in_header = Authority::try_from(host.as_bytes());
+    in_header.is_ok_and(|authority| is_loopback(&authority))
+        // A request line may have a whole URL in it, and that one counts.
+        && uri.authority().is_none_or(is_loopback)
+}
+
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    let unbracketed = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match unbracketed {
+        Some(inner) => inner.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback()),
+        None => {
+            host.eq_ignore_ascii_case("localhost")
+                || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn named(host: &'static str) -> bool {
+        let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
+        is_for_this_machine(&Uri::from_static("/"), &headers)
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_loopback_names() {
+        for host in [
+            "localhost",
+            "LocalHost:8080",
+            "127.0.0.1:9",
+            "127.1.2.3",
+            "[::1]:80",
+        ] {
+            assert!(named(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil@localhost.example",
+            "192.168.0.7:8080",
+            "[2001:db8::1]",
+            "0.0.0.0",
+            "",
+            "local host",
+        ] {
+            assert!(!named(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_with_two_names_or_none_is_not_for_this_machine() {
+        let local = HeaderValue::from_static("localhost");
+        let mut headers = HeaderMap::new();
+        assert!(!is_for_this_machine(&Uri::from_static("/"), &headers));
+        headers.append(header::HOST, local.clone());
+        let elsewhere = Uri::from_static("http://evil.example/api/v1/jobs");
+        assert!(!is_for_this_machine(&elsewhere, &headers));
+        headers.append(header::HOST, local);
+        assert!(!is_for_this_machine(&Uri::from_static("/"), &headers));
+    }
+
+    #[test]
+    fn a_token_is_found_behind_its_scheme_only() {
+        let token = |value: &'static str| {
+            let value = HeaderValue::from_static(value);
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+            bearer(&headers).map(<[u8]>::to_vec)
+        };
+        assert_eq!(token("Bearer abc").unwrap(), b"abc");
+        assert_eq!(token("bearer  abc").unwrap(), b"abc");
+        for other in ["", "Bearer", "Basic abc", "abc"] {
+            assert_eq!(token(other), None, "{other}");
+        }
+    }
+}

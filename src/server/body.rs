@@ -1,0 +1,59 @@
+//! Bodies of requests: JSON, of bounded length, within bounded time.
+
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::server::App;
+use crate::server::error::ApiError;
+
+/// The body as a value. No bytes at all count as `{}`.
+///
+/// The content type must say that it is JSON: a browser asks before it sends that to another
+/// origin, and isn't let.
+pub(super) struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        if !says_json(request.headers()) {
+            return Err(ApiError::WrongContentType);
+        }
+        let limit = app.limits.body_bytes;
+        let too_large = ApiError::TooLarge { limit };
+        let body = request.into_body();
+        if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > limit) {
+            return Err(too_large);
+        }
+        let body = tokio::time::timeout(app.limits.body_time, Limited::new(body, limit).collect())
+            .await
+            .map_err(|_| ApiError::SlowBody)?
+            .map_err(|error| match error.is::<LengthLimitError>() {
+                true => too_large,
+                false => invalid(&error),
+            })?
+            .to_bytes();
+        let text = if body.is_empty() { b"{}" } else { &body[..] };
+        serde_json::from_slice(text)
+            .map(Self)
+            .map_err(|error| invalid(&error))
+    }
+}
+
+fn says_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn invalid(problem: &impl ToString) -> ApiError {
+    ApiError::InvalidBody {
+        problem: format!("the body can't be read: {}", problem.to_string()),
+        cure: "GET /api/v1/openapi.json describes the bodies".to_owned(),
+    }
+}

@@ -1,0 +1,183 @@
+//! The description of the API (OpenAPI 3.1), made from the table of routes ([`super::routes`])
+//! and from the types of what they take and give: what isn't described can't be routed.
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use crate::server::access::Need;
+use crate::server::error::ErrorBody;
+
+/// One method of one path.
+#[derive(Debug)]
+pub(super) struct Operation {
+    /// A constant name, for generated clients.
+    pub id: &'static str,
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// `/api/v1/jobs/{source}/{job}`, as the router has it too.
+    pub path: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What is in the answer, in a sentence.
+    pub gives: &'static str,
+    /// Who may call it.
+    pub need: Need,
+    /// What it takes.
+    pub body: Option<SchemaOf>,
+    /// What it gives when it does what it is asked.
+    pub answer: Answer,
+    /// Statuses of errors beside those that go with `need` and `body`.
+    pub errors: &'static [u16],
+}
+
+/// Writes the schema of a type.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an operation gives.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// JSON of this schema with this status.
+    Json(u16, SchemaOf),
+    /// The same with either status.
+    Either([u16; 2], SchemaOf),
+    /// JSON that has a standard of its own.
+    Document,
+    /// Text of this media type.
+    Text(&'static str),
+}
+
+/// The schema of a type, by reference.
+pub(super) fn schema<T: JsonSchema>() -> SchemaOf {
+    SchemaGenerator::subschema_for::<T>
+}
+
+/// The whole description.
+pub(super) fn document<'a>(operations: impl Iterator<Item = &'a Operation>) -> Value {
+    let mut writer = Writer::new();
+    let mut paths = Map::new();
+    for operation in operations {
+        let described = writer.operation(operation);
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = described;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "bronzed",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Jobs, datasets and runs of a bronzed daemon.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": writer.definitions(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    })
+}
+
+/// Collects the types as they are met. What is taken and what is given differ: a field with a
+/// default may be left out of the one and is always in the other.
+struct Writer {
+    taken: SchemaGenerator,
+    given: SchemaGenerator,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        Self {
+            taken: settings.clone().into_generator(),
+            given: settings.for_serialize().into_generator(),
+        }
+    }
+
+    fn definitions(mut self) -> Map<String, Value> {
+        let mut all = self.taken.take_definitions(true);
+        all.extend(self.given.take_definitions(true));
+        all
+    }
+
+    fn operation(&mut self, operation: &Operation) -> Value {
+        let mut described = json!({
+            "operationId": operation.id,
+            "summary": operation.summary,
+            "parameters": parameters(operation.path),
+            "security": security(operation.need),
+            "responses": self.responses(operation),
+        });
+        if let Some(body) = operation.body {
+            described["requestBody"] = json!({
+                "required": true,
+                "content": {"application/json": {"schema": body(&mut self.taken)}},
+            });
+        }
+        described
+    }
+
+    fn responses(&mut self, operation: &Operation) -> Map<String, Value> {
+        let mut responses = Map::new();
+        let error = json!({
+            "description": "It isn't done; the body says why, and what would help.",
+            "content": {"application/json": {"schema": self.given.subschema_for::<ErrorBody>()}},
+        });
+        for status in error_statuses(operation) {
+            responses.insert(status.to_string(), error.clone());
+        }
+        let (statuses, media_type, schema) = match &operation.answer {
+            Answer::Json(status, schema) => (vec![*status], JSON, schema(&mut self.given).into()),
+            Answer::Either(statuses, schema) => {
+                (statuses.to_vec(), JSON, schema(&mut self.given).into())
+            }
+            Answer::Document => (vec![200], JSON, json!({"type": "object"})),
+            Answer::Text(media_type) => (vec![200], *media_type, json!({"type": "string"})),
+        };
+        for status in statuses {
+            let mut content = Map::new();
+            content.insert(media_type.to_owned(), json!({"schema": schema}));
+            let described = json!({"description": operation.gives, "content": content});
+            responses.insert(status.to_string(), described);
+        }
+        responses
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// Every status that means that it isn't done.
+fn error_statuses(operation: &Operation) -> Vec<u16> {
+    let mut statuses = operation.errors.to_vec();
+    if operation.need != Need::Nothing {
+        statuses.extend([401, 403, 503]);
+    }
+    if operation.method == "post" {
+        statuses.extend([408, 413, 415, 422]);
+    }
+    statuses
+}
+
+/// The `{…}` of a path.
+fn parameters(path: &str) -> Vec<Value> {
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let described = names.map(
+        |name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}),
+    );
+    described.collect()
+}
+
+/// `{}` among the alternatives means that nothing may be enough: it goes by the address that the
+/// daemon listens on, and by `public_reads`.
+fn security(need: Need) -> Value {
+    match need {
+        Need::Nothing => json!([]),
+        Need::Read => json!([{}, {"token": []}]),
+        Need::Change => json!([{"token": []}]),
+    }
+}

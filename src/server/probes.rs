@@ -1,0 +1,40 @@
+//! What the machinery around the daemon asks: is it alive, can it work, what are its numbers.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use crate::server::App;
+use crate::server::view::ReadinessView;
+
+/// The media type of the Prometheus text format.
+pub(super) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The process answers. Nothing that a restart doesn't mend makes this fail.
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The lake can be reached and the scheduler ticks. An API that is down doesn't count: no other
+/// daemon could do better. Reasons are in the log, not here, as anyone may ask.
+pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadinessView>) {
+    let readiness = app.daemon.readiness();
+    let status = match readiness.is_ready() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let view = ReadinessView {
+        ready: readiness.is_ready(),
+        lake_reachable: readiness.lake_reachable,
+        scheduler_ticking: readiness.scheduler_ticking,
+        last_tick_age_seconds: readiness.last_tick_age.map(|age| age.as_secs_f64()),
+    };
+    (status, Json(view))
+}
+
+/// The numbers.
+pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    app.daemon.observe();
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render())
+}

@@ -1,0 +1,248 @@
+//! The table of routes: the router and the OpenAPI description are both made from it.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
+
+use crate::server::access::{Access, Need, guard};
+use crate::server::error::ApiError;
+use crate::server::openapi::{self, Answer, Operation, schema};
+use crate::server::order::{BackfillOrder, Nothing, RunOrder};
+use crate::server::view::{
+    Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, Runs,
+};
+use crate::server::{App, api, probes};
+
+/// One method of one path, and what does it.
+pub(super) struct Route {
+    pub(super) operation: Operation,
+    handler: MethodRouter<App>,
+}
+
+/// Everything that is served.
+pub(super) fn table() -> Vec<Route> {
+    let mut routes = probe_routes();
+    routes.extend(read_routes());
+    routes.extend(change_routes());
+    routes
+}
+
+fn probe_routes() -> Vec<Route> {
+    let open = |id, path, summary, answer, handler| Route {
+        operation: Operation {
+            id,
+            method: "get",
+            path,
+            summary,
+            gives: summary,
+            need: Need::Nothing,
+            body: None,
+            answer,
+            errors: &[],
+        },
+        handler,
+    };
+    vec![
+        open(
+            "health",
+            "/healthz",
+            "The process answers.",
+            Answer::Text("text/plain; charset=utf-8"),
+            get(probes::health),
+        ),
+        open(
+            "ready",
+            "/readyz",
+            "Whether the lake can be reached and the scheduler ticks.",
+            Answer::Either([200, 503], schema::<ReadinessView>()),
+            get(probes::ready),
+        ),
+        open(
+            "metrics",
+            "/metrics",
+            "Metrics in the Prometheus text format.",
+            Answer::Text(probes::METRICS_TYPE),
+            get(probes::metrics),
+        ),
+    ]
+}
+
+fn read_routes() -> Vec<Route> {
+    let read = |id, path: &'static str, summary, answer, handler| Route {
+        operation: Operation {
+            id,
+            method: "get",
+            path,
+            summary,
+            gives: summary,
+            need: Need::Read,
+            body: None,
+            answer,
+            errors: if path.ends_with('}') { &[404] } else { &[] },
+        },
+        handler,
+    };
+    vec![
+        read(
+            "listJobs",
+            "/api/v1/jobs",
+            "Every job with its next slot and its last run.",
+            Answer::Json(200, schema::<Jobs>()),
+            get(api::jobs),
+        ),
+        read(
+            "getJob",
+            "/api/v1/jobs/{source}/{job}",
+            "One job.",
+            Answer::Json(200, schema::<JobView>()),
+            get(api::job),
+        ),
+        read(
+            "listDatasets",
+            "/api/v1/datasets",
+            "Every dataset with its coverage and freshness.",
+            Answer::Json(200, schema::<Datasets>()),
+            get(api::datasets),
+        ),
+        read(
+            "getDataset",
+            "/api/v1/datasets/{source}/{dataset}",
+            "One dataset.",
+            Answer::Json(200, schema::<DatasetView>()),
+            get(api::dataset),
+        ),
+        read(
+            "listRuns",
+            "/api/v1/runs",
+            "Runs that are queued, under way, or ended lately.",
+            Answer::Json(200, schema::<Runs>()),
+            get(api::runs),
+        ),
+        read(
+            "getRun",
+            "/api/v1/runs/{run_id}",
+            "One of these runs.",
+            Answer::Json(200, schema::<RunView>()),
+            get(api::run),
+        ),
+        read(
+            "describe",
+            "/api/v1/openapi.json",
+            "This description.",
+            Answer::Document,
+            get(description),
+        ),
+    ]
+}
+
+fn change_routes() -> Vec<Route> {
+    let change = |id, path, summary, gives, body, answer, handler| Route {
+        operation: Operation {
+            id,
+            method: "post",
+            path,
+            summary,
+            gives,
+            need: Need::Change,
+            body: Some(body),
+            answer,
+            errors: &[404, 409],
+        },
+        handler,
+    };
+    vec![
+        change(
+            "startRuns",
+            "/api/v1/runs",
+            "Reads days of a dataset now, complete or not.",
+            "The runs that were queued or joined, one a day.",
+            schema::<RunOrder>(),
+            Answer::Json(202, schema::<Runs>()),
+            post(api::start_runs),
+        ),
+        change(
+            "startBackfill",
+            "/api/v1/backfills",
+            "Completes the days of a range that aren't complete.",
+            "How many days of the range were queued.",
+            schema::<BackfillOrder>(),
+            Answer::Json(202, schema::<Backfill>()),
+            post(api::start_backfill),
+        ),
+        change(
+            "pauseJob",
+            "/api/v1/jobs/{source}/{job}/pause",
+            "Pauses a job until it is resumed; runs under way go on.",
+            "The job, paused.",
+            schema::<Nothing>(),
+            Answer::Json(200, schema::<JobView>()),
+            post(api::pause),
+        ),
+        change(
+            "resumeJob",
+            "/api/v1/jobs/{source}/{job}/resume",
+            "Lets a job go on at its next slot.",
+            "The job, no longer paused.",
+            schema::<Nothing>(),
+            Answer::Json(200, schema::<JobView>()),
+            post(api::resume),
+        ),
+    ]
+}
+
+/// The router over the table, with the rules that hold for every answer around it.
+pub(super) fn router(app: App, access: Access) -> Router {
+    let access = Arc::new(access);
+    let mut router = Router::new();
+    for Route { operation, handler } in table() {
+        let rules = (access.clone(), operation.need);
+        let guarded = handler.route_layer(middleware::from_fn_with_state(rules, guard));
+        router = router.route(operation.path, guarded);
+    }
+    router
+        .method_not_allowed_fallback(async || ApiError::WrongMethod)
+        .fallback(async || ApiError::NoRoute)
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+/// Bounds the time for an answer, and tells browsers to keep their hands off it: not to guess its
+/// type, not to show it within other pages, not to keep it.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 3] = [
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let answer = tokio::time::timeout(app.limits.answer_time, next.run(request));
+    let mut response = match answer.await {
+        Ok(response) => response,
+        Err(_) => ApiError::TimedOut.into_response(),
+    };
+    response.headers_mut().extend(HEADERS);
+    response
+}
+
+async fn description() -> impl IntoResponse {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+        let routes = table();
+        let operations = routes.iter().map(|route| &route.operation);
+        openapi::document(operations).to_string().into()
+    });
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        DOCUMENT.clone(),
+    )
+}

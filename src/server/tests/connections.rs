@@ -1,0 +1,236 @@
+//! Slow, greedy and hostile clients cost their own connection and no other's.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{PATIENCE, Place, Served, TOKEN, served_with, settings};
+use crate::server::Limits;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+async fn limited(limits: Limits) -> Served {
+    served_with(settings(Place::Loopback, Some(TOKEN)), limits).await
+}
+
+async fn connect(server: &Served) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .unwrap()
+}
+
+/// What the server sends until it ends the connection; fails when it doesn't end it.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // Whether the end is a reset or in order doesn't matter.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut text))
+        .await
+        .unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_sends_its_headers_slowly_is_dropped_while_others_are_served() {
+    let server = limited(Limits {
+        header_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = connect(&server).await;
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: local")
+        .await
+        .unwrap();
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let said = rest(slow).await;
+    assert!(!said.contains("200 OK"), "{said}");
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn slow_clients_that_take_every_place_give_them_back() {
+    let server = limited(Limits {
+        connections: 2,
+        header_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = [connect(&server).await, connect(&server).await];
+    for stream in &mut slow {
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\n")
+            .await
+            .unwrap();
+    }
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn further_connections_than_there_are_places_wait() {
+    let server = limited(Limits {
+        connections: 1,
+        ..Limits::default()
+    })
+    .await;
+    let mut first = connect(&server).await;
+    first
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answered = [0; 12];
+    first.read_exact(&mut answered).await.unwrap();
+    let mut second = connect(&server).await;
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    second.write_all(request).await.unwrap();
+    let waiting = timeout(SHORT, second.read_u8()).await;
+    assert!(waiting.is_err(), "served beyond the bound");
+    drop(first);
+    assert!(rest(second).await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let server = limited(Limits {
+        body_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = connect(&server).await;
+    let head = format!(
+        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{{"
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let said = rest(slow).await;
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    assert!(said.contains("slow_body"), "{said}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_however_it_comes() {
+    let limit = 1000;
+    let server = limited(Limits {
+        body_bytes: limit,
+        ..Limits::default()
+    })
+    .await;
+    let answer = server.post("/api/v1/runs", &" ".repeat(limit + 1)).await;
+    assert_eq!((answer.status, answer.error()), (413, "too_large".into()));
+    let chunks = (0..=limit).map(|_| Ok::<_, std::io::Error>(" "));
+    let body = reqwest::Body::wrap_stream(futures::stream::iter(chunks));
+    let answer = server
+        .ask(Method::POST, "/api/v1/runs", |request| {
+            let request = request.header("content-type", "application/json");
+            request.bearer_auth(TOKEN).body(body)
+        })
+        .await;
+    assert_eq!((answer.status, answer.error()), (413, "too_large".into()));
+    // Exactly the limit is read, and found to be no order.
+    let answer = server.post("/api/v1/runs", &" ".repeat(limit)).await;
+    assert_eq!(answer.status, 422);
+}
+
+#[tokio::test]
+async fn headers_without_end_are_refused() {
+    let server = limited(Limits::default()).await;
+    let mut greedy = connect(&server).await;
+    let head = format!("GET /healthz HTTP/1.1\r\nX: {}", "x".repeat(20_000));
+    greedy.write_all(head.as_bytes()).await.unwrap();
+    assert!(rest(greedy).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_is_dropped() {
+    let server = limited(Limits {
+        connection_time: SHORT,
+        drain_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut deaf = connect(&server).await;
+    let request = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let dropped = timeout(PATIENCE, async {
+        while deaf.write_all(&request).await.is_ok() {}
+    });
+    assert!(dropped.await.is_ok(), "still connected");
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_answer_costs_a_bounded_time() {
+    let server = limited(Limits {
+        answer_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    *server.daemon.hold.lock().unwrap() = true;
+    let answer = server.get("/api/v1/runs").await;
+    assert_eq!((answer.status, answer.error()), (503, "timed_out".into()));
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_server_ends() {
+    let server = limited(Limits::default()).await;
+    *server.daemon.hold.lock().unwrap() = true;
+    let asking = async {
+        let answer = server.get("/api/v1/runs").await;
+        assert_eq!(answer.status, 200);
+    };
+    let stopping = async {
+        server.daemon.held.notified().await;
+        server.stop.cancel();
+        // Nobody new gets in, while the one inside is still waited for.
+        while TcpStream::connect(("127.0.0.1", server.port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!server.task.is_finished());
+        server.daemon.go.notify_one();
+    };
+    tokio::join!(asking, stopping);
+    timeout(PATIENCE, server.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_end_waits_for_nobody_longer_than_its_bound() {
+    let server = limited(Limits {
+        drain_time: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    *server.daemon.hold.lock().unwrap() = true;
+    let mut stuck = connect(&server).await;
+    stuck
+        .write_all(b"GET /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    server.daemon.held.notified().await;
+    let idle = connect(&server).await;
+    server.stop.cancel();
+    // The time for an answer would be 30 s, the one for headers 10 s.
+    timeout(Duration::from_secs(5), server.task)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(rest(stuck).await, "");
+    assert_eq!(rest(idle).await, "");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let first = limited(Limits::default()).await;
+    let mut taken = settings(Place::Loopback, None);
+    taken.listen.set_port(first.port);
+    let daemon = first.daemon.clone();
+    let second =
+        crate::server::Server::bind(&taken, Limits::default(), daemon, first.metrics.clone());
+    let Err(error) = second.await else {
+        panic!("two servers on one port")
+    };
+    assert!(
+        error.to_string().contains(&taken.listen.to_string()),
+        "{error}"
+    );
+}

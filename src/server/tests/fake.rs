@@ -1,0 +1,193 @@
+//! A daemon that knows one job, one dataset and two runs, and writes down what it is told.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::day::Day;
+use crate::ingest::counts::Counts;
+use crate::server::daemon::{Daemon, DaemonError, Readiness};
+use crate::server::order::{BackfillOrder, RunOrder};
+use crate::server::view::*;
+use crate::source::declaration::Mode;
+
+/// The run that has ended.
+pub const ENDED: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
+/// The run that is under way.
+pub const RUNNING: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0002);
+
+pub struct FakeDaemon {
+    pub readiness: Mutex<Readiness>,
+    /// What every call answers, instead of what it should.
+    pub failure: Mutex<Option<DaemonError>>,
+    /// What it was told to do.
+    pub told: Mutex<Vec<String>>,
+    /// How often its gauges were asked for.
+    pub observed: Mutex<u32>,
+    /// While set, `runs` waits for `go`.
+    pub hold: Mutex<bool>,
+    /// `runs` has been called and waits.
+    pub held: Notify,
+    pub go: Notify,
+}
+
+impl Default for FakeDaemon {
+    fn default() -> Self {
+        Self {
+            readiness: Mutex::new(Readiness {
+                lake_reachable: true,
+                scheduler_ticking: true,
+                last_tick_age: Some(Duration::from_millis(1500)),
+            }),
+            failure: Mutex::default(),
+            told: Mutex::default(),
+            observed: Mutex::default(),
+            hold: Mutex::default(),
+            held: Notify::new(),
+            go: Notify::new(),
+        }
+    }
+}
+
+impl FakeDaemon {
+    fn checked(&self) -> Result<(), DaemonError> {
+        self.failure.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn tell(&self, what: String) -> Result<(), DaemonError> {
+        self.checked()?;
+        self.told.lock().unwrap().push(what);
+        Ok(())
+    }
+
+    /// What it was told since it was asked last.
+    pub fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Daemon for FakeDaemon {
+    fn readiness(&self) -> Readiness {
+        *self.readiness.lock().unwrap()
+    }
+
+    fn observe(&self) {
+        *self.observed.lock().unwrap() += 1;
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobView>, DaemonError> {
+        self.checked()?;
+        Ok(vec![job(None)])
+    }
+
+    async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError> {
+        self.checked()?;
+        Ok(vec![DatasetView {
+            source: "pncp".to_owned(),
+            name: "contratacoes".to_owned(),
+            prefix: "pncp".to_owned(),
+            coverage: Coverage {
+                from: Some(day("2025-10-01")),
+                complete_days: 20,
+                incomplete_days: 1,
+            },
+            freshness_seconds: Some(90.5),
+            last_success: Some(at("2025-10-22T11:00:00Z")),
+        }])
+    }
+
+    async fn runs(&self) -> Result<Vec<RunView>, DaemonError> {
+        self.checked()?;
+        if *self.hold.lock().unwrap() {
+            self.held.notify_one();
+            self.go.notified().await;
+        }
+        Ok(vec![
+            run(RUNNING, RunStatus::Running),
+            run(ENDED, RunStatus::Partial),
+        ])
+    }
+
+    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError> {
+        self.tell(format!("{:?} {:?}", order.days, order.mode))?;
+        let queued = order.days.iter().map(|day| RunView {
+            day: *day,
+            ..run(RUNNING, RunStatus::Queued)
+        });
+        Ok(queued.collect())
+    }
+
+    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError> {
+        self.tell(format!("{} to {}", order.from, order.to))?;
+        Ok(Backfill {
+            queued_days: 3,
+            complete_days: 4,
+        })
+    }
+
+    async fn set_paused(
+        &self,
+        source: &str,
+        name: &str,
+        paused: bool,
+    ) -> Result<JobView, DaemonError> {
+        if (source, name) != ("pncp", "hourly") {
+            let what = format!("job `{source}.{name}`");
+            return Err(DaemonError::NotFound { what });
+        }
+        self.tell(format!("{source}.{name} paused: {paused}"))?;
+        Ok(job(paused.then(|| at("2025-10-22T12:00:00Z"))))
+    }
+}
+
+fn job(paused_since: Option<DateTime<Utc>>) -> JobView {
+    JobView {
+        source: "pncp".to_owned(),
+        name: "hourly".to_owned(),
+        cron: "0 * * * *".to_owned(),
+        timezone: "America/Sao_Paulo".to_owned(),
+        next_slot: paused_since.is_none().then(|| at("2025-10-22T13:00:00Z")),
+        paused_since,
+        last_run: Some(run(ENDED, RunStatus::Partial)),
+    }
+}
+
+fn run(run_id: Uuid, status: RunStatus) -> RunView {
+    let ended = status == RunStatus::Partial;
+    RunView {
+        run_id,
+        source: "pncp".to_owned(),
+        dataset: "contratacoes".to_owned(),
+        day: day("2025-10-22"),
+        job: "hourly".to_owned(),
+        mode: Mode::New,
+        status,
+        started_at: (status != RunStatus::Queued).then(|| at("2025-10-22T12:00:00Z")),
+        ended_at: ended.then(|| at("2025-10-22T12:01:00Z")),
+        progress: Progress {
+            pages_read: 4,
+            pages_known: 7,
+            records: 200,
+            new: 31,
+        },
+        counts: ended.then(Counts::default),
+        failed_slices: vec![FailedSlice {
+            slice: "modalidade=6".to_owned(),
+            reason: "answered status 503".to_owned(),
+        }],
+        error: None,
+    }
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}

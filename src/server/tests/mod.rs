@@ -1,0 +1,135 @@
+//! The server over real connections, with a daemon that plays its part. Every answer that a test
+//! gets is checked against the OpenAPI description ([`description`]) on the way.
+
+mod access;
+mod api;
+mod connections;
+mod description;
+mod fake;
+mod probes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Limits, Server, ServerSettings};
+use crate::telemetry::metrics::Metrics;
+use fake::FakeDaemon;
+
+const TOKEN: &str = "correct horse";
+/// Longer than anything here takes, so that a hang is a failure and not a stuck test.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    Loopback,
+    Elsewhere,
+}
+
+fn settings(place: Place, token: Option<&str>) -> ServerSettings {
+    let listen = match place {
+        Place::Loopback => "127.0.0.1:0",
+        Place::Elsewhere => "0.0.0.0:0",
+    };
+    ServerSettings {
+        listen: listen.parse().unwrap(),
+        token: token.map(Into::into),
+        public_reads: false,
+    }
+}
+
+/// A server that runs, and a client of it.
+struct Served {
+    port: u16,
+    client: reqwest::Client,
+    daemon: Arc<FakeDaemon>,
+    metrics: Metrics,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The constant name of the error.
+    fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// On loopback, with a token.
+async fn served() -> Served {
+    served_with(settings(Place::Loopback, Some(TOKEN)), Limits::default()).await
+}
+
+async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
+    let daemon = Arc::new(FakeDaemon::default());
+    let (metrics, _) = Metrics::detached().unwrap();
+    let server = Server::bind(&settings, limits, daemon.clone(), metrics.clone())
+        .await
+        .unwrap();
+    let stop = CancellationToken::new();
+    Served {
+        port: server.address().port(),
+        client: reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .unwrap(),
+        daemon,
+        metrics,
+        task: tokio::spawn(server.serve(stop.clone())),
+        stop,
+    }
+}
+
+impl Served {
+    /// Asks, and checks the answer against the description.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = with(self.client.request(method.clone(), url));
+        let response = request.send().await.unwrap();
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        };
+        description::check(&method, path, &answer);
+        answer
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, |request| request).await
+    }
+
+    /// With the token, and the content type that it takes.
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        let body = body.to_owned();
+        self.ask(Method::POST, path, |request| {
+            let request = request.bearer_auth(TOKEN).body(body);
+            request.header("content-type", "application/json")
+        })
+        .await
+    }
+}
