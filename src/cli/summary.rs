@@ -59,18 +59,22 @@ fn row(report: &RunReport) -> Vec<String> {
     ]
 }
 
+/// What failed, and why; slices that failed alike share a line.
 fn notes(report: &RunReport) -> Vec<String> {
-    let failed = report.execution.failed_slices.iter();
-    let mut notes: Vec<_> = failed
-        .map(|(label, reason)| format!("    {label}: {reason}"))
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (label, reason) in &report.execution.failed_slices {
+        match by_reason.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, labels)) => labels.push(label),
+            None => by_reason.push((reason, vec![label])),
+        }
+    }
+    let mut notes: Vec<_> = by_reason
+        .iter()
+        .map(|(reason, labels)| format!("    {}: {reason}", labels.join(", ")))
         .collect();
-    notes.extend(
-        report
-            .execution
-            .error
-            .iter()
-            .map(|error| format!("    {error}")),
-    );
+    // A run without a single slice repeats the first one's reason.
+    let error = report.execution.error.iter();
+    notes.extend(error.map(|error| format!("    {error}")));
     notes
 }
 

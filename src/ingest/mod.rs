@@ -88,7 +88,8 @@ pub struct Order {
 pub async fn run(context: &Context, order: &Order) -> RunReport {
     let started_at = context.clock.now();
     let run_id = context.entropy.run_id(started_at);
-    let span = tracing::info_span!(
+    // As an error span, it is there whatever the filter lets through: each line names its run.
+    let span = tracing::error_span!(
         "run",
         run_id = %run_id,
         source = order.dataset.source,
@@ -256,8 +257,8 @@ impl<'a> Run<'a> {
             .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
         execution.status = match execution.failed_slices.first() {
             None => Status::Ok,
-            Some((label, reason)) if none_read && execution.counts.fetched == 0 => {
-                execution.error = Some(format!("no slice could be read; {label}: {reason}"));
+            Some(_) if none_read && execution.counts.fetched == 0 => {
+                execution.error = Some("no slice could be read".to_owned());
                 Status::Failed
             }
             Some(_) => Status::Partial,

@@ -2,7 +2,7 @@
 //! lost on the way.
 //!
 //! A value is its own text, `&str`, cut out of a response. [`Object`] and [`elements`] open one
-//! level of it; [`pointer`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without
+//! level of it; [`pointer()`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without
 //! ever going through a float; [`canonical`] gives the form that hashes are made of.
 
 pub mod canonical;

@@ -1,6 +1,6 @@
 //! The client of one source: pages, read through its limits and past its failures.
 //!
-//! A request waits for its turn at the [`Gate`], is let pass by the [`Breaker`], is sent, and its
+//! A request waits for its turn at the gate, is let pass by the breaker, is sent, and its
 //! answer is understood by the dataset's rules. What may pass is tried again after a wait, during
 //! which it holds no place that another request could use. What comes out is a page, "there is no
 //! data" said by a rule, or a [`FetchError`] that names the cause: never a guess (promise P2).

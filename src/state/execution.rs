@@ -37,7 +37,7 @@ impl Status {
     }
 }
 
-/// One execution. [`crate::state::document`] writes it into the state under its run id.
+/// One execution. `state::document` writes it into the state under its run id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// Tells runs apart.

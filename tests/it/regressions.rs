@@ -184,8 +184,8 @@ fn refusals_were_retried_like_outages() {
     let report = stage.run(Mode::Full);
     assert_eq!(report.status(), Status::Failed);
     assert_eq!((report.counts().requests, report.counts().retries), (14, 0));
-    let error = report.execution.error.unwrap();
-    assert!(error.contains("400"), "{error}");
+    let (_, reason) = &report.execution.failed_slices[0];
+    assert!(reason.contains("400"), "{reason}");
 }
 
 #[test]

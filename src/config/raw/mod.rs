@@ -1,7 +1,7 @@
 //! The tables of the TOML files as they are written: one struct per table, one field per key.
 //!
 //! These structs are the reference of the format. Their doc comments and types become the JSON
-//! Schema that editors complete from ([`json_schema`]), and that same schema is what files and
+//! Schema that editors complete from ([`json_schema()`]), and that same schema is what files and
 //! variables are checked against ([`crate::config::shape`]). Durations, sizes, zones and the like
 //! are still text here; [`crate::config::build`] reads them.
 
