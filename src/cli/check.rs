@@ -197,7 +197,7 @@ mod tests {
             "\
 configuration     built into the program
 lake              ./data
-commits           at 50000 records or 128 MB
+commits           at 25000 records or 128 MB
 logs              info
 
 source            pncp
