@@ -10,6 +10,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use uuid::Uuid;
 
+use crate::bronze::schema::METADATA_COLUMNS;
 use crate::day::Day;
 
 /// What dedup goes by.
@@ -20,19 +21,6 @@ pub(super) const INGESTED_AT: &str = "_ingested_at";
 pub(super) const EXTRA: &str = "_extra";
 /// What the names of a file's own properties begin with.
 const PROPERTY: &str = "bronzed.";
-
-/// All of them, in the order of the file.
-pub(super) const NAMES: [&str; 9] = [
-    ID,
-    "_key",
-    "_version",
-    "_parent_id",
-    "_slice",
-    "_op",
-    "_run_id",
-    INGESTED_AT,
-    EXTRA,
-];
 
 /// Where a file comes from: the same for all of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +39,7 @@ pub struct FileMeta {
 
 /// The fields of the metadata columns.
 pub(super) fn fields() -> impl Iterator<Item = Field> {
-    NAMES.iter().map(|name| {
+    METADATA_COLUMNS.iter().map(|name| {
         let kind = match *name {
             INGESTED_AT => instant(),
             _ => DataType::Utf8,

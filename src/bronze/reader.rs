@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::BronzeError;
 use super::metadata::{self, EXTRA, ID, INGESTED_AT};
 use super::rebuild::Row;
+use super::schema::METADATA_COLUMNS;
 use crate::record::{self, RecordId};
 
 const BATCH_ROWS: usize = 1_000;
@@ -168,7 +169,7 @@ fn rebuild_batch(batch: &RecordBatch, before: usize) -> Result<Vec<String>, Bron
 /// Whether a column is the record's own: not our metadata, and not the index that pandas writes
 /// of a table whose rows were picked out of another.
 fn is_of_record(name: &str, ours: bool) -> bool {
-    let metadata = ours && metadata::NAMES.contains(&name);
+    let metadata = ours && METADATA_COLUMNS.contains(&name);
     !metadata && !name.starts_with("__index_level_")
 }
 

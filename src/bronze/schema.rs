@@ -44,7 +44,8 @@ pub enum ColumnType {
     List(Box<ColumnType>),
 }
 
-/// The columns that every table has beside the declared ones: no declared column may be named so.
+/// The columns that every table has after the declared ones, in the order of the file: no declared
+/// column may be named so.
 pub const METADATA_COLUMNS: [&str; 9] = [
     "_id",
     "_key",

@@ -257,6 +257,7 @@ mod tests {
 
     use super::*;
     use crate::bronze::reader;
+    use crate::bronze::schema::METADATA_COLUMNS;
     use crate::bronze::tests::{file, meta, schema};
     use crate::source::declaration::Version;
 
@@ -300,7 +301,7 @@ mod tests {
         assert_eq!(text("_extra"), Some(r#"{"novo":1}"#));
         let schema = batch.schema();
         let names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
-        assert_eq!(names[schema.fields().len() - 9..], metadata::NAMES);
+        assert_eq!(names[schema.fields().len() - 9..], METADATA_COLUMNS);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) use self::extra::Extra;
 pub(super) use self::members::Members;
 use super::BronzeError;
 use super::metadata;
-use super::schema::{self, ColumnType, Schema};
+use super::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
 use crate::json::{self, Kind, Object};
 
 /// The growing columns of a table, without its metadata columns.
@@ -38,7 +38,7 @@ impl Columns {
     /// Empty columns as declared.
     pub(super) fn new(schema: &Schema) -> Result<Self, BronzeError> {
         let mut names = schema.columns.iter().map(|column| column.name.as_str());
-        if let Some(name) = names.find(|name| metadata::NAMES.contains(name)) {
+        if let Some(name) = names.find(|name| METADATA_COLUMNS.contains(name)) {
             return Err(BronzeError::Schema(format!(
                 "`{name}` is the name of a metadata column"
             )));
