@@ -1,10 +1,13 @@
 //! A folder as an object store with the same conditional writes as a bucket.
 //!
-//! `object_store`'s own folder has create-if-absent (a hard link) but no compare-and-swap. Here it
-//! is: under an exclusive lock on `_bronzed/lock`, compare the version, write a temporary file,
-//! sync it, rename it over the old one, sync the folder. A crash at any instant leaves the old
-//! object or the new one, and at most a staging file `name#1`, which no listing shows; those older
-//! than a day are removed by the next write into their folder.
+//! `object_store`'s own folder has create-if-absent but no compare-and-swap, and it stages files
+//! beside the object that they become: readers that take every file of a partition for data
+//! (pyarrow does) find half a file there, or after a crash all of its rows twice.
+//!
+//! Here both are done under an exclusive lock on `_bronzed/lock`: compare, write and sync a file
+//! in `_bronzed/staging`, link it to its new name or rename it over the old one, sync the folder.
+//! A crash at any instant leaves the old object or the new one, and at most a staging file, which
+//! no listing shows; those older than a day are removed by the next write.
 //!
 //! The lock holds between threads and processes of one machine, and on network file systems that
 //! have file locks.
@@ -31,6 +34,9 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::clock::{Clock, SystemClock};
+
+/// Where files are written before they get their names.
+const STAGING: &str = "_bronzed/staging";
 
 /// A staging file that is older than this has no writer any more.
 const STALE: TimeDelta = TimeDelta::days(1);
@@ -63,6 +69,35 @@ impl FolderStore {
         &self.root
     }
 
+    async fn create(&self, location: &Path, payload: PutPayload) -> Result<PutResult> {
+        let path = self.inner.path_to_filesystem(location)?;
+        let _turn = self.turn.lock().await;
+        let root = self.root.clone();
+        let lock = blocking(move || lock(&root)).await?;
+        let staging = self.root.join(STAGING);
+        // The lock goes along: who stops waiting for this call doesn't end the write.
+        let write = move || create(&staging, &path, &payload).map(|is_new| (is_new, lock));
+        let (is_new, lock) = blocking(write).await?;
+        if !is_new {
+            return Err(Error::AlreadyExists {
+                path: location.to_string(),
+                source: "the file is there".into(),
+            });
+        }
+        let written = self.written(location).await;
+        drop(lock);
+        written
+    }
+
+    /// What there is to say of an object that was written just now, under the lock.
+    async fn written(&self, location: &Path) -> Result<PutResult> {
+        Ok(PutResult {
+            e_tag: self.inner.head(location).await?.e_tag,
+            version: None,
+            extensions: Default::default(),
+        })
+    }
+
     async fn update(
         &self,
         location: &Path,
@@ -84,15 +119,11 @@ impl FolderStore {
                 source: "the file isn't the one that was read".into(),
             });
         }
-        // The lock goes along: who stops waiting for this call doesn't end the write.
-        let lock = blocking(move || overwrite(&path, &payload).map(|()| lock)).await?;
-        let written = self.inner.head(location).await?;
+        let staging = self.root.join(STAGING);
+        let lock = blocking(move || overwrite(&staging, &path, &payload).map(|()| lock)).await?;
+        let written = self.written(location).await;
         drop(lock);
-        Ok(PutResult {
-            e_tag: written.e_tag,
-            version: None,
-            extensions: Default::default(),
-        })
+        written
     }
 }
 
@@ -105,38 +136,74 @@ fn lock(root: &FilePath) -> io::Result<File> {
     Ok(file)
 }
 
+/// Puts a file where there is none, whole or not at all. `false`: there is one.
+fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Result<bool> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let (file, staged) = stage(staging, path)?;
+    let linked = write(&file, payload)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(&staged, path));
+    // What stays behind is swept later.
+    let _ = fs::remove_file(&staged);
+    match linked {
+        Ok(()) => sync_folder(path).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Puts new content in the place of a file that exists, whole or not at all.
-fn overwrite(path: &FilePath, payload: &PutPayload) -> io::Result<()> {
+fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Result<()> {
     // A version is made of inode, time and size. File systems hand out inodes again, and their
     // clocks tick slowly: only a time that always moves on tells every version from the others.
     let after = fs::metadata(path)?.modified()? + Duration::from_micros(1);
-    let (mut file, staging) = stage(path)?;
+    let (file, staged) = stage(staging, path)?;
     let written = (|| {
-        for part in payload {
-            file.write_all(part)?;
-        }
+        write(&file, payload)?;
         if file.metadata()?.modified()? < after {
             file.set_modified(after)?;
         }
         file.sync_all()?;
-        fs::rename(&staging, path)
+        fs::rename(&staged, path)
     })();
     if written.is_err() {
         // What stays behind is swept later.
-        let _ = fs::remove_file(&staging);
+        let _ = fs::remove_file(&staged);
     }
     written?;
     sync_folder(path)
 }
 
-/// A new file beside `path`, by a name that listings leave out.
-fn stage(path: &FilePath) -> io::Result<(File, PathBuf)> {
+fn write(mut file: &File, payload: &PutPayload) -> io::Result<()> {
+    payload.iter().try_for_each(|part| file.write_all(part))
+}
+
+/// Makes a folder and those above it, so that they outlast a crash as what is in them does.
+fn make_folder(folder: &FilePath) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folder(above)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(folder),
+    }
+}
+
+/// A new file that will become `path`, by a name that listings leave out.
+fn stage(staging: &FilePath, path: &FilePath) -> io::Result<(File, PathBuf)> {
+    fs::create_dir_all(staging)?;
     for number in 1_u32.. {
-        let mut name = path.as_os_str().to_owned();
+        let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!("#{number}"));
-        let staging = PathBuf::from(name);
-        match File::create_new(&staging) {
-            Ok(file) => return Ok((file, staging)),
+        let staged = staging.join(name);
+        match File::create_new(&staged) {
+            Ok(file) => return Ok((file, staged)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -158,24 +225,17 @@ fn sync_folder(_: &FilePath) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes staging files that killed writers left in this folder. It is a courtesy: nothing
+/// Removes staging files that killed writers left. It is a courtesy: nothing
 /// depends on it, so that its failures don't count. Ages are told by the machine's own clock,
 /// which the files' times come from.
-fn sweep(folder: &FilePath) {
+fn sweep(staging: &FilePath) {
     let before = SystemClock.now() - STALE;
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(staging).into_iter().flatten().flatten() {
         let modified = entry.metadata().and_then(|meta| meta.modified());
-        let is_old = modified.is_ok_and(|time| DateTime::<Utc>::from(time) < before);
-        if is_old && entry.file_name().to_str().is_some_and(is_staging) {
+        if modified.is_ok_and(|time| DateTime::<Utc>::from(time) < before) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-fn is_staging(name: &str) -> bool {
-    name.rsplit_once('#').is_some_and(|(_, number)| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -202,9 +262,14 @@ impl ObjectStore for FolderStore {
         payload: PutPayload,
         opts: PutOptions,
     ) -> Result<PutResult> {
-        let path = self.inner.path_to_filesystem(location)?;
-        blocking(move || Ok(path.parent().map(sweep))).await?;
+        let staging = self.root.join(STAGING);
+        blocking(move || {
+            sweep(&staging);
+            Ok(())
+        })
+        .await?;
         match opts.mode {
+            PutMode::Create => self.create(location, payload).await,
             PutMode::Update(expected) => self.update(location, payload, expected).await,
             _ => self.inner.put_opts(location, payload, opts).await,
         }
