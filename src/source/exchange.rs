@@ -148,7 +148,11 @@ impl Exchange {
     fn failed(&self, error: &reqwest::Error) -> Broken {
         let cause = root_cause(error);
         Broken::Off(if error.is_connect() {
-            Failure::NoConnection(cause)
+            let host = error.url().and_then(Url::host_str).unwrap_or("the API");
+            Failure::NoConnection {
+                host: host.to_owned(),
+                problem: cause,
+            }
         } else if error.is_timeout() {
             Failure::TimedOut(self.timeout)
         } else {

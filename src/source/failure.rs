@@ -68,8 +68,13 @@ pub enum Failure {
     #[error("no whole answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     /// No connection: unknown host, refused, TLS.
-    #[error("no connection: {0}")]
-    NoConnection(String),
+    #[error("no connection to {host}: {problem}")]
+    NoConnection {
+        /// Who was called.
+        host: String,
+        /// What the network says.
+        problem: String,
+    },
     /// The connection broke, or the body ended before its end.
     #[error("the answer broke off: {0}")]
     BrokeOff(String),
@@ -86,7 +91,7 @@ impl Failure {
             Self::EmptyBody { .. } => "empty_body",
             Self::BadBody { .. } => "bad_body",
             Self::TimedOut(_) => "timed_out",
-            Self::NoConnection(_) => "no_connection",
+            Self::NoConnection { .. } => "no_connection",
             Self::BrokeOff(_) => "broke_off",
         }
     }
@@ -100,7 +105,7 @@ impl Failure {
             | Self::NotJson { status, .. }
             | Self::EmptyBody { status }
             | Self::BadBody { status, .. } => Some(*status),
-            Self::TimedOut(_) | Self::NoConnection(_) | Self::BrokeOff(_) => None,
+            Self::TimedOut(_) | Self::NoConnection { .. } | Self::BrokeOff(_) => None,
         }
     }
 }

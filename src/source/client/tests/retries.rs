@@ -165,13 +165,13 @@ async fn a_refused_connection_and_an_unknown_host_are_named() {
     fetch.source.base_url = Url::parse("http://127.0.0.1:9/api").unwrap();
     let text = gave_up(fetch.first().await).1.to_string();
     assert!(
-        text.contains("no connection") && text.contains("refused"),
+        text.contains("no connection to 127.0.0.1") && text.contains("refused"),
         "{text}"
     );
     fetch.source.base_url = Url::parse("http://no-such-host.invalid/api").unwrap();
     let text = gave_up(fetch.first().await).1.to_string();
     assert!(
-        text.contains("no connection") && text.contains("lookup"),
+        text.contains("no connection to no-such-host.invalid") && text.contains("lookup"),
         "{text}"
     );
 }
