@@ -3,14 +3,15 @@
 //! All of them are one binary, because each one links the whole program.
 
 #![expect(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
     reason = "a test, and what it is made of, fails by panicking"
 )]
 
 mod support;
 
+mod cli;
 mod faults;
 mod means;
 mod regressions;

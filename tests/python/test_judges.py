@@ -209,6 +209,11 @@ class Oracle(unittest.TestCase):
             one["_run_id"] = "run-9"
         self.assert_blamed(world, "P7: pncp/year=2025")
 
+    def test_an_execution_of_a_file_that_is_gone(self):
+        world = World()
+        world.executions[1]["files"].append("pncp/gone.parquet")
+        self.assert_blamed(world, "P3: an execution names pncp/gone.parquet")
+
     def test_complete_without_its_marker(self):
         world = World()
         world.marker = False
@@ -265,6 +270,14 @@ class Oracle(unittest.TestCase):
             world.runs[1]["report"][said] += 1
             self.assert_blamed(world, "P")
 
+    def test_a_run_that_hid_a_request(self):
+        world = World()
+        world.requests.append(dict(world.requests[1], ordinal=3))
+        world.runs[1]["until"] = 3
+        self.assert_blamed(world, "P7: run-2 says 1 requests")
+        world.runs[1]["alone"] = False
+        self.assertEqual(world.violations(), [])
+
     def test_a_green_run_that_missed_a_page(self):
         world = World()
         world.requests[1]["total"] = 7
@@ -286,7 +299,7 @@ class Oracle(unittest.TestCase):
                "duplicates_filtered": 0, "filter_rate": 0.0}
         world.executions.insert(0, old)
         self.assert_blamed(world, "P2: executions add up to 45")
-        adopted = old | {"run_id": "takeover", "status": "adopted", "new_records": 0}
+        adopted = old | {"job": "takeover", "status": "adopted", "new_records": 0, "files": []}
         world.executions.insert(1, adopted)
         self.assertEqual(world.violations(), [])
 

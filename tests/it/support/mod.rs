@@ -4,6 +4,7 @@ pub mod hooked;
 pub mod lake;
 pub mod program;
 pub mod python;
+pub mod scene;
 pub mod seaweed;
 pub mod stage;
 

@@ -82,19 +82,63 @@ impl Program {
 impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Outcome {
+        self.wait_while(LIMIT, |running| !running.has_ended());
+        self.said()
+    }
+
+    /// Waits for its end, for longer than usual, and says how many bytes were resident at most.
+    pub fn wait_and_watch_memory(mut self) -> (Outcome, u64) {
+        let mut peak = 0;
+        self.wait_while(6 * LIMIT, |running| {
+            let status = fs::read_to_string(format!("/proc/{}/status", running.child.id()));
+            let peaks = status.ok().and_then(|status| resident_at_most(&status));
+            peak = peaks.unwrap_or(peak);
+            !running.has_ended()
+        });
+        assert!(peak > 0, "no figure in /proc: this test needs Linux");
+        (self.said(), peak)
+    }
+
+    /// The first line of its output, as soon as it is there.
+    pub fn first_line(&mut self) -> String {
+        self.wait_while(LIMIT, |running| {
+            let ended = running.has_ended();
+            !running.said().stdout.contains('\n') && !ended
+        });
+        self.said()
+            .stdout
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn wait_while(&mut self, limit: Duration, mut condition: impl FnMut(&mut Self) -> bool) {
         let mut waited = Duration::ZERO;
-        while self.child.try_wait().expect("a child").is_none() {
-            assert!(waited < LIMIT, "the program hangs: {:?}", self.said());
+        while condition(self) {
+            assert!(waited < limit, "the program hangs: {:?}", self.said());
             thread::sleep(POLL);
             waited += POLL;
         }
-        self.said()
     }
 
     /// Kills it as `kill -9` does: no handler runs, nothing is flushed.
     pub fn kill(mut self) -> Outcome {
         self.child.kill().expect("a child");
         self.wait()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Sends it what Ctrl-C sends.
+    pub fn interrupt(&self) {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -INT");
     }
 
     fn said(&mut self) -> Outcome {
@@ -110,6 +154,13 @@ impl Running {
             stderr,
         }
     }
+}
+
+/// From `VmHWM:    93456 kB`, in bytes.
+fn resident_at_most(status: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 impl Drop for Running {
@@ -131,5 +182,12 @@ impl Outcome {
             self.stderr
         );
         self
+    }
+
+    /// What it printed with `--json`, for one run.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }

@@ -62,6 +62,13 @@ impl Python {
     }
 }
 
+/// What a script prints, as JSON. One that fails, fails the test.
+#[track_caller]
+pub fn json_of(script: &mut Command) -> serde_json::Value {
+    let printed = run(script).unwrap_or_else(|problem| panic!("{problem}"));
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
 fn prepare() -> Result<Python, String> {
     let interpreter = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let version = run(Command::new(&interpreter).args([

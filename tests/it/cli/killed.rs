@@ -1,0 +1,127 @@
+//! A run that is killed at any moment costs work, never records.
+
+use std::thread;
+use std::time::Duration;
+
+use bronzed::entropy::Entropy;
+use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed::simulator::pncp::generated::GeneratedDay;
+use bronzed::simulator::pncp::oddity::Oddities;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::support::lake::Backend;
+use crate::support::program::Program;
+use crate::support::scene::{Expect, Scene, day};
+
+/// How often a run is killed.
+const KILLS: u32 = 20;
+/// Changed only to look for trouble; a failure names it, with the moment.
+const SEED: u64 = 20_251_022;
+const RECORDS: u32 = 500;
+/// Commits so small that some 40 are made, and most kills fall between two of them.
+const COMMIT_RECORDS: &str = "15";
+
+#[test]
+fn a_killed_run_and_a_normal_one_give_an_undisturbed_lake_in_a_folder() {
+    a_killed_run_and_a_normal_one_give_an_undisturbed_lake(Backend::Folder);
+}
+
+#[test]
+fn a_killed_run_and_a_normal_one_give_an_undisturbed_lake_on_s3() {
+    a_killed_run_and_a_normal_one_give_an_undisturbed_lake(Backend::S3);
+}
+
+fn a_killed_run_and_a_normal_one_give_an_undisturbed_lake(backend: Backend) {
+    let Undisturbed { ids, took } = undisturbed(backend);
+    let entropy = Entropy::seeded(SEED);
+    let mut hurt = 0;
+    for kill in 1..=KILLS {
+        let moment = entropy.up_to(took);
+        println!("seed {SEED}, kill {kill}: after {moment:?}");
+        let scene = scene(backend);
+        scene.kill_after(moment, reader(&scene));
+        scene.run_with(reader(&scene)).expect(0);
+        assert_eq!(scene.state()["processed_ids"], ids);
+        let facts = scene.assert_lake(Expect::All);
+        assert_eq!(facts["rows"], RECORDS);
+        // A run that was killed in its midst stays so in the audit.
+        hurt += u32::from(facts["statuses"][0] == "running" || facts["statuses"][0] == "recovered");
+    }
+    assert!(hurt > 0, "no kill met a run that had committed");
+}
+
+#[test]
+fn twenty_kills_in_a_row_and_a_normal_run_give_an_undisturbed_lake() {
+    let Undisturbed { ids, took } = undisturbed(Backend::Folder);
+    let entropy = Entropy::seeded(SEED);
+    let scene = scene(Backend::Folder);
+    for kill in 1..=KILLS {
+        // Early ones, so that there is work left for the later ones.
+        let moment = entropy.up_to(took / 2);
+        println!("seed {SEED}, kill {kill}: after {moment:?}");
+        scene.kill_after(moment, reader(&scene));
+    }
+    scene.run_with(reader(&scene)).expect(0);
+    assert_eq!(scene.state()["processed_ids"], ids);
+    assert_eq!(scene.assert_lake(Expect::All)["rows"], RECORDS);
+}
+
+#[test]
+fn ctrl_c_leaves_a_lake_that_the_next_run_completes() {
+    for backend in [Backend::Folder, Backend::S3] {
+        let scene = scene(backend);
+        let running = reader(&scene).start();
+        // In its midst: something is committed, and most is not.
+        while scene
+            .lake
+            .keys()
+            .iter()
+            .filter(|key| key.ends_with(".parquet"))
+            .count()
+            < 3
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        running.interrupt();
+        let report = running.wait().expect(3).json();
+        assert_eq!(report["status"], "partial", "{report}");
+        assert_ne!(report["new"], RECORDS);
+        scene.assert_lake(Expect::Some);
+        scene.run_with(reader(&scene)).expect(0);
+        assert_eq!(scene.assert_lake(Expect::All)["rows"], RECORDS);
+    }
+}
+
+/// What a run comes to that nobody disturbs.
+struct Undisturbed {
+    ids: Value,
+    took: Duration,
+}
+
+fn undisturbed(backend: Backend) -> Undisturbed {
+    let scene = scene(backend);
+    let started = Instant::now();
+    scene.run_with(reader(&scene)).expect(0);
+    let took = started.elapsed();
+    let ids = scene.state()["processed_ids"].clone();
+    assert_eq!(ids.as_array().map(Vec::len), Some(RECORDS as usize));
+    Undisturbed { ids, took }
+}
+
+/// A day that is slow enough to be killed in: answers take some time.
+fn scene(backend: Backend) -> Scene {
+    let records = GeneratedDay {
+        oddities: Oddities::each(0.02),
+        ..GeneratedDay::new(7, day(), RECORDS)
+    };
+    let mut config = crate::support::scene::config(Catalog::new().with(records.records()));
+    config.latency = Duration::from_millis(25);
+    Scene::new(backend, config)
+}
+
+fn reader(scene: &Scene) -> Program {
+    scene
+        .reader()
+        .env("BRONZED__COMMIT__MAX_RECORDS", COMMIT_RECORDS)
+}

@@ -1,0 +1,165 @@
+//! A lake that the earlier pipeline left, faults and all, is continued in place.
+
+use std::fs;
+use std::path::Path;
+
+use bronzed::simulator::pncp::catalog::Catalog;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::lake::Backend;
+use crate::support::python::{json_of, python};
+use crate::support::scene::{DAY, Expect, KEY, STATE, Scene, day, file};
+
+#[test]
+fn a_lake_of_the_earlier_pipeline_is_taken_over_in_a_folder() {
+    a_lake_of_the_earlier_pipeline_is_taken_over(Backend::Folder);
+}
+
+#[test]
+fn a_lake_of_the_earlier_pipeline_is_taken_over_on_s3() {
+    a_lake_of_the_earlier_pipeline_is_taken_over(Backend::S3);
+}
+
+fn a_lake_of_the_earlier_pipeline_is_taken_over(backend: Backend) {
+    let scene = Scene::of(backend, Catalog::generated(5, day(), 60, 2_400));
+    let made = leave_a_legacy_lake(&scene);
+    let old = scene.state();
+
+    let report = scene.run().expect(0).json();
+    // What the pipeline had lost is read again, what it never knew is new; and the two records
+    // whose rows lack their id are stored with it.
+    assert_eq!(report["new"], 2 + 2 + 2);
+    assert_eq!(report["duplicates"], 54);
+    assert_eq!(report["files"], json!([file(1)]));
+
+    let state = scene.state();
+    assert_eq!(state["format"], 1);
+    // Times without a zone are Brasília's.
+    let created_at = format!("{}-03:00", old["created_at"].as_str().unwrap());
+    assert_eq!(state["created_at"], created_at);
+    let executions = state["executions"].as_array().unwrap();
+    for (position, before) in old["executions"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(
+            &executions[position], before,
+            "entries of the past stay as they were"
+        );
+    }
+    let adopted = &executions[3];
+    assert_eq!(adopted["status"], "adopted");
+    assert_eq!(
+        adopted["new_records"], 56,
+        "ids that the old files really hold"
+    );
+    assert_eq!(executions.len(), 5);
+    let ids = state["processed_ids"].as_array().unwrap();
+    let nameless = ids
+        .iter()
+        .filter(|id| id.as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(nameless.count(), made["nameless"].as_array().unwrap().len());
+    scene.assert_lake(Expect::All);
+    assert_eq!(old_reader(&scene)["total_processed"], 62);
+
+    // Nothing is adopted twice, and nothing is new.
+    let report = scene.run().expect(0).json();
+    assert_eq!((&report["new"], &report["files"]), (&json!(0), &json!([])));
+    assert_eq!(scene.state()["executions"].as_array().unwrap().len(), 6);
+    scene.assert_lake(Expect::All);
+}
+
+#[test]
+fn fields_that_nobody_knows_survive_the_rewrite() {
+    let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
+    leave_a_legacy_lake(&scene);
+    let mut state = scene.state();
+    state["operator_note"] = json!({"by": "ana", "text": "recarga após queda do banco"});
+    state["executions"][0]["spark_job"] = json!(17);
+    scene.lake.put(STATE, state.to_string());
+    scene.run().expect(0);
+    scene.run().expect(0);
+    let after = scene.state();
+    assert_eq!(after["operator_note"], state["operator_note"]);
+    assert_eq!(after["executions"][0], state["executions"][0]);
+    assert_eq!(
+        after["executions"][1]["validation"],
+        state["executions"][1]["validation"]
+    );
+    assert_eq!(
+        after["executions"][2]["backfill"],
+        state["executions"][2]["backfill"]
+    );
+}
+
+#[test]
+fn the_earlier_pipeline_can_read_our_state() {
+    let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
+    scene.run().expect(0);
+    scene.run().expect(0);
+    let summary = old_reader(&scene);
+    assert_eq!(summary["date"], DAY);
+    assert_eq!(summary["total_processed"], 60);
+    assert_eq!(summary["total_executions"], 2);
+    assert_eq!(summary["total_new_across_executions"], 60);
+    assert_eq!(summary["ids"], scene.state()["processed_ids"]);
+}
+
+#[test]
+fn a_state_of_a_newer_format_is_not_written_over() {
+    let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
+    scene.run().expect(0);
+    let mut state = scene.state();
+    state["format"] = json!(99);
+    scene.lake.put(STATE, state.to_string());
+    let outcome = scene.run().expect(1);
+    assert!(outcome.stderr.contains("99"), "{}", outcome.stderr);
+    assert_eq!(scene.state(), state);
+}
+
+/// Puts into the lake what the pipeline would have left of the scene's day.
+fn leave_a_legacy_lake(scene: &Scene) -> Value {
+    let folder = TempDir::with_prefix("bronzed-legacy-").unwrap();
+    let now = scene.simulator.clock().brasilia();
+    let listed = scene.simulator.catalog().list(Some(day()), now, true);
+    let records: Vec<_> = listed.map(|listed| listed.record).collect();
+    let path = folder.path().join("records.json");
+    std::fs::write(&path, serde_json::to_vec(&records).unwrap()).unwrap();
+    let lake = folder.path().join("lake");
+    let mut script = python().script("legacy_lake.py");
+    let made = json_of(script.arg(&lake).args(["pncp", DAY, KEY]).arg(&path));
+    scene.lake.fill_from(&lake);
+    made
+}
+
+/// What the earlier pipeline makes of the state.
+fn old_reader(scene: &Scene) -> Value {
+    let state = scene.lake.as_folder().join(STATE);
+    json_of(python().script("old_reader.py").arg(state))
+}
+
+#[test]
+fn the_documented_query_reads_old_and_new_files_together() {
+    let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
+    leave_a_legacy_lake(&scene);
+    scene.run().expect(0);
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/takeover.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    let (_, query) = docs.split_once("```sql\n").unwrap();
+    let (query, _) = query.split_once("```").unwrap();
+    let file = scene.lake.as_folder().join("query.sql");
+    fs::write(&file, query).unwrap();
+    let mut script = python().script("readers.py");
+    let rows = json_of(script.arg("query").arg(scene.lake.as_folder()).arg(&file));
+    let rows = rows.as_array().unwrap();
+    // 54 rows and a double, two without their id, and the six that we wrote.
+    assert_eq!(rows.len(), 54 + 1 + 2 + 6);
+    for row in rows {
+        for (column, value) in row.as_object().unwrap() {
+            let nameless = column == KEY && row["written_by_the_old_pipeline"] == true;
+            assert!(nameless || !value.is_null(), "{column} of {row}");
+        }
+    }
+    let ours = rows
+        .iter()
+        .filter(|row| row["written_by_the_old_pipeline"] == false);
+    assert_eq!(ours.count(), 6);
+}

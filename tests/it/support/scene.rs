@@ -1,0 +1,206 @@
+//! One day of the API, the lake that it goes into, and the runs that carry it there.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use bronzed::day::Day;
+use bronzed::simulator::clock::SimClock;
+use bronzed::simulator::ledger::Entry;
+use bronzed::simulator::pncp::catalog::{Catalog, Listed};
+use bronzed::simulator::{SimConfig, Simulator};
+use chrono::{DateTime, FixedOffset, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::lake::{Backend, TestLake};
+use super::program::{Outcome, Program};
+use super::python::python;
+use super::runtime;
+
+/// The day that is read. It ended long ago by the program's clock; by the simulated one, the tests
+/// say what time it is.
+pub const DAY: &str = "2025-10-22";
+/// Its partition.
+pub const PARTITION: &str = "pncp/year=2025/month=10/day=22";
+/// Its state document.
+pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
+/// What says that it is complete.
+pub const COMPLETE: &str = "pncp/_state/complete/20251022";
+/// The field that ids are made of.
+pub const KEY: &str = "numeroControlePNCP";
+
+/// The day as a value.
+pub fn day() -> Day {
+    DAY.parse().expect("a day")
+}
+
+/// A time of the day in Brasília, `08:00`; `24:00` and later are the night after it.
+pub fn at(time: &str) -> DateTime<Utc> {
+    let (hours, minutes) = time.split_once(':').expect("08:00");
+    let midnight: DateTime<FixedOffset> = format!("{DAY}T00:00:00-03:00").parse().expect("a time");
+    let since = |text: &str| text.parse::<u64>().expect("a number") * 60;
+    (midnight + Duration::from_secs(since(hours) * 60 + since(minutes))).to_utc()
+}
+
+/// The name of our own file of this number.
+pub fn file(number: u32) -> String {
+    format!("{PARTITION}/pncp_20251022_c{number:06}.parquet")
+}
+
+/// The API, the lake, and what each run said of itself.
+pub struct Scene {
+    pub simulator: Simulator,
+    pub lake: TestLake,
+    runs: RefCell<Vec<Value>>,
+    disturbed: Cell<bool>,
+    folder: TempDir,
+}
+
+/// What the judge reads. Never a tree of values, which would round the records' numbers.
+#[derive(Serialize)]
+struct Testimony<'a> {
+    records: Vec<Listed>,
+    requests: Vec<Entry>,
+    runs: &'a [Value],
+}
+
+/// What the lake must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Every record that the API lists now.
+    All,
+    /// Nothing but records that the API has listed.
+    Some,
+}
+
+impl Scene {
+    /// The API as `config` says, and an empty lake.
+    pub fn new(backend: Backend, config: SimConfig) -> Self {
+        let simulator = runtime().block_on(Simulator::start(config));
+        Self {
+            simulator: simulator.expect("a free port"),
+            lake: TestLake::new(backend),
+            runs: RefCell::default(),
+            disturbed: Cell::default(),
+            folder: TempDir::with_prefix("bronzed-scene-").expect("a temporary folder"),
+        }
+    }
+
+    /// The API with these records, where nothing goes wrong and the day is long over.
+    pub fn of(backend: Backend, catalog: Catalog) -> Self {
+        Self::new(backend, config(catalog))
+    }
+
+    /// The program, reading from this API and writing to this lake, and impatient: its waits are
+    /// those of the shipped configuration divided by some hundreds.
+    pub fn program(&self, args: &[&str]) -> Program {
+        Program::new(args)
+            .on(&self.lake)
+            .env(
+                "BRONZED__SOURCES__PNCP__BASE_URL",
+                self.simulator.base_url(),
+            )
+            .env("BRONZED__SOURCES__PNCP__RETRY__INITIAL", "5ms")
+            .env("BRONZED__SOURCES__PNCP__RETRY__MAX", "50ms")
+    }
+
+    /// The program that reads the day.
+    pub fn reader(&self) -> Program {
+        self.program(&["run", "pncp", "--day", DAY, "--json"])
+    }
+
+    /// Reads the day, and keeps what the run said for the judge.
+    pub fn run(&self) -> Outcome {
+        self.run_with(self.reader())
+    }
+
+    /// Lets `program`, a reader of the day, run, and keeps what it said for the judge.
+    pub fn run_with(&self, program: Program) -> Outcome {
+        let from = self.simulator.ledger().len() + 1;
+        let outcome = program.run();
+        let until = self.simulator.ledger().len();
+        if let Ok(report) = serde_json::from_str::<Value>(&outcome.stdout) {
+            let alone = !self.disturbed.get();
+            let run = json!({"from": from, "until": until, "alone": alone, "report": report});
+            self.runs.borrow_mut().push(run);
+        }
+        outcome
+    }
+
+    /// Starts a reader of the day and kills it after a while, as `kill -9` does. What it had sent
+    /// may reach the API later, between the requests of the runs after it.
+    pub fn kill_after(&self, moment: Duration, program: Program) {
+        let running = program.start();
+        thread::sleep(moment);
+        running.kill();
+        self.disturbed.set(true);
+    }
+
+    /// The state document.
+    pub fn state(&self) -> Value {
+        self.lake.json(STATE)
+    }
+
+    /// The judge's violations, and the facts that it found.
+    pub fn judge(&self, expect: Expect) -> (Vec<String>, Value) {
+        let output = python()
+            .script("oracle.py")
+            .arg(self.lake.as_folder())
+            .args(["pncp", DAY, KEY])
+            .arg(self.testimony())
+            .args([
+                "--expect",
+                if expect == Expect::All { "all" } else { "some" },
+            ])
+            .output()
+            .expect("the oracle starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let verdict: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("the oracle failed: {error}: {said}"));
+        let violations = verdict["violations"].as_array().expect("a list");
+        let violations: Vec<_> = violations
+            .iter()
+            .map(|one| one.as_str().expect("text").to_owned())
+            .collect();
+        assert_eq!(output.status.success(), violations.is_empty(), "{said}");
+        (violations, verdict["facts"].clone())
+    }
+
+    /// Fails the test unless the lake keeps every promise that the judge knows. Gives the facts.
+    #[track_caller]
+    pub fn assert_lake(&self, expect: Expect) -> Value {
+        let (violations, facts) = self.judge(expect);
+        assert!(
+            violations.is_empty(),
+            "{} violations, of which the first:\n{}\n{facts:#}",
+            violations.len(),
+            violations[..violations.len().min(10)].join("\n")
+        );
+        facts
+    }
+
+    /// All that the API has and was asked, and what the runs said, as the judge reads it.
+    pub fn testimony(&self) -> PathBuf {
+        let now = self.simulator.clock().brasilia();
+        let records: Vec<_> = self.simulator.catalog().list(None, now, true).collect();
+        let testimony = Testimony {
+            records,
+            requests: self.simulator.ledger(),
+            runs: &self.runs.borrow(),
+        };
+        let path = self.folder.path().join("testimony.json");
+        let file = fs::File::create(&path).expect("a new file");
+        serde_json::to_writer(BufWriter::new(file), &testimony).expect("the testimony");
+        path
+    }
+}
+
+/// An API with these records, where nothing goes wrong and the day is long over.
+pub fn config(catalog: Catalog) -> SimConfig {
+    SimConfig::new(catalog, SimClock::standing(at("40:00")))
+}
