@@ -12,6 +12,7 @@
 //! The stages are library code with no knowledge of a scheduler: `bronzed run` and a daemon call
 //! the same [`ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
 
+pub mod backfill;
 pub mod bronze;
 pub mod cli;
 pub mod clock;

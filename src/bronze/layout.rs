@@ -8,6 +8,8 @@
 //!
 //! Existing lakes and other readers rely on these keys: they are for ever.
 
+use chrono::NaiveDate;
+
 use crate::day::Day;
 
 /// The folder of a day's files, without a slash at its end.
@@ -45,7 +47,19 @@ pub fn state_key(prefix: &str, day: Day) -> String {
 
 /// The key of the marker that says that the day is complete.
 pub fn complete_key(prefix: &str, day: Day) -> String {
-    format!("{prefix}/_state/complete/{}", day.compact())
+    format!("{}/{}", complete_folder(prefix), day.compact())
+}
+
+/// The folder of the markers, without a slash at its end.
+pub fn complete_folder(prefix: &str) -> String {
+    format!("{prefix}/_state/complete")
+}
+
+/// The day whose marker `key` is. `None`: it is no marker.
+pub fn complete_day(prefix: &str, key: &str) -> Option<Day> {
+    let (_, name) = key.rsplit_once('/')?;
+    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
+    (complete_key(prefix, day) == key).then_some(day)
 }
 
 /// What file names begin with: the last folder of the prefix.
@@ -84,6 +98,20 @@ mod tests {
         for number in [1, 7, 999_999, 1_000_000] {
             let key = file_key("pncp", day(), number);
             assert_eq!(file_number("pncp", day(), &key), Some(number), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_marker_tells_its_day() {
+        let key = complete_key("pncp", day());
+        assert_eq!(complete_day("pncp", &key), Some(day()));
+        for key in [
+            "pncp/_state/complete/2025-10-22",
+            "pncp/_state/complete/20251322",
+            "pncp/_state/complete/x/20251022",
+            "other/_state/complete/20251022",
+        ] {
+            assert_eq!(complete_day("pncp", key), None, "{key}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 
+mod backfill;
 mod check;
 mod demo;
 mod online;
@@ -8,6 +9,7 @@ mod run;
 mod session;
 mod simulate;
 mod summary;
+mod target;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration
 enum Command {
     /// Read datasets for a day or a range of days, now
     Run(run::Args),
+    /// Make a range of days complete, with progress; started again, it goes on where it was
+    Backfill(backfill::Args),
     /// Say whether the configuration is right, without running anything
     Check(online::Args),
     /// Serve a stand-in for the API of PNCP on this machine
@@ -125,6 +129,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Run(args) => run::run(shell, args).await,
+        Command::Backfill(args) => backfill::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Simulate(args) => {
             simulate::run(args).await?;

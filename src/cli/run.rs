@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use crate::cli::progress::Bar;
 use crate::cli::session::{Session, cancel_on_signal};
-use crate::cli::{Exit, Shell, Stop, say, summary};
+use crate::cli::{Exit, Shell, Stop, say, summary, target};
 use crate::clock::{Clock, SystemClock};
-use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Order, run as run_order};
@@ -54,7 +53,7 @@ impl From<ModeArg> for Mode {
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     let clock = SystemClock;
-    let (source, datasets) = find(&settings, &args.target)?;
+    let (source, datasets) = target::find(&settings, &args.target)?;
     let orders = orders(
         &args,
         &source,
@@ -90,32 +89,6 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(exit(&reports, unread))
 }
 
-/// The source, and those of its datasets that were asked for.
-fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
-    let (name, dataset) = match target.split_once('.') {
-        Some((name, dataset)) => (name, Some(dataset)),
-        None => (target, None),
-    };
-    let known = |names: Vec<&String>| {
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        names.join(", ")
-    };
-    let source = settings.sources.get(name).ok_or_else(|| {
-        let names = known(settings.sources.keys().collect());
-        Stop::Usage(format!("there is no source `{name}`; there is {names}"))
-    })?;
-    let datasets = match dataset {
-        None => source.datasets.values().cloned().collect(),
-        Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
-            let names = known(source.datasets.keys().collect());
-            Stop::Usage(format!(
-                "the source `{name}` has no dataset `{dataset}`; it has {names}"
-            ))
-        })?],
-    };
-    Ok((source.clone(), datasets))
-}
-
 /// One order for each day and dataset; every day must be one that can be read.
 fn orders(
     args: &Args,
@@ -128,25 +101,7 @@ fn orders(
         (None, Some(from), Some(to)) => (from, to),
         _ => (today, today),
     };
-    if from > to {
-        return Err(Stop::Usage(format!(
-            "--from {from} is after --to {to}; the first day of the range comes first"
-        )));
-    }
-    if to > today {
-        return Err(Stop::Usage(format!(
-            "{to} is in the future: today is {today} in {}",
-            source.timezone
-        )));
-    }
-    for dataset in datasets {
-        if let Some(earliest) = dataset.window.earliest.filter(|earliest| from < *earliest) {
-            return Err(Stop::Usage(format!(
-                "`{}` has nothing before {earliest} (window.earliest), so {from} can't be read",
-                dataset.full_name()
-            )));
-        }
-    }
+    target::check_days(from, to, source, datasets, today)?;
     Ok(from
         .through(to)
         .flat_map(|day| {

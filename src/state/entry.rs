@@ -77,6 +77,12 @@ impl Entry {
         }
     }
 
+    /// How many requests the run sent; `None` unless it read all that it was asked for.
+    pub(super) fn requests_of_ok(&self) -> Option<u64> {
+        let ok = self.text("status").as_deref() == Some(Status::Ok.name());
+        ok.then(|| self.number("requests"))
+    }
+
     /// Makes it the entry of a run, as the run stands.
     pub(super) fn describe(&mut self, run: &Execution, zone: Tz) {
         self.set_time("timestamp", run.timestamp, zone);

@@ -21,10 +21,12 @@
 //!
 //! - `store`: what a run calls: open a day, commit a file, record how it ended
 //! - `commit`: steps 1 and 2
+//! - `coverage`: which days are complete
 //! - `recover`, `rebuild`: step 0
 //! - `document`, `entry`: the document's format
 
 mod commit;
+mod coverage;
 mod document;
 mod entry;
 mod error;
@@ -35,6 +37,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::complete_days;
 pub use document::SliceProgress;
 pub use error::StateError;
 pub use recover::{Cause, Recovery};

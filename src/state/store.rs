@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 
 use super::commit::Change;
 use super::document::{Document, SliceProgress};
+use super::entry::Entry;
 use super::error::StateError;
 use super::execution::{Execution, Status};
 use super::recover::Recovery;
@@ -99,6 +100,13 @@ impl DayState {
         self.document.commits
     }
 
+    /// The most requests that a run which read all that it was asked for has sent, retries
+    /// included: what a full reading of the day costs, where there was one.
+    pub fn most_requests(&self) -> Option<u64> {
+        let executions = self.document.executions.iter();
+        executions.filter_map(Entry::requests_of_ok).max()
+    }
+
     /// What had to be set right, when the state was opened or since.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
@@ -120,6 +128,14 @@ impl DayStore {
             self.update(&mut state, &Change::default()).await?;
         }
         Ok(state)
+    }
+
+    /// What [`DayStore::open`] would find, without writing anything.
+    ///
+    /// # Errors
+    /// As for [`DayStore::open`].
+    pub async fn look(&self) -> Result<DayState, StateError> {
+        self.load(u64::MAX).await
     }
 
     /// Makes the rows of `file` part of the day, in one file, each id once (P1), and brings the

@@ -11,6 +11,7 @@
 
 mod support;
 
+mod backfill;
 mod cli;
 mod faults;
 mod means;

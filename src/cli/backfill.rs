@@ -1,0 +1,303 @@
+//! `bronzed backfill`: makes a range of days complete, alone or as one of several shards.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::backfill::{DayOrder, LATENCY, Wanted, orders, outlook, work};
+use crate::cli::progress::DayBar;
+use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::{Exit, Shell, Stop, say, summary, target};
+use crate::clock::{Clock, SystemClock};
+use crate::config::settings::Settings;
+use crate::day::Day;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order};
+use crate::schedule::estimate::Estimate;
+use crate::schedule::shard::Shard;
+use crate::source::declaration::{Dataset, Limits, Source};
+use crate::state::execution::Status;
+
+/// What Kubernetes tells a process of an Indexed Job.
+const INDEX: &str = "JOB_COMPLETION_INDEX";
+/// How many processes the job has; Kubernetes doesn't tell, so the manifest must.
+const COUNT: &str = "JOB_COMPLETION_COUNT";
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE[.DATASET]")]
+    target: String,
+    /// The first day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Day,
+    /// The last day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Day,
+    /// Which days come first
+    #[arg(long, value_enum, default_value = "newest")]
+    order: OrderArg,
+    /// Only the days that aren't complete, or all
+    #[arg(long, value_enum, default_value = "incomplete")]
+    only: OnlyArg,
+    /// Only the i-th of n shares of the days, at an n-th of the source's limits; else what
+    /// JOB_COMPLETION_INDEX (from 0) and JOB_COMPLETION_COUNT say, where both are set
+    #[arg(long, value_name = "i/n")]
+    shard: Option<Shard>,
+    /// Only say which days, how many requests, and how long
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON: one object per run, or one per dataset in a dry run
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum OrderArg {
+    Newest,
+    Oldest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OnlyArg {
+    Incomplete,
+    All,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let mut settings = shell.settings()?;
+    let clock = SystemClock;
+    let (source, datasets) = target::find(&settings, &args.target)?;
+    let today = Day::of(clock.now(), source.timezone);
+    target::check_days(args.from, args.to, &source, &datasets, today)?;
+    let Ok(shard) = share(&mut settings, &source, shard(args.shard)?) else {
+        say("nothing to do: there are more shards than requests may be in flight");
+        return Ok(Exit::Done);
+    };
+    shell.log(&settings, std::io::stderr().is_terminal())?;
+    let limits = settings.sources[&source.name].limits.clone();
+    let session = Session::open(settings, Arc::new(clock)).await?;
+    cancel_on_signal(session.cancel().clone());
+    let bar = DayBar::new(&shell.bars, &source.name);
+    let Some(context) = session.context(&source.name, bar.clone()) else {
+        return Ok(Exit::Failed);
+    };
+    let wanted = Wanted {
+        from: args.from,
+        to: args.to,
+        order: match args.order {
+            OrderArg::Newest => DayOrder::Newest,
+            OrderArg::Oldest => DayOrder::Oldest,
+        },
+        complete_too: args.only == OnlyArg::All,
+        shard,
+    };
+    let orders = orders(&context, &datasets, &wanted)
+        .await
+        .map_err(anyhow::Error::from)?;
+    if args.dry_run {
+        return forecast(&context, &datasets, &orders, &limits, args.json).await;
+    }
+    bar.begin(orders.len());
+    let (mut reports, mut open) = (Vec::new(), 0);
+    work(&context, &orders, |report| {
+        bar.day_done();
+        if args.json {
+            say(&report.to_json().to_string());
+        }
+        open += usize::from(!matches!(report.status(), Status::Ok));
+        reports.push(report.clone());
+    })
+    .await;
+    bar.finish();
+    let unread = orders.len() - reports.len();
+    if !args.json {
+        tell(&reports, unread);
+    }
+    Ok(if open + unread > 0 {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
+}
+
+/// The shard that was asked for, or the one that an Indexed Job has given this process.
+fn shard(asked: Option<Shard>) -> Result<Option<Shard>, Stop> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    indexed(asked, variable(INDEX), variable(COUNT)).map_err(Stop::Usage)
+}
+
+fn indexed(
+    asked: Option<Shard>,
+    index: Option<String>,
+    count: Option<String>,
+) -> Result<Option<Shard>, String> {
+    match (asked, index, count) {
+        (Some(shard), _, _) => Ok(Some(shard)),
+        (None, None, _) => Ok(None),
+        (None, Some(index), Some(count)) => {
+            let of = count
+                .parse()
+                .map_err(|_| format!("{COUNT} is `{count}`: write the job's `completions`"))?;
+            let shard = Shard::of_indexed_job(&index, of).map_err(|error| error.to_string())?;
+            Ok(Some(shard))
+        }
+        // To read all days would be to read them as often as there are processes.
+        (None, Some(_), None) => Err(format!(
+            "{INDEX} is set, and {COUNT} isn't: set it to the job's `completions`, or give --shard"
+        )),
+    }
+}
+
+/// Nothing is left for this shard.
+struct Idle;
+
+/// Lets the source have the shard's part of its limits only.
+fn share(
+    settings: &mut Settings,
+    source: &Source,
+    shard: Option<Shard>,
+) -> Result<Option<Shard>, Idle> {
+    let Some(shard) = shard else {
+        return Ok(None);
+    };
+    let (shard, limits) = shard.share(&source.limits).ok_or(Idle)?;
+    let shared = Source {
+        limits,
+        ..source.clone()
+    };
+    let sources = &mut settings.sources;
+    sources.insert(source.name.clone(), Arc::new(shared));
+    Ok(Some(shard))
+}
+
+async fn forecast(
+    context: &Context,
+    datasets: &[Arc<Dataset>],
+    orders: &[Order],
+    limits: &Limits,
+    as_json: bool,
+) -> Result<Exit, Stop> {
+    for dataset in datasets {
+        let mine = orders.iter().filter(|o| o.dataset.name == dataset.name);
+        let days: Vec<_> = mine.map(|order| order.day).collect();
+        let found = outlook(context, dataset, &days, limits)
+            .await
+            .map_err(anyhow::Error::from)?;
+        if as_json {
+            let said = json!({
+                "source": dataset.source,
+                "dataset": dataset.name,
+                "days": days,
+                "requests": found.requests,
+                "seconds": found.time.as_secs_f64(),
+                "known_days": found.known_days,
+            });
+            say(&said.to_string());
+        } else {
+            say(&in_words(&dataset.full_name(), &days, &found, limits));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn in_words(name: &str, days: &[Day], found: &Estimate, limits: &Limits) -> String {
+    if days.is_empty() {
+        return format!("{name}: nothing is left to read");
+    }
+    let (least, basis) = match found.known_days {
+        0 => ("at least ", "no day in the lake tells more".to_owned()),
+        known => ("about ", format!("by {known} complete days")),
+    };
+    let rate = limits.requests_per_second.map_or(String::new(), |rate| {
+        format!(", {rate:.2} a second at most")
+    });
+    format!(
+        "{name}: {} days, {least}{} requests ({basis}), {least}{}\n  \
+         with {} in flight, each taken to last {}{rate}\n  {}",
+        days.len(),
+        found.requests,
+        humantime::format_duration(Duration::from_secs(found.time.as_secs())),
+        limits.concurrency,
+        humantime::format_duration(LATENCY),
+        spans(days)
+    )
+}
+
+/// `2025-10-01 … 2025-10-07, 2025-10-09`, whatever the order of the days.
+fn spans(days: &[Day]) -> String {
+    let mut days = days.to_vec();
+    days.sort_unstable();
+    let mut spans: Vec<(Day, Day)> = Vec::new();
+    for day in days {
+        match spans.last_mut() {
+            Some((_, last)) if last.next() == day => *last = day,
+            _ => spans.push((day, day)),
+        }
+    }
+    let spans: Vec<_> = spans
+        .iter()
+        .map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first} … {last}"),
+        })
+        .collect();
+    spans.join(", ")
+}
+
+/// Sums over all days, and a line for each that isn't complete.
+fn tell(reports: &[RunReport], unread: usize) {
+    let left: Vec<_> = reports
+        .iter()
+        .filter(|report| !report.complete)
+        .cloned()
+        .collect();
+    if !left.is_empty() {
+        say(&summary::table(&left));
+    }
+    let sum = |of: fn(&RunReport) -> u64| reports.iter().map(of).sum::<u64>();
+    say(&format!(
+        "{} of {} days complete; {} new records, {} duplicates, {} requests",
+        reports.len() - left.len(),
+        reports.len() + unread,
+        sum(|report| report.counts().new),
+        sum(|report| report.counts().duplicates),
+        sum(|report| report.counts().requests),
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn an_indexed_job_tells_its_shard_and_an_argument_goes_first() {
+        let third: Shard = "3/4".parse().unwrap();
+        assert_eq!(indexed(None, text("2"), text("4")), Ok(Some(third)));
+        let first: Shard = "1/2".parse().unwrap();
+        let asked = indexed(Some(first), text("2"), text("4"));
+        assert_eq!(asked, Ok(Some(first)));
+        assert_eq!(indexed(None, None, text("4")), Ok(None));
+    }
+
+    #[test]
+    fn half_an_indexed_job_is_refused() {
+        let error = indexed(None, text("2"), None).unwrap_err();
+        assert!(error.contains("set it to the job's `completions`"));
+        assert!(indexed(None, text("2"), text("four")).is_err());
+        assert!(indexed(None, text("4"), text("4")).is_err());
+    }
+
+    #[test]
+    fn days_in_a_row_are_told_as_a_span() {
+        let days = ["2025-11-01", "2025-10-31", "2025-10-28", "2025-10-30"];
+        let days: Vec<Day> = days.iter().map(|day| day.parse().unwrap()).collect();
+        assert_eq!(spans(&days), "2025-10-28, 2025-10-30 … 2025-11-01");
+    }
+}

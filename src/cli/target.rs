@@ -1,0 +1,64 @@
+//! What commands on a source and a range of days are asked for, checked before anything begins.
+
+use std::sync::Arc;
+
+use crate::cli::Stop;
+use crate::config::settings::Settings;
+use crate::day::Day;
+use crate::source::declaration::{Dataset, Source};
+
+/// The source, and those of its datasets that were asked for.
+pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
+    let (name, dataset) = match target.split_once('.') {
+        Some((name, dataset)) => (name, Some(dataset)),
+        None => (target, None),
+    };
+    let known = |names: Vec<&String>| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let source = settings.sources.get(name).ok_or_else(|| {
+        let names = known(settings.sources.keys().collect());
+        Stop::Usage(format!("there is no source `{name}`; there is {names}"))
+    })?;
+    let datasets = match dataset {
+        None => source.datasets.values().cloned().collect(),
+        Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
+            let names = known(source.datasets.keys().collect());
+            Stop::Usage(format!(
+                "the source `{name}` has no dataset `{dataset}`; it has {names}"
+            ))
+        })?],
+    };
+    Ok((source.clone(), datasets))
+}
+
+/// Every day of the range must be one that can be read.
+pub fn check_days(
+    from: Day,
+    to: Day,
+    source: &Source,
+    datasets: &[Arc<Dataset>],
+    today: Day,
+) -> Result<(), Stop> {
+    if from > to {
+        return Err(Stop::Usage(format!(
+            "--from {from} is after --to {to}; the first day of the range comes first"
+        )));
+    }
+    if to > today {
+        return Err(Stop::Usage(format!(
+            "{to} is in the future: today is {today} in {}",
+            source.timezone
+        )));
+    }
+    for dataset in datasets {
+        if let Some(earliest) = dataset.window.earliest.filter(|earliest| from < *earliest) {
+            return Err(Stop::Usage(format!(
+                "`{}` has nothing before {earliest} (window.earliest), so {from} can't be read",
+                dataset.full_name()
+            )));
+        }
+    }
+    Ok(())
+}
