@@ -178,15 +178,18 @@ impl<'a> Run<'a> {
         }
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
-        if let Err(error) = self
+        let recorded = self
             .store
             .record(&mut state, &self.execution, &proven, complete)
-            .await
-        {
-            self.execution.status = Status::Failed;
-            let earlier = self.execution.error.take();
-            self.execution.error = Some(earlier.unwrap_or_else(|| error.to_string()));
-            return self.report(was_complete);
+            .await;
+        match recorded {
+            Ok(written) => self.execution = written,
+            Err(error) => {
+                self.execution.status = Status::Failed;
+                let earlier = self.execution.error.take();
+                self.execution.error = Some(earlier.unwrap_or_else(|| error.to_string()));
+                return self.report(was_complete);
+            }
         }
         self.report(complete || was_complete)
     }

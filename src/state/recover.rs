@@ -94,6 +94,7 @@ impl DayStore {
         state.document = fresh.document;
         state.version = fresh.version;
         state.recovery.and(fresh.recovery);
+        state.unwritten = false;
         Ok(())
     }
 
@@ -132,6 +133,7 @@ impl DayStore {
             document,
             version,
             recovery,
+            unwritten: false,
         })
     }
 

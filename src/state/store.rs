@@ -51,6 +51,9 @@ pub struct DayState {
     /// The version of the document in the lake; `None` where there was none.
     pub(super) version: Option<Version>,
     pub(super) recovery: Recovery,
+    /// A change in the document hasn't been written, or nobody knows whether it was: before the
+    /// next one, the document is read again.
+    pub(super) unwritten: bool,
 }
 
 /// What a commit did.
@@ -110,6 +113,11 @@ impl DayState {
     /// What had to be set right, when the state was opened or since.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    pub(super) fn written(&mut self, version: Version) {
+        self.version = Some(version);
+        self.unwritten = false;
     }
 }
 
@@ -180,7 +188,8 @@ impl DayStore {
     }
 
     /// Writes how a run ended, or how it stands, and how far the slices were read. A day that is
-    /// complete stays so, whatever is given; the marker that says so follows the state.
+    /// complete stays so, whatever is given; the marker that says so follows the state. Returns
+    /// the run as it was written: with the files that were found to be its own.
     ///
     /// # Errors
     /// When the state or the marker can't be written.
@@ -190,7 +199,7 @@ impl DayStore {
         execution: &Execution,
         slices: &BTreeMap<String, SliceProgress>,
         complete: bool,
-    ) -> Result<(), StateError> {
+    ) -> Result<Execution, StateError> {
         let mut run = execution.clone();
         run.timestamp = self.clock.now();
         let change = Change {
@@ -199,12 +208,12 @@ impl DayStore {
             complete,
             ..Change::default()
         };
-        self.update(state, &change).await?;
+        let written = self.update(state, &change).await?;
         if complete {
             let key = layout::complete_key(&self.dataset.prefix, self.day);
             self.lake.create(&key, Bytes::new()).await?;
         }
-        Ok(())
+        Ok(written.unwrap_or(run))
     }
 
     pub(super) fn state_key(&self) -> String {

@@ -205,6 +205,34 @@ async fn a_file_without_its_state_is_found_by_the_same_run_and_by_others() {
     world.assert_sound().await;
 }
 
+/// The file is there, and the state was refused: what the run knows of the day isn't what the lake
+/// has, and its last word mustn't be built on that.
+#[tokio::test]
+async fn a_run_whose_state_was_refused_counts_its_file_with_its_last_word() {
+    let world = memory();
+    let day = world.day_with(Op::Put, STATE, vec![Fault::Deny]);
+    let mut run = world.run("hourly");
+    let mut state = day.open().await.unwrap();
+    let error = ingest(&world, &day, &mut state, &mut run, &["a", "b"])
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("refuses access"), "{error}");
+
+    run.status = Status::Failed;
+    let written = day
+        .record(&mut state, &run, &Default::default(), false)
+        .await
+        .unwrap();
+    assert_eq!(written.files, [(key(1), 2)]);
+    assert_eq!((written.counts.new, written.counts.fetched), (2, 2));
+    let entry = world.entry(&run).await;
+    assert_eq!(
+        (&entry["status"], &entry["new_records"]),
+        (&"failed".into(), &2.into())
+    );
+    world.assert_sound().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_state_that_vanishes_during_a_commit_is_rebuilt() {
     let world = memory();
