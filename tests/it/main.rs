@@ -12,6 +12,7 @@
 mod support;
 
 mod backfill;
+mod claims;
 mod cli;
 mod faults;
 mod means;

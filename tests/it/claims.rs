@@ -1,0 +1,243 @@
+//! What a run may say of a day, and what it may not: proof, accounting and the way it ends.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bronzed::simulator::answer::Answer;
+use bronzed::simulator::faults::{Fault, Faults, Rule};
+use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed::simulator::pncp::record::Record;
+use bronzed::source::declaration::Mode;
+use bronzed::state::execution::Status;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::hooked::Hooked;
+use crate::support::lake::{Backend, TestLake};
+use crate::support::runtime;
+use crate::support::stage::{NEXT_MORNING, STATE, Stage, day, instant};
+
+const NOON: &str = "2025-10-22T12:00:00-03:00";
+/// The slice with the most records, several pages of them.
+const BUSY: &str = "modalidade=6";
+
+fn stage(records: u32, rules: impl IntoIterator<Item = Rule>) -> Stage {
+    stage_with(records, rules, &[])
+}
+
+fn stage_with(
+    records: u32,
+    rules: impl IntoIterator<Item = Rule>,
+    settings: &[(&str, &str)],
+) -> Stage {
+    let catalog = Catalog::generated(8, day(), records, 2_400);
+    let (lake, faults) = (TestLake::new(Backend::Folder), Faults::by_rule(rules));
+    let stage = Stage::with(lake, catalog, faults, 8, settings);
+    stage.at(NEXT_MORNING);
+    stage
+}
+
+/// An answer without any rows, as PNCP gives it.
+fn nothing() -> Fault {
+    Fault::Answer(Box::new(Answer::empty(204)))
+}
+
+/// A page of these records, that states these totals.
+fn page(records: &[Value], total: u64, pages: u64) -> Fault {
+    let body = json!({"data": records, "totalRegistros": total, "totalPaginas": pages});
+    Fault::Answer(Box::new(Answer::json(200, body.to_string())))
+}
+
+fn record(id: &str) -> Value {
+    json!({"numeroControlePNCP": id, "dataPublicacaoPncp": "2025-10-22T10:00:00"})
+}
+
+fn is_data(operation: &str) -> bool {
+    operation.starts_with("PUT ") && operation.ends_with(".parquet")
+}
+
+/// The pages of a slice in the order in which they were asked for.
+fn pages_asked_for(stage: &Stage, slice: &str) -> Vec<u64> {
+    let ledger = stage.simulator.ledger().into_iter();
+    let of_slice = ledger.filter(|entry| entry.slice.as_deref() == Some(slice));
+    of_slice.filter_map(|entry| entry.page).collect()
+}
+
+/// Ids and JSON of the records that the busy slice has by the end of the day, in its order.
+fn listed_in_busy_slice(stage: &Stage) -> Vec<(String, String)> {
+    let now = instant(NEXT_MORNING).naive_utc();
+    let listed = stage.simulator.catalog().list(Some(day()), now, true);
+    listed
+        .filter(|one| format!("modalidade={}", one.modalidade) == BUSY)
+        .filter_map(|one| Some((one.id, one.record?.get().to_owned())))
+        .collect()
+}
+
+/// What the API lists and the lake lacks.
+fn missing(stage: &Stage) -> Vec<String> {
+    let stored: BTreeSet<_> = stage.stored().into_iter().collect();
+    let mut served = stage.served();
+    served.retain(|id| !stored.contains(id));
+    served
+}
+
+#[test]
+fn p4_a_single_empty_answer_is_not_believed() {
+    let stage = stage(1_000, [Rule::nth(1, nothing()).slice(BUSY).page(1)]);
+    let report = stage.run(Mode::Full);
+    assert!(report.complete, "{report:?}");
+    assert_eq!(stage.stored(), stage.served());
+}
+
+#[test]
+fn p4_a_slice_that_had_rows_and_is_empty_has_failed() {
+    for mode in [Mode::Full, Mode::New] {
+        let stage = stage(1_000, []);
+        stage.at(NOON).run(Mode::Full);
+        stage
+            .simulator
+            .set_faults(Faults::by_rule([Rule::always(nothing()).slice(BUSY)]));
+        let report = stage.at(NEXT_MORNING).run(mode);
+        assert_eq!(report.status(), Status::Partial, "{report:?}");
+        assert!(!report.complete);
+        let (slice, reason) = &report.execution.failed_slices[0];
+        assert_eq!(slice, BUSY);
+        assert!(reason.contains("empty"), "{reason}");
+    }
+}
+
+#[test]
+fn p4_the_last_page_is_read_after_all_others() {
+    let stage = stage(2_000, []);
+    assert!(stage.run(Mode::Full).complete);
+    let pages = pages_asked_for(&stage, BUSY);
+    let last = pages.iter().max().copied();
+    assert!(last > Some(5), "{pages:?}");
+    assert_eq!(pages.first(), Some(&1));
+    assert_eq!(pages.last().copied(), last, "{pages:?}");
+}
+
+/// Rows that come or go between the first page and the last: the first walk proves nothing.
+#[test]
+fn p4_a_total_that_moves_while_reading_is_read_again() {
+    let slice = "modalidade=13";
+    let of = |ids: &[&str], total| {
+        let records: Vec<_> = ids.iter().map(|id| record(id)).collect();
+        page(&records, total, 2)
+    };
+    let stage = stage(
+        0,
+        [
+            Rule::nth(1, of(&["a"], 2)).slice(slice).page(1),
+            Rule::nth(1, of(&["b"], 3)).slice(slice).page(2),
+            Rule::always(of(&["a"], 3)).slice(slice).page(1),
+            Rule::always(of(&["b", "c"], 3)).slice(slice).page(2),
+        ],
+    );
+    let report = stage.run(Mode::Full);
+    assert!(report.complete, "{report:?}");
+    assert_eq!(stage.stored(), ["a", "b", "c"]);
+    assert_eq!(pages_asked_for(&stage, slice), [1, 2, 1, 2]);
+    assert_eq!(
+        (report.counts().fetched, report.counts().duplicates),
+        (5, 2)
+    );
+}
+
+/// The API's total doesn't fit its own rows, however often it is asked: never green (P7).
+#[test]
+fn p4_a_total_that_is_never_met_is_partial() {
+    let slice = "modalidade=13";
+    let rule = Rule::always(page(&[record("a")], 2, 1)).slice(slice);
+    let stage = stage(0, [rule]);
+    let report = stage.run(Mode::Full);
+    assert_eq!(report.status(), Status::Partial);
+    assert!(!report.complete);
+    let (label, reason) = &report.execution.failed_slices[0];
+    assert_eq!(label, slice);
+    assert!(
+        reason.contains("1 different ids read where the API states 2"),
+        "{reason}"
+    );
+    assert_eq!(stage.state()["slices"].get(slice), None, "no total was met");
+    assert_eq!(
+        pages_asked_for(&stage, slice).len(),
+        3,
+        "a walk and two more"
+    );
+}
+
+#[test]
+fn p2_rows_of_another_day_are_counted_and_left_to_it() {
+    let slice = "modalidade=13";
+    let other = json!({"numeroControlePNCP": "b", "dataPublicacaoPncp": "2025-10-23T00:00:00"});
+    let stage = stage(
+        0,
+        [Rule::always(page(&[record("a"), other], 2, 1)).slice(slice)],
+    );
+    let report = stage.run(Mode::Full);
+    let counts = report.counts();
+    assert_eq!((counts.fetched, counts.new, counts.off_day), (2, 1, 1));
+    assert!(report.complete, "the total counts them: {report:?}");
+    assert_eq!(stage.stored(), ["a"]);
+    assert_eq!(stage.state()["executions"][0]["off_day"], 1);
+}
+
+/// Rows came and more went: only reading everything tells what is new.
+#[test]
+fn mode_new_reads_all_of_a_slice_that_has_shrunk() {
+    let stage = stage(2_000, []);
+    let listed = listed_in_busy_slice(&stage);
+    stage.at(NOON).run(Mode::Full);
+    for (id, _) in listed.iter().take(listed.len() / 4) {
+        stage.simulator.catalog().withdraw(id);
+    }
+    let report = stage.at("2025-10-22T12:30:00-03:00").run(Mode::New);
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    assert_eq!(missing(&stage), Vec::<String>::new());
+}
+
+/// A record that appears late on an early page is found before the difference is called found.
+#[test]
+fn mode_new_goes_back_until_the_difference_is_found() {
+    let stage = stage(2_000, []);
+    stage.run(Mode::Full);
+    let listed = listed_in_busy_slice(&stage);
+    let (id, early) = &listed[listed.len() / 3];
+    let late = early.replace(id.as_str(), "99999999000199-1-000001/2025");
+    stage
+        .simulator
+        .catalog()
+        .add(Record::from_json(&late).expect("a record"));
+    let report = stage.run(Mode::New);
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 1));
+    assert_eq!(missing(&stage), Vec::<String>::new());
+}
+
+/// Ctrl-C in the middle: what was read is committed, and the rest is named.
+#[test]
+fn a_cancelled_run_commits_what_it_read() {
+    let (store, token) = (Hooked::new(), CancellationToken::new());
+    let settings = [("BRONZED__COMMIT__MAX_RECORDS", "200")];
+    let stage = stage_with(2_000, [], &settings).over(store.clone());
+    let stop = token.clone();
+    store.refuse(move |operation| {
+        if is_data(operation) {
+            stop.cancel();
+        }
+        false
+    });
+    let report = runtime().block_on(stage.play("contratacoes", Mode::Full, token));
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    assert!(!report.complete && report.counts().balanced());
+    assert!(report.counts().new >= 200, "{report:?}");
+    let failed = &report.execution.failed_slices;
+    assert!(
+        failed.iter().any(|(_, reason)| reason == "cancelled"),
+        "{failed:?}"
+    );
+
+    let next = stage.run(Mode::Full);
+    assert!(next.complete, "{next:?}");
+    assert_eq!(next.counts().new + report.counts().new, 2_000);
+}
