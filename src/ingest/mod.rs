@@ -171,11 +171,15 @@ impl<'a> Run<'a> {
         let failure = taken.err().map(|error| error.to_string());
         let was_complete = state.is_complete();
         let complete = failure.is_none() && self.judge(&outcomes);
-        let proven = proven_slices(&outcomes);
         if failure.is_some() {
             self.execution.status = Status::Failed;
             self.execution.error = failure;
         }
+        let proven = match self.execution.status {
+            // What was read isn't stored: nothing may say that these totals are met (P2).
+            Status::Failed => BTreeMap::new(),
+            _ => proven_slices(&outcomes),
+        };
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
         let recorded = self

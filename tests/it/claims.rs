@@ -81,6 +81,23 @@ fn missing(stage: &Stage) -> Vec<String> {
     served
 }
 
+/// P2: totals of rows that were read and not stored would hide these rows from mode `new`.
+#[test]
+fn p2_what_could_not_be_committed_is_read_again() {
+    let store = Hooked::new();
+    let stage = stage(300, []).over(store.clone());
+    store.refuse(is_data);
+    let failed = stage.at(NOON).run(Mode::Full);
+    assert_eq!(failed.status(), Status::Failed);
+
+    store.refuse(|_| false);
+    let next = stage.run(Mode::New);
+    assert_eq!(next.status(), Status::Ok);
+    assert!(next.counts().new > 0, "{next:?}");
+    let again = stage.run(Mode::Full);
+    assert_eq!(again.counts().new, 0, "nothing was left out");
+}
+
 #[test]
 fn p4_a_single_empty_answer_is_not_believed() {
     let stage = stage(1_000, [Rule::nth(1, nothing()).slice(BUSY).page(1)]);
