@@ -211,8 +211,14 @@ impl<'a> Run<'a> {
             slices: slices.len(),
         });
         let concurrency = self.context.concurrency;
+        // The readers also stop where nothing takes what they read: see below.
+        let stop = self.context.cancel.child_token();
+        let context = Context {
+            cancel: stop.clone(),
+            ..self.context.clone()
+        };
         let reader = SliceReader {
-            context: self.context,
+            context: &context,
             order: self.order,
             usage,
             ended: self.ended,
@@ -245,7 +251,14 @@ impl<'a> Run<'a> {
             &mut self.execution,
             usage,
         );
-        tokio::join!(reading, intake.take_all(receiver))
+        let taking = async {
+            let taken = intake.take_all(receiver).await;
+            // All is taken, or the lake takes no more: a slice that waits out a bad hour of the
+            // API mustn't hold up a run that has failed.
+            stop.cancel();
+            taken
+        };
+        tokio::join!(reading, taking)
     }
 
     /// Sets the status, and says whether the day is proven complete.

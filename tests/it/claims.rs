@@ -98,6 +98,23 @@ fn p2_what_could_not_be_committed_is_read_again() {
     assert_eq!(again.counts().new, 0, "nothing was left out");
 }
 
+/// A lake that takes nothing any more ends the run, and not the slowest of its slices.
+#[test]
+fn a_run_that_cannot_commit_stops_reading() {
+    let slow = Answer::json(429, "{}").after(Duration::from_secs(120));
+    let rule = Rule::always(Fault::Answer(Box::new(slow))).slice("modalidade=14");
+    let settings = [("BRONZED__COMMIT__MAX_RECORDS", "100")];
+    let store = Hooked::new();
+    let stage = stage_with(1_000, [rule], &settings).over(store.clone());
+    store.refuse(is_data);
+    let run = stage.play("contratacoes", Mode::Full, CancellationToken::new());
+    let run = async { tokio::time::timeout(Duration::from_secs(60), run).await };
+    let report = runtime()
+        .block_on(run)
+        .expect("it doesn't wait for a slice");
+    assert_eq!(report.status(), Status::Failed);
+}
+
 #[test]
 fn p4_a_single_empty_answer_is_not_believed() {
     let stage = stage(1_000, [Rule::nth(1, nothing()).slice(BUSY).page(1)]);
