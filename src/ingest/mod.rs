@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         let (outcomes, taken) = self.read(&mut state, &usage, &known).await;
         let failure = taken.err().map(|error| error.to_string());
         let was_complete = state.is_complete();
-        let complete = failure.is_none() && self.judge(&outcomes);
+        let complete = failure.is_none() && self.judge(&outcomes, state.len());
         if failure.is_some() {
             self.execution.status = Status::Failed;
             self.execution.error = failure;
@@ -261,8 +261,9 @@ impl<'a> Run<'a> {
         tokio::join!(reading, taking)
     }
 
-    /// Sets the status, and says whether the day is proven complete.
-    fn judge(&mut self, outcomes: &[(String, Outcome)]) -> bool {
+    /// Sets the status, and says whether the day is proven complete; `stored` is how many records
+    /// it has.
+    fn judge(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
             if let Outcome::Failed(reason) | Outcome::Unproven { reason } = outcome {
@@ -283,12 +284,9 @@ impl<'a> Run<'a> {
             }
             Some(_) => Status::Partial,
         };
-        if !execution.counts.balanced() {
-            execution.status = Status::Failed;
-            execution.error = Some(format!(
-                "rows are unaccounted for: {:?}; this is a fault of the program, please report it",
-                execution.counts
-            ));
+        if let Some(contradiction) = self.contradiction(stored) {
+            self.execution.status = Status::Failed;
+            self.execution.error = Some(contradiction);
             return false;
         }
         let settled = settled_at(self.order, self.context.zone);
@@ -297,6 +295,25 @@ impl<'a> Run<'a> {
                 Outcome::Proven { server_time, .. } => server_time.is_none_or(|at| at >= settled),
                 _ => false,
             })
+    }
+
+    /// What can't be true of a run over a day that has `stored` records.
+    fn contradiction(&self, stored: usize) -> Option<String> {
+        let Execution { status, counts, .. } = &self.execution;
+        if !counts.balanced() {
+            return Some(format!(
+                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
+                 report it"
+            ));
+        }
+        // Of single slices that isn't known where the state was rebuilt or taken over.
+        let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
+        vanished.then(|| {
+            format!(
+                "the API has no records of this day, where the lake has {stored}; these stay, \
+                 and the day must be read again"
+            )
+        })
     }
 
     fn report(self, complete: bool) -> RunReport {

@@ -140,6 +140,25 @@ fn p4_a_slice_that_had_rows_and_is_empty_has_failed() {
     }
 }
 
+/// Without the state nobody knows which slices had rows; that the day had some is known.
+#[test]
+fn p4_a_day_that_has_rows_is_not_complete_by_answering_nothing() {
+    for mode in [Mode::Full, Mode::New] {
+        let stage = stage(300, []);
+        stage.at(NOON).run(Mode::Full);
+        stage.lake.delete(STATE);
+        stage
+            .simulator
+            .set_faults(Faults::by_rule([Rule::always(nothing())]));
+        let report = stage.at(NEXT_MORNING).run(mode);
+        assert!(!report.complete, "{report:?}");
+        assert_eq!(report.status(), Status::Failed, "never green");
+        let error = report.execution.error.expect("a reason");
+        assert!(error.contains("no records"), "{error}");
+        assert_eq!(stage.state()["complete"], false);
+    }
+}
+
 #[test]
 fn p4_the_last_page_is_read_after_all_others() {
     let stage = stage(2_000, []);
