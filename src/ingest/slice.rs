@@ -19,7 +19,7 @@ pub enum Outcome {
     Proven {
         /// The total that was met.
         progress: Option<SliceProgress>,
-        /// The earliest `Date` of the walk's responses.
+        /// The earliest `Date` among the responses of all walks.
         server_time: Option<DateTime<Utc>>,
     },
     /// Read without a failure; no proof is due, or only what was new was read.
@@ -86,7 +86,9 @@ impl SliceReader<'_> {
         let mut reason = String::new();
         // An empty answer, and a dataset without totals, need a second walk in any case.
         for _ in 0..=completeness.rewalks.max(1) {
-            let seen = walk.full().await?;
+            let mut seen = walk.full().await?;
+            // What a walk is compared with must have been read after the end of the day, too.
+            seen.note_date(previous.as_ref().and_then(|walk| walk.server_time));
             if let Some(lost) = vanished(&seen, before) {
                 return Ok(Outcome::Failed(lost));
             }

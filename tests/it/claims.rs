@@ -159,6 +159,21 @@ fn p4_a_day_that_has_rows_is_not_complete_by_answering_nothing() {
     }
 }
 
+/// Two empty answers, and only the second one after the end of the day by the API's own clock.
+#[test]
+fn p4_both_walks_of_a_proof_begin_after_the_end_of_the_day() {
+    let hours = chrono::TimeDelta::hours(8);
+    let stage = stage(0, [Rule::nth(2, Fault::Advance(hours))]);
+    stage.simulator.clock().advance(-hours);
+    let report = stage.run(Mode::Full);
+    assert_eq!(
+        (report.status(), report.counts().requests),
+        (Status::Ok, 28)
+    );
+    assert!(!report.complete);
+    assert!(stage.run(Mode::Full).complete, "now both are");
+}
+
 #[test]
 fn p4_the_last_page_is_read_after_all_others() {
     let stage = stage(2_000, []);
