@@ -81,6 +81,9 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     };
     let mut reports = Vec::new();
     for time in TIMES {
+        if session.cancel().is_cancelled() {
+            break;
+        }
         clock.set(at(time)?);
         let bar = Bar::of(&shell.bars, &order);
         let context = session
@@ -93,7 +96,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     }
     say(&format!("\n{}", summary::table(&reports)));
     say(&closing(&args.folder, &reports)?);
-    Ok(exit(&reports, 0))
+    Ok(exit(&reports, TIMES.len() - reports.len()))
 }
 
 fn at(time: &str) -> anyhow::Result<DateTime<Utc>> {
@@ -137,11 +140,10 @@ fn told(time: &str, report: &RunReport) -> String {
 
 fn closing(folder: &Path, reports: &[RunReport]) -> anyhow::Result<String> {
     let new: u64 = reports.iter().map(|report| report.counts().new).sum();
-    let failed = reports
-        .iter()
-        .any(|report| report.status() == Status::Failed);
+    let all_read =
+        reports.len() == TIMES.len() && reports.iter().all(|report| report.status() == Status::Ok);
     let mut text = String::new();
-    if new == 0 && !failed {
+    if new == 0 && all_read {
         text.push_str("\nOnly duplicates this time: everything was in the lake already.\n");
     }
     text.push_str("\nThe lake:\n");

@@ -276,9 +276,11 @@ impl<'a> Run<'a> {
         let none_read = outcomes
             .iter()
             .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        // What was told to stop hasn't failed.
+        let cancelled = self.context.cancel.is_cancelled();
         execution.status = match execution.failed_slices.first() {
             None => Status::Ok,
-            Some(_) if none_read && execution.counts.fetched == 0 => {
+            Some(_) if none_read && execution.counts.fetched == 0 && !cancelled => {
                 execution.error = Some("no slice could be read".to_owned());
                 Status::Failed
             }

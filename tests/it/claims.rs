@@ -309,3 +309,15 @@ fn a_cancelled_run_commits_what_it_read() {
     assert!(next.complete, "{next:?}");
     assert_eq!(next.counts().new + report.counts().new, 2_000);
 }
+
+/// Cancelled before anything was read: that isn't a failure of anything.
+#[test]
+fn a_run_that_is_cancelled_at_once_is_partial() {
+    let stage = stage(300, []);
+    let token = CancellationToken::new();
+    token.cancel();
+    let report = runtime().block_on(stage.play("contratacoes", Mode::Full, token));
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    assert_eq!((report.counts().requests, report.counts().fetched), (0, 0));
+    assert_eq!(stage.state()["executions"][0]["status"], "partial", "P7");
+}
