@@ -282,6 +282,64 @@ fn mode_new_goes_back_until_the_difference_is_found() {
     assert_eq!(missing(&stage), Vec::<String>::new());
 }
 
+/// An end that the API doesn't confirm is none, also while the day goes on and nothing is proven.
+#[test]
+fn p2_a_page_that_stays_empty_in_the_middle_is_not_the_end() {
+    let rule = Rule::always(Fault::EmptyPage).slice(BUSY).page(3);
+    let stage = stage(2_000, [rule]);
+    let report = stage.at("2025-10-22T23:30:00-03:00").run(Mode::Full);
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    let (slice, reason) = &report.execution.failed_slices[0];
+    assert_eq!(slice, BUSY);
+    assert!(reason.contains("page 3 is empty in the middle"), "{reason}");
+}
+
+/// A total that grows without rows is asked for again: it isn't the one that was last proven.
+#[test]
+fn mode_new_keeps_the_old_total_where_the_difference_is_not_found() {
+    let slice = "modalidade=13";
+    let stage = stage(
+        0,
+        [
+            Rule::nth(1, page(&[record("a")], 1, 1)).slice(slice),
+            Rule::always(page(&[record("a")], 2, 1)).slice(slice),
+        ],
+    );
+    stage.at(NOON).run(Mode::Full);
+    let total = || stage.state()["slices"][slice]["total"].clone();
+    assert_eq!(total(), 1);
+    stage.run(Mode::New);
+    assert_eq!(total(), 1);
+}
+
+/// Pages that went away while the new ones were looked for: what was found isn't all there is.
+#[test]
+fn mode_new_reads_all_of_a_slice_that_shrinks_under_it() {
+    let slice = "modalidade=13";
+    let first = |ordinal, total, pages| {
+        let page = page(&[record("a")], total, pages);
+        Rule::nth(ordinal, page).slice(slice).page(1)
+    };
+    let others = page(&[record("b"), record("c")], 3, 2);
+    let stage = stage(
+        0,
+        [
+            // Proven; grown to three pages; looked at again, there are two; read in full.
+            first(1, 1, 1),
+            first(2, 3, 3),
+            first(3, 3, 2),
+            first(4, 3, 2),
+            Rule::always(others).slice(slice).page(2),
+            Rule::always(nothing()).slice(slice).page(3),
+        ],
+    );
+    stage.at(NOON).run(Mode::Full);
+    let report = stage.run(Mode::New);
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    let firsts = pages_asked_for(&stage, slice).into_iter();
+    assert_eq!(firsts.filter(|page| *page == 1).count(), 4);
+}
+
 /// Ctrl-C in the middle: what was read is committed, and the rest is named.
 #[test]
 fn a_cancelled_run_commits_what_it_read() {
