@@ -98,15 +98,12 @@ impl DayStore {
         let before = change.file.map_or(u64::MAX, |(number, _)| number);
         let mut credited = BTreeMap::new();
         let mut failure = None;
-        if state.unwritten {
-            self.reload(state, before).await?;
-        }
         for attempt in 0..ATTEMPTS {
             let run = self.apply(state, change, &mut credited).await?;
             let bytes = state.document.write(self.zone);
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
-                    state.written(version);
+                    state.version = Some(version);
                     return Ok(run);
                 }
                 Ok(None) => {}
@@ -116,7 +113,7 @@ impl DayStore {
             match self.lake.get(&key).await {
                 // Our own write, whose reply got lost.
                 Ok(Some((found, version))) if found == bytes => {
-                    state.written(version);
+                    state.version = Some(version);
                     return Ok(run);
                 }
                 Ok(found) => self.go_on_from(state, found, before).await?,
@@ -155,7 +152,6 @@ impl DayStore {
             Some(run) => Some(self.with_credited(state, run, credited).await?),
             None => None,
         };
-        state.unwritten = true;
         let document = &mut state.document;
         // Where another run has adopted the file already, its ids are there.
         if let Some((number, ids)) = change.file

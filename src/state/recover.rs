@@ -94,7 +94,6 @@ impl DayStore {
         state.document = fresh.document;
         state.version = fresh.version;
         state.recovery.and(fresh.recovery);
-        state.unwritten = false;
         Ok(())
     }
 
@@ -133,7 +132,6 @@ impl DayStore {
             document,
             version,
             recovery,
-            unwritten: false,
         })
     }
 

@@ -51,9 +51,6 @@ pub struct DayState {
     /// The version of the document in the lake; `None` where there was none.
     pub(super) version: Option<Version>,
     pub(super) recovery: Recovery,
-    /// A change in the document hasn't been written, or nobody knows whether it was: before the
-    /// next one, the document is read again.
-    pub(super) unwritten: bool,
 }
 
 /// What a commit did.
@@ -113,11 +110,6 @@ impl DayState {
     /// What had to be set right, when the state was opened or since.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
-    }
-
-    pub(super) fn written(&mut self, version: Version) {
-        self.version = Some(version);
-        self.unwritten = false;
     }
 }
 

@@ -205,8 +205,8 @@ async fn a_file_without_its_state_is_found_by_the_same_run_and_by_others() {
     world.assert_sound().await;
 }
 
-/// The file is there, and the state was refused: what the run knows of the day isn't what the lake
-/// has, and its last word mustn't be built on that.
+/// The file is there, and the state was refused: the run's last word counts it, in the state and
+/// in what the caller is told.
 #[tokio::test]
 async fn a_run_whose_state_was_refused_counts_its_file_with_its_last_word() {
     let world = memory();
