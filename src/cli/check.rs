@@ -154,6 +154,7 @@ fn reads(job: &Job) -> String {
     let mode = match job.mode {
         Mode::Full => "in full",
         Mode::New => "what is new",
+        Mode::Verify => "compared with the API",
     };
     let datasets = match job.datasets.as_slice() {
         [] => String::new(),

@@ -60,7 +60,9 @@ impl SliceReader<'_> {
         };
         let read = match (self.order.mode, before) {
             (Mode::New, Some(before)) => self.read_new(&walk, before).await,
-            (Mode::New, None) | (Mode::Full, _) => self.read_full(&walk, before).await,
+            (Mode::New, None) | (Mode::Full | Mode::Verify, _) => {
+                self.read_full(&walk, before).await
+            }
         };
         let outcome = read.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
         match &outcome {

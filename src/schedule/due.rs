@@ -22,7 +22,7 @@ use std::cmp;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::schedule::cron::Slot;
-use crate::schedule::knowledge::ExecutionFacts;
+use crate::schedule::knowledge::{ExecutionFacts, Verified};
 use crate::source::declaration::Mode;
 use crate::state::execution::Status;
 
@@ -107,7 +107,7 @@ pub(super) fn attempts(
     executions
         .iter()
         .filter(|facts| facts.status != Status::Adopted && facts.started_at <= now)
-        .filter(|facts| covers(mode_of(&facts.job), mode))
+        .filter(|facts| mode_of(&facts.job).covers(mode))
         .map(|facts| Attempt {
             started: facts.started_at,
             // The clock was put back since: the end isn't known, and mustn't be waited for.
@@ -117,11 +117,6 @@ pub(super) fn attempts(
             well: facts.status == Status::Ok,
         })
         .collect()
-}
-
-/// Whether reading a day in one mode does for another.
-pub(super) fn covers(done: Mode, asked: Mode) -> bool {
-    done == Mode::Full || asked == Mode::New
 }
 
 /// When the latest slot of a job of `today` wants its day read. `None`: it has been.
@@ -166,10 +161,30 @@ pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -
     }
 }
 
+/// When a complete day is to be compared with the API for the latest slot that names it. `None`: it
+/// has been.
+pub(super) fn to_verify(slot: Slot, last: Option<Verified>, now: DateTime<Utc>) -> Option<Wish> {
+    match last.filter(|last| (slot.at..=now).contains(&last.at)) {
+        None => Some(Wish {
+            at: slot.at,
+            reason: Reason::of_slot(slot, now),
+        }),
+        Some(last) if last.failures == 0 => None,
+        Some(last) => Some(Wish {
+            at: last.at + distance(last.failures),
+            reason: Reason::Retry,
+        }),
+    }
+}
+
 /// How long to wait after that many tries in a row.
 fn retry_distance<'a>(tries: impl Iterator<Item = &'a Attempt>) -> TimeDelta {
+    distance(u32::try_from(tries.take(9).count()).unwrap_or(u32::MAX))
+}
+
+fn distance(tries: u32) -> TimeDelta {
     // 2^8 times ten minutes is more than a day already.
-    let doublings = tries.take(9).count().saturating_sub(1);
+    let doublings = tries.saturating_sub(1).min(8);
     cmp::min(FIRST_RETRY * (1 << doublings), LONGEST)
 }
 

@@ -34,6 +34,8 @@ pub struct ScheduledDataset {
     pub earliest: Option<Day>,
     /// Every day from here on must become complete, where a job of incomplete days works on it.
     pub coverage_from: Option<Day>,
+    /// Whether its complete days are compared with the API later.
+    pub verify: bool,
 }
 
 /// A job with its cron expression read.
@@ -66,6 +68,7 @@ impl Schedule {
                 settle: delta(window.settle),
                 earliest: window.earliest,
                 coverage_from: None,
+                verify: dataset.verify,
             };
             (name.as_str().into(), scheduled)
         });

@@ -3,7 +3,8 @@
 //!
 //! Two things per dataset: which days are complete (one LIST of markers), and, of the days that
 //! aren't and that somebody has looked at, what the runs did (the executions in their states). A
-//! day of which nothing is known was never read.
+//! day of which nothing is known was never read. Of complete days it is known when they were last
+//! compared with the API.
 //!
 //! A dataset that isn't in here is one of which the lake couldn't be asked; nothing is planned for
 //! it, for missing knowledge is not the knowledge that nothing is there (promise P5).
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::day::Day;
@@ -44,6 +46,17 @@ pub struct DatasetKnowledge {
     complete: BTreeSet<Day>,
     executions: BTreeMap<Day, Vec<ExecutionFacts>>,
     last_seen: Option<DateTime<Utc>>,
+    verified: BTreeMap<Day, Verified>,
+}
+
+/// When a complete day was last compared with what the API states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When that began.
+    pub at: DateTime<Utc>,
+    /// How many times in a row it couldn't be done, or left a difference; 0 where all is well.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 impl DatasetKnowledge {
@@ -71,6 +84,16 @@ impl DatasetKnowledge {
     pub fn complete(&mut self, day: Day) {
         self.complete.insert(day);
         self.executions.remove(&day);
+    }
+
+    /// Adds when days were last compared with the API.
+    pub fn verified(&mut self, days: impl IntoIterator<Item = (Day, Verified)>) {
+        self.verified.extend(days);
+    }
+
+    /// When the day was last compared with the API.
+    pub fn last_verified(&self, day: Day) -> Option<Verified> {
+        self.verified.get(&day).copied()
     }
 
     /// Whether the day is complete.

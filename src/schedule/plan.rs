@@ -5,7 +5,9 @@
 //!   than the job's catch-up are let go.
 //! - Other jobs work on ended days until they are complete: those that the slots within the
 //!   catch-up name, or those that coverage asks for, the newest first.
-//! - A complete day is never planned again, a paused job plans nothing, and a day that is being
+//! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
+//!   other job a complete day is done for ever.
+//! - A paused job plans nothing, and a day that is being
 //!   read isn't planned beside itself: a slot that comes meanwhile joins that run, if it reads
 //!   thoroughly enough; else it waits for its end.
 //! - Jobs that want the same day of a dataset get one run: of the most thorough mode, with the
@@ -166,7 +168,10 @@ impl<'a> Planner<'a> {
                 self.coverage(&asking, slot);
             }
             for (day, slot) in &named {
-                self.day(&asking, *day, *slot);
+                match job.job.mode {
+                    Mode::Verify => self.verification(&asking, *day, *slot),
+                    Mode::Full | Mode::New => self.day(&asking, *day, *slot),
+                }
             }
         }
     }
@@ -186,9 +191,24 @@ impl<'a> Planner<'a> {
         if too_early || asking.known.is_complete(day) {
             return;
         }
-        let Some(wish) = self.wish(asking, day, slot) else {
+        if let Some(wish) = self.wish(asking, day, slot) {
+            self.due(asking, day, slot, wish);
+        }
+    }
+
+    /// Plans the comparison of a day with the API where it is due.
+    fn verification(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+        // A day that isn't complete is the business of other jobs first.
+        if !asking.dataset.verify || !asking.known.is_complete(day) {
             return;
-        };
+        }
+        let last = asking.known.last_verified(day);
+        if let Some(wish) = due::to_verify(slot, last, self.situation.now) {
+            self.due(asking, day, slot, wish);
+        }
+    }
+
+    fn due(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
         if wish.at > self.situation.now {
             self.wake(wish.at);
             return;
@@ -230,7 +250,7 @@ impl<'a> Planner<'a> {
 
     /// The day is being read: a slot that came since the run began is served by it.
     fn join(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, run: RunningRead) {
-        if slot.at > run.started_at && due::covers(run.mode, asking.job.job.mode) {
+        if slot.at > run.started_at && run.mode.covers(asking.job.job.mode) {
             self.joined.push(Joined {
                 dataset: Arc::clone(asking.dataset_name),
                 day,
@@ -279,12 +299,11 @@ impl<'a> Planner<'a> {
 /// One run for two jobs that want the same day.
 fn merge(one: Task, other: Task) -> Task {
     let priority = one.priority.max(other.priority);
-    let rank = |task: &Task| (task.mode == Mode::Full, task.priority);
-    let leading = if rank(&other) > rank(&one) {
-        other
-    } else {
-        one
+    let better = match (other.mode.covers(one.mode), one.mode.covers(other.mode)) {
+        (true, true) => other.priority > one.priority,
+        (better, _) => better,
     };
+    let leading = if better { other } else { one };
     Task {
         priority,
         ..leading

@@ -125,6 +125,9 @@ pub struct Dataset {
     pub paginator: Paginator,
     /// What proves that a day was read in full.
     pub completeness: Completeness,
+    /// Whether days are compared later with what the API states then; not where records leave a
+    /// day by design, as they do in listings by date of update.
+    pub verify: bool,
     /// Rules on answers, the dataset's own before the source's; the first match wins.
     pub responses: Vec<ResponseRule>,
     /// How failing requests are tried again.
@@ -354,6 +357,9 @@ pub enum Mode {
     Full,
     /// Only what is new in each slice, found from the end where new records appear.
     New,
+    /// Every page of every slice of a day that differs from what the API states: what is new is
+    /// added, and ids that the API has taken away are noted.
+    Verify,
 }
 
 impl Mode {
@@ -362,7 +368,18 @@ impl Mode {
         match self {
             Self::Full => "full",
             Self::New => "new",
+            Self::Verify => "verify",
         }
+    }
+
+    /// Whether a day read in this mode needn't be read in `asked` as well.
+    pub fn covers(self, asked: Self) -> bool {
+        let thoroughness = |mode| match mode {
+            Self::New => 0,
+            Self::Full => 1,
+            Self::Verify => 2,
+        };
+        thoroughness(self) >= thoroughness(asked)
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn dataset() -> Dataset {
             require: Require::UniqueTotal,
             rewalks: 2,
         },
+        verify: true,
         responses: vec![
             rule(204, None, Action::Empty),
             rule(200, Some(true), Action::Empty),

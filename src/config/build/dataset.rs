@@ -67,6 +67,7 @@ impl Build<'_> {
             slices,
             paginator: paginator?,
             completeness,
+            verify: table.verify.unwrap_or(true),
             responses,
             retry,
             schema: Arc::new(schema?),

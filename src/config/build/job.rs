@@ -30,6 +30,23 @@ impl Build<'_> {
         let days = days.and_then(|text| self.days(&path.key("days"), text));
         let catch_up = table.catch_up.as_deref();
         let catch_up = self.duration(&path.key("catch_up"), catch_up, Job::CATCH_UP);
+        if let (Some(Mode::Verify), Some(days @ (JobDays::Today | JobDays::Incomplete))) =
+            (table.mode, days)
+        {
+            let days = if days == JobDays::Today {
+                "today, which isn't over"
+            } else {
+                "days that aren't complete"
+            };
+            self.complain(
+                &path.key("mode"),
+                format!(
+                    "`{} = \"verify\"` can't be asked of {days}",
+                    path.key("mode")
+                ),
+                "write `days = \"last 90\"`: complete days are compared with what the API states",
+            );
+        }
         let datasets = table.datasets.clone().unwrap_or_default();
         for (position, dataset) in datasets.iter().enumerate() {
             self.known_dataset(&path.key("datasets").index(position), dataset, source);

@@ -47,6 +47,10 @@ pub struct DatasetTable {
     /// What proves that a day was read in full.
     #[serde(default)]
     pub completeness: CompletenessTable,
+    /// Whether `bronzed verify`, and jobs of that mode, compare days with what the API states later;
+    /// `true` where nothing is said. `false` where records leave a day by design: listings by date
+    /// of update.
+    pub verify: Option<bool>,
     /// How failing requests are tried again; keys that aren't here are the source's.
     #[serde(default)]
     pub retry: RetryTable,

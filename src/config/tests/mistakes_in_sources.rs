@@ -128,7 +128,7 @@ fn wrong_types_and_numbers_out_of_range() {
                 "mode = \"new\"",
                 "¶mode = \"newest\"",
                 "`job.hourly.mode` is `newest`",
-                "write `full` or `new`",
+                "write `full`, `new` or `verify`",
             ),
             (
                 "mode = \"new\"",
@@ -291,6 +291,12 @@ fn rules_and_jobs() {
                 "¶\"0 0 30 2 *\"",
                 "`job.daily.cron = \"0 0 30 2 *\"` is not a cron expression: no day is ever like that",
                 "minute, hour",
+            ),
+            (
+                "mode = \"new\"",
+                "¶mode = \"verify\"",
+                "`job.hourly.mode = \"verify\"` can't be asked of today, which isn't over",
+                "`days = \"last 90\"`",
             ),
             (
                 "\"yesterday\"",

@@ -5,6 +5,7 @@
 mod coverage;
 mod slots;
 mod together;
+mod verification;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use crate::day::Day;
 use crate::schedule::cron::Cron;
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
-use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
+use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge, Verified};
 use crate::schedule::plan::{Plan, Running, RunningRead, Situation, plan};
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
 use crate::state::execution::Status;
@@ -92,6 +93,7 @@ fn given(jobs: impl IntoIterator<Item = Job>) -> Case {
         settle: TimeDelta::hours(2),
         earliest: None,
         coverage_from: None,
+        verify: true,
     };
     Case {
         schedule: Schedule {
@@ -126,6 +128,13 @@ impl Case {
             ended_at: at(to),
         };
         self.known.note(day(of), facts);
+        self
+    }
+
+    /// A complete day was compared with the API.
+    fn verified(mut self, of: &str, time: &str, failures: u32) -> Self {
+        let at = at(time);
+        self.known.verified([(day(of), Verified { at, failures })]);
         self
     }
 
@@ -188,6 +197,7 @@ impl Case {
             )
             .replace("Full", "full")
             .replace("New", "new")
+            .replace("Verify", "verify")
         });
         assert_eq!(tasks.collect::<Vec<_>>(), expected, "at {now}");
         self

@@ -69,6 +69,7 @@ fn schedule(zone: Tz, begin: Day) -> Schedule {
         settle: TimeDelta::hours(hours),
         earliest: None,
         coverage_from: Some(from),
+        verify: true,
     };
     Schedule {
         source: "pncp".into(),

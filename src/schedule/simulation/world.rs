@@ -230,7 +230,7 @@ impl World {
         let seconds = match (task.mode, slow) {
             _ if self.faults.api_away(self.truth, self.truth) => 30..180,
             (Mode::New, false) => 5..240,
-            (Mode::Full, false) => 60..900,
+            (Mode::Full | Mode::Verify, false) => 60..900,
             (_, true) => 3000..6000,
         };
         self.runs += 1;
