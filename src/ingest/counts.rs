@@ -23,6 +23,10 @@ pub struct Counts {
     pub requests: u64,
     /// Requests sent again after a failure.
     pub retries: u64,
+    /// Stored ids whose records the API was found to list no more, in a run that verified the day.
+    pub withdrawn: u64,
+    /// Stored ids that were noted as withdrawn, and whose records the API lists again.
+    pub returned: u64,
 }
 
 impl Counts {
@@ -34,6 +38,7 @@ impl Counts {
         self.off_day += more.off_day;
         self.unidentified += more.unidentified;
         self.drift += more.drift;
+        self.returned += more.returned;
     }
 
     /// Promise P2: nothing that was fetched is unaccounted for.

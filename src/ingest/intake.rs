@@ -11,12 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::bronze::BronzeError;
 use crate::bronze::writer::{FileMeta, FileWriter};
+use crate::ingest::absent::Absent;
 use crate::ingest::counts::Counts;
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use crate::record::RecordId;
 use crate::source::Usage;
+use crate::source::declaration::Mode;
 use crate::source::page::Page;
 use crate::state::execution::Execution;
 use crate::state::{DayState, DayStore, StateError};
@@ -55,6 +57,8 @@ pub struct Intake<'a> {
     pending: Counts,
     pending_ids: HashSet<Box<str>>,
     writer: Option<FileWriter>,
+    /// Where the day is verified: which stored ids haven't come yet.
+    absent: Option<Absent>,
 }
 
 impl<'a> Intake<'a> {
@@ -66,6 +70,7 @@ impl<'a> Intake<'a> {
         execution: &'a mut Execution,
         usage: &'a Usage,
     ) -> Self {
+        let absent = (order.mode == Mode::Verify).then(|| Absent::of(&order.dataset, state));
         Self {
             context,
             order,
@@ -76,14 +81,16 @@ impl<'a> Intake<'a> {
             pending: Counts::default(),
             pending_ids: HashSet::new(),
             writer: None,
+            absent,
         }
     }
 
-    /// Takes in every delivery until no reader is left, and commits what remains.
+    /// Takes in every delivery until no reader is left, and commits what remains. Where the day is
+    /// verified, returns which stored ids didn't come.
     pub async fn take_all(
         &mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<Option<Absent>, IntakeError> {
         while let Some(delivery) = deliveries.recv().await {
             let records = delivery.ids.len() as u64;
             let new = self.take(&delivery)?;
@@ -96,7 +103,8 @@ impl<'a> Intake<'a> {
                 self.commit().await?;
             }
         }
-        self.commit().await
+        self.commit().await?;
+        Ok(self.absent.take())
     }
 
     fn take(&mut self, delivery: &Delivery) -> Result<u64, IntakeError> {
@@ -104,6 +112,10 @@ impl<'a> Intake<'a> {
         for (record, id) in delivery.page.records().zip(&delivery.ids) {
             self.pending.fetched += 1;
             self.pending.unidentified += u64::from(!id.identified);
+            self.pending.returned += u64::from(self.state.note_listed(&id.id));
+            if let Some(absent) = &mut self.absent {
+                absent.saw(id);
+            }
             if is_off_day(&self.order.dataset.window, self.order.day, record) {
                 self.pending.off_day += 1;
             } else if self.state.contains(&id.id) || self.pending_ids.contains(id.id.as_str()) {

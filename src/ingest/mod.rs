@@ -10,6 +10,7 @@
 //! whatever fails or is cancelled; a day is called complete only with its proof (P4); the state
 //! tells of the run (P7).
 
+mod absent;
 pub mod counts;
 mod intake;
 mod off_day;
@@ -34,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::settings::CommitSettings;
 use crate::day::Day;
 use crate::entropy::Entropy;
+use crate::ingest::absent::Absent;
 use crate::ingest::counts::Counts;
 use crate::ingest::intake::Intake;
 use crate::ingest::progress::{Observer, Progress};
@@ -166,14 +168,20 @@ impl<'a> Run<'a> {
         };
         log_recovery(state.recovery());
         let usage = Usage::new();
-        let known = state.slices().clone();
+        let known = self.known_slices(&state);
         let (outcomes, taken) = self.read(&mut state, &usage, &known).await;
-        let failure = taken.err().map(|error| error.to_string());
+        let (absent, failure) = match taken {
+            Ok(absent) => (absent, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let was_complete = state.is_complete();
         let complete = failure.is_none() && self.judge(&outcomes, state.len());
         if failure.is_some() {
             self.execution.status = Status::Failed;
             self.execution.error = failure;
+        }
+        if let Some(absent) = absent.filter(|_| complete) {
+            self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
         }
         let proven = match self.execution.status {
             // What was read isn't stored: nothing may say that these totals are met (P2).
@@ -198,13 +206,27 @@ impl<'a> Run<'a> {
         self.report(complete || was_complete)
     }
 
+    /// What earlier runs proved of the slices. Where a complete day is verified, nothing is held
+    /// against a slice that had rows and is empty now: its records may have been taken away, and
+    /// that isn't believed of all slices at once.
+    fn known_slices(&self, state: &DayState) -> BTreeMap<String, SliceProgress> {
+        if self.order.mode == Mode::Verify && state.is_complete() {
+            BTreeMap::new()
+        } else {
+            state.slices().clone()
+        }
+    }
+
     /// Reads every slice and takes in what they deliver, side by side.
     async fn read(
         &mut self,
         state: &mut DayState,
         usage: &Usage,
         known: &BTreeMap<String, SliceProgress>,
-    ) -> (Vec<(String, Outcome)>, Result<(), intake::IntakeError>) {
+    ) -> (
+        Vec<(String, Outcome)>,
+        Result<Option<Absent>, intake::IntakeError>,
+    ) {
         let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
         let slices = slices(&self.order.dataset);
         self.context.observer.notice(Progress::Started {

@@ -169,7 +169,16 @@ impl DayStore {
             document.slices.extend(slices);
         }
         document.complete |= change.complete;
-        document.last_execution = self.clock.now().trunc_subsecs(0);
+        let now = self.clock.now().trunc_subsecs(0);
+        for id in &state.notes.gone {
+            if document.ids.contains(id) {
+                document.withdrawn.entry(id.clone()).or_insert(now);
+            }
+        }
+        for id in &state.notes.returned {
+            document.withdrawn.remove(id);
+        }
+        document.last_execution = now;
         document.revision += 1;
         debug_assert_eq!(
             document.audited(),

@@ -9,12 +9,17 @@
 //!   "executions": [{"timestamp": "2025-10-22T12:00:03-03:00", "new_records": 2, …}],
 //!   "created_at": "2025-10-22T08:00:02-03:00",
 //!   "slices": {"modalidade=6": {"total": 812, "seen": 812}},
+//!   "withdrawn_ids": {"45276128000110-1-003529/2025": "2025-12-07T05:12:00-03:00"},
 //!   "complete": false,
 //!   "commits": 7,
 //!   "revision": 31,
 //!   "format": 1
 //! }
 //! ```
+//!
+//! `withdrawn_ids` (not there where there are none) are those of the ids whose records the API was
+//! found to list no more, each with the time of the finding. Their rows stay, and so do they in
+//! `processed_ids`; one that returns is taken out.
 //!
 //! The first six members are the format of the earlier pipeline, which has no `format`; its reader
 //! understands ours. Members that aren't known here, of the document and of every execution, stay
@@ -29,6 +34,7 @@ use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::entry::{Entry, push_quoted, stamp};
@@ -56,6 +62,8 @@ pub(super) struct Document {
     pub executions: Vec<Entry>,
     /// By label.
     pub slices: BTreeMap<String, SliceProgress>,
+    /// Ids that the API has taken away, each with the time of the finding.
+    pub withdrawn: BTreeMap<Box<str>, DateTime<Utc>>,
     /// Whether the day is proven to be read in full.
     pub complete: bool,
     /// How many numbered files the ids are of.
@@ -95,6 +103,7 @@ impl Document {
             ids: BTreeSet::new(),
             executions: Vec::new(),
             slices: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
             complete: false,
             commits: 0,
             revision: 0,
@@ -136,6 +145,7 @@ impl Document {
                 "total_processed" => total = Some(typed::<u64>(&key, value)?),
                 "executions" => document.executions = entries(value)?,
                 "slices" => document.slices = typed(&key, value)?,
+                "withdrawn_ids" => document.withdrawn = noted(value, zone, now)?,
                 "complete" => document.complete = typed(&key, value)?,
                 "commits" => document.commits = typed(&key, value)?,
                 "revision" => document.revision = typed(&key, value)?,
@@ -147,6 +157,7 @@ impl Document {
         }
         document.created_at = created_at.unwrap_or(document.created_at);
         document.last_execution = last_execution.unwrap_or(document.created_at);
+        document.forget_notes_without_id();
         let doubt = match format {
             0 => Some(Doubt::Earlier),
             _ => document.contradiction(total),
@@ -172,6 +183,7 @@ impl Document {
         });
         member(&mut out, "created_at", &quoted_stamp(self.created_at, zone));
         self.write_slices(&mut out);
+        self.write_withdrawn(&mut out, zone);
         member(&mut out, "complete", &self.complete.to_string());
         member(&mut out, "commits", &self.commits.to_string());
         member(&mut out, "revision", &self.revision.to_string());
@@ -207,6 +219,11 @@ impl Document {
             .sum()
     }
 
+    /// What is noted of ids that the files don't hold goes with them.
+    pub(super) fn forget_notes_without_id(&mut self) {
+        self.withdrawn.retain(|id, _| self.ids.contains(id));
+    }
+
     /// How many new records the executions count, from the takeover on.
     pub(super) fn audited(&self) -> u64 {
         let mut entries = self.executions.iter();
@@ -237,6 +254,20 @@ impl Document {
             let _ = write!(out, ": {{\"total\": {total}, \"seen\": {seen}}}");
         }
         out.push_str(if self.slices.is_empty() { "}" } else { "\n  }" });
+    }
+
+    fn write_withdrawn(&self, out: &mut String, zone: Tz) {
+        if self.withdrawn.is_empty() {
+            return;
+        }
+        out.push_str(",\n  \"withdrawn_ids\": {");
+        for (position, (id, at)) in self.withdrawn.iter().enumerate() {
+            out.push_str(if position > 0 { ",\n    " } else { "\n    " });
+            push_quoted(out, id);
+            out.push_str(": ");
+            out.push_str(&quoted_stamp(*at, zone));
+        }
+        out.push_str("\n  }");
     }
 }
 
@@ -294,6 +325,19 @@ fn entries(executions: &str) -> Result<Vec<Entry>, ReadError> {
     let entries = elements.into_iter().map(Entry::parse);
     let entries: Option<_> = entries.collect();
     entries.ok_or_else(|| unreadable("`executions` has an element that isn't an object"))
+}
+
+/// Ids, each with the time at which something was noted of it.
+fn noted(
+    value: &str,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<Box<str>, DateTime<Utc>>, ReadError> {
+    let noted: BTreeMap<Box<str>, &RawValue> = typed("withdrawn_ids", value)?;
+    let noted = noted.into_iter();
+    Ok(noted
+        .map(|(id, at)| (id, time(at.get(), zone).unwrap_or(now)))
+        .collect())
 }
 
 /// A time with an offset, or without one in the source's zone. The document doesn't rest on its
@@ -362,6 +406,7 @@ mod tests {
         document.executions.push(entry);
         let progress = SliceProgress { total: 3, seen: 2 };
         document.slices.insert("modalidade=6".to_owned(), progress);
+        document.withdrawn.insert("b \"\\\u{7}é".into(), now);
         document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
         let bytes = document.write(Sao_Paulo);
         let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);

@@ -7,7 +7,8 @@
 //!  "files": ["pncp/year=2025/…parquet"], "started_at": "…", "version": "0.1.0"}
 //! ```
 //!
-//! The first four members are those of the earlier pipeline. Members that this program doesn't
+//! Beside these, where they aren't zero, `withdrawn` and `returned` count the stored ids that the run
+//! found the API to list no more, or again. The first four members are those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
@@ -74,6 +75,8 @@ impl Entry {
             drift: self.number("drift"),
             requests: self.number("requests"),
             retries: self.number("retries"),
+            withdrawn: self.number("withdrawn"),
+            returned: self.number("returned"),
         }
     }
 
@@ -119,6 +122,14 @@ impl Entry {
         self.set_number("requests", counts.requests);
         self.set_number("retries", counts.retries);
         self.set_number("drift", counts.drift);
+        for (key, count) in [
+            ("withdrawn", counts.withdrawn),
+            ("returned", counts.returned),
+        ] {
+            if count > 0 {
+                self.set_number(key, count);
+            }
+        }
     }
 
     /// Sets a count.

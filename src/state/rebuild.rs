@@ -70,6 +70,7 @@ impl DayStore {
         let claimed = std::mem::take(&mut document.ids);
         document.slices.clear();
         let (runs, earlier) = self.read_files(&mut document).await?;
+        document.forget_notes_without_id();
         let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));
         let removed_ids = rowless.count() as u64;
         self.audit_again(&mut document, runs, &earlier, removed_ids);

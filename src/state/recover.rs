@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::document::{Document, Doubt, ReadError};
 use super::error::StateError;
 use super::execution::{Execution, Status};
-use super::store::{DayState, DayStore};
+use super::store::{DayState, DayStore, Notes};
 use crate::bronze::reader::{self, FileFacts};
 use crate::ingest::counts::Counts;
 use crate::lake::Version;
@@ -132,6 +132,7 @@ impl DayStore {
             document,
             version,
             recovery,
+            notes: Notes::default(),
         })
     }
 

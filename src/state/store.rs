@@ -1,10 +1,11 @@
 //! What a run does with the state of a day: opens it, commits files to it, records how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::commit::Change;
@@ -51,6 +52,17 @@ pub struct DayState {
     /// The version of the document in the lake; `None` where there was none.
     pub(super) version: Option<Version>,
     pub(super) recovery: Recovery,
+    pub(super) notes: Notes,
+}
+
+/// What a run has found out about records that the API takes away; written with whatever is written
+/// next. Doing it twice is the same as doing it once.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Ids whose records the API lists no more.
+    pub gone: BTreeSet<Box<str>>,
+    /// Ids that were noted as gone, and whose records the API lists again.
+    pub returned: BTreeSet<Box<str>>,
 }
 
 /// What a commit did.
@@ -88,6 +100,38 @@ impl DayState {
     /// How far each slice was read when it was last proven, by label.
     pub fn slices(&self) -> &BTreeMap<String, SliceProgress> {
         &self.document.slices
+    }
+
+    /// Every stored id, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.document.ids.iter().map(|id| &**id)
+    }
+
+    /// Whether the API was found to have taken the record of this id away.
+    pub fn is_withdrawn(&self, id: &str) -> bool {
+        self.document.withdrawn.contains_key(id)
+    }
+
+    /// The stored ids whose records the API was found to list no more, each with the time of the
+    /// finding.
+    pub fn withdrawn(&self) -> &BTreeMap<Box<str>, DateTime<Utc>> {
+        &self.document.withdrawn
+    }
+
+    /// Takes note of ids whose records the API lists no more, to be written next; says how many of
+    /// them weren't noted before. Their rows stay.
+    pub fn note_withdrawn(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
+        let withdrawn = &self.document.withdrawn;
+        let fresh = ids.into_iter().filter(|id| !withdrawn.contains_key(id));
+        let before = self.notes.gone.len();
+        self.notes.gone.extend(fresh);
+        (self.notes.gone.len() - before) as u64
+    }
+
+    /// Takes note that the API lists the record of this id, to be written next; says whether it was
+    /// noted as withdrawn.
+    pub fn note_listed(&mut self, id: &str) -> bool {
+        self.document.withdrawn.contains_key(id) && self.notes.returned.insert(id.into())
     }
 
     /// Whether the day is proven to be read in full. Once it is, it stays so.

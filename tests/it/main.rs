@@ -18,3 +18,4 @@ mod faults;
 mod means;
 mod regressions;
 mod scenario;
+mod verify;

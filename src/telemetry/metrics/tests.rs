@@ -34,6 +34,7 @@ fn sample() -> String {
                 drift: 3,
                 requests: 5,
                 retries: 1,
+                ..Counts::default()
             },
             duration: Duration::from_millis(1500),
         }

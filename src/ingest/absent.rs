@@ -1,0 +1,97 @@
+//! Which of a day's stored ids a run hasn't met: where it has read the whole day with its proof, the
+//! API has taken their records away.
+//!
+//! An older version of a record isn't missed where any version of it comes: what is looked for is
+//! the record. Ids that other runs store meanwhile aren't looked for at all.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::record::RecordId;
+use crate::source::declaration::{Dataset, Version};
+use crate::state::DayState;
+
+/// The stored ids that haven't come yet.
+#[derive(Debug)]
+pub struct Absent {
+    stored: BTreeSet<Box<str>>,
+    /// Keys that came; only where ids have versions.
+    keys: Option<HashSet<Box<str>>>,
+}
+
+impl Absent {
+    /// All that are stored when the run begins.
+    pub fn of(dataset: &Dataset, state: &DayState) -> Self {
+        Self {
+            stored: state.ids().map(Into::into).collect(),
+            keys: (dataset.version != Version::None).then(HashSet::new),
+        }
+    }
+
+    /// A record has come.
+    pub fn saw(&mut self, id: &RecordId) {
+        self.stored.remove(id.id.as_str());
+        if let Some(keys) = &mut self.keys
+            && !keys.contains(id.key())
+        {
+            keys.insert(id.key().into());
+        }
+    }
+
+    /// Those that didn't come.
+    pub fn ids(self) -> impl Iterator<Item = Box<str>> {
+        let Self { stored, keys } = self;
+        stored.into_iter().filter(move |id| {
+            let keys = keys.as_ref();
+            // Where the version begins isn't known of an id alone: both parts may hold an `@`.
+            let came = |keys: &HashSet<Box<str>>| {
+                let mut ends = id.match_indices('@');
+                ends.any(|(end, _)| keys.contains(&id[..end]))
+            };
+            !keys.is_some_and(came)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absent(stored: &[&str], versioned: bool, came: &[RecordId]) -> Vec<Box<str>> {
+        let mut absent = Absent {
+            stored: stored.iter().map(|id| (*id).into()).collect(),
+            keys: versioned.then(HashSet::new),
+        };
+        for id in came {
+            absent.saw(id);
+        }
+        absent.ids().collect()
+    }
+
+    #[test]
+    fn what_did_not_come_is_absent() {
+        let came = [
+            RecordId::plain("a"),
+            RecordId::plain("a"),
+            RecordId::plain("d"),
+        ];
+        assert_eq!(
+            absent(&["a", "b", "c@1"], false, &came),
+            ["b".into(), "c@1".into()]
+        );
+    }
+
+    #[test]
+    fn an_older_version_is_not_absent_where_a_newer_one_came() {
+        let mut dataset = crate::source::testing::dataset();
+        dataset.version = Version::Field("/v".to_owned());
+        let record = r#"{"numeroControlePNCP": "x@y", "v": "3@z"}"#;
+        let came = RecordId::of(&dataset, record);
+        assert_eq!(came.id, "x@y@3@z");
+        let stored = ["x@y@1", "x@y@2@z", "x@y", "x@1", "w@y@1"];
+        // Whatever `x@y` is: no key and no version of one that came.
+        assert_eq!(
+            absent(&stored, true, &[came]),
+            ["w@y@1".into(), "x@1".into(), "x@y".into()]
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Days that have changed since they were complete: rows published late, taken away, and returned.
+
+mod runs;

@@ -1,0 +1,165 @@
+//! A complete day, read again in mode `verify`.
+
+use bronzed::simulator::faults::{Fault, Faults, Rule};
+use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed::simulator::pncp::generated::GeneratedDay;
+use bronzed::simulator::pncp::record::Record;
+use bronzed::source::declaration::Mode;
+use bronzed::state::execution::Status;
+use serde_json::{Value, json};
+
+use crate::support::lake::{Backend, TestLake};
+use crate::support::stage::{NEXT_MORNING, Stage, day};
+
+const LATER: &str = "2025-12-07T05:00:00-03:00";
+const LATER_STILL: &str = "2025-12-14T05:00:00-03:00";
+
+/// A day of some records, complete in the lake.
+fn complete_day(records: u32) -> Stage {
+    let catalog = Catalog::generated(11, day(), records, 2_400);
+    let lake = TestLake::new(Backend::Folder);
+    let stage = Stage::new(lake, catalog, Faults::default(), 11);
+    assert!(stage.at(NEXT_MORNING).run(Mode::Full).complete);
+    stage
+}
+
+/// The ids of a slice, in the API's order.
+fn ids_of(stage: &Stage, modalidade: u32) -> Vec<String> {
+    let now = stage.simulator.clock().brasilia();
+    let listed = stage.simulator.catalog().list(Some(day()), now, false);
+    listed
+        .filter(|record| record.modalidade == modalidade)
+        .map(|record| record.id)
+        .collect()
+}
+
+/// Records of the day that weren't there before.
+fn late(records: u32) -> Vec<Record> {
+    GeneratedDay::new(12, day(), records).records().collect()
+}
+
+fn last_execution(stage: &Stage) -> Value {
+    let executions = stage.state()["executions"].as_array().unwrap().clone();
+    executions[executions.len() - 1].clone()
+}
+
+#[test]
+fn what_was_published_late_is_added_and_what_was_taken_away_is_noted() {
+    let stage = complete_day(200);
+    let before = stage.stored();
+    let gone = ids_of(&stage, 6)[3..5].to_vec();
+    for id in &gone {
+        assert!(stage.simulator.catalog().withdraw(id));
+    }
+    stage.simulator.catalog().extend(late(9));
+    let report = stage.at(LATER).run(Mode::Verify);
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    let counts = report.counts();
+    assert_eq!((counts.new, counts.withdrawn, counts.returned), (9, 2, 0));
+    let state = stage.state();
+    let mut noted = serde_json::Map::new();
+    for id in &gone {
+        noted.insert(id.clone(), json!("2025-12-07T05:00:00-03:00"));
+    }
+    assert_eq!(state["withdrawn_ids"], Value::Object(noted));
+    assert_eq!(last_execution(&stage)["withdrawn"], 2);
+    // Their rows and ids stay (the day's record of what was once published), and the day complete.
+    assert_eq!(stage.stored().len(), before.len() + 9);
+    assert!(gone.iter().all(|id| stage.stored().contains(id)));
+    assert_eq!(state["complete"], true);
+    // What the API states now is what is noted of the slices.
+    let total: u64 = state["slices"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|slice| slice["total"].as_u64().unwrap())
+        .sum();
+    assert_eq!(total as usize, stage.served().len());
+
+    let again = stage.at(LATER_STILL).run(Mode::Verify);
+    assert_eq!((again.counts().new, again.counts().withdrawn), (0, 0));
+    assert_eq!(
+        stage.state()["withdrawn_ids"][&gone[0]],
+        "2025-12-07T05:00:00-03:00",
+        "the first finding counts"
+    );
+}
+
+#[test]
+fn a_record_that_returns_is_noted_no_more_whoever_meets_it() {
+    for mode in [Mode::Full, Mode::Verify] {
+        let stage = complete_day(60);
+        let ids = ids_of(&stage, 6);
+        let records = stage.simulator.catalog().clone();
+        let again: Vec<Record> = GeneratedDay::new(11, day(), 60)
+            .records()
+            .filter(|record| record.id() == ids[0])
+            .collect();
+        records.withdraw(&ids[0]);
+        records.withdraw(&ids[1]);
+        let first = stage.at(LATER).run(Mode::Verify);
+        assert_eq!(first.counts().withdrawn, 2);
+        records.extend(again);
+        let second = stage.at(LATER_STILL).run(mode);
+        assert_eq!((second.counts().returned, second.counts().new), (1, 0));
+        assert_eq!(last_execution(&stage)["returned"], 1);
+        let noted = stage.state()["withdrawn_ids"].clone();
+        assert_eq!(noted.as_object().unwrap().len(), 1, "{noted}");
+        assert!(noted.get(&ids[1]).is_some());
+    }
+}
+
+#[test]
+fn a_slice_that_was_emptied_is_believed_of_a_complete_day_and_a_day_without_any_record_is_not() {
+    let stage = complete_day(60);
+    let catalog = stage.simulator.catalog().clone();
+    let small: Vec<_> = (1..=14)
+        .map(|modalidade| ids_of(&stage, modalidade))
+        .filter(|ids| ids.len() == 1)
+        .collect();
+    assert!(!small.is_empty(), "the day has a slice of one record");
+    assert!(catalog.withdraw(&small[0][0]));
+    // Any other reading of the day takes it for a failure of the API.
+    assert_eq!(stage.at(LATER).run(Mode::Full).status(), Status::Partial);
+    let report = stage.run(Mode::Verify);
+    assert_eq!(
+        (report.status(), report.counts().withdrawn),
+        (Status::Ok, 1)
+    );
+    for id in stage.served() {
+        catalog.withdraw(&id);
+    }
+    let report = stage.at(LATER_STILL).run(Mode::Verify);
+    assert_eq!(
+        (report.status(), report.counts().withdrawn),
+        (Status::Failed, 0)
+    );
+    let noted = stage.state()["withdrawn_ids"].clone();
+    assert_eq!(noted.as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn nothing_is_noted_as_withdrawn_by_a_run_without_its_proof() {
+    let stage = complete_day(200);
+    let ids = ids_of(&stage, 6);
+    stage.simulator.catalog().withdraw(&ids[0]);
+    // What a slice that fails would have listed isn't known.
+    let broken = Rule::always(Fault::ServerError).slice("modalidade=8");
+    stage.simulator.set_faults(Faults::by_rule([broken]));
+    let report = stage.at(LATER).run(Mode::Verify);
+    assert_ne!(report.status(), Status::Ok);
+    assert_eq!(report.counts().withdrawn, 0);
+    assert_eq!(stage.state().get("withdrawn_ids"), None);
+}
+
+#[test]
+fn what_was_noted_survives_a_state_that_is_lost() {
+    let stage = complete_day(60);
+    let ids = ids_of(&stage, 6);
+    stage.simulator.catalog().withdraw(&ids[0]);
+    stage.at(LATER).run(Mode::Verify);
+    stage.lake.delete(crate::support::stage::STATE);
+    let report = stage.at(LATER_STILL).run(Mode::Verify);
+    assert_eq!((report.counts().withdrawn, report.complete), (1, true));
+    assert!(stage.state()["withdrawn_ids"].get(&ids[0]).is_some());
+}
