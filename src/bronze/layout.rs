@@ -36,6 +36,16 @@ pub fn file_number(prefix: &str, day: Day, key: &str) -> Option<u64> {
     (number > 0 && file_key(prefix, day, number) == key).then_some(number)
 }
 
+/// The day whose partition the Parquet file `key` lies in, whoever wrote it. `None`: it is none of the
+/// table's.
+pub fn file_day(prefix: &str, key: &str) -> Option<Day> {
+    let path = key.strip_prefix(prefix)?.strip_prefix('/')?;
+    let (folder, name) = path.rsplit_once('/')?;
+    let day = NaiveDate::parse_from_str(folder, "year=%Y/month=%m/day=%d").ok()?;
+    let day = Day::new(day);
+    (name.ends_with(".parquet") && folder == day.partition()).then_some(day)
+}
+
 /// The key of the day's state document.
 pub fn state_key(prefix: &str, day: Day) -> String {
     format!(
@@ -98,6 +108,25 @@ mod tests {
         for number in [1, 7, 999_999, 1_000_000] {
             let key = file_key("pncp", day(), number);
             assert_eq!(file_number("pncp", day(), &key), Some(number), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_file_tells_its_day_whoever_wrote_it() {
+        let folder = partition("a/pncp", day());
+        for name in ["pncp_20251022_c000007.parquet", "part-0.parquet"] {
+            let key = format!("{folder}/{name}");
+            assert_eq!(file_day("a/pncp", &key), Some(day()), "{key}");
+        }
+        for key in [
+            "a/pncp/year=2025/month=10/day=22/state.json",
+            "a/pncp/year=2025/month=10/day=32/x.parquet",
+            "a/pncp/year=2025/month=10/day=22/more/x.parquet",
+            "a/pncp/year=2025/month=9/day=22/x.parquet",
+            "a/pncp_itens/year=2025/month=10/day=22/x.parquet",
+            "a/pncp/_state/year=2025/month=10/day=22/x.parquet",
+        ] {
+            assert_eq!(file_day("a/pncp", key), None, "{key}");
         }
     }
 

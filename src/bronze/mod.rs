@@ -13,9 +13,12 @@
 //! ```
 //!
 //! [`writer`] makes a file of records, [`reader`] makes records (and ids) of a file, also of one
-//! that pandas wrote; [`layout`] says where files lie.
+//! that pandas wrote; [`layout`] says where files lie. [`infer`] drafts columns of records, and
+//! [`drift`] tells from `_extra` what the declared ones lack.
 
 mod columns;
+pub mod drift;
+pub mod infer;
 pub mod layout;
 mod metadata;
 pub mod reader;

@@ -98,6 +98,27 @@ pub fn records(bytes: Bytes) -> Result<Vec<String>, BronzeError> {
     rebuild(read(open(&bytes)?, |_| true)?).collect()
 }
 
+/// `_extra` of each row that has one. `None`: the file has no such column, as it isn't this program's.
+///
+/// # Errors
+/// When the file isn't Parquet.
+pub fn extras(bytes: Bytes) -> Result<Option<Vec<String>>, BronzeError> {
+    let file = open(&bytes)?;
+    let ours = |name| file.schema().column_with_name(name).is_some();
+    if !ours(ID) || !ours(EXTRA) {
+        return Ok(None);
+    }
+    let mut extras = Vec::new();
+    for batch in read(file, |name| name == EXTRA)? {
+        let batch = batch?;
+        let column = batch.column_by_name(EXTRA);
+        let column = column.and_then(|array| array.as_string_opt::<i32>());
+        let texts = column.into_iter().flat_map(|array| array.iter().flatten());
+        extras.extend(texts.map(str::to_owned));
+    }
+    Ok(Some(extras))
+}
+
 type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
 
 fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {

@@ -1,5 +1,7 @@
 //! The declared columns of a bronze table.
 
+use std::fmt;
+
 /// The declared columns of one dataset, in the order of their file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schema {
@@ -43,6 +45,26 @@ pub enum ColumnType {
     /// An array of one type.
     List(Box<ColumnType>),
 }
+
+impl fmt::Display for ColumnType {
+    /// As the file of columns says it; a list by its element: `list of int64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => f.write_str("string"),
+            Self::Int64 => f.write_str("int64"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            Self::Date => f.write_str("date"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Instant => f.write_str("instant"),
+            Self::Struct(_) => f.write_str("struct"),
+            Self::List(item) => write!(f, "list of {item}"),
+        }
+    }
+}
+
+/// Readers of Hive partitions take these from the path: no declared column may be named so.
+pub const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
 
 /// The columns that every table has after the declared ones, in the order of the file: no declared
 /// column may be named so.

@@ -189,6 +189,16 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Any valid JSON object, or other value, of arbitrary keys.
+pub(super) fn any_record() -> impl Strategy<Value = String> {
+    let fields = proptest::collection::vec((string(), value()), 0..6);
+    let record = fields.prop_map(|fields| {
+        let fields: Vec<_> = fields.iter().map(|(k, v)| format!("{k}:{v}")).collect();
+        format!("{{{}}}", fields.join(","))
+    });
+    prop_oneof![3 => record, 1 => value()]
+}
+
 /// Any JSON value whose keys are those of [`schema`] in wrong and right places, and others.
 fn value() -> impl Strategy<Value = String> {
     let key = prop_oneof![

@@ -6,6 +6,7 @@ mod demo;
 mod online;
 mod progress;
 mod run;
+mod schema;
 mod session;
 mod simulate;
 mod summary;
@@ -45,6 +46,8 @@ enum Command {
     Backfill(backfill::Args),
     /// Say whether the configuration is right, without running anything
     Check(online::Args),
+    /// Draft a dataset's columns, or report what the lake has beside them
+    Schema(schema::Args),
     /// Serve a stand-in for the API of PNCP on this machine
     Simulate(simulate::Args),
     /// See it work: a simulated day of PNCP, read three times, offline
@@ -131,6 +134,7 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
         Command::Run(args) => run::run(shell, args).await,
         Command::Backfill(args) => backfill::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
+        Command::Schema(args) => schema::run(shell, args).await,
         Command::Simulate(args) => {
             simulate::run(args).await?;
             Ok(Exit::Done)

@@ -79,7 +79,7 @@ fn notes(report: &RunReport) -> Vec<String> {
 }
 
 /// Columns as wide as their widest cell, numbers to the right; a rule below the first row.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<_> = (0..columns)
         .map(|column| {

@@ -30,6 +30,8 @@ use files::Files;
 use problem::Problems;
 use settings::Settings;
 
+use crate::bronze::schema::Schema;
+
 /// Reads the configuration in `folder`, or the one that the program carries where none is named.
 ///
 /// `environment` is the whole of it: variables `BRONZED__…` override files, and secrets are read
@@ -46,6 +48,15 @@ pub fn load(
         None => Files::Embedded,
     };
     loader::settings(&files, &environment.into_iter().collect())
+}
+
+/// Reads a file of columns, as a dataset's `schema` names one; `name` is what problems call it.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn columns(name: &str, text: &str) -> Result<Schema, Problems> {
+    let mut problems = Problems::default();
+    build::columns::parse(name.into(), text, &mut problems).ok_or(problems)
 }
 
 #[cfg(test)]

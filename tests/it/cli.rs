@@ -7,4 +7,5 @@ mod day;
 mod killed;
 mod memory;
 mod readers;
+mod schema;
 mod takeover;

@@ -78,6 +78,14 @@ impl Columns {
     }
 }
 
+/// Whether a column of this kind holds the whole value, so that none of it is left for `_extra`.
+pub(super) fn fits(kind: &ColumnType, value: &str) -> bool {
+    let mut extra = Extra::default();
+    extra.begin();
+    let column = Column::new(kind);
+    column.is_ok_and(|mut column| column.append(value, &mut extra)) && extra.drifted() == 0
+}
+
 /// The Arrow fields of declared columns.
 pub(super) fn fields(declared: &[schema::Column]) -> Result<Fields, BronzeError> {
     let mut names = HashSet::new();

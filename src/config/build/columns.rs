@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::Build;
-use crate::bronze::schema::{Column, ColumnType, METADATA_COLUMNS, Schema};
+use crate::bronze::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS, Schema};
 use crate::config::conform::nearest;
 use crate::config::document::{Document, Node, Value};
 use crate::config::place::KeyPath;
@@ -32,8 +32,6 @@ const TYPES: [&str; 7] = [
 ];
 const TYPES_SHOWN: &str =
     "types are string, int64, boolean, decimal(18,4), date, timestamp and instant";
-/// Readers of Hive partitions take these from the path.
-const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
 
 impl Build<'_> {
     /// The schema that a dataset names.

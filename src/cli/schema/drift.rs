@@ -1,0 +1,172 @@
+//! `bronzed schema drift`: the fields in the lake that no column holds.
+//!
+//! It reads the `_extra` columns of the days' files, and asks no API. Where there is drift, the cure
+//! is a line in the dataset's file of columns: rows that are stored from then on have the column, older
+//! ones keep the value in `_extra`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::bronze::drift::{Drift, Finding};
+use crate::bronze::{layout, reader};
+use crate::cli::{Exit, Shell, Stop, say, summary, target};
+use crate::day::Day;
+use crate::lake::Lake;
+use crate::source::declaration::Dataset;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE[.DATASET]")]
+    target: String,
+    /// The first day to look at; the first in the lake when none is given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Day>,
+    /// The last day to look at; the last in the lake when none is given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Day>,
+    /// Print one JSON object per dataset instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was looked at of one dataset.
+#[derive(Debug, Default)]
+struct Seen {
+    drift: Drift,
+    files: u64,
+    /// Files of the earlier pipeline, which has no `_extra`.
+    others: u64,
+    rows: u64,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    let (_, datasets) = target::find(&settings, &args.target)?;
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        return Err(Stop::Usage(format!(
+            "--from {from} is after --to {to}; the first day of the range comes first"
+        )));
+    }
+    shell.log(&settings, true)?;
+    let lake = Lake::open(&settings.lake).context("the lake")?;
+    for dataset in &datasets {
+        let seen = look(&lake, dataset, args.from, args.to).await?;
+        if args.json {
+            say(&report(dataset, &seen).to_string());
+        } else {
+            say(&table(dataset, &seen));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads the files of the days one after the other.
+async fn look(
+    lake: &Lake,
+    dataset: &Arc<Dataset>,
+    from: Option<Day>,
+    to: Option<Day>,
+) -> anyhow::Result<Seen> {
+    let mut seen = Seen::default();
+    let wanted = |day: &Day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to);
+    let folders = match (from, to) {
+        (Some(from), Some(to)) => from
+            .through(to)
+            .map(|day| layout::partition(&dataset.prefix, day))
+            .collect(),
+        _ => vec![dataset.prefix.clone()],
+    };
+    let mut entries = Vec::new();
+    for folder in &folders {
+        entries.extend(lake.list(folder).await?);
+    }
+    for entry in entries {
+        let day = layout::file_day(&dataset.prefix, &entry.key);
+        let Some(day) = day.filter(wanted) else {
+            continue;
+        };
+        // A file is never deleted: one that is gone was taken out by hand meanwhile.
+        let Some((bytes, _)) = lake.get(&entry.key).await? else {
+            continue;
+        };
+        let extras = reader::extras(bytes).with_context(|| format!("`{}`", entry.key))?;
+        seen.files += 1;
+        match extras {
+            None => seen.others += 1,
+            Some(extras) => {
+                seen.rows += extras.len() as u64;
+                for extra in extras {
+                    seen.drift.see(&dataset.schema, day, &extra);
+                }
+            }
+        }
+    }
+    Ok(seen)
+}
+
+fn report(dataset: &Dataset, seen: &Seen) -> serde_json::Value {
+    json!({
+        "dataset": dataset.full_name(),
+        "files": seen.files,
+        "files_without_extra": seen.others,
+        "rows_with_extra": seen.rows,
+        "findings": seen.drift.findings(),
+        "further_values": seen.drift.further(),
+    })
+}
+
+fn table(dataset: &Dataset, seen: &Seen) -> String {
+    let findings = seen.drift.findings();
+    let name = dataset.full_name();
+    let others = match seen.others {
+        0 => String::new(),
+        others => format!(", {others} of them of the earlier pipeline, which has no `_extra`"),
+    };
+    let files = format!("{} files{others}", seen.files);
+    if findings.is_empty() {
+        return format!("{name}: no drift in {files}");
+    }
+    let mut lines = vec![format!("{name}: {} rows with drift in {files}", seen.rows)];
+    let head = [
+        "field",
+        "what",
+        "column",
+        "seen",
+        "values",
+        "first day",
+        "last day",
+        "example",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(findings.into_iter().map(row));
+    lines.extend(summary::aligned(&rows));
+    if seen.drift.further() > 0 {
+        let further = seen.drift.further();
+        lines.push(format!("and {further} values of further fields"));
+    }
+    lines.join("\n")
+}
+
+fn row(finding: &Finding) -> Vec<String> {
+    let seen: Vec<_> = finding.seen.keys().copied().collect();
+    // A table has no room for what ends its lines.
+    let example = finding.example.replace(|c: char| c.is_control(), " ");
+    vec![
+        match finding.field.as_str() {
+            "" => "(the record)".to_owned(),
+            field => field.replace(|c: char| c.is_control(), " "),
+        },
+        finding.why.name().to_owned(),
+        finding.declared.clone().unwrap_or_else(|| "-".to_owned()),
+        seen.join(", "),
+        finding.values.to_string(),
+        finding.first_day.to_string(),
+        finding.last_day.to_string(),
+        example,
+    ]
+}

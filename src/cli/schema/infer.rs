@@ -1,0 +1,152 @@
+//! `bronzed schema infer`: a draft of a dataset's columns.
+//!
+//! The responses come from a file (one whole answer, an array of records, or one record a line) or
+//! from the API: the first page of each slice of a day.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use tokio_util::sync::CancellationToken;
+
+use crate::bronze::infer::Draft;
+use crate::cli::session::cancel_on_signal;
+use crate::cli::{Exit, Shell, Stop, complain, say, target};
+use crate::clock::{Clock, SystemClock};
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::json;
+use crate::source::declaration::{Dataset, Priority, Source};
+use crate::source::page::Page;
+use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage, slices};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A dataset: `pncp.contratacoes`
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
+    /// A file with an answer of the API, an array of its records, or one record a line
+    #[arg(long, value_name = "FILE", required_unless_present = "day")]
+    from: Option<PathBuf>,
+    /// Ask the API: the first page of each slice of this day
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "from")]
+    day: Option<Day>,
+    /// Write the draft to this file, which mustn't be there yet, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    let (source, datasets) = target::find(&settings, &args.target)?;
+    let one = args.target.contains('.');
+    let Some(dataset) = datasets.first().filter(|_| one) else {
+        let what = format!("`{}` is a source; name one of its datasets", args.target);
+        return Err(Stop::Usage(format!("{what}: `{0}.NAME`", source.name)));
+    };
+    shell.log(&settings, true)?;
+    let (mut draft, mut exit) = (Draft::default(), Exit::Done);
+    if let Some(file) = &args.from {
+        see_file(&mut draft, dataset, file)?;
+    }
+    if let Some(day) = args.day {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let today = Day::of(clock.now(), source.timezone);
+        target::check_days(day, day, &source, &datasets, today)?;
+        exit = see_day(&mut draft, &source, dataset, day, clock).await?;
+    }
+    let name = dataset.full_name();
+    let text = draft.text(&name).ok_or_else(|| {
+        let records = draft.records();
+        anyhow!(
+            "{records} records of `{name}` have no field with a value: there is nothing to declare"
+        )
+    })?;
+    match &args.output {
+        None => say(text.trim_end()),
+        Some(file) => write_new(file, &text)?,
+    }
+    Ok(exit)
+}
+
+fn see_file(draft: &mut Draft, dataset: &Dataset, file: &Path) -> Result<(), Stop> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Stop::Usage(format!("`{}` can't be read: {error}", file.display())))?;
+    let records = records(dataset, &text).ok_or_else(|| {
+        let file = file.display();
+        let pointer = &dataset.data_selector;
+        anyhow!(
+            "`{file}` has no records of `{}`: it must be an answer with an array at `{pointer}`, an \
+             array of records, or one record a line",
+            dataset.full_name()
+        )
+    })?;
+    records.iter().for_each(|record| draft.see(record));
+    Ok(())
+}
+
+/// The records of a whole answer, of an array, or of lines.
+fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
+    let owned = |records: Vec<&str>| records.into_iter().map(str::to_owned).collect();
+    if let Ok(page) = Page::parse(dataset, text.to_owned().into(), None) {
+        return Some(page.records().map(str::to_owned).collect());
+    }
+    // A page whose counts were taken out or changed is still one to learn from.
+    let pointed = json::pointer(text, &dataset.data_selector).ok().flatten();
+    if let Some(Ok(records)) = pointed.map(json::elements) {
+        return Some(owned(records));
+    }
+    if let Ok(records) = json::elements(text) {
+        return Some(owned(records));
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let lines = lines.map(|line| json::Object::parse(line).ok().map(|_| line));
+    let lines: Vec<_> = lines.collect::<Option<_>>()?;
+    (!lines.is_empty()).then(|| owned(lines))
+}
+
+/// Reads the first page of each slice. A slice that fails is told, and the others are read.
+async fn see_day(
+    draft: &mut Draft,
+    source: &Source,
+    dataset: &Arc<Dataset>,
+    day: Day,
+    clock: Arc<dyn Clock>,
+) -> Result<Exit, Stop> {
+    let entropy = Arc::new(Entropy::from_system());
+    let client = SourceClient::new(source, clock, entropy).context("the API can't be asked")?;
+    let (cancel, usage) = (CancellationToken::new(), Usage::new());
+    cancel_on_signal(cancel.clone());
+    let (mut exit, mut last) = (Exit::Done, None);
+    for slice in slices(dataset) {
+        let label = slice.label.clone();
+        let request = PageRequest {
+            dataset: dataset.clone(),
+            day,
+            slice,
+            page: 0,
+            priority: Priority::Hourly,
+        };
+        match client.fetch(&request, &usage, &cancel).await {
+            Ok(Answer::Page(page)) => page.records().for_each(|record| draft.see(record)),
+            Ok(Answer::Empty { .. }) => {}
+            Err(FetchError::Cancelled) => return Ok(Exit::Partial),
+            Err(error) => {
+                complain(&format!("slice {label}: {error}"));
+                exit = Exit::Partial;
+                last = Some(error);
+            }
+        }
+    }
+    match last {
+        Some(error) if draft.records() == 0 => Err(Stop::Failed(error.into())),
+        _ => Ok(exit),
+    }
+}
+
+fn write_new(file: &Path, text: &str) -> Result<(), Stop> {
+    let created = fs::File::create_new(file)
+        .and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
+    created.map_err(|error| Stop::Usage(format!("`{}` can't be written: {error}", file.display())))
+}

@@ -1,0 +1,29 @@
+//! `bronzed schema`: what columns a dataset should have, told from what its API sends.
+
+mod drift;
+mod infer;
+
+use clap::Subcommand;
+
+use crate::cli::{Exit, Shell, Stop};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Draft a file of columns from real responses
+    Infer(infer::Args),
+    /// Report the fields in the lake that no column holds, from `_extra`
+    Drift(drift::Args),
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    match args.command {
+        Command::Infer(args) => infer::run(shell, args).await,
+        Command::Drift(args) => drift::run(shell, args).await,
+    }
+}
