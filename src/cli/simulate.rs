@@ -1,27 +1,32 @@
-//! `bronzed simulate`: PNCP's API on this machine, for trying things out.
+//! `bronzed simulate`: the providers' APIs on this machine, for trying things out.
 //!
-//! It prints one line, and serves until Ctrl-C or SIGTERM:
+//! It prints one line for each, PNCP's first, and serves until Ctrl-C or SIGTERM:
 //!
 //! ```text
 //! PNCP is simulated at http://127.0.0.1:41234/api: set BRONZED__SOURCES__PNCP__BASE_URL=http://127.0.0.1:41234/api
+//! TCU is simulated at http://127.0.0.1:41234/tcu: set BRONZED__SOURCES__TCU__BASE_URL=http://127.0.0.1:41234/tcu
 //! ```
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, Days, FixedOffset, NaiveTime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::day::Day;
+use crate::simulator::churn::Churn;
 use crate::simulator::clock::SimClock;
 use crate::simulator::faults::Faults;
 use crate::simulator::pncp::catalog::Catalog;
 use crate::simulator::pncp::generated::GeneratedDay;
 use crate::simulator::pncp::oddity::Oddities;
-use crate::simulator::{SimConfig, Simulator};
+use crate::simulator::provider::Provider;
+use crate::simulator::table::Tables;
+use crate::simulator::tcu::generated::AcordaoFeed;
+use crate::simulator::{SimConfig, Simulator, tcu};
 
-/// Serves generated records the way PNCP does, faults included.
+/// Serves generated records the way the providers do, faults included.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The port on loopback; 0: any free one.
@@ -33,12 +38,19 @@ pub struct Args {
     /// A day of publication that has records; may be given several times.
     #[arg(long = "day", value_name = "DAY", default_value = "2025-10-22")]
     pub days: Vec<Day>,
-    /// How many records each day has.
+    /// How many records each of PNCP's days has.
     #[arg(long, default_value_t = 2_000)]
     pub records: u32,
     /// How long a record is, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 2_400)]
     pub record_bytes: usize,
+    /// How many acórdãos the TCU's feed has; it grows by 600 a week.
+    #[arg(long, value_name = "RECORDS", default_value_t = 5_000)]
+    pub feed: u32,
+    /// How many rows each list has that is read whole; on each of the 30 days before and after
+    /// the start, 20 change, 5 are added and 3 vanish.
+    #[arg(long, value_name = "ROWS", default_value_t = 1_400)]
+    pub list: u32,
     /// The share of requests that fail in each of five ways: 500, 429, a cut-off body, HTML with
     /// status 200, a reset connection.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = failing_share)]
@@ -69,10 +81,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let simulator = start(&args).await?;
-    let url = simulator.base_url();
-    // Standard output ends its buffer with each line: the reader of a pipe sees it at once.
-    let line = format!("PNCP is simulated at {url}: set BRONZED__SOURCES__PNCP__BASE_URL={url}");
-    writeln!(io::stdout(), "{line}")?;
+    for provider in Provider::ALL {
+        let url = simulator.base_url_of(provider);
+        let (title, source) = (provider.title(), provider.source().to_uppercase());
+        // Standard output ends its buffer with each line: the reader of a pipe sees it at once.
+        writeln!(
+            io::stdout(),
+            "{title} is simulated at {url}: set BRONZED__SOURCES__{source}__BASE_URL={url}"
+        )?;
+    }
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -106,8 +123,47 @@ fn config(args: &Args) -> SimConfig {
         latency: args.latency,
         max_in_flight: Some(args.max_in_flight),
         port: args.port,
+        tables: tables(args, &clock),
         ..SimConfig::new(catalog, clock)
     }
+}
+
+/// What there is beside PNCP's days: it grows and changes around the simulated time.
+fn tables(args: &Args, clock: &SimClock) -> Tables {
+    let today = clock.brasilia().date();
+    let churn = |records| Churn {
+        days: 60,
+        changed: 20,
+        added: 5,
+        removed: 3,
+        ..Churn::still(
+            args.seed,
+            records,
+            (today - Days::new(30)).and_time(NaiveTime::MIN),
+        )
+    };
+    let feed = |last, records| AcordaoFeed::new(args.seed, Day::new(last), records).rows();
+    // Eight weeks of three sessions each: what the feed grows by.
+    let (weeks, growth) = (Days::new(56), 24 * 200);
+    Tables::default()
+        .with(&tcu::ACORDAOS, feed(today, args.feed))
+        .with(&tcu::ACORDAOS, feed(today + weeks, growth))
+        .with(
+            &tcu::INIDONEOS,
+            tcu::recorded::inidoneos((today - Days::new(30)).into()),
+        )
+        .with(
+            &tcu::INABILITADOS,
+            tcu::generated::inabilitados(&churn(args.list)),
+        )
+        .with(
+            &tcu::TERMOS,
+            tcu::generated::termos_contratuais(&churn(args.list)),
+        )
+        .with(
+            &tcu::PEDIDOS,
+            tcu::generated::pedidos_congresso(&churn(args.list)),
+        )
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -128,7 +184,6 @@ fn failing_share(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::NaiveTime;
     use clap::Parser;
 
     use super::*;

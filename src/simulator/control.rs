@@ -1,24 +1,34 @@
 //! The simulator's own endpoints, outside the API's base path.
 //!
 //! ```text
-//! GET  /_sim/ledger                                every request, as JSON
-//! GET  /_sim/records?day=2025-10-22[&full=true]    ids and hashes (and JSON) of records, a line each
+//! GET  /_sim/ledger[?dataset=tcu.acordaos]         every request, as JSON
+//! GET  /_sim/datasets                              the names of the datasets, as JSON
+//! GET  /_sim/records?day=2025-10-22[&full=true][&dataset=tcu.acordaos]
+//!                                                  ids and hashes (and JSON) of records, a line each
 //! POST /_sim/now?at=2025-10-22T12:00:00-03:00      sets the simulated time
+//! POST /_sim/withdraw?dataset=tcu.acordaos&id=…    takes a record away
+//! POST /_sim/fail[?dataset=tcu.acordaos]           503 to every request (for this dataset)
 //! POST /_sim/heal                                  nothing goes wrong any more
 //! ```
+//!
+//! A dataset that isn't named is PNCP's contratações.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, FixedOffset};
+use serde::Serialize;
 
 use super::answer::Answer;
-use super::faults::Faults;
+use super::faults::{Fault, Faults, Rule};
 use super::world::World;
 use crate::clock::Clock;
 use crate::day::Day;
 
 /// What the paths begin with.
 pub(super) const PREFIX: &str = "/_sim/";
+
+/// The dataset that is meant where none is named.
+const CONTRATACOES: &str = "pncp.contratacoes";
 
 /// Answers a request of path and query `target`.
 pub(super) fn answer(world: &World, method: &str, target: &str) -> Answer {
@@ -27,22 +37,40 @@ pub(super) fn answer(world: &World, method: &str, target: &str) -> Answer {
         .into_owned()
         .collect();
     match (method, path.strip_prefix(PREFIX).unwrap_or_default()) {
-        ("GET", "ledger") => ledger(world),
+        ("GET", "ledger") => ledger(world, &parameters),
+        ("GET", "datasets") => datasets(world),
         ("GET", "records") => records(world, &parameters),
         ("POST", "now") => set_now(world, &parameters),
+        ("POST", "withdraw") => withdraw(world, &parameters),
+        ("POST", "fail") => fail(world, &parameters),
         ("POST", "heal") => {
             world.set_faults(Faults::default());
             Answer::empty(204)
         }
         _ => Answer::json(
             404,
-            r#"{"error":"ask for GET ledger, GET records, POST now or POST heal"}"#,
+            r#"{"error":"ask for GET ledger, datasets or records, or POST now, withdraw, fail or heal"}"#,
         ),
     }
 }
 
-fn ledger(world: &World) -> Answer {
-    match serde_json::to_vec(&world.ledger.entries()) {
+fn ledger(world: &World, parameters: &HashMap<String, String>) -> Answer {
+    let mut entries = world.ledger.entries();
+    if let Some(dataset) = parameters.get("dataset") {
+        entries.retain(|entry| entry.dataset == Some(dataset));
+    }
+    json(&entries)
+}
+
+fn datasets(world: &World) -> Answer {
+    let mut names = world.config.tables.names();
+    names.push(CONTRATACOES);
+    names.sort_unstable();
+    json(&names)
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
         Ok(body) => Answer::json(200, body),
         Err(error) => Answer::json(500, format!("{{\"error\":\"{error}\"}}")),
     }
@@ -58,14 +86,62 @@ fn records(world: &World, parameters: &HashMap<String, String>) -> Answer {
         Err(_) => return Answer::json(400, r#"{"error":"write the day as 2025-10-22"}"#),
     };
     let in_full = parameters.get("full").is_some_and(|full| full == "true");
-    let mut lines = Vec::new();
     let now = world.config.clock.brasilia();
-    for record in world.config.catalog.list(day, now, in_full) {
+    match dataset(parameters) {
+        CONTRATACOES => Answer::json(200, lines(world.config.catalog.list(day, now, in_full))),
+        name => match world.config.tables.named(name) {
+            Some(table) => Answer::json(200, lines(table.list(day, now, in_full))),
+            None => unknown(name),
+        },
+    }
+}
+
+fn lines(records: impl Iterator<Item = impl Serialize>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for record in records {
         if serde_json::to_writer(&mut lines, &record).is_ok() {
             lines.push(b'\n');
         }
     }
-    Answer::json(200, lines)
+    lines
+}
+
+fn dataset(parameters: &HashMap<String, String>) -> &str {
+    parameters
+        .get("dataset")
+        .map_or(CONTRATACOES, String::as_str)
+}
+
+fn unknown(dataset: &str) -> Answer {
+    let error = format!("there is no dataset {dataset}: ask for GET datasets");
+    Answer::json(400, serde_json::json!({ "error": error }).to_string())
+}
+
+fn withdraw(world: &World, parameters: &HashMap<String, String>) -> Answer {
+    let Some(id) = parameters.get("id") else {
+        return Answer::json(400, r#"{"error":"write the id as ?id=…"}"#);
+    };
+    let found = match dataset(parameters) {
+        CONTRATACOES => world.config.catalog.withdraw(id),
+        name => match world.config.tables.named(name) {
+            Some(table) => table.withdraw(id),
+            None => return unknown(name),
+        },
+    };
+    match found {
+        true => Answer::empty(204),
+        false => Answer::json(404, r#"{"error":"there is no record of this id"}"#),
+    }
+}
+
+fn fail(world: &World, parameters: &HashMap<String, String>) -> Answer {
+    let rule = Rule::always(Fault::Unavailable);
+    let rule = match parameters.get("dataset") {
+        Some(dataset) => rule.dataset(dataset),
+        None => rule,
+    };
+    world.set_faults(Faults::by_rule([rule]));
+    Answer::empty(204)
 }
 
 fn set_now(world: &World, parameters: &HashMap<String, String>) -> Answer {

@@ -84,12 +84,16 @@ impl Fault {
 /// A page of a slice: what faults go by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageKey {
+    /// The dataset: `pncp.contratacoes`.
+    pub dataset: &'static str,
     /// The days asked for, as they were sent: `20251022..20251022`.
     pub days: String,
     /// `modalidade=6`
     pub slice: String,
-    /// The page's number, as it was sent.
+    /// The page's number; the first is 1. Where an offset is sent, the page that it lies on.
     pub page: u64,
+    /// The position of its first row, counted from 0.
+    pub offset: u64,
     /// The page size.
     pub size: u64,
 }
@@ -99,8 +103,10 @@ pub struct PageKey {
 pub struct Rule {
     fault: Fault,
     requests: RangeInclusive<u64>,
+    dataset: Option<String>,
     slice: Option<String>,
     page: Option<u64>,
+    offsets: RangeInclusive<u64>,
 }
 
 impl Rule {
@@ -123,8 +129,28 @@ impl Rule {
         Self {
             fault,
             requests,
+            dataset: None,
             slice: None,
             page: None,
+            offsets: 0..=u64::MAX,
+        }
+    }
+
+    /// Only for this dataset: `tcu.acordaos`.
+    #[must_use]
+    pub fn dataset(self, dataset: &str) -> Self {
+        Self {
+            dataset: Some(dataset.to_owned()),
+            ..self
+        }
+    }
+
+    /// Only from this offset on: a walk dies there.
+    #[must_use]
+    pub fn from_offset(self, offset: u64) -> Self {
+        Self {
+            offsets: offset..=u64::MAX,
+            ..self
         }
     }
 
@@ -148,6 +174,11 @@ impl Rule {
 
     fn matches(&self, key: &PageKey, ordinal: u64) -> bool {
         self.requests.contains(&ordinal)
+            && self.offsets.contains(&key.offset)
+            && self
+                .dataset
+                .as_ref()
+                .is_none_or(|dataset| *dataset == key.dataset)
             && self.slice.as_ref().is_none_or(|slice| *slice == key.slice)
             && self.page.is_none_or(|page| page == key.page)
     }
@@ -243,6 +274,8 @@ mod tests {
 
     fn key(slice: &str, page: u64) -> PageKey {
         PageKey {
+            dataset: "pncp.contratacoes",
+            offset: (page - 1) * 50,
             days: "20251022..20251022".to_owned(),
             slice: slice.to_owned(),
             page,
@@ -261,6 +294,16 @@ mod tests {
         assert_eq!(pick("modalidade=8", 3, 2), None);
         assert_eq!(pick("modalidade=8", 1, 1), Some(Fault::Reset));
         assert_eq!(pick("modalidade=8", 1, 2), None);
+    }
+
+    #[test]
+    fn a_rule_names_dataset_and_offset() {
+        let faults = Faults::by_rule([
+            Rule::always(Fault::Html).dataset("tcu.acordaos"),
+            Rule::always(Fault::Reset).from_offset(100),
+        ]);
+        let pick = |page| faults.pick(Chance::new(1), &key("modalidade=6", page), 1, 0);
+        assert_eq!([pick(2), pick(3)], [None, Some(Fault::Reset)]);
     }
 
     #[test]

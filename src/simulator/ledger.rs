@@ -12,16 +12,22 @@ pub struct Entry {
     pub ordinal: u64,
     /// The simulated time of its arrival.
     pub at: DateTime<Utc>,
+    /// Microseconds since the simulator started, by the machine's clock: for rates.
+    pub since_start_us: u64,
     /// `GET`
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// The dataset asked for, where the request was a correct one: `pncp.contratacoes`.
+    pub dataset: Option<&'static str>,
     /// The days asked for, where the request was a correct one: `20251022..20251022`.
     pub days: Option<String>,
     /// `modalidade=6`
     pub slice: Option<String>,
-    /// The page asked for; the first is 1.
+    /// The page asked for; the first is 1. Where an offset is sent, the page that it lies on.
     pub page: Option<u64>,
+    /// The position of the first row asked for, counted from 0.
+    pub offset: Option<u64>,
     /// How often this page was asked for until then, this time included.
     pub attempt: Option<u64>,
     /// What was answered; none where no answer came.

@@ -7,24 +7,34 @@
 //! the engine can judge what became of the records.
 //!
 //! ```text
-//! request ──► server ──► world ──► pncp: is it correct? ──► faults: what goes wrong? ──► answer
-//!                          │         catalogue, clock            rules, chance             │
-//!                          └──────────────────────── ledger ◄──────────────────────────────┘
+//! request ──► server ──► world ──► provider: is it correct? ──► faults: what goes wrong? ──► answer
+//!                          │         tables, clock                rules, chance               │
+//!                          └─────────────────────────── ledger ◄──────────────────────────────┘
 //! ```
 //!
-//! One provider is simulated so far; the others get a module beside [`pncp`], and a path in
-//! `world`.
+//! Each provider has a module of its own, [`pncp`] and [`tcu`], and its paths under a base of its
+//! own. What they share is here: [`table`] (rows that come, change and go over simulated time),
+//! `listing` (a page of a table), [`churn`] (a list that changes a little each day).
 
 pub mod answer;
 mod body;
+mod call;
 pub mod chance;
+pub mod churn;
 pub mod clock;
 mod control;
+pub mod dataset;
 pub mod faults;
 pub mod ledger;
+mod listing;
+mod parameters;
 pub mod pncp;
+pub mod provider;
+pub mod row;
 mod server;
 mod spoil;
+pub mod table;
+pub mod tcu;
 #[cfg(test)]
 mod tests;
 pub mod tree;
@@ -43,6 +53,8 @@ use self::clock::SimClock;
 use self::faults::Faults;
 use self::ledger::Entry;
 use self::pncp::catalog::Catalog;
+use self::provider::Provider;
+use self::table::Tables;
 use self::world::World;
 
 /// What to simulate.
@@ -50,8 +62,12 @@ use self::world::World;
 pub struct SimConfig {
     /// Everything that is left to chance depends on it.
     pub seed: u64,
-    /// What the API holds.
+    /// What PNCP holds of contratações.
     pub catalog: Catalog,
+    /// What is held of all other datasets.
+    pub tables: Tables,
+    /// How the TCU's services behave.
+    pub tcu: tcu::Behaviour,
     /// What time it is there: records are listed from their publication on, and the `Date`
     /// header says it.
     pub clock: SimClock,
@@ -71,6 +87,8 @@ impl SimConfig {
         Self {
             seed: 1,
             catalog,
+            tables: Tables::default(),
+            tcu: tcu::Behaviour::default(),
             clock,
             faults: Faults::default(),
             latency: Duration::ZERO,
@@ -108,9 +126,14 @@ impl Simulator {
         })
     }
 
-    /// The base URL of the API: `http://127.0.0.1:41234/api`.
+    /// The base URL of PNCP's API: `http://127.0.0.1:41234/api`.
     pub fn base_url(&self) -> String {
-        format!("http://{}{}", self.address, world::BASE_PATH)
+        self.base_url_of(Provider::Pncp)
+    }
+
+    /// The base URL of a provider's API: `http://127.0.0.1:41234/tcu`.
+    pub fn base_url_of(&self, provider: Provider) -> String {
+        format!("http://{}{}", self.address, provider.base_path())
     }
 
     /// The URL of the simulator's own endpoints: `http://127.0.0.1:41234/_sim/`.
@@ -123,7 +146,12 @@ impl Simulator {
         self.world.ledger.entries()
     }
 
-    /// What the API holds; changes show at once.
+    /// What the API holds of all datasets but PNCP's contratações; changes show at once.
+    pub fn tables(&self) -> &Tables {
+        &self.world.config.tables
+    }
+
+    /// What PNCP holds of contratações; changes show at once.
     pub fn catalog(&self) -> &Catalog {
         &self.world.config.catalog
     }

@@ -77,9 +77,9 @@ fn respond(
             return Ok(response(&control::answer(&world, method, target), &world));
         }
         let arrival = world.arrive();
-        let outcome = world.decide(method, target, &arrival);
-        tokio::time::sleep(world.config.latency).await;
-        match outcome {
+        let decision = world.decide(method, target, &arrival);
+        tokio::time::sleep(world.config.latency + decision.wait).await;
+        match decision.outcome {
             Outcome::Answer(answer) => Ok(response(&answer, &world)),
             Outcome::Reset => Err(Abort::Reset),
             Outcome::Hang(long) => {

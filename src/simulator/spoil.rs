@@ -1,24 +1,19 @@
 //! Turns a right answer into what a fault makes of it.
 
 use super::answer::{Answer, Outcome};
+use super::call::Right;
 use super::chance::Chance;
 use super::faults::{Fault, Faults};
-
-/// What the API would say if nothing went wrong.
-#[derive(Debug, Clone)]
-pub struct Right {
-    /// The answer.
-    pub answer: Answer,
-    /// The same page with its totals but without its rows.
-    pub hollow: Answer,
-    /// How many rows the answer has.
-    pub rows: usize,
-    /// How many rows there are in all.
-    pub total: u64,
-}
+use super::provider::Provider;
 
 /// What becomes of a right answer under `fault`.
-pub(super) fn spoil(fault: &Fault, right: &Right, faults: &Faults, chance: Chance) -> Outcome {
+pub(super) fn spoil(
+    fault: &Fault,
+    right: &Right,
+    faults: &Faults,
+    provider: Provider,
+    chance: Chance,
+) -> Outcome {
     Outcome::Answer(match fault {
         Fault::RateLimited => message(429, "Limite de requisições excedido. Tente novamente.")
             .after(faults.retry_after),
@@ -28,11 +23,7 @@ pub(super) fn spoil(fault: &Fault, right: &Right, faults: &Faults, chance: Chanc
         Fault::Hang => return Outcome::Hang(faults.hang),
         Fault::Reset => return Outcome::Reset,
         Fault::CutOff => cut_off(right, chance),
-        Fault::Html => Answer::html(
-            200,
-            "<!DOCTYPE html><html><head><title>PNCP</title></head><body><h1>Sistema \
-             temporariamente indisponível</h1></body></html>",
-        ),
+        Fault::Html => provider.html(chance),
         Fault::Unprocessable => Answer::json(
             422,
             r#"{"message":"Período inicial e final maior que 365 dias.","error":"422 UNPROCESSABLE_ENTITY"}"#,
@@ -94,12 +85,20 @@ mod tests {
             Fault::Unavailable,
             Fault::Unprocessable,
         ] {
-            let Outcome::Answer(answer) = spoil(&fault, &right, &faults, Chance::new(1)) else {
+            let Outcome::Answer(answer) =
+                spoil(&fault, &right, &faults, Provider::Pncp, Chance::new(1))
+            else {
                 panic!("{fault:?} is an answer");
             };
             serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap();
         }
-        let Outcome::Answer(cut) = spoil(&Fault::CutOff, &right, &faults, Chance::new(1)) else {
+        let Outcome::Answer(cut) = spoil(
+            &Fault::CutOff,
+            &right,
+            &faults,
+            Provider::Pncp,
+            Chance::new(1),
+        ) else {
             panic!("a cut-off body is an answer");
         };
         assert!(cut.cut_at.is_some_and(|sent| sent < cut.body.len()));

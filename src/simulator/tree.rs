@@ -52,6 +52,22 @@ impl Tree {
         Self::Scalar(json::quote(text).into())
     }
 
+    /// `null`.
+    pub fn null() -> Self {
+        Self::literal("null")
+    }
+
+    /// A whole number.
+    pub fn number(number: impl Into<i64>) -> Self {
+        Self::literal(&number.into().to_string())
+    }
+
+    /// An object with these members.
+    pub fn object<const N: usize>(members: [(&str, Self); N]) -> Self {
+        let quoted = members.map(|(key, value)| (json::quote(key).into(), value));
+        Self::Object(quoted.into())
+    }
+
     /// `null`, a number or a boolean, given as its JSON text.
     pub fn literal(text: &str) -> Self {
         Self::Scalar(text.into())
@@ -102,6 +118,19 @@ impl Tree {
                 json::string(text).ok().map(|text| text.into_owned())
             }
             _ => None,
+        }
+    }
+
+    /// A scalar's text: a string's content, a number or a boolean as it is written; `null` has
+    /// none.
+    pub fn as_scalar_text(&self) -> Option<String> {
+        match self {
+            Self::Scalar(text) => match json::kind(text) {
+                Kind::String => self.as_text(),
+                Kind::Number | Kind::Boolean => Some(text.to_string()),
+                Kind::Null | Kind::Array | Kind::Object => None,
+            },
+            Self::Object(_) | Self::Array(_) => None,
         }
     }
 

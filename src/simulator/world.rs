@@ -3,19 +3,21 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
+use super::SimConfig;
 use super::answer::{Answer, Outcome};
+use super::call::{Call, Right};
 use super::chance::Chance;
 use super::faults::{Fault, Faults, PageKey};
 use super::ledger::{Entry, Ledger};
-use super::spoil::{Right, firewall, spoil};
-use super::{SimConfig, pncp};
+use super::parameters::Parameters;
+use super::provider::Provider;
+use super::spoil::{firewall, spoil};
 use crate::clock::Clock;
-
-/// What every base URL ends with: `http://127.0.0.1:41234/api`.
-pub(super) const BASE_PATH: &str = "/api";
 
 /// The simulated provider.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(super) struct World {
     faults: Mutex<Faults>,
     pages: Mutex<HashMap<PageKey, Asked>>,
     in_flight: AtomicUsize,
+    started: Instant,
 }
 
 /// How a page was asked for so far.
@@ -34,6 +37,22 @@ struct Asked {
     times: u64,
     /// How many answers in a row were spoilt.
     spoilt: u64,
+}
+
+/// What becomes of a request, and how long that takes beside what every one does.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub outcome: Outcome,
+    pub wait: Duration,
+}
+
+impl From<Answer> for Decision {
+    fn from(answer: Answer) -> Self {
+        Self {
+            outcome: Outcome::Answer(answer),
+            wait: Duration::ZERO,
+        }
+    }
 }
 
 /// A request that is under way; counted until it is dropped.
@@ -58,6 +77,7 @@ impl World {
             ledger: Ledger::default(),
             pages: Mutex::default(),
             in_flight: AtomicUsize::new(0),
+            started: Instant::now(),
         }
     }
 
@@ -75,15 +95,19 @@ impl World {
     }
 
     /// Decides on a request and notes it.
-    pub(super) fn decide(&self, method: &str, target: &str, arrival: &InFlight<'_>) -> Outcome {
+    pub(super) fn decide(&self, method: &str, target: &str, arrival: &InFlight<'_>) -> Decision {
+        let since_start = self.started.elapsed().as_micros();
         let mut entry = Entry {
             ordinal: 0,
             at: self.config.clock.now(),
+            since_start_us: u64::try_from(since_start).unwrap_or(u64::MAX),
             method: method.to_owned(),
             target: target.to_owned(),
+            dataset: None,
             days: None,
             slice: None,
             page: None,
+            offset: None,
             attempt: None,
             status: None,
             fault: None,
@@ -91,77 +115,89 @@ impl World {
             total: None,
             in_flight: arrival.count,
         };
-        let outcome = self.outcome(method, target, &mut entry);
-        entry.status = outcome.status();
+        let decision = self.decision(method, target, &mut entry);
+        entry.status = decision.outcome.status();
         self.ledger.note(entry);
-        outcome
+        decision
     }
 
-    fn outcome(&self, method: &str, target: &str, entry: &mut Entry) -> Outcome {
+    fn decision(&self, method: &str, target: &str, entry: &mut Entry) -> Decision {
         let root = Chance::new(self.config.seed);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        if path.strip_prefix(BASE_PATH) != Some(pncp::PATH) {
-            return Outcome::Answer(not_found(path, entry.at));
+        let Some((provider, path_under_base)) = Provider::of(path) else {
+            return not_found(path, entry.at).into();
+        };
+        if let Some(answer) = provider.closed(&self.config, self.config.clock.brasilia()) {
+            entry.fault = Some("closed");
+            return answer.into();
         }
         if method != "GET" {
             let text = r#"{"status":405,"error":"Method Not Allowed"}"#;
-            return Outcome::Answer(Answer::json(405, text));
+            return Answer::json(405, text).into();
         }
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
-        let request = match pncp::Request::parse(&pairs) {
-            Ok(request) => request,
-            Err(answer) => return Outcome::Answer(answer),
+        let call = match provider.route(path_under_base, &Parameters::parse(query)) {
+            Ok(call) => call,
+            Err(answer) => return answer.unwrap_or_else(|| not_found(path, entry.at)).into(),
         };
-        let key = request.key();
+        let key = call.key();
+        entry.dataset = Some(key.dataset);
         entry.days = Some(key.days.clone());
         entry.slice = Some(key.slice.clone());
         entry.page = Some(key.page);
+        entry.offset = Some(key.offset);
         if self
             .config
             .max_in_flight
             .is_some_and(|most| entry.in_flight > most)
         {
             entry.fault = Some("over_limit");
-            return Outcome::Answer(firewall(root.at(entry.in_flight as u64)));
+            return firewall(root.at(entry.in_flight as u64)).into();
         }
-        self.serve(&request, &key, root, entry)
+        Decision {
+            outcome: self.serve(call.as_ref(), provider, &key, root, entry),
+            wait: call.wait(&self.config),
+        }
     }
 
     fn serve(
         &self,
-        request: &pncp::Request,
+        call: &dyn Call,
+        provider: Provider,
         key: &PageKey,
         root: Chance,
         entry: &mut Entry,
     ) -> Outcome {
         let faults = lock(&self.faults).clone();
-        let slice = root.of(&key.days).of(&key.slice);
-        let (fault, call) = {
+        let dataset = match provider {
+            // Draws are for ever, and PNCP's first dataset was alone when they began.
+            Provider::Pncp if key.dataset == "pncp.contratacoes" => root,
+            _ => root.of(key.dataset),
+        };
+        let slice = dataset.of(&key.days).of(&key.slice);
+        let (fault, chance) = {
             let mut pages = lock(&self.pages);
             let asked = pages.entry(key.clone()).or_default();
             asked.times += 1;
             entry.attempt = Some(asked.times);
-            let call = slice.at(key.size).at(key.page).at(asked.times);
-            let fault = faults.pick(call, key, asked.times, asked.spoilt);
+            let chance = slice.at(key.size).at(key.page).at(asked.times);
+            let fault = faults.pick(chance, key, asked.times, asked.spoilt);
             let spoilt = fault.as_ref().is_some_and(Fault::spoils_answer);
             asked.spoilt = if spoilt { asked.spoilt + 1 } else { 0 };
-            (fault, call)
+            (fault, chance)
         };
         let config = &self.config;
         if let Some(Fault::Advance(by)) = &fault {
             config.clock.advance(*by);
         }
         let now = config.clock.brasilia();
-        let fault = fault.filter(|fault| request.disturb(fault, &config.catalog, now));
-        let right = request.answer(&config.catalog, now, slice, call);
+        let fault = fault.filter(|fault| call.disturb(fault, config, now));
+        let right = call.answer(config, now, slice, chance);
         entry.total = Some(right.total);
         let spoiling = fault.as_ref().filter(|fault| fault.spoils_answer());
         entry.fault = fault.as_ref().map(Fault::name);
         let Right { answer, rows, .. } = &right;
         match spoiling {
-            Some(fault) => spoil(fault, &right, &faults, call),
+            Some(fault) => spoil(fault, &right, &faults, provider, chance),
             None => {
                 entry.rows = *rows;
                 Outcome::Answer(answer.clone())

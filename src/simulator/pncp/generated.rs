@@ -216,7 +216,7 @@ impl Generator {
 }
 
 /// Recorded text from about byte `start` on, over and over, up to `length` bytes.
-fn recorded_text(start: usize, length: usize) -> String {
+pub(in crate::simulator) fn recorded_text(start: usize, length: usize) -> String {
     let text = &CORPUS.text;
     let mut filling = String::with_capacity(length);
     let mut rest = &text[text.floor_char_boundary(start)..];

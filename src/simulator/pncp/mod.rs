@@ -14,58 +14,49 @@ pub mod recorded;
 
 use chrono::NaiveDateTime;
 
+use super::SimConfig;
 use super::answer::Answer;
+use super::call::{Call, Right};
 use super::chance::Chance;
 use super::faults::{Fault, PageKey};
-use super::spoil::Right;
-use catalog::Catalog;
+use super::parameters::Parameters;
 use query::{Query, bad_request};
 
 /// The path under the base URL.
-pub(super) const PATH: &str = "/consulta/v1/contratacoes/publicacao";
+const PATH: &str = "/consulta/v1/contratacoes/publicacao";
 
 /// A correct request for a page.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Request(Query);
+struct Request(Query);
 
-impl Request {
-    /// Checks a request's parameters.
-    ///
-    /// # Errors
-    /// The answer that says what is wrong with them.
-    pub(super) fn parse(pairs: &[(String, String)]) -> Result<Self, Answer> {
-        Query::parse(pairs).map(Self)
+/// Understands a request; see [`Provider::route`](super::provider::Provider::route).
+pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>, Option<Answer>> {
+    match path {
+        PATH => {
+            let query = Query::parse(parameters).map_err(Some)?;
+            Ok(Box::new(Request(query)))
+        }
+        _ => Err(None),
     }
+}
 
-    /// What faults and the ledger know it by.
-    pub(super) fn key(&self) -> PageKey {
+impl Call for Request {
+    fn key(&self) -> PageKey {
         self.0.key()
     }
 
-    /// The position of the page's first row.
-    fn start(&self) -> u64 {
-        (self.0.page - 1).saturating_mul(self.0.size)
-    }
-
-    /// Lets the fault change the catalogue, where it is one that does. Says whether it did.
-    pub(super) fn disturb(&self, fault: &Fault, catalog: &Catalog, now: NaiveDateTime) -> bool {
+    fn disturb(&self, fault: &Fault, config: &SimConfig, now: NaiveDateTime) -> bool {
+        let catalog = &config.catalog;
         match fault {
-            Fault::Shift => catalog.reveal_late(self.0.scope, now, self.start()),
+            Fault::Shift => catalog.reveal_late(self.0.scope, now, self.0.start()),
             Fault::Withdraw => catalog.withdraw_first(self.0.scope, now),
             _ => true,
         }
     }
 
-    /// The right answer at `now`. `slice` is the chance of the slice, `call` that of this call.
-    pub(super) fn answer(
-        &self,
-        catalog: &Catalog,
-        now: NaiveDateTime,
-        slice: Chance,
-        call: Chance,
-    ) -> Right {
+    fn answer(&self, config: &SimConfig, now: NaiveDateTime, slice: Chance, call: Chance) -> Right {
         let Query { scope, page, size } = self.0;
-        let (total, records) = catalog.page(scope, now, self.start(), size);
+        let (total, records) = config.catalog.page(scope, now, self.0.start(), size);
         let pages = total.div_ceil(size);
         let envelope = |data: &str| envelope(data, total, pages, page);
         let order = call.of("key order");

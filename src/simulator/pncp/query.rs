@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use super::catalog::Scope;
 use crate::simulator::answer::Answer;
 use crate::simulator::faults::PageKey;
+use crate::simulator::parameters::Parameters;
 
 /// PNCP has nothing before this day, and refuses to look.
 const EARLIEST: &str = "20210401";
@@ -27,18 +28,18 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Reads the query string's pairs. Parameters of other names are ignored, as PNCP does.
+    /// Reads a request's parameters. Those of other names are ignored, as PNCP does.
     ///
     /// # Errors
     /// The answer that says what is wrong.
-    pub(super) fn parse(pairs: &[(String, String)]) -> Result<Self, Answer> {
-        let first = required(pairs, "dataInicial")?;
-        let last = required(pairs, "dataFinal")?;
-        let modalidade = number(pairs, "codigoModalidadeContratacao")?;
-        let page = number(pairs, "pagina")?;
-        let size = match value(pairs, "tamanhoPagina") {
+    pub(super) fn parse(parameters: &Parameters) -> Result<Self, Answer> {
+        let first = required(parameters, "dataInicial")?;
+        let last = required(parameters, "dataFinal")?;
+        let modalidade = number(parameters, "codigoModalidadeContratacao")?;
+        let page = number(parameters, "pagina")?;
+        let size = match parameters.get("tamanhoPagina") {
             None => DEFAULT_SIZE,
-            Some(_) => number(pairs, "tamanhoPagina")?,
+            Some(_) => number(parameters, "tamanhoPagina")?,
         };
         if !(10..=50).contains(&size) {
             return Err(bad_request("Tamanho de página inválido"));
@@ -56,10 +57,17 @@ impl Query {
         Ok(Self { scope, page, size })
     }
 
+    /// The position of the page's first row.
+    pub(super) fn start(&self) -> u64 {
+        (self.page - 1).saturating_mul(self.size)
+    }
+
     /// What faults and the ledger know the request by.
     pub(super) fn key(&self) -> PageKey {
         let day = |date: NaiveDate| date.format("%Y%m%d");
         PageKey {
+            dataset: "pncp.contratacoes",
+            offset: self.start(),
             days: format!("{}..{}", day(self.scope.first), day(self.scope.last)),
             slice: format!("modalidade={}", self.scope.modalidade),
             page: self.page,
@@ -102,20 +110,14 @@ fn date(text: &str) -> Option<NaiveDate> {
     (plain && text >= EARLIEST).then_some(date)
 }
 
-fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = pairs.iter().find(|(key, _)| key == name);
-    found
-        .map(|(_, value)| value.as_str())
-        .filter(|value| !value.is_empty())
-}
-
-fn required<'a>(pairs: &'a [(String, String)], name: &str) -> Result<&'a str, Answer> {
-    value(pairs, name)
+fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Answer> {
+    parameters
+        .get(name)
         .ok_or_else(|| bad_request(&format!("Required parameter '{name}' is not present.")))
 }
 
-fn number(pairs: &[(String, String)], name: &str) -> Result<u64, Answer> {
-    let text = required(pairs, name)?;
+fn number(parameters: &Parameters, name: &str) -> Result<u64, Answer> {
+    let text = required(parameters, name)?;
     // The text itself isn't repeated in the message: it may hold anything.
     let number = text.parse();
     number.map_err(|_| bad_request(&format!("Failed to convert '{name}' to a number.")))
@@ -136,12 +138,11 @@ mod tests {
     /// The good request with one parameter changed (or left out: "").
     fn with(name: &str, value: &str) -> Result<Query, (u16, String)> {
         let changed = GOOD.iter().filter(|(key, _)| *key != name).copied();
-        let pairs: Vec<_> = changed
-            .chain([(name, value)])
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(changed.chain([(name, value)]));
         let text = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
-        Query::parse(&pairs).map_err(|answer| (answer.status, text(&answer.body)))
+        Query::parse(&Parameters::parse(&query.finish()))
+            .map_err(|answer| (answer.status, text(&answer.body)))
     }
 
     #[track_caller]

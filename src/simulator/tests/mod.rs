@@ -3,6 +3,8 @@
 mod answers;
 mod control;
 mod faults;
+mod shape;
+mod tcu;
 
 use std::time::Duration;
 

@@ -1,0 +1,469 @@
+//! The rows of one dataset, as its API lists them: by window, by group, in order, page by page.
+//!
+//! Clones share one content, so that a test can add and take away rows under a running simulator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use chrono::NaiveDateTime;
+use serde::Serialize;
+
+use super::dataset::Dataset;
+use super::row::{Listing, Row};
+use crate::day::Day;
+use crate::json;
+
+/// How a time is written for oracles, and by most of the providers: Brasília's, without an offset.
+pub(super) const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S";
+
+/// The rows of one dataset.
+#[derive(Debug, Clone)]
+pub struct Table {
+    dataset: &'static Dataset,
+    content: Arc<RwLock<Content>>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    /// Ascending by time and rank, equal ones as they were added.
+    groups: BTreeMap<u64, Vec<Row>>,
+    /// How many rows were ever added.
+    added: u64,
+}
+
+/// What a listing lists, and in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Only this group.
+    pub group: Option<u64>,
+    /// Only what lies in this window.
+    pub window: Option<Window>,
+    /// In which order.
+    pub order: Order,
+}
+
+/// A half-open span of time, and which time of a row it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    /// Which time counts.
+    pub by: Stamp,
+    /// The first instant.
+    pub from: NaiveDateTime,
+    /// The first instant after it.
+    pub until: NaiveDateTime,
+}
+
+/// A time of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the dated listings that come next")
+)]
+pub(super) enum Stamp {
+    /// What it is listed under.
+    At,
+    /// Its last update.
+    Updated,
+    /// Its end.
+    Ends,
+    /// The whole span from its time to its end: one that overlaps the window.
+    Validity,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the dated listings that come next")
+)]
+pub(super) enum Order {
+    /// Ascending by the time that the window goes by.
+    Ascending,
+    /// The newest first.
+    Newest,
+    /// By rank alone.
+    Ranked,
+}
+
+/// A part of a listing.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// How many rows the whole listing has.
+    pub total: u64,
+    /// The rows of this part.
+    pub rows: Vec<Row>,
+}
+
+/// One row as the list for oracles has it.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// What a lake must know the record by, versions aside.
+    pub id: String,
+    /// SHA-256 of the canonical JSON.
+    pub hash: String,
+    /// The group that lists it: a code of a modality, of an organ.
+    pub group: u64,
+    /// The time that it is listed under (Brasília).
+    pub published: String,
+    /// Whether it is listed now.
+    pub listing: Listing,
+    /// The record's JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Box<serde_json::value::RawValue>>,
+}
+
+impl Window {
+    fn holds(&self, row: &Row) -> bool {
+        match self.by {
+            Stamp::At => self.spans(row.at),
+            Stamp::Updated => self.spans(row.updated),
+            Stamp::Ends => self.spans(row.ends),
+            Stamp::Validity => row.at < self.until && row.ends >= self.from,
+        }
+    }
+
+    fn spans(&self, time: NaiveDateTime) -> bool {
+        (self.from..self.until).contains(&time)
+    }
+}
+
+impl Scope {
+    /// The rows of these groups that may belong to it, in its order.
+    fn of<'a>(&self, groups: &'a BTreeMap<u64, Vec<Row>>) -> Vec<&'a Row> {
+        let mut rows: Vec<_> = self
+            .candidates(groups)
+            .filter(|row| self.window.is_none_or(|window| window.holds(row)))
+            .collect();
+        match (self.order, self.window.map(|window| window.by)) {
+            (Order::Ranked, _) => rows.sort_by_key(|row| row.rank),
+            (Order::Newest, _) => {
+                rows.sort_by_key(|row| (row.at, row.rank));
+                rows.reverse();
+            }
+            (Order::Ascending, Some(Stamp::Updated)) => rows.sort_by_key(|row| row.updated),
+            (Order::Ascending, Some(Stamp::Ends)) => rows.sort_by_key(|row| row.ends),
+            // One group is in this order already.
+            (Order::Ascending, _) if self.group.is_some() => {}
+            (Order::Ascending, _) => rows.sort_by_key(|row| (row.at, row.rank)),
+        }
+        rows
+    }
+
+    fn candidates<'a>(
+        &self,
+        groups: &'a BTreeMap<u64, Vec<Row>>,
+    ) -> impl Iterator<Item = &'a Row> + use<'a> {
+        let (group, window) = (self.group, self.window);
+        let groups = groups
+            .iter()
+            .filter(move |(name, _)| group.is_none_or(|group| group == **name));
+        groups.flat_map(move |(_, rows)| match window {
+            Some(window) if window.by == Stamp::At => {
+                let start = rows.partition_point(|row| row.at < window.from);
+                let end = rows.partition_point(|row| row.at < window.until);
+                &rows[start..end.max(start)]
+            }
+            _ => rows,
+        })
+    }
+}
+
+impl Table {
+    /// No rows yet.
+    pub fn new(dataset: &'static Dataset) -> Self {
+        Self {
+            dataset,
+            content: Arc::default(),
+        }
+    }
+
+    /// The dataset.
+    pub fn dataset(&self) -> &'static Dataset {
+        self.dataset
+    }
+
+    /// Adds rows.
+    pub fn extend(&self, rows: impl IntoIterator<Item = Row>) {
+        let mut content = self.write();
+        for row in rows {
+            content.added += 1;
+            let serial = content.added;
+            let group = content.groups.entry(row.group).or_default();
+            group.push(row.numbered(serial));
+        }
+        for rows in content.groups.values_mut() {
+            // Stable: equal ones stay in the order of adding.
+            rows.sort_by_key(|row| (row.at, row.rank));
+        }
+    }
+
+    /// Takes away the rows of this id, all versions of it: totals fall. Says whether there were
+    /// some.
+    pub fn withdraw(&self, id: &str) -> bool {
+        let mut found = false;
+        for row in self.write().groups.values_mut().flatten() {
+            if self.dataset.id(&row.tree()) == id {
+                row.withdraw();
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Takes away the first row that `scope` lists at `now`: all others move up by one. Says
+    /// whether there was one.
+    pub(super) fn withdraw_first(&self, scope: Scope, now: NaiveDateTime) -> bool {
+        self.change(scope, Row::withdraw, |rows| {
+            rows.iter()
+                .position(|row| row.listing(now) == Listing::Visible)
+        })
+    }
+
+    /// Lets a row of `scope` appear at `now`, although it was to appear later. Only one that
+    /// stands before position `start` will do: from there on, all rows move down by one. Says
+    /// whether there was one.
+    pub(super) fn reveal_before(&self, scope: Scope, now: NaiveDateTime, start: u64) -> bool {
+        let reveal = |row: &mut Row| row.reveal(now);
+        self.change(scope, reveal, |rows| {
+            let mut before = 0;
+            let future = rows.iter().enumerate().filter(|(_, row)| {
+                let listing = row.listing(now);
+                before += u64::from(listing == Listing::Visible);
+                listing == Listing::Future && before < start
+            });
+            let next = future.min_by_key(|(_, row)| row.appears());
+            next.map(|(position, _)| position)
+        })
+    }
+
+    /// Changes the one row that `choose` finds in the listing, whether visible or not.
+    fn change(
+        &self,
+        scope: Scope,
+        change: impl FnOnce(&mut Row),
+        choose: impl FnOnce(&[&Row]) -> Option<usize>,
+    ) -> bool {
+        let mut content = self.write();
+        let chosen = {
+            let rows = scope.of(&content.groups);
+            choose(&rows).map(|position| rows[position].serial)
+        };
+        let mut rows = content.groups.values_mut().flatten();
+        let row = rows.find(|row| Some(row.serial) == chosen);
+        row.map(change).is_some()
+    }
+
+    /// How many rows `scope` lists at `now`, and those from position `start` on, at most `count`.
+    pub(super) fn select(
+        &self,
+        scope: Scope,
+        now: NaiveDateTime,
+        start: u64,
+        count: u64,
+    ) -> Selection {
+        let content = self.read();
+        let mut rows = scope.of(&content.groups);
+        rows.retain(|row| row.listing(now) == Listing::Visible);
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        Selection {
+            total: rows.len() as u64,
+            rows: rows.into_iter().skip(start).take(count).cloned().collect(),
+        }
+    }
+
+    /// The ids of the records that are listed at `now`, of `day` or of all days.
+    pub fn ids(&self, day: Option<Day>, now: NaiveDateTime) -> BTreeSet<String> {
+        self.rows(day)
+            .filter(|row| row.listing(now) == Listing::Visible)
+            .map(|row| self.dataset.id(&row.tree()))
+            .collect()
+    }
+
+    /// Every row of `day` (of all days where `None`) with its state at `now`, one by one: hashes
+    /// are made as they are asked for. `in_full` brings the records' JSON, too.
+    pub fn list(
+        &self,
+        day: Option<Day>,
+        now: NaiveDateTime,
+        in_full: bool,
+    ) -> impl Iterator<Item = Listed> + use<> {
+        let dataset = self.dataset;
+        self.rows(day).map(move |row| {
+            let tree = row.tree();
+            let text = tree.to_json();
+            Listed {
+                id: dataset.id(&tree),
+                hash: json::canonical::hash(&text),
+                group: row.group,
+                published: row.at.format(TIME_FORMAT).to_string(),
+                listing: row.listing(now),
+                record: in_full
+                    .then(|| serde_json::value::RawValue::from_string(text).ok())
+                    .flatten(),
+            }
+        })
+    }
+
+    fn rows(&self, day: Option<Day>) -> impl Iterator<Item = Row> + use<> {
+        let content = self.read();
+        let rows = content.groups.values().flatten();
+        let rows: Vec<_> = rows
+            .filter(|row| day.is_none_or(|day| row.at.date() == day.date()))
+            .cloned()
+            .collect();
+        rows.into_iter()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.content.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tables of all datasets by name; one that nothing was put into is empty. Clones share one
+/// content.
+#[derive(Debug, Clone, Default)]
+pub struct Tables(Arc<RwLock<BTreeMap<&'static str, Table>>>);
+
+impl Tables {
+    /// The table of a dataset.
+    pub fn of(&self, dataset: &'static Dataset) -> Table {
+        let mut tables = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let table = tables
+            .entry(dataset.name)
+            .or_insert_with(|| Table::new(dataset));
+        table.clone()
+    }
+
+    /// The same tables with these rows added to a dataset.
+    #[must_use]
+    pub fn with(self, dataset: &'static Dataset, rows: impl IntoIterator<Item = Row>) -> Self {
+        self.of(dataset).extend(rows);
+        self
+    }
+
+    /// The table of this name: `tcu.acordaos`.
+    pub fn named(&self, name: &str) -> Option<Table> {
+        let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tables.get(name).cloned()
+    }
+
+    /// Every dataset that something was put into, or asked of.
+    pub fn names(&self) -> Vec<&'static str> {
+        let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tables.keys().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::tree::Tree;
+
+    const LETTERS: Dataset = Dataset {
+        name: "test.letters",
+        key: &["/id"],
+    };
+
+    fn at(hour: u32) -> NaiveDateTime {
+        let day: Day = "2025-10-22".parse().unwrap();
+        day.date().and_hms_opt(hour, 0, 0).unwrap()
+    }
+
+    fn row(id: &str, hour: u32) -> Row {
+        Row::whole(at(hour), Tree::object([("id", Tree::string(id))]))
+    }
+
+    fn table(rows: impl IntoIterator<Item = Row>) -> Table {
+        let table = Table::new(&LETTERS);
+        table.extend(rows);
+        table
+    }
+
+    const ALL: Scope = Scope {
+        group: None,
+        window: None,
+        order: Order::Ascending,
+    };
+
+    fn listed(table: &Table, scope: Scope, now: u32) -> String {
+        let rows = table.select(scope, at(now), 0, u64::MAX).rows;
+        rows.iter().map(|row| LETTERS.id(&row.tree())).collect()
+    }
+
+    fn window(by: Stamp, from: u32, until: u32) -> Scope {
+        let (from, until) = (at(from), at(until));
+        Scope {
+            window: Some(Window { by, from, until }),
+            ..ALL
+        }
+    }
+
+    #[test]
+    fn a_window_is_half_open_and_goes_by_the_time_that_it_names() {
+        let rows = [
+            row("a", 8).updated(at(12)).ending(at(9)),
+            row("b", 9).updated(at(11)).ending(at(20)),
+            row("c", 10),
+        ];
+        let table = table(rows);
+        assert_eq!(listed(&table, window(Stamp::At, 8, 10), 23), "ab");
+        assert_eq!(listed(&table, window(Stamp::Updated, 10, 13), 23), "cba");
+        assert_eq!(listed(&table, window(Stamp::Ends, 9, 10), 23), "a");
+        assert_eq!(listed(&table, window(Stamp::Validity, 9, 10), 23), "ab");
+        assert_eq!(listed(&table, window(Stamp::At, 9, 9), 23), "");
+    }
+
+    #[test]
+    fn the_order_is_of_time_over_all_groups_or_of_rank() {
+        let rows = [
+            row("a", 8).in_group(2).ranked(3),
+            row("b", 9).in_group(1).ranked(1),
+            row("c", 9).in_group(2).ranked(2),
+        ];
+        let table = table(rows);
+        let ordered = |order| listed(&table, Scope { order, ..ALL }, 23);
+        assert_eq!(ordered(Order::Ascending), "abc");
+        assert_eq!(ordered(Order::Newest), "cba");
+        assert_eq!(ordered(Order::Ranked), "bca");
+        let group = Scope {
+            group: Some(2),
+            ..ALL
+        };
+        assert_eq!(listed(&table, group, 23), "ac");
+    }
+
+    #[test]
+    fn a_row_that_appears_moves_the_others_down_and_one_taken_away_up() {
+        let table = table([
+            row("a", 8),
+            row("b", 9).appearing(at(20)),
+            row("c", 10),
+            row("d", 11),
+        ]);
+        let second = |table: &Table| table.select(ALL, at(12), 2, 1).rows.len();
+        assert_eq!((listed(&table, ALL, 12), second(&table)), ("acd".into(), 1));
+        assert!(!table.reveal_before(ALL, at(12), 0));
+        assert!(table.reveal_before(ALL, at(12), 2));
+        assert_eq!(listed(&table, ALL, 12), "abcd");
+        assert!(table.withdraw_first(ALL, at(12)));
+        assert!(table.withdraw("c") && !table.withdraw("x"));
+        assert_eq!(listed(&table, ALL, 12), "bd");
+    }
+
+    #[test]
+    fn the_list_tells_each_version() {
+        let table = table([row("a", 8).until(at(10)), row("a", 8).appearing(at(10))]);
+        let list: Vec<_> = table.list(None, at(10), true).collect();
+        let listings: Vec<_> = list.iter().map(|listed| listed.listing).collect();
+        assert_eq!(listings, [Listing::Withdrawn, Listing::Visible]);
+        assert_eq!(list[0].record.as_ref().unwrap().get(), r#"{"id":"a"}"#);
+        assert_eq!(table.ids(None, at(9)).len(), 1);
+        let tomorrow = "2025-10-23".parse().unwrap();
+        assert_eq!(table.list(Some(tomorrow), at(10), false).count(), 0);
+    }
+}

@@ -1,0 +1,61 @@
+//! The feed of acórdãos: an offset, the newest first, a bare array, no totals.
+//!
+//! Nobody has recorded an answer. Its fields are those of the official list; dates in the query
+//! are ignored, as they were seen to be. Past the end there is an empty array. When an acórdão is
+//! published, it stands at the head, and what a walk has yet to read moves down by one: the same
+//! rows come twice.
+
+use std::time::Duration;
+
+use super::{elements, number};
+use crate::simulator::SimConfig;
+use crate::simulator::answer::Answer;
+use crate::simulator::call::{Call, Right};
+use crate::simulator::chance::Chance;
+use crate::simulator::dataset::Dataset;
+use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::parameters::Parameters;
+use crate::simulator::table::{Order, Scope, Selection};
+
+/// `tcu.acordaos`
+pub static ACORDAOS: Dataset = Dataset {
+    name: "tcu.acordaos",
+    key: &["/key"],
+};
+
+/// The page where none is asked for. Nobody has measured it.
+const DEFAULT_SIZE: u64 = 20;
+
+pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
+    Ok(Box::new(ListingCall {
+        dataset: &ACORDAOS,
+        days: String::new(),
+        slice: String::new(),
+        scope: Scope {
+            group: None,
+            window: None,
+            order: Order::Newest,
+        },
+        start: number(parameters, "inicio", 0)?,
+        count: number(parameters, "quantidade", DEFAULT_SIZE)?,
+        envelope: Feed,
+    }))
+}
+
+/// A bare array.
+struct Feed;
+
+impl Envelope for Feed {
+    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+        Right {
+            answer: Answer::json(200, format!("[{}]", elements(&selection.rows))),
+            hollow: Answer::json(200, "[]"),
+            rows: selection.rows.len(),
+            total: selection.total,
+        }
+    }
+
+    fn wait(&self, config: &SimConfig, start: u64) -> Duration {
+        config.tcu.wait(start)
+    }
+}

@@ -1,0 +1,101 @@
+//! The two lists that are no pages of ORDS: the contracts of the TCU itself, and what the Congress
+//! has asked of it.
+
+use super::{elements, number};
+use crate::simulator::answer::Answer;
+use crate::simulator::call::{Call, Right};
+use crate::simulator::chance::Chance;
+use crate::simulator::dataset::Dataset;
+use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::parameters::Parameters;
+use crate::simulator::table::{Order, Scope, Selection};
+
+/// `tcu.termos_contratuais`
+pub static TERMOS: Dataset = Dataset {
+    name: "tcu.termos_contratuais",
+    key: &["/codigo"],
+};
+
+/// `tcu.pedidos_congresso`
+pub static PEDIDOS: Dataset = Dataset {
+    name: "tcu.pedidos_congresso",
+    key: &["/processo_scn", "/tipo", "/numero"],
+};
+
+/// The rows of a page of requests of the Congress: what this generation of ORDS takes by default.
+const PAGE: u64 = 25;
+
+const WHOLE: Scope = Scope {
+    group: None,
+    window: None,
+    order: Order::Ranked,
+};
+
+/// All contracts in one bare array.
+pub(super) fn termos() -> Box<dyn Call> {
+    Box::new(ListingCall {
+        dataset: &TERMOS,
+        days: String::new(),
+        slice: String::new(),
+        scope: WHOLE,
+        start: 0,
+        count: u64::MAX,
+        envelope: Whole,
+    })
+}
+
+/// A page of requests. `page=1` is the second one.
+pub(super) fn pedidos(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
+    let page = number(parameters, "page", 0)?;
+    Ok(Box::new(ListingCall {
+        dataset: &PEDIDOS,
+        days: String::new(),
+        slice: String::new(),
+        scope: WHOLE,
+        start: page.saturating_mul(PAGE),
+        count: PAGE,
+        envelope: Linked { page },
+    }))
+}
+
+struct Whole;
+
+impl Envelope for Whole {
+    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+        Right {
+            answer: Answer::json(200, format!("[{}]", elements(&selection.rows))),
+            hollow: Answer::json(200, "[]"),
+            rows: selection.rows.len(),
+            total: selection.total,
+        }
+    }
+}
+
+/// `items`, and the next page as a link; the last one has none.
+struct Linked {
+    page: u64,
+}
+
+impl Linked {
+    fn body(&self, items: &str, total: u64) -> String {
+        let list = "http://contas.tcu.gov.br/ords/api/publica/scn/pedidos_congresso";
+        let next = self.page + 1;
+        let link = match next.saturating_mul(PAGE) < total {
+            true => format!(r#","next":{{"$ref":"{list}?page={next}"}}"#),
+            false => String::new(),
+        };
+        format!(r#"{{"items":[{items}],"first":{{"$ref":"{list}"}}{link}}}"#)
+    }
+}
+
+impl Envelope for Linked {
+    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+        let body = |items: &str| Answer::json(200, self.body(items, selection.total));
+        Right {
+            answer: body(&elements(&selection.rows)),
+            hollow: body(""),
+            rows: selection.rows.len(),
+            total: selection.total,
+        }
+    }
+}
