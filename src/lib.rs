@@ -29,3 +29,4 @@ pub mod simulator;
 pub mod source;
 pub mod state;
 pub mod telemetry;
+pub mod verify;

@@ -10,7 +10,9 @@ mod schema;
 mod session;
 mod simulate;
 mod summary;
+mod table;
 mod target;
+mod verify;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,6 +46,8 @@ enum Command {
     Run(run::Args),
     /// Make a range of days complete, with progress; started again, it goes on where it was
     Backfill(backfill::Args),
+    /// Compare days with what the API states now, and read again those that differ
+    Verify(verify::Args),
     /// Say whether the configuration is right, without running anything
     Check(online::Args),
     /// Draft a dataset's columns, or report what the lake has beside them
@@ -133,6 +137,7 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Run(args) => run::run(shell, args).await,
         Command::Backfill(args) => backfill::run(shell, args).await,
+        Command::Verify(args) => verify::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,
         Command::Simulate(args) => {

@@ -1,5 +1,6 @@
 //! The summary table of runs.
 
+use crate::cli::table;
 use crate::ingest::report::RunReport;
 use crate::state::execution::Status;
 
@@ -22,7 +23,7 @@ const HEAD: [&str; 12] = [
 pub fn table(reports: &[RunReport]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(reports.iter().map(row));
-    let mut lines = aligned(&rows);
+    let mut lines = table::aligned(&rows);
     // From the last to the first, so that earlier positions stay right.
     for (index, report) in reports.iter().enumerate().rev() {
         let notes = notes(report);
@@ -76,38 +77,4 @@ fn notes(report: &RunReport) -> Vec<String> {
     let error = report.execution.error.iter();
     notes.extend(error.map(|error| format!("    {error}")));
     notes
-}
-
-/// Columns as wide as their widest cell, numbers to the right; a rule below the first row.
-pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<_> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0)
-        })
-        .collect();
-    let mut lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
-    let rule = widths
-        .iter()
-        .map(|width| "─".repeat(*width))
-        .collect::<Vec<_>>();
-    lines.insert(1, rule.join("  "));
-    lines
-}
-
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells: Vec<_> = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| {
-            let number = cell.chars().all(|c| c.is_ascii_digit() || c == '.');
-            if number {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:<width$}")
-            }
-        })
-        .collect();
-    cells.join("  ").trim_end().to_owned()
 }

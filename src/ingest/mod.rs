@@ -13,7 +13,7 @@
 mod absent;
 pub mod counts;
 mod intake;
-mod off_day;
+pub(crate) mod off_day;
 pub mod progress;
 mod proof;
 pub mod report;

@@ -52,6 +52,16 @@ impl RunReport {
         &self.execution.counts
     }
 
+    /// What failed and why, in words: `: modalidade=6: …`; nothing where nothing did.
+    pub fn reasons(&self) -> String {
+        let failed = self.execution.failed_slices.iter();
+        let failed = failed.map(|(label, reason)| format!(": {label}: {reason}"));
+        let error = self.execution.error.iter();
+        failed
+            .chain(error.map(|error| format!(": {error}")))
+            .collect()
+    }
+
     /// The summary as one JSON object.
     pub fn to_json(&self) -> Value {
         let execution = &self.execution;

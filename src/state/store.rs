@@ -82,6 +82,13 @@ impl DayState {
         self.document.ids.contains(id)
     }
 
+    /// Whether any version of the record of this key is stored.
+    pub fn contains_version_of(&self, key: &str) -> bool {
+        let first: Box<str> = format!("{key}@").into();
+        let next = self.document.ids.range(first.clone()..).next();
+        next.is_some_and(|id| id.starts_with(&*first))
+    }
+
     /// How many ids are stored.
     pub fn len(&self) -> usize {
         self.document.ids.len()

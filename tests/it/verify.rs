@@ -1,3 +1,4 @@
 //! Days that have changed since they were complete: rows published late, taken away, and returned.
 
+mod program;
 mod runs;

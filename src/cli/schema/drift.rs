@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::bronze::drift::{Drift, Finding};
 use crate::bronze::{layout, reader};
-use crate::cli::{Exit, Shell, Stop, say, summary, target};
+use crate::cli::{Exit, Shell, Stop, say, table, target};
 use crate::day::Day;
 use crate::lake::Lake;
 use crate::source::declaration::Dataset;
@@ -144,7 +144,7 @@ fn table(dataset: &Dataset, seen: &Seen) -> String {
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(findings.into_iter().map(row));
-    lines.extend(summary::aligned(&rows));
+    lines.extend(table::aligned(&rows));
     if seen.drift.further() > 0 {
         let further = seen.drift.further();
         lines.push(format!("and {further} values of further fields"));

@@ -1,0 +1,236 @@
+//! `bronzed verify`: what the API states of days now, against what the lake holds of them.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use crate::cli::progress::DayBar;
+use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
+use crate::clock::{Clock, SystemClock};
+use crate::day::Day;
+use crate::ingest::{Context, Order};
+use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::verify::compare::{Compared, Finding};
+use crate::verify::{Outcome, Verification, left_out, verify_day};
+
+const HEAD: [&str; 7] = [
+    "dataset",
+    "day",
+    "slice",
+    "API states",
+    "lake has",
+    "difference",
+    "",
+];
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE[.DATASET]")]
+    target: String,
+    /// The first day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Day,
+    /// The last day; it must be over
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Day,
+    /// Read days that differ again: add what is new, and note what the API has taken away
+    #[arg(long)]
+    repair: bool,
+    /// Print one JSON object per dataset and day instead of a table of differences
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    let clock = SystemClock;
+    let (source, datasets) = target::find(&settings, &args.target)?;
+    let today = Day::of(clock.now(), source.timezone);
+    target::check_days(args.from, args.to, &source, &datasets, today)?;
+    if args.to == today {
+        return Err(Stop::Usage(format!(
+            "--to {today} isn't over yet in {}: what is stated of it grows by the hour",
+            source.timezone
+        )));
+    }
+    let datasets = chosen(&datasets)?;
+    shell.log(&settings, std::io::stderr().is_terminal())?;
+    let session = Session::open(settings, Arc::new(clock)).await?;
+    cancel_on_signal(session.cancel().clone());
+    let bar = DayBar::new(&shell.bars, &source.name);
+    let Some(context) = session.context(&source.name, bar.clone()) else {
+        return Ok(Exit::Failed);
+    };
+    let orders = orders(&args, &datasets);
+    bar.begin(orders.len());
+    let found = verify_all(&context, &orders, &args, &bar).await;
+    bar.finish();
+    let unread = orders.len() - found.len();
+    if !args.json {
+        tell(&found, unread);
+    }
+    Ok(exit(&found, unread))
+}
+
+/// The datasets that can be compared; those that can't are named.
+fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
+    let mut reasons = Vec::new();
+    let mut chosen = Vec::new();
+    for dataset in datasets {
+        match left_out(dataset) {
+            None => chosen.push(dataset.clone()),
+            Some(why) => reasons.push(format!("`{}` is left out: {why}", dataset.full_name())),
+        }
+    }
+    if chosen.is_empty() {
+        return Err(Stop::Usage(reasons.join("\n")));
+    }
+    reasons.iter().for_each(|reason| complain(reason));
+    Ok(chosen)
+}
+
+/// Newest first: what is asked for most is known soonest.
+fn orders(args: &Args, datasets: &[Arc<Dataset>]) -> Vec<Order> {
+    let mut days: Vec<_> = args.from.through(args.to).collect();
+    days.reverse();
+    let order = |day: Day| {
+        datasets.iter().map(move |dataset| Order {
+            dataset: dataset.clone(),
+            day,
+            mode: Mode::Verify,
+            job: "manual".to_owned(),
+            priority: Priority::Hourly,
+        })
+    };
+    days.into_iter().flat_map(order).collect()
+}
+
+async fn verify_all(
+    context: &Context,
+    orders: &[Order],
+    args: &Args,
+    bar: &DayBar,
+) -> Vec<Verification> {
+    let mut found = Vec::new();
+    for order in orders {
+        if context.cancel.is_cancelled() {
+            break;
+        }
+        let verification = verify_day(context, order, args.repair).await;
+        bar.day_done();
+        if context.cancel.is_cancelled() && verification.outcome() == Outcome::Failed {
+            break;
+        }
+        if args.json {
+            say(&verification.to_json().to_string());
+        }
+        found.push(verification);
+    }
+    found
+}
+
+/// A line for each slice that isn't the same, what a repair did, and how many days are as they
+/// should be.
+fn tell(found: &[Verification], unread: usize) {
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    for day in found {
+        let told = day.slices.iter().filter(|slice| {
+            matches!(slice.finding, Finding::Differs)
+                || (day.outcome() == Outcome::Unknown && slice.finding != Finding::Same)
+        });
+        rows.extend(told.map(|slice| row(day, slice)));
+    }
+    if rows.len() > 1 {
+        say(&table::aligned(&rows).join("\n"));
+    }
+    for day in found {
+        if let Some(repair) = &day.repair {
+            let counts = repair.counts();
+            say(&format!(
+                "{}.{} {} read again: {}, {} new, {} withdrawn, {} returned{}",
+                day.source,
+                day.dataset,
+                day.day,
+                repair.status().name(),
+                counts.new,
+                counts.withdrawn,
+                counts.returned,
+                repair.reasons()
+            ));
+        }
+    }
+    let count = |outcome| found.iter().filter(|day| day.outcome() == outcome).count();
+    let total = found.len() + unread;
+    let mut parts = vec![format!(
+        "{} of {total} days are as the API states",
+        count(Outcome::Same) + count(Outcome::Repaired)
+    )];
+    for (outcome, what) in [
+        (Outcome::Repaired, "read again"),
+        (Outcome::Different, "different"),
+        (Outcome::Unknown, "compared in part"),
+        (Outcome::Failed, "not compared"),
+    ] {
+        let days = count(outcome)
+            + if outcome == Outcome::Failed {
+                unread
+            } else {
+                0
+            };
+        if days > 0 {
+            parts.push(format!("{days} {what}"));
+        }
+    }
+    say(&parts.join(", "));
+    if let Some(sampled) = sampled(found) {
+        say(&sampled);
+    }
+    if let Some(obstacle) = found.iter().find_map(Verification::obstacle) {
+        complain(&format!("not all could be compared: {obstacle}"));
+    }
+}
+
+/// What one request couldn't tell.
+fn sampled(found: &[Verification]) -> Option<String> {
+    let slices = found.iter().flat_map(|day| &day.slices);
+    let sampled = slices.filter(|slice| slice.finding == Finding::Sampled);
+    let count = sampled.count();
+    (count > 0).then(|| {
+        format!("{count} slices state no total and have several pages: only the first was compared")
+    })
+}
+
+fn row(day: &Verification, slice: &Compared) -> Vec<String> {
+    let number = |number: Option<u64>| number.map_or("-".to_owned(), |n| n.to_string());
+    let difference = slice.difference().map(|difference| match difference {
+        0 => "0".to_owned(),
+        more => format!("{more:+}"),
+    });
+    let note = match (&slice.finding, slice.missing) {
+        (Finding::Unasked(reason), _) => reason.clone(),
+        (_, missing) if missing > 0 => format!("{missing} on the first page aren't in the lake"),
+        _ if slice.held.is_none() => "never proven".to_owned(),
+        _ => String::new(),
+    };
+    vec![
+        format!("{}.{}", day.source, day.dataset),
+        day.day.to_string(),
+        slice.slice.clone(),
+        number(slice.stated),
+        number(slice.held),
+        difference.unwrap_or("-".to_owned()),
+        note,
+    ]
+}
+
+fn exit(found: &[Verification], unread: usize) -> Exit {
+    let good = |outcome| matches!(outcome, Outcome::Same | Outcome::Repaired);
+    if unread == 0 && found.iter().all(|day| good(day.outcome())) {
+        Exit::Done
+    } else if found.iter().all(|day| day.outcome() == Outcome::Failed) && !found.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Partial
+    }
+}

@@ -1,0 +1,75 @@
+//! When the days of a dataset were last compared with the API: a small document in the lake, so that
+//! a daemon that is started anew goes on where the one before it was.
+//!
+//! ```text
+//! _bronzed/verified/pncp.json
+//! {"2025-10-22": {"at": "2025-12-07T08:00:00Z", "failures": 0}, …}
+//! ```
+//!
+//! It is no state: a mark that is lost costs one more comparison, so a document that can't be read
+//! counts as none.
+
+use std::collections::BTreeMap;
+
+use crate::day::Day;
+use crate::lake::{Created, Lake, LakeError, Replaced, Version};
+use crate::schedule::knowledge::Verified;
+
+/// The days of which marks are kept, at most: the newest.
+const KEPT: usize = 1_000;
+/// How often a mark is written that others write before.
+const ATTEMPTS: u32 = 10;
+
+type Marks = BTreeMap<Day, Verified>;
+
+/// When each day of the table of this prefix was last compared.
+///
+/// # Errors
+/// When the lake can't be read.
+pub async fn load(lake: &Lake, prefix: &str) -> Result<BTreeMap<Day, Verified>, LakeError> {
+    Ok(read(lake, prefix).await?.0)
+}
+
+/// Notes that a day was compared.
+///
+/// # Errors
+/// When the lake can't be read or written, or others write without end.
+pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result<(), LakeError> {
+    let key = key(prefix);
+    for _ in 0..ATTEMPTS {
+        let (mut marks, version) = read(lake, prefix).await?;
+        marks.insert(day, mark);
+        while marks.len() > KEPT {
+            marks.pop_first();
+        }
+        let text = serde_json::to_vec(&marks).unwrap_or_default();
+        let done = match version {
+            None => matches!(lake.create(&key, text.into()).await?, Created::Done(_)),
+            Some(version) => {
+                let replaced = lake.replace(&key, text.into(), &version).await?;
+                matches!(replaced, Replaced::Done(_))
+            }
+        };
+        if done {
+            return Ok(());
+        }
+    }
+    // Whoever wrote instead noted other days: this one is compared once more.
+    tracing::warn!(key, "mark of a verified day not written");
+    Ok(())
+}
+
+async fn read(lake: &Lake, prefix: &str) -> Result<(Marks, Option<Version>), LakeError> {
+    let found = lake.get(&key(prefix)).await?;
+    Ok(match found {
+        None => (Marks::new(), None),
+        Some((bytes, version)) => {
+            let marks = serde_json::from_slice(&bytes).unwrap_or_default();
+            (marks, Some(version))
+        }
+    })
+}
+
+fn key(prefix: &str) -> String {
+    format!("_bronzed/verified/{prefix}.json")
+}
