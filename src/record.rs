@@ -19,6 +19,10 @@ use crate::source::declaration::{Dataset, Version};
 /// What the id of a record without a usable key begins with.
 const CONTENT_HASH: &str = "sha256:";
 
+/// What stands in a primary key for the id of a child's parent. No record has such a field: the
+/// configuration takes no column of this name.
+pub const PARENT_ID: &str = "/_parent_id";
+
 /// The id of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId {

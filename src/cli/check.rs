@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::config::settings::{Origin, Settings};
 use crate::schedule::cron::Cron;
 use crate::source::declaration::{
-    Auth, Dataset, Job, JobDays, Limits, Mode, PagingStyle, Require, SliceVariable, Source,
+    Auth, Dataset, Job, JobDays, Kind, Limits, Mode, PagingStyle, Require, SliceValues,
+    SliceVariable, Source,
 };
 
 /// Prints what was found, and when each job's next slot is.
@@ -71,12 +72,13 @@ fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
     line(out, 1, "dataset", &dataset.full_name())?;
     line(out, 2, "table", &dataset.prefix)?;
     line(out, 2, "path", &dataset.path.to_string())?;
+    line(out, 2, "read as", &kind(&dataset.kind))?;
     line(out, 2, "slices", &slices(&dataset.slices))?;
     line(out, 2, "pages", &pages(dataset))?;
-    if let Some(earliest) = dataset.window.earliest {
+    if let Some(earliest) = dataset.days.earliest {
         line(out, 2, "earliest day", &earliest.to_string())?;
     }
-    let settle = humantime::format_duration(dataset.window.settle).to_string();
+    let settle = humantime::format_duration(dataset.days.settle).to_string();
     line(out, 2, "settled after", &settle)?;
     line(out, 2, "proof", proof(dataset.completeness.require))?;
     line(out, 2, "id", &dataset.primary_key.join(" "))?;
@@ -112,17 +114,33 @@ fn limits(limits: &Limits) -> String {
 }
 
 fn slices(variables: &[SliceVariable]) -> String {
-    let count: usize = variables
-        .iter()
-        .map(|variable| variable.values.len())
-        .product();
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|variable| format!("{} = {}", variable.name, variable.values.join(" ")))
-        .collect();
-    match variables.as_slice() {
-        [] => "one".to_owned(),
-        variables => format!("{count}: {}", variables.join("; ")),
+    let mut count = Some(1);
+    let mut shown = Vec::new();
+    for SliceVariable { name, values } in variables {
+        match values {
+            SliceValues::Listed(values) => {
+                count = count.map(|count| count * values.len());
+                shown.push(format!("{name} = {}", values.join(" ")));
+            }
+            SliceValues::OfDataset { dataset, field } => {
+                count = None;
+                shown.push(format!("{name} = each {field} of {dataset}"));
+            }
+        }
+    }
+    match (count, shown.as_slice()) {
+        (_, []) => "one".to_owned(),
+        (Some(count), shown) => format!("{count}: {}", shown.join("; ")),
+        (None, shown) => shown.join("; "),
+    }
+}
+
+fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Dated(_) => "days that are asked for".to_owned(),
+        Kind::Snapshot => "a whole table, compared with the one before".to_owned(),
+        Kind::Child(parent) => format!("what belongs to each record of {}", parent.dataset),
+        Kind::Feed => "a feed, from its newest record back".to_owned(),
     }
 }
 
@@ -130,7 +148,9 @@ fn pages(dataset: &Dataset) -> String {
     let size = dataset.paginator.page_size;
     match &dataset.paginator.style {
         PagingStyle::PageNumber { page_param, .. } => format!("{size} records, by `{page_param}`"),
-        PagingStyle::Offset { offset_param } => format!("{size} records, by `{offset_param}`"),
+        PagingStyle::Offset { offset_param, .. } => format!("{size} records, by `{offset_param}`"),
+        PagingStyle::Cursor { cursor_param } => format!("by `{cursor_param}`, a cursor"),
+        PagingStyle::NextLink => "by the link to the next one".to_owned(),
         PagingStyle::Single => "one answer is everything".to_owned(),
     }
 }
@@ -139,6 +159,7 @@ fn proof(require: Require) -> &'static str {
     match require {
         Require::UniqueTotal => "as many ids as the stated total",
         Require::RowTotal => "as many rows as the stated total",
+        Require::HasMore => "the last page says that no more follow",
         Require::TwoWalks => "two walks that find the same ids",
         Require::None => "none: every page read is enough",
     }
@@ -209,6 +230,7 @@ source            pncp
   dataset         pncp.contratacoes
     table         pncp
     path          /consulta/v1/contratacoes/publicacao
+    read as       days that are asked for
     slices        14: modalidade = 1 2 3 4 5 6 7 8 9 10 11 12 13 14
     pages         50 records, by `pagina`
     earliest day  2021-04-01

@@ -53,7 +53,7 @@ pub fn check_days(
         )));
     }
     for dataset in datasets {
-        if let Some(earliest) = dataset.window.earliest.filter(|earliest| from < *earliest) {
+        if let Some(earliest) = dataset.days.earliest.filter(|earliest| from < *earliest) {
             return Err(Stop::Usage(format!(
                 "`{}` has nothing before {earliest} (window.earliest), so {from} can't be read",
                 dataset.full_name()

@@ -38,7 +38,10 @@ impl Conform<'_> {
     pub fn value(&mut self, path: &KeyPath, node: &Node, shape: &Shape) -> Option<Layered> {
         let kind = match (shape, &node.value) {
             (Shape::Table(fields), Value::Table(_)) => self.table(path, node, fields).into(),
-            (Shape::TextOr(table), Value::Table(_)) => return self.value(path, node, table),
+            (Shape::TextOr(table) | Shape::ListOr(_, table), Value::Table(_)) => {
+                return self.value(path, node, table);
+            }
+            (Shape::ListOr(list, _), Value::List(_)) => return self.value(path, node, list),
             (Shape::Open(shape), Value::Table(entries)) => self.open(path, entries, shape).into(),
             (Shape::List(shape, least), Value::List(elements)) if elements.len() >= *least => {
                 match self.list(path, elements, shape) {

@@ -109,8 +109,10 @@ impl Variable {
     }
 
     fn value(&self, shape: &Shape) -> Value {
-        let Shape::List(element, _) = shape else {
-            return scalar(&self.text, shape);
+        let element = match shape {
+            Shape::List(element, _) => element,
+            Shape::ListOr(list, _) => return self.value(list),
+            _ => return scalar(&self.text, shape),
         };
         if self.text.trim_start().starts_with('[') {
             let name = Arc::from(self.name.as_str());
@@ -141,7 +143,7 @@ fn next<'s>(
             Some(field) => Ok((field.name.clone(), &field.shape)),
             None => Err(fields.iter().map(|field| field.name.clone()).collect()),
         },
-        Shape::TextOr(table) => next(table, step, written),
+        Shape::TextOr(table) | Shape::ListOr(_, table) => next(table, step, written),
         Shape::Open(inner) => {
             let same = |name: &&&str| name.eq_ignore_ascii_case(step);
             match (written.iter().find(same), &**inner) {

@@ -101,6 +101,9 @@ fn require(
 ) {
     use config::ValueKind::{Array, Table};
     match (shape, &value.kind) {
+        (Shape::ListOr(_, shape) | Shape::TextOr(shape), Table(_)) => {
+            require(value, shape, path, places, problems);
+        }
         (Shape::Table(fields), Table(table)) => {
             for field in fields {
                 let path = path.key(&field.name);

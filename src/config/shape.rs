@@ -22,6 +22,8 @@ pub enum Shape {
     Scalar,
     /// A text, or a table that says where to read it.
     TextOr(Box<Shape>),
+    /// A list, or a table that says where to find one.
+    ListOr(Box<Shape>, Box<Shape>),
     /// A whole number within these bounds.
     Integer {
         /// The least.
@@ -77,6 +79,7 @@ impl Shape {
             Self::Date => "a date such as 2025-10-22".to_owned(),
             Self::Scalar => "a text, a whole number or a boolean".to_owned(),
             Self::TextOr(_) => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
+            Self::ListOr(list, table) => format!("{}, or {}", list.expected(), table.inline()),
             Self::Integer { min, max } if *max >= i64::from(u32::MAX) => {
                 format!("a whole number of at least {min}")
             }
@@ -84,6 +87,17 @@ impl Shape {
             Self::Positive => "a number greater than 0".to_owned(),
             Self::Boolean => "true or false".to_owned(),
         }
+    }
+}
+
+impl Shape {
+    /// A table as it is written in one line, for messages.
+    fn inline(&self) -> String {
+        let keys: Vec<_> = match self {
+            Self::Table(fields) => fields.iter().map(|f| format!("{} = …", f.name)).collect(),
+            _ => Vec::new(),
+        };
+        format!("{{ {} }}", keys.join(", "))
     }
 }
 
@@ -113,9 +127,15 @@ impl Reader<'_> {
             return Shape::Text(words);
         }
         if let Some(choices) = schema["anyOf"].as_array() {
-            let mut choices = choices.iter().map(|choice| self.shape(choice));
-            let table = choices.find(|shape| matches!(shape, Shape::Table(_)));
-            return Shape::TextOr(Box::new(table.unwrap_or(Shape::Scalar)));
+            let choices: Vec<_> = choices.iter().map(|choice| self.shape(choice)).collect();
+            let is_table = |shape: &&Shape| matches!(shape, Shape::Table(_));
+            let is_list = |shape: &&Shape| matches!(shape, Shape::List(..));
+            let table = choices.iter().find(is_table);
+            let table = Box::new(table.cloned().unwrap_or(Shape::Scalar));
+            return match choices.iter().find(is_list) {
+                Some(list) => Shape::ListOr(Box::new(list.clone()), table),
+                None => Shape::TextOr(table),
+            };
         }
         match schema["type"].as_str() {
             Some("object") => match schema["properties"].as_object() {
@@ -228,22 +248,26 @@ mod tests {
             at(&source, &["dataset", "window", "earliest"]).shape,
             Shape::Date
         );
-        assert!(at(&source, &["dataset", "window", "format"]).required);
         let Shape::Text(kind) = &at(&source, &["dataset", "kind"]).shape else {
             panic!()
         };
-        assert_eq!(kind.known, ["dated"]);
-        assert_eq!(kind.later, ["snapshot", "child", "feed"]);
+        assert_eq!(kind.known, ["dated", "snapshot", "child", "feed"]);
         let Shape::Text(action) = &at(&source, &["response", "action"]).shape else {
             panic!()
         };
         assert_eq!(
             action.known,
-            ["ok", "empty", "retry", "rate_limited", "fail"]
+            ["ok", "empty", "retry", "rate_limited", "skip", "fail"]
         );
         let slices = &at(&source, &["dataset", "slices"]).shape;
-        let list = Shape::List(Box::new(Shape::Scalar), 0);
-        assert_eq!(*slices, Shape::Open(Box::new(list)));
+        let Shape::Open(values) = slices else {
+            panic!("{slices:?}")
+        };
+        let Shape::ListOr(list, table) = &**values else {
+            panic!("{values:?}")
+        };
+        assert_eq!(**list, Shape::List(Box::new(Shape::Scalar), 0));
+        assert!(at(table, &["field"]).required);
         assert_eq!(
             at(&source, &["limits", "requests_per_second"]).shape,
             Shape::Positive

@@ -116,7 +116,7 @@ impl<'a> Intake<'a> {
             if let Some(absent) = &mut self.absent {
                 absent.saw(id);
             }
-            if is_off_day(&self.order.dataset.window, self.order.day, record) {
+            if is_off_day(&self.order.dataset.days, self.order.day, record) {
                 self.pending.off_day += 1;
             } else if self.state.contains(&id.id) || self.pending_ids.contains(id.id.as_str()) {
                 self.pending.duplicates += 1;

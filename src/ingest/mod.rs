@@ -42,7 +42,9 @@ use crate::ingest::progress::{Observer, Progress};
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::lake::Lake;
-use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::source::declaration::{
+    Dataset, Kind, Mode, PagingStyle, Priority, SliceValues, SliceVariable, Version,
+};
 use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress};
@@ -158,6 +160,12 @@ impl<'a> Run<'a> {
     }
 
     async fn execute(mut self) -> RunReport {
+        if let Some(what) = not_read_yet(&self.order.dataset) {
+            self.execution.status = Status::Failed;
+            self.execution.error =
+                Some(format!("{what} is declared, but not read by this version"));
+            return self.report(false);
+        }
         let mut state = match self.store.open().await {
             Ok(state) => state,
             Err(error) => {
@@ -345,6 +353,27 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What is declared of a dataset and isn't read yet.
+fn not_read_yet(dataset: &Dataset) -> Option<String> {
+    let kind = &dataset.kind;
+    let of_dataset = |slice: &SliceVariable| matches!(slice.values, SliceValues::OfDataset { .. });
+    if !matches!(kind, Kind::Dated(_)) {
+        Some(format!("kind = \"{}\"", kind.word()))
+    } else if dataset.version == Version::Content {
+        Some("version = \"content\"".to_owned())
+    } else if dataset.explode.is_some() {
+        Some("explode".to_owned())
+    } else if dataset.slices.iter().any(of_dataset) {
+        Some("a slice out of another dataset".to_owned())
+    } else {
+        match dataset.paginator.style {
+            PagingStyle::Cursor { .. } => Some("a paginator by cursor".to_owned()),
+            PagingStyle::NextLink => Some("a paginator by links".to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// What had to be set right before the run could begin, for the logs: the audit has it, too.
 fn log_recovery(recovery: &Recovery) {
     if let Some(cause) = &recovery.rebuilt {
@@ -358,7 +387,7 @@ fn log_recovery(recovery: &Recovery) {
 
 /// The instant from which on the day can be proven: its end, and the time it takes to settle.
 fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
-    let settle = order.dataset.window.settle;
+    let settle = order.dataset.days.settle;
     order.day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
 }
 

@@ -4,53 +4,49 @@
 //! record's own date is checked, too. A row of another day is read there. A row whose date can't
 //! be read stays: nothing is lost because a date changed its form.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::day::Day;
 use crate::json;
-use crate::source::declaration::Window;
+use crate::source::declaration::Days;
 
 /// Whether the record belongs to another day than `day`.
-pub fn is_off_day(window: &Window, day: Day, record: &str) -> bool {
-    let Some(pointer) = &window.day_field else {
-        return false;
-    };
-    own_date(pointer, &window.day_format, record).is_some_and(|date| date != day.date())
+pub fn is_off_day(days: &Days, day: Day, record: &str) -> bool {
+    own_day(days, record).is_some_and(|own| own != day)
 }
 
-fn own_date(pointer: &str, format: &str, record: &str) -> Option<NaiveDate> {
-    let value = json::pointer(record, pointer).ok()??;
+/// The day that the record itself says it is of, where it has one that can be read.
+pub fn own_day(days: &Days, record: &str) -> Option<Day> {
+    let value = json::pointer(record, days.day_field.as_deref()?).ok()??;
     if json::kind(value) != json::Kind::String {
         return None;
     }
     let text = json::string(value).ok()?;
-    NaiveDate::parse_and_remainder(&text, format)
-        .ok()
-        .map(|(date, _)| date)
+    if let Ok((instant, _)) = DateTime::parse_and_remainder(&text, &days.day_format) {
+        return Some(Day::of(instant.with_timezone(&Utc), days.zone));
+    }
+    let date = NaiveDate::parse_and_remainder(&text, &days.day_format);
+    date.ok().map(|(date, _)| Day::new(date))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::declaration::WindowEnd;
 
-    fn window(day_field: Option<&str>) -> Window {
-        Window {
-            start_param: "dataInicial".into(),
-            end_param: None,
-            format: "%Y%m%d".into(),
-            end: WindowEnd::Inclusive,
+    fn days(day_field: Option<&str>, day_format: &str) -> Days {
+        Days {
             earliest: None,
             day_field: day_field.map(Into::into),
-            day_format: "%Y-%m-%d".into(),
+            day_format: day_format.into(),
             settle: std::time::Duration::ZERO,
+            zone: chrono_tz::America::Sao_Paulo,
         }
     }
 
     #[test]
     fn a_row_is_judged_by_its_own_date_and_stays_when_that_cannot_be_read() {
         let day: Day = "2025-10-22".parse().unwrap();
-        let checked = window(Some("/d"));
+        let checked = days(Some("/d"), "%Y-%m-%d");
         for (record, off) in [
             (r#"{"d":"2025-10-22T23:59:59"}"#, false),
             (r#"{"d":"2025-10-23T00:00:00"}"#, true),
@@ -63,6 +59,27 @@ mod tests {
         ] {
             assert_eq!(is_off_day(&checked, day, record), off, "{record}");
         }
-        assert!(!is_off_day(&window(None), day, r#"{"d":"2020-01-01"}"#));
+        assert!(!is_off_day(
+            &days(None, "%Y-%m-%d"),
+            day,
+            r#"{"d":"2020-01-01"}"#
+        ));
+    }
+
+    #[test]
+    fn a_date_is_read_in_the_form_of_the_source_and_an_instant_in_its_zone() {
+        let own = |format: &str, text: &str| {
+            let record = format!(r#"{{"d":{}}}"#, json::quote(text));
+            own_day(&days(Some("/d"), format), &record).map(|day| day.to_string())
+        };
+        let of = |day: &str| Some(day.to_owned());
+        assert_eq!(own("%d/%m/%Y", "05/02/2025"), of("2025-02-05"));
+        assert_eq!(own("%d/%m/%Y", "05/02/2025 14:30"), of("2025-02-05"));
+        assert_eq!(own("%d/%m/%Y", "31/02/2025"), None);
+        let instant = "%Y-%m-%dT%H:%M:%S%#z";
+        assert_eq!(own(instant, "2025-02-01T03:00:00Z"), of("2025-02-01"));
+        assert_eq!(own(instant, "2025-02-01T02:59:59Z"), of("2025-01-31"));
+        assert_eq!(own(instant, "2025-10-20T23:30:00-0300"), of("2025-10-20"));
+        assert_eq!(own(instant, "2025-10-20T23:30:00-05:00"), of("2025-10-21"));
     }
 }

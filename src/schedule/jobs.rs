@@ -62,11 +62,15 @@ impl Schedule {
     /// # Errors
     /// When a cron expression can't be read.
     pub fn of(source: &Source) -> Result<Self, ScheduleError> {
-        let datasets = source.datasets.iter().map(|(name, dataset)| {
-            let window = &dataset.window;
+        let enabled = source
+            .datasets
+            .iter()
+            .filter(|(_, dataset)| dataset.enabled);
+        let datasets = enabled.map(|(name, dataset)| {
+            let days = &dataset.days;
             let scheduled = ScheduledDataset {
-                settle: delta(window.settle),
-                earliest: window.earliest,
+                settle: delta(days.settle),
+                earliest: days.earliest,
                 coverage_from: None,
                 verify: dataset.verify,
             };

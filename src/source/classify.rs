@@ -107,7 +107,7 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
         Action::Empty => Verdict::Empty { date: reply.date },
         Action::Retry => retry(&reply, now, rule.max_attempts),
         Action::RateLimited => rate_limited(&reply, now),
-        Action::Fail => refused(&reply),
+        Action::Skip | Action::Fail => refused(&reply),
     }
 }
 

@@ -38,7 +38,15 @@ impl Paginator {
     ) -> Result<Option<u64>, PagingError> {
         let stated = match self.style {
             PagingStyle::Single => Some(1),
-            _ => total_pages.or_else(|| total.map(|rows| rows.div_ceil(self.page_size.max(1)))),
+            // A total is of no use for asking: only the page before leads on.
+            PagingStyle::Cursor { .. } | PagingStyle::NextLink => None,
+            PagingStyle::PageNumber { .. } => {
+                total_pages.or_else(|| total.map(|rows| rows.div_ceil(self.step())))
+            }
+            // Pages overlap: the last of them ends where the rows end.
+            PagingStyle::Offset { overlap, .. } => {
+                total.map(|rows| rows.saturating_sub(overlap).div_ceil(self.step()))
+            }
         };
         let pages = stated.map(|pages| pages.max(1));
         match pages {
@@ -48,6 +56,15 @@ impl Paginator {
             }),
             _ => Ok(pages),
         }
+    }
+
+    /// By how many records the walk gets on from page to page.
+    fn step(&self) -> u64 {
+        let overlap = match self.style {
+            PagingStyle::Offset { overlap, .. } => overlap,
+            _ => 0,
+        };
+        self.page_size.saturating_sub(overlap).max(1)
     }
 
     /// The query parameters of page `page`, counted from 0.
@@ -66,10 +83,12 @@ impl Paginator {
                 page_param,
                 first_page,
             } => (Some(page_param), page.checked_add(*first_page)),
-            PagingStyle::Offset { offset_param } => {
-                (Some(offset_param), page.checked_mul(self.page_size))
+            PagingStyle::Offset { offset_param, .. } => {
+                (Some(offset_param), page.checked_mul(self.step()))
             }
-            PagingStyle::Single => (None, Some(page)),
+            PagingStyle::Cursor { .. } | PagingStyle::NextLink | PagingStyle::Single => {
+                (None, Some(page))
+            }
         };
         let position = position.ok_or(PagingError::Overflow(page))?;
         let size = self.page_size_param.as_ref();
@@ -94,6 +113,7 @@ mod tests {
         Paginator {
             style: PagingStyle::Offset {
                 offset_param: "offset".to_owned(),
+                overlap: 0,
             },
             page_size_param: Some("limit".to_owned()),
             ..by_number()

@@ -12,12 +12,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use chrono::NaiveTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use crate::day::Day;
-use crate::source::declaration::{Dataset, Priority, Slice, WindowEnd};
+use crate::source::declaration::{Dataset, Kind, Priority, Slice, Window, WindowEnd};
 use crate::source::paginator::PagingError;
 
 /// One page of one slice of a day.
@@ -47,16 +47,21 @@ pub enum RequestError {
 }
 
 impl PageRequest {
-    /// The URL of this page below `base`, whose own path is kept.
+    /// The URL of this page below the dataset's own base URL, or else below `base`; the base's path
+    /// is kept.
     ///
     /// # Errors
     /// When the window's format can't be written, or the page can't be asked for.
     pub fn url(&self, base: &Url) -> Result<Url, RequestError> {
         let dataset = &self.dataset;
-        let values: Vec<_> = self.slice.values.iter().collect();
+        let window = self.window()?;
+        let mut values: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in self.slice.values.iter().chain(window.iter().flatten()) {
+            values.push((name, value));
+        }
         let encoded: Vec<_> = values
             .iter()
-            .map(|(name, value)| (name.as_str(), percent_encoded(value)))
+            .map(|(name, value)| (*name, percent_encoded(value)))
             .collect();
         let path = dataset.path.render(|name| {
             let found = encoded.iter().find(|(known, _)| *known == name);
@@ -66,14 +71,23 @@ impl PageRequest {
         let mut query = Vec::new();
         for (name, template) in &dataset.params {
             let value = template.render(|variable| {
-                let found = values.iter().find(|(known, _)| known == variable);
-                found.map(|(_, value)| value.as_str())
+                let found = values.iter().find(|(known, _)| *known == variable);
+                found.map(|(_, value)| *value)
             });
             query.push((name.clone(), value));
         }
-        query.extend(self.window()?);
+        if let (Kind::Dated(declared), Some([(_, start), (_, end)])) = (&dataset.kind, &window) {
+            query.extend(
+                declared
+                    .start_param
+                    .clone()
+                    .map(|name| (name, start.clone())),
+            );
+            query.extend(declared.end_param.clone().map(|name| (name, end.clone())));
+        }
         query.extend(dataset.paginator.params(self.page)?);
 
+        let base = dataset.base_url.as_ref().unwrap_or(base);
         let mut url = base.clone();
         let root = base.path().trim_end_matches('/');
         url.set_path(&format!("{root}/{}", path.trim_start_matches('/')));
@@ -87,30 +101,30 @@ impl PageRequest {
         Ok(url)
     }
 
-    fn window(&self) -> Result<Vec<(String, String)>, RequestError> {
-        let window = &self.dataset.window;
-        let last = match window.end {
-            WindowEnd::Inclusive => self.day,
-            WindowEnd::Exclusive => self.day.next(),
+    /// The window as templates name it: `start` and `end`. `None` where days aren't asked for.
+    fn window(&self) -> Result<Option<[(String, String); 2]>, RequestError> {
+        let Kind::Dated(window) = &self.dataset.kind else {
+            return Ok(None);
         };
-        let mut params = vec![(
-            window.start_param.clone(),
-            written(self.day, &window.format)?,
-        )];
-        if let Some(end_param) = &window.end_param {
-            params.push((end_param.clone(), written(last, &window.format)?));
-        }
-        Ok(params)
+        let start = self.day.start(window.zone);
+        let end = match window.end {
+            WindowEnd::Inclusive => self.day.end(window.zone) - TimeDelta::seconds(1),
+            WindowEnd::Exclusive => self.day.end(window.zone),
+        };
+        Ok(Some([
+            ("start".to_owned(), written(start, window)?),
+            ("end".to_owned(), written(end, window)?),
+        ]))
     }
 }
 
-/// The day's midnight in a strftime format: a date, or a date with the time `00:00:00`.
-fn written(day: Day, format: &str) -> Result<String, RequestError> {
-    let midnight = day.date().and_time(NaiveTime::MIN);
+/// An instant in the window's format, as the source's clocks show it.
+fn written(instant: DateTime<Utc>, window: &Window) -> Result<String, RequestError> {
+    let local = instant.with_timezone(&window.zone);
     let mut text = String::new();
     // chrono tells a bad format only by the error of writing it.
-    write!(text, "{}", midnight.format(format))
-        .map_err(|_| RequestError::Format(format.to_owned()))?;
+    write!(text, "{}", local.format(&window.format))
+        .map_err(|_| RequestError::Format(window.format.clone()))?;
     Ok(text)
 }
 
@@ -157,20 +171,60 @@ mod tests {
         }
     }
 
+    fn window(dataset: &mut Dataset) -> &mut Window {
+        match &mut dataset.kind {
+            Kind::Dated(window) => window,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_half_open_window_ends_on_the_day_after() {
         let url = url_of("http://h", |request, dataset| {
             request.day = "2024-02-29".parse().unwrap();
-            dataset.window.end = WindowEnd::Exclusive;
-            dataset.window.format = "%Y-%m-%dT%H:%M:%S".to_owned();
+            window(dataset).end = WindowEnd::Exclusive;
+            window(dataset).format = "%Y-%m-%dT%H:%M:%S".to_owned();
         });
         assert!(url.contains("dataInicial=2024-02-29T00%3A00%3A00&dataFinal=2024-03-01T00"));
     }
 
     #[test]
+    fn a_closed_window_with_a_time_ends_with_the_days_last_second() {
+        let url = url_of("http://h", |_, dataset| {
+            window(dataset).format = "%Y-%m-%dT%H:%M:%S%:z".to_owned();
+        });
+        let ends = "dataInicial=2025-10-22T00%3A00%3A00-03%3A00&dataFinal=2025-10-22T23%3A59%3A59-";
+        assert!(url.contains(ends), "{url}");
+    }
+
+    #[test]
     fn a_window_may_have_a_start_alone() {
-        let url = url_of("http://h", |_, dataset| dataset.window.end_param = None);
+        let url = url_of("http://h", |_, dataset| window(dataset).end_param = None);
         assert!(!url.contains("dataFinal"), "{url}");
+    }
+
+    #[test]
+    fn a_window_may_stand_in_the_path() {
+        let url = url_of("http://h", |_, dataset| {
+            *window(dataset) = Window {
+                start_param: None,
+                end_param: None,
+                format: "%d/%m/%Y".to_owned(),
+                ..window(dataset).clone()
+            };
+            dataset.path = Template::parse("/v1/{start}..{end}").unwrap();
+            dataset.params = Vec::new();
+        });
+        let path = "http://h/v1/22%2F10%2F2025..22%2F10%2F2025?pagina=1&tamanhoPagina=50";
+        assert_eq!(url, path);
+    }
+
+    #[test]
+    fn a_dataset_may_be_read_elsewhere() {
+        let url = url_of("http://h/api", |_, dataset| {
+            dataset.base_url = Some(Url::parse("https://other/ords/").unwrap());
+        });
+        assert!(url.starts_with("https://other/ords/consulta/v1/"), "{url}");
     }
 
     #[test]
@@ -193,7 +247,7 @@ mod tests {
     #[test]
     fn a_format_that_is_none_is_an_error_and_no_panic() {
         let mut dataset = testing::dataset();
-        dataset.window.format = "%Y-%Q".to_owned();
+        window(&mut dataset).format = "%Y-%Q".to_owned();
         let request = testing::request(dataset, 0);
         let error = request.url(&Url::parse("http://h").unwrap()).unwrap_err();
         assert_eq!(error, RequestError::Format("%Y-%Q".to_owned()));

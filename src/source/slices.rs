@@ -8,7 +8,7 @@
 //!
 //! Labels are keys of the state's `slices`, so they are for ever.
 
-use crate::source::declaration::{Dataset, Slice, SliceVariable};
+use crate::source::declaration::{Dataset, Slice, SliceValues, SliceVariable};
 
 /// The label of the one slice of a dataset without variables.
 pub const WHOLE_DAY: &str = "all";
@@ -33,7 +33,10 @@ fn extended(prefix: &Values, variable: &SliceVariable) -> Vec<Values> {
         values.push((variable.name.clone(), value.clone()));
         values
     };
-    variable.values.iter().map(with).collect()
+    match &variable.values {
+        SliceValues::Listed(values) => values.iter().map(with).collect(),
+        SliceValues::OfDataset { .. } => Vec::new(),
+    }
 }
 
 fn slice(values: Values) -> Slice {
@@ -59,7 +62,7 @@ mod tests {
             .iter()
             .map(|(name, values)| SliceVariable {
                 name: (*name).to_owned(),
-                values: values.iter().map(|value| (*value).to_owned()).collect(),
+                values: SliceValues::Listed(values.iter().map(|v| (*v).to_owned()).collect()),
             })
             .collect();
         let slices = slices(&dataset);

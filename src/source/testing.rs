@@ -18,8 +18,9 @@ use crate::clock::SystemClock;
 use crate::entropy::Entropy;
 use crate::source::client::SourceClient;
 use crate::source::declaration::{
-    Action, Auth, Completeness, Dataset, Kind, Limits, Paginator, PagingStyle, Priority, Require,
-    ResponseRule, Retry, Slice, SliceVariable, Source, Version, Window, WindowEnd,
+    Action, Auth, Completeness, Dataset, Days, Kind, Limits, Paginator, PagingStyle, Priority,
+    RequestLimits, Require, ResponseRule, Retry, Slice, SliceValues, SliceVariable, Source,
+    Version, Window, WindowEnd,
 };
 use crate::source::request::PageRequest;
 use crate::source::template::Template;
@@ -44,6 +45,8 @@ pub(crate) fn source(base_url: &Url) -> Source {
             max_body_bytes: 1024 * 1024,
             max_requests_per_run: None,
         },
+        pools: BTreeMap::new(),
+        blackout: Vec::new(),
         datasets: BTreeMap::from([(dataset.name.clone(), dataset)]),
         jobs: BTreeMap::new(),
     }
@@ -59,6 +62,7 @@ pub(crate) fn dataset() -> Dataset {
         body_equals: None,
         action,
         max_attempts: None,
+        wait: None,
     };
     let text = |name: &str| Column {
         name: name.to_owned(),
@@ -68,28 +72,34 @@ pub(crate) fn dataset() -> Dataset {
         source: "pncp".to_owned(),
         name: "contratacoes".to_owned(),
         prefix: "pncp".to_owned(),
+        enabled: true,
+        base_url: None,
         path: Template::parse("/consulta/v1/contratacoes/publicacao").unwrap(),
         params: vec![(
             "codigoModalidadeContratacao".to_owned(),
             Template::parse("{modalidade}").unwrap(),
         )],
         data_selector: "/data".to_owned(),
+        explode: None,
         primary_key: vec!["/numeroControlePNCP".to_owned()],
         version: Version::None,
-        kind: Kind::Dated,
-        window: Window {
-            start_param: "dataInicial".to_owned(),
+        kind: Kind::Dated(Window {
+            start_param: Some("dataInicial".to_owned()),
             end_param: Some("dataFinal".to_owned()),
             format: "%Y%m%d".to_owned(),
             end: WindowEnd::Inclusive,
+            zone: Sao_Paulo,
+        }),
+        days: Days {
             earliest: None,
             day_field: Some("/dataPublicacaoPncp".to_owned()),
             day_format: "%Y-%m-%d".to_owned(),
             settle: Duration::from_secs(3 * 3600),
+            zone: Sao_Paulo,
         },
         slices: vec![SliceVariable {
             name: "modalidade".to_owned(),
-            values: vec!["6".to_owned(), "8".to_owned()],
+            values: SliceValues::Listed(vec!["6".to_owned(), "8".to_owned()]),
         }],
         paginator: Paginator {
             style: PagingStyle::PageNumber {
@@ -101,6 +111,8 @@ pub(crate) fn dataset() -> Dataset {
             total_records_path: Some("/totalRegistros".to_owned()),
             total_pages_path: Some("/totalPaginas".to_owned()),
             has_more_path: None,
+            next_path: None,
+            stop_on_short_page: false,
             max_pages: 10_000,
         },
         completeness: Completeness {
@@ -122,6 +134,13 @@ pub(crate) fn dataset() -> Dataset {
             initial: Duration::from_millis(2),
             max: Duration::from_millis(10),
         },
+        limits: RequestLimits {
+            timeout: Duration::from_secs(30),
+            max_body_bytes: 1024 * 1024,
+            max_requests_per_run: None,
+        },
+        pool: None,
+        cost: None,
         schema: Arc::new(Schema {
             columns: vec![text("numeroControlePNCP"), text("dataPublicacaoPncp")],
         }),

@@ -39,7 +39,7 @@ pub async fn first_page(
 
 fn stated(order: &Order, state: &DayState, page: &Page) -> Stated {
     let dataset = &order.dataset;
-    let off_day = |record: &&str| is_off_day(&dataset.window, order.day, record);
+    let off_day = |record: &&str| is_off_day(&dataset.days, order.day, record);
     let missing = page
         .records()
         .filter(|record| !off_day(record))

@@ -90,9 +90,12 @@ impl Outcome {
 
 /// Why the days of a dataset aren't compared; `None` where they are.
 pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
-    match dataset.kind {
-        Kind::Dated if dataset.verify => None,
-        Kind::Dated => Some("records leave its days by design (`verify = false`)"),
+    match &dataset.kind {
+        Kind::Dated(_) if dataset.verify => None,
+        Kind::Dated(_) => Some("records leave its days by design (`verify = false`)"),
+        Kind::Snapshot => Some("a snapshot's days can't be asked for again"),
+        Kind::Feed => Some("a feed's days can't be asked for"),
+        Kind::Child(_) => Some("its days are its parents', one request for each"),
     }
 }
 

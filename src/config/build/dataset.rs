@@ -1,25 +1,45 @@
 //! A dataset: its place in the lake, and everything that reading it goes by.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::Build;
+use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
-use crate::config::raw::dataset::{DatasetTable, RetryTable};
+use crate::config::raw::dataset::{
+    CostTable, DatasetTable, KindWord, RequestLimitsTable, RetryTable,
+};
 use crate::config::raw::source::SourceFile;
-use crate::source::declaration::{Dataset, Kind, Retry};
+use crate::source::declaration::{Cost, Dataset, RequestLimits, Retry};
+use crate::source::template::Template;
+
+/// What the datasets of a source go by together.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Its whole file.
+    pub tables: &'a SourceFile,
+    /// Its zone.
+    pub zone: Tz,
+    /// What its requests may take where a dataset says nothing.
+    pub limits: RequestLimits,
+}
 
 impl Build<'_> {
     /// The datasets of a source.
-    pub fn datasets(&mut self, source: &str, tables: &SourceFile) -> Vec<Dataset> {
+    pub fn datasets(&mut self, shared: &Shared<'_>) -> Vec<Dataset> {
         let top = KeyPath::default();
-        let shared = self.responses(&top.key("response"), &tables.response);
+        let of_source = self.responses(&top.key("response"), &shared.tables.response, false);
         let mut datasets = Vec::new();
-        for (name, table) in tables.datasets() {
+        for (name, table) in shared.tables.datasets() {
             let path = top.key("dataset").key(name);
-            let dataset = self.dataset(&path, source, name, table, &tables.retry);
+            let dataset = self.dataset(&path, name, table, shared);
             datasets.extend(dataset.map(|mut dataset| {
-                dataset.responses.extend(shared.iter().cloned());
+                dataset.responses.extend(of_source.iter().cloned());
                 dataset
             }));
         }
@@ -29,49 +49,101 @@ impl Build<'_> {
     fn dataset(
         &mut self,
         path: &KeyPath,
-        source: &str,
         name: &str,
         table: &DatasetTable,
-        shared_retry: &RetryTable,
+        shared: &Shared<'_>,
     ) -> Option<Dataset> {
         self.name(path, name);
-        let prefix = table.prefix(source, name);
+        let prefix = table.prefix(shared.source, name);
         self.prefix(&path.key("prefix"), &prefix);
-        let slices = self.slices(&path.key("slices"), &table.slices);
+        let base_url = table.base_url.as_deref();
+        let base_url = base_url.and_then(|text| self.address(&path.key("base_url"), text));
+        let slices = self.slices(&path.key("slices"), &table.slices, shared.tables);
         let request = self.request_path(&path.key("path"), table.path.as_deref());
         let params = self.params(&path.key("params"), &table.params);
+        let used = used(request.as_ref(), params.as_deref());
+        let kind = self.kind(path, table, &used, shared);
         if let (Some(request), Some(params)) = (&request, &params) {
-            self.variables(path, &slices, request, params);
+            self.variables(path, name, shared.tables, request, params);
         }
         self.parameters_once(path, table);
         let data_selector = self.pointer(&path.key("data_selector"), &table.data_selector);
         let schema = self.schema(path, table);
+        let explode = self.explode(
+            &path.key("explode"),
+            table.explode.as_deref(),
+            schema.as_ref(),
+        );
         let primary_key = self.primary_key(&path.key("primary_key"), table, schema.as_ref());
         let version = self.version(&path.key("version"), table, schema.as_ref());
-        let window = self.window(&path.key("window"), table.window.as_ref(), schema.as_ref());
+        let days = self.days(path, table, schema.as_ref(), shared);
         let paginator = self.paginator(&path.key("paginator"), table.paginator.as_ref());
         let completeness = self.completeness(&path.key("completeness"), table);
-        let responses = self.responses(&path.key("response"), &table.response);
-        let retry = self.retry(&path.key("retry"), &table.retry, shared_retry);
+        let of_child = table.kind() == KindWord::Child;
+        let responses = self.responses(&path.key("response"), &table.response, of_child);
+        let retry = self.retry(&path.key("retry"), &table.retry, &shared.tables.retry);
+        let limits = self.request_limits(&path.key("limits"), &table.limits, shared.limits);
+        if let Some(pool) = &table.pool {
+            self.pool(&path.key("pool"), pool, shared.tables);
+        }
         Some(Dataset {
-            source: source.to_owned(),
+            source: shared.source.to_owned(),
             name: name.to_owned(),
             prefix,
+            enabled: table.enabled.unwrap_or(true),
+            base_url,
             path: request?,
             params: params?,
             data_selector,
+            explode,
             primary_key,
             version,
-            kind: table.kind.unwrap_or(Kind::Dated),
-            window: window?,
+            kind: kind?,
+            days,
             slices,
             paginator: paginator?,
             completeness,
             verify: table.verify.unwrap_or(true),
             responses,
             retry,
+            limits,
+            pool: table.pool.clone(),
+            cost: table.cost.as_ref().and_then(cost),
             schema: Arc::new(schema?),
         })
+    }
+
+    /// The dataset's own keys, or else the source's.
+    fn request_limits(
+        &mut self,
+        path: &KeyPath,
+        own: &RequestLimitsTable,
+        shared: RequestLimits,
+    ) -> RequestLimits {
+        let timeout = own.timeout.as_deref();
+        let max_body = own.max_body_bytes.as_deref();
+        let max_requests = own.max_requests_per_run;
+        RequestLimits {
+            timeout: self.wait(&path.key("timeout"), timeout, shared.timeout),
+            max_body_bytes: self.size(&path.key("max_body_bytes"), max_body, shared.max_body_bytes),
+            max_requests_per_run: max_requests.or(shared.max_requests_per_run),
+        }
+    }
+
+    fn pool(&mut self, path: &KeyPath, name: &str, tables: &SourceFile) {
+        let known = tables.pool.0.iter().map(|(known, _)| known.as_str());
+        if known.clone().any(|known| known == name) {
+            return;
+        }
+        let instead = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare what it bears under [pool.{name}]"),
+        };
+        self.complain(
+            path,
+            format!("`{path}` names `{name}`, which is no pool"),
+            instead,
+        );
     }
 
     /// A folder of the lake that can't be taken for anything of the program's own.
@@ -116,4 +188,21 @@ impl Build<'_> {
             max,
         }
     }
+}
+
+fn cost(table: &CostTable) -> Option<Cost> {
+    Some(Cost {
+        requests_per_day: table.requests_per_day?,
+        seconds_per_request: table.seconds_per_request?,
+    })
+}
+
+/// The variables that are in the templates of a dataset.
+fn used<'t>(
+    request: Option<&'t Template>,
+    params: Option<&'t [(String, Template)]>,
+) -> BTreeSet<&'t str> {
+    let params = params.unwrap_or_default().iter();
+    let templates = params.map(|(_, template)| template).chain(request);
+    templates.flat_map(Template::variables).collect()
 }

@@ -27,7 +27,7 @@ impl Build<'_> {
             self.cron(&path.key("cron"), text);
         }
         let days = table.days.as_deref();
-        let days = days.and_then(|text| self.days(&path.key("days"), text));
+        let days = days.and_then(|text| self.job_days(&path.key("days"), text));
         let catch_up = table.catch_up.as_deref();
         let catch_up = self.duration(&path.key("catch_up"), catch_up, Job::CATCH_UP);
         if let (Some(Mode::Verify), Some(days @ (JobDays::Today | JobDays::Incomplete))) =
@@ -51,6 +51,7 @@ impl Build<'_> {
         for (position, dataset) in datasets.iter().enumerate() {
             self.known_dataset(&path.key("datasets").index(position), dataset, source);
         }
+        let blackout = self.blackout(&path.key("blackout"), table.blackout.as_deref());
         Some(Job {
             name: name.to_owned(),
             cron: table.cron.clone()?,
@@ -59,6 +60,7 @@ impl Build<'_> {
             priority: table.priority.unwrap_or(Priority::Daily),
             datasets,
             catch_up,
+            blackout,
         })
     }
 
@@ -73,7 +75,7 @@ impl Build<'_> {
         }
     }
 
-    fn days(&mut self, path: &KeyPath, text: &str) -> Option<JobDays> {
+    fn job_days(&mut self, path: &KeyPath, text: &str) -> Option<JobDays> {
         let last = text
             .strip_prefix("last ")
             .and_then(|n| n.trim().parse().ok());

@@ -8,6 +8,7 @@ pub mod bronzed;
 pub mod columns;
 pub mod dataset;
 pub mod job;
+pub mod kind;
 pub mod paging;
 pub mod record;
 pub mod request;

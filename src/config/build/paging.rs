@@ -1,59 +1,11 @@
-//! How a day and its pages are asked for, and what proves that all of them were read.
-
-use std::time::Duration;
+//! How pages are asked for, and what proves that all of them were read.
 
 use super::Build;
-use crate::bronze::schema::Schema;
 use crate::config::place::KeyPath;
-use crate::config::raw::dataset::{DatasetTable, PaginatorTable, PaginatorType, WindowTable};
-use crate::source::declaration::{
-    Completeness, Paginator, PagingStyle, Require, Window, WindowEnd,
-};
+use crate::config::raw::dataset::{DatasetTable, PaginatorTable, PaginatorType};
+use crate::source::declaration::{Completeness, Paginator, PagingStyle, Require};
 
 impl Build<'_> {
-    /// How a day becomes parameters.
-    pub fn window(
-        &mut self,
-        path: &KeyPath,
-        table: Option<&WindowTable>,
-        schema: Option<&Schema>,
-    ) -> Option<Window> {
-        let table = table?;
-        let format = table.format.clone().unwrap_or_default();
-        if table.format.is_some() {
-            self.day_format(&path.key("format"), &format);
-        }
-        let day_format = table.day_format.as_deref().unwrap_or("%Y-%m-%d");
-        self.day_format(&path.key("day_format"), day_format);
-        match (&table.end_param, table.end) {
-            (Some(_), None) => self.lacks(
-                &path.key("end"),
-                "APIs differ in whether the end belongs to the window",
-                "write end = \"inclusive\" or end = \"exclusive\"",
-            ),
-            (None, Some(_)) if !self.places.is_refused(&path.key("end_param")) => {
-                let path = path.key("end");
-                let what = format!("`{path}` is said, but no `end_param` sends it");
-                self.complain(&path, what, "name the parameter, or leave `end` out");
-            }
-            _ => {}
-        }
-        let earliest = table.earliest.as_deref();
-        let day_field = table.day_field.as_deref();
-        let settle = table.settle.as_deref();
-        Some(Window {
-            start_param: table.start_param.clone().unwrap_or_default(),
-            end_param: table.end_param.clone(),
-            format,
-            end: table.end.unwrap_or(WindowEnd::Inclusive),
-            earliest: earliest.and_then(|text| self.day(&path.key("earliest"), text)),
-            day_field: day_field
-                .map(|field| self.declared_field(&path.key("day_field"), field, schema)),
-            day_format: day_format.to_owned(),
-            settle: self.duration(&path.key("settle"), settle, Duration::ZERO),
-        })
-    }
-
     /// How a slice is cut into pages.
     pub fn paginator(
         &mut self,
@@ -62,7 +14,12 @@ impl Build<'_> {
     ) -> Option<Paginator> {
         let table = table?;
         let style = self.paging_style(path, table)?;
-        if style != PagingStyle::Single && table.page_size.is_none() {
+        let counts = matches!(
+            style,
+            PagingStyle::PageNumber { .. } | PagingStyle::Offset { .. }
+        );
+        let short = table.stop_on_short_page.unwrap_or(false);
+        if table.page_size.is_none() && (counts || table.page_size_param.is_some() || short) {
             let why = "the walk goes by it";
             self.lacks(
                 &path.key("page_size"),
@@ -70,6 +27,7 @@ impl Build<'_> {
                 "write page_size = 50, or what the API allows",
             );
         }
+        self.end_of_pages(path, table);
         let mut pointer = |key: &str, text: &Option<String>| {
             let text = text.as_deref()?;
             Some(self.pointer(&path.key(key), text))
@@ -81,8 +39,37 @@ impl Build<'_> {
             total_records_path: pointer("total_records_path", &table.total_records_path),
             total_pages_path: pointer("total_pages_path", &table.total_pages_path),
             has_more_path: pointer("has_more_path", &table.has_more_path),
+            next_path: pointer("next_path", &table.next_path),
+            stop_on_short_page: short,
             max_pages: table.max_pages.unwrap_or(10_000).into(),
         })
+    }
+
+    /// A short page is the last one only where nothing else says so.
+    fn end_of_pages(&mut self, path: &KeyPath, table: &PaginatorTable) {
+        let says = [
+            ("total_records_path", &table.total_records_path),
+            ("total_pages_path", &table.total_pages_path),
+            ("has_more_path", &table.has_more_path),
+            ("next_path", &table.next_path),
+        ];
+        let says = says.into_iter().find(|(_, said)| said.is_some());
+        if let (Some(true), Some((key, _))) = (table.stop_on_short_page, says) {
+            let at = path.key("stop_on_short_page");
+            let what = format!("`{at}` means nothing beside `{key}`, which says where the end is");
+            self.complain(&at, what, "leave it out");
+        }
+        if let (Some(overlap), Some(size)) = (table.overlap, table.page_size)
+            && overlap >= size
+        {
+            let at = path.key("overlap");
+            let what = format!("`{at} = {overlap}` is not less than a page of {size}");
+            self.complain(
+                &at,
+                what,
+                "write a small part of the page: the walk gets on by the rest",
+            );
+        }
     }
 
     fn paging_style(&mut self, path: &KeyPath, table: &PaginatorTable) -> Option<PagingStyle> {
@@ -102,6 +89,12 @@ impl Build<'_> {
                 "offset_param",
                 table.offset_param.is_some(),
                 PaginatorType::Offset,
+            ),
+            ("overlap", table.overlap.is_some(), PaginatorType::Offset),
+            (
+                "cursor_param",
+                table.cursor_param.is_some(),
+                PaginatorType::Cursor,
             ),
         ];
         for (key, said, of) in of_style {
@@ -133,9 +126,30 @@ impl Build<'_> {
                 }
                 Some(PagingStyle::Offset {
                     offset_param: table.offset_param.clone().unwrap_or_default(),
+                    overlap: table.overlap.unwrap_or(0).into(),
                 })
             }
+            PaginatorType::Cursor => {
+                if table.cursor_param.is_none() {
+                    let why = "it takes what the page before says";
+                    self.lacks(&path.key("cursor_param"), why, "name the parameter");
+                }
+                self.next_path(path, table, "the next cursor stands there");
+                Some(PagingStyle::Cursor {
+                    cursor_param: table.cursor_param.clone().unwrap_or_default(),
+                })
+            }
+            PaginatorType::NextLink => {
+                self.next_path(path, table, "the next page's URL stands there");
+                Some(PagingStyle::NextLink)
+            }
             PaginatorType::Single => Some(PagingStyle::Single),
+        }
+    }
+
+    fn next_path(&mut self, path: &KeyPath, table: &PaginatorTable, why: &str) {
+        if table.next_path.is_none() {
+            self.lacks(&path.key("next_path"), why, "write next_path = \"/…\"");
         }
     }
 
@@ -153,6 +167,17 @@ impl Build<'_> {
                 &path,
                 format!("`{path}` needs a total, but the paginator has no `total_records_path`"),
                 "say where the API states the total, or write require = \"two_walks\"",
+            );
+        }
+        let says_more = paginator
+            .is_none_or(|table| table.has_more_path.is_some() || table.next_path.is_some());
+        let more_path = parent.key("paginator").key("has_more_path");
+        if require == Require::HasMore && !says_more && !self.places.is_refused(&more_path) {
+            let path = path.key("require");
+            self.complain(
+                &path,
+                format!("`{path}` needs a paginator with `has_more_path` or `next_path`"),
+                "say where the API states whether more follow, or write require = \"two_walks\"",
             );
         }
         Completeness {

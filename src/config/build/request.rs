@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Build;
+use super::kind::{WINDOW_VARIABLES, variables_of};
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
-use crate::config::raw::dataset::DatasetTable;
+use crate::config::raw::dataset::{DatasetFieldTable, DatasetTable, KindWord, SliceValuesTable};
+use crate::config::raw::source::SourceFile;
 use crate::config::raw::{Pairs, Scalar};
-use crate::source::declaration::SliceVariable;
+use crate::source::declaration::{SliceValues, SliceVariable};
 use crate::source::template::Template;
 
 impl Build<'_> {
@@ -39,43 +41,113 @@ impl Build<'_> {
     }
 
     /// The variables of the slices, each with its values.
-    pub fn slices(&mut self, path: &KeyPath, table: &Pairs<Vec<Scalar>>) -> Vec<SliceVariable> {
+    pub fn slices(
+        &mut self,
+        path: &KeyPath,
+        table: &Pairs<SliceValuesTable>,
+        tables: &SourceFile,
+    ) -> Vec<SliceVariable> {
         let mut slices = Vec::new();
         for (name, values) in &table.0 {
             let path = path.key(name);
-            self.name(&path, name);
-            if values.is_empty() {
-                let what = format!("`{path}` has no values: there would be nothing to read");
-                self.complain(
-                    &path,
-                    what,
-                    "write the values that it takes, or leave it out",
-                );
-            }
-            let mut seen = BTreeSet::new();
-            for (position, value) in values.iter().enumerate() {
-                if !seen.insert(&value.0) {
-                    let what = format!("`{path}` has `{}` twice", value.0);
-                    self.complain(&path.index(position), what, "keep one of the two");
+            self.variable_name(&path, name);
+            let values = match values {
+                SliceValuesTable::Listed(values) => self.listed(&path, values),
+                SliceValuesTable::OfDataset(table) => {
+                    match self.values_of_dataset(&path, table, tables) {
+                        Some(values) => values,
+                        None => continue,
+                    }
                 }
-            }
+            };
             slices.push(SliceVariable {
                 name: name.clone(),
-                values: values.iter().map(|value| value.0.clone()).collect(),
+                values,
             });
         }
         slices
     }
 
-    /// Templates name slice variables only, and each of those is in a template.
+    fn listed(&mut self, path: &KeyPath, values: &[Scalar]) -> SliceValues {
+        if values.is_empty() {
+            let what = format!("`{path}` has no values: there would be nothing to read");
+            let cure = "write the values that it takes, or leave it out";
+            self.complain(path, what, cure);
+        }
+        let mut seen = BTreeSet::new();
+        for (position, value) in values.iter().enumerate() {
+            if !seen.insert(&value.0) {
+                let what = format!("`{path}` has `{}` twice", value.0);
+                self.complain(&path.index(position), what, "keep one of the two");
+            }
+        }
+        SliceValues::Listed(values.iter().map(|value| value.0.clone()).collect())
+    }
+
+    fn values_of_dataset(
+        &mut self,
+        path: &KeyPath,
+        table: &DatasetFieldTable,
+        tables: &SourceFile,
+    ) -> Option<SliceValues> {
+        let (name, field) = (table.dataset.as_deref()?, table.field.as_deref()?);
+        let at = path.key("dataset");
+        let other = self.dataset_named(&at, name, tables)?;
+        if other.kind() != KindWord::Snapshot {
+            let what = format!("`{at} = \"{name}\"` is no snapshot");
+            let cure = "name a dataset of kind `snapshot`: its newest rows are the values";
+            self.complain(&at, what, cure);
+        }
+        let others_path = KeyPath::default().key("dataset").key(name);
+        let schema = self.schema(&others_path, other);
+        Some(SliceValues::OfDataset {
+            dataset: name.to_owned(),
+            field: self.declared_field(&path.key("field"), field, schema.as_ref()),
+        })
+    }
+
+    /// The name of a variable that isn't the window's.
+    fn variable_name(&mut self, path: &KeyPath, name: &str) {
+        self.name(path, name);
+        if WINDOW_VARIABLES.contains(&name) {
+            let what = format!("`{{{name}}}` is a variable of the window already");
+            self.complain(path, what, "give it another name");
+        }
+    }
+
+    /// Templates name known variables only, and each one that is declared for them is in a template.
     pub fn variables(
         &mut self,
         path: &KeyPath,
-        slices: &[SliceVariable],
+        dataset: &str,
+        tables: &SourceFile,
         request: &Template,
         params: &[(String, Template)],
     ) {
-        let names = slices.iter().map(|slice| slice.name.as_str());
+        let Some((_, table)) = tables.datasets().find(|(name, _)| *name == dataset) else {
+            return;
+        };
+        if table.kind() == KindWord::Child && table.parent.is_none() {
+            // That it is missing is said already.
+            return;
+        }
+        let mut declared: Vec<(KeyPath, &str)> = Vec::new();
+        for (name, _) in &table.slices.0 {
+            declared.push((path.key("slices").key(name), name));
+        }
+        for (name, _) in table.parent.iter().flat_map(|parent| &parent.bind.0) {
+            let at = path.key("parent").key("bind").key(name);
+            self.variable_name(&at, name);
+            declared.push((at, name));
+        }
+        let mut known = variables_of(dataset, tables);
+        let (kind, where_declared) = match table.kind() {
+            KindWord::Child => (KindWord::Child, format!("[{path}.parent.bind]")),
+            kind => (kind, format!("[{path}.slices]")),
+        };
+        if kind == KindWord::Dated {
+            known.extend(WINDOW_VARIABLES.map(str::to_owned));
+        }
         let params = params
             .iter()
             .map(|(name, template)| (path.key("params").key(name), template));
@@ -84,25 +156,24 @@ impl Build<'_> {
             for variable in template.variables() {
                 used.insert(variable);
                 let refused = path.key("slices").key(variable);
-                if names.clone().any(|name| name == variable) || self.places.is_refused(&refused) {
+                if known.contains(variable) || self.places.is_refused(&refused) {
                     continue;
                 }
-                let near = nearest(variable, names.clone());
+                let near = nearest(variable, known.iter().map(String::as_str));
                 // What was meant isn't unused: it is misspelt.
                 used.extend(near);
                 let instead = match near {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
-                    None => format!("declare its values under [{path}.slices]"),
+                    None => format!("declare it under {where_declared}"),
                 };
-                let what = format!("`{at}` names `{{{variable}}}`, which is no slice variable");
+                let what = format!("`{at}` names `{{{variable}}}`, which nothing gives a value");
                 self.complain(&at, what, instead);
             }
         }
-        for name in names.filter(|name| !used.contains(name)) {
-            let at = path.key("slices").key(name);
+        for (at, name) in declared.iter().filter(|(_, name)| !used.contains(name)) {
             self.complain(
-                &at,
-                format!("`{at}` is used by no parameter: every slice would be the same request"),
+                at,
+                format!("`{at}` is used by no parameter: every request would be the same"),
                 format!("write `{{{name}}}` into the path or a parameter"),
             );
         }
@@ -138,6 +209,7 @@ fn special_parameters<'t>(path: &KeyPath, table: &'t DatasetTable) -> Vec<(KeyPa
     if let Some(paginator) = &table.paginator {
         add("paginator", "page_param", &paginator.page_param);
         add("paginator", "offset_param", &paginator.offset_param);
+        add("paginator", "cursor_param", &paginator.cursor_param);
         add("paginator", "page_size_param", &paginator.page_size_param);
     }
     parameters

@@ -6,10 +6,11 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Build;
+use super::dataset::Shared;
 use super::secret::smells;
 use crate::config::place::KeyPath;
-use crate::config::raw::source::{AuthScheme, AuthTable, LimitsTable, SourceFile};
-use crate::source::declaration::{Auth, Limits, Source};
+use crate::config::raw::source::{AuthScheme, AuthTable, LimitsTable, PoolTable, SourceFile};
+use crate::source::declaration::{Auth, Limits, Pool, Source};
 
 /// What requests say they come from, where the file doesn't say.
 const USER_AGENT: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
@@ -30,7 +31,20 @@ impl Build<'_> {
         let ca_file = tables.ca_file.as_deref();
         let ca_file = ca_file.and_then(|named| self.ca_file(&top.key("ca_file"), named));
         let limits = self.limits(&top.key("limits"), &tables.limits);
-        let datasets = self.datasets(&name, tables);
+        let pools = tables.pool.0.iter();
+        let pools = pools.map(|(name, table)| {
+            self.name(&top.key("pool").key(name), name);
+            (name.clone(), pool(table))
+        });
+        let pools = pools.collect();
+        let blackout = self.blackout(&top.key("blackout"), tables.blackout.as_deref());
+        let shared = Shared {
+            source: &name,
+            tables,
+            zone: timezone.unwrap_or_default(),
+            limits: limits.request(),
+        };
+        let datasets = self.datasets(&shared);
         let jobs = self.jobs(&top.key("job"), tables);
         Some(Source {
             name,
@@ -42,6 +56,8 @@ impl Build<'_> {
             auth,
             ca_file,
             limits,
+            pools,
+            blackout,
             datasets: datasets
                 .into_iter()
                 .map(|dataset| (dataset.name.clone(), Arc::new(dataset)))
@@ -89,7 +105,8 @@ impl Build<'_> {
         table.to_vec()
     }
 
-    fn header_name(&mut self, path: &KeyPath, name: &str) {
+    /// A name that HTTP takes for a header.
+    pub fn header_name(&mut self, path: &KeyPath, name: &str) {
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             self.complain(
                 path,
@@ -183,5 +200,13 @@ impl Build<'_> {
             max_body_bytes: self.size(&path.key("max_body_bytes"), max_body, 64_000_000),
             max_requests_per_run: table.max_requests_per_run,
         }
+    }
+}
+
+fn pool(table: &PoolTable) -> Pool {
+    Pool {
+        concurrency: table.concurrency.unwrap_or(1).into(),
+        requests_per_second: table.requests_per_second,
+        burst: table.burst.unwrap_or(1),
     }
 }

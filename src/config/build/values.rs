@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -10,6 +10,7 @@ use super::Build;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::day::Day;
+use crate::source::declaration::Blackout;
 use crate::source::template::Template;
 
 impl Build<'_> {
@@ -29,7 +30,7 @@ impl Build<'_> {
     /// A duration that isn't nothing.
     pub fn wait(&mut self, path: &KeyPath, text: Option<&str>, fallback: Duration) -> Duration {
         let duration = self.duration(path, text, fallback);
-        if duration.is_zero() {
+        if duration.is_zero() && text.is_some() {
             self.complain(
                 path,
                 format!("`{path}` is no time at all"),
@@ -84,25 +85,51 @@ impl Build<'_> {
         day.ok()
     }
 
-    /// A strftime format that tells one day from another.
+    /// A strftime format that tells one day from another, with or without the time.
     pub fn day_format(&mut self, path: &KeyPath, format: &str) {
         // A day whose year, month and day can't be taken for one another.
         let day = NaiveDate::from_ymd_opt(2021, 12, 30).unwrap_or_default();
+        let midnight = day.and_time(NaiveTime::MIN).and_utc();
         let mut written = String::new();
-        let writable = std::fmt::write(&mut written, format_args!("{}", day.format(format)));
+        let writable = std::fmt::write(&mut written, format_args!("{}", midnight.format(format)));
+        let read = NaiveDate::parse_from_str(&written, format);
+        let instant = DateTime::parse_from_str(&written, format);
         if writable.is_err() {
             self.complain(
                 path,
                 format!("`{path} = \"{format}\"` is not a format of a date"),
                 "write it with strftime's letters for a day: \"%Y%m%d\", \"%d/%m/%Y\"",
             );
-        } else if NaiveDate::parse_from_str(&written, format) != Ok(day) {
+        } else if read != Ok(day) && instant.map(|at| at.date_naive()) != Ok(day) {
             self.complain(
                 path,
                 format!("`{path} = \"{format}\"` doesn't name a whole day: it gives `{written}`"),
                 "write year, month and day: \"%Y%m%d\", \"%d/%m/%Y\"",
             );
         }
+    }
+
+    /// Hours of each day: `20:00-21:00`.
+    pub fn blackout(&mut self, path: &KeyPath, texts: Option<&[String]>) -> Vec<Blackout> {
+        let mut hours = Vec::new();
+        for (position, text) in texts.unwrap_or_default().iter().enumerate() {
+            let read = text.split_once('-').and_then(|(start, end)| {
+                let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
+                Some(Blackout {
+                    start: time(start)?,
+                    end: time(end)?,
+                })
+            });
+            match read {
+                Some(read) if read.start != read.end => hours.push(read),
+                _ => self.complain(
+                    &path.index(position),
+                    format!("`{path}` has `{text}`, which is no span of hours"),
+                    "write its start and its end: \"20:00-21:00\"",
+                ),
+            }
+        }
+        hours
     }
 
     /// An RFC 6901 JSON pointer.

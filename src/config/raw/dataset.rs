@@ -4,43 +4,54 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Pairs, Scalar};
-use crate::source::declaration::{Action, Kind, Require, WindowEnd};
+use crate::source::declaration::{Action, Require, WindowEnd};
 
 /// One record type of a source, stored in one bronze table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetTable {
+    /// Whether jobs read it (`true` where nothing is said); `bronzed run` reads it all the same.
+    pub enabled: Option<bool>,
+    /// Where it is read, if not at the source's own `base_url`.
+    pub base_url: Option<String>,
     /// The table's folder in the lake; the source's name and the dataset's, joined with `_`, where
     /// nothing is said.
     pub prefix: Option<String>,
-    /// Appended to the base URL; `{variables}` of the slices are replaced.
+    /// Appended to the base URL. `{variables}` are replaced: those of the slices, of `parent.bind`,
+    /// and `{start}` and `{end}` of the window.
     #[schemars(required)]
     pub path: Option<String>,
-    /// Query parameters; `{variables}` of the slices are replaced. Those of window and paginator
-    /// come on top.
+    /// Query parameters, with `{variables}` as in the path. Those of window and paginator come on
+    /// top.
     #[serde(default)]
     pub params: Pairs<Scalar>,
     /// JSON pointer to the array of records in an answer: `/data`. Empty (which it is where
     /// nothing is said): the answer itself is the array.
     #[serde(default)]
     pub data_selector: String,
-    /// The fields that make up a record's id: names, or JSON pointers for nested ones.
+    /// A field of each element of that array which holds a list. Each of the list's elements makes
+    /// one record: the whole element, in which the one stands where the list stood.
+    pub explode: Option<String>,
+    /// The fields that make up a record's id: names, or JSON pointers for nested ones. Of a child,
+    /// `_parent_id` stands for its parent's id.
     #[schemars(required, length(min = 1))]
     pub primary_key: Option<Vec<String>>,
     /// How a newer version of a record is told from a repeat: `none` (where nothing is said: an id
-    /// is stored once), or the field that changes with it.
+    /// is stored once), the field that changes with it, or `content`: any change of the record
+    /// makes a new one.
     pub version: Option<String>,
     /// How the dataset is read; `dated` where nothing is said.
-    pub kind: Option<Kind>,
+    pub kind: Option<KindWord>,
     /// The file that declares the columns; a relative path is relative to this file's folder.
     #[schemars(required)]
     pub schema: Option<String>,
-    /// How a day becomes request parameters.
-    #[schemars(required)]
+    /// How a day becomes request parameters (`dated`), and what is known of days (`dated`, `feed`).
     pub window: Option<WindowTable>,
     /// Variables and the values that they take; the slices of a day are their product.
     #[serde(default)]
-    pub slices: Pairs<Vec<Scalar>>,
+    pub slices: Pairs<SliceValuesTable>,
+    /// `child`: the dataset whose records it is read for.
+    pub parent: Option<ParentTable>,
     /// How a slice is cut into pages.
     #[schemars(required)]
     pub paginator: Option<PaginatorTable>,
@@ -57,6 +68,91 @@ pub struct DatasetTable {
     /// Rules on answers, looked at before the source's.
     #[serde(default)]
     pub response: Vec<ResponseTable>,
+    /// What one request may take; keys that aren't here are the source's.
+    #[serde(default)]
+    pub limits: RequestLimitsTable,
+    /// The pool whose limits its requests keep, beside the source's.
+    pub pool: Option<String>,
+    /// What a day is known to take, where that is much: `bronzed check` tells the hours.
+    pub cost: Option<CostTable>,
+}
+
+/// How a dataset is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KindWord {
+    /// A day is a request parameter.
+    Dated,
+    /// The whole table is read each time; the day is the day of reading.
+    Snapshot,
+    /// One walk for each record of another dataset, in that record's day.
+    Child,
+    /// Newest first, without a date parameter; the day is a field of the record.
+    Feed,
+}
+
+/// The values that a variable takes: a list, or the field of another dataset that has them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SliceValuesTable {
+    /// These.
+    Listed(Vec<Scalar>),
+    /// Those that a field has in the rows of another dataset.
+    OfDataset(DatasetFieldTable),
+}
+
+/// A field of another dataset.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetFieldTable {
+    /// A snapshot of this file, whose newest rows are taken.
+    #[schemars(required)]
+    pub dataset: Option<String>,
+    /// The field: a name, or a JSON pointer.
+    #[schemars(required)]
+    pub field: Option<String>,
+}
+
+/// The dataset whose records a child is read for: one walk for each.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParentTable {
+    /// Its name, in this file.
+    #[schemars(required)]
+    pub dataset: Option<String>,
+    /// Variables of path and params, and the parent's field (name or JSON pointer) that each takes
+    /// its value from. Those of the parent's own request are known, too.
+    #[serde(default)]
+    pub bind: Pairs<String>,
+    /// Fields of the parent (names or JSON pointers) and what must stand there: others have no
+    /// children. `{ temResultado = true }`
+    #[serde(default)]
+    pub when: Pairs<Scalar>,
+}
+
+/// What one request may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestLimitsTable {
+    /// For a whole request, the body included.
+    pub timeout: Option<String>,
+    /// A longer body, after decompression, is an error.
+    pub max_body_bytes: Option<String>,
+    /// A run that needs more requests than this ends as partial.
+    #[schemars(range(min = 1))]
+    pub max_requests_per_run: Option<u64>,
+}
+
+/// What a day is known to take.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CostTable {
+    /// Requests that a day of data takes.
+    #[schemars(required, range(min = 1))]
+    pub requests_per_day: Option<u64>,
+    /// Seconds that one of them takes.
+    #[schemars(required, extend("exclusiveMinimum" = 0))]
+    pub seconds_per_request: Option<f64>,
 }
 
 impl DatasetTable {
@@ -71,24 +167,27 @@ impl DatasetTable {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowTable {
-    /// The parameter that takes the window's start.
-    #[schemars(required)]
+    /// `dated`: the parameter that takes the window's start. Not needed where a template has
+    /// `{start}`.
     pub start_param: Option<String>,
-    /// The parameter that takes the window's end.
+    /// `dated`: the parameter that takes the window's end.
     pub end_param: Option<String>,
-    /// How both are written, as strftime has it: `%Y%m%d`.
-    #[schemars(required)]
+    /// `dated`: how both are written, as strftime has it: `%Y%m%d`, `%Y-%m-%dT%H:%M:%S`.
     pub format: Option<String>,
-    /// Whether the end that is sent belongs to the window. Needed with `end_param`.
+    /// `dated`: whether the end that is sent belongs to the window. Needed where an end is sent.
     pub end: Option<WindowEnd>,
-    /// The API has nothing before this day, or refuses it: `2021-04-01`.
+    /// The API has nothing before this day, or refuses it: `2021-04-01`. A feed isn't read further
+    /// back.
     #[schemars(extend("format" = "date"))]
     pub earliest: Option<String>,
-    /// The field with the record's own date, which is checked against the day.
+    /// The field with the record's own date, which is checked against the day, or makes it
+    /// (`feed`).
     pub day_field: Option<String>,
-    /// How that field begins, as strftime has it. `%Y-%m-%d` where nothing is said.
+    /// How that field begins, as strftime has it: `%d/%m/%Y`. `%Y-%m-%d` where nothing is said. With
+    /// an offset (`%Y-%m-%dT%H:%M:%S%#z`) it is an instant, whose day is that of the source's zone.
     pub day_format: Option<String>,
-    /// How long after its end a day may still change. `"0s"` where nothing is said.
+    /// How long after its end a day may still change. `"0s"` where nothing is said. A feed looks for
+    /// late records that long.
     pub settle: Option<String>,
 }
 
@@ -107,6 +206,14 @@ pub struct PaginatorTable {
     pub first_page: Option<u8>,
     /// `offset`: the parameter that takes the number of records to leave out.
     pub offset_param: Option<String>,
+    /// `offset`: how many records of a page are asked for again with the next one. 0 where nothing
+    /// is said.
+    pub overlap: Option<u32>,
+    /// `cursor`: the parameter that takes what stands at `next_path`.
+    pub cursor_param: Option<String>,
+    /// JSON pointer to what leads to the next page: the cursor (`cursor`), the URL (`next_link`).
+    /// Nothing there (absent, null, an empty text) says that no more pages follow.
+    pub next_path: Option<String>,
     /// Records on a full page. Needed by `page_number` and `offset`.
     #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
@@ -118,6 +225,10 @@ pub struct PaginatorTable {
     pub total_pages_path: Option<String>,
     /// JSON pointer to a boolean that says whether more pages follow.
     pub has_more_path: Option<String>,
+    /// Where nothing else says whether more pages follow: a page that isn't full is the last
+    /// (`true`), or only an empty one is (`false`, which it is where nothing is said). An API that
+    /// quietly caps its pages would be read in part.
+    pub stop_on_short_page: Option<bool>,
     /// A slice that claims more pages than this is a failure. 10000 where nothing is said.
     #[schemars(range(min = 1))]
     pub max_pages: Option<u32>,
@@ -126,12 +237,15 @@ pub struct PaginatorTable {
 /// How pages are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-later" = ["cursor", "next_link"]))]
 pub enum PaginatorType {
     /// A parameter takes the page's number.
     PageNumber,
     /// A parameter takes the number of records to leave out.
     Offset,
+    /// A parameter takes what the page before says.
+    Cursor,
+    /// The page before has the URL of the next one, on the same host.
+    NextLink,
     /// One answer is everything.
     Single,
 }
@@ -142,6 +256,8 @@ impl PaginatorType {
         match self {
             Self::PageNumber => "page_number",
             Self::Offset => "offset",
+            Self::Cursor => "cursor",
+            Self::NextLink => "next_link",
             Self::Single => "single",
         }
     }
@@ -197,4 +313,10 @@ pub struct ResponseTable {
     /// `retry`: tries in all; those of the retry table where nothing is said.
     #[schemars(range(min = 1))]
     pub max_attempts: Option<u32>,
+    /// `rate_limited`, `retry`: the header that says how long to wait, in seconds or as a date.
+    /// `Retry-After` where nothing is said.
+    pub wait_header: Option<String>,
+    /// `rate_limited`, `retry`: a regular expression whose one group captures, in the body, how many
+    /// seconds to wait: `Try again in ([0-9]+) seconds`.
+    pub wait_pattern: Option<String>,
 }

@@ -36,6 +36,12 @@ pub struct SourceFile {
     /// What the API bears, shared by all jobs of the source.
     #[serde(default)]
     pub limits: LimitsTable,
+    /// What parts of the API bear for themselves, by name: the datasets that name a pool keep its
+    /// limits, too.
+    #[serde(default)]
+    pub pool: Pairs<PoolTable>,
+    /// Hours of each day in which nothing is asked, in the source's zone: `["20:00-21:00"]`.
+    pub blackout: Option<Vec<String>>,
     /// How failing requests are tried again; a dataset may say otherwise, key by key.
     #[serde(default)]
     pub retry: RetryTable,
@@ -133,6 +139,21 @@ pub struct LimitsTable {
     pub max_requests_per_run: Option<u64>,
 }
 
+/// What a part of an API bears, shared by the datasets that name it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolTable {
+    /// Requests in flight at most. 1 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub concurrency: Option<u16>,
+    /// Requests begun in a second at most; may be a fraction. No bound where nothing is said.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub requests_per_second: Option<f64>,
+    /// How many requests may begin at once after a pause, within the rate. 1 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub burst: Option<u32>,
+}
+
 /// A named schedule of a source.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -150,9 +171,12 @@ pub struct JobTable {
     pub mode: Option<Mode>,
     /// Who goes first where the limits bind; `daily` where nothing is said.
     pub priority: Option<Priority>,
-    /// Which datasets; all of the source where nothing is said.
+    /// Which datasets; all of the source where nothing is said. Those that aren't enabled are left
+    /// out.
     pub datasets: Option<Vec<String>>,
     /// Slots that passed while nobody was there are caught up with when they aren't longer ago
     /// than this; `"7d"` where nothing is said.
     pub catch_up: Option<String>,
+    /// Hours of each day in which it isn't begun, in the source's zone: `["20:00-21:00"]`.
+    pub blackout: Option<Vec<String>>,
 }

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{BRONZED, Folder, PNCP};
 use crate::config::load;
-use crate::source::declaration::Auth;
+use crate::source::declaration::{Auth, SliceValues};
 
 const CONTRATACOES: &str = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES";
 
@@ -67,8 +67,9 @@ fn every_kind_of_value_can_be_said() {
     let dataset = &pncp.datasets["contratacoes"];
     assert_eq!(dataset.retry.initial, Duration::from_millis(10));
     assert_eq!(dataset.paginator.page_size, 10);
-    assert_eq!(dataset.slices[0].values, ["6", "8"]);
-    assert_eq!(dataset.window.earliest.unwrap().to_string(), "2025-01-01");
+    let six_and_eight = SliceValues::Listed(vec!["6".to_owned(), "8".to_owned()]);
+    assert_eq!(dataset.slices[0].values, six_and_eight);
+    assert_eq!(dataset.days.earliest.unwrap().to_string(), "2025-01-01");
     assert_eq!(dataset.primary_key, ["/anoCompra", "/orgaoEntidade/cnpj"]);
 }
 

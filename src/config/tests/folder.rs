@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{BRONZED, Folder, PNCP};
 use crate::config::load;
 use crate::config::settings::Origin;
+use crate::source::declaration::SliceValues;
 
 #[test]
 fn the_shipped_files_are_those_that_are_built_in() {
@@ -18,7 +19,10 @@ fn the_shipped_files_are_those_that_are_built_in() {
 
     let pncp = &built_in.sources["pncp"].datasets["contratacoes"];
     assert_eq!(pncp.prefix, "pncp");
-    assert_eq!(pncp.slices[0].values.len(), 14);
+    let SliceValues::Listed(values) = &pncp.slices[0].values else {
+        panic!("{:?}", pncp.slices)
+    };
+    assert_eq!(values.len(), 14);
     assert_eq!(pncp.schema.columns.len(), 35);
     assert_eq!(pncp.schema.columns[0].name, "numeroControlePNCP");
 }

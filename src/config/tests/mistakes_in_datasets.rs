@@ -27,7 +27,7 @@ fn missing_keys() {
         (
             "format = \"%Y%m%d\"",
             "[dataset.contratacoes.window]",
-            "`format` is missing in `dataset.contratacoes.window`",
+            "`dataset.contratacoes.window.format` is missing: it says how a day is written in a request",
             "strftime",
         ),
         (
@@ -41,6 +41,12 @@ fn missing_keys() {
             "[job.daily]",
             "`cron` is missing in `job.daily`",
             "Five fields",
+        ),
+        (
+            "start_param = \"dataInicial\"",
+            "[dataset.contratacoes.window]",
+            "`dataset.contratacoes.window.start_param` is missing: it takes the window's start",
+            "`{start}`",
         ),
         (
             "end = \"inclusive\"",
@@ -77,63 +83,6 @@ fn missing_keys() {
 }
 
 #[test]
-fn words_of_the_format_that_this_version_does_not_support() {
-    each_is_told(
-        PNCP,
-        &[
-            (
-                "version = \"none\"",
-                "¶kind = \"snapshot\"",
-                "`dataset.contratacoes.kind = \"snapshot\"` is not supported by this version",
-                "supported: `dated`",
-            ),
-            (
-                "version = \"none\"",
-                "¶kind = \"child\"",
-                "`dataset.contratacoes.kind = \"child\"` is not supported by this version",
-                "supported: `dated`",
-            ),
-            (
-                "version = \"none\"",
-                "¶kind = \"feed\"",
-                "`dataset.contratacoes.kind = \"feed\"` is not supported by this version",
-                "supported: `dated`",
-            ),
-            (
-                "version = \"none\"",
-                "¶kind = \"dates\"",
-                "`dataset.contratacoes.kind` is `dates`",
-                "write `dated`",
-            ),
-            (
-                "version = \"none\"",
-                "¶version = \"content\"",
-                "`dataset.contratacoes.version = \"content\"` is not supported by this version",
-                "`none`, or the field that changes",
-            ),
-            (
-                "\"page_number\"",
-                "¶\"cursor\"",
-                "`dataset.contratacoes.paginator.type = \"cursor\"` is not supported by this version",
-                "`page_number`, `offset` or `single`",
-            ),
-            (
-                "\"page_number\"",
-                "¶\"next_link\"",
-                "`dataset.contratacoes.paginator.type = \"next_link\"` is not supported by this version",
-                "`page_number`, `offset` or `single`",
-            ),
-            (
-                "action = \"retry\"\nmax_attempts = 4",
-                "¶action = \"skip\"",
-                "`response[2].action = \"skip\"` is not supported by this version",
-                "`rate_limited` or `fail`",
-            ),
-        ],
-    );
-}
-
-#[test]
 fn requests_and_slices() {
     each_is_told(
         PNCP,
@@ -159,19 +108,19 @@ fn requests_and_slices() {
             (
                 "/publicacao\"",
                 "/publicacao/¶{modalidad}\"",
-                "`dataset.contratacoes.path` names `{modalidad}`, which is no slice variable",
+                "`dataset.contratacoes.path` names `{modalidad}`, which nothing gives a value",
                 "did you mean `{modalidade}`?",
             ),
             (
                 "/publicacao\"",
                 "/publicacao/¶{cnpj}\"",
-                "`dataset.contratacoes.path` names `{cnpj}`, which is no slice variable",
+                "`dataset.contratacoes.path` names `{cnpj}`, which nothing gives a value",
                 "[dataset.contratacoes.slices]",
             ),
             (
                 "modalidade = [1",
                 "¶uf = [\"SP\"]\nmodalidade = [1",
-                "`dataset.contratacoes.slices.uf` is used by no parameter: every slice would be the same request",
+                "`dataset.contratacoes.slices.uf` is used by no parameter: every request would be the same",
                 "write `{uf}`",
             ),
             (
@@ -221,9 +170,9 @@ fn days_pages_and_fields() {
             ),
             (
                 "\"%Y%m%d\"",
-                "¶\"%Y%m%dT%H\"",
-                "`dataset.contratacoes.window.format = \"%Y%m%dT%H\"` is not a format of a date",
-                "strftime",
+                "¶\"%H:%M:%S\"",
+                "`dataset.contratacoes.window.format = \"%H:%M:%S\"` doesn't name a whole day: it gives `00:00:00`",
+                "year, month and day",
             ),
             (
                 "\"%Y%m%d\"",
@@ -272,6 +221,12 @@ fn days_pages_and_fields() {
                 "¶\"publicadoEm\"",
                 "`dataset.contratacoes.window.day_field` names `publicadoEm`, which the schema lacks",
                 "declare `publicadoEm`",
+            ),
+            (
+                "version = \"none\"",
+                "¶kind = \"dates\"",
+                "`dataset.contratacoes.kind` is `dates`",
+                "write `dated`, `snapshot`, `child` or `feed`",
             ),
             (
                 "version = \"none\"",

@@ -40,6 +40,7 @@ pub(super) fn job(name: &str, cron: &str, days: JobDays, mode: Mode, priority: P
         mode,
         priority,
         datasets: Vec::new(),
+        blackout: Vec::new(),
         catch_up: Job::CATCH_UP,
     }
 }

@@ -39,6 +39,7 @@ fn any() -> ResponseRule {
         body_equals: None,
         action: Action::Ok,
         max_attempts: None,
+        wait: None,
     }
 }
 
@@ -176,6 +177,7 @@ fn all_conditions_of_a_rule_must_hold() {
         body_equals: Some(("/code".to_owned(), "17".to_owned())),
         action: Action::Empty,
         max_attempts: None,
+        wait: None,
     };
     let matching = reply(404, "Application/json;charset=UTF-8", body);
     let empty = |reply| matches!(with_rule(rule.clone(), reply), Verdict::Empty { .. });
