@@ -73,7 +73,8 @@ impl Session {
 pub fn cancel_on_signal(token: CancellationToken) {
     tokio::spawn(async move {
         signal().await;
-        tracing::warn!("stopping: what was read is committed; a second signal stops at once");
+        let detail = "what was read is committed; a second signal stops at once";
+        tracing::warn!(detail, "stopping");
         token.cancel();
         signal().await;
         std::process::exit(130);

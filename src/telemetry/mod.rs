@@ -1,8 +1,11 @@
 //! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
 //!
-//! Messages are constants, data is in fields. Every line of a run carries `run_id`, `source`,
-//! `dataset`, `day` and `job` from the run's span. Numbers are in [`metrics`].
+//! Messages are constants, the names of the [`events`]; data is in fields. Every line of a run
+//! carries `run_id`, `source`, `dataset`, `day` and `job` from the run's span. Numbers are in
+//! [`metrics`].
 
+pub mod events;
+mod json;
 pub mod metrics;
 
 use std::io::{self, IsTerminal, Write};
@@ -10,6 +13,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::settings::{LogFormat, TelemetrySettings};
 
@@ -50,10 +54,8 @@ pub fn init(
     // A second call, as tests make it, keeps the first one's subscriber.
     let _ = if json {
         builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(json::Lines)
             .try_init()
     } else {
         builder.with_ansi(terminal).with_target(false).try_init()

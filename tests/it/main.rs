@@ -15,6 +15,7 @@ mod backfill;
 mod claims;
 mod cli;
 mod faults;
+mod logs;
 mod means;
 mod regressions;
 mod scenario;

@@ -1,0 +1,301 @@
+//! Every event that the program logs, in one table: `docs/events.md` is written from it, and a test
+//! reads the sources for anything else that is logged.
+//!
+//! An event is known by its name, which is the constant message of the line; what differs from line
+//! to line is in fields. Names and fields are stable: what watches the logs relies on them.
+
+use std::fmt::Write as _;
+
+#[cfg(test)]
+mod tests;
+
+/// One event.
+#[derive(Debug)]
+pub struct Event {
+    /// `run finished`
+    pub name: &'static str,
+    /// As which it is logged, by what it says.
+    pub levels: &'static [Level],
+    /// Whose lines it is among.
+    pub within: Within,
+    /// Of its own, beside those that its place gives.
+    pub fields: &'static [&'static str],
+    /// One or two sentences.
+    pub meaning: &'static str,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Something failed, and needs somebody.
+    Error,
+    /// Something isn't as it should be, and the program deals with it.
+    Warn,
+    /// What the program does.
+    Info,
+    /// Every request.
+    Debug,
+}
+
+/// Where an event happens: what its line carries beside its own fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// A run: `run_id`, `source`, `dataset`, `day`, `job`.
+    Run,
+    /// The comparison of a day with the API: `source`, `dataset`, `day`, `job`.
+    Verification,
+    /// A run or a comparison, whichever asks: with what that gives.
+    Reading,
+    /// The process.
+    Process,
+}
+
+const DEBUG: &[Level] = &[Level::Debug];
+const INFO: &[Level] = &[Level::Info];
+const WARN: &[Level] = &[Level::Warn];
+/// What ended well, in part, or not at all.
+const BY_OUTCOME: &[Level] = &[Level::Info, Level::Warn, Level::Error];
+
+/// Every event, in the order of the docs.
+pub const CATALOGUE: &[Event] = &[
+    Event {
+        name: "run started",
+        levels: INFO,
+        within: Within::Run,
+        fields: &["mode"],
+        meaning: "The reading of a dataset for a day begins: `mode` is `full`, `new` or `verify`.",
+    },
+    Event {
+        name: "run finished",
+        levels: BY_OUTCOME,
+        within: Within::Run,
+        fields: &[
+            "status",
+            "complete",
+            "fetched",
+            "new",
+            "duplicates",
+            "off_day",
+            "unidentified",
+            "drift",
+            "requests",
+            "retries",
+            "withdrawn",
+            "returned",
+            "files",
+            "failed_slices",
+            "duration_seconds",
+            "error",
+        ],
+        meaning: "The summary of a run: `ok` as info, `partial` as warning, `failed` as error. \
+                  `fetched` = `new` + `duplicates` + `off_day`.",
+    },
+    Event {
+        name: "state rebuilt from the files",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["cause", "removed_ids"],
+        meaning: "The day's state was missing, unreadable, contradictory or of the earlier pipeline.",
+    },
+    Event {
+        name: "file adopted",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["key"],
+        meaning: "A file was found beyond those that the state counts: a run was killed between \
+                  file and state.",
+    },
+    Event {
+        name: "file committed",
+        levels: INFO,
+        within: Within::Run,
+        fields: &["key", "rows", "dropped"],
+        meaning: "New rows are stored; `dropped` others had been stored by another run meanwhile.",
+    },
+    Event {
+        name: "slice read",
+        levels: DEBUG,
+        within: Within::Run,
+        fields: &["slice", "total"],
+        meaning: "A slice was read as the run's mode asks.",
+    },
+    Event {
+        name: "slice not complete",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["slice", "reason"],
+        meaning: "A slice couldn't be read, or its proof doesn't hold; the run will be `partial`.",
+    },
+    Event {
+        name: "answer contradicts the slice",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["slice", "page", "attempt", "reason"],
+        meaning: "A page isn't what the API said before; it is asked for again.",
+    },
+    Event {
+        name: "request answered",
+        levels: DEBUG,
+        within: Within::Reading,
+        fields: &[
+            "source", "dataset", "day", "slice", "page", "attempt", "status", "bytes",
+        ],
+        meaning: "An answer came, whatever it says.",
+    },
+    Event {
+        name: "request failed",
+        levels: WARN,
+        within: Within::Reading,
+        fields: &[
+            "source", "dataset", "day", "slice", "page", "attempt", "status", "reason", "detail",
+            "wait_ms",
+        ],
+        meaning: "A request failed, by the kinds of failure of `bronzed_retries_total`; it is sent \
+                  again after `wait_ms`, without which it was the last try.",
+    },
+    Event {
+        name: "source taken for down",
+        levels: WARN,
+        within: Within::Reading,
+        fields: &["source", "reason"],
+        meaning: "So many requests in a row have failed that the API is only probed from now on.",
+    },
+    Event {
+        name: "source answers again",
+        levels: INFO,
+        within: Within::Reading,
+        fields: &["source"],
+        meaning: "A probe was answered.",
+    },
+    Event {
+        name: "day verified",
+        levels: BY_OUTCOME,
+        within: Within::Verification,
+        fields: &[
+            "outcome",
+            "complete",
+            "stored",
+            "withdrawn",
+            "requests",
+            "different_slices",
+            "reason",
+        ],
+        meaning: "A day was compared with what the API states: `same` and `repaired` as info, \
+                  `different` and `unknown` (not every slice answered) as warning, `failed` as error.",
+    },
+    Event {
+        name: "mark of a verified day not written",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["key"],
+        meaning: "Others kept writing the document; the day is compared once more.",
+    },
+    Event {
+        name: "stopped before all days were read",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["unread"],
+        meaning: "A signal ended `bronzed run`; what was read is committed.",
+    },
+    Event {
+        name: "stopping",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["detail"],
+        meaning: "The first SIGINT or SIGTERM.",
+    },
+    Event {
+        name: "runs asked for",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "days"],
+        meaning: "Somebody asked for runs of so many days over the API.",
+    },
+    Event {
+        name: "backfill asked for",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "from", "to"],
+        meaning: "Somebody asked for a backfill over the API.",
+    },
+    Event {
+        name: "pause of a job asked for",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "job", "paused"],
+        meaning: "Somebody asked over the API that a job be paused, or resumed (`paused` is false).",
+    },
+    Event {
+        name: "connection not accepted",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "The server has no descriptors or memory left for a connection; it goes on.",
+    },
+    Event {
+        name: "connection ended",
+        levels: DEBUG,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "A client of the server broke off or ran into a time-out.",
+    },
+];
+
+/// The table as `docs/events.md`.
+pub fn to_markdown() -> String {
+    let mut page = String::from(
+        "# Events\n\n\
+         What the program logs, on standard error: pretty on a terminal, else one JSON object a \
+         line\n(`telemetry.format` decides otherwise). This page is written from the catalogue in \
+         `src/telemetry/events`\n(`UPDATE_DOCS=1 cargo test --lib telemetry::events`), and nothing \
+         is logged that isn't in it.\n\n\
+         ```json\n\
+         {\"timestamp\": \"2025-10-23T06:00:03.120456Z\", \"level\": \"INFO\", \"event\": \"file \
+         committed\",\n \"run_id\": \"019a…\", \"source\": \"pncp\", \"dataset\": \"contratacoes\", \
+         \"day\": \"2025-10-22\", \"job\": \"daily\",\n \"key\": \"pncp/year=2025/…\", \"rows\": 812, \
+         \"dropped\": 0, \"target\": \"bronzed::ingest::intake\"}\n```\n\n\
+         `event` is the name below, `timestamp` is in UTC, `target` says where in the program. Every \
+         line of a run\ncarries `run_id`, `source`, `dataset`, `day` and `job`; every line of a \
+         comparison with the API carries these\nbut for `run_id`, which its repair has. Lines of \
+         libraries have other targets than `bronzed…`.\n\n\
+         | event | level | within | fields | meaning |\n|---|---|---|---|---|\n",
+    );
+    for event in CATALOGUE {
+        let levels: Vec<_> = event.levels.iter().map(|level| level.name()).collect();
+        let fields: Vec<_> = event.fields.iter().map(|f| format!("`{f}`")).collect();
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | {} |",
+            event.name,
+            levels.join(", "),
+            event.within.name(),
+            fields.join(", "),
+            event.meaning
+        );
+    }
+    page
+}
+
+impl Level {
+    /// As lines write it, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+impl Within {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Verification => "comparison",
+            Self::Reading => "run or comparison",
+            Self::Process => "process",
+        }
+    }
+}
