@@ -30,7 +30,10 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersi
 pub use error::LakeError;
 use error::{Action, bucket_is_missing, classify};
 
+use tokio::time::Instant;
+
 use crate::config::settings::LakeSettings;
+use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 
 /// How often a create is tried that is refused although nothing is there.
 const TRIES: u32 = 5;
@@ -106,6 +109,10 @@ impl Lake {
     /// # Errors
     /// When the object can't be read, or its absence isn't certain.
     pub async fn get(&self, key: &str) -> Result<Option<(Bytes, Version)>, LakeError> {
+        measured(LakeOperation::Get, |_| false, self.get_it(key)).await
+    }
+
+    async fn get_it(&self, key: &str) -> Result<Option<(Bytes, Version)>, LakeError> {
         let found = match self.store.get(&path(key)).await {
             Ok(found) => found,
             Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
@@ -127,11 +134,14 @@ impl Lake {
     /// # Errors
     /// When that can't be found out.
     pub async fn exists(&self, key: &str) -> Result<bool, LakeError> {
-        match self.store.head(&path(key)).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(self.error(Action::Read, key, error)),
-        }
+        let look = async {
+            match self.store.head(&path(key)).await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(self.error(Action::Read, key, error)),
+            }
+        };
+        measured(LakeOperation::Get, |_| false, look).await
     }
 
     /// Writes an object where none is.
@@ -140,6 +150,11 @@ impl Lake {
     /// Any failure to write. Where [`LakeError::outcome_unknown`] says so, the write may have
     /// happened all the same, or may yet.
     pub async fn create(&self, key: &str, bytes: Bytes) -> Result<Created, LakeError> {
+        let lost = |created: &Created| *created == Created::Exists;
+        measured(LakeOperation::Create, lost, self.create_it(key, bytes)).await
+    }
+
+    async fn create_it(&self, key: &str, bytes: Bytes) -> Result<Created, LakeError> {
         let path = path(key);
         for attempt in 1..=TRIES {
             let payload = PutPayload::from(bytes.clone());
@@ -176,6 +191,17 @@ impl Lake {
         bytes: Bytes,
         version: &Version,
     ) -> Result<Replaced, LakeError> {
+        let lost = |replaced: &Replaced| *replaced == Replaced::Conflict;
+        let replace = self.replace_it(key, bytes, version);
+        measured(LakeOperation::Replace, lost, replace).await
+    }
+
+    async fn replace_it(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        version: &Version,
+    ) -> Result<Replaced, LakeError> {
         use object_store::Error::{AlreadyExists, NotFound, Precondition};
         let (path, mode) = (path(key), PutMode::Update(version.0.clone()));
         match self.store.put_opts(&path, bytes.into(), mode.into()).await {
@@ -192,6 +218,10 @@ impl Lake {
     /// # Errors
     /// When the lake can't be listed; never a part of the objects only.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Entry>, LakeError> {
+        measured(LakeOperation::List, |_| false, self.list_it(prefix)).await
+    }
+
+    async fn list_it(&self, prefix: &str) -> Result<Vec<Entry>, LakeError> {
         let folder = path(prefix);
         let found = self.store.list(Some(&folder)).map_ok(|meta| Entry {
             key: meta.location.to_string(),
@@ -206,6 +236,23 @@ impl Lake {
     fn error(&self, action: Action, key: &str, error: object_store::Error) -> LakeError {
         classify(&self.name, action, key, &error)
     }
+}
+
+/// Measures what the lake is asked; `lost` tells a write that another one came before.
+async fn measured<T>(
+    operation: LakeOperation,
+    lost: impl FnOnce(&T) -> bool,
+    asked: impl Future<Output = Result<T, LakeError>>,
+) -> Result<T, LakeError> {
+    let begun = Instant::now();
+    let answer = asked.await;
+    let outcome = match &answer {
+        Ok(done) if lost(done) => LakeOutcome::LostRace,
+        Ok(_) => LakeOutcome::Ok,
+        Err(_) => LakeOutcome::Error,
+    };
+    lake_operation(operation, outcome, begun.elapsed());
+    answer
 }
 
 /// A key that a LIST gave may have escapes in it, which mustn't be escaped again.

@@ -27,6 +27,7 @@ use crate::source::gate::{Gate, Permit};
 use crate::source::page::Page;
 use crate::source::request::PageRequest;
 use crate::source::usage::Usage;
+use crate::telemetry::metrics::events::{self, RequestFinished};
 
 /// An understood answer.
 #[derive(Debug)]
@@ -114,12 +115,12 @@ impl Inner {
                     max_attempts,
                 } => {
                     let wait = tries.after_failure(*asked, *max_attempts);
-                    log_failure(request, failure, tries.count(), wait);
+                    tell_failure(request, failure, tries.count(), wait);
                     wait
                 }
                 Verdict::RateLimited { failure, asked } => {
                     let wait = tries.after_rate_limit(*asked);
-                    log_failure(request, failure, tries.count(), wait);
+                    tell_failure(request, failure, tries.count(), wait);
                     wait
                 }
                 _ => None,
@@ -152,7 +153,16 @@ impl Inner {
                 max: self.max_requests.unwrap_or(u64::MAX),
             });
         }
-        let verdict = match self.exchange.get(url).await {
+        let begun = Instant::now();
+        let answer = self.exchange.get(url).await;
+        let finished = RequestFinished {
+            source: &self.name,
+            dataset: &request.dataset.name,
+            status: answer.as_ref().ok().map(|reply| reply.status),
+            duration: begun.elapsed(),
+        };
+        finished.record();
+        let verdict = match answer {
             Ok(reply) => {
                 let (status, bytes) = (reply.status, reply.body.len());
                 log_answer(request, tries.count() + 1, status, bytes);
@@ -236,7 +246,10 @@ fn log_answer(request: &PageRequest, attempt: u32, status: u16, bytes: usize) {
 }
 
 /// Without `wait_ms` it was the last try.
-fn log_failure(request: &PageRequest, failure: &Failure, attempt: u32, wait: Option<Duration>) {
+fn tell_failure(request: &PageRequest, failure: &Failure, attempt: u32, wait: Option<Duration>) {
+    if wait.is_some() {
+        events::request_retried(&request.dataset.source, failure.kind());
+    }
     warn!(
         source = request.dataset.source,
         dataset = request.dataset.name,

@@ -12,6 +12,7 @@ use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
 use crate::lake::{Created, LakeError, Replaced, Version};
+use crate::telemetry::metrics::events::state_written;
 
 /// How often a file is put whose fate stays unknown, before the run gives up.
 const PUT_ATTEMPTS: u32 = 8;
@@ -103,6 +104,9 @@ impl DayStore {
             let bytes = state.document.write(self.zone);
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
+                    let dataset = &self.dataset;
+                    let size = bytes.len() as u64;
+                    state_written(&dataset.source, &dataset.name, size);
                     state.version = Some(version);
                     return Ok(run);
                 }
