@@ -55,6 +55,18 @@ pub fn state_key(prefix: &str, day: Day) -> String {
     )
 }
 
+/// The folder of states and markers, without a slash at its end.
+pub fn state_folder(prefix: &str) -> String {
+    format!("{prefix}/_state")
+}
+
+/// The day whose state document `key` is. `None`: it is none.
+pub fn state_day(prefix: &str, key: &str) -> Option<Day> {
+    let name = key.strip_suffix(".json")?.rsplit_once("/state_")?.1;
+    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
+    (state_key(prefix, day) == key).then_some(day)
+}
+
 /// The key of the marker that says that the day is complete.
 pub fn complete_key(prefix: &str, day: Day) -> String {
     format!("{}/{}", complete_folder(prefix), day.compact())
@@ -141,6 +153,20 @@ mod tests {
             "other/_state/complete/20251022",
         ] {
             assert_eq!(complete_day("pncp", key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_state_tells_its_day() {
+        let key = state_key("bronze/pncp", day());
+        assert_eq!(state_day("bronze/pncp", &key), Some(day()));
+        for key in [
+            "pncp/_state/year=2025/month=10/day=22/state_20251023.json",
+            "pncp/_state/year=2025/month=10/day=22/state_20251022.json.tmp",
+            "pncp/_state/complete/20251022",
+            "other/_state/year=2025/month=10/day=22/state_20251022.json",
+        ] {
+            assert_eq!(state_day("pncp", key), None, "{key}");
         }
     }
 

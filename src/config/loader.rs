@@ -64,12 +64,15 @@ impl Loader<'_> {
             build.bronzed(&layers.tables)
         });
         let sources = self.sources().into_iter();
-        let (lake, commit, telemetry) = built?;
+        let built = built?;
         Some(Settings {
             origin: self.files.origin(),
-            lake,
-            commit,
-            telemetry,
+            lake: built.lake,
+            commit: built.commit,
+            pool: built.pool,
+            server: built.server,
+            shutdown: built.shutdown,
+            telemetry: built.telemetry,
             sources: sources
                 .map(|source| (source.name.clone(), Arc::new(source)))
                 .collect(),

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::server::ServerSettings;
 use crate::source::declaration::Source;
 
 /// Everything that the program is told by files and environment.
@@ -17,6 +19,12 @@ pub struct Settings {
     pub lake: LakeSettings,
     /// How much a run holds before it commits.
     pub commit: CommitSettings,
+    /// How much the daemon does at once.
+    pub pool: PoolSettings,
+    /// Where the daemon answers, and whom.
+    pub server: ServerSettings,
+    /// How the daemon ends.
+    pub shutdown: ShutdownSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
     /// By name.
@@ -49,6 +57,20 @@ pub struct CommitSettings {
     pub max_records: usize,
     /// Bytes of JSON in one file at most, roughly.
     pub max_bytes: u64,
+}
+
+/// How much the daemon does at once, all sources together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// Runs of one priority or a higher one at once at most.
+    pub runs: usize,
+}
+
+/// How the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownSettings {
+    /// How long runs have to commit what they read, once the daemon is told to stop.
+    pub grace: Duration,
 }
 
 /// Logs.

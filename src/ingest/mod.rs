@@ -22,12 +22,14 @@ mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -87,11 +89,31 @@ pub struct Order {
     pub priority: Priority,
 }
 
+/// Said of a run that was told to stop ([`Context::cancel`]) before it had read everything: it
+/// speaks neither for the API nor against it.
+pub const STOPPED: &str = "told to stop before everything was read";
+
 /// Reads one dataset for one day and commits what is new. Never fails as a call: the report says
 /// how it ended.
 pub async fn run(context: &Context, order: &Order) -> RunReport {
+    let run_id = context.entropy.run_id(context.clock.now());
+    run_as(context, order, run_id, None).await
+}
+
+/// The same under an id that was given beforehand. A run that takes longer than `deadline` ends at
+/// a safe point, as partial.
+pub async fn run_as(
+    context: &Context,
+    order: &Order,
+    run_id: Uuid,
+    deadline: Option<Duration>,
+) -> RunReport {
     let started_at = context.clock.now();
-    let run_id = context.entropy.run_id(started_at);
+    let overdue = Overdue::after(deadline, &context.cancel);
+    let context = &Context {
+        cancel: overdue.cancel.clone(),
+        ..context.clone()
+    };
     // As an error span, it is there whatever the filter lets through: each line names its run.
     let span = tracing::error_span!(
         "run",
@@ -104,12 +126,56 @@ pub async fn run(context: &Context, order: &Order) -> RunReport {
     async {
         let mode = order.mode.name();
         tracing::info!(mode, "run started");
-        let report = Run::new(context, order, run_id, started_at).execute().await;
+        let run = Run::new(context, order, run_id, started_at, &overdue);
+        let report = run.execute().await;
         report.log();
+        report.measure();
         report
     }
     .instrument(span)
     .await
+}
+
+/// The bound on a run's time, and whether it was that which ended it.
+struct Overdue {
+    /// Ends the run: at the deadline, or when all runs are told to stop.
+    cancel: CancellationToken,
+    /// `None`: there is no deadline.
+    watch: Option<AbortOnDropHandle<()>>,
+    stop: CancellationToken,
+    deadline: Option<Duration>,
+}
+
+impl Overdue {
+    fn after(deadline: Option<Duration>, stop: &CancellationToken) -> Self {
+        let cancel = stop.child_token();
+        let watch = deadline.map(|deadline| {
+            let cancel = cancel.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                tokio::time::sleep(deadline).await;
+                cancel.cancel();
+            }))
+        });
+        Self {
+            cancel,
+            watch,
+            stop: stop.clone(),
+            deadline,
+        }
+    }
+
+    /// Why a run that was cut short was; `None`: it wasn't.
+    fn cause(&self) -> Option<String> {
+        let expired = self.watch.as_ref().is_some_and(|watch| watch.is_finished());
+        match self.deadline {
+            Some(deadline) if expired => Some(format!(
+                "the deadline of {} passed before everything was read",
+                humantime::format_duration(deadline)
+            )),
+            _ if self.stop.is_cancelled() => Some(STOPPED.to_owned()),
+            _ => None,
+        }
+    }
 }
 
 struct Run<'a> {
@@ -121,6 +187,7 @@ struct Run<'a> {
     ended: bool,
     /// For the duration; the clock may be set while the run is under way.
     begun: tokio::time::Instant,
+    overdue: &'a Overdue,
 }
 
 impl<'a> Run<'a> {
@@ -129,6 +196,7 @@ impl<'a> Run<'a> {
         order: &'a Order,
         run_id: Uuid,
         started_at: DateTime<Utc>,
+        overdue: &'a Overdue,
     ) -> Self {
         let store = DayStore {
             lake: context.lake.clone(),
@@ -152,6 +220,7 @@ impl<'a> Run<'a> {
         Self {
             ended: started_at >= settled_at(order, context.zone),
             begun: tokio::time::Instant::now(),
+            overdue,
             context,
             order,
             store,
@@ -307,10 +376,14 @@ impl<'a> Run<'a> {
             .iter()
             .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
         // What was told to stop hasn't failed.
-        let cancelled = self.context.cancel.is_cancelled();
+        let cut_short = self.overdue.cause();
         execution.status = match execution.failed_slices.first() {
             None => Status::Ok,
-            Some(_) if none_read && execution.counts.fetched == 0 && !cancelled => {
+            Some(_) if cut_short.is_some() => {
+                execution.error = cut_short;
+                Status::Partial
+            }
+            Some(_) if none_read && execution.counts.fetched == 0 => {
                 execution.error = Some("no slice could be read".to_owned());
                 Status::Failed
             }

@@ -35,6 +35,7 @@ mod tests {
 
     fn days(day_field: Option<&str>, day_format: &str) -> Days {
         Days {
+            coverage_from: None,
             earliest: None,
             day_field: day_field.map(Into::into),
             day_format: day_format.into(),

@@ -9,6 +9,7 @@ use crate::ingest::Order;
 use crate::ingest::counts::Counts;
 use crate::source::declaration::Mode;
 use crate::state::execution::{Execution, Status};
+use crate::telemetry::metrics::events::RunFinished;
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -97,6 +98,19 @@ impl RunReport {
             "duration_seconds": self.took.as_secs_f64(),
             "error": execution.error,
         })
+    }
+
+    /// Counts the run.
+    pub(crate) fn measure(&self) {
+        let run = RunFinished {
+            source: &self.source,
+            dataset: &self.dataset,
+            job: &self.execution.job,
+            status: self.status(),
+            counts: self.counts(),
+            duration: self.took,
+        };
+        run.record();
     }
 
     /// Writes the run's summary event.

@@ -14,8 +14,8 @@
 //! A run counts for a job where it read the day at least as thoroughly as the job asks. One that
 //! is still `running` in the lake, with nobody running it here, was cut off (or is another
 //! process's), and is waited for like a failed one: so that a day that kills the process doesn't
-//! do so in a loop. One that began in the future was dated by a clock that was wrong, and doesn't
-//! count.
+//! do so in a loop. One that was told to stop doesn't count: who starts next goes on with it. Nor
+//! does one that began in the future, dated by a clock that was wrong.
 
 use std::cmp;
 
@@ -107,6 +107,7 @@ pub(super) fn attempts(
     executions
         .iter()
         .filter(|facts| facts.status != Status::Adopted && facts.started_at <= now)
+        .filter(|facts| !facts.stopped)
         .filter(|facts| mode_of(&facts.job).covers(mode))
         .map(|facts| Attempt {
             started: facts.started_at,
@@ -337,6 +338,7 @@ mod tests {
             run_id: uuid::Uuid::nil(),
             job: job.into(),
             status,
+            stopped: false,
             started_at: at(started),
             ended_at: at(ended),
         };

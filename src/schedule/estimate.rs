@@ -92,6 +92,7 @@ mod tests {
 
     fn limits(concurrency: usize, requests_per_second: Option<f64>) -> Limits {
         Limits {
+            runs: 2,
             concurrency,
             requests_per_second,
             burst: 1,

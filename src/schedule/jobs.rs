@@ -1,7 +1,7 @@
 //! What the configuration asks of one source: its jobs with their cron expressions read, and of its
 //! datasets what says when a day can be complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -57,7 +57,7 @@ pub struct ScheduleError {
 }
 
 impl Schedule {
-    /// The schedule of a source, without coverage: see [`Self::covering`].
+    /// The schedule of a source.
     ///
     /// # Errors
     /// When a cron expression can't be read.
@@ -71,7 +71,7 @@ impl Schedule {
             let scheduled = ScheduledDataset {
                 settle: delta(days.settle),
                 earliest: days.earliest,
-                coverage_from: None,
+                coverage_from: days.coverage_from,
                 verify: dataset.verify,
             };
             (name.as_str().into(), scheduled)
@@ -94,15 +94,6 @@ impl Schedule {
         })
     }
 
-    /// Asks that every day of a dataset since `from` become complete.
-    #[must_use]
-    pub fn covering(mut self, dataset: &str, from: Day) -> Self {
-        if let Some(dataset) = self.datasets.get_mut(dataset) {
-            dataset.coverage_from = Some(from);
-        }
-        self
-    }
-
     /// The datasets that a job reads.
     pub fn datasets_of<'a>(
         &'a self,
@@ -112,6 +103,26 @@ impl Schedule {
         self.datasets
             .iter()
             .filter(move |(name, _)| all || job.datasets.iter().any(|asked| **asked == ***name))
+    }
+
+    /// The days of a dataset that its jobs may want read now, complete or not.
+    pub fn wanted_days(&self, dataset: &str, now: DateTime<Utc>) -> BTreeSet<Day> {
+        let mut wanted = BTreeSet::new();
+        for job in self.jobs.values() {
+            for (name, scheduled) in self.datasets_of(&job.job) {
+                if **name != *dataset {
+                    continue;
+                }
+                match (job.job.days, scheduled.coverage_from) {
+                    (JobDays::Incomplete, None) => {}
+                    (JobDays::Incomplete, Some(from)) => {
+                        wanted.extend(from.through(Day::of(now, self.zone)));
+                    }
+                    _ => wanted.extend(job.named_days(now).into_keys()),
+                }
+            }
+        }
+        wanted
     }
 
     /// How a day was read that was read in the name of `job`. A job that isn't known any more, or

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::day::Day;
+use crate::ingest::STOPPED;
 use crate::state::execution::{Execution, Status};
 
 /// What is known of the datasets of one source, by their short names.
@@ -46,6 +47,7 @@ pub struct DatasetKnowledge {
     complete: BTreeSet<Day>,
     executions: BTreeMap<Day, Vec<ExecutionFacts>>,
     last_seen: Option<DateTime<Utc>>,
+    last_success: Option<DateTime<Utc>>,
     verified: BTreeMap<Day, Verified>,
 }
 
@@ -71,6 +73,9 @@ impl DatasetKnowledge {
     /// Adds what a run did, in place of what was known of the same run.
     pub fn note(&mut self, day: Day, facts: ExecutionFacts) {
         self.last_seen = self.last_seen.max(Some(facts.ended_at));
+        if facts.status == Status::Ok {
+            self.last_success = self.last_success.max(Some(facts.started_at));
+        }
         if self.complete.contains(&day) {
             return;
         }
@@ -106,6 +111,15 @@ impl DatasetKnowledge {
         self.complete.len()
     }
 
+    /// How many days of a range aren't complete, both ends included.
+    pub fn incomplete_days(&self, from: Day, to: Day) -> u64 {
+        if from > to {
+            return 0;
+        }
+        let days = (to.date() - from.date()).num_days().unsigned_abs() + 1;
+        days - self.complete.range(from..=to).count() as u64
+    }
+
     /// What the runs of a day did, in the order of their ends.
     pub fn executions(&self, day: Day) -> &[ExecutionFacts] {
         self.executions.get(&day).map_or(&[], Vec::as_slice)
@@ -114,6 +128,11 @@ impl DatasetKnowledge {
     /// The end of the last known run of any day: somebody was at work then.
     pub fn last_seen(&self) -> Option<DateTime<Utc>> {
         self.last_seen
+    }
+
+    /// The start of the last known run, of any day, that ended well.
+    pub fn last_success(&self) -> Option<DateTime<Utc>> {
+        self.last_success
     }
 }
 
@@ -127,6 +146,8 @@ pub struct ExecutionFacts {
     pub job: Arc<str>,
     /// How it stands, or stood when it was last heard of.
     pub status: Status,
+    /// It was told to stop before it had read everything, which says nothing of the API.
+    pub stopped: bool,
     /// When the run began.
     pub started_at: DateTime<Utc>,
     /// When its entry was last written: the end, unless it was cut off.
@@ -139,6 +160,7 @@ impl From<&Execution> for ExecutionFacts {
             run_id: execution.run_id,
             job: execution.job.as_str().into(),
             status: execution.status,
+            stopped: execution.error.as_deref() == Some(STOPPED),
             started_at: execution.started_at,
             ended_at: execution.timestamp,
         }
@@ -154,6 +176,7 @@ mod tests {
             run_id: Uuid::from_u128(run),
             job: "hourly".into(),
             status,
+            stopped: false,
             started_at: "2025-10-22T12:00:00Z".parse().unwrap(),
             ended_at: ended_at.parse().unwrap(),
         }

@@ -118,6 +118,7 @@ mod tests {
 
     fn limits(concurrency: usize) -> Limits {
         Limits {
+            runs: 2,
             concurrency,
             requests_per_second: Some(6.0),
             burst: 4,

@@ -38,6 +38,7 @@ pub(crate) fn source(base_url: &Url) -> Source {
         auth: Auth::None,
         ca_file: None::<PathBuf>,
         limits: Limits {
+            runs: 2,
             concurrency: 8,
             requests_per_second: None,
             burst: 1,
@@ -91,6 +92,7 @@ pub(crate) fn dataset() -> Dataset {
             zone: Sao_Paulo,
         }),
         days: Days {
+            coverage_from: None,
             earliest: None,
             day_field: Some("/dataPublicacaoPncp".to_owned()),
             day_format: "%Y-%m-%d".to_owned(),

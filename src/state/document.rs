@@ -342,7 +342,7 @@ fn noted(
 
 /// A time with an offset, or without one in the source's zone. The document doesn't rest on its
 /// times: one that can't be read is left out.
-fn time(value: &str, zone: Tz) -> Option<DateTime<Utc>> {
+pub(super) fn time(value: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let text = json::string(value).ok()?;
     if let Ok(time) = DateTime::parse_from_rfc3339(&text) {
         return Some(time.with_timezone(&Utc));

@@ -199,14 +199,14 @@ impl Entry {
         }
     }
 
-    fn get(&self, key: &str) -> Option<&str> {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
         self.members
             .iter()
             .rfind(|(name, _)| name == key)
             .map(|(_, value)| &**value)
     }
 
-    fn text(&self, key: &str) -> Option<String> {
+    pub(super) fn text(&self, key: &str) -> Option<String> {
         self.get(key)
             .and_then(|text| json::string(text).ok())
             .map(|text| text.into_owned())

@@ -22,6 +22,7 @@
 //! - `store`: what a run calls: open a day, commit a file, record how it ended
 //! - `commit`: steps 1 and 2
 //! - `coverage`: which days are complete
+//! - `glance`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
 //! - `document`, `entry`: the document's format
 
@@ -31,6 +32,7 @@ mod document;
 mod entry;
 mod error;
 pub mod execution;
+mod glance;
 mod rebuild;
 mod recover;
 mod store;
@@ -40,5 +42,6 @@ mod tests;
 pub use coverage::complete_days;
 pub use document::SliceProgress;
 pub use error::StateError;
+pub use glance::{Glance, glance};
 pub use recover::{Cause, Recovery};
 pub use store::{Committed, DayState, DayStore};

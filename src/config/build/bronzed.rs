@@ -1,6 +1,8 @@
-//! `bronzed.toml`: the lake, how much a run holds, and the logs.
+//! `bronzed.toml`: the lake, how much a run holds, the logs, and what the daemon goes by.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
@@ -10,27 +12,41 @@ use super::Build;
 use super::secret::smells;
 use crate::config::place::KeyPath;
 use crate::config::raw::bronzed::{
-    BronzedFile, CommitTable, LakeTable, OptionValue, TelemetryTable,
+    BronzedFile, CommitTable, LakeTable, OptionValue, PoolTable, ServerTable, ShutdownTable,
+    TelemetryTable,
 };
-use crate::config::settings::{CommitSettings, LakeSettings, LogFormat, TelemetrySettings};
+use crate::config::settings::{
+    CommitSettings, LakeSettings, LogFormat, PoolSettings, ShutdownSettings, TelemetrySettings,
+};
+use crate::server::ServerSettings;
 
 /// Schemes of lakes.
 const SCHEMES: [&str; 9] = [
     "file", "memory", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss",
 ];
 
+/// The settings of `bronzed.toml`.
+pub struct Bronzed {
+    pub lake: LakeSettings,
+    pub commit: CommitSettings,
+    pub pool: PoolSettings,
+    pub server: ServerSettings,
+    pub shutdown: ShutdownSettings,
+    pub telemetry: TelemetrySettings,
+}
+
 impl Build<'_> {
     /// The settings of `bronzed.toml`.
-    pub fn bronzed(
-        &mut self,
-        tables: &BronzedFile,
-    ) -> (LakeSettings, CommitSettings, TelemetrySettings) {
+    pub fn bronzed(&mut self, tables: &BronzedFile) -> Bronzed {
         let top = KeyPath::default();
-        (
-            self.lake(&top.key("lake"), &tables.lake),
-            self.commit(&top.key("commit"), &tables.commit),
-            self.telemetry(&top.key("telemetry"), &tables.telemetry),
-        )
+        Bronzed {
+            lake: self.lake(&top.key("lake"), &tables.lake),
+            commit: self.commit(&top.key("commit"), &tables.commit),
+            pool: pool(&tables.limits),
+            server: self.server(&top.key("server"), &tables.server),
+            shutdown: self.shutdown(&top.key("shutdown"), &tables.shutdown),
+            telemetry: self.telemetry(&top.key("telemetry"), &tables.telemetry),
+        }
     }
 
     fn lake(&mut self, path: &KeyPath, table: &LakeTable) -> LakeSettings {
@@ -105,6 +121,36 @@ impl Build<'_> {
         }
     }
 
+    fn server(&mut self, path: &KeyPath, table: &ServerTable) -> ServerSettings {
+        let listen = table.listen.as_deref();
+        let token = table.token.as_ref();
+        ServerSettings {
+            listen: self.listen(&path.key("listen"), listen),
+            token: token.map(|value| self.option(&path.key("token"), "token", value)),
+            public_reads: table.public_reads.unwrap_or(false),
+        }
+    }
+
+    fn listen(&mut self, path: &KeyPath, text: Option<&str>) -> SocketAddr {
+        let fallback = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        let Some(text) = text else { return fallback };
+        text.parse().unwrap_or_else(|_| {
+            self.complain(
+                path,
+                format!("`{path} = \"{text}\"` is not an address with a port"),
+                "write an IP address and a port: \"127.0.0.1:8080\", \"0.0.0.0:8080\", \"[::]:8080\"",
+            );
+            fallback
+        })
+    }
+
+    fn shutdown(&mut self, path: &KeyPath, table: &ShutdownTable) -> ShutdownSettings {
+        let (grace, fallback) = (table.grace.as_deref(), Duration::from_secs(25));
+        ShutdownSettings {
+            grace: self.duration(&path.key("grace"), grace, fallback),
+        }
+    }
+
     fn telemetry(&mut self, path: &KeyPath, table: &TelemetryTable) -> TelemetrySettings {
         let log = table.log.clone().unwrap_or_else(|| "info".to_owned());
         if let Err(error) = EnvFilter::builder().parse(&log) {
@@ -119,5 +165,11 @@ impl Build<'_> {
             log,
             format: table.format.unwrap_or(LogFormat::Auto),
         }
+    }
+}
+
+fn pool(table: &PoolTable) -> PoolSettings {
+    PoolSettings {
+        runs: table.runs.unwrap_or(4).into(),
     }
 }

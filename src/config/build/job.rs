@@ -1,5 +1,7 @@
 //! Jobs: when, which days, how.
 
+use std::time::Duration;
+
 use super::Build;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
@@ -47,6 +49,10 @@ impl Build<'_> {
                 "write `days = \"last 90\"`: complete days are compared with what the API states",
             );
         }
+        let freshness = table.freshness.as_deref();
+        let freshness = freshness.map(|text| self.bound(&path.key("freshness"), text));
+        let deadline = table.deadline.as_deref();
+        let deadline = deadline.map(|text| self.bound(&path.key("deadline"), text));
         let datasets = table.datasets.clone().unwrap_or_default();
         for (position, dataset) in datasets.iter().enumerate() {
             self.known_dataset(&path.key("datasets").index(position), dataset, source);
@@ -61,7 +67,13 @@ impl Build<'_> {
             datasets,
             catch_up,
             blackout,
+            freshness,
+            deadline,
         })
+    }
+
+    fn bound(&mut self, path: &KeyPath, text: &str) -> Duration {
+        self.wait(path, Some(text), Duration::MAX)
     }
 
     fn cron(&mut self, path: &KeyPath, text: &str) {

@@ -8,7 +8,7 @@ use super::dataset::Shared;
 use crate::bronze::schema::Schema;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
-use crate::config::raw::dataset::{DatasetTable, KindWord, ParentTable, WindowTable};
+use crate::config::raw::dataset::{CoverageTable, DatasetTable, KindWord, ParentTable, WindowTable};
 use crate::config::raw::source::SourceFile;
 use crate::source::declaration::{Days, Kind, Parent, Window, WindowEnd};
 
@@ -149,6 +149,7 @@ impl Build<'_> {
     ) -> Days {
         let feed = table.kind() == KindWord::Feed;
         let window = table.window.as_ref();
+        let of_dataset = path;
         let (path, day_field) = (
             path.key("window"),
             window.and_then(|w| w.day_field.as_deref()),
@@ -169,14 +170,35 @@ impl Build<'_> {
         self.day_format(&path.key("day_format"), day_format);
         let earliest = window.and_then(|w| w.earliest.as_deref());
         let settle = window.and_then(|w| w.settle.as_deref());
+        let earliest = earliest.and_then(|text| self.day(&path.key("earliest"), text));
         Days {
-            earliest: earliest.and_then(|text| self.day(&path.key("earliest"), text)),
+            coverage_from: self.coverage(of_dataset, &table.coverage, earliest),
+            earliest,
             day_field: day_field
                 .map(|field| self.declared_field(&path.key("day_field"), field, schema)),
             day_format: day_format.to_owned(),
             settle: self.duration(&path.key("settle"), settle, Duration::ZERO),
             zone: shared.zone,
         }
+    }
+
+    /// The first day that must become complete: one that the API has.
+    fn coverage(
+        &mut self,
+        path: &KeyPath,
+        table: &CoverageTable,
+        earliest: Option<Day>,
+    ) -> Option<Day> {
+        let path = path.key("coverage").key("from");
+        let from = self.day(&path, table.from.as_deref()?)?;
+        if let Some(earliest) = earliest.filter(|earliest| from < *earliest) {
+            self.complain(
+                &path,
+                format!("`{path} = {from}` is before `window.earliest`: the API has nothing then"),
+                format!("write from = {earliest}, or a later day"),
+            );
+        }
+        Some(from)
     }
 
     fn no_window_of_feed(&mut self, path: &KeyPath, window: &WindowTable) {

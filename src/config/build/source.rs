@@ -193,6 +193,7 @@ impl Build<'_> {
         let timeout = table.timeout.as_deref();
         let max_body = table.max_body_bytes.as_deref();
         Limits {
+            runs: table.runs.unwrap_or(2).into(),
             concurrency: table.concurrency.unwrap_or(1).into(),
             requests_per_second: table.requests_per_second,
             burst: table.burst.unwrap_or(1),

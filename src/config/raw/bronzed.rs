@@ -6,7 +6,8 @@ use serde::Deserialize;
 use super::Pairs;
 use crate::config::settings::LogFormat;
 
-/// `bronzed.toml`: where bronze and state live, how much a run holds, and what is logged.
+/// `bronzed.toml`: where bronze and state live, how much a run holds, what is logged, and what the
+/// daemon goes by.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BronzedFile {
@@ -16,6 +17,15 @@ pub struct BronzedFile {
     /// How much a run holds before it commits.
     #[serde(default)]
     pub commit: CommitTable,
+    /// How much the daemon does at once.
+    #[serde(default)]
+    pub limits: PoolTable,
+    /// Where the daemon answers, and whom.
+    #[serde(default)]
+    pub server: ServerTable,
+    /// How the daemon ends.
+    #[serde(default)]
+    pub shutdown: ShutdownTable,
     /// Logs.
     #[serde(default)]
     pub telemetry: TelemetryTable,
@@ -64,6 +74,39 @@ pub struct CommitTable {
     pub max_records: Option<u32>,
     /// JSON in one file at most, roughly: `"128MB"`, which it is where nothing is said.
     pub max_bytes: Option<String>,
+}
+
+/// How much the daemon does at once.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolTable {
+    /// Runs at once, all sources together. A run waits only for runs of its own priority or a
+    /// higher one. 4 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub runs: Option<u16>,
+}
+
+/// Where the daemon answers, and whom.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTable {
+    /// Address and port. `"127.0.0.1:8080"` where nothing is said; in a container `"0.0.0.0:8080"`.
+    pub listen: Option<String>,
+    /// What a request must bring to change something, and elsewhere than on loopback to read:
+    /// `{ env = "NAME" }` or `{ file = "PATH" }`.
+    pub token: Option<OptionValue>,
+    /// Whether what only reads is open to all that can reach the address. `false` where nothing is
+    /// said.
+    pub public_reads: Option<bool>,
+}
+
+/// How the daemon ends.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownTable {
+    /// How long runs have to commit what they read, once the daemon is told to stop. `"25s"` where
+    /// nothing is said: within the 30 s that Kubernetes waits.
+    pub grace: Option<String>,
 }
 
 /// Logs.

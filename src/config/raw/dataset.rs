@@ -47,6 +47,9 @@ pub struct DatasetTable {
     pub schema: Option<String>,
     /// How a day becomes request parameters (`dated`), and what is known of days (`dated`, `feed`).
     pub window: Option<WindowTable>,
+    /// Which days must become complete; jobs of `incomplete` days work on it.
+    #[serde(default)]
+    pub coverage: CoverageTable,
     /// Variables and the values that they take; the slices of a day are their product.
     #[serde(default)]
     pub slices: Pairs<SliceValuesTable>,
@@ -189,6 +192,15 @@ pub struct WindowTable {
     /// How long after its end a day may still change. `"0s"` where nothing is said. A feed looks for
     /// late records that long.
     pub settle: Option<String>,
+}
+
+/// Which days must become complete.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CoverageTable {
+    /// Every day since this one, itself included. No history is asked for where nothing is said.
+    #[schemars(extend("format" = "date"))]
+    pub from: Option<String>,
 }
 
 /// How a slice is cut into pages.

@@ -121,6 +121,10 @@ impl AuthScheme {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsTable {
+    /// Runs of the source at once in the daemon. A run waits only for runs of its own priority or
+    /// a higher one. 2 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub runs: Option<u16>,
     /// Requests in flight at most. 1 where nothing is said.
     #[schemars(range(min = 1))]
     pub concurrency: Option<u16>,
@@ -179,4 +183,11 @@ pub struct JobTable {
     pub catch_up: Option<String>,
     /// Hours of each day in which it isn't begun, in the source's zone: `["20:00-21:00"]`.
     pub blackout: Option<Vec<String>>,
+    /// Data of its datasets that are older than this are stale: the daemon warns, and
+    /// `bronzed_dataset_freshness_limit_seconds` has the bound for alerts. Nobody is warned where
+    /// nothing is said.
+    pub freshness: Option<String>,
+    /// A run that takes longer commits what it has read and ends as partial. No bound where nothing
+    /// is said.
+    pub deadline: Option<String>,
 }

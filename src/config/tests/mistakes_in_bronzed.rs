@@ -52,6 +52,19 @@ fn lake_commit_and_telemetry() {
                 "write `auto`, `json` or `pretty`",
             ),
             (
+                "\"127.0.0.1:8080\"",
+                "¶\"localhost:8080\"",
+                "`server.listen = \"localhost:8080\"` is not an address with a port",
+                "\"127.0.0.1:8080\"",
+            ),
+            ("runs = 4", "¶runs = 0", "`limits.runs` is 0", "from 1 to 65535"),
+            (
+                "\"25s\"",
+                "¶\"25\"",
+                "`shutdown.grace = \"25\"` is not a duration",
+                "\"30s\"",
+            ),
+            (
                 "[commit]",
                 "¶[committ]",
                 "unknown key `committ` at the top",
@@ -66,6 +79,18 @@ fn secrets_written_down() {
     each_is_told(
         BRONZED,
         &[
+            (
+                "public_reads = false\n",
+                "public_reads = false\n¶token = \"hunter2\"\n",
+                "`server.token` has a secret written down",
+                "token = { env = \"NAME\" }",
+            ),
+            (
+                "public_reads = false\n",
+                "public_reads = false\n¶token = { file = \"token\" }\n",
+                "`server.token.file` names the file DIR/token, which isn't there",
+                "a file that has the secret",
+            ),
             (
                 "[lake.options]\n",
                 "[lake.options]\n¶aws_secret_access_key = \"hunter2\"\n",

@@ -187,6 +187,12 @@ fn days_pages_and_fields() {
                 "2025-10-22",
             ),
             (
+                "# from = 2025-01-01\n",
+                "[dataset.contratacoes.coverage]\n¶from = 2021-03-31\n",
+                "`dataset.contratacoes.coverage.from = 2021-03-31` is before `window.earliest`: the API has nothing then",
+                "from = 2021-04-01",
+            ),
+            (
                 "\"2h\"",
                 "¶\"two hours\"",
                 "`dataset.contratacoes.window.settle = \"two hours\"` is not a duration",

@@ -126,6 +126,18 @@ fn wrong_types_and_numbers_out_of_range() {
             ),
             (
                 "mode = \"new\"",
+                "mode = \"new\"\n¶freshness = \"0h\"",
+                "`job.hourly.freshness` is no time at all",
+                "\"30s\"",
+            ),
+            (
+                "mode = \"new\"",
+                "mode = \"new\"\n¶deadline = \"soon\"",
+                "`job.hourly.deadline = \"soon\"` is not a duration",
+                "\"30s\"",
+            ),
+            (
+                "mode = \"new\"",
                 "¶mode = \"newest\"",
                 "`job.hourly.mode` is `newest`",
                 "write `full`, `new` or `verify`",

@@ -42,6 +42,8 @@ pub(super) fn job(name: &str, cron: &str, days: JobDays, mode: Mode, priority: P
         datasets: Vec::new(),
         blackout: Vec::new(),
         catch_up: Job::CATCH_UP,
+        freshness: None,
+        deadline: None,
     }
 }
 
@@ -125,6 +127,7 @@ impl Case {
             run_id: Uuid::from_u128(self.runs),
             job: job.into(),
             status,
+            stopped: false,
             started_at: at(from),
             ended_at: at(to),
         };

@@ -288,6 +288,7 @@ impl World {
             run_id: run.run_id,
             job: Arc::clone(&run.task.job),
             status,
+            stopped: false,
             started_at: shown.0,
             ended_at: shown.1,
         };

@@ -25,6 +25,10 @@ pub struct Job {
     pub catch_up: Duration,
     /// Hours of each day in which the job isn't begun.
     pub blackout: Vec<Blackout>,
+    /// Data of its datasets that are older than this are stale. `None`: nobody cares.
+    pub freshness: Option<Duration>,
+    /// A run that takes longer is ended at a safe point. `None`: no bound.
+    pub deadline: Option<Duration>,
 }
 
 impl Job {

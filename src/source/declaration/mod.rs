@@ -86,6 +86,8 @@ pub enum Auth {
 /// What an API bears.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Runs of one priority or a higher one at once at most, in the daemon.
+    pub runs: usize,
     /// Requests in flight at most.
     pub concurrency: usize,
     /// Requests begun in a second at most; may be a fraction. `None`: as many as come.

@@ -34,6 +34,8 @@ pub enum WindowEnd {
 /// What is known of the days of a dataset, whatever its kind.
 #[derive(Debug, Clone)]
 pub struct Days {
+    /// Every day from here on must become complete. `None`: no history is asked for.
+    pub coverage_from: Option<Day>,
     /// The API has nothing before this day, or refuses it; a feed isn't read further back.
     pub earliest: Option<Day>,
     /// JSON pointer to the record's own date: checked against the day, or what makes it (a feed).

@@ -5,6 +5,7 @@ use tokio::time::{advance, sleep};
 
 fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> Limits {
     Limits {
+        runs: 2,
         concurrency,
         requests_per_second,
         burst,

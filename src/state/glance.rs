@@ -1,0 +1,63 @@
+//! What the state of a day says, as it stands: nothing is set right, and nothing but the document
+//! is read.
+//!
+//! Enough to plan by. What a run may rest on is what [`super::DayStore::open`] finds.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::document::{Document, time};
+use super::entry::Entry;
+use super::execution::Execution;
+use crate::bronze::layout;
+use crate::day::Day;
+use crate::lake::{Lake, LakeError};
+
+/// What a state says of its day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Whether the day is proven to be read in full.
+    pub complete: bool,
+    /// Its runs, without their files and failed slices.
+    pub runs: Vec<Execution>,
+}
+
+/// Looks at the state of a day. `None`: there is none, or it can't be understood; the next run
+/// rebuilds it.
+///
+/// # Errors
+/// When the lake can't be asked.
+pub async fn glance(
+    lake: &Lake,
+    prefix: &str,
+    day: Day,
+    zone: Tz,
+) -> Result<Option<Glance>, LakeError> {
+    let Some((bytes, _)) = lake.get(&layout::state_key(prefix, day)).await? else {
+        return Ok(None);
+    };
+    let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
+    Ok(read.ok().map(|(document, _)| {
+        let runs = document.executions.iter();
+        Glance {
+            complete: document.complete,
+            runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
+        }
+    }))
+}
+
+/// The run that an entry is of; `None` for the earlier pipeline's, and for what isn't understood.
+fn execution(entry: &Entry, zone: Tz) -> Option<Execution> {
+    let at = |key| -> Option<DateTime<Utc>> { time(entry.get(key)?, zone) };
+    Some(Execution {
+        run_id: entry.run_id()?,
+        job: entry.text("job")?,
+        status: serde_json::from_str(entry.get("status")?).ok()?,
+        started_at: at("started_at")?,
+        timestamp: at("timestamp")?,
+        counts: entry.counts(),
+        files: Vec::new(),
+        failed_slices: Vec::new(),
+        error: entry.text("error"),
+    })
+}
