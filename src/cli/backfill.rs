@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::backfill::{DayOrder, LATENCY, Wanted, orders, outlook, work};
 use crate::cli::progress::DayBar;
-use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary, target};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
@@ -17,6 +17,7 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order};
 use crate::schedule::estimate::Estimate;
 use crate::schedule::shard::Shard;
+use crate::session::Session;
 use crate::source::declaration::{Dataset, Limits, Source};
 use crate::state::execution::Status;
 

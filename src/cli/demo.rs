@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 
 use crate::cli::progress::Bar;
 use crate::cli::run::exit;
-use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary};
 use crate::clock::ManualClock;
 use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Order, run as run_order};
+use crate::session::Session;
 use crate::simulator::clock::SimClock;
 use crate::simulator::faults::Faults;
 use crate::simulator::pncp::catalog::Catalog;

@@ -2,12 +2,13 @@
 
 mod backfill;
 mod check;
+mod daemon;
 mod demo;
 mod online;
 mod progress;
 mod run;
 mod schema;
-mod session;
+mod signal;
 mod simulate;
 mod summary;
 mod table;
@@ -48,6 +49,8 @@ enum Command {
     Backfill(backfill::Args),
     /// Compare days with what the API states now, and read again those that differ
     Verify(verify::Args),
+    /// Keep every enabled source complete and fresh, until it is told to stop
+    Daemon(daemon::Args),
     /// Say whether the configuration is right, without running anything
     Check(online::Args),
     /// Draft a dataset's columns, or report what the lake has beside them
@@ -138,6 +141,7 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
         Command::Run(args) => run::run(shell, args).await,
         Command::Backfill(args) => backfill::run(shell, args).await,
         Command::Verify(args) => verify::run(shell, args).await,
+        Command::Daemon(args) => daemon::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,
         Command::Simulate(args) => {

@@ -33,7 +33,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     }
     say("");
     let cancel = CancellationToken::new();
-    crate::cli::session::cancel_on_signal(cancel.clone());
+    crate::cli::signal::cancel_on_signal(cancel.clone());
     let asked = ask_all(&settings, &clock);
     tokio::select! {
         failures = asked => Ok(if failures == 0 { Exit::Done } else { Exit::Failed }),

@@ -4,11 +4,12 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use crate::cli::progress::DayBar;
-use crate::cli::session::{Session, cancel_on_signal};
+use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
 use crate::clock::{Clock, SystemClock};
 use crate::day::Day;
 use crate::ingest::{Context, Order};
+use crate::session::Session;
 use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::verify::compare::{Compared, Finding};
 use crate::verify::{Outcome, Verification, left_out, verify_day};

@@ -38,7 +38,9 @@ pub fn init(
     bars: &MultiProgress,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
-    let env_filter = EnvFilter::try_new(filter).map_err(|error| FilterError {
+    // How the cron crate starts and stops is nobody's business, unless somebody asks for it.
+    let quiet = format!("tokio_cron_scheduler=warn,{filter}");
+    let env_filter = EnvFilter::try_new(quiet).map_err(|error| FilterError {
         filter: filter.to_owned(),
         reason: error.to_string(),
     })?;
@@ -61,6 +63,16 @@ pub fn init(
         builder.with_ansi(terminal).with_target(false).try_init()
     };
     Ok(())
+}
+
+/// Lets panics be lines of the log, with their place, rather than text between them.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, message, "panicked");
+    }));
 }
 
 /// Standard error, with progress bars out of the way while a line is written.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::bronze::infer::Draft;
-use crate::cli::session::cancel_on_signal;
+use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, target};
 use crate::clock::{Clock, SystemClock};
 use crate::day::Day;

@@ -8,8 +8,11 @@ use super::dataset::Shared;
 use crate::bronze::schema::Schema;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
-use crate::config::raw::dataset::{CoverageTable, DatasetTable, KindWord, ParentTable, WindowTable};
+use crate::config::raw::dataset::{
+    CoverageTable, DatasetTable, KindWord, ParentTable, WindowTable,
+};
 use crate::config::raw::source::SourceFile;
+use crate::day::Day;
 use crate::source::declaration::{Days, Kind, Parent, Window, WindowEnd};
 
 /// The variables that a window gives to templates.

@@ -57,7 +57,12 @@ fn lake_commit_and_telemetry() {
                 "`server.listen = \"localhost:8080\"` is not an address with a port",
                 "\"127.0.0.1:8080\"",
             ),
-            ("runs = 4", "¶runs = 0", "`limits.runs` is 0", "from 1 to 65535"),
+            (
+                "runs = 4",
+                "¶runs = 0",
+                "`limits.runs` is 0",
+                "from 1 to 65535",
+            ),
             (
                 "\"25s\"",
                 "¶\"25\"",

@@ -52,6 +52,7 @@ pub enum Within {
 
 const DEBUG: &[Level] = &[Level::Debug];
 const INFO: &[Level] = &[Level::Info];
+const ERROR: &[Level] = &[Level::Error];
 const WARN: &[Level] = &[Level::Warn];
 /// What ended well, in part, or not at all.
 const BY_OUTCOME: &[Level] = &[Level::Info, Level::Warn, Level::Error];
@@ -203,6 +204,141 @@ pub const CATALOGUE: &[Event] = &[
         within: Within::Process,
         fields: &["detail"],
         meaning: "The first SIGINT or SIGTERM.",
+    },
+    Event {
+        name: "daemon started",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["version", "listen", "sources"],
+        meaning: "`bronzed daemon` listens, and is about to look at its jobs.",
+    },
+    Event {
+        name: "run due",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "day", "job", "mode", "reason", "slot"],
+        meaning: "A run of a job has its place and begins: `reason` is `slot`, `catch_up` \
+                  (its slot passed while nobody was there), `coverage`, `retry` or \
+                  `settle` (read well, and read again when it can be proven).",
+    },
+    Event {
+        name: "slots missed",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "job", "reason", "slots"],
+        meaning: "Slots passed without a run of their own: `downtime`, `overlap` or \
+                  `paused`. What they asked for is caught up with.",
+    },
+    Event {
+        name: "dataset stale",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "job", "age_seconds", "bound_seconds"],
+        meaning: "The last run that ended well is longer ago than the job's `freshness`. \
+                  Told once.",
+    },
+    Event {
+        name: "dataset fresh again",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "job"],
+        meaning: "A run has ended well since.",
+    },
+    Event {
+        name: "lake not reached",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "At the start; it is tried again every ten seconds.",
+    },
+    Event {
+        name: "lake not read",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "error"],
+        meaning: "What the lake has of a dataset isn't known, or not newly; it is asked \
+                  again.",
+    },
+    Event {
+        name: "paused jobs not read",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "The lake didn't tell which jobs are paused; those known of stay so.",
+    },
+    Event {
+        name: "verified day not marked",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "day", "error"],
+        meaning: "A day was compared, and the lake didn't take the note of it; it may be \
+                  compared once more.",
+    },
+    Event {
+        name: "cron expression left to the tick",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "cron", "error"],
+        meaning: "The cron crate can't read it; its slots are found up to 15 s late.",
+    },
+    Event {
+        name: "cron scheduler failed",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "All slots are found by the tick, up to 15 s late.",
+    },
+    Event {
+        name: "clock set, or machine asleep",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["seconds"],
+        meaning: "The clock went on by so many seconds more (or, negative, less) than the \
+                  machine's ticks.",
+    },
+    Event {
+        name: "run panicked",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["run_id", "source", "dataset", "day", "job", "panic"],
+        meaning: "A fault of the program ended a run; it is audited as failed, and nothing \
+                  else is affected.",
+    },
+    Event {
+        name: "run not audited",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["run_id", "source", "dataset", "day", "job", "error"],
+        meaning: "The lake didn't take the entry of a run that panicked.",
+    },
+    Event {
+        name: "panicked",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["place", "message"],
+        meaning: "A fault of the program, and where.",
+    },
+    Event {
+        name: "daemon stopping",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["runs", "grace_seconds"],
+        meaning: "Nothing new begins; so many runs commit what they have read.",
+    },
+    Event {
+        name: "run abandoned",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["run_id", "source", "dataset", "day", "job"],
+        meaning: "The grace was over before the run had ended; what it had committed is \
+                  adopted by the next.",
+    },
+    Event {
+        name: "daemon stopped",
+        levels: INFO,
+        within: Within::Process,
+        fields: &[],
+        meaning: "Everything has ended.",
     },
     Event {
         name: "runs asked for",

@@ -11,7 +11,7 @@ use crate::config::settings::Settings;
 use crate::entropy::Entropy;
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
-use crate::lake::Lake;
+use crate::lake::{Lake, LakeError};
 use crate::source::SourceClient;
 
 /// Everything that the runs of one process share.
@@ -26,11 +26,26 @@ pub struct Session {
 
 impl Session {
     /// Opens the lake, and makes sure that its conditional writes work.
+    ///
+    /// # Errors
+    /// When the lake can't be used, or a source's client can't be made.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let entropy = Arc::new(Entropy::from_system());
         let lake = Lake::open(&settings.lake)?;
-        let token = entropy.run_id(clock.now()).to_string();
-        lake.probe(&token).await?;
+        let session = Self::over(settings, lake, clock, Arc::new(Entropy::from_system()))?;
+        session.probe().await?;
+        Ok(session)
+    }
+
+    /// Over a lake that is there already; nobody has spoken to it yet.
+    ///
+    /// # Errors
+    /// When a source's client can't be made.
+    pub fn over(
+        settings: Settings,
+        lake: Lake,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> anyhow::Result<Self> {
         let mut clients = BTreeMap::new();
         for (name, source) in &settings.sources {
             let client = SourceClient::new(source, clock.clone(), entropy.clone())
@@ -45,6 +60,35 @@ impl Session {
             entropy,
             cancel: CancellationToken::new(),
         })
+    }
+
+    /// Makes sure that the lake can be reached, and that its conditional writes work.
+    ///
+    /// # Errors
+    /// When it can't, or they don't.
+    pub async fn probe(&self) -> Result<(), LakeError> {
+        let token = self.entropy.run_id(self.clock.now()).to_string();
+        self.lake.probe(&token).await
+    }
+
+    /// What the session goes by.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where bronze and state live.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Run ids and jitter.
+    pub fn entropy(&self) -> &Arc<Entropy> {
+        &self.entropy
     }
 
     /// Cancelled: the runs end at a safe point.
@@ -66,28 +110,5 @@ impl Session {
             observer,
             cancel: self.cancel.clone(),
         })
-    }
-}
-
-/// Cancels `token` at the first SIGINT or SIGTERM; the second one ends the process at once.
-pub fn cancel_on_signal(token: CancellationToken) {
-    tokio::spawn(async move {
-        signal().await;
-        let detail = "what was read is committed; a second signal stops at once";
-        tracing::warn!(detail, "stopping");
-        token.cancel();
-        signal().await;
-        std::process::exit(130);
-    });
-}
-
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }

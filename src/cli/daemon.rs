@@ -1,0 +1,66 @@
+//! `bronzed daemon`: keeps every enabled source complete and fresh, until it is told to stop.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::signal::cancel_on_signal;
+use crate::cli::{Exit, Shell, Stop};
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::{Daemon, wakers};
+use crate::entropy::Entropy;
+use crate::lake::Lake;
+use crate::server::{Limits, Server};
+use crate::session::Session;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::events::start_at_zero;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    shell.log(&settings, false)?;
+    crate::telemetry::log_panics();
+    let stop = CancellationToken::new();
+    cancel_on_signal(stop.clone());
+    let metrics = Metrics::install().context("metrics")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let lake = Lake::open(&settings.lake).map_err(anyhow::Error::from)?;
+    let server_settings = settings.server.clone();
+    for source in settings.sources.values().filter(|source| source.enabled) {
+        let jobs = || source.jobs.keys().map(String::as_str);
+        for dataset in source.datasets.values().filter(|dataset| dataset.enabled) {
+            start_at_zero(&source.name, &dataset.name, jobs());
+        }
+    }
+    let sources: Vec<_> = settings.sources.keys().cloned().collect();
+    let entropy = Arc::new(Entropy::from_system());
+    let session = Session::over(settings, lake, clock.clone(), entropy)?;
+    let daemon = Daemon::new(session).map_err(anyhow::Error::from)?;
+    let shown = Arc::new(daemon.clone());
+    let server = Server::bind(&server_settings, Limits::default(), shown, metrics);
+    let server = server.await.map_err(anyhow::Error::from)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %server.address(),
+        sources = sources.join(", "),
+        "daemon started"
+    );
+    let serving = tokio::spawn(server.serve(stop.clone()));
+    tokio::spawn(wakers::tick(daemon.clone(), clock, stop.clone()));
+    tokio::spawn(wake_at_slots(daemon.clone(), stop.clone()));
+    let lived = daemon.run(stop.clone()).await;
+    stop.cancel();
+    // What it serves is only told how things were.
+    let _ = serving.await;
+    lived.map_err(anyhow::Error::from)?;
+    Ok(Exit::Done)
+}
+
+async fn wake_at_slots(daemon: Daemon, stop: CancellationToken) {
+    if let Err(error) = wakers::cron(daemon, stop).await {
+        tracing::warn!(%error, "cron scheduler failed");
+    }
+}

@@ -1,0 +1,304 @@
+//! The runs of this process: those that somebody asked for and that wait, those under way, and
+//! those that ended lately.
+//!
+//! A day of a dataset is under way once at most, whoever asked for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::day::Day;
+use crate::ingest::progress::{Observer, Progress};
+use crate::ingest::report::RunReport;
+use crate::schedule::plan::{Running, RunningRead};
+use crate::server::view::{self, FailedSlice, RunStatus, RunView};
+use crate::source::declaration::{Mode, Priority};
+use crate::verify::{Outcome, Verification};
+
+/// Ended runs that are kept to be shown.
+const KEPT: usize = 200;
+
+/// What can be under way once only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// The source's name.
+    pub source: Arc<str>,
+    /// The dataset's short name.
+    pub dataset: Arc<str>,
+    /// The day.
+    pub day: Day,
+}
+
+/// How a day is to be read, and for whom.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// As the day's state names it.
+    pub run_id: Uuid,
+    /// In whose name.
+    pub job: Arc<str>,
+    /// How.
+    pub mode: Mode,
+    /// Who goes first.
+    pub priority: Priority,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    /// What was asked for.
+    pub asked: Asked,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How far it is.
+    pub watch: Arc<Watch>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    waiting: BTreeMap<Key, Asked>,
+    under_way: BTreeMap<Key, UnderWay>,
+    ended: VecDeque<RunView>,
+    last_of_job: BTreeMap<(Arc<str>, Arc<str>), RunView>,
+}
+
+impl Runs {
+    /// Lets a run wait for its turn. One that reads the day thoroughly enough already, or is going
+    /// to, is joined; the answer is the run that will have read the day.
+    pub(super) fn ask(&mut self, key: Key, asked: Asked) -> RunView {
+        if let Some(run) = self.under_way.get(&key)
+            && run.asked.mode.covers(asked.mode)
+        {
+            return shown_under_way(&key, run);
+        }
+        let waiting = self.waiting.entry(key.clone()).or_insert(asked.clone());
+        waiting.priority = waiting.priority.max(asked.priority);
+        if !waiting.mode.covers(asked.mode) {
+            waiting.mode = asked.mode;
+        }
+        shown_waiting(&key, waiting)
+    }
+
+    /// What waits.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&Key, &Asked)> {
+        self.waiting.iter()
+    }
+
+    /// The id that was promised to who asked for a day, where reading it in `mode` does for that.
+    pub(super) fn promised(&self, key: &Key, mode: Mode) -> Option<Uuid> {
+        let asked = self.waiting.get(key)?;
+        mode.covers(asked.mode).then_some(asked.run_id)
+    }
+
+    /// What is under way.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (&Key, &UnderWay)> {
+        self.under_way.iter()
+    }
+
+    /// Whether a day is being read.
+    pub(super) fn is_under_way(&self, key: &Key) -> bool {
+        self.under_way.contains_key(key)
+    }
+
+    /// When a run under way began.
+    pub(super) fn started_at(&self, key: &Key) -> Option<DateTime<Utc>> {
+        self.under_way.get(key).map(|run| run.started_at)
+    }
+
+    /// What is under way of a source, as planning takes it.
+    pub(super) fn running(&self, source: &str) -> Running {
+        let of_source = self
+            .under_way
+            .iter()
+            .filter(|(key, _)| *key.source == *source);
+        of_source
+            .map(|(key, run)| {
+                let read = RunningRead {
+                    mode: run.asked.mode,
+                    started_at: run.started_at,
+                };
+                ((Arc::clone(&key.dataset), key.day), read)
+            })
+            .collect()
+    }
+
+    /// A run begins. One that waited for the same, or less, waits no longer.
+    pub(super) fn begin(&mut self, key: Key, asked: Asked, now: DateTime<Utc>) -> Arc<Watch> {
+        if let Some(waiting) = self.waiting.get(&key)
+            && asked.mode.covers(waiting.mode)
+        {
+            self.waiting.remove(&key);
+        }
+        let watch = Arc::new(Watch::default());
+        let run = UnderWay {
+            asked,
+            started_at: now,
+            watch: Arc::clone(&watch),
+        };
+        self.last_of_job.insert(
+            (Arc::clone(&key.source), Arc::clone(&run.asked.job)),
+            shown_under_way(&key, &run),
+        );
+        debug_assert!(!self.under_way.contains_key(&key), "{key:?} is being read");
+        self.under_way.insert(key, run);
+        watch
+    }
+
+    /// A run has ended.
+    pub(super) fn end(&mut self, key: &Key, report: &RunReport) {
+        let Some(run) = self.under_way.remove(key) else {
+            return;
+        };
+        let shown = shown_ended(shown_under_way(key, &run), report);
+        self.keep(key, &run, shown);
+    }
+
+    /// The comparison of a day with the API has ended, with a run where it differed.
+    pub(super) fn end_verified(&mut self, key: &Key, found: &Verification, at: DateTime<Utc>) {
+        let Some(run) = self.under_way.remove(key) else {
+            return;
+        };
+        let shown = shown_under_way(key, &run);
+        let shown = match &found.repair {
+            Some(report) => shown_ended(shown, report),
+            None => RunView {
+                status: match found.outcome() {
+                    Outcome::Same | Outcome::Repaired => RunStatus::Ok,
+                    Outcome::Unknown | Outcome::Different => RunStatus::Partial,
+                    Outcome::Failed => RunStatus::Failed,
+                },
+                ended_at: Some(at),
+                error: found.obstacle().map(str::to_owned),
+                ..shown
+            },
+        };
+        self.keep(key, &run, shown);
+    }
+
+    fn keep(&mut self, key: &Key, run: &UnderWay, shown: RunView) {
+        let of_job = (Arc::clone(&key.source), Arc::clone(&run.asked.job));
+        self.last_of_job.insert(of_job, shown.clone());
+        self.ended.push_front(shown);
+        self.ended.truncate(KEPT);
+    }
+
+    /// A run wasn't needed after all: somebody else had read the day.
+    pub(super) fn forget(&mut self, key: &Key) {
+        self.under_way.remove(key);
+    }
+
+    /// All of them, bounded: those that wait, those under way, those that ended lately.
+    pub(super) fn shown(&self) -> Vec<RunView> {
+        let under_way = self
+            .under_way
+            .iter()
+            .map(|(key, run)| shown_under_way(key, run));
+        let mut lively: Vec<_> = under_way.collect();
+        lively.sort_by_key(|run| std::cmp::Reverse(run.started_at));
+        let mut waiting: Vec<_> = self.waiting.iter().collect();
+        waiting.sort_by_key(|(key, asked)| std::cmp::Reverse((asked.priority, key.day)));
+        let waiting = waiting.into_iter().take(KEPT);
+        let waiting = waiting.map(|(key, asked)| shown_waiting(key, asked));
+        waiting
+            .chain(lively)
+            .chain(self.ended.iter().cloned())
+            .collect()
+    }
+
+    /// The run of a job that began last.
+    pub(super) fn last_of(&self, source: &Arc<str>, job: &Arc<str>) -> Option<RunView> {
+        let under_way = self
+            .under_way
+            .iter()
+            .filter(|(key, run)| key.source == *source && run.asked.job == *job);
+        let newest = under_way.max_by_key(|(_, run)| run.started_at);
+        let of_job = (Arc::clone(source), Arc::clone(job));
+        newest
+            .map(|(key, run)| shown_under_way(key, run))
+            .or_else(|| self.last_of_job.get(&of_job).cloned())
+    }
+}
+
+/// How far a run is, told by itself.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pages_read: AtomicU64,
+    pages_known: AtomicU64,
+    records: AtomicU64,
+    new: AtomicU64,
+}
+
+impl Watch {
+    fn progress(&self) -> view::Progress {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        view::Progress {
+            pages_read: of(&self.pages_read),
+            pages_known: of(&self.pages_known),
+            records: of(&self.records),
+            new: of(&self.new),
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn notice(&self, progress: Progress) {
+        match progress {
+            Progress::Pages { more } => drop(self.pages_known.fetch_add(more, Ordering::Relaxed)),
+            Progress::Page { records, new } => {
+                self.pages_read.fetch_add(1, Ordering::Relaxed);
+                self.records.fetch_add(records, Ordering::Relaxed);
+                self.new.fetch_add(new, Ordering::Relaxed);
+            }
+            Progress::Started { .. } | Progress::SliceDone | Progress::Committed { .. } => {}
+        }
+    }
+}
+
+fn shown_waiting(key: &Key, asked: &Asked) -> RunView {
+    RunView {
+        run_id: asked.run_id,
+        source: key.source.to_string(),
+        dataset: key.dataset.to_string(),
+        day: key.day,
+        job: asked.job.to_string(),
+        mode: asked.mode,
+        status: RunStatus::Queued,
+        started_at: None,
+        ended_at: None,
+        progress: view::Progress::default(),
+        counts: None,
+        failed_slices: Vec::new(),
+        error: None,
+    }
+}
+
+fn shown_under_way(key: &Key, run: &UnderWay) -> RunView {
+    RunView {
+        status: RunStatus::Running,
+        started_at: Some(run.started_at),
+        progress: run.watch.progress(),
+        ..shown_waiting(key, &run.asked)
+    }
+}
+
+fn shown_ended(run: RunView, report: &RunReport) -> RunView {
+    let execution = &report.execution;
+    let failed = execution
+        .failed_slices
+        .iter()
+        .map(|(slice, reason)| FailedSlice {
+            slice: slice.clone(),
+            reason: reason.clone(),
+        });
+    RunView {
+        status: RunStatus::of_ended(execution.status),
+        ended_at: Some(execution.timestamp),
+        counts: Some(execution.counts),
+        failed_slices: failed.collect(),
+        error: execution.error.clone(),
+        ..run
+    }
+}

@@ -1,0 +1,261 @@
+//! What the server asks of the daemon, and orders.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::daemon::board::Board;
+use crate::daemon::learn::enabled;
+use crate::daemon::look::backfill_job;
+use crate::daemon::paused::Paused;
+use crate::daemon::runs::{Asked, Key};
+use crate::daemon::wakers::TICK;
+use crate::daemon::{Daemon, Inner, Scheduled};
+use crate::day::Day;
+use crate::schedule::jobs::ScheduledJob;
+use crate::server::daemon::{DaemonError, Readiness};
+use crate::server::order::{BackfillOrder, RunOrder};
+use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
+use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::telemetry::metrics::events::DatasetStanding;
+
+/// The job that runs name which a person asked for.
+const MANUAL: &str = "manual";
+
+/// Further apart than so many ticks, looks are missing.
+const TICKS: u32 = 3;
+
+#[async_trait]
+impl crate::server::daemon::Daemon for Daemon {
+    fn readiness(&self) -> Readiness {
+        let board = self.0.board();
+        let age = board.looked_at.map(|at| at.elapsed());
+        Readiness {
+            lake_reachable: board.lake_reachable.unwrap_or(false),
+            scheduler_ticking: !board.stopping && age.is_some_and(|age| age <= TICK * TICKS),
+            last_tick_age: age,
+        }
+    }
+
+    fn observe(&self) {
+        let board = self.0.board();
+        for (source, scheduled) in &self.0.sources {
+            for (_, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
+                let view = self.0.dataset(&board, scheduled, dataset);
+                let freshness = view.freshness_seconds;
+                let standing = DatasetStanding {
+                    source,
+                    dataset: &dataset.name,
+                    freshness: freshness
+                        .and_then(|s| std::time::Duration::try_from_secs_f64(s).ok()),
+                    backlog_days: view.coverage.incomplete_days,
+                };
+                standing.record();
+            }
+        }
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobView>, DaemonError> {
+        let board = self.0.board();
+        let sources = self.0.sources.values();
+        let jobs = sources.flat_map(|one| {
+            let jobs = one.schedule.jobs.iter();
+            jobs.map(|(name, job)| self.0.job(&board, one, name, job))
+        });
+        Ok(jobs.collect())
+    }
+
+    async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError> {
+        let board = self.0.board();
+        let sources = self.0.sources.values();
+        let datasets = sources.flat_map(|one| {
+            let datasets = enabled(&one.source, &one.schedule);
+            datasets.map(|(_, dataset)| self.0.dataset(&board, one, dataset))
+        });
+        Ok(datasets.collect())
+    }
+
+    async fn runs(&self) -> Result<Vec<RunView>, DaemonError> {
+        Ok(self.0.board().runs.shown())
+    }
+
+    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError> {
+        let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
+        for day in &order.days {
+            self.0.readable(&source, &dataset, *day)?;
+        }
+        let days = order.days.iter().copied();
+        let job = (Arc::from(MANUAL), Priority::Hourly);
+        let asked = self.0.ask(&source, &dataset, days, order.mode, job)?;
+        self.wake();
+        Ok(asked)
+    }
+
+    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError> {
+        let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
+        self.0.readable(&source, &dataset, order.from)?;
+        self.0.readable(&source, &dataset, order.to)?;
+        let days: Vec<_> = order.from.through(order.to).collect();
+        let open: Vec<_> = {
+            let board = self.0.board();
+            let known = board.knowledge(&source, &dataset)?;
+            let days = days.iter().copied();
+            days.filter(|day| !known.is_complete(*day)).collect()
+        };
+        let found = Backfill {
+            queued_days: open.len() as u64,
+            complete_days: (days.len() - open.len()) as u64,
+        };
+        self.0.ask(
+            &source,
+            &dataset,
+            open.into_iter(),
+            Mode::Full,
+            backfill_job(),
+        )?;
+        self.wake();
+        Ok(found)
+    }
+
+    async fn set_paused(
+        &self,
+        source: &str,
+        job: &str,
+        paused: bool,
+    ) -> Result<JobView, DaemonError> {
+        let not_found = || DaemonError::NotFound {
+            what: format!("job `{source}.{job}`"),
+        };
+        let one = self.0.sources.get(source).ok_or_else(not_found)?;
+        let (name, declared) = one.schedule.jobs.get_key_value(job).ok_or_else(not_found)?;
+        let since = paused.then(|| self.0.now());
+        let changed = Paused::change(self.0.session.lake(), source, job, since).await;
+        let changed = changed.map_err(|error| DaemonError::Unavailable {
+            reason: error.to_string(),
+        })?;
+        let view = {
+            let mut board = self.0.board();
+            board.paused = changed;
+            self.0.job(&board, one, name, declared)
+        };
+        self.wake();
+        Ok(view)
+    }
+}
+
+impl Inner {
+    fn find(&self, source: &str, dataset: &str) -> Result<(Arc<str>, Arc<Dataset>), DaemonError> {
+        let not_found = || DaemonError::NotFound {
+            what: format!("dataset `{source}.{dataset}` that is enabled"),
+        };
+        let (name, one) = self.sources.get_key_value(source).ok_or_else(not_found)?;
+        let found = enabled(&one.source, &one.schedule).find(|(name, _)| ***name == *dataset);
+        let (_, dataset) = found.ok_or_else(not_found)?;
+        Ok((Arc::clone(name), Arc::clone(dataset)))
+    }
+
+    /// Whether a day can be read: it has begun, and the API goes back so far.
+    fn readable(&self, source: &str, dataset: &Dataset, day: Day) -> Result<(), DaemonError> {
+        let zone = self.sources.get(source).map(|one| one.schedule.zone);
+        let today = zone.map(|zone| Day::of(self.now(), zone));
+        if let Some(today) = today.filter(|today| day > *today) {
+            return Err(DaemonError::Refused {
+                reason: format!("{day} is in the future: today is {today}"),
+                cure: format!("ask for {today} or an earlier day"),
+            });
+        }
+        match dataset.days.earliest {
+            Some(earliest) if day < earliest => Err(DaemonError::Refused {
+                reason: format!("`{}` has nothing before {earliest}", dataset.full_name()),
+                cure: format!("ask for {earliest} or a later day"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn ask(
+        &self,
+        source: &Arc<str>,
+        dataset: &Dataset,
+        days: impl Iterator<Item = Day>,
+        mode: Mode,
+        (job, priority): (Arc<str>, Priority),
+    ) -> Result<Vec<RunView>, DaemonError> {
+        let mut board = self.board();
+        if board.stopping {
+            return Err(DaemonError::Unavailable {
+                reason: "the daemon is stopping".to_owned(),
+            });
+        }
+        let now = self.now();
+        let dataset: Arc<str> = dataset.name.as_str().into();
+        let asked = days.map(|day| {
+            let key = Key {
+                source: Arc::clone(source),
+                dataset: Arc::clone(&dataset),
+                day,
+            };
+            let asked = Asked {
+                run_id: self.session.entropy().run_id(now),
+                job: Arc::clone(&job),
+                mode,
+                priority,
+            };
+            board.runs.ask(key, asked)
+        });
+        Ok(asked.collect())
+    }
+
+    fn job(&self, board: &Board, one: &Scheduled, name: &Arc<str>, job: &ScheduledJob) -> JobView {
+        let source = &one.schedule.source;
+        let paused_since = board.paused.since(source, name);
+        let next_slot = job.cron.next_after(self.now()).map(|slot| slot.at);
+        JobView {
+            source: source.to_string(),
+            name: name.to_string(),
+            cron: job.job.cron.clone(),
+            timezone: one.schedule.zone.name().to_owned(),
+            next_slot: next_slot.filter(|_| paused_since.is_none()),
+            paused_since,
+            last_run: board.runs.last_of(source, name),
+        }
+    }
+
+    fn dataset(&self, board: &Board, one: &Scheduled, dataset: &Dataset) -> DatasetView {
+        let now = self.now();
+        let known = board.knowledge(&one.source.name, dataset).ok();
+        let last_success = known.and_then(|known| known.last_success());
+        let yesterday = Day::of(now, one.schedule.zone).previous();
+        let missing = |from| known.map_or(0, |known| known.incomplete_days(from, yesterday));
+        DatasetView {
+            source: one.source.name.clone(),
+            name: dataset.name.clone(),
+            prefix: dataset.prefix.clone(),
+            coverage: Coverage {
+                from: dataset.days.coverage_from,
+                complete_days: known.map_or(0, |known| known.complete_days() as u64),
+                incomplete_days: dataset.days.coverage_from.map_or(0, missing),
+            },
+            freshness_seconds: last_success.map(|at| (now - at).as_seconds_f64().max(0.0)),
+            last_success,
+        }
+    }
+}
+
+impl Board {
+    fn knowledge(
+        &self,
+        source: &str,
+        dataset: &Dataset,
+    ) -> Result<&crate::schedule::knowledge::DatasetKnowledge, DaemonError> {
+        let of_source = self.sources.get(source);
+        let knowledge = of_source.and_then(|of_source| of_source.knowledge.as_ref());
+        let known = knowledge.and_then(|knowledge| knowledge.of(&dataset.name));
+        known.ok_or_else(|| DaemonError::Unavailable {
+            reason: format!(
+                "the lake hasn't told yet what it has of `{}`",
+                dataset.full_name()
+            ),
+        })
+    }
+}

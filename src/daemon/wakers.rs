@@ -1,0 +1,91 @@
+//! What wakes the daemon: the cron crate at the jobs' slots, and a slow tick beside it. Both only
+//! say that it may be time; what is due, the daemon finds out itself.
+//!
+//! tokio-cron-scheduler is the clock, and no more than that: it has no notion of missed slots,
+//! keeps the offset that a zone had when a job was added, and has been seen to stop firing. A slot
+//! that it doesn't wake for is found by the tick.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::daemon::Daemon;
+
+/// Between two ticks: a slot that the cron crate missed isn't late yet.
+pub const TICK: Duration = Duration::from_secs(15);
+
+/// A clock that goes so much faster or slower than the machine's ticks between two of them was
+/// set, or the machine slept.
+const JUMP: TimeDelta = TimeDelta::seconds(5);
+
+/// Wakes the daemon at the slots of its jobs, until `stop`.
+///
+/// # Errors
+/// When the scheduler can't be started. The tick is enough to go on by.
+pub async fn cron(daemon: Daemon, stop: CancellationToken) -> Result<(), JobSchedulerError> {
+    let mut scheduler = JobScheduler::new().await?;
+    let mut seen = BTreeSet::new();
+    for (schedule, cron) in daemon.crons() {
+        let cron = with_seconds(cron);
+        if !seen.insert((cron.clone(), schedule.zone.name())) {
+            continue;
+        }
+        let woken = daemon.clone();
+        let job = Job::new_tz(cron.as_str(), schedule.zone, move |_, _| woken.wake());
+        match job {
+            Ok(job) => drop(scheduler.add(job).await?),
+            // Its parser is another one than ours, whose word counts.
+            Err(error) => tracing::warn!(
+                source = &*schedule.source,
+                cron,
+                %error,
+                "cron expression left to the tick"
+            ),
+        }
+    }
+    scheduler.start().await?;
+    stop.cancelled().await;
+    scheduler.shutdown().await
+}
+
+/// Wakes the daemon every [`TICK`], until `stop`; and says so when the clock was set.
+pub async fn tick(daemon: Daemon, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = (clock.now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let now = (clock.now(), Instant::now());
+        let jump = jump(last, now);
+        if jump.abs() > JUMP {
+            let seconds = jump.num_seconds();
+            tracing::warn!(seconds, "clock set, or machine asleep");
+        }
+        last = now;
+        daemon.wake();
+    }
+}
+
+/// How much more time the clock says has passed than the machine's ticks.
+fn jump(last: (DateTime<Utc>, Instant), now: (DateTime<Utc>, Instant)) -> TimeDelta {
+    let ticked = now.1.duration_since(last.1);
+    let ticked = TimeDelta::from_std(ticked).unwrap_or(TimeDelta::MAX);
+    (now.0 - last.0) - ticked
+}
+
+/// As the crate reads it: with the seconds first.
+fn with_seconds(cron: &str) -> String {
+    match cron.split_whitespace().count() {
+        5 => format!("0 {cron}"),
+        _ => cron.to_owned(),
+    }
+}

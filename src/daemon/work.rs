@@ -1,0 +1,189 @@
+//! One run of the daemon, and what is left of one that panicked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::bronze::layout;
+use crate::daemon::Inner;
+use crate::daemon::look::Start;
+use crate::daemon::runs::{Asked, Key};
+use crate::ingest::counts::Counts;
+use crate::ingest::progress::Unwatched;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order, run_as};
+use crate::schedule::knowledge::Verified;
+use crate::schedule::plan::Reason;
+use crate::source::declaration::Mode;
+use crate::state::DayStore;
+use crate::state::execution::{Execution, Status};
+use crate::verify::{Outcome, Verification, marks, verify_day};
+
+/// How a run came out.
+pub(super) enum Came {
+    /// It ended, however.
+    Out(Box<RunReport>),
+    /// The day was compared with what the API states, and read again where it differed.
+    Verified(Box<Verification>, Verified),
+    /// It wasn't needed: somebody else had completed the day.
+    Unneeded,
+    /// There is nothing of that name any more, which can't be.
+    Unknown,
+}
+
+impl Inner {
+    /// Reads a day.
+    pub(super) async fn work(self: Arc<Self>, start: Start) -> Came {
+        let Start {
+            key,
+            asked,
+            watch,
+            planned,
+        } = start;
+        let Some(scheduled) = self.sources.get(&key.source) else {
+            return Came::Unknown;
+        };
+        let Some(context) = self.session.context(&key.source, watch) else {
+            return Came::Unknown;
+        };
+        let Some(order) = self.order(&key, &asked) else {
+            return Came::Unknown;
+        };
+        if asked.mode == Mode::Verify {
+            return self.verify(&context, &order).await;
+        }
+        if planned.is_some_and(|reason| reason != Reason::Slot)
+            && is_complete(&context, &order).await
+        {
+            return Came::Unneeded;
+        }
+        let job = scheduled.schedule.jobs.get(&asked.job);
+        let deadline = planned.and_then(|_| job?.job.deadline);
+        Came::Out(Box::new(
+            run_as(&context, &order, asked.run_id, deadline).await,
+        ))
+    }
+
+    /// Compares a day with what the API states, and notes when that was.
+    async fn verify(&self, context: &Context, order: &Order) -> Came {
+        let at = self.now();
+        let found = verify_day(context, order, true).await;
+        let well = matches!(found.outcome(), Outcome::Same | Outcome::Repaired);
+        let failures = match well || context.cancel.is_cancelled() {
+            true => 0,
+            false => self.failures(order).saturating_add(1),
+        };
+        let mark = Verified { at, failures };
+        // One that was told to stop has compared nothing: it is done again.
+        if (well || !context.cancel.is_cancelled())
+            && let Err(error) =
+                marks::note(&context.lake, &order.dataset.prefix, order.day, mark).await
+        {
+            let (dataset, day) = (&order.dataset.name, order.day);
+            tracing::warn!(source = order.dataset.source, dataset, %day, %error, "verified day not marked");
+        }
+        Came::Verified(Box::new(found), mark)
+    }
+
+    /// How often in a row a day couldn't be compared.
+    fn failures(&self, order: &Order) -> u32 {
+        let board = self.board();
+        let of_source = board.sources.get(&*order.dataset.source);
+        let knowledge = of_source.and_then(|of_source| of_source.knowledge.as_ref());
+        let known = knowledge.and_then(|knowledge| knowledge.of(&order.dataset.name));
+        let last = known.and_then(|known| known.last_verified(order.day));
+        last.map_or(0, |last| last.failures)
+    }
+
+    /// Writes into the day's state what became of a run that panicked: what it had committed is
+    /// its own, and the rest is read again.
+    pub(super) async fn audit(
+        self: Arc<Self>,
+        key: Key,
+        asked: Asked,
+        began: DateTime<Utc>,
+        panic: String,
+    ) -> Came {
+        let (Some(context), Some(order)) = (
+            self.session.context(&key.source, Arc::new(Unwatched)),
+            self.order(&key, &asked),
+        ) else {
+            return Came::Unknown;
+        };
+        let mut execution = Execution {
+            run_id: asked.run_id,
+            job: order.job.clone(),
+            status: Status::Failed,
+            started_at: began,
+            timestamp: self.now(),
+            counts: Counts::default(),
+            files: Vec::new(),
+            failed_slices: Vec::new(),
+            error: Some(format!(
+                "a fault of the program ended the run, please report it: {panic}"
+            )),
+        };
+        match record(&context, &order, &execution).await {
+            Ok(written) => execution = written,
+            Err(error) => tracing::error!(
+                run_id = %asked.run_id,
+                source = &*key.source,
+                dataset = &*key.dataset,
+                day = %key.day,
+                job = &*asked.job,
+                %error,
+                "run not audited"
+            ),
+        }
+        let report = RunReport {
+            source: key.source.to_string(),
+            dataset: key.dataset.to_string(),
+            day: key.day,
+            mode: asked.mode,
+            execution,
+            complete: false,
+            took: Duration::ZERO,
+        };
+        report.measure();
+        Came::Out(Box::new(report))
+    }
+
+    fn order(&self, key: &Key, asked: &Asked) -> Option<Order> {
+        let scheduled = self.sources.get(&key.source)?;
+        Some(Order {
+            dataset: scheduled.source.datasets.get(&*key.dataset)?.clone(),
+            day: key.day,
+            mode: asked.mode,
+            job: asked.job.to_string(),
+            priority: asked.priority,
+        })
+    }
+}
+
+/// Whether somebody else has completed the day since its state was read last. Where that can't be
+/// found out, the run will tell what is wrong.
+async fn is_complete(context: &Context, order: &Order) -> bool {
+    let marker = layout::complete_key(&order.dataset.prefix, order.day);
+    context.lake.exists(&marker).await.unwrap_or(false)
+}
+
+async fn record(
+    context: &Context,
+    order: &Order,
+    execution: &Execution,
+) -> Result<Execution, crate::state::StateError> {
+    let store = DayStore {
+        lake: context.lake.clone(),
+        dataset: order.dataset.clone(),
+        zone: context.zone,
+        day: order.day,
+        clock: context.clock.clone(),
+        entropy: context.entropy.clone(),
+    };
+    let mut state = store.open().await?;
+    store
+        .record(&mut state, execution, &BTreeMap::new(), false)
+        .await
+}
