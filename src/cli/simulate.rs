@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! PNCP is simulated at http://127.0.0.1:41234/api: set BRONZED__SOURCES__PNCP__BASE_URL=http://127.0.0.1:41234/api
+//! Compras.gov.br is simulated at http://127.0.0.1:41234/comprasnet: set BRONZED__SOURCES__COMPRASNET__BASE_URL=…
 //! TCU is simulated at http://127.0.0.1:41234/tcu: set BRONZED__SOURCES__TCU__BASE_URL=http://127.0.0.1:41234/tcu
 //! ```
 
@@ -17,6 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::day::Day;
 use crate::simulator::churn::Churn;
 use crate::simulator::clock::SimClock;
+use crate::simulator::comprasnet::generated::DayOf;
+use crate::simulator::comprasnet::{self, ComprasDay, datasets as compras};
 use crate::simulator::faults::Faults;
 use crate::simulator::pncp::catalog::Catalog;
 use crate::simulator::pncp::generated::GeneratedDay;
@@ -44,6 +47,10 @@ pub struct Args {
     /// How long a record is, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 2_400)]
     pub record_bytes: usize,
+    /// How many contratações each day has at Compras.gov.br, with eight items to each; and how
+    /// many of price registers, of the archive and of contracts of three organs, a tenth of that.
+    #[arg(long, value_name = "RECORDS", default_value_t = 300)]
+    pub compras: u32,
     /// How many acórdãos the TCU's feed has; it grows by 600 a week.
     #[arg(long, value_name = "RECORDS", default_value_t = 5_000)]
     pub feed: u32,
@@ -131,39 +138,48 @@ fn config(args: &Args) -> SimConfig {
 /// What there is beside PNCP's days: it grows and changes around the simulated time.
 fn tables(args: &Args, clock: &SimClock) -> Tables {
     let today = clock.brasilia().date();
-    let churn = |records| Churn {
+    let list = Churn {
         days: 60,
         changed: 20,
         added: 5,
         removed: 3,
         ..Churn::still(
             args.seed,
-            records,
+            args.list,
             (today - Days::new(30)).and_time(NaiveTime::MIN),
         )
     };
     let feed = |last, records| AcordaoFeed::new(args.seed, Day::new(last), records).rows();
     // Eight weeks of three sessions each: what the feed grows by.
     let (weeks, growth) = (Days::new(56), 24 * 200);
-    Tables::default()
+    let tables = Tables::default();
+    for day in &args.days {
+        ComprasDay::new(args.seed, *day, args.compras).add_to(&tables);
+        let tenth = DayOf::new(args.seed, *day, args.compras / 10);
+        tenth.add_arp(&tables);
+        tenth.add_legado(&tables);
+        for organ in 20_000..20_003 {
+            tenth.add_contratos(&tables, organ);
+        }
+    }
+    tables
+        .with(&compras::UASG, comprasnet::generated::uasg(&list))
+        .with(&compras::ORGAOS, comprasnet::generated::orgaos(&list))
+        .with(
+            &compras::FORNECEDORES,
+            comprasnet::generated::fornecedores(&list),
+        )
+        .with(&compras::MATERIAIS, comprasnet::generated::materiais(&list))
+        .with(&compras::SERVICOS, comprasnet::generated::servicos(&list))
         .with(&tcu::ACORDAOS, feed(today, args.feed))
         .with(&tcu::ACORDAOS, feed(today + weeks, growth))
         .with(
             &tcu::INIDONEOS,
             tcu::recorded::inidoneos((today - Days::new(30)).into()),
         )
-        .with(
-            &tcu::INABILITADOS,
-            tcu::generated::inabilitados(&churn(args.list)),
-        )
-        .with(
-            &tcu::TERMOS,
-            tcu::generated::termos_contratuais(&churn(args.list)),
-        )
-        .with(
-            &tcu::PEDIDOS,
-            tcu::generated::pedidos_congresso(&churn(args.list)),
-        )
+        .with(&tcu::INABILITADOS, tcu::generated::inabilitados(&list))
+        .with(&tcu::TERMOS, tcu::generated::termos_contratuais(&list))
+        .with(&tcu::PEDIDOS, tcu::generated::pedidos_congresso(&list))
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 const JSON: &str = "application/json";
+const TEXT: &str = "text/plain;charset=UTF-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A response: status, a few headers, a body.
@@ -27,6 +28,11 @@ impl Answer {
     /// A JSON body.
     pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
         Self::of(status, Some(JSON), body.into())
+    }
+
+    /// A plain text.
+    pub fn text(status: u16, body: &'static str) -> Self {
+        Self::of(status, Some(TEXT), body.into())
     }
 
     /// An HTML body.

@@ -33,6 +33,11 @@ pub(super) trait Call {
     /// The right answer at `now`. `slice` is the chance of the slice, `call` that of this call.
     fn answer(&self, config: &SimConfig, now: NaiveDateTime, slice: Chance, call: Chance) -> Right;
 
+    /// What the provider's limit of requests a second counts by, where it has one.
+    fn module(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How long the answer takes, beside what every one does.
     fn wait(&self, _config: &SimConfig) -> Duration {
         Duration::ZERO

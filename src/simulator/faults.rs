@@ -15,10 +15,15 @@ use super::chance::Chance;
 /// One thing that goes wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// 429 with a JSON message and `Retry-After`.
+    /// 429 with a JSON message and `Retry-After`; from Compras.gov.br without it, and how long to
+    /// wait in the text.
     RateLimited,
-    /// 429 as the HTML page of a firewall, without `Retry-After`.
+    /// 429 as the HTML page of a firewall, without `Retry-After`; Compras.gov.br has none, and
+    /// sends the other one.
     Firewall,
+    /// No connection to the database could be had: 500, or 400 and a plain text from
+    /// Compras.gov.br.
+    PoolExhausted,
     /// 500 with a JSON message.
     ServerError,
     /// 503 with a JSON message.
@@ -55,6 +60,7 @@ impl Fault {
         match self {
             Self::RateLimited => "rate_limited",
             Self::Firewall => "firewall",
+            Self::PoolExhausted => "pool_exhausted",
             Self::ServerError => "server_error",
             Self::Unavailable => "unavailable",
             Self::Hang => "hang",

@@ -12,6 +12,8 @@ use super::table::{Scope, Selection};
 /// A request for the rows from position `start` on, at most `count`.
 pub(super) struct ListingCall<E> {
     pub dataset: &'static Dataset,
+    /// What the provider's limit of requests a second counts by, where it has one.
+    pub module: Option<&'static str>,
     /// The days asked for, as they were sent.
     pub days: String,
     /// `codigoModalidade=5`; empty where there is nothing to slice by.
@@ -59,6 +61,10 @@ impl<E: Envelope> Call for ListingCall<E> {
         let table = config.tables.of(self.dataset);
         let selection = table.select(self.scope, now, self.start, self.count);
         self.envelope.wrap(&selection, call)
+    }
+
+    fn module(&self) -> Option<&'static str> {
+        self.module
     }
 
     fn wait(&self, config: &SimConfig) -> std::time::Duration {

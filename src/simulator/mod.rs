@@ -12,7 +12,7 @@
 //!                          └─────────────────────────── ledger ◄──────────────────────────────┘
 //! ```
 //!
-//! Each provider has a module of its own, [`pncp`] and [`tcu`], and its paths under a base of its
+//! Each provider has a module of its own, [`pncp`], [`comprasnet`] and [`tcu`], and its paths under a base of its
 //! own. What they share is here: [`table`] (rows that come, change and go over simulated time),
 //! `listing` (a page of a table), [`churn`] (a list that changes a little each day).
 
@@ -22,11 +22,13 @@ mod call;
 pub mod chance;
 pub mod churn;
 pub mod clock;
+pub mod comprasnet;
 mod control;
 pub mod dataset;
 pub mod faults;
 pub mod ledger;
 mod listing;
+mod meter;
 mod parameters;
 pub mod pncp;
 pub mod provider;
@@ -66,6 +68,8 @@ pub struct SimConfig {
     pub catalog: Catalog,
     /// What is held of all other datasets.
     pub tables: Tables,
+    /// How Compras.gov.br behaves.
+    pub comprasnet: comprasnet::Behaviour,
     /// How the TCU's services behave.
     pub tcu: tcu::Behaviour,
     /// What time it is there: records are listed from their publication on, and the `Date`
@@ -88,6 +92,7 @@ impl SimConfig {
             seed: 1,
             catalog,
             tables: Tables::default(),
+            comprasnet: comprasnet::Behaviour::default(),
             tcu: tcu::Behaviour::default(),
             clock,
             faults: Faults::default(),

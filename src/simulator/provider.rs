@@ -1,5 +1,7 @@
 //! The three providers: where each answers, and how each speaks of errors.
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 
 use super::SimConfig;
@@ -7,25 +9,29 @@ use super::answer::Answer;
 use super::call::Call;
 use super::chance::Chance;
 use super::parameters::Parameters;
-use super::{pncp, tcu};
+use super::spoil::{firewall, message};
+use super::{comprasnet, pncp, tcu};
 
 /// A provider of an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// The national portal of public procurement.
     Pncp,
+    /// The federal purchasing system's open data.
+    Comprasnet,
     /// The Court of Accounts of the Union.
     Tcu,
 }
 
 impl Provider {
     /// Every provider.
-    pub const ALL: [Self; 2] = [Self::Pncp, Self::Tcu];
+    pub const ALL: [Self; 3] = [Self::Pncp, Self::Comprasnet, Self::Tcu];
 
     /// The name of its source in a configuration.
     pub fn source(self) -> &'static str {
         match self {
             Self::Pncp => "pncp",
+            Self::Comprasnet => "comprasnet",
             Self::Tcu => "tcu",
         }
     }
@@ -34,6 +40,7 @@ impl Provider {
     pub fn title(self) -> &'static str {
         match self {
             Self::Pncp => "PNCP",
+            Self::Comprasnet => "Compras.gov.br",
             Self::Tcu => "TCU",
         }
     }
@@ -42,6 +49,7 @@ impl Provider {
     pub(super) fn base_path(self) -> &'static str {
         match self {
             Self::Pncp => "/api",
+            Self::Comprasnet => "/comprasnet",
             Self::Tcu => "/tcu",
         }
     }
@@ -57,7 +65,7 @@ impl Provider {
     /// The answer to everything at a time when the provider is closed.
     pub(super) fn closed(self, config: &SimConfig, now: NaiveDateTime) -> Option<Answer> {
         match self {
-            Self::Pncp => None,
+            Self::Pncp | Self::Comprasnet => None,
             Self::Tcu => config.tcu.closed(now),
         }
     }
@@ -73,18 +81,60 @@ impl Provider {
     ) -> Result<Box<dyn Call>, Option<Answer>> {
         match self {
             Self::Pncp => pncp::route(path, parameters),
+            Self::Comprasnet => comprasnet::route(path, parameters),
             Self::Tcu => tcu::route(path, parameters),
+        }
+    }
+
+    /// How many requests a second a module answers, where that is limited.
+    pub(super) fn rate(self, config: &SimConfig, module: &str) -> Option<f64> {
+        match self {
+            Self::Pncp | Self::Tcu => None,
+            Self::Comprasnet => config.comprasnet.rates.get(module).copied(),
+        }
+    }
+
+    /// 429, and how long to wait.
+    pub(super) fn too_many(self, wait: Duration) -> Answer {
+        match self {
+            Self::Pncp | Self::Tcu => {
+                message(429, "Limite de requisições excedido. Tente novamente.").after(wait)
+            }
+            Self::Comprasnet => comprasnet::too_many(wait),
+        }
+    }
+
+    /// 429 to too many requests at a time, which says nothing of how long to wait where a
+    /// firewall sends it.
+    pub(super) fn crowded(self, chance: Chance) -> Answer {
+        match self {
+            Self::Pncp | Self::Tcu => firewall(chance),
+            Self::Comprasnet => comprasnet::too_many(Duration::from_secs(1)),
+        }
+    }
+
+    /// The database has no connection left.
+    pub(super) fn pool_exhausted(self) -> Answer {
+        match self {
+            Self::Pncp | Self::Tcu => message(500, "Failed to obtain JDBC Connection"),
+            Self::Comprasnet => Answer::text(
+                400,
+                "HikariPool-1 - Connection is not available, request timed out after 30000ms.",
+            ),
         }
     }
 
     /// HTML with status 200, where JSON was to come.
     pub(super) fn html(self, chance: Chance) -> Answer {
         match self {
-            Self::Pncp => Answer::html(
-                200,
-                "<!DOCTYPE html><html><head><title>PNCP</title></head><body><h1>Sistema \
-                 temporariamente indisponível</h1></body></html>",
-            ),
+            Self::Pncp | Self::Comprasnet => {
+                let page = format!(
+                    "<!DOCTYPE html><html><head><title>{}</title></head><body><h1>Sistema \
+                     temporariamente indisponível</h1></body></html>",
+                    self.title()
+                );
+                Answer::html(200, page)
+            }
             Self::Tcu => tcu::challenge(chance),
         }
     }

@@ -104,6 +104,16 @@ impl Row {
         Self { ends, ..self }
     }
 
+    /// Another version of the same record; a record that isn't made is what it is.
+    #[must_use]
+    pub fn in_version(self, version: u32) -> Self {
+        let body = match self.body {
+            Body::Made(maker, index, _) => Body::Made(maker, index, version),
+            whole => whole,
+        };
+        Self { body, ..self }
+    }
+
     /// The same row, listed from `time` on. Its place stays: what stands behind it moves by one.
     #[must_use]
     pub fn appearing(self, time: NaiveDateTime) -> Self {

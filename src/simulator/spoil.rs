@@ -15,9 +15,9 @@ pub(super) fn spoil(
     chance: Chance,
 ) -> Outcome {
     Outcome::Answer(match fault {
-        Fault::RateLimited => message(429, "Limite de requisições excedido. Tente novamente.")
-            .after(faults.retry_after),
-        Fault::Firewall => firewall(chance),
+        Fault::RateLimited => provider.too_many(faults.retry_after),
+        Fault::Firewall => provider.crowded(chance),
+        Fault::PoolExhausted => provider.pool_exhausted(),
         Fault::ServerError => message(500, "Erro na comunicação com o banco de dados"),
         Fault::Unavailable => message(503, "Failed to obtain JDBC Connection"),
         Fault::Hang => return Outcome::Hang(faults.hang),
@@ -45,7 +45,7 @@ pub(super) fn firewall(chance: Chance) -> Answer {
     Answer::html(429, page)
 }
 
-fn message(status: u16, text: &str) -> Answer {
+pub(super) fn message(status: u16, text: &str) -> Answer {
     Answer::json(
         status,
         format!(r#"{{"status":{status},"message":"{text}"}}"#),
@@ -83,6 +83,7 @@ mod tests {
             Fault::RateLimited,
             Fault::ServerError,
             Fault::Unavailable,
+            Fault::PoolExhausted,
             Fault::Unprocessable,
         ] {
             let Outcome::Answer(answer) =

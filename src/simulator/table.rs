@@ -38,6 +38,8 @@ pub(super) struct Scope {
     pub group: Option<u64>,
     /// Only what lies in this window.
     pub window: Option<Window>,
+    /// Only what was updated at this time or later.
+    pub updated_since: Option<NaiveDateTime>,
     /// In which order.
     pub order: Order,
 }
@@ -133,6 +135,7 @@ impl Scope {
         let mut rows: Vec<_> = self
             .candidates(groups)
             .filter(|row| self.window.is_none_or(|window| window.holds(row)))
+            .filter(|row| self.updated_since.is_none_or(|since| row.updated >= since))
             .collect();
         match (self.order, self.window.map(|window| window.by)) {
             (Order::Ranked, _) => rows.sort_by_key(|row| row.rank),
@@ -387,6 +390,7 @@ mod tests {
     const ALL: Scope = Scope {
         group: None,
         window: None,
+        updated_since: None,
         order: Order::Ascending,
     };
 

@@ -104,6 +104,23 @@ impl Tree {
         }
     }
 
+    /// Sets several members of an object.
+    pub fn set_all<const N: usize>(&mut self, members: [(&str, Self); N]) {
+        for (key, value) in members {
+            self.set(key, value);
+        }
+    }
+
+    /// Gives the member of an object another name, in its place.
+    pub fn rename(&mut self, old: &str, new: &str) {
+        if let Self::Object(members) = self {
+            let found = members.iter_mut().find(|(name, _)| is_named(name, old));
+            if let Some((name, _)) = found {
+                *name = json::quote(new).into();
+            }
+        }
+    }
+
     /// Takes the member of an object away.
     pub fn remove(&mut self, key: &str) {
         if let Self::Object(members) = self {

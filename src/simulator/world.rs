@@ -14,9 +14,10 @@ use super::call::{Call, Right};
 use super::chance::Chance;
 use super::faults::{Fault, Faults, PageKey};
 use super::ledger::{Entry, Ledger};
+use super::meter::Meter;
 use super::parameters::Parameters;
 use super::provider::Provider;
-use super::spoil::{firewall, spoil};
+use super::spoil::spoil;
 use crate::clock::Clock;
 
 /// The simulated provider.
@@ -28,6 +29,7 @@ pub(super) struct World {
     pages: Mutex<HashMap<PageKey, Asked>>,
     in_flight: AtomicUsize,
     started: Instant,
+    meter: Meter,
 }
 
 /// How a page was asked for so far.
@@ -78,6 +80,7 @@ impl World {
             pages: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             started: Instant::now(),
+            meter: Meter::default(),
         }
     }
 
@@ -145,18 +148,30 @@ impl World {
         entry.slice = Some(key.slice.clone());
         entry.page = Some(key.page);
         entry.offset = Some(key.offset);
+        if let Some(answer) = self.over_rate(provider, call.as_ref()) {
+            entry.fault = Some("over_rate");
+            return answer.into();
+        }
         if self
             .config
             .max_in_flight
             .is_some_and(|most| entry.in_flight > most)
         {
             entry.fault = Some("over_limit");
-            return firewall(root.at(entry.in_flight as u64)).into();
+            return provider.crowded(root.at(entry.in_flight as u64)).into();
         }
         Decision {
             outcome: self.serve(call.as_ref(), provider, &key, root, entry),
             wait: call.wait(&self.config),
         }
+    }
+
+    /// The answer to a request that comes sooner than its module's limit allows.
+    fn over_rate(&self, provider: Provider, call: &dyn Call) -> Option<Answer> {
+        let module = call.module()?;
+        let rate = provider.rate(&self.config, module)?;
+        let wait = self.meter.admit(module, rate).err()?;
+        Some(provider.too_many(wait))
     }
 
     fn serve(

@@ -245,7 +245,7 @@ impl Identity {
 }
 
 /// A CNPJ with its two check digits: the head office (`0001`) of the company `root`.
-fn cnpj(root: u64) -> String {
+pub(in crate::simulator) fn cnpj(root: u64) -> String {
     let mut digits: Vec<u32> = format!("{root:08}0001")
         .chars()
         .filter_map(|c| c.to_digit(10))

@@ -29,11 +29,13 @@ const DEFAULT_SIZE: u64 = 20;
 pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
     Ok(Box::new(ListingCall {
         dataset: &ACORDAOS,
+        module: None,
         days: String::new(),
         slice: String::new(),
         scope: Scope {
             group: None,
             window: None,
+            updated_since: None,
             order: Order::Newest,
         },
         start: number(parameters, "inicio", 0)?,

@@ -28,6 +28,7 @@ const PAGE: u64 = 25;
 const WHOLE: Scope = Scope {
     group: None,
     window: None,
+    updated_since: None,
     order: Order::Ranked,
 };
 
@@ -35,6 +36,7 @@ const WHOLE: Scope = Scope {
 pub(super) fn termos() -> Box<dyn Call> {
     Box::new(ListingCall {
         dataset: &TERMOS,
+        module: None,
         days: String::new(),
         slice: String::new(),
         scope: WHOLE,
@@ -49,6 +51,7 @@ pub(super) fn pedidos(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> 
     let page = number(parameters, "page", 0)?;
     Ok(Box::new(ListingCall {
         dataset: &PEDIDOS,
+        module: None,
         days: String::new(),
         slice: String::new(),
         scope: WHOLE,

@@ -85,11 +85,13 @@ pub(super) fn call(
     let whole = filter == Filter::None;
     Ok(Box::new(ListingCall {
         dataset: list.dataset(),
+        module: None,
         days: String::new(),
         slice: String::new(),
         scope: Scope {
             group: None,
             window: None,
+            updated_since: None,
             order: Order::Ranked,
         },
         // A filter needs to see all rows.

@@ -1,11 +1,13 @@
 //! The simulator through a real HTTP client.
 
 mod answers;
+mod comprasnet;
 mod control;
 mod faults;
 mod shape;
 mod tcu;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -61,9 +63,14 @@ impl Seen {
     }
 }
 
+/// One for all: making it takes longer than most requests. Each request has a connection of its own.
 fn client() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy();
-    builder.timeout(Duration::from_secs(10)).build().unwrap()
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = builder.timeout(Duration::from_secs(10));
+        builder.pool_max_idle_per_host(0).build().unwrap()
+    });
+    CLIENT.clone()
 }
 
 /// GET of any URL, each time on a connection of its own.
