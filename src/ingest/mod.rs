@@ -45,7 +45,7 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::lake::Lake;
 use crate::source::declaration::{
-    Dataset, Kind, Mode, PagingStyle, Priority, SliceValues, SliceVariable, Version,
+    Dataset, Kind, Mode, Priority, SliceValues, SliceVariable, Version,
 };
 use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status};
@@ -434,16 +434,10 @@ fn not_read_yet(dataset: &Dataset) -> Option<String> {
         Some(format!("kind = \"{}\"", kind.word()))
     } else if dataset.version == Version::Content {
         Some("version = \"content\"".to_owned())
-    } else if dataset.explode.is_some() {
-        Some("explode".to_owned())
     } else if dataset.slices.iter().any(of_dataset) {
         Some("a slice out of another dataset".to_owned())
     } else {
-        match dataset.paginator.style {
-            PagingStyle::Cursor { .. } => Some("a paginator by cursor".to_owned()),
-            PagingStyle::NextLink => Some("a paginator by links".to_owned()),
-            _ => None,
-        }
+        None
     }
 }
 
@@ -476,3 +470,6 @@ fn proven_slices(outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgre
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::record::RecordId;
 use crate::source::declaration::Require;
+use crate::source::page::Page;
 
 /// What one walk over the pages of a slice saw.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct Walk {
     pub rows: u64,
     /// The API answered that there is nothing.
     pub empty: bool,
+    /// The last page said that no more follow.
+    pub ended: bool,
     /// The end moved towards the start while reading: rows were taken away.
     pub shrunk: bool,
     /// The earliest `Date` among the responses.
@@ -36,6 +39,12 @@ impl Walk {
             id.id.hash(&mut hasher);
             self.ids.insert(hasher.finish());
         }
+    }
+
+    /// Takes `page` for the last one so far.
+    pub fn note_end(&mut self, page: &Page) {
+        self.last_total = page.total;
+        self.ended = page.has_more == Some(false);
     }
 
     /// Remembers when a response was written, by the server's own clock.
@@ -87,7 +96,9 @@ pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(
             )),
             None => Err("one walk, not yet confirmed by a second one".to_owned()),
         },
-        Require::HasMore | Require::None => Ok(()),
+        Require::HasMore if walk.ended => Ok(()),
+        Require::HasMore => Err("the last page doesn't say that no more follow".to_owned()),
+        Require::None => Ok(()),
     }
 }
 
@@ -153,6 +164,16 @@ mod tests {
         let mut without = walk(2, &["a", "b"]);
         (without.first_total, without.last_total) = (None, None);
         assert!(prove(Require::UniqueTotal, &without, None).is_err());
+    }
+
+    #[test]
+    fn p4_a_walk_ends_where_the_last_page_says_so() {
+        let mut more = walk(0, &["a", "b"]);
+        assert!(prove(Require::HasMore, &more, None).is_err());
+        more.ended = true;
+        assert!(prove(Require::HasMore, &more, None).is_ok());
+        more.shrunk = true;
+        assert!(prove(Require::HasMore, &more, None).is_err());
     }
 
     #[test]

@@ -51,6 +51,21 @@ impl WalkError {
     }
 }
 
+/// Which page of a slice.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    /// Counted from 0.
+    index: u64,
+    /// What the page before says of it, where pages are known by that.
+    next: Option<String>,
+}
+
+impl Place {
+    fn nth(index: u64) -> Self {
+        Self { index, next: None }
+    }
+}
+
 /// A slice on its way: where its pages go.
 pub struct SliceWalk<'a> {
     pub reader: &'a SliceReader<'a>,
@@ -70,12 +85,12 @@ impl SliceWalk<'_> {
     /// The first page: what it states decides how to go on. `None`: there is nothing to read.
     pub async fn first(&self) -> Result<(Walk, Option<Page>), WalkError> {
         let mut walk = Walk::default();
-        let answer = self.fetch_consistent(0).await?;
+        let answer = self.fetch_consistent(&Place::default()).await?;
         match answer {
-            Some(Answer::Page(page)) if !page.is_empty() => {
+            Some(Answer::Page(page)) if !page.is_empty() || self.leads_on(&page) => {
                 walk.note_date(page.date);
                 walk.first_total = page.total;
-                walk.last_total = page.total;
+                walk.note_end(&page);
                 Ok((walk, Some(page)))
             }
             Some(Answer::Page(Page { date, .. }) | Answer::Empty { date }) => {
@@ -145,7 +160,7 @@ impl SliceWalk<'_> {
             walk.shrunk = true;
             return Ok(index);
         };
-        walk.last_total = page.total;
+        walk.note_end(&page);
         let now = self.pages(&page)?.unwrap_or(index + 1);
         self.deliver(walk, page).await?;
         Ok(now)
@@ -181,36 +196,65 @@ impl SliceWalk<'_> {
         Ok(new)
     }
 
-    /// Without a total: page after page, until the API says that no more follow.
+    /// Without a number of pages: one after another, until the API says that no more follow.
     async fn until_the_end(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
         let max_pages = self.reader.order.dataset.paginator.max_pages;
-        let mut page = first;
-        for index in 1.. {
-            let more = page.has_more;
+        let (mut page, mut place) = (first, Place::default());
+        loop {
+            walk.note_end(&page);
+            let more = self.follows(&page);
+            let next = page.next.clone();
             self.announce(1);
             self.deliver(&mut walk, page).await?;
             if more == Some(false) {
-                break;
+                return Ok(walk);
             }
-            if index >= max_pages {
+            if next.is_some() && next == place.next {
+                let page = place.index + 1;
+                return Err(WalkError::Contradiction(format!(
+                    "page {page} says that it is itself the next one"
+                )));
+            }
+            place = Place {
+                index: place.index + 1,
+                next,
+            };
+            if place.index >= max_pages {
                 return Err(WalkError::Contradiction(format!(
                     "no end after {max_pages} pages; raise paginator.max_pages if that is right"
                 )));
             }
-            let next = if more == Some(true) {
-                self.fetch_page(index).await?
+            let found = if more == Some(true) {
+                match self.fetch_consistent(&place).await? {
+                    Some(Answer::Page(page)) => Some(page),
+                    Some(Answer::Empty { .. }) | None => None,
+                }
             } else {
-                match self.fetch(index).await? {
+                match self.fetch(&place).await? {
                     Answer::Page(page) if !page.is_empty() => Some(page),
                     Answer::Page(_) | Answer::Empty { .. } => None,
                 }
             };
-            match next {
+            match found {
                 Some(found) => page = found,
-                None => break,
+                None => return Ok(walk),
             }
         }
-        Ok(walk)
+    }
+
+    /// Whether more pages follow, as far as the page says. A page that isn't full is the last where
+    /// the declaration says so; else only an empty one shows the end.
+    fn follows(&self, page: &Page) -> Option<bool> {
+        let paginator = &self.reader.order.dataset.paginator;
+        let short = paginator.stop_on_short_page && (page.len() as u64) < paginator.page_size;
+        page.has_more.or(short.then_some(false))
+    }
+
+    /// Whether the page itself says how to ask for the next one: then it may be empty.
+    fn leads_on(&self, page: &Page) -> bool {
+        let style = &self.reader.order.dataset.paginator.style;
+        let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
+        by_page && page.next.is_some()
     }
 
     /// Hands a page to the intake; the answer is how many of its records were new.
@@ -240,14 +284,15 @@ impl SliceWalk<'_> {
 
     /// A page that must have records. `None`: the slice has become shorter, and ends before it.
     pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
-        Ok(match self.fetch_consistent(index).await? {
+        Ok(match self.fetch_consistent(&Place::nth(index)).await? {
             Some(Answer::Page(page)) => Some(page),
             Some(Answer::Empty { .. }) | None => None,
         })
     }
 
     /// An answer that agrees with what the API said before: tried again where it doesn't.
-    async fn fetch_consistent(&self, index: u64) -> Result<Option<Answer>, WalkError> {
+    async fn fetch_consistent(&self, place: &Place) -> Result<Option<Answer>, WalkError> {
+        let index = place.index;
         let retry = &self.reader.order.dataset.retry;
         let mut wait = retry.initial;
         let mut reason = String::new();
@@ -256,13 +301,19 @@ impl SliceWalk<'_> {
                 self.pause(wait).await?;
                 wait = wait.saturating_mul(2).min(retry.max);
             }
-            reason = match self.fetch(index).await {
-                Ok(Answer::Page(page)) if page.is_empty() && index == 0 => match page.total {
-                    Some(total) if total > 0 => {
-                        format!("the first page is empty where {total} records are stated")
+            reason = match self.fetch(place).await {
+                Ok(Answer::Page(page)) if self.leads_on(&page) => {
+                    return Ok(Some(Answer::Page(page)));
+                }
+                Ok(Answer::Page(page)) if page.is_empty() && index == 0 => {
+                    match (page.total, page.has_more) {
+                        (Some(total), _) if total > 0 => {
+                            format!("the first page is empty where {total} records are stated")
+                        }
+                        (_, Some(true)) => "the first page is empty where more follow".to_owned(),
+                        _ => return Ok(Some(Answer::Page(page))),
                     }
-                    _ => return Ok(Some(Answer::Page(page))),
-                },
+                }
                 Ok(Answer::Empty { date }) if index == 0 => {
                     return Ok(Some(Answer::Empty { date }));
                 }
@@ -292,13 +343,13 @@ impl SliceWalk<'_> {
 
     /// Looks at the first page again, without taking it in: does the slice end before `index` now?
     async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
-        Ok(match self.fetch(0).await? {
+        Ok(match self.fetch(&Place::default()).await? {
             Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
             Answer::Empty { .. } => false,
         })
     }
 
-    async fn fetch(&self, index: u64) -> Result<Answer, WalkError> {
+    async fn fetch(&self, place: &Place) -> Result<Answer, WalkError> {
         let SliceReader {
             context,
             order,
@@ -309,7 +360,8 @@ impl SliceWalk<'_> {
             dataset: order.dataset.clone(),
             day: order.day,
             slice: self.slice.clone(),
-            page: index,
+            page: place.index,
+            next: place.next.clone(),
             priority: order.priority,
         };
         Ok(context

@@ -12,15 +12,26 @@ use crate::source::declaration::{Dataset, Require};
 #[derive(Debug, Clone)]
 pub struct Page {
     body: Bytes,
-    records: Vec<Range<usize>>,
+    records: Vec<Record>,
     /// How many records there are in all, as this page states.
     pub total: Option<u64>,
     /// How many pages there are in all, as this page states.
     pub total_pages: Option<u64>,
     /// Whether more pages follow, as this page states.
     pub has_more: Option<bool>,
+    /// What leads to the next page: a cursor, or a URL.
+    pub next: Option<String>,
     /// The `Date` of the response.
     pub date: Option<DateTime<Utc>>,
+}
+
+/// Where the text of a record is.
+#[derive(Debug, Clone)]
+enum Record {
+    /// In the body.
+    Within(Range<usize>),
+    /// Put together: one element of a list, in the place of the list.
+    Composed(Box<str>),
 }
 
 /// Why a body with an accepted status isn't a page.
@@ -55,10 +66,13 @@ impl Page {
             .filter(|found| json::kind(found) == json::Kind::Array)
             .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
         // An answer that is the array itself was only looked at from its first byte so far.
-        let records: Vec<_> = json::elements(array)?
-            .into_iter()
-            .map(|record| span_within(text, record))
-            .collect();
+        let mut records = Vec::new();
+        for element in json::elements(array)? {
+            match &dataset.explode {
+                Some(list) => explode(text, element, list, &mut records)?,
+                None => records.push(Record::Within(span_within(text, element))),
+            }
+        }
         let paging = &dataset.paginator;
         let total = count(&envelope, paging.total_records_path.as_deref())?;
         let total_pages = count(&envelope, paging.total_pages_path.as_deref())?;
@@ -73,11 +87,17 @@ impl Page {
                 }
             },
         };
+        let next = match &paging.next_path {
+            None => None,
+            Some(path) => envelope.find(path)?.and_then(leads_on),
+        };
+        let says_next = paging.next_path.as_ref().map(|_| next.is_some());
         Ok(Self {
             records,
             total,
             total_pages,
-            has_more,
+            has_more: has_more.or(says_next),
+            next,
             date,
             body,
         })
@@ -85,9 +105,10 @@ impl Page {
 
     /// The records, each as its JSON text.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.records.iter().map(|span| {
+        self.records.iter().map(|record| match record {
             // The spans were cut out of this very body, which is valid UTF-8.
-            std::str::from_utf8(&self.body[span.clone()]).unwrap_or("null")
+            Record::Within(span) => std::str::from_utf8(&self.body[span.clone()]).unwrap_or("null"),
+            Record::Composed(text) => text,
         })
     }
 
@@ -110,6 +131,46 @@ impl Page {
 /// Whether the proof of completeness needs a total at all.
 pub fn needs_total(require: Require) -> bool {
     matches!(require, Require::UniqueTotal | Require::RowTotal)
+}
+
+/// One record for each element of the list at `pointer`: the whole of `element`, in which the one
+/// stands where the list stood. An element without such a list, or with an empty one, stays as it is:
+/// nothing is lost.
+fn explode(
+    text: &str,
+    element: &str,
+    pointer: &str,
+    records: &mut Vec<Record>,
+) -> Result<(), PageError> {
+    let list = json::pointer(element, pointer)?;
+    let list = list.filter(|list| json::kind(list) == json::Kind::Array);
+    let members = match list {
+        Some(list) => json::elements(list)?,
+        None => Vec::new(),
+    };
+    let (Some(list), false) = (list, members.is_empty()) else {
+        records.push(Record::Within(span_within(text, element)));
+        return Ok(());
+    };
+    let span = span_within(element, list);
+    let (before, after) = (&element[..span.start], &element[span.end..]);
+    for member in members {
+        let record = [before, member, after].concat();
+        records.push(Record::Composed(record.into()));
+    }
+    Ok(())
+}
+
+/// What leads to the next page; `None` where nothing does: null, or a text without a character.
+fn leads_on(found: &str) -> Option<String> {
+    match json::kind(found) {
+        json::Kind::Null => None,
+        json::Kind::String => {
+            let text = json::string(found).ok()?.into_owned();
+            (!text.is_empty()).then_some(text)
+        }
+        _ => Some(found.to_owned()),
+    }
 }
 
 fn span_within(whole: &str, part: &str) -> Range<usize> {
@@ -197,6 +258,58 @@ mod tests {
             if path == "/totalPaginas" && found == "absent"));
         let mistyped = r#"{"data":[],"totalRegistros":"0","totalPaginas":0}"#;
         assert!(matches!(parse(mistyped), Err(PageError::NoCount(..))));
+    }
+
+    #[test]
+    fn an_element_with_a_list_makes_a_record_of_each_of_its_members() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.total_records_path = None;
+        dataset.paginator.total_pages_path = None;
+        dataset.explode = Some("/itens".to_owned());
+        let body = r#"{"data":[
+            {"id":"a","itens":[{"n":1},{"n":2.50, "x":[7]}],"ano":2025},
+            {"id":"b","itens":[]}, {"id":"c","itens":null}, {"id":"d"}, 5,
+            {"id":"e","itens":[ 9 ]}]}"#;
+        let page = Page::parse(&dataset, body.into(), None).unwrap();
+        assert_eq!(
+            page.records().collect::<Vec<_>>(),
+            [
+                r#"{"id":"a","itens":{"n":1},"ano":2025}"#,
+                r#"{"id":"a","itens":{"n":2.50, "x":[7]},"ano":2025}"#,
+                r#"{"id":"b","itens":[]}"#,
+                r#"{"id":"c","itens":null}"#,
+                r#"{"id":"d"}"#,
+                "5",
+                r#"{"id":"e","itens":9}"#,
+            ]
+        );
+        assert_eq!(page.len(), 7);
+    }
+
+    #[test]
+    fn what_leads_to_the_next_page_says_whether_there_is_one() {
+        let mut dataset = testing::dataset();
+        dataset.paginator = crate::source::declaration::Paginator {
+            total_records_path: None,
+            total_pages_path: None,
+            next_path: Some("/meta/next".to_owned()),
+            ..dataset.paginator
+        };
+        let next = |meta: &str| {
+            let body = format!(r#"{{"data":[],"meta":{meta}}}"#);
+            let page = Page::parse(&dataset, body.into(), None).unwrap();
+            (page.has_more, page.next)
+        };
+        for none in [r#"{"next":null}"#, r#"{"next":""}"#, "{}"] {
+            assert_eq!(next(none), (Some(false), None), "{none}");
+        }
+        for (some, text) in [
+            (r#"{"next":"a\/b"}"#, "a/b"),
+            (r#"{"next":17}"#, "17"),
+            (r#"{"next":{"$ref":"http://h"}}"#, r#"{"$ref":"http://h"}"#),
+        ] {
+            assert_eq!(next(some), (Some(true), Some(text.to_owned())), "{some}");
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl SourceClient {
             day,
             slice,
             page: 0,
+            next: None,
             priority: Priority::Hourly,
         };
         self.inner().look(&request).await

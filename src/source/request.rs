@@ -17,7 +17,8 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use crate::day::Day;
-use crate::source::declaration::{Dataset, Kind, Priority, Slice, Window, WindowEnd};
+use crate::source::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
+use crate::source::failure::snippet;
 use crate::source::paginator::PagingError;
 
 /// One page of one slice of a day.
@@ -31,6 +32,9 @@ pub struct PageRequest {
     pub slice: Slice,
     /// Counted from 0, whatever the API counts from.
     pub page: u64,
+    /// What the page before says of this one, where that is needed to ask for it: a cursor, or a
+    /// URL, which may be relative to that of the first page.
+    pub next: Option<String>,
     /// Who goes first where the source's limits bind.
     pub priority: Priority,
 }
@@ -41,6 +45,12 @@ pub enum RequestError {
     /// The window's format isn't one that dates can be written in.
     #[error("`{0}` is not a format of dates: write it like %Y%m%d or %Y-%m-%d")]
     Format(String),
+    /// A link to the next page that leads away from the API.
+    #[error(
+        "the next page is said to be at {0}, which isn't followed: only links with the scheme, host \
+         and port of the `base_url` are; page by offset or by number instead"
+    )]
+    Elsewhere(String),
     /// The page can't be asked for.
     #[error(transparent)]
     Paging(#[from] PagingError),
@@ -86,6 +96,10 @@ impl PageRequest {
             query.extend(declared.end_param.clone().map(|name| (name, end.clone())));
         }
         query.extend(dataset.paginator.params(self.page)?);
+        let style = &dataset.paginator.style;
+        if let (PagingStyle::Cursor { cursor_param }, Some(cursor)) = (style, &self.next) {
+            query.push((cursor_param.clone(), cursor.clone()));
+        }
 
         let base = dataset.base_url.as_ref().unwrap_or(base);
         let mut url = base.clone();
@@ -98,7 +112,10 @@ impl PageRequest {
         if !pairs.is_empty() {
             url.set_query(Some(&pairs.join("&")));
         }
-        Ok(url)
+        match (style, &self.next) {
+            (PagingStyle::NextLink, Some(link)) => followed(&url, link),
+            _ => Ok(url),
+        }
     }
 
     /// The window as templates name it: `start` and `end`. `None` where days aren't asked for.
@@ -115,6 +132,19 @@ impl PageRequest {
             ("start".to_owned(), written(start, window)?),
             ("end".to_owned(), written(end, window)?),
         ]))
+    }
+}
+
+/// Where a link that stands in an answer leads, if it leads to the same API.
+fn followed(from: &Url, link: &str) -> Result<Url, RequestError> {
+    let elsewhere = || RequestError::Elsewhere(snippet(link.as_bytes()));
+    let to = from.join(link).map_err(|_| elsewhere())?;
+    let same = to.origin() == from.origin();
+    let bare = to.username().is_empty() && to.password().is_none();
+    if same && bare {
+        Ok(to)
+    } else {
+        Err(elsewhere())
     }
 }
 
@@ -138,7 +168,6 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::declaration::PagingStyle;
     use crate::source::template::Template;
     use crate::source::testing;
 
@@ -242,6 +271,61 @@ mod tests {
              ?q=%3CS%C3%A3o%20Jo%C3%A3o%2Fa%2Bb%26c%3Dd%3E\
              &dataInicial=20251022&dataFinal=20251022"
         );
+    }
+
+    #[test]
+    fn a_cursor_is_sent_from_the_second_page_on() {
+        let by_cursor = |next: Option<&str>| {
+            url_of("http://h", |request, dataset| {
+                (request.page, request.next) = (u64::from(next.is_some()), next.map(str::to_owned));
+                dataset.paginator.style = PagingStyle::Cursor {
+                    cursor_param: "after".to_owned(),
+                };
+            })
+        };
+        assert!(!by_cursor(None).contains("after"));
+        assert!(by_cursor(Some("a=/+")).ends_with("&tamanhoPagina=50&after=a%3D%2F%2B"));
+    }
+
+    #[test]
+    fn a_link_is_followed_only_within_the_api() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.style = PagingStyle::NextLink;
+        let mut request = testing::request(dataset, 1);
+        let base = Url::parse("https://api.example.org/v1").unwrap();
+        let mut follow = |link: &str| {
+            request.next = Some(link.to_owned());
+            request.url(&base).map(|url| url.to_string())
+        };
+        for (link, leads_to) in [
+            (
+                "https://api.example.org/v2/x?p=2",
+                "https://api.example.org/v2/x?p=2",
+            ),
+            (
+                "https://api.example.org:443/v2",
+                "https://api.example.org/v2",
+            ),
+            ("/v2/x?p=2#top", "https://api.example.org/v2/x?p=2#top"),
+            (
+                "?p=2",
+                "https://api.example.org/v1/consulta/v1/contratacoes/publicacao?p=2",
+            ),
+        ] {
+            assert_eq!(follow(link), Ok(leads_to.to_owned()), "{link}");
+        }
+        for link in [
+            "http://api.example.org/v2",
+            "https://api.example.org:8443/v2",
+            "https://example.org/v2",
+            "//example.org/v2",
+            "https://user@api.example.org/v2",
+            "file:///etc/passwd",
+            "http://[",
+        ] {
+            let refused = follow(link).unwrap_err();
+            assert_eq!(refused, RequestError::Elsewhere(link.to_owned()), "{link}");
+        }
     }
 
     #[test]

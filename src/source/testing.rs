@@ -159,6 +159,7 @@ pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
             values: vec![("modalidade".to_owned(), "6".to_owned())],
         },
         page,
+        next: None,
         priority: Priority::Hourly,
     }
 }

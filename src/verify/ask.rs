@@ -25,6 +25,7 @@ pub async fn first_page(
         day: order.day,
         slice,
         page: 0,
+        next: None,
         priority: order.priority,
     };
     let answer = context

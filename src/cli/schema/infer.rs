@@ -126,6 +126,7 @@ async fn see_day(
             day,
             slice,
             page: 0,
+            next: None,
             priority: Priority::Hourly,
         };
         match client.fetch(&request, &usage, &cancel).await {

@@ -37,6 +37,7 @@ async fn walk(
             day,
             slice: slice.clone(),
             page,
+            next: None,
             priority: Priority::Hourly,
         };
         match client.fetch(&request, usage, &cancel).await? {

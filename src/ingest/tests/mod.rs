@@ -1,0 +1,231 @@
+//! Runs over sources that a test declares in TOML and answers itself, over real HTTP: what comes out
+//! of each way to page, of versions, and of children.
+
+mod paging;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use object_store::memory::InMemory;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::bronze::{layout, reader};
+use crate::clock::ManualClock;
+use crate::config;
+use crate::config::settings::CommitSettings;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::ingest::progress::Unwatched;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order, run};
+use crate::lake::Lake;
+use crate::source::SourceClient;
+use crate::source::declaration::{Mode, Priority, Source};
+use crate::source::testing::{Server, Step, answer, json};
+
+/// The day that is read, unless a test says another.
+const DAY: &str = "2025-10-22";
+/// Long after it has ended.
+const LATER: &str = "2025-10-24T12:00:00Z";
+
+/// What stands at the top of each declared source: next to no waits.
+const TOP: &str = r#"
+name = "s"
+timezone = "America/Sao_Paulo"
+[limits]
+concurrency = 4
+[retry]
+initial = "1ms"
+max = "2ms"
+"#;
+
+/// A row of bronze: its metadata columns, and the record that it gives back.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    id: String,
+    key: String,
+    version: Option<String>,
+    parent: Option<String>,
+    slice: Option<String>,
+    record: Value,
+}
+
+/// A declared source, the API behind it, and a lake.
+struct Scene {
+    source: Arc<Source>,
+    lake: Lake,
+    clock: ManualClock,
+    entropy: Arc<Entropy>,
+    commit: CommitSettings,
+    /// The paths and queries that were asked for, in the order of their arrival.
+    asked: Arc<Mutex<Vec<String>>>,
+    _server: Server,
+}
+
+impl Scene {
+    /// The source of `toml`, its datasets with `columns` (all of them the same); the API answers the
+    /// path and query of each request.
+    async fn new(
+        toml: &str,
+        columns: &str,
+        api: impl Fn(&Url) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let server = Server::start(move |head| {
+            let target = head.split(' ').nth(1).unwrap_or_default();
+            let url = Url::parse(&format!("http://api{target}")).unwrap();
+            seen.lock().unwrap().push(target.to_owned());
+            Step::Answer(api(&url))
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        };
+        write("bronzed.toml", "[lake]\nurl = \"memory:///\"");
+        let base = format!("base_url = \"{}\"\n", server.url);
+        write("sources/s.toml", &format!("{base}{TOP}{toml}"));
+        write("sources/columns.txt", &format!("[columns]\n{columns}"));
+        let settings = config::load(Some(folder.path()), []);
+        let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+        Self {
+            source: settings.sources["s"].clone(),
+            lake: Lake::over(Arc::new(InMemory::new()), "memory"),
+            clock: ManualClock::new(LATER.parse().unwrap()),
+            entropy: Arc::new(Entropy::seeded(11)),
+            commit: settings.commit,
+            asked,
+            _server: server,
+        }
+    }
+
+    async fn run(&self, dataset: &str, mode: Mode) -> RunReport {
+        self.run_until(dataset, mode, CancellationToken::new())
+            .await
+    }
+
+    async fn run_until(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
+        let clock = Arc::new(self.clock.clone());
+        let entropy = Arc::clone(&self.entropy);
+        let client = SourceClient::new(&self.source, clock.clone(), entropy.clone()).unwrap();
+        let context = Context {
+            lake: self.lake.clone(),
+            client,
+            zone: self.source.timezone,
+            concurrency: self.source.limits.concurrency,
+            commit: self.commit,
+            clock,
+            entropy,
+            observer: Arc::new(Unwatched),
+            cancel,
+        };
+        let order = Order {
+            dataset: self.source.datasets[dataset].clone(),
+            day: day(),
+            mode,
+            job: "test".to_owned(),
+            priority: Priority::Hourly,
+        };
+        run(&context, &order).await
+    }
+
+    /// The rows of a dataset's day, file by file.
+    async fn files(&self, dataset: &str) -> Vec<Vec<Row>> {
+        let prefix = &self.source.datasets[dataset].prefix;
+        let mut files = BTreeMap::new();
+        for entry in self
+            .lake
+            .list(&layout::partition(prefix, day()))
+            .await
+            .unwrap()
+        {
+            if let Some(number) = layout::file_number(prefix, day(), &entry.key) {
+                let (bytes, _) = self.lake.get(&entry.key).await.unwrap().unwrap();
+                files.insert(number, rows(bytes));
+            }
+        }
+        files.into_values().collect()
+    }
+
+    /// The rows of a dataset's day.
+    async fn rows(&self, dataset: &str) -> Vec<Row> {
+        self.files(dataset).await.concat()
+    }
+
+    /// The ids of a dataset's day, sorted.
+    async fn ids(&self, dataset: &str) -> Vec<String> {
+        let mut ids: Vec<_> = self
+            .rows(dataset)
+            .await
+            .into_iter()
+            .map(|row| row.id)
+            .collect();
+        ids.sort();
+        ids
+    }
+
+    /// What was asked for since the last time.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+fn day() -> Day {
+    DAY.parse().unwrap()
+}
+
+fn rows(bytes: bytes::Bytes) -> Vec<Row> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap();
+    let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
+    let column = |name: &str| -> Vec<Option<String>> {
+        let texts = batches.iter().flat_map(|batch| {
+            let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+            column.iter().map(|text| text.map(str::to_owned))
+        });
+        texts.collect()
+    };
+    let (ids, keys, versions) = (column("_id"), column("_key"), column("_version"));
+    let (parents, slices) = (column("_parent_id"), column("_slice"));
+    let records = reader::records(bytes).unwrap();
+    let row = |(position, record): (usize, String)| Row {
+        id: ids[position].clone().unwrap(),
+        key: keys[position].clone().unwrap(),
+        version: versions[position].clone(),
+        parent: parents[position].clone(),
+        slice: slices[position].clone(),
+        record: serde_json::from_str(&record).unwrap(),
+    };
+    records.into_iter().enumerate().map(row).collect()
+}
+
+/// A query parameter; 0 where it isn't sent.
+fn number(url: &Url, name: &str) -> usize {
+    param(url, name).map_or(0, |text| text.parse().unwrap())
+}
+
+fn param(url: &Url, name: &str) -> Option<String> {
+    let found = url.query_pairs().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned())
+}
+
+/// Records with the ids of a range.
+fn records(range: std::ops::Range<usize>) -> String {
+    let records: Vec<_> = range.map(|n| format!(r#"{{"id":"r{n:03}"}}"#)).collect();
+    format!("[{}]", records.join(","))
+}
+
+fn not_found() -> Vec<u8> {
+    answer("404 Not Found", "", b"no such thing")
+}
+
+fn ok(body: String) -> Vec<u8> {
+    json(&body)
+}
