@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use bronzed::bronze::writer::{FileMeta, FileWriter};
+use bronzed::bronze::writer::{FileMeta, FileWriter, Origin};
 use bronzed::config;
 use bronzed::json::{self, Object};
 use bronzed::record::RecordId;
@@ -100,7 +100,7 @@ fn round(dataset: &Dataset, bodies: &[Bytes]) -> Result<Stages, Box<dyn Error>> 
 
     let mut writer = FileWriter::new(&dataset.schema, meta()?)?;
     for (id, record) in ids.iter().zip(records()) {
-        writer.append(id, "modalidade=4", record)?;
+        writer.append(id, Origin::slice("modalidade=4"), record)?;
     }
     stages.bytes = writer.finish()?.bytes.len();
     stages.columns = watch.lap();

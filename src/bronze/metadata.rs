@@ -37,6 +37,28 @@ pub struct FileMeta {
     pub ingested_at: DateTime<Utc>,
 }
 
+/// What became of a record since the snapshot before, as the column `_op` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// It wasn't there.
+    New,
+    /// It had another content.
+    Changed,
+    /// It is there no more. The row has no record: its columns are null.
+    Vanished,
+}
+
+impl Op {
+    /// As the column says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
 /// The fields of the metadata columns.
 pub(super) fn fields() -> impl Iterator<Item = Field> {
     METADATA_COLUMNS.iter().map(|name| {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::reader;
 use super::schema::{Column, ColumnType, Schema};
-use super::writer::{EncodedFile, FileMeta, FileWriter};
+use super::writer::{EncodedFile, FileMeta, FileWriter, Origin};
 use crate::json::canonical::canonical;
 use crate::json::{self, Object};
 use crate::record::RecordId;
@@ -103,7 +103,9 @@ pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile
     let mut drifted = 0;
     for (number, record) in records.iter().enumerate() {
         let id = RecordId::of_key(format!("id-{number}"));
-        drifted += writer.append(&id, "modalidade=6", record.as_ref()).unwrap();
+        drifted += writer
+            .append(&id, Origin::slice("modalidade=6"), record.as_ref())
+            .unwrap();
     }
     (writer.finish().unwrap(), drifted)
 }

@@ -16,7 +16,7 @@ use parquet::errors::ParquetError;
 use super::BronzeError;
 use super::columns::{self, Column, Columns};
 use super::metadata;
-pub use super::metadata::FileMeta;
+pub use super::metadata::{FileMeta, Op};
 use super::schema::{ColumnType, Schema};
 use crate::record::RecordId;
 
@@ -46,8 +46,31 @@ struct Labels {
     id: Column,
     key: Column,
     version: Column,
+    parent_id: Column,
     slice: Column,
+    op: Column,
     extra: Column,
+}
+
+/// Where a row comes from, and what it stands for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The id of the record that this one belongs to.
+    pub parent_id: Option<&'a str>,
+    /// The label of the slice that it was read from, where it was read.
+    pub slice: Option<&'a str>,
+    /// What became of the record since the snapshot before.
+    pub op: Option<Op>,
+}
+
+impl<'a> Origin<'a> {
+    /// A row that was read from a slice of this label.
+    pub fn slice(label: &'a str) -> Self {
+        Self {
+            slice: Some(label),
+            ..Self::default()
+        }
+    }
 }
 
 /// A whole file, as it goes to the lake.
@@ -87,18 +110,22 @@ impl FileWriter {
         })
     }
 
-    /// Appends a record that was read from `slice`; returns how many of its values didn't fit the
-    /// declared columns.
+    /// Appends a record; returns how many of its values didn't fit the declared columns.
     ///
     /// # Errors
     /// When the record alone is too much for a column, or columns can't be encoded.
-    pub fn append(&mut self, id: &RecordId, slice: &str, record: &str) -> Result<u64, BronzeError> {
+    pub fn append(
+        &mut self,
+        id: &RecordId,
+        origin: Origin<'_>,
+        record: &str,
+    ) -> Result<u64, BronzeError> {
         if record.len() > MAX_RECORD_BYTES {
             return Err(BronzeError::TooLarge(record.len()));
         }
         let extra = self.columns.append(record);
         let drifted = extra.drifted();
-        self.labels.append(id, slice, extra.text());
+        self.labels.append(id, origin, extra.text());
         self.ids.push(id.id.as_str().into());
         self.json_bytes = self.json_bytes.saturating_add(record.len() as u64);
         self.batch_bytes += record.len();
@@ -148,7 +175,9 @@ impl FileWriter {
             id,
             key,
             version,
+            parent_id,
             slice,
+            op,
             extra,
         } = &mut self.labels;
         let ids = id.take()?;
@@ -156,15 +185,13 @@ impl FileWriter {
         let micros = self.meta.ingested_at.timestamp_micros();
         let run_id = self.meta.run_id.to_string();
         let run_ids = arrow_array::StringArray::from_iter_values(std::iter::repeat_n(run_id, rows));
-        let nothing = || arrow_array::new_null_array(&arrow_schema::DataType::Utf8, rows);
-        let (parent_id, op) = (nothing(), nothing());
         arrays.extend([
             ids,
             key.take()?,
             version.take()?,
-            parent_id,
+            parent_id.take()?,
             slice.take()?,
-            op,
+            op.take()?,
             Arc::new(run_ids) as ArrayRef,
             columns::constant_instant(micros, rows)?,
             extra.take()?,
@@ -180,16 +207,20 @@ impl Labels {
             id: column()?,
             key: column()?,
             version: column()?,
+            parent_id: column()?,
             slice: column()?,
+            op: column()?,
             extra: column()?,
         })
     }
 
-    fn append(&mut self, id: &RecordId, slice: &str, extra: Option<&str>) {
+    fn append(&mut self, id: &RecordId, origin: Origin<'_>, extra: Option<&str>) {
         self.id.append_text(Some(&id.id));
         self.key.append_text(Some(id.key()));
         self.version.append_text(id.version());
-        self.slice.append_text(Some(slice));
+        self.parent_id.append_text(origin.parent_id);
+        self.slice.append_text(origin.slice);
+        self.op.append_text(origin.op.map(Op::name));
         self.extra.append_text(extra);
     }
 }
@@ -277,7 +308,12 @@ mod tests {
         let record = r#"{"numero":7,"hora":"2025-10-22T08:00:00","novo":1}"#;
         let mut writer = FileWriter::new(&schema(), meta()).unwrap();
         let id = RecordId::of(&dataset, record);
-        writer.append(&id, "modalidade=6", record).unwrap();
+        let origin = Origin {
+            parent_id: Some("P"),
+            slice: Some("modalidade=6"),
+            op: Some(Op::Changed),
+        };
+        writer.append(&id, origin, record).unwrap();
         assert_eq!(
             (writer.rows(), writer.json_bytes()),
             (1, record.len() as u64)
@@ -291,9 +327,9 @@ mod tests {
         assert_eq!(text("_id"), Some("7@2025-10-22T08:00:00"));
         assert_eq!(text("_key"), Some("7"));
         assert_eq!(text("_version"), Some("2025-10-22T08:00:00"));
-        assert_eq!(text("_parent_id"), None);
+        assert_eq!(text("_parent_id"), Some("P"));
         assert_eq!(text("_slice"), Some("modalidade=6"));
-        assert_eq!(text("_op"), None);
+        assert_eq!(text("_op"), Some("changed"));
         assert_eq!(
             text("_run_id"),
             Some("00000000-0000-0000-0000-000000000007")

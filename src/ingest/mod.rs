@@ -11,11 +11,13 @@
 //! tells of the run (P7).
 
 mod absent;
+mod batch;
 pub mod counts;
 mod intake;
 pub(crate) mod off_day;
 pub mod progress;
 mod proof;
+mod reading;
 pub mod report;
 mod slice;
 mod walk;
@@ -26,8 +28,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use futures::StreamExt;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -38,16 +38,18 @@ use crate::config::settings::CommitSettings;
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::ingest::absent::Absent;
+use crate::ingest::batch::IntakeError;
 use crate::ingest::counts::Counts;
 use crate::ingest::intake::Intake;
-use crate::ingest::progress::{Observer, Progress};
+use crate::ingest::progress::Observer;
+use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::{Outcome, SliceReader};
+use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
 use crate::source::declaration::{
     Dataset, Kind, Mode, Priority, SliceValues, SliceVariable, Version,
 };
-use crate::source::{SourceClient, Usage, slices};
+use crate::source::{SourceClient, Usage};
 use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress};
 
@@ -300,47 +302,12 @@ impl<'a> Run<'a> {
         state: &mut DayState,
         usage: &Usage,
         known: &BTreeMap<String, SliceProgress>,
-    ) -> (
-        Vec<(String, Outcome)>,
-        Result<Option<Absent>, intake::IntakeError>,
-    ) {
-        let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
-        let slices = slices(&self.order.dataset);
-        self.context.observer.notice(Progress::Started {
-            slices: slices.len(),
-        });
-        let concurrency = self.context.concurrency;
-        // The readers also stop where nothing takes what they read: see below.
-        let stop = self.context.cancel.child_token();
-        let context = Context {
-            cancel: stop.clone(),
-            ..self.context.clone()
-        };
-        let reader = SliceReader {
-            context: &context,
+    ) -> (Vec<(String, Outcome)>, Result<Option<Absent>, IntakeError>) {
+        let reading = Reading {
+            context: self.context,
             order: self.order,
             usage,
-            ended: self.ended,
-        };
-        let reading = async move {
-            let sender = sender;
-            let outcomes: Vec<_> = futures::stream::iter(slices)
-                .map(|slice| {
-                    let before = known.get(&*slice.label).copied();
-                    let reader = &reader;
-                    let sender = &sender;
-                    async move {
-                        let outcome = reader.read(&slice, before, sender).await;
-                        reader.context.observer.notice(Progress::SliceDone);
-                        (slice.label.to_string(), outcome)
-                    }
-                })
-                // More than the limit would only queue; the client's gate decides who is next.
-                .buffer_unordered(concurrency.saturating_mul(2).max(1))
-                .collect()
-                .await;
-            drop(sender);
-            outcomes
+            proof_due: self.ended,
         };
         let mut intake = Intake::new(
             self.context,
@@ -350,14 +317,9 @@ impl<'a> Run<'a> {
             &mut self.execution,
             usage,
         );
-        let taking = async {
-            let taken = intake.take_all(receiver).await;
-            // All is taken, or the lake takes no more: a slice that waits out a bad hour of the
-            // API mustn't hold up a run that has failed.
-            stop.cancel();
-            taken
-        };
-        tokio::join!(reading, taking)
+        reading
+            .slices(known, async |receiver| intake.take_all(receiver).await)
+            .await
     }
 
     /// Sets the status, and says whether the day is proven complete; `stored` is how many records

@@ -41,8 +41,8 @@ pub struct SliceReader<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
     pub usage: &'a Usage,
-    /// The day had ended and settled when the run began.
-    pub ended: bool,
+    /// Each slice is walked until its proof holds: the day had ended and settled when the run began.
+    pub proof_due: bool,
 }
 
 impl SliceReader<'_> {
@@ -95,7 +95,7 @@ impl SliceReader<'_> {
                 return Ok(Outcome::Failed(lost));
             }
             let proof = prove(completeness.require, &seen, previous.as_ref());
-            if !self.ended {
+            if !self.proof_due {
                 let progress = proof.is_ok().then(|| progress_of(&seen));
                 return Ok(Outcome::Read { progress });
             }

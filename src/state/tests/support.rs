@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::faulty::{Fault, Faulty, Late, Op};
 use crate::bronze::schema::{Column, ColumnType, Schema};
-use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter};
+use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Origin};
 use crate::bronze::{layout, reader};
 use crate::clock::{Clock, ManualClock};
 use crate::config::settings::LakeSettings;
@@ -173,7 +173,9 @@ impl World {
         for id in ids {
             let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
             let id = RecordId::of(&self.dataset, &record);
-            writer.append(&id, "modalidade=6", &record).unwrap();
+            writer
+                .append(&id, Origin::slice("modalidade=6"), &record)
+                .unwrap();
         }
         writer.finish().unwrap()
     }

@@ -1,0 +1,127 @@
+//! Rows of one day on their way into a file: encoded as they come, committed in files of bounded
+//! size.
+//!
+//! Counts become part of the execution only when they are settled: rows of a file that couldn't be
+//! committed are neither fetched nor new in the audit, and the next run fetches them again.
+
+use std::collections::HashSet;
+
+use crate::bronze::BronzeError;
+use crate::bronze::writer::{FileMeta, FileWriter, Origin};
+use crate::ingest::counts::Counts;
+use crate::ingest::progress::Progress;
+use crate::ingest::{Context, Order};
+use crate::record::RecordId;
+use crate::source::Usage;
+use crate::state::execution::Execution;
+use crate::state::{Committed, DayState, DayStore, StateError};
+
+/// Why rows aren't stored: the run has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Rows couldn't be written as columns.
+    #[error(transparent)]
+    Bronze(#[from] BronzeError),
+    /// The lake didn't take the commit.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// What was taken in of one day since the last commit.
+#[derive(Debug, Default)]
+pub struct Batch {
+    counts: Counts,
+    ids: HashSet<Box<str>>,
+    writer: Option<FileWriter>,
+}
+
+impl Batch {
+    /// Adds to what is counted when the rows are settled.
+    pub fn count(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    /// Rows to be stored so far, and those counted with them.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Whether the row of this id is in the batch.
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Encodes a row, which counts as new. `execution` is the run's own.
+    pub fn append(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
+        (id, origin, record): (&RecordId, Origin<'_>, &str),
+    ) -> Result<(), BronzeError> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => FileWriter::new(
+                &order.dataset.schema,
+                FileMeta {
+                    dataset: order.dataset.full_name(),
+                    day: order.day,
+                    run_id: execution.run_id,
+                    job: order.job.clone(),
+                    ingested_at: context.clock.now(),
+                },
+            )?,
+        };
+        let writer = self.writer.insert(writer);
+        self.counts.drift += writer.append(id, origin, record)?;
+        self.counts.new += 1;
+        self.ids.insert(id.id.as_str().into());
+        Ok(())
+    }
+
+    /// Whether it holds as much as a file should.
+    pub fn is_full(&self, context: &Context) -> bool {
+        let limits = &context.commit;
+        self.writer.as_ref().is_some_and(|writer| {
+            writer.rows() >= limits.max_records || writer.json_bytes() >= limits.max_bytes
+        })
+    }
+
+    /// Commits the rows; without any, only settles the counts. What it did with a file is returned.
+    ///
+    /// # Errors
+    /// Then `execution` counts nothing of the batch.
+    pub async fn commit(
+        &mut self,
+        context: &Context,
+        store: &DayStore,
+        state: &mut DayState,
+        execution: &mut Execution,
+        usage: &Usage,
+    ) -> Result<Option<Committed>, IntakeError> {
+        let mut settled = execution.clone();
+        settled.counts.add(&self.counts);
+        settled.counts.requests = usage.requests();
+        settled.counts.retries = usage.retries();
+        let committed = match self.writer.take() {
+            None => None,
+            Some(writer) => {
+                let file = writer.finish()?;
+                let committed = store.commit(state, file, &mut settled).await?;
+                tracing::info!(
+                    key = committed.key.as_deref().unwrap_or_default(),
+                    rows = committed.rows,
+                    dropped = committed.dropped,
+                    "file committed"
+                );
+                let rows = committed.rows;
+                context.observer.notice(Progress::Committed { rows });
+                Some(committed)
+            }
+        };
+        *execution = settled;
+        self.counts = Counts::default();
+        self.ids.clear();
+        Ok(committed)
+    }
+}
