@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use crate::day::Day;
 use crate::schedule::cron::{Cron, CronError, Slot};
 use crate::schedule::due::LATE;
-use crate::source::declaration::{Job, JobDays, Mode, Source};
+use crate::source::declaration::{Job, JobDays, Kind, Mode, Source};
 
 /// The jobs of one source, and the datasets that they read.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Schedule {
                 settle: delta(days.settle),
                 earliest: days.earliest,
                 coverage_from: days.coverage_from,
-                verify: dataset.verify,
+                verify: dataset.verify && matches!(dataset.kind, Kind::Dated(_)),
             };
             (name.as_str().into(), scheduled)
         });

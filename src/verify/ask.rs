@@ -66,4 +66,6 @@ fn is_whole(dataset: &Dataset, page: &Page) -> bool {
         || page.has_more == Some(false)
         || page.total_pages.is_some_and(|pages| pages <= 1)
         || page.total == Some(page.len() as u64)
+        || (dataset.paginator.stop_on_short_page
+            && (page.len() as u64) < dataset.paginator.page_size)
 }
