@@ -241,6 +241,7 @@ source            pncp
   job             backfill: incomplete days, in full, at `30 4 * * *`, next 2025-10-23T04:30:00-03:00
   job             daily: yesterday, in full, at `0 3 * * *`, next 2025-10-23T03:00:00-03:00
   job             hourly: today, what is new, at `0 * * * *`, next 2025-10-22T09:00:00-03:00
+  job             verify: the last 90 days, compared with the API, at `0 5 * * 0`, next 2025-10-26T05:00:00-03:00
 "
         );
     }

@@ -1,4 +1,5 @@
 //! Days that have changed since they were complete: rows published late, taken away, and returned.
 
+mod job;
 mod program;
 mod runs;
