@@ -29,6 +29,7 @@ pub mod server;
 pub mod session;
 pub mod simulator;
 pub mod source;
+pub mod standing;
 pub mod state;
 pub mod telemetry;
 pub mod verify;

@@ -228,7 +228,7 @@ fn in_words(name: &str, days: &[Day], found: &Estimate, limits: &Limits) -> Stri
 }
 
 /// `2025-10-01 … 2025-10-07, 2025-10-09`, whatever the order of the days.
-fn spans(days: &[Day]) -> String {
+pub(super) fn spans(days: &[Day]) -> String {
     let mut days = days.to_vec();
     days.sort_unstable();
     let mut spans: Vec<(Day, Day)> = Vec::new();

@@ -4,12 +4,15 @@ mod backfill;
 mod check;
 mod daemon;
 mod demo;
+mod healthcheck;
 mod online;
 mod progress;
 mod run;
 mod schema;
 mod signal;
 mod simulate;
+mod state;
+mod status;
 mod summary;
 mod table;
 mod target;
@@ -51,6 +54,12 @@ enum Command {
     Verify(verify::Args),
     /// Keep every enabled source complete and fresh, until it is told to stop
     Daemon(daemon::Args),
+    /// Say what the lake holds of each dataset, and what the last run did
+    Status(status::Args),
+    /// Look at the state of single days
+    State(state::Args),
+    /// Say whether the daemon of this machine is well, by its exit code
+    Healthcheck(healthcheck::Args),
     /// Say whether the configuration is right, without running anything
     Check(online::Args),
     /// Draft a dataset's columns, or report what the lake has beside them
@@ -142,6 +151,9 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
         Command::Backfill(args) => backfill::run(shell, args).await,
         Command::Verify(args) => verify::run(shell, args).await,
         Command::Daemon(args) => daemon::run(shell, args).await,
+        Command::Status(args) => status::run(shell, args).await,
+        Command::State(args) => state::run(shell, args).await,
+        Command::Healthcheck(args) => healthcheck::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,
         Command::Simulate(args) => {

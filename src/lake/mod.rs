@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
@@ -75,6 +76,8 @@ pub struct Entry {
     pub key: String,
     /// Its length in bytes.
     pub size: u64,
+    /// When it was written, by the store's clock.
+    pub modified: DateTime<Utc>,
 }
 
 impl Lake {
@@ -226,6 +229,7 @@ impl Lake {
         let found = self.store.list(Some(&folder)).map_ok(|meta| Entry {
             key: meta.location.to_string(),
             size: meta.size,
+            modified: meta.last_modified,
         });
         let found: Result<Vec<_>, _> = found.try_collect().await;
         let mut found = found.map_err(|error| self.error(Action::List, prefix, error))?;

@@ -146,6 +146,23 @@ impl DayState {
         self.document.complete
     }
 
+    /// The audit, entry by entry, as the document has it; those of the earlier pipeline included.
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let entries = self.document.executions.iter();
+        entries
+            .map(|entry| {
+                let mut text = String::new();
+                entry.write(&mut text);
+                serde_json::from_str(&text).unwrap_or_default()
+            })
+            .collect()
+    }
+
+    /// How often the document was written.
+    pub fn revision(&self) -> u64 {
+        self.document.revision
+    }
+
     /// How many numbered files the day has.
     pub fn commits(&self) -> u64 {
         self.document.commits

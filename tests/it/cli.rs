@@ -8,4 +8,5 @@ mod killed;
 mod memory;
 mod readers;
 mod schema;
+mod status;
 mod takeover;

@@ -113,6 +113,22 @@ impl Running {
             .to_owned()
     }
 
+    /// The first line of its log that is this event, as soon as it is there.
+    pub fn log_line(&mut self, event: &str) -> serde_json::Value {
+        let find = |running: &mut Self| {
+            let said = running.said().stderr;
+            let mut lines = said.lines().filter_map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).ok()?;
+                (line["event"] == event).then_some(line)
+            });
+            lines.next()
+        };
+        self.wait_while(LIMIT, |running| {
+            find(running).is_none() && !running.has_ended()
+        });
+        find(self).unwrap_or_else(|| panic!("no `{event}`: {:?}", self.said()))
+    }
+
     fn wait_while(&mut self, limit: Duration, mut condition: impl FnMut(&mut Self) -> bool) {
         let mut waited = Duration::ZERO;
         while condition(self) {

@@ -1,0 +1,80 @@
+//! `bronzed healthcheck`: is the daemon of this machine well? For containers, which have no curl.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::cli::{Exit, Shell, Stop, say};
+
+/// A daemon that takes longer isn't well.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ask whether lake and scheduler are at work (/readyz), not only whether the process is
+    /// (/healthz)
+    #[arg(long)]
+    ready: bool,
+    /// What to ask, instead of the address that `server.listen` names
+    #[arg(long, value_name = "URL", conflicts_with = "ready")]
+    url: Option<String>,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let url = match args.url {
+        Some(url) => url,
+        None => {
+            let address = reachable(shell.settings()?.server.listen);
+            let path = if args.ready { "readyz" } else { "healthz" };
+            format!("http://{address}/{path}")
+        }
+    };
+    say(&ask(&url).await?);
+    Ok(Exit::Done)
+}
+
+/// An address that takes connections from everywhere takes them from this machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn ask(url: &str) -> anyhow::Result<String> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()?;
+    let answer = client.get(url).send().await;
+    let answer = answer.with_context(|| format!("{url} doesn't answer: is the daemon running?"))?;
+    let status = answer.status();
+    let said = answer.text().await.unwrap_or_default();
+    let said = said.trim();
+    if status.is_success() {
+        Ok(format!("{url}: {said}"))
+    } else {
+        bail!("{url} answers {status}: {said}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_for_all_is_asked_on_loopback() {
+        for (listen, asked) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("192.0.2.7:8080", "192.0.2.7:8080"),
+        ] {
+            let listen = listen.parse().unwrap();
+            assert_eq!(reachable(listen).to_string(), asked);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `bronzed state`: single state documents, for people.
+
+use std::sync::Arc;
+
+use chrono::SecondsFormat;
+use chrono_tz::Tz;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::bronze::layout;
+use crate::cli::{Exit, Shell, Stop, say, table, target};
+use crate::clock::SystemClock;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::lake::Lake;
+use crate::source::declaration::Dataset;
+use crate::state::{DayState, DayStore};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what the lake knows of one day of a dataset; nothing is changed
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// A dataset (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
+    /// The day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    day: Day,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    match args.command {
+        Command::Show(args) => show(shell, args).await,
+    }
+}
+
+async fn show(shell: &Shell, args: ShowArgs) -> Result<Exit, Stop> {
+    let settings = shell.settings()?;
+    shell.log(&settings, true)?;
+    let (source, datasets) = target::find(&settings, &args.target)?;
+    let [dataset] = datasets.as_slice() else {
+        return Err(Stop::Usage(format!(
+            "`{}` has several datasets: name one, as in `{}`",
+            args.target,
+            datasets
+                .first()
+                .map_or_else(|| "pncp.contratacoes".to_owned(), |one| one.full_name())
+        )));
+    };
+    let store = DayStore {
+        lake: Lake::open(&settings.lake).map_err(anyhow::Error::from)?,
+        dataset: dataset.clone(),
+        zone: source.timezone,
+        day: args.day,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(Entropy::from_system()),
+    };
+    let state = store.look().await.map_err(anyhow::Error::from)?;
+    if args.json {
+        say(&as_json(dataset, args.day, &state).to_string());
+    } else {
+        say(&in_words(dataset, args.day, &state, source.timezone));
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(dataset: &Dataset, day: Day, state: &DayState) -> Value {
+    let recovery = state.recovery();
+    json!({
+        "source": dataset.source,
+        "dataset": dataset.name,
+        "day": day,
+        "key": layout::state_key(&dataset.prefix, day),
+        "complete": state.is_complete(),
+        "records": state.len(),
+        "withdrawn": state.withdrawn(),
+        "commits": state.commits(),
+        "revision": state.revision(),
+        "slices": state.slices(),
+        "executions": state.audit(),
+        "to_set_right": {
+            "rebuild": recovery.rebuilt.as_ref().map(ToString::to_string),
+            "removed_ids": recovery.removed_ids,
+            "adopt": recovery.adopted,
+        },
+    })
+}
+
+fn in_words(dataset: &Dataset, day: Day, state: &DayState, zone: Tz) -> String {
+    let name = dataset.full_name();
+    let audit = state.audit();
+    if state.is_empty() && audit.is_empty() && !state.is_complete() {
+        return format!("{name} {day}: the lake knows nothing of this day");
+    }
+    let complete = match state.is_complete() {
+        true => "complete",
+        false => "not complete",
+    };
+    let withdrawn = match state.withdrawn().len() {
+        0 => String::new(),
+        gone => format!(", {gone} of them listed by the API no more"),
+    };
+    let mut lines = vec![
+        format!("{name} {day}: {complete}"),
+        format!(
+            "{} records in {} numbered files{withdrawn}",
+            state.len(),
+            state.commits()
+        ),
+        format!(
+            "{}, revision {}",
+            layout::state_key(&dataset.prefix, day),
+            state.revision()
+        ),
+    ];
+    lines.extend(to_set_right(state));
+    lines.push(String::new());
+    lines.extend(table::aligned(&slices(state)));
+    lines.push(String::new());
+    lines.extend(table::aligned(&executions(&audit)));
+    for (id, at) in state.withdrawn() {
+        let at = at.with_timezone(&zone);
+        let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        lines.push(format!("listed no more since {at}: {id}"));
+    }
+    lines.join("\n")
+}
+
+/// What the next run will do before anything else.
+fn to_set_right(state: &DayState) -> Vec<String> {
+    let recovery = state.recovery();
+    let rebuilt = recovery.rebuilt.as_ref();
+    let rebuilt = rebuilt.map(|cause| format!("the next run rebuilds it from the files: {cause}"));
+    let adopted = recovery.adopted.iter();
+    let adopted = adopted.map(|key| format!("the next run adopts {key}"));
+    rebuilt.into_iter().chain(adopted).collect()
+}
+
+fn slices(state: &DayState) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        ["slice", "stated", "different ids"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for (label, progress) in state.slices() {
+        rows.push(vec![
+            label.clone(),
+            progress.total.to_string(),
+            progress.seen.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn executions(audit: &[Value]) -> Vec<Vec<String>> {
+    let columns = [
+        ("started_at", "started"),
+        ("timestamp", "written"),
+        ("job", "job"),
+        ("status", "status"),
+        ("fetched", "fetched"),
+        ("new_records", "new"),
+        ("duplicates_filtered", "duplicates"),
+        ("off_day", "off day"),
+        ("requests", "requests"),
+    ];
+    let head = columns.iter().map(|(_, head)| (*head).to_owned());
+    let mut rows = vec![head.chain(["failed".to_owned()]).collect::<Vec<_>>()];
+    for entry in audit {
+        let cells = columns.iter().map(|(key, _)| match &entry[key] {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        let failed = entry["failed_slices"].as_array();
+        let failed = failed.map_or(0, Vec::len).to_string();
+        rows.push(cells.chain([failed]).collect());
+    }
+    rows
+}
