@@ -4,9 +4,11 @@
 mod bad_day;
 mod bad_input;
 mod day;
+mod demo;
 mod killed;
 mod memory;
 mod readers;
 mod schema;
+mod simulate;
 mod status;
 mod takeover;

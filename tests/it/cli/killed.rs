@@ -68,8 +68,8 @@ fn twenty_kills_in_a_row_and_a_normal_run_give_an_undisturbed_lake() {
 }
 
 #[test]
-fn ctrl_c_leaves_a_lake_that_the_next_run_completes() {
-    for backend in [Backend::Folder, Backend::S3] {
+fn ctrl_c_and_sigterm_leave_a_lake_that_the_next_run_completes() {
+    for (backend, signal) in [(Backend::Folder, "INT"), (Backend::S3, "TERM")] {
         let scene = scene(backend);
         let running = reader(&scene).start();
         // In its midst: something is committed, and most is not.
@@ -83,7 +83,7 @@ fn ctrl_c_leaves_a_lake_that_the_next_run_completes() {
         {
             thread::sleep(Duration::from_millis(5));
         }
-        running.interrupt();
+        running.signal(signal);
         let report = running.wait().expect(3).json();
         assert_eq!(report["status"], "partial", "{report}");
         assert_ne!(report["new"], RECORDS);

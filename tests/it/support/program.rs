@@ -149,12 +149,12 @@ impl Running {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// Sends it what Ctrl-C sends.
-    pub fn interrupt(&self) {
+    /// Sends it a signal: `INT` is what Ctrl-C sends, `TERM` what a supervisor does.
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
+            .args(["-s", name, &self.child.id().to_string()])
             .status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -INT");
+        assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
     fn said(&mut self) -> Outcome {

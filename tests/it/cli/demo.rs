@@ -1,0 +1,57 @@
+//! `bronzed demo`, as the README shows it: what it prints is true, and works.
+
+use std::fs;
+
+use crate::support::lake::{Backend, TestLake};
+use crate::support::program::Program;
+use crate::support::python::{json_of, python};
+use crate::support::scene::STATE;
+
+const ONLY_DUPLICATES: &str = "Only duplicates this time";
+
+/// What a demo into the lake's folder prints.
+fn demo(lake: &TestLake) -> String {
+    let folder = lake.as_folder().display().to_string();
+    Program::new(&["demo", &folder]).run().expect(0).stdout
+}
+
+/// The rows that the printed command asks DuckDB for: modality, records, money.
+fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
+    let (_, sql) = said.split_once("duckdb -c \"").expect("a command");
+    let (sql, _) = sql.rsplit_once('"').expect("its end");
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), sql).expect("a temporary file");
+    let mut script = python().script("readers.py");
+    let rows = json_of(script.arg("query").arg(lake.as_folder()).arg(file.path()));
+    let rows = rows.as_array().expect("rows").iter();
+    rows.map(|row| {
+        let name = row["modalidadeNome"].as_str().expect("a name").to_owned();
+        (name, row["count_star()"].as_u64().expect("a number"))
+    })
+    .collect()
+}
+
+#[test]
+fn a_second_demo_finds_only_duplicates_and_both_print_a_query_that_works() {
+    let lake = TestLake::new(Backend::Folder);
+    let first = demo(&lake);
+    for told in ["08:00", "12:00", "16:00", "new ones in 1 file(s)"] {
+        assert!(first.contains(told), "no `{told}` in {first}");
+    }
+    assert!(!first.contains(ONLY_DUPLICATES), "{first}");
+    let keys = lake.keys();
+    for key in &keys {
+        assert!(first.contains(key.as_str()), "no {key} in {first}");
+    }
+    let stored = lake.json(STATE)["total_processed"].as_u64().expect("ids");
+    let rows = query(&lake, &first);
+    assert!(rows.len() > 5 && stored > 500, "{rows:?}");
+    assert_eq!(rows.iter().map(|(_, count)| count).sum::<u64>(), stored);
+
+    let second = demo(&lake);
+    assert!(second.contains(ONLY_DUPLICATES), "{second}");
+    assert!(second.contains("nothing new, so no file"), "{second}");
+    assert_eq!(lake.keys(), keys, "P6");
+    assert_eq!(lake.json(STATE)["total_processed"], stored);
+    assert_eq!(query(&lake, &second), rows);
+}
