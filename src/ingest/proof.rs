@@ -47,6 +47,13 @@ impl Walk {
         self.ended = page.has_more == Some(false);
     }
 
+    /// Adds the rows of a page that was counted by itself.
+    pub fn add(&mut self, page: Self) {
+        self.rows += page.rows;
+        self.ids.extend(page.ids);
+        self.note_date(page.server_time);
+    }
+
     /// Remembers when a response was written, by the server's own clock.
     pub fn note_date(&mut self, date: Option<DateTime<Utc>>) {
         self.server_time = match (self.server_time, date) {

@@ -173,14 +173,24 @@ impl SliceWalk<'_> {
         walk: &mut Walk,
         range: std::ops::Range<u64>,
     ) -> Result<u64, WalkError> {
-        let mut fetches = futures::stream::iter(range)
-            .map(|index| self.fetch_page(index))
+        // Handed over in the same breath: a fetch that nothing drives while another page waits for
+        // the intake would keep its place at the gate, and all who queue behind it, other runs too.
+        let mut reads = futures::stream::iter(range)
+            .map(|index| async move {
+                match self.fetch_page(index).await? {
+                    Some(page) => self.hand_over(page).await.map(Some),
+                    None => Ok(None),
+                }
+            })
             .buffer_unordered(self.reader.context.concurrency.max(1));
         let mut failure = None;
         let mut replies = Vec::new();
-        while let Some(fetched) = fetches.next().await {
-            match fetched {
-                Ok(Some(page)) => replies.push(self.deliver(walk, page).await?),
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(Some((part, reply))) => {
+                    walk.add(part);
+                    replies.push(reply);
+                }
                 Ok(None) => walk.shrunk = true,
                 Err(error) if error.is_of_one_page() => failure = failure.or(Some(error)),
                 Err(error) => return Err(error),
@@ -263,13 +273,21 @@ impl SliceWalk<'_> {
         walk: &mut Walk,
         page: Page,
     ) -> Result<oneshot::Receiver<u64>, WalkError> {
+        let (part, answer) = self.hand_over(page).await?;
+        walk.add(part);
+        Ok(answer)
+    }
+
+    /// Hands a page to the intake, and says what it adds to the walk.
+    async fn hand_over(&self, page: Page) -> Result<(Walk, oneshot::Receiver<u64>), WalkError> {
         let dataset = &self.reader.order.dataset;
-        walk.note_date(page.date);
         let ids: Vec<_> = page
             .records()
             .map(|record| RecordId::of(dataset, record))
             .collect();
-        walk.count(&ids);
+        let mut part = Walk::default();
+        part.note_date(page.date);
+        part.count(&ids);
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery {
             slice: self.slice.label.clone(),
@@ -279,7 +297,7 @@ impl SliceWalk<'_> {
         };
         let sent = self.sender.send(delivery).await;
         sent.map_err(|_| WalkError::Stopped)?;
-        Ok(answer)
+        Ok((part, answer))
     }
 
     /// A page that must have records. `None`: the slice has become shorter, and ends before it.

@@ -1,8 +1,12 @@
 //! What a run may say of a day, and what it may not: proof, accounting and the way it ends.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bronzed::ingest::{Context, run};
+use bronzed::lake::Lake;
 use bronzed::simulator::answer::Answer;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
 use bronzed::simulator::pncp::catalog::Catalog;
@@ -113,6 +117,35 @@ fn a_run_that_cannot_commit_stops_reading() {
         .block_on(run)
         .expect("it doesn't wait for a slice");
     assert_eq!(report.status(), Status::Failed);
+}
+
+/// Pages that wait for the lake keep no place at the gate, which other runs of the source share.
+#[test]
+fn a_run_whose_lake_is_slow_holds_up_no_other() {
+    let store = Hooked::new();
+    let settings = [("BRONZED__COMMIT__MAX_RECORDS", "100")];
+    let stage = stage_with(2_000, [], &settings).over(store.clone());
+    let order = stage.order("contratacoes", Mode::Full);
+    let slow = stage.context(CancellationToken::new());
+    let other = Context {
+        lake: Lake::over(Arc::new(Hooked::new()), "another lake"),
+        ..slow.clone()
+    };
+    let (first, second) = runtime().block_on(async {
+        let held = store.hold_writes().await;
+        let mut first = pin!(run(&slow, &order));
+        let second = tokio::time::timeout(Duration::from_secs(60), run(&other, &order));
+        let second = tokio::select! {
+            _ = &mut first => panic!("its lake takes nothing yet"),
+            report = second => report.expect("it waits for no other run"),
+        };
+        drop(held);
+        (first.await, second)
+    });
+    for report in [first, second] {
+        assert!(report.complete, "{report:?}");
+        assert_eq!(report.counts().new, 2_000);
+    }
 }
 
 #[test]

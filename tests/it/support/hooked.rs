@@ -11,6 +11,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 type Refuse = dyn Fn(&str) -> bool + Send + Sync;
 
@@ -20,6 +21,7 @@ pub struct Hooked {
     inner: Arc<InMemory>,
     log: Arc<Mutex<Vec<String>>>,
     refuse: Arc<Mutex<Box<Refuse>>>,
+    hold: Arc<RwLock<()>>,
 }
 
 impl Hooked {
@@ -28,12 +30,18 @@ impl Hooked {
             inner: Arc::new(InMemory::new()),
             log: Arc::default(),
             refuse: Arc::new(Mutex::new(Box::new(|_| false))),
+            hold: Arc::default(),
         }
     }
 
     /// Operations (`PUT pncp/…`) for which `refuse` is true fail as a 503 does.
     pub fn refuse(&self, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) {
         *self.refuse.lock().expect("no panic") = Box::new(refuse);
+    }
+
+    /// Lets every write wait until what it gives is dropped.
+    pub async fn hold_writes(&self) -> OwnedRwLockWriteGuard<()> {
+        self.hold.clone().write_owned().await
     }
 
     /// What was done since the last call: `PUT pncp/…`, `GET pncp/…`.
@@ -70,6 +78,7 @@ impl fmt::Display for Hooked {
 #[async_trait]
 impl ObjectStore for Hooked {
     async fn put_opts(&self, key: &Path, bytes: PutPayload, how: PutOptions) -> Result<PutResult> {
+        let _free = self.hold.read().await;
         self.pass("PUT", key)?;
         self.inner.put_opts(key, bytes, how).await
     }

@@ -149,6 +149,11 @@ impl Running {
         self.child.try_wait().expect("a child").is_some()
     }
 
+    /// Sends it what Ctrl-C sends.
+    pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
     /// Sends it a signal: `INT` is what Ctrl-C sends, `TERM` what a supervisor does.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")

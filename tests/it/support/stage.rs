@@ -131,11 +131,22 @@ impl Stage {
 
     /// A run of [`DAY`] as a future, for runs side by side.
     pub async fn play(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
-        let source = &self.settings.sources["pncp"];
         let from = self.simulator.ledger().len() as u64 + 1;
+        let report = run(&self.context(cancel), &self.order(dataset, mode)).await;
+        let until = self.simulator.ledger().len();
+        let said = report.to_json();
+        self.runs
+            .borrow_mut()
+            .push(json!({"from": from, "until": until, "report": said}));
+        report
+    }
+
+    /// What a run works with, with a client of its own.
+    pub fn context(&self, cancel: CancellationToken) -> Context {
+        let source = &self.settings.sources["pncp"];
         let clock: Arc<dyn bronzed::clock::Clock> = Arc::new(self.clock.clone());
         let entropy = self.entropy.clone();
-        let context = Context {
+        Context {
             lake: match &self.store {
                 Some(lake) => lake.clone(),
                 None => Lake::open(&self.settings.lake).expect("a lake"),
@@ -148,21 +159,18 @@ impl Stage {
             entropy,
             observer: Arc::new(Unwatched),
             cancel,
-        };
-        let order = Order {
-            dataset: source.datasets[dataset].clone(),
+        }
+    }
+
+    /// What asks for [`DAY`].
+    pub fn order(&self, dataset: &str, mode: Mode) -> Order {
+        Order {
+            dataset: self.settings.sources["pncp"].datasets[dataset].clone(),
             day: day(),
             mode,
             job: "test".to_owned(),
             priority: Priority::Hourly,
-        };
-        let report = run(&context, &order).await;
-        let until = self.simulator.ledger().len();
-        let said = report.to_json();
-        self.runs
-            .borrow_mut()
-            .push(json!({"from": from, "until": until, "report": said}));
-        report
+        }
     }
 
     /// The day's state document.
