@@ -33,6 +33,7 @@ use crate::source::declaration::{Dataset, Kind};
 use crate::source::{Usage, slices};
 use crate::state::execution::Status;
 use crate::state::{DayState, DayStore};
+use crate::telemetry::metrics::events as metrics;
 use crate::verify::compare::{Compared, Finding, Held, compare};
 
 /// What the comparison of a day came to.
@@ -117,6 +118,11 @@ pub async fn verify_day(context: &Context, order: &Order, repair: bool) -> Verif
         verification.repair = Some(report);
     }
     span.in_scope(|| verification.log());
+    metrics::day_verified(
+        &order.dataset.source,
+        &order.dataset.name,
+        verification.outcome(),
+    );
     verification
 }
 

@@ -70,6 +70,9 @@ const LAKE_SECONDS: &[f64] = &[
 pub(super) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
 /// The fates of a row; together they are every fetched row (promise P2).
 pub(super) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
+/// What the comparison of a day with the API came to: [`crate::verify::Outcome`].
+pub(super) const VERIFIED_OUTCOME: &[&str] =
+    &["same", "repaired", "unknown", "different", "failed"];
 /// HTTP statuses that have a value of their own; others are counted by class, `none` is a
 /// request without an answer.
 pub(super) const HTTP_STATUS: &[&str] = &[
@@ -165,6 +168,13 @@ pub(super) const BACKLOG: Metric = Metric {
     labels: &[SOURCE, DATASET],
     help: "Past days that coverage asks for and that are not complete, one partition each.",
 };
+pub(super) const VERIFIED: Metric = Metric {
+    name: "bronzed_verified_days_total",
+    kind: Kind::Counter,
+    unit: "days",
+    labels: &[SOURCE, DATASET, one_of("outcome", VERIFIED_OUTCOME)],
+    help: "Days compared with what the API states, by what that came to.",
+};
 pub(super) const STATE_SIZE: Metric = Metric {
     name: "bronzed_state_bytes",
     kind: Kind::Gauge,
@@ -216,6 +226,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &RETRIES,
     &FRESHNESS,
     &BACKLOG,
+    &VERIFIED,
     &STATE_SIZE,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,

@@ -9,6 +9,7 @@ use super::catalogue as names;
 use crate::ingest::counts::Counts;
 use crate::schedule::plan::{MissedReason, MissedSlots};
 use crate::state::execution::Status;
+use crate::verify::Outcome;
 
 /// A run has ended, whatever its outcome.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +104,12 @@ impl DatasetStanding<'_> {
     }
 }
 
+/// A day was compared with what the API states.
+pub fn day_verified(source: &str, dataset: &str, outcome: Outcome) {
+    let counter = Dataset::new(source, dataset).verified(outcome.name());
+    counter.increment(1);
+}
+
 /// A state document of `bytes` was written.
 pub fn state_written(source: &str, dataset: &str, bytes: u64) {
     let labels = Dataset::new(source, dataset).labels();
@@ -182,6 +189,9 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
     for outcome in names::OUTCOME {
         counters.records(outcome).increment(0);
     }
+    for outcome in names::VERIFIED_OUTCOME {
+        counters.verified(outcome).increment(0);
+    }
     counters.unidentified().increment(0);
     counters.schema_drift().increment(0);
     counters.requests().increment(0);
@@ -229,6 +239,14 @@ impl<'a> Dataset<'a> {
         let reason = ("reason", reason.as_str().to_owned());
         let labels = [source, dataset, ("job", job.to_owned()), reason];
         counter!(names::MISSED_SLOTS.name, &labels)
+    }
+
+    fn verified(&self, outcome: &'static str) -> metrics::Counter {
+        let [source, dataset] = self.labels();
+        counter!(
+            names::VERIFIED.name,
+            &[source, dataset, ("outcome", outcome.to_owned())]
+        )
     }
 
     fn unidentified(&self) -> metrics::Counter {

@@ -62,6 +62,7 @@ fn sample() -> String {
         }
         .record();
         state_written(source, dataset, 4096);
+        day_verified(source, dataset, crate::verify::Outcome::Same);
         slot_started(source, "hourly", Duration::from_millis(20));
         let missed = MissedSlots {
             job: "hourly".into(),

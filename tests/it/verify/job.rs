@@ -18,6 +18,7 @@ use crate::support::lake::{Backend, TestLake};
 use crate::support::program::{Program, Running};
 use crate::support::stage::Stage;
 
+const TARGET: &str = "pncp.contratacoes";
 const MARKS: &str = "_bronzed/verified/pncp.json";
 const SLICES: usize = 14;
 const RECORDS: u32 = 8;
@@ -67,10 +68,14 @@ fn until_marked(stage: &Stage, daemon: &mut Running, days: usize) {
     }
 }
 
-/// Requests for each day since `from`.
+/// Requests of the dataset for each day since `from`.
 fn asked(stage: &Stage, from: usize) -> BTreeMap<String, usize> {
     let mut asked = BTreeMap::new();
-    for request in &stage.simulator.ledger()[from..] {
+    let ledger = stage.simulator.ledger();
+    let mine = ledger[from..]
+        .iter()
+        .filter(|request| request.dataset == Some(TARGET));
+    for request in mine {
         let days = request.days.clone().expect("a listing's days");
         *asked.entry(days).or_insert(0) += 1;
     }
@@ -91,7 +96,7 @@ fn a_weekly_job_verifies_ninety_days_goes_on_after_a_kill_and_is_quiet_then() {
     let (first, last) = (days[0].to_string(), days[89].to_string());
     program(
         &stage,
-        &["backfill", "pncp", "--from", &first, "--to", &last],
+        &["backfill", TARGET, "--from", &first, "--to", &last],
     )
     .run()
     .expect(0);
@@ -144,7 +149,7 @@ fn a_weekly_job_verifies_ninety_days_goes_on_after_a_kill_and_is_quiet_then() {
 
     // Until the next slot nothing is left to do.
     let from = stage.simulator.ledger().len();
-    let told = program(&stage, &["verify", "pncp", "--from", &first, "--to", &last]);
+    let told = program(&stage, &["verify", TARGET, "--from", &first, "--to", &last]);
     assert_eq!(
         told.run().expect(0).stdout,
         "90 of 90 days are as the API states\n"

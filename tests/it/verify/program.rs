@@ -36,7 +36,7 @@ fn complete(days: &[Day], records: u32) -> Stage {
 
 fn call(stage: &Stage, command: &str, days: &[Day], more: &[&str]) -> Program {
     let (from, to) = (days[0].to_string(), days[days.len() - 1].to_string());
-    let mut args = vec![command, "pncp", "--from", &from, "--to", &to];
+    let mut args = vec![command, "pncp.contratacoes", "--from", &from, "--to", &to];
     args.extend(more);
     Program::new(&args)
         .on(&stage.lake)

@@ -16,8 +16,12 @@ const LATER_STILL: &str = "2025-12-14T05:00:00-03:00";
 
 /// A day of some records, complete in the lake.
 fn complete_day(records: u32) -> Stage {
+    complete_day_in(Backend::Folder, records)
+}
+
+fn complete_day_in(backend: Backend, records: u32) -> Stage {
     let catalog = Catalog::generated(11, day(), records, 2_400);
-    let lake = TestLake::new(Backend::Folder);
+    let lake = TestLake::new(backend);
     let stage = Stage::new(lake, catalog, Faults::default(), 11);
     assert!(stage.at(NEXT_MORNING).run(Mode::Full).complete);
     stage
@@ -44,8 +48,17 @@ fn last_execution(stage: &Stage) -> Value {
 }
 
 #[test]
-fn what_was_published_late_is_added_and_what_was_taken_away_is_noted() {
-    let stage = complete_day(200);
+fn what_was_published_late_is_added_and_what_was_taken_away_is_noted_in_a_folder() {
+    what_was_published_late_is_added_and_what_was_taken_away_is_noted(Backend::Folder);
+}
+
+#[test]
+fn what_was_published_late_is_added_and_what_was_taken_away_is_noted_on_s3() {
+    what_was_published_late_is_added_and_what_was_taken_away_is_noted(Backend::S3);
+}
+
+fn what_was_published_late_is_added_and_what_was_taken_away_is_noted(backend: Backend) {
+    let stage = complete_day_in(backend, 200);
     let before = stage.stored();
     let gone = ids_of(&stage, 6)[3..5].to_vec();
     for id in &gone {
