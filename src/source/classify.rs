@@ -5,7 +5,7 @@
 //! | 2xx with whole JSON in the declared envelope | a page |
 //! | 2xx with HTML, another type, no body, cut-off JSON, another envelope | retry |
 //! | 408, 425, 5xx | retry, after `Retry-After` where a 503 has one |
-//! | 429 | too many requests: wait, after `Retry-After` where there is one |
+//! | 429 | too many requests: wait, as a rule or `Retry-After` says, where one does |
 //! | 3xx | a redirect, refused: the configuration should name the new place |
 //! | anything else | refused at once: 400 and 404 don't get better by asking again |
 //!
@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::json;
-use crate::source::declaration::{Action, Dataset, ResponseRule};
+use crate::source::declaration::{Action, Dataset, ResponseRule, Wait};
 use crate::source::failure::{Failure, snippet};
 use crate::source::page::Page;
 
@@ -28,8 +29,8 @@ pub struct Reply {
     pub status: u16,
     /// The `Content-Type`, if any.
     pub content_type: Option<String>,
-    /// The `Retry-After`, if any.
-    pub retry_after: Option<String>,
+    /// The headers, which may say how long to wait.
+    pub headers: HeaderMap,
     /// The `Location`, if any.
     pub location: Option<String>,
     /// The `Date`, if any and readable.
@@ -63,6 +64,13 @@ pub enum Verdict {
         failure: Failure,
         /// How long the server asks to wait.
         asked: Option<Duration>,
+    },
+    /// A rule says that there is no such parent.
+    Skipped {
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
     },
     /// Don't try again.
     Refused {
@@ -105,9 +113,13 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
     match rule.action {
         Action::Ok => page(dataset, reply),
         Action::Empty => Verdict::Empty { date: reply.date },
-        Action::Retry => retry(&reply, now, rule.max_attempts),
-        Action::RateLimited => rate_limited(&reply, now),
-        Action::Skip | Action::Fail => refused(&reply),
+        Action::Retry => retry(&reply, now, Some(rule)),
+        Action::RateLimited => rate_limited(&reply, now, Some(rule)),
+        Action::Skip => Verdict::Skipped {
+            status: reply.status,
+            snippet: snippet(&reply.body),
+        },
+        Action::Fail => refused(&reply),
     }
 }
 
@@ -124,34 +136,36 @@ fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
                 None => "nowhere".to_owned(),
             },
         },
-        429 => rate_limited(&reply, now),
+        429 => rate_limited(&reply, now, None),
         408 | 425 | 500..=599 => retry(&reply, now, None),
         _ => refused(&reply),
     }
 }
 
-fn retry(reply: &Reply, now: DateTime<Utc>, max_attempts: Option<u32>) -> Verdict {
-    let asked = match reply.status {
+fn retry(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verdict {
+    let by_rule = rule.and_then(|rule| asked_by_rule(rule, reply, now));
+    let asked = by_rule.or_else(|| match reply.status {
         503 => retry_after(reply, now),
         _ => None,
-    };
+    });
     Verdict::Retry {
         failure: Failure::Status {
             status: reply.status,
             snippet: snippet(&reply.body),
         },
         asked,
-        max_attempts,
+        max_attempts: rule.and_then(|rule| rule.max_attempts),
     }
 }
 
-fn rate_limited(reply: &Reply, now: DateTime<Utc>) -> Verdict {
+fn rate_limited(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verdict {
+    let by_rule = rule.and_then(|rule| asked_by_rule(rule, reply, now));
     Verdict::RateLimited {
         failure: Failure::RateLimited {
             status: reply.status,
             snippet: snippet(&reply.body),
         },
-        asked: retry_after(reply, now),
+        asked: by_rule.or_else(|| retry_after(reply, now)),
     }
 }
 
@@ -231,9 +245,33 @@ fn value_at(body: &[u8], path: &str) -> Option<String> {
     }
 }
 
-/// Seconds, or an HTTP date. A wait that is over already is none, and neither is nonsense.
+/// How long a rule finds in the answer that is to be waited.
+fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+    match rule.wait.as_ref()? {
+        Wait::Header(name) => wait_of(reply.headers.get(name)?.to_str().ok()?, reply, now),
+        Wait::Pattern(pattern) => {
+            let body = String::from_utf8_lossy(&reply.body);
+            let seconds = pattern
+                .captures(&body)?
+                .get(1)?
+                .as_str()
+                .trim()
+                .parse()
+                .ok();
+            let wait = Duration::try_from_secs_f64(seconds?).ok()?;
+            (!wait.is_zero()).then_some(wait)
+        }
+    }
+}
+
+/// What `Retry-After` asks for.
 fn retry_after(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
-    let value = reply.retry_after.as_deref()?.trim();
+    wait_of(reply.headers.get(RETRY_AFTER)?.to_str().ok()?, reply, now)
+}
+
+/// Seconds, or an HTTP date. A wait that is over already is none, and neither is nonsense.
+fn wait_of(value: &str, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
     let wait = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {

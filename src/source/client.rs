@@ -1,6 +1,6 @@
 //! The client of one source: pages, read through its limits and past its failures.
 //!
-//! A request waits for its turn at the gate, is let pass by the breaker, is sent, and its
+//! A request waits for its turn at limits and breaker, is sent, and its
 //! answer is understood by the dataset's rules. What may pass is tried again after a wait, during
 //! which it holds no place that another request could use. What comes out is a page, "there is no
 //! data" said by a rule, or a [`FetchError`] that names the cause: never a guess (promise P2).
@@ -17,15 +17,14 @@ use url::Url;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::source::backoff::Tries;
-use crate::source::breaker::{Breaker, Pass};
 use crate::source::classify::{Verdict, classify};
 use crate::source::declaration::Source;
 use crate::source::error::{ClientError, FetchError};
 use crate::source::exchange::{Broken, Exchange};
 use crate::source::failure::Failure;
-use crate::source::gate::{Gate, Permit};
 use crate::source::page::Page;
 use crate::source::request::PageRequest;
+use crate::source::turn::{Turn, Turns};
 use crate::source::usage::Usage;
 use crate::telemetry::metrics::events::{self, RequestFinished};
 
@@ -49,10 +48,8 @@ pub struct SourceClient(Arc<Inner>);
 pub(super) struct Inner {
     name: String,
     pub(super) base_url: Url,
-    max_requests: Option<u64>,
     pub(super) exchange: Exchange,
-    pub(super) gate: Arc<Gate>,
-    breaker: Breaker,
+    pub(super) turns: Turns,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
 }
@@ -70,10 +67,8 @@ impl SourceClient {
         Ok(Self(Arc::new(Inner {
             name: source.name.clone(),
             base_url: source.base_url.clone(),
-            max_requests: source.limits.max_requests_per_run,
             exchange: Exchange::new(source)?,
-            gate: Gate::new(&source.limits),
-            breaker: Breaker::new(Arc::clone(&clock)),
+            turns: Turns::new(source, &clock),
             clock,
             entropy,
         })))
@@ -140,24 +135,22 @@ impl Inner {
         usage: &Usage,
         tries: &mut Tries<'_>,
     ) -> Result<Verdict, FetchError> {
-        let down = |down| FetchError::down(&self.name, down);
-        // Before the queue, so that nobody waits for a turn that is no use …
-        self.breaker.check().map_err(down)?;
+        let dataset = &request.dataset;
         let arrived = Instant::now();
-        let permit = self.gate.enter(request.priority).await;
+        let turn = self.turns.wait(dataset, url, request.priority).await;
+        let turn = turn.map_err(|down| FetchError::down(&self.name, down))?;
         tries.leave_out(arrived.elapsed());
-        // … and behind it, for the source may have gone down meanwhile.
-        let pass = self.breaker.pass().map_err(down)?;
-        if !usage.take(self.max_requests, tries.count() > 0) {
+        let max = dataset.limits.max_requests_per_run;
+        if !usage.take(max, tries.count() > 0) {
             return Err(FetchError::Budget {
-                max: self.max_requests.unwrap_or(u64::MAX),
+                max: max.unwrap_or(u64::MAX),
             });
         }
         let begun = Instant::now();
-        let answer = self.exchange.get(url).await;
+        let answer = self.exchange.get(url, &dataset.limits).await;
         let finished = RequestFinished {
             source: &self.name,
-            dataset: &request.dataset.name,
+            dataset: &dataset.name,
             status: answer.as_ref().ok().map(|reply| reply.status),
             duration: begun.elapsed(),
         };
@@ -166,37 +159,36 @@ impl Inner {
             Ok(reply) => {
                 let (status, bytes) = (reply.status, reply.body.len());
                 log_answer(request, tries.count() + 1, status, bytes);
-                classify(&request.dataset, reply, self.clock.now())
+                classify(dataset, reply, self.clock.now())
             }
             Err(Broken::Off(failure)) => Verdict::again(failure),
             Err(Broken::TooLarge { max }) => {
-                pass.answered();
+                turn.alive();
                 return Err(FetchError::TooLarge {
                     url: url.to_string(),
                     max,
                 });
             }
         };
-        self.learn(url, &verdict, permit, pass);
+        self.learn(url, &verdict, turn);
         Ok(verdict)
     }
 
-    /// Tells gate and breaker what came of a request.
-    fn learn(&self, url: &Url, verdict: &Verdict, permit: Permit, pass: Pass<'_>) {
+    /// Tells limits and breaker what came of a request.
+    fn learn(&self, url: &Url, verdict: &Verdict, turn: Turn<'_>) {
         match verdict {
-            // That the API refuses so many says neither that it works nor that it is down.
-            Verdict::RateLimited { .. } => permit.rate_limited(),
+            Verdict::RateLimited { .. } => turn.rate_limited(),
             Verdict::Retry { failure, .. } => {
-                if pass.failed(url, failure.to_string()) {
+                if turn.failed(url, failure.to_string()) {
                     warn!(source = self.name, reason = %failure, "source taken for down");
                 }
             }
             Verdict::Page(_)
             | Verdict::Empty { .. }
+            | Verdict::Skipped { .. }
             | Verdict::Refused { .. }
             | Verdict::Redirected { .. } => {
-                permit.good();
-                if pass.answered() {
+                if turn.answered() {
                     info!(source = self.name, "source answers again");
                 }
             }
@@ -218,6 +210,11 @@ pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answe
             }
         }
         Verdict::Refused { status, snippet } => FetchError::Refused {
+            url,
+            status,
+            snippet,
+        },
+        Verdict::Skipped { status, snippet } => FetchError::Skipped {
             url,
             status,
             snippet,

@@ -33,6 +33,19 @@ pub enum FetchError {
         /// The body's beginning.
         snippet: String,
     },
+    /// A rule says that there is no such parent: it has no children.
+    #[error(
+        "{url} was skipped with status {status}, as a rule says{}",
+        quoted(snippet)
+    )]
+    Skipped {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The body's beginning.
+        snippet: String,
+    },
     /// The API has moved: the configuration should follow.
     #[error(
         "{url} redirects to {location} (status {status}), which is not followed: if that is right, \

@@ -10,14 +10,13 @@ use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
 };
 use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use crate::source::classify::Reply;
-use crate::source::declaration::{Auth, Source};
+use crate::source::declaration::{Auth, RequestLimits, Source};
 use crate::source::error::ClientError;
 use crate::source::failure::Failure;
 
@@ -33,10 +32,11 @@ const TRUSTED_LENGTH: u64 = 1024 * 1024;
 /// The HTTP client of one source.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    client: Client,
+    /// For hosts that a proxy of the environment stands before, where there is one.
+    outer: Client,
+    /// For this machine, which such a proxy can't reach; built where something is read there.
+    loopback: Option<Client>,
     basic: Option<(String, SecretString)>,
-    timeout: Duration,
-    max_body_bytes: u64,
 }
 
 /// Why there is no [`Reply`].
@@ -61,104 +61,113 @@ impl Exchange {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ClientError::CredentialsInUrl { name: name() });
         }
-        let mut builder = Client::builder()
-            .default_headers(headers(source)?)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
-            .pool_max_idle_per_host(source.limits.concurrency.max(1));
-        if is_loopback(url) {
-            // A proxy of the environment can't reach this machine's simulator.
-            builder = builder.no_proxy();
-        }
-        let client = with_ca_file(builder, source)?.build();
-        Ok(Self {
-            client: client.map_err(|error| ClientError::Http {
+        let client = |proxied: bool| {
+            let builder = Client::builder()
+                .default_headers(headers(source)?)
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
+                .pool_max_idle_per_host(source.limits.concurrency.max(1));
+            let builder = if proxied { builder } else { builder.no_proxy() };
+            let client = with_ca_file(builder, source)?.build();
+            client.map_err(|error| ClientError::Http {
                 name: name(),
                 problem: root_cause(&error),
-            })?,
+            })
+        };
+        let datasets = source.datasets.values();
+        let mut urls = datasets.filter_map(|dataset| dataset.base_url.as_ref());
+        let any_loopback = is_loopback(url) || urls.any(is_loopback);
+        Ok(Self {
+            outer: client(true)?,
+            loopback: any_loopback.then(|| client(false)).transpose()?,
             basic: match &source.auth {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
             },
-            timeout: source.limits.timeout,
-            max_body_bytes: source.limits.max_body_bytes,
         })
     }
 
     /// Asks for `url` and reads the answer to its end.
-    pub(super) async fn get(&self, url: &Url) -> Result<Reply, Broken> {
-        match tokio::time::timeout(self.timeout, self.whole(url)).await {
+    pub(super) async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Broken::Off(Failure::TimedOut(self.timeout))),
+            Err(_) => Err(Broken::Off(Failure::TimedOut(limits.timeout))),
         }
     }
 
-    async fn whole(&self, url: &Url) -> Result<Reply, Broken> {
-        let mut request = self.client.get(url.clone());
+    async fn whole(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        let client = match &self.loopback {
+            Some(client) if is_loopback(url) => client,
+            _ => &self.outer,
+        };
+        let failed = |error| failed(&error, limits.timeout);
+        let mut request = client.get(url.clone());
         if let Some((user, password)) = &self.basic {
             request = request.basic_auth(user, Some(password.expose_secret()));
         }
-        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let response = request.send().await.map_err(failed)?;
+        let headers = response.headers().clone();
         let header = |name: HeaderName| {
-            let value = response.headers().get(name)?.as_bytes();
+            let value = headers.get(name)?.as_bytes();
             Some(String::from_utf8_lossy(value).into_owned())
         };
         let mut reply = Reply {
             status: response.status().as_u16(),
             content_type: header(CONTENT_TYPE),
-            retry_after: header(RETRY_AFTER),
             location: header(LOCATION),
             date: header(DATE).and_then(|text| {
                 let date = httpdate::parse_http_date(&text).ok()?;
                 Some(DateTime::<Utc>::from(date))
             }),
             body: Bytes::new(),
+            headers,
         };
-        reply.body = self.body(response).await?;
+        reply.body = body(response, limits).await?;
         Ok(reply)
     }
+}
 
-    /// The body after decompression. Of an error page its beginning is enough.
-    async fn body(&self, mut response: Response) -> Result<Bytes, Broken> {
-        let accepted = response.status().is_success();
-        let max = match accepted {
-            true => self.max_body_bytes,
-            false => ERROR_BODY_BYTES.min(self.max_body_bytes),
+/// The body after decompression. Of an error page its beginning is enough.
+async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, Broken> {
+    let accepted = response.status().is_success();
+    let max = match accepted {
+        true => limits.max_body_bytes,
+        false => ERROR_BODY_BYTES.min(limits.max_body_bytes),
+    };
+    let length = response.content_length().unwrap_or_default();
+    let trusted = length.min(TRUSTED_LENGTH).min(max);
+    let mut body = BytesMut::with_capacity(usize::try_from(trusted).unwrap_or_default());
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err(failed(&error, limits.timeout)),
         };
-        let length = response.content_length().unwrap_or_default();
-        let trusted = length.min(TRUSTED_LENGTH).min(max);
-        let mut body = BytesMut::with_capacity(usize::try_from(trusted).unwrap_or_default());
-        loop {
-            let chunk = match response.chunk().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return Ok(body.freeze()),
-                Err(error) => return Err(self.failed(&error)),
-            };
-            if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
-                body.extend_from_slice(&chunk);
-            } else if accepted {
-                return Err(Broken::TooLarge { max });
-            } else {
-                return Ok(body.freeze());
-            }
+        if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
+            body.extend_from_slice(&chunk);
+        } else if accepted {
+            return Err(Broken::TooLarge { max });
+        } else {
+            return Ok(body.freeze());
         }
     }
+}
 
-    fn failed(&self, error: &reqwest::Error) -> Broken {
-        let cause = root_cause(error);
-        Broken::Off(if error.is_connect() {
-            let host = error.url().and_then(Url::host_str).unwrap_or("the API");
-            Failure::NoConnection {
-                host: host.to_owned(),
-                problem: cause,
-            }
-        } else if error.is_timeout() {
-            Failure::TimedOut(self.timeout)
-        } else {
-            Failure::BrokeOff(cause)
-        })
-    }
+/// What broke an exchange, which had this long.
+fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
+    let cause = root_cause(error);
+    Broken::Off(if error.is_connect() {
+        let host = error.url().and_then(Url::host_str).unwrap_or("the API");
+        Failure::NoConnection {
+            host: host.to_owned(),
+            problem: cause,
+        }
+    } else if error.is_timeout() {
+        Failure::TimedOut(timeout)
+    } else {
+        Failure::BrokeOff(cause)
+    })
 }
 
 /// What is sent with every request; JSON is asked for unless the declaration says otherwise.

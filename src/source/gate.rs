@@ -1,4 +1,4 @@
-//! The one limiter of a source, shared by all of its jobs (promise P8).
+//! A limiter that all jobs of a source share: the source's own, or a pool's (promise P8).
 //!
 //! It promises, whoever asks and however it ends:
 //! - never more requests in flight than the limit, which is at most the declared concurrency;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::source::declaration::{Limits, Priority};
+use crate::source::declaration::{Pool, Priority};
 
 /// Good answers in a row after which one more request may be in flight.
 const GROW_AFTER: u32 = 10;
@@ -65,7 +65,7 @@ enum Admission {
 
 impl Gate {
     /// A gate for these limits; a concurrency of 0 counts as 1.
-    pub fn new(limits: &Limits) -> Arc<Self> {
+    pub fn new(limits: &Pool) -> Arc<Self> {
         let ceiling = limits.concurrency.max(1);
         Arc::new(Self {
             ceiling,
@@ -215,7 +215,7 @@ impl Drop for Permit {
 struct Pace(Vec<(usize, Duration)>);
 
 impl Pace {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &Pool) -> Self {
         let Some(rate) = limits.requests_per_second else {
             return Self(Vec::new());
         };

@@ -2,7 +2,8 @@
 //!
 //! A source is declared in TOML ([`declaration`]); this module reads it. A day becomes [`slices()`],
 //! a slice becomes pages ([`declaration::Paginator`]), a page becomes a URL ([`request`]), and
-//! [`SourceClient`] fetches it: through one limiter (`gate`) and one circuit breaker per source,
+//! [`SourceClient`] fetches it: through the limits of its source and its pool (`gate`) and one
+//! circuit breaker per host (`breaker`), in turn (`turn`),
 //! understanding answers by the declared rules (`classify`), trying again after a wait (`backoff`).
 //!
 //! What it promises: an answer that can't be understood is a failure with a name, never "no data"
@@ -23,6 +24,7 @@ pub mod probe;
 pub mod request;
 pub mod slices;
 pub mod template;
+mod turn;
 pub mod usage;
 
 #[cfg(test)]

@@ -64,24 +64,29 @@ impl SourceClient {
 impl Inner {
     async fn look(&self, request: &PageRequest) -> Result<Seen, FetchError> {
         let url = request.url(&self.base_url)?;
-        let _permit = self.gate.enter(request.priority).await;
+        let dataset = &request.dataset;
+        let _permits = self.turns.enter(dataset, request.priority).await;
         let begun = Instant::now();
-        let reply = self.exchange.get(&url).await.map_err(|broken| {
-            let url = url.to_string();
-            match broken {
-                Broken::Off(reason) => FetchError::GaveUp {
-                    url,
-                    attempts: 1,
-                    reason,
-                },
-                Broken::TooLarge { max } => FetchError::TooLarge { url, max },
-            }
-        })?;
+        let reply = self
+            .exchange
+            .get(&url, &dataset.limits)
+            .await
+            .map_err(|broken| {
+                let url = url.to_string();
+                match broken {
+                    Broken::Off(reason) => FetchError::GaveUp {
+                        url,
+                        attempts: 1,
+                        reason,
+                    },
+                    Broken::TooLarge { max } => FetchError::TooLarge { url, max },
+                }
+            })?;
         let took = begun.elapsed();
         let now = self.clock.now();
         let (status, content_type) = (reply.status, reply.content_type.clone());
         let (bytes, date) = (reply.body.len(), reply.date);
-        let verdict = classify(&request.dataset, reply, now);
+        let verdict = classify(dataset, reply, now);
         let page = match settle(verdict, &url, 1)? {
             Answer::Page(page) => Some(page),
             Answer::Empty { .. } => None,

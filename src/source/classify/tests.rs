@@ -144,12 +144,59 @@ fn retry_after_is_seconds_or_a_date_for_429_and_503() {
     ];
     for (status, header, date, seconds) in cases {
         let mut answer = reply(status, "", "");
-        (answer.retry_after, answer.date) = (Some(header.to_owned()), date);
+        answer
+            .headers
+            .insert("retry-after", header.parse().unwrap());
+        answer.date = date;
         let (Verdict::Retry { asked, .. } | Verdict::RateLimited { asked, .. }) = plain(answer)
         else {
             panic!("tried again");
         };
         assert_eq!(asked, seconds.map(Duration::from_secs), "{status} {header}");
+    }
+}
+
+#[test]
+fn a_rule_may_find_the_wait_in_the_body_or_in_another_header() {
+    let body = r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 26 seconds."}"#;
+    let pattern = || Wait::Pattern("Try again in ([0-9.]+) seconds".parse().unwrap());
+    let header = || Wait::Header("X-Reset-In".to_owned());
+    let other = body.replace("26 seconds", "a moment");
+    let cases = [
+        (Action::RateLimited, pattern(), body, 26_000),
+        (Action::Retry, pattern(), body, 26_000),
+        (
+            Action::RateLimited,
+            pattern(),
+            "Try again in 0.5 seconds",
+            500,
+        ),
+        // What can't be found there is found where it always is.
+        (Action::RateLimited, pattern(), &other, 9_000),
+        (
+            Action::RateLimited,
+            pattern(),
+            "Try again in 1.2.3 seconds",
+            9_000,
+        ),
+        (Action::RateLimited, header(), body, 4_000),
+    ];
+    for (action, wait, body, expected) in cases {
+        let mut answer = reply(429, "", body);
+        answer.headers.insert("retry-after", "9".parse().unwrap());
+        answer.headers.insert("x-reset-in", "4".parse().unwrap());
+        let rule = ResponseRule {
+            status: Some(429),
+            action,
+            wait: Some(wait),
+            ..any()
+        };
+        let (Verdict::Retry { asked, .. } | Verdict::RateLimited { asked, .. }) =
+            with_rule(rule, answer)
+        else {
+            panic!("tried again");
+        };
+        assert_eq!(asked, Some(Duration::from_millis(expected)), "{body}");
     }
 }
 

@@ -3,15 +3,11 @@ use futures::FutureExt;
 use futures::future::join_all;
 use tokio::time::{advance, sleep};
 
-fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> Limits {
-    Limits {
-        runs: 2,
+fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> Pool {
+    Pool {
         concurrency,
         requests_per_second,
         burst,
-        timeout: Duration::from_secs(1),
-        max_body_bytes: 1,
-        max_requests_per_run: None,
     }
 }
 

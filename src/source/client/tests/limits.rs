@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::source::breaker::FAILURES_TO_OPEN;
+use crate::source::declaration::{Blackout, Pool};
 use futures::FutureExt;
 use futures::future::join_all;
 use std::sync::Mutex;
@@ -103,7 +104,7 @@ async fn cancelling_ends_a_request_under_way_and_frees_its_place() {
 async fn a_run_sends_no_more_requests_than_its_budget_retries_included() {
     let server = Server::start(|_| status("500 Internal Server Error")).await;
     let mut fetch = Fetch::from(&server);
-    fetch.source.limits.max_requests_per_run = Some(3);
+    fetch.dataset.limits.max_requests_per_run = Some(3);
     let error = fetch.first().await.unwrap_err();
     assert!(matches!(error, FetchError::Budget { max: 3 }), "{error}");
     assert_eq!(fetch.sent(), (3, 2));
@@ -138,8 +139,9 @@ async fn a_source_that_fails_and_fails_is_left_alone() {
         "nothing more was sent"
     );
     // Not even a turn is waited for.
-    let gate = &client.0.gate;
-    let _all = join_all((0..gate.limit()).map(|_| gate.enter(request.priority))).await;
+    let turns = &client.0.turns;
+    let places = (0..turns.limit()).map(|_| turns.enter(&request.dataset, request.priority));
+    let _all = join_all(places).await;
     let at_once = client.fetch(&request, &usage, &cancel).now_or_never();
     assert!(matches!(at_once, Some(Err(FetchError::SourceDown { .. }))));
 }
@@ -172,7 +174,7 @@ async fn too_many_requests_lowers_how_many_are_in_flight() {
     let (usage, cancel) = (Usage::new(), CancellationToken::new());
     let request = request(testing::dataset(), 0);
     assert_page(client.fetch(&request, &usage, &cancel).await);
-    assert_eq!(client.0.gate.limit(), 4, "of 8");
+    assert_eq!(client.0.turns.limit(), 4, "of 8");
 }
 
 #[tokio::test]
@@ -200,4 +202,111 @@ async fn waiting_for_a_turn_takes_none_of_the_time_for_tries() {
     );
     assert_page(slow);
     assert_page(queued);
+}
+
+/// A client of a source with a pool of one place, and a request of a dataset in it.
+fn pooled(server: &Server) -> (SourceClient, PageRequest) {
+    let mut source = source(&server.url);
+    let pool = Pool {
+        concurrency: 1,
+        requests_per_second: None,
+        burst: 1,
+    };
+    source.pools.insert("narrow".to_owned(), pool);
+    let mut dataset = testing::dataset();
+    dataset.pool = Some("narrow".to_owned());
+    (client(&source), request(dataset, 0))
+}
+
+#[tokio::test]
+async fn a_pool_binds_its_datasets_and_no_others() {
+    let (in_pool, free) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (held, freed) = (Arc::clone(&in_pool), Arc::clone(&free));
+    let server = Server::start(move |head| match head.contains("pagina=9&") {
+        true => page(),
+        false => {
+            let (held, freed) = (Arc::clone(&held), Arc::clone(&freed));
+            let hold = async move {
+                held.notify_one();
+                freed.notified().await;
+            };
+            Step::Held(hold.boxed(), json(&envelope(&["1", "2", "3"], 3)))
+        }
+    })
+    .await;
+    let (client, first) = pooled(&server);
+    let second = PageRequest {
+        page: 1,
+        ..first.clone()
+    };
+    let other = request(testing::dataset(), 8);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let mut both = Box::pin(futures::future::join(
+        client.fetch(&first, &usage, &cancel),
+        client.fetch(&second, &usage, &cancel),
+    ));
+    tokio::select! {
+        _ = &mut both => panic!("they are held"),
+        () = in_pool.notified() => {}
+    }
+    tokio::select! {
+        _ = &mut both => panic!("they are held"),
+        answer = client.fetch(&other, &usage, &cancel) => assert_page(answer),
+    }
+    assert_eq!(server.count(), 2, "the second of the pool has waited");
+    free.notify_one();
+    let one_more = async {
+        in_pool.notified().await;
+        free.notify_one();
+    };
+    let ((first, second), ()) = futures::join!(both, one_more);
+    assert_page(first);
+    assert_page(second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_in_a_blackout_and_its_wait_takes_none_of_the_time_for_tries() {
+    let server = Server::start(|_| page()).await;
+    let mut source = source(&server.url);
+    source.blackout = vec![Blackout {
+        start: "20:00:00".parse().unwrap(),
+        end: "21:00:00".parse().unwrap(),
+    }];
+    let begin: DateTime<Utc> = "2025-10-22T23:10:00Z".parse().unwrap();
+    let clock = crate::clock::ManualClock::new(begin);
+    let entropy = Arc::new(Entropy::seeded(7));
+    let client = SourceClient::new(&source, Arc::new(clock.clone()), entropy).unwrap();
+    let request = request(testing::dataset(), 0);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let fetch = client.fetch(&request, &usage, &cancel);
+    tokio::pin!(fetch);
+    for minute in 0..50 {
+        clock.set(begin + chrono::TimeDelta::minutes(minute));
+        let waited = tokio::time::timeout(Duration::from_secs(60), &mut fetch).await;
+        assert!(waited.is_err() && usage.requests() == 0, "minute {minute}");
+    }
+    clock.set(begin + chrono::TimeDelta::minutes(50));
+    assert_page(fetch.await);
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_holds_up_no_other_of_the_source() {
+    let down = Server::start(|_| status("500 Internal Server Error")).await;
+    let up = Server::start(|_| page()).await;
+    let mut source = source(&down.url);
+    let mut elsewhere = testing::dataset();
+    elsewhere.base_url = Some(up.url.clone());
+    let dataset = Arc::new(elsewhere.clone());
+    source.datasets.insert("elsewhere".to_owned(), dataset);
+    let client = client(&source);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let mut failing = request(testing::dataset(), 0);
+    while !matches!(
+        client.fetch(&failing, &usage, &cancel).await,
+        Err(FetchError::SourceDown { .. })
+    ) {
+        failing.page += 1;
+    }
+    let other = request(elsewhere, 0);
+    assert_page(client.fetch(&other, &usage, &cancel).await);
 }

@@ -1,6 +1,7 @@
 //! What is tried again, how often and after how long.
 
 use super::*;
+use crate::source::declaration::{Action, ResponseRule, Wait};
 
 #[tokio::test]
 async fn server_errors_are_tried_again_until_they_pass() {
@@ -130,13 +131,13 @@ async fn silence_ends_with_the_timeout_before_and_within_the_body() {
     ])
     .await;
     let mut fetch = Fetch::from(&server);
-    fetch.source.limits.timeout = Duration::from_millis(300);
+    fetch.dataset.limits.timeout = Duration::from_millis(300);
     assert_page(fetch.first().await);
     assert!(fetch.sent().0 >= 3, "{:?}", fetch.sent());
 
     let server = Server::start(|_| Step::Hang(vec![])).await;
     let mut fetch = Fetch::from(&server);
-    fetch.source.limits.timeout = Duration::from_millis(20);
+    fetch.dataset.limits.timeout = Duration::from_millis(20);
     let (_, failure) = gave_up(fetch.first().await);
     assert_eq!(failure.to_string(), "no whole answer within 20ms");
 }
@@ -174,4 +175,26 @@ async fn a_refused_connection_and_an_unknown_host_are_named() {
         text.contains("no connection to no-such-host.invalid") && text.contains("lookup"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_wait_that_the_body_asks_for_takes_no_try() {
+    let busy = || {
+        let body = br#"{"message":"Rate limit is exceeded. Try again in 0.01 seconds."}"#;
+        Step::Answer(answer("429 Too Many Requests", "", body))
+    };
+    let mut steps: Vec<_> = (0..20).map(|_| busy()).collect();
+    steps.push(page());
+    let server = Server::script(steps).await;
+    let mut fetch = Fetch::from(&server);
+    let rule = ResponseRule {
+        status: Some(429),
+        action: Action::RateLimited,
+        wait: Some(Wait::Pattern("in ([0-9.]+) seconds".parse().unwrap())),
+        ..fetch.dataset.responses[0].clone()
+    };
+    fetch.dataset.responses.insert(0, rule);
+    fetch.dataset.retry.max_attempts = 2;
+    assert_page(fetch.first().await);
+    assert_eq!(fetch.sent(), (21, 20));
 }

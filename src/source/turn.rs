@@ -1,0 +1,150 @@
+//! What a request waits for before it is sent: the end of a blackout, its pool's limits and the
+//! source's, and that the host isn't taken for down.
+//!
+//! Pool and source are passed in this order by all requests, so that none waits for what another
+//! one holds while that waits for it. What comes of a request is told to all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use tracing::info;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::source::breaker::{Breaker, Down, Pass};
+use crate::source::declaration::{Blackout, Dataset, Priority, Source};
+use crate::source::gate::{Gate, Permit};
+
+/// A blackout is waited out in parts, so that a clock that is set doesn't make it longer.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Gives turns to the requests of one source.
+#[derive(Debug)]
+pub(super) struct Turns {
+    source: String,
+    zone: Tz,
+    blackout: Vec<Blackout>,
+    gate: Arc<Gate>,
+    pools: BTreeMap<String, Arc<Gate>>,
+    /// By host, for the datasets of a source may be read at several.
+    breakers: BTreeMap<String, Breaker>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The right to send one request.
+#[derive(Debug)]
+pub(super) struct Turn<'t> {
+    permits: [Option<Permit>; 2],
+    pass: Option<Pass<'t>>,
+}
+
+impl Turns {
+    pub(super) fn new(source: &Source, clock: &Arc<dyn Clock>) -> Self {
+        let datasets = source.datasets.values();
+        let elsewhere = datasets.filter_map(|dataset| dataset.base_url.as_ref());
+        let breaker = |url: &Url| (host(url), Breaker::new(Arc::clone(clock)));
+        let pool = |(name, pool): (&String, _)| (name.clone(), Gate::new(pool));
+        Self {
+            source: source.name.clone(),
+            zone: source.timezone,
+            blackout: source.blackout.clone(),
+            gate: Gate::new(&source.limits.pool()),
+            pools: source.pools.iter().map(pool).collect(),
+            breakers: elsewhere.chain([&source.base_url]).map(breaker).collect(),
+            clock: Arc::clone(clock),
+        }
+    }
+
+    /// Waits for a turn to ask for `url`.
+    ///
+    /// # Errors
+    /// [`Down`] where its host is taken for down.
+    pub(super) async fn wait(
+        &self,
+        dataset: &Dataset,
+        url: &Url,
+        priority: Priority,
+    ) -> Result<Turn<'_>, Down> {
+        let breaker = self.breakers.get(&host(url));
+        // Before the queue, so that nobody waits for a turn that is no use …
+        breaker.map(Breaker::check).transpose()?;
+        let permits = loop {
+            self.end_of_blackout(dataset).await;
+            let permits = self.enter(dataset, priority).await;
+            // The queue may have been long.
+            if self.blackout_left().is_none() {
+                break permits;
+            }
+        };
+        // … and behind it, for the source may have gone down meanwhile.
+        let pass = breaker.map(Breaker::pass).transpose()?;
+        Ok(Turn { permits, pass })
+    }
+
+    /// Waits for the limits alone.
+    pub(super) async fn enter(&self, dataset: &Dataset, priority: Priority) -> [Option<Permit>; 2] {
+        let pool = dataset.pool.as_ref().and_then(|pool| self.pools.get(pool));
+        let pool = match pool {
+            Some(gate) => Some(gate.enter(priority).await),
+            None => None,
+        };
+        [pool, Some(self.gate.enter(priority).await)]
+    }
+
+    /// How many requests may be in flight now.
+    #[cfg(test)]
+    pub(super) fn limit(&self) -> usize {
+        self.gate.limit()
+    }
+
+    async fn end_of_blackout(&self, dataset: &Dataset) {
+        let mut told = false;
+        while let Some(left) = self.blackout_left() {
+            if !std::mem::replace(&mut told, true) {
+                info!(
+                    source = self.source,
+                    dataset = dataset.name,
+                    wait_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                    "blackout waited out"
+                );
+            }
+            tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+        }
+    }
+
+    fn blackout_left(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let end = Blackout::end_of(&self.blackout, now, self.zone)?;
+        (end - now).to_std().ok()
+    }
+}
+
+impl Turn<'_> {
+    /// An understood answer; says whether the host was taken for down before.
+    pub(super) fn answered(self) -> bool {
+        self.permits.into_iter().flatten().for_each(Permit::good);
+        self.pass.is_some_and(Pass::answered)
+    }
+
+    /// Too many requests: that says neither that the host works nor that it is down.
+    pub(super) fn rate_limited(self) {
+        let permits = self.permits.into_iter().flatten();
+        permits.for_each(Permit::rate_limited);
+    }
+
+    /// A failure; says whether the host is taken for down now.
+    pub(super) fn failed(self, url: &Url, reason: String) -> bool {
+        self.pass.is_some_and(|pass| pass.failed(url, reason))
+    }
+
+    /// An answer that says that the host works, and nothing of its limits.
+    pub(super) fn alive(self) {
+        self.pass.map(Pass::answered);
+    }
+}
+
+fn host(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
