@@ -327,6 +327,29 @@ fn p2_a_page_that_stays_empty_in_the_middle_is_not_the_end() {
     assert!(reason.contains("page 3 is empty in the middle"), "{reason}");
 }
 
+/// A last page that fills up while the day goes on is read on from, and not only what follows it.
+#[test]
+fn p2_a_last_page_that_has_filled_up_is_read_again() {
+    let slice = "modalidade=13";
+    let of = |ids: &[&str], total, pages| {
+        let records: Vec<_> = ids.iter().map(|id| record(id)).collect();
+        page(&records, total, pages)
+    };
+    let stage = stage(
+        0,
+        [
+            Rule::always(of(&["a"], 2, 2)).slice(slice).page(1),
+            // Looked at, it tells of a third page; by then it has a row more.
+            Rule::nth(1, of(&["b"], 4, 3)).slice(slice).page(2),
+            Rule::always(of(&["b", "c"], 4, 3)).slice(slice).page(2),
+            Rule::always(of(&["d"], 4, 3)).slice(slice).page(3),
+        ],
+    );
+    let report = stage.at(NOON).run(Mode::Full);
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    assert_eq!(stage.stored(), ["a", "b", "c", "d"]);
+}
+
 /// A total that grows without rows is asked for again: it isn't the one that was last proven.
 #[test]
 fn mode_new_keeps_the_old_total_where_the_difference_is_not_found() {
