@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+# The daemon in an image that holds the program, the libraries it is linked to, the root certificates
+# and an empty folder for a lake: no shell, no package manager, no root.
+#
+#   docker build --tag bronzed .
+#   docker run --read-only --volume bronzed-lake:/lake --publish 127.0.0.1:8080:8080 bronzed
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+
+# The dependencies alone, in a layer of their own: it is made anew when they change, not with each
+# line of ours. Cargo wants every target that its manifest names to be there.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src benches tests/it \
+    && echo 'fn main() {}' | tee src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
+    && cargo build --locked --profile dist --bin bronzed \
+    && rm -r src benches tests
+
+COPY src src
+COPY config config
+COPY benches benches
+COPY tests/it tests/it
+# The sources of a copied layer may be older than what was built of the empty ones.
+RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin bronzed
+COPY deploy/container/rootfs.sh deploy/container/rootfs.sh
+RUN bash deploy/container/rootfs.sh target/dist/bronzed /rootfs
+
+FROM scratch
+COPY --from=build /rootfs/ /
+COPY --from=build --chown=65532:65532 /rootfs/lake/ /lake/
+
+USER 65532:65532
+WORKDIR /
+ENV BRONZED__LAKE__URL=file:///lake \
+    BRONZED__SERVER__LISTEN=0.0.0.0:8080 \
+    BRONZED__TELEMETRY__FORMAT=json
+VOLUME ["/lake"]
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/bronzed", "healthcheck"]
+ENTRYPOINT ["/bronzed"]
+CMD ["daemon"]
