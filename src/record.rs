@@ -8,10 +8,13 @@
 //! 07954480000179-1-022746/2025                      one field
 //! 43052497000102-0-000001/2025|1139                 two fields
 //! 43052497000102-1-000308/2026@2026-05-27T07:18:44  with its version
+//! 43052497000102-1-000308/2026@sha256:9f86d081…     its version is absent: the hash of its content
+//! 43052497000102-1-000308/2026@0002-9f86d081…       the second of its versions by content
 //! sha256:9f86d081…                                  no usable id: the hash of the canonical JSON
 //! ```
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::json::{self, Kind, Object};
 use crate::source::declaration::{Dataset, Version};
@@ -32,6 +35,43 @@ pub struct RecordId {
     key_len: usize,
     /// Whether the id is made of the record's own fields (not of its hash).
     pub identified: bool,
+    /// The hash of the content that tells versions apart, while the version isn't known yet.
+    content: Option<Box<str>>,
+}
+
+/// A version by content: `0002-9f86d081884c7d659a2feaa0c55ad015`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentVersion {
+    /// Counted from 1 within a day, in the order of storing.
+    pub ordinal: u32,
+    /// The beginning of the hash of the canonical JSON.
+    pub hash: Box<str>,
+}
+
+impl ContentVersion {
+    /// How much of a hash tells the versions of one record apart: 128 bits.
+    const HASH_DIGITS: usize = 32;
+
+    /// Reads a version; `None` where the text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ordinal, hash) = text.split_once('-')?;
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let right = ordinal.len() >= 4
+            && digits(ordinal)
+            && hash.len() == Self::HASH_DIGITS
+            && hash.bytes().all(hex);
+        Some(Self {
+            ordinal: right.then(|| ordinal.parse().ok())??,
+            hash: hash.into(),
+        })
+    }
+}
+
+impl fmt::Display for ContentVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{}", self.ordinal, self.hash)
+    }
 }
 
 impl RecordId {
@@ -40,7 +80,17 @@ impl RecordId {
     /// A record is unidentified where a key field is absent, null, empty, or not a scalar, and
     /// where the element isn't an object at all: then its id is the hash of its content.
     pub fn of(dataset: &Dataset, record: &str) -> Self {
-        Self::from_fields(dataset, record).unwrap_or_else(|| Self::from_content(record))
+        let id = Self::from_fields(dataset, None, record);
+        id.unwrap_or_else(|| Self::from_content(record))
+    }
+
+    /// The id of a record that was read for the parent of the id `parent`.
+    ///
+    /// Without a usable key of its own, the parent's is hashed with it: two parents may have
+    /// children that are alike.
+    pub fn of_child(dataset: &Dataset, parent: &str, record: &str) -> Self {
+        let id = Self::from_fields(dataset, Some(parent), record);
+        id.unwrap_or_else(|| Self::from_content(&format!("[{},{record}]", json::quote(parent))))
     }
 
     /// An id without a version, for tests that need no record.
@@ -50,6 +100,7 @@ impl RecordId {
             key_len: id.len(),
             id,
             identified: true,
+            content: None,
         }
     }
 
@@ -70,6 +121,7 @@ impl RecordId {
             id: id.to_owned(),
             key_len: id.len(),
             identified: true,
+            content: None,
         }
     }
 
@@ -83,27 +135,58 @@ impl RecordId {
         self.id.get(self.key_len + 1..)
     }
 
+    /// The hash that tells versions by content apart; `None` where there are none, or the version
+    /// is part of the id already.
+    pub fn content(&self) -> Option<&str> {
+        self.content.as_deref()
+    }
+
+    /// The id with a version by content.
+    #[must_use]
+    pub fn with_version(&self, version: &ContentVersion) -> Self {
+        Self {
+            id: format!("{}@{version}", self.key()),
+            key_len: self.key_len,
+            identified: self.identified,
+            content: None,
+        }
+    }
+
     fn from_content(record: &str) -> Self {
         let id = Self::content_hash(record);
         Self {
             key_len: id.len(),
             id,
             identified: false,
+            content: None,
         }
     }
 
-    fn from_fields(dataset: &Dataset, record: &str) -> Option<Self> {
+    fn from_fields(dataset: &Dataset, parent: Option<&str>, record: &str) -> Option<Self> {
         let object = Object::parse(record).ok()?;
-        let mut id = key_of(&dataset.primary_key, &object)?;
+        let mut id = key_of(&dataset.primary_key, parent, &object)?;
         let key_len = id.len();
-        if let Version::Field(pointer) = &dataset.version {
-            id.push('@');
-            id.push_str(&scalar(&object, pointer)?);
+        let mut content = None;
+        match &dataset.version {
+            Version::None => {}
+            Version::Field(pointer) => {
+                id.push('@');
+                match scalar(&object, pointer) {
+                    Some(version) => id.push_str(&version),
+                    // Which version it is can't be told but by its content.
+                    None => id.push_str(&Self::content_hash(record)),
+                }
+            }
+            Version::Content => {
+                let hash = json::canonical::hash(record);
+                content = hash.get(..ContentVersion::HASH_DIGITS).map(Into::into);
+            }
         }
         Some(Self {
             id,
             key_len,
             identified: true,
+            content,
         })
     }
 }
@@ -111,14 +194,15 @@ impl RecordId {
 /// The key of `record` (one JSON value) that the JSON pointers of `primary_key` make; `None` where
 /// it is unidentified, as [`RecordId::of`] says.
 pub fn key(primary_key: &[String], record: &str) -> Option<String> {
-    key_of(primary_key, &Object::parse(record).ok()?)
+    key_of(primary_key, None, &Object::parse(record).ok()?)
 }
 
-fn key_of(primary_key: &[String], object: &Object<'_>) -> Option<String> {
-    let values = primary_key.iter();
-    let values: Vec<_> = values
-        .map(|pointer| scalar(object, pointer))
-        .collect::<Option<_>>()?;
+fn key_of(primary_key: &[String], parent: Option<&str>, object: &Object<'_>) -> Option<String> {
+    let value = |pointer: &String| match pointer.as_str() {
+        PARENT_ID => parent.map(Cow::Borrowed),
+        _ => scalar(object, pointer),
+    };
+    let values: Vec<_> = primary_key.iter().map(value).collect::<Option<_>>()?;
     Some(join_key(values.iter().map(AsRef::as_ref)))
 }
 
@@ -229,8 +313,50 @@ mod tests {
             (id.key(), id.version()),
             ("x@y", Some("2026-05-27T07:18:44"))
         );
-        let without = RecordId::of(&dataset, r#"{"a":"x"}"#);
-        assert!(!without.identified && without.version().is_none());
+        let record = r#"{"a":"x","v":null}"#;
+        let without = RecordId::of(&dataset, record);
+        assert_eq!(without.id, format!("x@{}", RecordId::content_hash(record)));
+        assert!(without.identified && without.key() == "x");
+    }
+
+    #[test]
+    fn golden_versions_by_content() {
+        let mut dataset = dataset(&["/a"], None);
+        dataset.version = Version::Content;
+        let id = RecordId::of(&dataset, r#"{"a":"x@y","b":1.50,"c":null}"#);
+        assert_eq!((id.id.as_str(), id.version()), ("x@y", None));
+        let version = ContentVersion {
+            ordinal: 2,
+            hash: id.content().unwrap().into(),
+        };
+        let id = id.with_version(&version);
+        assert_eq!(id.id, "x@y@0002-87f5cf2fe2800734d013e74885d99389");
+        assert_eq!(id.key(), "x@y");
+        assert_eq!(ContentVersion::parse(id.version().unwrap()), Some(version));
+        let alike = RecordId::of(&dataset, r#"{"b":1.5,"a":"x@y"}"#);
+        assert_eq!(alike.content(), id.version().and_then(|text| text.get(5..)));
+        for none in [
+            "2-87f5cf2fe2800734d013e74885d99389",
+            "0002-87f5",
+            "0002",
+            "0002-87F5CF2FE2800734D013E74885D99389",
+            "y@0001-87f5cf2fe2800734d013e74885d99389",
+        ] {
+            assert_eq!(ContentVersion::parse(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_child_is_known_with_its_parent() {
+        let dataset = dataset(&[PARENT_ID, "/n"], None);
+        let id = |parent: &str, record: &str| RecordId::of_child(&dataset, parent, record);
+        assert_eq!(id("p|1", r#"{"n":7}"#).id, r"p\|1|7");
+        // Alike, and still two.
+        let (one, other) = (id("p", "{}"), id("q", "{}"));
+        assert!(!one.identified && one.id != other.id);
+        assert!(RecordId::is_content_hash(&one.id));
+        // No parent, no id of this kind.
+        assert!(!RecordId::of(&dataset, r#"{"n":7,"_parent_id":"p"}"#).identified);
     }
 
     #[test]

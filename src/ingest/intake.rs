@@ -11,6 +11,7 @@ use crate::ingest::absent::Absent;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::progress::Progress;
+use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
 use crate::record::RecordId;
 use crate::source::Usage;
@@ -40,6 +41,7 @@ pub struct Intake<'a> {
     usage: &'a Usage,
     /// Rows taken in since the last commit.
     pending: Batch,
+    versions: Versions,
     /// Where the day is verified: which stored ids haven't come yet.
     absent: Option<Absent>,
 }
@@ -62,6 +64,7 @@ impl<'a> Intake<'a> {
             execution,
             usage,
             pending: Batch::default(),
+            versions: Versions::default(),
             absent,
         }
     }
@@ -91,6 +94,7 @@ impl<'a> Intake<'a> {
     fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
         let before = self.pending.counts().new;
         for (record, id) in delivery.page.records().zip(&delivery.ids) {
+            let id = &*self.versions.of(id, self.state);
             let is_stored = self.state.contains(&id.id) || self.pending.contains(&id.id);
             let returned = self.state.note_listed(&id.id);
             if let Some(absent) = &mut self.absent {
@@ -126,6 +130,7 @@ impl<'a> Intake<'a> {
         self.pending
             .commit(context, store, state, execution, usage)
             .await?;
+        self.versions.committed();
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ mod proof;
 mod reading;
 pub mod report;
 mod slice;
+mod versions;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -46,9 +47,7 @@ use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
-use crate::source::declaration::{
-    Dataset, Kind, Mode, Priority, SliceValues, SliceVariable, Version,
-};
+use crate::source::declaration::{Dataset, Kind, Mode, Priority, SliceValues, SliceVariable};
 use crate::source::{SourceClient, Usage};
 use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress};
@@ -394,8 +393,6 @@ fn not_read_yet(dataset: &Dataset) -> Option<String> {
     let of_dataset = |slice: &SliceVariable| matches!(slice.values, SliceValues::OfDataset { .. });
     if !matches!(kind, Kind::Dated(_)) {
         Some(format!("kind = \"{}\"", kind.word()))
-    } else if dataset.version == Version::Content {
-        Some("version = \"content\"".to_owned())
     } else if dataset.slices.iter().any(of_dataset) {
         Some("a slice out of another dataset".to_owned())
     } else {

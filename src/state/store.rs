@@ -89,6 +89,14 @@ impl DayState {
         next.is_some_and(|id| id.starts_with(&*first))
     }
 
+    /// What follows `key@` in the stored ids: the versions of the record of this key, and parts of
+    /// longer keys that begin with it.
+    pub fn versions_of(&self, key: &str) -> impl Iterator<Item = &str> {
+        let first: Box<str> = format!("{key}@").into();
+        let ids = self.document.ids.range(first.clone()..);
+        ids.map_while(move |id| id.strip_prefix(&*first))
+    }
+
     /// How many ids are stored.
     pub fn len(&self) -> usize {
         self.document.ids.len()

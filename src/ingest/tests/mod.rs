@@ -2,12 +2,14 @@
 //! of each way to page, of versions, and of children.
 
 mod paging;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -59,6 +61,7 @@ struct Row {
 struct Scene {
     source: Arc<Source>,
     lake: Lake,
+    store: Arc<InMemory>,
     clock: ManualClock,
     entropy: Arc<Entropy>,
     commit: CommitSettings,
@@ -96,9 +99,11 @@ impl Scene {
         write("sources/columns.txt", &format!("[columns]\n{columns}"));
         let settings = config::load(Some(folder.path()), []);
         let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+        let store = Arc::new(InMemory::new());
         Self {
             source: settings.sources["s"].clone(),
-            lake: Lake::over(Arc::new(InMemory::new()), "memory"),
+            lake: Lake::over(store.clone(), "memory"),
+            store,
             clock: ManualClock::new(LATER.parse().unwrap()),
             entropy: Arc::new(Entropy::seeded(11)),
             commit: settings.commit,

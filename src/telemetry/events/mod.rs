@@ -162,6 +162,13 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "So many requests in a row have failed that the API is only probed from now on.",
     },
     Event {
+        name: "blackout waited out",
+        levels: INFO,
+        within: Within::Reading,
+        fields: &["source", "dataset", "wait_ms"],
+        meaning: "Requests wait for the end of the hours in which nothing is asked of the source.",
+    },
+    Event {
         name: "source answers again",
         levels: INFO,
         within: Within::Reading,
