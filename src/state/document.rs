@@ -395,6 +395,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_of_an_id_goes_with_it() {
+        let day = "2025-10-22".parse().unwrap();
+        let text = r#"{"date":"2025-10-22","processed_ids":["a"],"executions":[],
+            "withdrawn_ids":{"a":"2025-12-07T05:00:00-03:00","b":"2025-12-07T05:00:00-03:00"}}"#;
+        let now = DateTime::UNIX_EPOCH;
+        let (document, _) = Document::read(text.as_bytes(), day, Sao_Paulo, now).unwrap();
+        assert_eq!(document.withdrawn.keys().collect::<Vec<_>>(), [&"a".into()]);
+    }
+
+    #[test]
     fn what_is_written_is_read_again() {
         let day = "2025-10-22".parse().unwrap();
         let now = "2025-10-22T12:00:00Z".parse().unwrap();
