@@ -1,6 +1,7 @@
-//! The promises of the commit protocol, one by one and under random faults.
+//! The promises of the commit protocol, one by one and under every fault.
 //!
-//! `support` has the vocabulary, `faulty` a store that loses replies and delivers late.
+//! `support` has the vocabulary, `faulty` a store that loses replies and delivers late;
+//! `simulation` plays the protocol in all orders.
 
 mod commit;
 mod faulty;

@@ -30,13 +30,14 @@ use crate::state::{Committed, DayState, DayStore, StateError};
 
 pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
 pub const MARKER: &str = "pncp/_state/complete/20251022";
+pub const EARLIER: &str = "pncp/year=2025/month=10/day=22/pncp_20251022_080003.parquet";
 
 /// The key of a numbered file.
 pub fn key(number: u64) -> String {
     layout::file_key("pncp", day(), number)
 }
 
-fn day() -> Day {
+pub fn day() -> Day {
     "2025-10-22".parse().unwrap()
 }
 
@@ -52,6 +53,14 @@ fn dataset() -> Dataset {
         schema: Arc::new(Schema { columns: vec![id] }),
         ..shipped.clone()
     }
+}
+
+/// The same, made once.
+pub fn shared_dataset() -> Arc<Dataset> {
+    thread_local! {
+        static MADE: Arc<Dataset> = Arc::new(dataset());
+    }
+    MADE.with(Arc::clone)
 }
 
 /// A lake with one day of interest.
@@ -162,22 +171,7 @@ impl World {
 
     /// A file of the run with a row for each id.
     pub fn file(&self, run: &Execution, ids: &[&str]) -> EncodedFile {
-        let meta = FileMeta {
-            dataset: self.dataset.full_name(),
-            day: day(),
-            run_id: run.run_id,
-            job: run.job.clone(),
-            ingested_at: self.clock.now(),
-        };
-        let mut writer = FileWriter::new(&self.dataset.schema, meta).unwrap();
-        for id in ids {
-            let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
-            let id = RecordId::of(&self.dataset, &record);
-            writer
-                .append(&id, Origin::slice("modalidade=6"), &record)
-                .unwrap();
-        }
-        writer.finish().unwrap()
+        file_of(&self.dataset, run, ids, self.clock.now())
     }
 
     pub async fn put(&self, key: &str, content: impl Into<Bytes>) {
@@ -191,8 +185,11 @@ impl World {
     }
 
     pub async fn text(&self, key: &str) -> String {
-        let (bytes, _) = self.lake.get(key).await.unwrap().unwrap();
-        String::from_utf8(bytes.to_vec()).unwrap()
+        String::from_utf8(self.bytes(key).await.to_vec()).unwrap()
+    }
+
+    pub async fn bytes(&self, key: &str) -> Bytes {
+        self.lake.get(key).await.unwrap().unwrap().0
     }
 
     pub async fn exists(&self, key: &str) -> bool {
@@ -278,6 +275,30 @@ impl World {
     }
 }
 
+/// A file of the run with a row for each id.
+pub fn file_of(
+    dataset: &Dataset,
+    run: &Execution,
+    ids: &[&str],
+    ingested_at: DateTime<Utc>,
+) -> EncodedFile {
+    let meta = FileMeta {
+        dataset: dataset.full_name(),
+        day: day(),
+        run_id: run.run_id,
+        job: run.job.clone(),
+        ingested_at,
+    };
+    let mut writer = FileWriter::new(&dataset.schema, meta).unwrap();
+    for id in ids {
+        let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
+        let id = RecordId::of(dataset, &record);
+        let from = Origin::slice("modalidade=6");
+        writer.append(&id, from, &record).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
 pub fn entry_of(state: &Value, run_id: Uuid) -> Value {
     let entries = state["executions"].as_array().unwrap();
     let run_id = run_id.to_string();
@@ -353,4 +374,20 @@ pub fn old_file(ids: &[Option<&str>]) -> Bytes {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes.into()
+}
+
+/// The state as the earlier pipeline wrote it: nothing but what it had to know.
+pub fn earlier_state(ids: &[String]) -> Bytes {
+    let document = serde_json::json!({
+        "date": day().to_string(),
+        "processed_ids": ids,
+        "last_execution": "2025-10-22T08:00:03.123456",
+        "total_processed": ids.len(),
+        "executions": [{
+            "timestamp": "2025-10-22T08:00:03.123456", "new_records": ids.len(),
+            "duplicates_filtered": 0, "filter_rate": 0.0
+        }],
+        "created_at": "2025-10-22T08:00:03.123456"
+    });
+    serde_json::to_vec_pretty(&document).unwrap().into()
 }

@@ -1,0 +1,278 @@
+//! P1 to P7. Each function gives the ways in which its promise is broken: none, as a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use uuid::Uuid;
+
+use super::facts::{Day, Execution, File, FileName, State};
+use super::{Promise, Served, Violation};
+use crate::ingest::counts::Counts;
+use crate::state::execution::Status;
+
+type Violations = Vec<Violation>;
+
+fn broken(promise: Promise, what: impl Into<String>) -> Violation {
+    Violation {
+        promise,
+        what: what.into(),
+    }
+}
+
+/// What holds of a day at any instant, whoever is at work on it.
+pub fn at_every_step<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+    let mut violations = p1_exactly_once(&day.files);
+    violations.extend(p4_complete(day, served));
+    violations.extend(p6_no_empty_file(&day.files));
+    if let Some(state) = day.state.as_ref().filter(|state| state.ours) {
+        violations.extend(p2_sums_hold(state));
+        violations.extend(p3_behind_the_files(&day.files, state));
+        violations.extend(p5_index_of_the_files(&day.files, state));
+        for execution in &state.executions {
+            violations.extend(p2_accounted(&execution.counts, execution.run));
+        }
+    }
+    violations
+}
+
+/// What holds of a day when no one is at work on it any more and the last run read all of it.
+pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+    let mut violations = at_every_step(day, served);
+    violations.extend(p2_nothing_lost(&day.files, served));
+    violations.extend(p7_audited(day));
+    violations
+}
+
+/// P1: each id is in exactly one row. Rows that the earlier pipeline doubled within its own files
+/// can't be taken back; those files count once.
+pub fn p1_exactly_once<Id: Ord + Display>(files: &[File<Id>]) -> Violations {
+    let mut violations = Vec::new();
+    let mut seen: BTreeMap<&Id, &FileName> = BTreeMap::new();
+    for file in files {
+        for id in &file.ids {
+            if let Some(first) = seen.insert(id, &file.name)
+                && (file.number().is_some() || matches!(first, FileName::Numbered(_)))
+            {
+                let second = &file.name;
+                let what = format!("{id} is stored in {first}, and again in {second}");
+                violations.push(broken(Promise::P1, what));
+            }
+        }
+    }
+    violations
+}
+
+/// P2 of one run: each row that it fetched is new, a duplicate, or another day's.
+pub fn p2_accounted(counts: &Counts, run: Option<Uuid>) -> Option<Violation> {
+    let name = run.unwrap_or_default();
+    let what = || format!("rows of the run {name} are unaccounted for: {counts:?}");
+    (!counts.balanced()).then(|| broken(Promise::P2, what()))
+}
+
+/// P2 of a day: `total_processed` and the executions' new records are the number of ids.
+pub fn p2_sums_hold<Id>(state: &State<Id>) -> Violations {
+    let ids = state.ids.len() as u64;
+    let counts = state.executions.iter().map(|entry| entry.counts.new);
+    let audited = counts.fold(0, u64::saturating_add);
+    let mut violations = Vec::new();
+    if state.total != ids {
+        let what = format!("there are {ids} ids, and the total is {}", state.total);
+        violations.push(broken(Promise::P2, what));
+    }
+    if audited != ids {
+        let what = format!("there are {ids} ids, and the executions count {audited}");
+        violations.push(broken(Promise::P2, what));
+    }
+    violations
+}
+
+/// P2 of a day that was read in full: all that the API has is stored, and nothing that it never
+/// had.
+pub fn p2_nothing_lost<Id: Ord + Display>(files: &[File<Id>], served: &Served<Id>) -> Violations {
+    let stored = stored(files);
+    let lost = served.finally.iter().flatten();
+    let lost = lost
+        .filter(|id| !stored.contains(id))
+        .map(|id| broken(Promise::P2, format!("{id} is not in the lake")));
+    let numbered = files.iter().filter(|file| file.number().is_some());
+    let invented = numbered
+        .flat_map(|file| &file.ids)
+        .filter(|id| !served.ever.contains(id))
+        .map(|id| broken(Promise::P2, format!("{id} is stored, and was never served")));
+    lost.chain(invented).collect()
+}
+
+/// P3: what the state names is there: the row of each id, and the files that it counts.
+pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<Id>) -> Violations {
+    let stored = stored(files);
+    let rowless = state.ids.iter().filter(|id| !stored.contains(id));
+    let mut violations: Violations = rowless
+        .map(|id| broken(Promise::P3, format!("{id} is in the state, and in no file")))
+        .collect();
+    let names: BTreeSet<_> = files.iter().map(|file| &file.name).collect();
+    let named = state.executions.iter().flat_map(|entry| &entry.files);
+    let missing = named.filter(|name| !names.contains(name));
+    violations.extend(
+        missing.map(|name| broken(Promise::P3, format!("an execution has {name}, which isn't"))),
+    );
+    violations
+}
+
+/// P4: what is called complete, by the marker or by the state, holds all that the API has of it;
+/// and no day is complete before its end.
+pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+    let said = day.state.as_ref().is_some_and(|state| state.complete);
+    if !said && !day.marker {
+        return Vec::new();
+    }
+    let Some(finally) = &served.finally else {
+        return vec![broken(Promise::P4, "the day is complete before its end")];
+    };
+    let stored = stored(&day.files);
+    let missing = finally.iter().filter(|id| !stored.contains(id));
+    missing
+        .map(|id| broken(Promise::P4, format!("the day is complete without {id}")))
+        .collect()
+}
+
+/// P5: the state is the index of the day's files. It may be late, and know only the first of the
+/// numbered ones; of those that it counts it has all ids, and no others.
+pub fn p5_index_of_the_files<Id: Ord + Display>(
+    files: &[File<Id>],
+    state: &State<Id>,
+) -> Violations {
+    let mut violations = Vec::new();
+    let numbers: Vec<_> = files.iter().filter_map(File::number).collect();
+    let there = numbers.len() as u64;
+    if !numbers.iter().copied().eq(1..=there) {
+        let what = format!("the files' numbers have a gap: {numbers:?}");
+        violations.push(broken(Promise::P5, what));
+    }
+    if state.commits > there {
+        let what = format!("the state counts {} of {there} files", state.commits);
+        violations.push(broken(Promise::P5, what));
+    }
+    let counted = files
+        .iter()
+        .filter(|file| file.number().is_none_or(|number| number <= state.commits));
+    let indexed: BTreeSet<_> = counted.flat_map(|file| &file.ids).collect();
+    for id in &indexed {
+        if !state.ids.contains(*id) {
+            let what = format!("{id} is in a file that the state counts, and not in the state");
+            violations.push(broken(Promise::P5, what));
+        }
+    }
+    for id in state.ids.iter().filter(|id| !indexed.contains(id)) {
+        let what = format!("{id} is in the state, and in no file that it counts");
+        violations.push(broken(Promise::P5, what));
+    }
+    violations
+}
+
+/// P5 of a run: the state that it goes by knows each file that was there when it asked, whatever
+/// had become of the document.
+pub fn p5_opened<Id: Display>(
+    knows: impl Fn(&Id) -> bool,
+    were_there: impl IntoIterator<Item = Id>,
+) -> Violations {
+    let unknown = were_there.into_iter().filter(|id| !knows(id));
+    unknown
+        .map(|id| {
+            broken(
+                Promise::P5,
+                format!("a run goes on without knowing of {id}"),
+            )
+        })
+        .collect()
+}
+
+/// P6: a file that the protocol made has rows.
+pub fn p6_no_empty_file<Id>(files: &[File<Id>]) -> Violations {
+    let numbered = files.iter().filter(|file| file.number().is_some());
+    let empty = numbered.filter(|file| file.ids.is_empty());
+    empty
+        .map(|file| broken(Promise::P6, format!("{} has no rows", file.name)))
+        .collect()
+}
+
+/// P7 of a day at rest: one execution for each run; each file in one of them, that of the run that
+/// made it, which counts the file's rows; the state counts all files; a run that is green read all.
+pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+    let Some(state) = &day.state else {
+        let what = "there are files, and no state";
+        let unaudited = (!day.files.is_empty()).then(|| broken(Promise::P7, what));
+        return unaudited.into_iter().collect();
+    };
+    let mut violations = Vec::new();
+    let mut blame = |what: String| violations.push(broken(Promise::P7, what));
+    if state.commits != day.commits() {
+        blame(format!("the state counts {} files", state.commits));
+    }
+    let mut runs = BTreeSet::new();
+    for run in state.executions.iter().filter_map(|entry| entry.run) {
+        if !runs.insert(run) {
+            blame(format!("the run {run} has two executions"));
+        }
+    }
+    for file in &day.files {
+        let has = |entry: &&Execution| entry.files.contains(&file.name);
+        let owners: Vec<_> = state.executions.iter().filter(has).collect();
+        if owners.len() != 1 || owners[0].run != file.run {
+            let owners: Vec<_> = owners.iter().map(|entry| entry.run).collect();
+            let (name, run) = (&file.name, file.run);
+            blame(format!(
+                "{name} is of {run:?}, and in executions of {owners:?}"
+            ));
+        }
+    }
+    for entry in &state.executions {
+        let mine = day.files.iter();
+        let mine = mine.filter(|file| entry.files.contains(&file.name));
+        let rows: BTreeSet<_> = mine.flat_map(|file| &file.ids).collect();
+        let (run, new) = (entry.run.unwrap_or_default(), entry.counts.new);
+        if new != rows.len() as u64 {
+            let rows = rows.len();
+            blame(format!(
+                "the run {run} counts {new} new records, and stored {rows}"
+            ));
+        }
+        if entry.status == Status::Ok && entry.failed_slices > 0 {
+            blame(format!("the run {run} is green with failed slices"));
+        }
+    }
+    violations
+}
+
+/// P7 of one run: what it was told at its end is what the audit says, and it claims no more rows
+/// than it was `served`.
+pub fn p7_told<Id>(state: &State<Id>, told: &Execution, served: u64) -> Violations {
+    let mut entries = state.executions.iter();
+    let run = told.run.unwrap_or_default();
+    let Some(entry) = entries.find(|entry| entry.run == told.run) else {
+        return vec![broken(
+            Promise::P7,
+            format!("the run {run} isn't in the audit"),
+        )];
+    };
+    let mut violations = Vec::new();
+    let (said, written) = (
+        (told.status, &told.counts, &told.files),
+        (entry.status, &entry.counts, &entry.files),
+    );
+    // What was found to be the run's own after its end is credited to it.
+    let recovered = entry.status == Status::Recovered;
+    if said != written && !recovered {
+        let what = format!("the run {run} said {said:?}, and the audit {written:?}");
+        violations.push(broken(Promise::P7, what));
+    }
+    let fetched = entry.counts.fetched;
+    if fetched > served {
+        let what = format!("the run {run} counts {fetched} rows fetched, and was served {served}");
+        violations.push(broken(Promise::P2, what));
+    }
+    violations
+}
+
+fn stored<Id: Ord>(files: &[File<Id>]) -> BTreeSet<&Id> {
+    files.iter().flat_map(|file| &file.ids).collect()
+}

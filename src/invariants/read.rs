@@ -1,0 +1,173 @@
+//! The facts of a day in a real lake: its files and state read as another program reads them,
+//! without any of the code that writes or recovers a state.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::facts::{Day, Execution, File, FileName, State};
+use crate::bronze::{BronzeError, layout, reader};
+use crate::day;
+use crate::ingest::counts::Counts;
+use crate::lake::{Lake, LakeError};
+use crate::source::declaration::Dataset;
+use crate::state::execution::Status;
+
+/// Why a day can't be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The lake can't be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A file isn't what it must be.
+    #[error("`{key}` can't be read: {source}")]
+    File {
+        /// The file.
+        key: String,
+        /// What is wrong with it.
+        source: BronzeError,
+    },
+}
+
+/// A day as it is in the lake. A state that can't be read counts as none: the files decide.
+///
+/// # Errors
+/// When the lake or a file can't be read.
+pub async fn read(
+    lake: &Lake,
+    dataset: &Dataset,
+    day: day::Day,
+) -> Result<Day<Box<str>>, LookError> {
+    let prefix = &dataset.prefix;
+    let mut files = Vec::new();
+    for entry in lake.list(&layout::partition(prefix, day)).await? {
+        if entry.key.ends_with(".parquet")
+            && let Some((bytes, _)) = lake.get(&entry.key).await?
+        {
+            let key = entry.key;
+            let file = file(dataset, day, &key, bytes);
+            files.push(file.map_err(|source| LookError::File { key, source })?);
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let document = lake.get(&layout::state_key(prefix, day)).await?;
+    Ok(Day {
+        files,
+        state: document.and_then(|(bytes, _)| state(prefix, day, &bytes)),
+        marker: lake.exists(&layout::complete_key(prefix, day)).await?,
+    })
+}
+
+/// What a file holds.
+pub(crate) fn file(
+    dataset: &Dataset,
+    day: day::Day,
+    key: &str,
+    bytes: Bytes,
+) -> Result<File<Box<str>>, BronzeError> {
+    let facts = reader::facts(bytes, &dataset.primary_key)?;
+    Ok(File {
+        name: name(&dataset.prefix, day, key),
+        ids: facts.ids,
+        run: facts.run_id,
+    })
+}
+
+/// What a state document says; `None` if it isn't one.
+pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>>> {
+    let document: Document = serde_json::from_slice(bytes).ok()?;
+    let adopted = document
+        .executions
+        .iter()
+        .rposition(|entry| entry.run_id.is_none() && entry.status == Some(Status::Adopted));
+    let counted = document
+        .executions
+        .into_iter()
+        .skip(adopted.unwrap_or_default());
+    let executions = counted.map(|entry| Execution {
+        run: entry.run_id,
+        status: entry.status.unwrap_or(Status::Adopted),
+        counts: Counts {
+            fetched: entry
+                .fetched
+                .unwrap_or_else(|| entry.new_records + entry.duplicates_filtered),
+            new: entry.new_records,
+            duplicates: entry.duplicates_filtered,
+            off_day: entry.off_day,
+            unidentified: entry.unidentified,
+            requests: entry.requests,
+            retries: entry.retries,
+            drift: entry.drift,
+            withdrawn: entry.withdrawn,
+            returned: entry.returned,
+        },
+        files: entry
+            .files
+            .iter()
+            .map(|key| name(prefix, day, key))
+            .collect(),
+        failed_slices: entry.failed_slices.len() as u64,
+    });
+    Some(State {
+        ours: document.format.is_some_and(|format| format > 0),
+        total: document
+            .total_processed
+            .unwrap_or(document.processed_ids.len() as u64),
+        commits: document.commits,
+        complete: document.complete,
+        executions: executions.collect(),
+        ids: document.processed_ids,
+    })
+}
+
+/// The name of the file at `key`.
+pub(crate) fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
+    match layout::file_number(prefix, day, key) {
+        Some(number) => FileName::Numbered(number),
+        None => FileName::Earlier(key.to_owned()),
+    }
+}
+
+/// What of a state document the promises speak of.
+#[derive(Deserialize)]
+struct Document {
+    processed_ids: BTreeSet<Box<str>>,
+    total_processed: Option<u64>,
+    executions: Vec<Entry>,
+    #[serde(default)]
+    complete: bool,
+    #[serde(default)]
+    commits: u64,
+    format: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    run_id: Option<Uuid>,
+    status: Option<Status>,
+    fetched: Option<u64>,
+    #[serde(default)]
+    new_records: u64,
+    #[serde(default)]
+    duplicates_filtered: u64,
+    #[serde(default)]
+    off_day: u64,
+    #[serde(default)]
+    unidentified: u64,
+    #[serde(default)]
+    requests: u64,
+    #[serde(default)]
+    retries: u64,
+    #[serde(default)]
+    drift: u64,
+    #[serde(default)]
+    withdrawn: u64,
+    #[serde(default)]
+    returned: u64,
+    #[serde(default)]
+    files: Vec<String>,
+    #[serde(default)]
+    failed_slices: Vec<String>,
+}

@@ -1,0 +1,263 @@
+//! Those at work on the day: runs, recoveries, onlookers, and an operator who has the state rebuilt.
+//!
+//! They call the protocol as the program does, tell what they were told, and say at once where a
+//! promise to them isn't kept.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use uuid::Uuid;
+
+use super::super::support;
+use super::desk::Desk;
+use crate::bronze::writer::EncodedFile;
+use crate::clock::{Clock, ManualClock};
+use crate::entropy::Entropy;
+use crate::ingest::counts::Counts;
+use crate::invariants::{self, Execution, File, Served, Violation};
+use crate::lake::Lake;
+use crate::source::declaration::Dataset;
+use crate::state::execution::{self, Status};
+use crate::state::{DayState, DayStore, SliceProgress, StateError};
+
+/// Records that the API has on a page.
+const PAGE: usize = 2;
+/// The slice that all records are of.
+const SLICE: &str = "modalidade=6";
+
+/// What somebody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads the day page by page, each page a commit.
+    Run,
+    /// The same, and goes on after a commit whose outcome it doesn't know.
+    Stubborn,
+    /// Reads the first page only, and says so.
+    Partial,
+    /// Opens the day: sets right what isn't as it should be.
+    Open,
+    /// Looks at the day, and writes nothing.
+    Look,
+    /// Takes the state away, so that it is made anew from the files.
+    Rebuild,
+}
+
+/// What they share: the lake, and what is known of the world outside.
+pub struct Stage {
+    pub desk: Desk,
+    pub dataset: Arc<Dataset>,
+    pub clock: ManualClock,
+    truth: Mutex<Truth>,
+}
+
+/// What is so, whatever anyone thinks.
+#[derive(Default)]
+pub struct Truth {
+    /// What the API lists now.
+    pub listed: Vec<Box<str>>,
+    pub served: Served<Box<str>>,
+    /// What the day's files hold.
+    pub files: Vec<File<Box<str>>>,
+    /// How many rows each run was served.
+    pub rows: BTreeMap<Uuid, u64>,
+    /// What runs said of themselves at their end.
+    pub told: Vec<Execution>,
+    pub violations: Vec<Violation>,
+}
+
+impl Truth {
+    pub fn stored(&self) -> BTreeSet<&str> {
+        let ids = self.files.iter().flat_map(|file| &file.ids);
+        ids.map(AsRef::as_ref).collect()
+    }
+
+    fn blame(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        self.violations.extend(violations);
+    }
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self {
+            desk: Desk::default(),
+            dataset: support::shared_dataset(),
+            clock: ManualClock::new(support::at("2025-10-23T11:00:00Z")),
+            truth: Mutex::default(),
+        }
+    }
+
+    pub fn truth(&self) -> MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap()
+    }
+
+    fn day(&self, lane: usize) -> DayStore {
+        DayStore {
+            lake: Lake::over(Arc::new(self.desk.counter(lane)), "simulation"),
+            dataset: Arc::clone(&self.dataset),
+            zone: chrono_tz::America::Sao_Paulo,
+            day: support::day(),
+            clock: Arc::new(self.clock.clone()),
+            entropy: Arc::new(Entropy::seeded(lane as u64)),
+        }
+    }
+}
+
+/// One life: what `lane` does in this role, under this run id.
+pub async fn act(stage: Arc<Stage>, lane: usize, role: Role, run_id: Uuid) {
+    let day = stage.day(lane);
+    if role == Role::Rebuild {
+        let store = stage.desk.counter(lane);
+        let key = object_store::path::Path::from(support::STATE);
+        let _ = object_store::ObjectStoreExt::delete(&store, &key).await;
+    }
+    let there: Vec<Box<str>> = stage.truth().stored().into_iter().map(Into::into).collect();
+    let opened = match role {
+        Role::Look => day.look().await,
+        _ => day.open().await,
+    };
+    let Ok(state) = opened else { return };
+    let unknown = invariants::p5_opened(|id| state.contains(id), &there);
+    stage.truth().blame(unknown);
+    if matches!(role, Role::Run | Role::Stubborn | Role::Partial) {
+        let run = Run {
+            execution: begun(&stage, run_id),
+            stage,
+            day,
+            state,
+        };
+        run.read(role).await;
+    }
+}
+
+struct Run {
+    stage: Arc<Stage>,
+    day: DayStore,
+    state: DayState,
+    execution: execution::Execution,
+}
+
+impl Run {
+    async fn read(mut self, role: Role) {
+        // Begun after the end of the day: what is read now is all that there is.
+        let ended = self.stage.truth().served.finally.is_some();
+        let mut failed = false;
+        let mut read = 0;
+        for number in 0.. {
+            let page = self.page(number);
+            if page.is_empty() || (role == Role::Partial && number > 0) {
+                break;
+            }
+            read += page.len() as u64;
+            failed |= self.take(&page).await.is_err();
+            if failed && role != Role::Stubborn {
+                break;
+            }
+        }
+        self.execution.status = match (failed, role) {
+            (true, _) => Status::Failed,
+            (_, Role::Partial) => Status::Partial,
+            _ => Status::Ok,
+        };
+        let mut slices = BTreeMap::new();
+        if self.execution.status == Status::Ok {
+            let (total, seen) = (read, read);
+            slices.insert(SLICE.to_owned(), SliceProgress { total, seen });
+        }
+        if self.execution.status == Status::Partial {
+            let reason = "the API broke off".to_owned();
+            self.execution.failed_slices = vec![(SLICE.to_owned(), reason)];
+        }
+        let complete = ended && self.execution.status == Status::Ok;
+        let recorded = self
+            .day
+            .record(&mut self.state, &self.execution, &slices, complete)
+            .await;
+        if let Ok(written) = recorded {
+            let told = told(&self.stage, &written);
+            self.stage.truth().told.push(told);
+        }
+    }
+
+    /// What the API has on a page now.
+    fn page(&self, number: usize) -> Vec<Box<str>> {
+        let mut truth = self.stage.truth();
+        let page: Vec<_> = truth
+            .listed
+            .iter()
+            .skip(number * PAGE)
+            .take(PAGE)
+            .cloned()
+            .collect();
+        *truth.rows.entry(self.execution.run_id).or_default() += page.len() as u64;
+        page
+    }
+
+    /// What a run does with the records of a page: drops what is known, and commits the rest.
+    async fn take(&mut self, page: &[Box<str>]) -> Result<(), StateError> {
+        let new = page.iter().filter(|id| !self.state.contains(id));
+        let new: Vec<_> = new.cloned().collect();
+        let mut run = self.execution.clone();
+        run.counts.fetched += page.len() as u64;
+        run.counts.duplicates += (page.len() - new.len()) as u64;
+        if !new.is_empty() {
+            run.counts.new += new.len() as u64;
+            let file = encoded(&self.stage, &run, &new);
+            self.day.commit(&mut self.state, file, &mut run).await?;
+        }
+        // What is settled is stored, whoever stored it.
+        self.execution = run;
+        let mut truth = self.stage.truth();
+        let settled = Served {
+            finally: Some(page.iter().cloned().collect()),
+            ever: truth.served.ever.clone(),
+        };
+        let lost = invariants::p2_nothing_lost(&truth.files, &settled);
+        let counts = invariants::p2_accounted(&self.execution.counts, Some(self.execution.run_id));
+        truth.blame(lost.into_iter().chain(counts));
+        Ok(())
+    }
+}
+
+fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
+    let now = stage.clock.now();
+    execution::Execution {
+        run_id,
+        job: "hourly".to_owned(),
+        status: Status::Running,
+        started_at: now,
+        timestamp: now,
+        counts: Counts::default(),
+        files: Vec::new(),
+        failed_slices: Vec::new(),
+        error: None,
+    }
+}
+
+/// A run's last word, as the promises know it.
+fn told(stage: &Stage, run: &execution::Execution) -> Execution {
+    let name = |key: &str| invariants::name(&stage.dataset.prefix, support::day(), key);
+    Execution {
+        run: Some(run.run_id),
+        status: run.status,
+        counts: run.counts,
+        files: run.files.iter().map(|(key, _)| name(key)).collect(),
+        failed_slices: run.failed_slices.len() as u64,
+    }
+}
+
+/// A file of the run with a row for each id. The same in every schedule, and so made once.
+fn encoded(stage: &Stage, run: &execution::Execution, ids: &[Box<str>]) -> EncodedFile {
+    type Content = (Uuid, Vec<Box<str>>);
+    thread_local! {
+        static FILES: RefCell<HashMap<Content, EncodedFile>> = RefCell::default();
+    }
+    let key = (run.run_id, ids.to_vec());
+    if let Some(file) = FILES.with_borrow(|files| files.get(&key).cloned()) {
+        return file;
+    }
+    let ids: Vec<_> = ids.iter().map(AsRef::as_ref).collect();
+    let file = support::file_of(&stage.dataset, run, &ids, stage.clock.now());
+    FILES.with_borrow_mut(|files| files.insert(key, file.clone()));
+    file
+}

@@ -1,0 +1,383 @@
+//! A lake in memory at which every operation waits until the scheduler grants it, and is answered
+//! as the scheduler says.
+//!
+//! An object's version is a hash of its content, as on S3: what is written twice alike is the same.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
+};
+
+/// What is asked of the lake.
+#[derive(Debug, Clone)]
+pub enum Op {
+    Get {
+        key: String,
+    },
+    Put {
+        key: String,
+        bytes: Bytes,
+        mode: PutMode,
+    },
+    Delete {
+        key: String,
+    },
+    /// A listing comes in pages: of what `found` has, all keys up to the last one are seen already.
+    List {
+        prefix: String,
+        found: Vec<ObjectMeta>,
+    },
+}
+
+/// An operation that waits for its turn.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub id: u64,
+    /// Who asks.
+    pub lane: usize,
+    pub op: Op,
+}
+
+/// What the caller is told.
+#[derive(Debug)]
+pub enum Reply {
+    Found(Result<(Bytes, ObjectMeta)>),
+    Written(Result<PutResult>),
+    Deleted,
+    Listed(Result<Vec<ObjectMeta>>),
+}
+
+/// Where operations wait. Clones are the same desk.
+#[derive(Clone, Default)]
+pub struct Desk(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    asked: u64,
+    waiting: Vec<Request>,
+    replies: BTreeMap<u64, Reply>,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+/// The lake as one of those at work on it sees it.
+pub struct Counter {
+    desk: Desk,
+    lane: usize,
+}
+
+impl Desk {
+    /// The lake for `lane`.
+    pub fn counter(&self, lane: usize) -> Counter {
+        let desk = self.clone();
+        Counter { desk, lane }
+    }
+
+    /// What waits, oldest first.
+    pub fn waiting(&self) -> Vec<Request> {
+        self.queue().waiting.clone()
+    }
+
+    /// A number for an operation.
+    pub fn number(&self) -> u64 {
+        let mut queue = self.queue();
+        queue.asked += 1;
+        queue.asked
+    }
+
+    /// Answers an operation, or takes it back where its caller is dead.
+    pub fn answer(&self, id: u64, reply: Option<Reply>) {
+        let mut queue = self.queue();
+        queue.waiting.retain(|request| request.id != id);
+        let waker = queue.wakers.remove(&id);
+        if let Some(reply) = reply {
+            queue.replies.insert(id, reply);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Lets the rest of an operation wait under a new number.
+    pub fn ask_on(&self, id: u64, op: Op) {
+        let mut queue = self.queue();
+        let waiting = queue.waiting.iter_mut();
+        for request in waiting.filter(|request| request.id == id) {
+            request.op = op.clone();
+        }
+    }
+
+    /// Forgets all that `lane` asked.
+    pub fn forget(&self, lane: usize) {
+        self.queue().waiting.retain(|request| request.lane != lane);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Counter {
+    async fn ask(&self, op: Op) -> Reply {
+        let id = self.desk.number();
+        let lane = self.lane;
+        self.desk.queue().waiting.push(Request { id, lane, op });
+        std::future::poll_fn(|context| {
+            let mut queue = self.desk.queue();
+            match queue.replies.remove(&id) {
+                Some(reply) => Poll::Ready(reply),
+                None => {
+                    queue.wakers.insert(id, context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// What is under a key.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bytes: Bytes,
+    /// Equal of equal contents.
+    pub version: String,
+}
+
+/// The objects of the lake.
+#[derive(Debug, Default)]
+pub struct Objects {
+    objects: BTreeMap<String, Object>,
+    /// A put replaces whatever is there: a store that knows no conditions.
+    pub unconditional: bool,
+}
+
+impl Objects {
+    pub fn get(&self, key: &str) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Object)> {
+        let objects = self.objects.iter();
+        objects.map(|(key, object)| (key.as_str(), object))
+    }
+
+    /// Does what is asked.
+    pub fn apply(&mut self, op: &Op) -> Reply {
+        match op {
+            Op::Get { key } => {
+                let found = self.objects.get(key);
+                Reply::Found(match found {
+                    Some(object) => Ok((object.bytes.clone(), meta(key, object))),
+                    None => Err(not_found(key)),
+                })
+            }
+            Op::Put { key, bytes, mode } => Reply::Written(self.put(key, bytes, mode)),
+            Op::Delete { key } => {
+                self.objects.remove(key);
+                Reply::Deleted
+            }
+            Op::List { prefix, found } => {
+                let after = found.last().map(|meta| meta.location.to_string());
+                let mut found = found.clone();
+                found.extend(self.page(prefix, after.as_deref()));
+                Reply::Listed(Ok(found))
+            }
+        }
+    }
+
+    /// The objects below `prefix` whose keys come after `after`.
+    pub fn page(&self, prefix: &str, after: Option<&str>) -> Vec<ObjectMeta> {
+        let folder = format!("{prefix}/");
+        let below = self.objects.range(folder.clone()..);
+        below
+            .take_while(|(key, _)| key.starts_with(&folder))
+            .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after))
+            .map(|(key, object)| meta(key, object))
+            .collect()
+    }
+
+    fn put(&mut self, key: &str, bytes: &Bytes, mode: &PutMode) -> Result<PutResult> {
+        let there = self.objects.get(key).map(|object| &object.version);
+        match mode {
+            _ if self.unconditional => {}
+            PutMode::Overwrite => {}
+            PutMode::Create if there.is_some() => return Err(exists(key)),
+            PutMode::Create => {}
+            PutMode::Update(read) if there == read.e_tag.as_ref() => {}
+            PutMode::Update(_) => {
+                return Err(Error::Precondition {
+                    path: key.to_owned(),
+                    source: "it has changed".into(),
+                });
+            }
+        }
+        let object = Object::new(bytes);
+        let e_tag = Some(object.version.clone());
+        self.objects.insert(key.to_owned(), object);
+        Ok(PutResult {
+            e_tag,
+            version: None,
+            extensions: Default::default(),
+        })
+    }
+}
+
+impl Object {
+    fn new(bytes: &Bytes) -> Self {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Self {
+            bytes: bytes.clone(),
+            version: format!("{:016x}", hasher.finish()),
+        }
+    }
+}
+
+fn meta(key: &str, object: &Object) -> ObjectMeta {
+    ObjectMeta {
+        location: Path::from(key),
+        last_modified: DateTime::UNIX_EPOCH,
+        size: object.bytes.len() as u64,
+        e_tag: Some(object.version.clone()),
+        version: None,
+    }
+}
+
+fn not_found(key: &str) -> Error {
+    Error::NotFound {
+        path: key.to_owned(),
+        source: "404".into(),
+    }
+}
+
+/// As S3 says it, of what is there and of what is merely busy.
+pub fn exists(key: &str) -> Error {
+    Error::AlreadyExists {
+        path: key.to_owned(),
+        source: "409".into(),
+    }
+}
+
+/// A connection that broke: nobody knows what became of the operation.
+pub fn broke() -> Error {
+    Error::Generic {
+        store: "simulation",
+        source: "the connection broke".into(),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Counter {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let op = Op::Put {
+            key: path.to_string(),
+            bytes: payload.into(),
+            mode: options.mode,
+        };
+        match self.ask(op).await {
+            Reply::Written(written) => written,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    async fn get_opts(&self, path: &Path, _options: GetOptions) -> Result<GetResult> {
+        let key = path.to_string();
+        let (bytes, meta) = match self.ask(Op::Get { key }).await {
+            Reply::Found(found) => found?,
+            other => unreachable!("{other:?}"),
+        };
+        let range = 0..bytes.len() as u64;
+        let bytes = stream::once(std::future::ready(Ok(bytes)));
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(bytes.boxed()),
+            meta,
+            range,
+            attributes: Default::default(),
+            extensions: Default::default(),
+        })
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let prefix = prefix.map(ToString::to_string).unwrap_or_default();
+        let counter = self.desk.counter(self.lane);
+        let listing = async move {
+            let found = Vec::new();
+            match counter.ask(Op::List { prefix, found }).await {
+                Reply::Listed(listed) => listed.map(|listed| stream::iter(listed).map(Ok)),
+                other => unreachable!("{other:?}"),
+            }
+        };
+        stream::once(listing).try_flatten().boxed()
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let counter = self.desk.counter(self.lane);
+        paths
+            .then(move |path| {
+                let counter = counter.desk.counter(counter.lane);
+                async move {
+                    let path = path?;
+                    let key = path.to_string();
+                    counter.ask(Op::Delete { key }).await;
+                    Ok(path)
+                }
+            })
+            .boxed()
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _path: &Path,
+        _options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(Error::NotImplemented {
+            operation: "multipart".to_owned(),
+            implementer: "simulation".to_owned(),
+        })
+    }
+
+    async fn list_with_delimiter(&self, _prefix: Option<&Path>) -> Result<ListResult> {
+        Err(Error::NotImplemented {
+            operation: "list_with_delimiter".to_owned(),
+            implementer: "simulation".to_owned(),
+        })
+    }
+
+    async fn copy_opts(&self, _from: &Path, _to: &Path, _options: CopyOptions) -> Result<()> {
+        Err(Error::NotImplemented {
+            operation: "copy".to_owned(),
+            implementer: "simulation".to_owned(),
+        })
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counter")
+    }
+}
+
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("simulation")
+    }
+}

@@ -1,0 +1,155 @@
+//! The lake of a schedule: what it holds at the beginning, what others do to its state, and its
+//! facts at any time.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use serde_json::Value;
+
+use super::super::support;
+use super::actors::Stage;
+use super::choices::Choices;
+use super::desk::{Object, Objects, Op};
+use super::scenario::{Before, Harm, RECORDS, Scenario};
+use crate::invariants::{self, Day, File};
+
+/// The records of the API, in the order of their publication.
+const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];
+
+/// What the API doesn't list yet.
+pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
+    IDS[scenario.published..scenario.records]
+        .iter()
+        .map(|id| (*id).into())
+        .collect()
+}
+
+/// Puts into lake and API what is there at the beginning.
+pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
+    let listed = IDS[..scenario.published].iter().map(|id| Box::from(*id));
+    let mut truth = stage.truth();
+    truth.listed = listed.clone().collect();
+    truth.served.ever = listed.clone().collect();
+    truth.served.finally = (scenario.published == scenario.records).then(|| listed.collect());
+    drop(truth);
+    let mut put = |key: &str, bytes: Bytes| {
+        let mode = object_store::PutMode::Overwrite;
+        let key = key.to_owned();
+        objects.apply(&Op::Put { key, bytes, mode });
+    };
+    match scenario.before {
+        Before::Nothing => {}
+        Before::Earlier => {
+            let [file, state] = earlier();
+            put(support::EARLIER, file);
+            put(support::STATE, state);
+        }
+        Before::Stored | Before::Unindexed | Before::StateLost => {
+            let [one, two, state] = committed();
+            put(&support::key(1), one);
+            if scenario.before != Before::Stored {
+                put(&support::key(2), two);
+            }
+            if scenario.before != Before::StateLost {
+                put(support::STATE, state);
+            }
+        }
+    }
+    stage.truth().files = day(stage, objects).files;
+}
+
+/// What `harm` makes of the state document; `None`: it is gone.
+pub fn harmed(
+    harm: Harm,
+    now: Option<&Bytes>,
+    documents: &[Bytes],
+    stage: &Stage,
+    choices: &mut Choices,
+) -> Option<Bytes> {
+    match harm {
+        Harm::Lose => None,
+        Harm::Stale if documents.is_empty() => now.cloned(),
+        Harm::Stale => documents.get(choices.pick(documents.len())).cloned(),
+        Harm::Cut => now.map(|bytes| bytes.slice(..choices.pick(bytes.len()))),
+        Harm::Earlier => {
+            let document = now.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+            // What it can't read, it takes for nothing.
+            let ids = document.map(|document| support::strings(&document["processed_ids"]));
+            let mut ids = ids.unwrap_or_default();
+            let truth = stage.truth();
+            let unknown = truth
+                .listed
+                .iter()
+                .find(|id| !ids.contains(&id.to_string()));
+            ids.extend(unknown.map(ToString::to_string));
+            Some(support::earlier_state(&ids))
+        }
+    }
+}
+
+/// The facts of the day.
+pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
+    let files = objects.all().filter(|(key, _)| key.ends_with(".parquet"));
+    let mut files: Vec<_> = files
+        .map(|(key, object)| file(stage, key, object))
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let state = objects.get(support::STATE);
+    let prefix = &stage.dataset.prefix;
+    Day {
+        files,
+        state: state.and_then(|state| invariants::state(prefix, support::day(), &state.bytes)),
+        marker: objects.get(support::MARKER).is_some(),
+    }
+}
+
+/// What a file holds. The same one comes in many schedules, and is read once.
+fn file(stage: &Stage, key: &str, object: &Object) -> File<Box<str>> {
+    thread_local! {
+        static FILES: RefCell<HashMap<String, File<Box<str>>>> = RefCell::default();
+    }
+    let place = format!("{key} {}", object.version);
+    if let Some(file) = FILES.with_borrow(|files| files.get(&place).cloned()) {
+        return file;
+    }
+    let file = invariants::file(&stage.dataset, support::day(), key, object.bytes.clone());
+    let file = file.expect("a file that can be read");
+    FILES.with_borrow_mut(|files| files.insert(place, file.clone()));
+    file
+}
+
+/// A file of the earlier pipeline, and its state, which names a record without a row.
+fn earlier() -> [Bytes; 2] {
+    thread_local! {
+        static MADE: [Bytes; 2] = [
+            support::old_file(&[Some("a"), Some("b")]),
+            support::earlier_state(&["a".to_owned(), "b".to_owned(), "c".to_owned()]),
+        ];
+    }
+    MADE.with(Clone::clone)
+}
+
+/// Two commits of one run, and the state after the first.
+fn committed() -> [Bytes; 3] {
+    thread_local! {
+        static MADE: [Bytes; 3] = two_commits().now_or_never().expect("nobody is waited for");
+    }
+    MADE.with(Clone::clone)
+}
+
+async fn two_commits() -> [Bytes; 3] {
+    let world = support::memory();
+    let day = world.day();
+    let mut state = day.open().await.expect("an empty day");
+    let mut run = world.run("hourly");
+    let first = support::ingest(&world, &day, &mut state, &mut run, &["a", "b"]).await;
+    first.expect("a commit");
+    let document = world.bytes(support::STATE).await;
+    let second = support::ingest(&world, &day, &mut state, &mut run, &["c", "d"]).await;
+    second.expect("a commit");
+    let one = world.bytes(&support::key(1)).await;
+    let two = world.bytes(&support::key(2)).await;
+    [one, two, document]
+}

@@ -1,0 +1,365 @@
+//! One schedule: who goes next, and what goes wrong, until nobody is left; then a last run, without
+//! faults, that must set everything right.
+//!
+//! A single thread polls one actor at a time. An actor stops at each operation on the lake, and goes
+//! on when it is granted; waits are over as soon as it is their turn, however long they are. So the
+//! choices alone decide, and the same choices are the same schedule.
+//!
+//! - `turn`: who may be next
+//! - `events`: what happens then
+
+mod events;
+mod turn;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::super::support;
+use super::actors::{Role, Stage, act};
+use super::choices::Choices;
+use super::desk::{Objects, Request};
+use super::lake;
+use super::scenario::{Harm, Scenario};
+use crate::invariants::{self, Promise, Violation};
+use crate::state::execution::Status;
+use turn::Turn;
+
+/// How a schedule went.
+pub struct Outcome {
+    /// What was broken first.
+    pub failure: Option<String>,
+    pub choices: Choices,
+    /// What happened, where it was asked for.
+    pub log: Vec<String>,
+    /// How often each kind of fault had an effect.
+    pub fired: BTreeMap<&'static str, u64>,
+    pub steps: u64,
+    /// It would have gone on like another schedule that was seen.
+    pub pruned: bool,
+}
+
+type Life = Pin<Box<dyn Future<Output = ()>>>;
+
+/// One after the other of these is alive.
+struct Lane {
+    life: Option<Life>,
+    to_come: VecDeque<(Role, Uuid)>,
+    /// Who that is.
+    run: Uuid,
+}
+
+pub struct Scheduler<'a> {
+    scenario: &'a Scenario,
+    stage: Arc<Stage>,
+    objects: Objects,
+    lanes: Vec<Lane>,
+    late: Vec<Request>,
+    harms: Vec<(u64, Harm)>,
+    to_publish: VecDeque<Box<str>>,
+    /// Every state document that ever was.
+    documents: Vec<Bytes>,
+    /// The step of the last harm to the state, and of each run's last write to it.
+    harmed: u64,
+    wrote: BTreeMap<Uuid, u64>,
+    faults_left: u32,
+    /// In an exhaustive search: operations whose turn at this point leads to what was seen.
+    asleep: Vec<Turn>,
+    last: usize,
+    /// Something was written since the promises were last looked at.
+    changed: bool,
+    verbose: bool,
+    out: Outcome,
+}
+
+/// Plays one schedule. Must be called within a runtime whose time is paused.
+pub async fn play(scenario: &Scenario, choices: Choices, verbose: bool) -> Outcome {
+    let mut scheduler = Scheduler::new(scenario, choices, verbose);
+    scheduler.all().await;
+    scheduler.out
+}
+
+impl<'a> Scheduler<'a> {
+    fn new(scenario: &'a Scenario, choices: Choices, verbose: bool) -> Self {
+        let stage = Arc::new(Stage::new());
+        let mut objects = Objects::default();
+        lake::prepare(&stage, &mut objects, scenario);
+        objects.unconditional = scenario.unconditional;
+        let document = objects.get(support::STATE);
+        let documents = document.map(|document| document.bytes.clone());
+        let documents = documents.into_iter().collect();
+        let harms = scenario.harms.iter();
+        let harms = harms.map(|harm| (stage.desk.number(), *harm)).collect();
+        let lanes = scenario.lanes.iter().enumerate();
+        let lanes = lanes.map(|(lane, roles)| Lane {
+            life: None,
+            run: Uuid::nil(),
+            to_come: (1..)
+                .map(|life| run_id(lane, life))
+                .zip(roles)
+                .map(|(id, role)| (*role, id))
+                .collect(),
+        });
+        Self {
+            lanes: lanes.collect(),
+            to_publish: lake::unpublished(scenario),
+            faults_left: scenario.faults,
+            scenario,
+            stage,
+            objects,
+            late: Vec::new(),
+            harms,
+            documents,
+            harmed: 0,
+            wrote: BTreeMap::new(),
+            asleep: Vec::new(),
+            last: 0,
+            changed: true,
+            verbose,
+            out: Outcome {
+                failure: None,
+                choices,
+                log: Vec::new(),
+                fired: BTreeMap::new(),
+                steps: 0,
+                pruned: false,
+            },
+        }
+    }
+
+    async fn all(&mut self) {
+        self.look();
+        for lane in 0..self.lanes.len() {
+            self.next_life(lane);
+        }
+        while !self.is_over() {
+            let Some(turn) = self.choose() else { break };
+            self.take(turn).await;
+        }
+        if !self.late.is_empty() && self.out.choices.pick(2) == 0 {
+            self.deliver_all().await;
+        }
+        self.last_run(1).await;
+        if !self.late.is_empty() {
+            self.deliver_all().await;
+            self.last_run(2).await;
+        }
+    }
+
+    /// Whoever comes last meets no faults, and leaves everything as it must be.
+    async fn last_run(&mut self, number: u32) {
+        if self.out.failure.is_some() || self.out.pruned {
+            return;
+        }
+        self.faults_left = 0;
+        let lane = self.lanes.len();
+        let id = run_id(lane, number);
+        self.lanes.push(Lane {
+            life: None,
+            run: Uuid::nil(),
+            to_come: VecDeque::from([(Role::Run, id)]),
+        });
+        self.next_life(lane);
+        while !self.is_over() && self.lanes[lane].life.is_some() {
+            let waiting = self.stage.desk.waiting().into_iter().next();
+            self.take(waiting.map_or(Turn::Wake(lane), Turn::Grant))
+                .await;
+        }
+        if self.out.failure.is_none() {
+            self.judge_rest(id);
+        }
+    }
+
+    fn judge_rest(&mut self, last: Uuid) {
+        let day = lake::day(&self.stage, &self.objects);
+        let truth = self.stage.truth();
+        let mut violations = invariants::at_rest(&day, &truth.served);
+        let told = truth.told.iter().find(|told| told.run == Some(last));
+        let healed = told.is_some_and(|told| told.status == Status::Ok);
+        let complete = day.marker && day.state.as_ref().is_some_and(|state| state.complete);
+        if let Some(state) = &day.state {
+            for told in &truth.told {
+                // What the audit said before the state was lost is lost with it.
+                let run = told.run.unwrap_or_default();
+                if self.wrote.get(&run).copied().unwrap_or_default() >= self.harmed {
+                    let rows = truth.rows.get(&run).copied().unwrap_or_default();
+                    violations.extend(invariants::p7_told(state, told, rows));
+                }
+            }
+        }
+        drop(truth);
+        self.blame(violations);
+        if !(healed && complete) {
+            self.fail("liveness: a run without faults doesn't make the day complete".to_owned());
+        }
+    }
+
+    fn choose(&mut self) -> Option<Turn> {
+        let exhaustive = self.scenario.exhaustive;
+        let turns = self.turns();
+        // Where only late ones are left, they may as well come after everything.
+        let is_late = |turn: &Turn| matches!(turn, Turn::Deliver(_));
+        if turns.iter().all(is_late) {
+            return None;
+        }
+        if !exhaustive {
+            let chosen = self
+                .out
+                .choices
+                .pick_mostly_first(turns.len(), self.scenario.stays);
+            return turns.into_iter().nth(chosen);
+        }
+        // That a wait is over changes nothing that anyone else sees.
+        if let Some(wake) = turns.iter().find(|turn| matches!(turn, Turn::Wake(_))) {
+            return Some(wake.clone());
+        }
+        let asleep = |turn: &Turn| self.asleep.iter().any(|other| other.id() == turn.id());
+        let mut awake: Vec<_> = turns.into_iter().filter(|turn| !asleep(turn)).collect();
+        if awake.is_empty() {
+            self.out.pruned = true;
+            return None;
+        }
+        let chosen = self.out.choices.pick(awake.len());
+        let turn = awake[chosen].clone();
+        awake.truncate(chosen);
+        self.asleep.extend(awake);
+        Some(turn)
+    }
+
+    /// What slept is looked at again where it can make a difference that it comes after this.
+    fn rouse(&mut self, done: &Turn) {
+        self.asleep.retain(|other| !other.conflicts_with(done));
+    }
+
+    /// The one who ran comes first, what nobody waits for last.
+    fn turns(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let waiting = self.stage.desk.waiting();
+        let count = self.lanes.len();
+        for lane in (0..count).map(|lane| (lane + self.last) % count) {
+            let mine = waiting.iter().filter(|request| request.lane == lane);
+            let before = turns.len();
+            turns.extend(mine.cloned().map(Turn::Grant));
+            if self.lanes[lane].life.is_some() && turns.len() == before {
+                turns.push(Turn::Wake(lane));
+            }
+        }
+        turns.extend(self.late.iter().cloned().map(Turn::Deliver));
+        if self.stage.truth().served.finally.is_none() {
+            turns.push(Turn::Publish);
+        }
+        turns.extend(self.harms.iter().map(|(id, harm)| Turn::Harm(*id, *harm)));
+        turns
+    }
+
+    async fn deliver_all(&mut self) {
+        while !self.is_over() && !self.late.is_empty() {
+            let late = self.late[0].clone();
+            self.take(Turn::Deliver(late)).await;
+        }
+    }
+
+    fn next_life(&mut self, lane: usize) {
+        if let Some((role, id)) = self.lanes[lane].to_come.pop_front() {
+            self.note(|| format!("lane {lane} begins: {role:?}, run {id}"));
+            self.lanes[lane].run = id;
+            self.lanes[lane].life = Some(Box::pin(act(Arc::clone(&self.stage), lane, role, id)));
+            self.poll(lane);
+        }
+    }
+
+    /// Lets an actor go on until it waits.
+    fn poll(&mut self, lane: usize) {
+        let Some(mut life) = self.lanes[lane].life.take() else {
+            return;
+        };
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&woken));
+        while woken.0.swap(false, Ordering::SeqCst) {
+            let mut context = Context::from_waker(&waker);
+            let mut future = tokio::task::coop::unconstrained(life.as_mut());
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                Pin::new(&mut future).poll(&mut context)
+            }));
+            match polled {
+                Ok(Poll::Pending) => {}
+                Ok(Poll::Ready(())) => return self.next_life(lane),
+                Err(panic) => {
+                    let text = panic.downcast_ref::<String>().cloned();
+                    let text = text
+                        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                    return self.fail(format!("assertion: {}", text.unwrap_or_default()));
+                }
+            }
+        }
+        self.lanes[lane].life = Some(life);
+    }
+
+    /// Holds the promises against what is there now.
+    fn look(&mut self) {
+        if !std::mem::take(&mut self.changed) || self.out.failure.is_some() {
+            return;
+        }
+        let day = lake::day(&self.stage, &self.objects);
+        let mut truth = self.stage.truth();
+        let mut violations = invariants::at_every_step(&day, &truth.served);
+        let is_new = |file| !truth.files.contains(file);
+        let changed = day.files.iter().filter(|file| is_new(file)).count() + truth.files.len()
+            > day.files.len();
+        if changed {
+            let what = "a file was changed or deleted".to_owned();
+            violations.push(Violation {
+                promise: Promise::P1,
+                what,
+            });
+        }
+        truth.files = day.files;
+        drop(truth);
+        self.blame(violations);
+    }
+
+    fn blame(&mut self, violations: Vec<Violation>) {
+        if let Some(first) = violations.first() {
+            self.fail(first.to_string());
+        }
+    }
+
+    fn fail(&mut self, what: String) {
+        self.note(|| format!("BROKEN {what}"));
+        self.out.failure.get_or_insert(what);
+    }
+
+    fn is_over(&self) -> bool {
+        self.out.failure.is_some() || self.out.pruned
+    }
+
+    fn fired(&mut self, what: &'static str) {
+        *self.out.fired.entry(what).or_default() += 1;
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if self.verbose {
+            self.out.log.push(what());
+        }
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Ids of runs are the same in every schedule.
+fn run_id(lane: usize, life: u32) -> Uuid {
+    Uuid::from_u128(lane as u128 * 100 + u128::from(life))
+}
