@@ -96,14 +96,14 @@ impl<'a> Intake<'a> {
         for (record, id) in delivery.page.records().zip(&delivery.ids) {
             let id = &*self.versions.of(id, self.state);
             let is_stored = self.state.contains(&id.id) || self.pending.contains(&id.id);
-            let returned = self.state.note_listed(&id.id);
+            let returned = self.state.note_listed(id);
             if let Some(absent) = &mut self.absent {
                 absent.saw(id);
             }
             let counts = self.pending.count();
             counts.fetched += 1;
             counts.unidentified += u64::from(!id.identified);
-            counts.returned += u64::from(returned);
+            counts.returned += returned;
             if is_off_day(&self.order.dataset.days, self.order.day, record) {
                 counts.off_day += 1;
             } else if is_stored {

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::lake::{Lake, Version};
+use crate::record::RecordId;
 use crate::source::declaration::Dataset;
 
 /// How often a step of the protocol is tried when others get in between, or outcomes stay unknown.
@@ -143,10 +144,26 @@ impl DayState {
         (self.notes.gone.len() - before) as u64
     }
 
-    /// Takes note that the API lists the record of this id, to be written next; says whether it was
-    /// noted as withdrawn.
-    pub fn note_listed(&mut self, id: &str) -> bool {
-        self.document.withdrawn.contains_key(id) && self.notes.returned.insert(id.into())
+    /// Takes note that the API lists this record, to be written next; says how many stored ids were
+    /// noted as withdrawn that are its own: several where it has versions.
+    pub fn note_listed(&mut self, id: &RecordId) -> u64 {
+        let withdrawn = &self.document.withdrawn;
+        if withdrawn.is_empty() {
+            return 0;
+        }
+        let before = self.notes.returned.len();
+        let returned = &mut self.notes.returned;
+        if id.version().is_some() {
+            let versions: Box<str> = format!("{}@", id.key()).into();
+            let from = withdrawn.range(versions.clone()..);
+            let own = from
+                .map(|(id, _)| id)
+                .take_while(|id| id.starts_with(&*versions));
+            returned.extend(own.cloned());
+        } else if withdrawn.contains_key(id.id.as_str()) {
+            returned.insert(id.id.as_str().into());
+        }
+        (returned.len() - before) as u64
     }
 
     /// Whether the day is proven to be read in full. Once it is, it stays so.

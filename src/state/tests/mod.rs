@@ -11,3 +11,4 @@ mod recover;
 mod simulation;
 mod support;
 mod takeover;
+mod withdrawn;
