@@ -7,7 +7,8 @@ use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::source::declaration::{Dataset, Source};
 
-/// The source, and those of its datasets that were asked for.
+/// The source, and those of its datasets that were asked for: the one that is named, enabled or not,
+/// or all that are enabled.
 pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
     let (name, dataset) = match target.split_once('.') {
         Some((name, dataset)) => (name, Some(dataset)),
@@ -22,7 +23,20 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
         Stop::Usage(format!("there is no source `{name}`; there is {names}"))
     })?;
     let datasets = match dataset {
-        None => source.datasets.values().cloned().collect(),
+        None => {
+            let datasets = source.datasets.values();
+            let enabled: Vec<_> = datasets
+                .filter(|dataset| dataset.enabled)
+                .cloned()
+                .collect();
+            if enabled.is_empty() {
+                let names = known(source.datasets.keys().collect());
+                return Err(Stop::Usage(format!(
+                    "no dataset of `{name}` is enabled; name one: `{name}.NAME` with one of {names}"
+                )));
+            }
+            enabled
+        }
         Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
             let names = known(source.datasets.keys().collect());
             Stop::Usage(format!(

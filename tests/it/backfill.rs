@@ -40,7 +40,15 @@ fn stage(days: &[Day]) -> Stage {
 
 fn backfill(stage: &Stage, days: &[Day], more: &[&str]) -> Program {
     let (from, to) = (days[0].to_string(), days[days.len() - 1].to_string());
-    let mut args = vec!["backfill", "pncp", "--from", &from, "--to", &to, "--json"];
+    let mut args = vec![
+        "backfill",
+        "pncp.contratacoes",
+        "--from",
+        &from,
+        "--to",
+        &to,
+        "--json",
+    ];
     args.extend(more);
     Program::new(&args)
         .on(&stage.lake)

@@ -10,7 +10,8 @@ use crate::source::declaration::{Action, Require, WindowEnd};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetTable {
-    /// Whether jobs read it (`true` where nothing is said); `bronzed run` reads it all the same.
+    /// Whether jobs, and commands on the whole source, read it (`true` where nothing is said). A
+    /// command that names it reads it all the same.
     pub enabled: Option<bool>,
     /// Where it is read, if not at the source's own `base_url`.
     pub base_url: Option<String>,

@@ -176,7 +176,8 @@ pub struct Dataset {
     pub name: String,
     /// The table's folder in the lake: `pncp`, `pncp_contratos`.
     pub prefix: String,
-    /// Jobs leave out a dataset that isn't enabled; `run` reads it all the same.
+    /// Jobs, and commands on the whole source, leave out a dataset that isn't enabled; a command that
+    /// names it reads it all the same.
     pub enabled: bool,
     /// Where it is read, if not at the source's own `base_url`.
     pub base_url: Option<Url>,

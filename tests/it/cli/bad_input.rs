@@ -13,7 +13,7 @@ use crate::support::program::{Outcome, Program};
 use crate::support::python::python;
 use crate::support::scene::{DAY, Scene};
 
-const READ_THE_DAY: [&str; 4] = ["run", "pncp", "--day", DAY];
+const READ_THE_DAY: [&str; 4] = ["run", "pncp.contratacoes", "--day", DAY];
 
 /// Fails the test unless the program stopped with this code and said all of this to the user,
 /// and nothing of it as a panic.
@@ -58,7 +58,7 @@ fn an_unknown_dataset() {
 #[test]
 fn a_day_in_the_future() {
     refuses(
-        &["run", "pncp", "--day", "2999-12-31"],
+        &["run", "pncp.contratacoes", "--day", "2999-12-31"],
         &["2999-12-31 is in the future", "America/Sao_Paulo"],
     );
 }
@@ -66,7 +66,7 @@ fn a_day_in_the_future() {
 #[test]
 fn a_day_before_the_first() {
     refuses(
-        &["run", "pncp", "--day", "2021-03-31"],
+        &["run", "pncp.contratacoes", "--day", "2021-03-31"],
         &["2021-04-01", "earliest"],
     );
 }
@@ -74,21 +74,34 @@ fn a_day_before_the_first() {
 #[test]
 fn a_day_that_is_none() {
     for day in ["2025-13-01", "22/10/2025", "yesterday"] {
-        refuses(&["run", "pncp", "--day", day], &[day, "2025-10-22"]);
+        refuses(
+            &["run", "pncp.contratacoes", "--day", day],
+            &[day, "2025-10-22"],
+        );
     }
 }
 
 #[test]
 fn a_range_that_ends_before_it_begins() {
     refuses(
-        &["run", "pncp", "--from", "2025-10-22", "--to", "2025-10-21"],
+        &[
+            "run",
+            "pncp.contratacoes",
+            "--from",
+            "2025-10-22",
+            "--to",
+            "2025-10-21",
+        ],
         &["--from 2025-10-22", "--to 2025-10-21"],
     );
 }
 
 #[test]
 fn half_a_range() {
-    refuses(&["run", "pncp", "--from", "2025-10-22"], &["--to"]);
+    refuses(
+        &["run", "pncp.contratacoes", "--from", "2025-10-22"],
+        &["--to"],
+    );
 }
 
 #[test]

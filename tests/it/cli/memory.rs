@@ -31,7 +31,7 @@ fn a_day_of_a_hundred_thousand_records_stays_below_100_mb() {
     let line = simulator.first_line();
     let url = line.rsplit('=').next().unwrap();
     let lake = TestLake::new(Backend::Folder);
-    let program = Program::new(&["run", "pncp", "--day", DAY, "--json"])
+    let program = Program::new(&["run", "pncp.contratacoes", "--day", DAY, "--json"])
         .on(&lake)
         .env("BRONZED__SOURCES__PNCP__BASE_URL", url)
         .env("BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY", "8");

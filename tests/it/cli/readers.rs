@@ -29,7 +29,7 @@ fn pyarrow_and_duckdb_rebuild_every_recorded_record() {
     for day in &days {
         let day = day.to_string();
         scene
-            .program(&["run", "pncp", "--day", &day])
+            .program(&["run", "pncp.contratacoes", "--day", &day])
             .run()
             .expect(0);
     }
@@ -55,6 +55,10 @@ fn recorded() -> Vec<Record> {
     let mut records = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if !name.starts_with("contratacoes_") {
+            continue;
+        }
         let file = Tree::parse(&fs::read_to_string(&path).unwrap()).unwrap();
         let Some(Tree::Array(found)) = file.get("data").or(Some(&file)) else {
             panic!("no records in {}", path.display());

@@ -57,7 +57,14 @@ fn drift_names_the_fields_that_no_column_holds() {
             .replace("razaoSocial = \"string\"\n", "")
     });
     let lacking = path(&lacking).display().to_string();
-    let run = ["run", "pncp", "--day", DAY, "--config", &lacking];
+    let run = [
+        "run",
+        "pncp.contratacoes",
+        "--day",
+        DAY,
+        "--config",
+        &lacking,
+    ];
     scene.program(&run).run().expect(0);
 
     let drift = ["schema", "drift", "pncp.contratacoes", "--config", &lacking];
@@ -170,7 +177,14 @@ fn a_draft_of_what_the_api_answers_now_holds_a_whole_day() {
 
     let drafted = config(|_| text);
     let drafted = path(&drafted).display().to_string();
-    let run = ["run", "pncp", "--day", DAY, "--config", &drafted];
+    let run = [
+        "run",
+        "pncp.contratacoes",
+        "--day",
+        DAY,
+        "--config",
+        &drafted,
+    ];
     scene.program(&run).run().expect(0);
     let drift = [
         "schema",

@@ -111,7 +111,7 @@ impl Scene {
 
     /// The program that reads the day.
     pub fn reader(&self) -> Program {
-        self.program(&["run", "pncp", "--day", DAY, "--json"])
+        self.program(&["run", "pncp.contratacoes", "--day", DAY, "--json"])
     }
 
     /// Reads the day, and keeps what the run said for the judge.
