@@ -3,6 +3,7 @@
 //! Secrets aren't shown: of the lake's options only the names are.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -69,7 +70,17 @@ fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io:
 }
 
 fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
-    line(out, 1, "dataset", &dataset.full_name())?;
+    let state = if dataset.enabled {
+        ""
+    } else {
+        " (not enabled: its jobs leave it out)"
+    };
+    line(
+        out,
+        1,
+        "dataset",
+        &format!("{}{state}", dataset.full_name()),
+    )?;
     line(out, 2, "table", &dataset.prefix)?;
     line(out, 2, "path", &dataset.path.to_string())?;
     line(out, 2, "read as", &kind(&dataset.kind))?;
@@ -78,8 +89,7 @@ fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
     if let Some(earliest) = dataset.days.earliest {
         line(out, 2, "earliest day", &earliest.to_string())?;
     }
-    let settle = humantime::format_duration(dataset.days.settle).to_string();
-    line(out, 2, "settled after", &settle)?;
+    line(out, 2, "settled after", &span(dataset.days.settle))?;
     line(out, 2, "proof", proof(dataset.completeness.require))?;
     line(out, 2, "id", &dataset.primary_key.join(" "))?;
     line(out, 2, "columns", &dataset.schema.columns.len().to_string())
@@ -111,6 +121,14 @@ fn limits(limits: &Limits) -> String {
         "{} in flight, {rate}{timeout} a request",
         limits.concurrency
     )
+}
+
+/// Whole days as such, and not as months of 30.44 days and what is left of them.
+fn span(duration: Duration) -> String {
+    match (duration.as_secs() / 86_400, duration.as_secs() % 86_400) {
+        (days @ 2.., 0) => format!("{days} days"),
+        _ => humantime::format_duration(duration).to_string(),
+    }
 }
 
 fn slices(variables: &[SliceVariable]) -> String {
@@ -214,19 +232,24 @@ mod tests {
 
     #[test]
     fn the_shipped_configuration_in_words() {
-        assert_eq!(
-            shown(&[]),
+        let shown = shown(&[]);
+        for part in [
             "\
 configuration     built into the program
 lake              ./data
 commits           at 25000 records or 128 MB
 logs              info
 
+source            comprasnet
+",
+            "
 source            pncp
   address         https://pncp.gov.br/api
   credentials     none needed
   time zone       America/Sao_Paulo
   limits          3 in flight, 1m 30s a request
+",
+            "
   dataset         pncp.contratacoes
     table         pncp
     path          /consulta/v1/contratacoes/publicacao
@@ -238,12 +261,23 @@ source            pncp
     proof         as many ids as the stated total
     id            /numeroControlePNCP
     columns       35
+",
+            "
   job             backfill: incomplete days, in full, at `30 4 * * *`, next 2025-10-23T04:30:00-03:00
   job             daily: yesterday, in full, at `0 3 * * *`, next 2025-10-23T03:00:00-03:00
-  job             hourly: today, what is new, at `0 * * * *`, next 2025-10-22T09:00:00-03:00
+",
+            "
   job             verify: the last 90 days, compared with the API, at `0 5 * * 0`, next 2025-10-26T05:00:00-03:00
-"
-        );
+",
+            "
+  dataset         pncp.arquivos (not enabled: its jobs leave it out)
+",
+            "
+    settled after 45 days
+",
+        ] {
+            assert!(shown.contains(part), "no {part} in {shown}");
+        }
     }
 
     #[test]

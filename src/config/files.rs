@@ -12,16 +12,46 @@ use std::sync::Arc;
 
 use super::settings::Origin;
 
-const EMBEDDED: &[(&str, &str)] = &[
-    ("bronzed.toml", include_str!("../../config/bronzed.toml")),
-    (
-        "sources/pncp.toml",
-        include_str!("../../config/sources/pncp.toml"),
-    ),
-    (
-        "sources/pncp/contratacoes.toml",
-        include_str!("../../config/sources/pncp/contratacoes.toml"),
-    ),
+/// The files of `config/`, by their names in it.
+macro_rules! embedded {
+    ($($file:literal,)*) => {
+        &[$(($file, include_str!(concat!("../../config/", $file))),)*]
+    };
+}
+
+const EMBEDDED: &[(&str, &str)] = embedded![
+    "bronzed.toml",
+    "sources/comprasnet.toml",
+    "sources/comprasnet/arp.toml",
+    "sources/comprasnet/arp_itens.toml",
+    "sources/comprasnet/contratacoes.toml",
+    "sources/comprasnet/contratos.toml",
+    "sources/comprasnet/contratos_itens.toml",
+    "sources/comprasnet/fornecedores.toml",
+    "sources/comprasnet/itens.toml",
+    "sources/comprasnet/legado_itens_pregoes.toml",
+    "sources/comprasnet/legado_licitacoes.toml",
+    "sources/comprasnet/legado_pregoes.toml",
+    "sources/comprasnet/materiais.toml",
+    "sources/comprasnet/orgaos.toml",
+    "sources/comprasnet/resultados.toml",
+    "sources/comprasnet/servicos.toml",
+    "sources/comprasnet/uasg.toml",
+    "sources/pncp.toml",
+    "sources/pncp/arquivos.toml",
+    "sources/pncp/atas.toml",
+    "sources/pncp/contratacoes.toml",
+    "sources/pncp/contratos.toml",
+    "sources/pncp/instrumentos_cobranca.toml",
+    "sources/pncp/itens.toml",
+    "sources/pncp/pca.toml",
+    "sources/pncp/resultados.toml",
+    "sources/tcu.toml",
+    "sources/tcu/acordaos.toml",
+    "sources/tcu/inabilitados.toml",
+    "sources/tcu/inidoneos.toml",
+    "sources/tcu/pedidos_congresso.toml",
+    "sources/tcu/termos_contratuais.toml",
 ];
 
 /// The files of a configuration.
@@ -112,4 +142,38 @@ impl Files {
 fn is_toml(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".toml") && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn toml_files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                toml_files(&path, found);
+            } else if is_toml(&path) {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_program_carries_every_file_of_the_folder() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+        let mut found = Vec::new();
+        toml_files(folder, &mut found);
+        let names = found
+            .iter()
+            .map(|path| path.strip_prefix(folder).unwrap().to_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        let mut carried: Vec<_> = EMBEDDED
+            .iter()
+            .map(|(name, _)| PathBuf::from(name))
+            .collect();
+        carried.sort();
+        assert_eq!(carried, names);
+    }
 }

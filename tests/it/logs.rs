@@ -60,7 +60,7 @@ fn named<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
 }
 
 fn reader(scene: &Scene) -> Program {
-    scene.program(&["run", "pncp", "--day", DAY])
+    scene.program(&["run", "pncp.contratacoes", "--day", DAY])
 }
 
 #[test]
@@ -107,7 +107,15 @@ fn every_line_of_a_verification_and_its_repair_is_documented() {
     lines(reader(&scene), 0);
     let late = GeneratedDay::new(10, day(), 3).records();
     scene.simulator.catalog().extend(late);
-    let args = ["verify", "pncp", "--from", DAY, "--to", DAY, "--repair"];
+    let args = [
+        "verify",
+        "pncp.contratacoes",
+        "--from",
+        DAY,
+        "--to",
+        DAY,
+        "--repair",
+    ];
     let said = lines(scene.program(&args), 0);
     let verified = named(&said, "day verified");
     assert_eq!(verified[0]["outcome"], "repaired");

@@ -20,16 +20,18 @@ const BRONZED: &str = "bronzed.toml";
 const PNCP: &str = "sources/pncp.toml";
 const COLUMNS: &str = "sources/pncp/contratacoes.toml";
 
-/// A folder with the shipped files, to be spoilt.
+/// A folder with the shipped files, to be spoilt; of PNCP's there is one dataset, so that each line is
+/// there once.
 struct Folder(TempDir);
 
 impl Folder {
     fn shipped() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
-        for file in [BRONZED, PNCP, COLUMNS] {
+        for file in [BRONZED, COLUMNS] {
             folder.write(file, &std::fs::read_to_string(shipped.join(file)).unwrap());
         }
+        folder.write(PNCP, include_str!("pncp.toml"));
         folder
     }
 

@@ -26,7 +26,7 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
 
     let first = scene.run().expect(0).json();
     let later = "2025-10-25";
-    let args = ["run", "pncp", "--day", later, "--json"];
+    let args = ["run", "pncp.contratacoes", "--day", later, "--json"];
     let last = scene.program(&args).run().expect(0).json();
     assert_eq!(first["complete"], true);
     let told = status(&scene);

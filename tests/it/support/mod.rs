@@ -10,10 +10,32 @@ pub mod stage;
 
 use std::sync::LazyLock;
 
+use bronzed::config;
+
 use tokio::runtime::Runtime;
 
 /// One runtime for whatever a test must await: its own store clients, and the simulator.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
     &RUNTIME
+}
+
+/// Variables that switch off everything that is shipped but one dataset: what a whole source or a daemon
+/// reads then. No test may ask a real API.
+pub fn only(dataset: &str) -> Vec<(String, String)> {
+    let settings = config::load(None, []).expect("the shipped configuration");
+    let mut variables = Vec::new();
+    for (source, declared) in &settings.sources {
+        let of_source = format!("BRONZED__SOURCES__{}", source.to_uppercase());
+        if !dataset.starts_with(&format!("{source}.")) {
+            variables.push((format!("{of_source}__ENABLED"), "false".to_owned()));
+            continue;
+        }
+        for (name, other) in &declared.datasets {
+            let variable = format!("{of_source}__DATASET__{}__ENABLED", name.to_uppercase());
+            let enabled = other.full_name() == dataset;
+            variables.push((variable, enabled.to_string()));
+        }
+    }
+    variables
 }

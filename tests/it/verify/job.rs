@@ -15,6 +15,7 @@ use chrono_tz::America::Sao_Paulo;
 use serde_json::Value;
 
 use crate::support::lake::{Backend, TestLake};
+use crate::support::only;
 use crate::support::program::{Program, Running};
 use crate::support::stage::Stage;
 
@@ -34,7 +35,11 @@ fn ninety_days() -> Vec<Day> {
 }
 
 fn program(stage: &Stage, args: &[&str]) -> Program {
-    Program::new(args)
+    only("pncp.contratacoes")
+        .iter()
+        .fold(Program::new(args), |program, (name, value)| {
+            program.env(name, value)
+        })
         .on(&stage.lake)
         .env(
             "BRONZED__SOURCES__PNCP__BASE_URL",
