@@ -1,0 +1,192 @@
+//! A lake and a client that read one dataset from an [`Api`].
+
+use std::sync::Arc;
+
+use bronzed::bronze::drift::Drift;
+use bronzed::bronze::{layout, reader};
+use bronzed::clock::{Clock, ManualClock};
+use bronzed::config;
+use bronzed::config::settings::Settings;
+use bronzed::entropy::Entropy;
+use bronzed::ingest::progress::Unwatched;
+use bronzed::ingest::report::RunReport;
+use bronzed::ingest::{Context, Order, run};
+use bronzed::json::canonical::canonical;
+use bronzed::lake::Lake;
+use bronzed::source::SourceClient;
+use bronzed::source::declaration::{Dataset, Mode, Priority, Version};
+use bronzed::state::execution::Status;
+use tokio_util::sync::CancellationToken;
+
+use super::api::{Answers, Api};
+use super::case::Case;
+use crate::support::lake::{Backend, TestLake};
+use crate::support::runtime;
+use crate::support::stage::instant;
+
+/// When everything is read.
+pub const NOW: &str = "2026-11-20T12:00:00-03:00";
+/// The day of it, which is that of snapshots.
+pub const TODAY: &str = "2026-11-20";
+
+/// Where one dataset is read.
+pub struct Desk {
+    pub api: Api,
+    pub lake: TestLake,
+    pub clock: ManualClock,
+    settings: Settings,
+    dataset: Arc<Dataset>,
+    /// What must be read before, and of which day: the farthest first.
+    before: Vec<(Arc<Dataset>, String)>,
+    entropy: Arc<Entropy>,
+}
+
+impl Desk {
+    /// An empty lake, and the API with these answers.
+    pub fn new(case: &Case, answers: &Answers) -> Self {
+        let (api, lake) = (Api::start(answers), TestLake::new(Backend::Folder));
+        let source = case.source().to_uppercase();
+        let of_source = |key: &str| format!("BRONZED__SOURCES__{source}__{key}");
+        let root = match case.source() {
+            "pncp" => format!("{}/api", api.url),
+            _ => api.url.clone(),
+        };
+        let mut environment = vec![
+            ("BRONZED__LAKE__URL".to_owned(), lake.url().to_owned()),
+            (of_source("BASE_URL"), root.clone()),
+            (of_source("RETRY__INITIAL"), "1ms".to_owned()),
+            (of_source("RETRY__MAX"), "5ms".to_owned()),
+            (
+                of_source("LIMITS__REQUESTS_PER_SECOND"),
+                "100000".to_owned(),
+            ),
+            (of_source("LIMITS__BURST"), "100000".to_owned()),
+        ];
+        if case.source() == "tcu" {
+            environment.push((of_source("DATASET__ACORDAOS__BASE_URL"), root));
+        }
+        let settings = config::load(None, environment).unwrap_or_else(|error| panic!("{error}"));
+        let declared = &settings.sources[case.source()];
+        let dataset = declared.datasets[case.name()].clone();
+        let before = case.before.as_deref();
+        let before = std::iter::successors(before, |case| case.before.as_deref());
+        let before = before.map(|case| (declared.datasets[case.name()].clone(), case.day()));
+        let mut before: Vec<_> = before.collect();
+        before.reverse();
+        Self {
+            api,
+            lake,
+            clock: ManualClock::new(instant(NOW)),
+            settings,
+            dataset,
+            before,
+            entropy: Arc::new(Entropy::seeded(7)),
+        }
+    }
+
+    /// Reads a day of the dataset, after what must be read before.
+    ///
+    /// # Errors
+    /// What went wrong with that.
+    pub fn read(&self, day: &str, mode: Mode) -> Result<RunReport, String> {
+        for (dataset, day) in &self.before {
+            let report = self.run(dataset, day, Mode::Full);
+            if report.status() != Status::Ok {
+                return Err(format!("{}: {}", dataset.full_name(), report.reasons()));
+            }
+        }
+        Ok(self.run(&self.dataset, day, mode))
+    }
+
+    /// The same, where it must go well.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn read_well(&self, day: &str, mode: Mode) -> Result<RunReport, String> {
+        let report = self.read(day, mode)?;
+        match report.status() {
+            Status::Ok => Ok(report),
+            other => Err(format!("{}: {}", other.name(), report.reasons())),
+        }
+    }
+
+    fn run(&self, dataset: &Arc<Dataset>, day: &str, mode: Mode) -> RunReport {
+        let source = &self.settings.sources[&dataset.source];
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let client = SourceClient::new(source, clock.clone(), self.entropy.clone());
+        let context = Context {
+            lake: Lake::open(&self.settings.lake).expect("a lake"),
+            client: client.expect("a client"),
+            zone: source.timezone,
+            concurrency: source.limits.concurrency,
+            commit: self.settings.commit,
+            clock,
+            entropy: self.entropy.clone(),
+            observer: Arc::new(Unwatched),
+            cancel: CancellationToken::new(),
+        };
+        let order = Order {
+            dataset: dataset.clone(),
+            day: day.parse().expect("a day"),
+            mode,
+            job: "test".to_owned(),
+            priority: Priority::Hourly,
+        };
+        runtime().block_on(run(&context, &order))
+    }
+
+    /// What is read.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Path and query of the requests so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.api.asked()
+    }
+
+    /// Keys of the dataset's files.
+    pub fn files(&self) -> Vec<String> {
+        let prefix = &self.dataset.prefix;
+        let mut keys = self.lake.keys();
+        keys.retain(|key| layout::file_day(prefix, key).is_some());
+        keys
+    }
+
+    /// Id and canonical record of every row; where versions are told by content, the id without its
+    /// version.
+    pub fn rows(&self) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        for key in self.files() {
+            let bytes = self.lake.get(&key);
+            let facts = reader::facts(bytes.clone().into(), &[]).expect("ids");
+            let records = reader::records(bytes.into()).expect("records");
+            let by_content = self.dataset.version == Version::Content;
+            let ids = facts.ids.iter().map(|id| match id.rsplit_once('@') {
+                Some((key, _)) if by_content => key.to_owned(),
+                _ => id.to_string(),
+            });
+            let records = records
+                .iter()
+                .map(|record| canonical(record).expect("JSON"));
+            rows.extend(ids.zip(records));
+        }
+        rows
+    }
+
+    /// The fields that no column holds, sorted.
+    pub fn drift(&self) -> Vec<String> {
+        let mut drift = Drift::default();
+        for key in self.files() {
+            let day = layout::file_day(&self.dataset.prefix, &key).expect("a day");
+            let extras = reader::extras(self.lake.get(&key).into()).expect("_extra");
+            for extra in extras.expect("a file of ours") {
+                drift.see(&self.dataset.schema, day, &extra);
+            }
+        }
+        let findings = drift.findings();
+        let mut fields: Vec<_> = findings.iter().map(|one| one.field.clone()).collect();
+        fields.sort();
+        fields
+    }
+}

@@ -1,0 +1,166 @@
+//! Every dataset that the program ships, read from answers as its API gives them.
+//!
+//! A dataset is one [`Case`] in the table of its source; what is done with it is here, once. The
+//! records are recorded ones (`tests/fixtures`), else documented ones: made by hand from what is known
+//! of the API, or of a recorded one whose shape has changed since, and marked so.
+
+mod api;
+mod case;
+mod comprasnet;
+mod desk;
+mod lossless;
+mod matrix;
+mod pncp;
+mod tcu;
+mod three_runs;
+
+use std::collections::BTreeSet;
+
+use bronzed::config;
+use bronzed::json::canonical::canonical;
+use bronzed::source::declaration::{Kind, Mode};
+use bronzed::state::execution::Status;
+
+use api::Answers;
+use case::{Case, Trouble};
+use desk::Desk;
+
+/// Every case of every source.
+fn cases() -> Vec<Case> {
+    let sources = [pncp::cases(), comprasnet::cases(), tcu::cases()];
+    sources.into_iter().flatten().collect()
+}
+
+/// What a run says of a dataset that can be declared and not yet be read: then there is nothing to check.
+const NOT_YET: &str = "is declared, but not read by this version";
+
+/// Runs a check on every case, and names all those that fail it.
+#[track_caller]
+fn for_every_case(check: impl Fn(&Case) -> Result<(), String>) {
+    let failed: Vec<_> = cases()
+        .iter()
+        .filter_map(|case| {
+            let why = check(case).err().filter(|why| !why.contains(NOT_YET));
+            why.map(|why| format!("{}: {why}", case.dataset))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what}: {found:?}, expected {expected:?}"))
+}
+
+#[test]
+fn every_dataset_that_is_shipped_has_a_case() {
+    let settings = config::load(None, []).unwrap();
+    let shipped = settings
+        .sources
+        .values()
+        .flat_map(|source| source.datasets.values());
+    let shipped: BTreeSet<_> = shipped.map(|dataset| dataset.full_name()).collect();
+    let tested: BTreeSet<_> = cases().iter().map(|case| case.dataset.to_owned()).collect();
+    assert_eq!(shipped, tested);
+}
+
+/// Rows, ids, what the columns don't hold, and promise P9, from the records that are known.
+#[test]
+fn p9_every_dataset_stores_its_records_with_their_ids() {
+    for_every_case(|case| {
+        for (day, samples) in case.samples_by_day() {
+            let desk = Desk::new(case, &Answers::of(case, &samples));
+            desk.read_well(&day, Mode::Full)?;
+            let mut stored = desk.rows();
+            let mut expected: Vec<_> = samples
+                .iter()
+                .map(|sample| (sample.id.clone(), canonical(&sample.json).unwrap()))
+                .collect();
+            stored.sort();
+            expected.sort();
+            same("rows", stored, expected)?;
+            let mut extra: Vec<_> = samples.iter().flat_map(|s| s.extra.clone()).collect();
+            extra.sort();
+            extra.dedup();
+            same("fields in _extra", desk.drift(), extra)?;
+        }
+        Ok(())
+    });
+}
+
+/// The first request, word for word, and three pages of which the last isn't full.
+#[test]
+fn every_dataset_is_read_to_its_end() {
+    for_every_case(|case| {
+        let many = case.many(2 * case.page + 1);
+        let desk = Desk::new(case, &Answers::of(case, &many));
+        desk.read_well(&case.day(), Mode::Full)?;
+        let asked = desk.asked();
+        if !asked.iter().any(|asked| asked == case.asked) {
+            return Err(format!("never asked {}, but {asked:#?}", case.asked));
+        }
+        let stored: BTreeSet<_> = desk.rows().into_iter().map(|(id, _)| id).collect();
+        let served: BTreeSet<_> = many.iter().map(|sample| sample.id.clone()).collect();
+        same("ids missing", served.difference(&stored).next(), None)?;
+        same("rows", stored.len(), many.len())
+    });
+}
+
+/// No data is no row and no file (promise P6), and no failure.
+#[test]
+fn every_dataset_knows_an_empty_answer() {
+    for_every_case(|case| {
+        let desk = Desk::new(case, &Answers::of(case, &[]));
+        desk.read_well(&case.day(), Mode::Full)?;
+        same("files", desk.files(), Vec::new())
+    });
+}
+
+/// An error is never taken for "no data" (promise P2): it passes on another try, or the run says that it
+/// has failed, and of what.
+#[test]
+fn every_dataset_tells_an_error_from_no_data() {
+    for_every_case(|case| {
+        let (day, samples) = case.samples_by_day().into_iter().next().unwrap();
+        let answers = Answers::of(case, &samples).with(&case.trouble);
+        let desk = Desk::new(case, &answers);
+        let report = desk.read(&day, Mode::Full)?;
+        match &case.trouble {
+            Trouble::Passes(_) => {
+                same("status", report.status(), Status::Ok)
+                    .map_err(|why| format!("{why}: {}", report.reasons()))?;
+                same("rows", desk.rows().len(), samples.len())?;
+                same("tried again", report.counts().retries > 0, true)
+            }
+            Trouble::Fails(_, reason) => {
+                let failed = matches!(report.status(), Status::Failed | Status::Partial);
+                same("failed", failed, true)?;
+                same("complete", report.complete, false)?;
+                let reasons = report.reasons();
+                same("the reason is told", reasons.contains(reason), true)
+                    .map_err(|why| format!("{why}: {reasons}"))
+            }
+        }
+    });
+}
+
+/// The kinds that the tables above are of: a case of another kind needs a check of its own.
+#[test]
+fn the_cases_are_of_all_kinds() {
+    let settings = config::load(None, []).unwrap();
+    let kinds: BTreeSet<_> = cases()
+        .iter()
+        .map(|case| {
+            let (source, dataset) = case.dataset.split_once('.').unwrap();
+            match settings.sources[source].datasets[dataset].kind {
+                Kind::Dated(_) => "dated",
+                Kind::Snapshot => "snapshot",
+                Kind::Child(_) => "child",
+                Kind::Feed => "feed",
+            }
+        })
+        .collect();
+    assert_eq!(kinds, ["child", "dated", "feed", "snapshot"].into());
+}
