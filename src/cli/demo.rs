@@ -31,6 +31,9 @@ const TIMES: [&str; 3] = ["08:00", "12:00", "16:00"];
 const BYTES_PER_RECORD: usize = 2_400;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The demo is the same everywhere: --config and BRONZED__… say nothing to it."
+)]
 pub struct Args {
     /// The folder of the lake
     #[arg(value_name = "FOLDER", default_value = "data")]
@@ -119,6 +122,8 @@ fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
         ("BRONZED__SOURCES__PNCP__RETRY__INITIAL", "50ms"),
         ("BRONZED__SOURCES__PNCP__RETRY__MAX", "1s"),
         ("BRONZED__SOURCES__PNCP__LIMITS__TIMEOUT", "5s"),
+        // Its lines are for people, wherever they go.
+        ("BRONZED__TELEMETRY__FORMAT", "pretty"),
     ];
     let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
     crate::config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))

@@ -10,10 +10,33 @@ use tokio::time::Instant;
 use crate::ingest::Order;
 use crate::ingest::progress::{Observer, Progress};
 
+/// Records since the reading began, and how many that is in a second.
+#[derive(Default)]
+struct Records {
+    count: AtomicU64,
+    begun: OnceLock<Instant>,
+}
+
+impl Records {
+    fn begin(&self) {
+        self.begun.get_or_init(Instant::now);
+    }
+
+    /// Counts further ones; the sum, and the rate so far.
+    fn add(&self, more: u64) -> (u64, f64) {
+        let count = self.count.fetch_add(more, Ordering::Relaxed) + more;
+        let seconds = self
+            .begun
+            .get()
+            .map_or(0.0, |at| at.elapsed().as_secs_f64());
+        (count, count as f64 / seconds.max(0.001))
+    }
+}
+
 /// One run's line. Where standard error is no terminal, nothing is drawn.
 pub struct Bar {
     line: ProgressBar,
-    records: AtomicU64,
+    records: Records,
     new: AtomicU64,
 }
 
@@ -21,15 +44,17 @@ impl Bar {
     /// The line of the run that `order` asks for.
     pub fn of(bars: &MultiProgress, order: &Order) -> Arc<Self> {
         let line = bars.add(ProgressBar::new(0));
-        let template = "{prefix} [{bar:24}] {pos}/{len} pages  {msg}  {per_sec}  {eta} left";
+        let template = "{prefix} [{bar:24}] {pos}/{len} pages  {msg}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             line.set_style(style.progress_chars("=> "));
         }
         line.set_prefix(format!("{} {}", order.dataset.full_name(), order.day));
         line.enable_steady_tick(Duration::from_millis(200));
+        let records = Records::default();
+        records.begin();
         Arc::new(Self {
             line,
-            records: AtomicU64::new(0),
+            records,
             new: AtomicU64::new(0),
         })
     }
@@ -45,11 +70,11 @@ impl Observer for Bar {
         match progress {
             Progress::Pages { more } => self.line.inc_length(more),
             Progress::Page { records, new } => {
-                let records = self.records.fetch_add(records, Ordering::Relaxed) + records;
+                let (records, rate) = self.records.add(records);
                 let new = self.new.fetch_add(new, Ordering::Relaxed) + new;
                 self.line.inc(1);
                 self.line
-                    .set_message(format!("{records} records, {new} new"));
+                    .set_message(format!("{records} records, {rate:.0}/s, {new} new"));
             }
             Progress::Started { .. } | Progress::SliceDone | Progress::Committed { .. } => {}
         }
@@ -59,8 +84,7 @@ impl Observer for Bar {
 /// The line of a backfill: days, records, rate, time left.
 pub struct DayBar {
     line: ProgressBar,
-    records: AtomicU64,
-    begun: OnceLock<Instant>,
+    records: Records,
 }
 
 impl DayBar {
@@ -74,14 +98,13 @@ impl DayBar {
         line.set_prefix(source.to_owned());
         Arc::new(Self {
             line,
-            records: AtomicU64::new(0),
-            begun: OnceLock::new(),
+            records: Records::default(),
         })
     }
 
     /// So many days are to be read.
     pub fn begin(&self, days: usize) {
-        self.begun.get_or_init(Instant::now);
+        self.records.begin();
         self.line.set_length(days as u64);
         self.line.enable_steady_tick(Duration::from_millis(200));
     }
@@ -100,12 +123,7 @@ impl DayBar {
 impl Observer for DayBar {
     fn notice(&self, progress: Progress) {
         if let Progress::Page { records, .. } = progress {
-            let records = self.records.fetch_add(records, Ordering::Relaxed) + records;
-            let seconds = self
-                .begun
-                .get()
-                .map_or(0.0, |at| at.elapsed().as_secs_f64());
-            let rate = records as f64 / seconds.max(0.001);
+            let (records, rate) = self.records.add(records);
             self.line
                 .set_message(format!("{records} records, {rate:.0}/s"));
         }
