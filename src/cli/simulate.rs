@@ -5,7 +5,7 @@
 //! ```text
 //! PNCP is simulated at http://127.0.0.1:41234/api: set BRONZED__SOURCES__PNCP__BASE_URL=http://127.0.0.1:41234/api
 //! Compras.gov.br is simulated at http://127.0.0.1:41234/comprasnet: set BRONZED__SOURCES__COMPRASNET__BASE_URL=…
-//! TCU is simulated at http://127.0.0.1:41234/tcu: set BRONZED__SOURCES__TCU__BASE_URL=http://127.0.0.1:41234/tcu
+//! TCU is simulated at http://127.0.0.1:41234/tcu: set BRONZED__SOURCES__TCU__BASE_URL=…
 //! ```
 
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ use crate::simulator::pncp::oddity::Oddities;
 use crate::simulator::provider::Provider;
 use crate::simulator::table::Tables;
 use crate::simulator::tcu::generated::AcordaoFeed;
-use crate::simulator::{SimConfig, Simulator, tcu};
+use crate::simulator::{SimConfig, Simulator, pncp, tcu};
 
 /// Serves generated records the way the providers do, faults included.
 #[derive(Debug, Clone, clap::Args)]
@@ -47,6 +47,12 @@ pub struct Args {
     /// How long a record is, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 2_400)]
     pub record_bytes: usize,
+    /// How many contracts, price registers, items of plans and invoices each of PNCP's days has.
+    #[arg(long, value_name = "RECORDS", default_value_t = 200)]
+    pub others: u32,
+    /// The share of PNCP's records that are updated in the three weeks after their publication.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub updated: f64,
     /// How many contratações each day has at Compras.gov.br, with eight items to each; and how
     /// many of price registers, of the archive and of contracts of three organs, a tenth of that.
     #[arg(long, value_name = "RECORDS", default_value_t = 300)]
@@ -90,11 +96,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let simulator = start(&args).await?;
     for provider in Provider::ALL {
         let url = simulator.base_url_of(provider);
-        let (title, source) = (provider.title(), provider.source().to_uppercase());
+        let set = provider
+            .variables()
+            .iter()
+            .map(|name| format!("{name}={url}"));
+        let set = set.collect::<Vec<_>>().join(" ");
         // Standard output ends its buffer with each line: the reader of a pipe sees it at once.
         writeln!(
             io::stdout(),
-            "{title} is simulated at {url}: set BRONZED__SOURCES__{source}__BASE_URL={url}"
+            "{} is simulated at {url}: set {set}",
+            provider.title()
         )?;
     }
     tokio::select! {
@@ -116,6 +127,7 @@ fn config(args: &Args) -> SimConfig {
             bytes_per_record: args.record_bytes,
             oddities: Oddities::each(args.odd),
             late: args.late,
+            updated: args.updated,
             ..GeneratedDay::new(args.seed, *day, args.records)
         };
         catalog.extend(day.records());
@@ -154,6 +166,14 @@ fn tables(args: &Args, clock: &SimClock) -> Tables {
     let (weeks, growth) = (Days::new(56), 24 * 200);
     let tables = Tables::default();
     for day in &args.days {
+        let others = pncp::days::DayOf {
+            updated: args.updated,
+            ..pncp::days::DayOf::new(args.seed, *day, args.others)
+        };
+        others.add_contratos(&tables);
+        others.add_atas(&tables);
+        others.add_pca(&tables);
+        others.add_instrumentos(&tables);
         ComprasDay::new(args.seed, *day, args.compras).add_to(&tables);
         let tenth = DayOf::new(args.seed, *day, args.compras / 10);
         tenth.add_arp(&tables);

@@ -3,7 +3,7 @@
 //! ```text
 //! GET  /_sim/ledger[?dataset=tcu.acordaos]         every request, as JSON
 //! GET  /_sim/datasets                              the names of the datasets, as JSON
-//! GET  /_sim/records?day=2025-10-22[&full=true][&dataset=tcu.acordaos]
+//! GET  /_sim/records?day=2025-10-22[&full=true][&dataset=tcu.acordaos][&by=update]
 //!                                                  ids and hashes (and JSON) of records, a line each
 //! POST /_sim/now?at=2025-10-22T12:00:00-03:00      sets the simulated time
 //! POST /_sim/withdraw?dataset=tcu.acordaos&id=…    takes a record away
@@ -20,15 +20,14 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::faults::{Fault, Faults, Rule};
+use super::pncp::datasets::CONTRATACOES;
+use super::table::Stamp;
 use super::world::World;
 use crate::clock::Clock;
 use crate::day::Day;
 
 /// What the paths begin with.
 pub(super) const PREFIX: &str = "/_sim/";
-
-/// The dataset that is meant where none is named.
-const CONTRATACOES: &str = "pncp.contratacoes";
 
 /// Answers a request of path and query `target`.
 pub(super) fn answer(world: &World, method: &str, target: &str) -> Answer {
@@ -64,7 +63,7 @@ fn ledger(world: &World, parameters: &HashMap<String, String>) -> Answer {
 
 fn datasets(world: &World) -> Answer {
     let mut names = world.config.tables.names();
-    names.push(CONTRATACOES);
+    names.push(CONTRATACOES.name);
     names.sort_unstable();
     json(&names)
 }
@@ -86,13 +85,15 @@ fn records(world: &World, parameters: &HashMap<String, String>) -> Answer {
         Err(_) => return Answer::json(400, r#"{"error":"write the day as 2025-10-22"}"#),
     };
     let in_full = parameters.get("full").is_some_and(|full| full == "true");
-    let now = world.config.clock.brasilia();
-    match dataset(parameters) {
-        CONTRATACOES => Answer::json(200, lines(world.config.catalog.list(day, now, in_full))),
-        name => match world.config.tables.named(name) {
-            Some(table) => Answer::json(200, lines(table.list(day, now, in_full))),
-            None => unknown(name),
-        },
+    let by = match parameters.get("by").map(String::as_str) {
+        None | Some("publication") => Stamp::At,
+        Some("update") => Stamp::Updated,
+        Some(_) => return Answer::json(400, r#"{"error":"write by=publication or by=update"}"#),
+    };
+    let name = dataset(parameters);
+    match world.config.listed(name, day, by, in_full) {
+        Some(records) => Answer::json(200, lines(records)),
+        None => unknown(name),
     }
 }
 
@@ -109,7 +110,7 @@ fn lines(records: impl Iterator<Item = impl Serialize>) -> Vec<u8> {
 fn dataset(parameters: &HashMap<String, String>) -> &str {
     parameters
         .get("dataset")
-        .map_or(CONTRATACOES, String::as_str)
+        .map_or(CONTRATACOES.name, String::as_str)
 }
 
 fn unknown(dataset: &str) -> Answer {
@@ -121,14 +122,11 @@ fn withdraw(world: &World, parameters: &HashMap<String, String>) -> Answer {
     let Some(id) = parameters.get("id") else {
         return Answer::json(400, r#"{"error":"write the id as ?id=…"}"#);
     };
-    let found = match dataset(parameters) {
-        CONTRATACOES => world.config.catalog.withdraw(id),
-        name => match world.config.tables.named(name) {
-            Some(table) => table.withdraw(id),
-            None => return unknown(name),
-        },
+    let name = dataset(parameters);
+    let Some(table) = world.config.table_named(name) else {
+        return unknown(name);
     };
-    match found {
+    match table.withdraw(id) {
         true => Answer::empty(204),
         false => Answer::json(404, r#"{"error":"there is no record of this id"}"#),
     }

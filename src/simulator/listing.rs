@@ -1,5 +1,7 @@
 //! A request for a part of a table: all that is the same for every endpoint that lists one.
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 
 use super::SimConfig;
@@ -7,10 +9,13 @@ use super::call::{Call, Right};
 use super::chance::Chance;
 use super::dataset::Dataset;
 use super::faults::{Fault, PageKey};
-use super::table::{Scope, Selection};
+use super::scope::Scope;
+use super::table::Selection;
 
 /// A request for the rows from position `start` on, at most `count`.
 pub(super) struct ListingCall<E> {
+    /// The endpoint's name: that of its dataset, unless there are several that list it.
+    pub name: &'static str,
     pub dataset: &'static Dataset,
     /// What the provider's limit of requests a second counts by, where it has one.
     pub module: Option<&'static str>,
@@ -25,21 +30,30 @@ pub(super) struct ListingCall<E> {
     pub envelope: E,
 }
 
+/// What an answer may draw from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draws {
+    /// The chance of the slice.
+    pub slice: Chance,
+    /// The chance of this call.
+    pub call: Chance,
+}
+
 /// The envelope of an API around its rows.
 pub(super) trait Envelope {
-    /// The answer that carries these rows. `call` is the chance of this call.
-    fn wrap(&self, selection: &Selection, call: Chance) -> Right;
+    /// The answer that carries these rows.
+    fn wrap(&self, selection: &Selection, draws: Draws) -> Right;
 
     /// How long the answer takes, beside what every one does.
-    fn wait(&self, _config: &SimConfig, _start: u64) -> std::time::Duration {
-        std::time::Duration::ZERO
+    fn wait(&self, _config: &SimConfig, _start: u64) -> Duration {
+        Duration::ZERO
     }
 }
 
 impl<E: Envelope> Call for ListingCall<E> {
     fn key(&self) -> PageKey {
         PageKey {
-            dataset: self.dataset.name,
+            dataset: self.name,
             days: self.days.clone(),
             slice: self.slice.clone(),
             page: 1 + self.start / self.count.max(1),
@@ -49,7 +63,7 @@ impl<E: Envelope> Call for ListingCall<E> {
     }
 
     fn disturb(&self, fault: &Fault, config: &SimConfig, now: NaiveDateTime) -> bool {
-        let table = config.tables.of(self.dataset);
+        let table = config.table(self.dataset);
         match fault {
             Fault::Shift => table.reveal_before(self.scope, now, self.start),
             Fault::Withdraw => table.withdraw_first(self.scope, now),
@@ -57,17 +71,17 @@ impl<E: Envelope> Call for ListingCall<E> {
         }
     }
 
-    fn answer(&self, config: &SimConfig, now: NaiveDateTime, _: Chance, call: Chance) -> Right {
-        let table = config.tables.of(self.dataset);
+    fn answer(&self, config: &SimConfig, now: NaiveDateTime, slice: Chance, call: Chance) -> Right {
+        let table = config.table(self.dataset);
         let selection = table.select(self.scope, now, self.start, self.count);
-        self.envelope.wrap(&selection, call)
+        self.envelope.wrap(&selection, Draws { slice, call })
     }
 
     fn module(&self) -> Option<&'static str> {
         self.module
     }
 
-    fn wait(&self, config: &SimConfig) -> std::time::Duration {
+    fn wait(&self, config: &SimConfig) -> Duration {
         self.envelope.wait(config, self.start)
     }
 }

@@ -33,6 +33,7 @@ mod parameters;
 pub mod pncp;
 pub mod provider;
 pub mod row;
+mod scope;
 mod server;
 mod spoil;
 pub mod table;
@@ -52,12 +53,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::clock::SimClock;
+use self::dataset::Dataset;
 use self::faults::Faults;
 use self::ledger::Entry;
 use self::pncp::catalog::Catalog;
+use self::pncp::details::Family;
 use self::provider::Provider;
-use self::table::Tables;
+use self::table::{Listed, Stamp, Table, Tables};
 use self::world::World;
+use crate::day::Day;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -68,6 +72,8 @@ pub struct SimConfig {
     pub catalog: Catalog,
     /// What is held of all other datasets.
     pub tables: Tables,
+    /// How much there is of each procurement of PNCP.
+    pub details: pncp::Details,
     /// How Compras.gov.br behaves.
     pub comprasnet: comprasnet::Behaviour,
     /// How the TCU's services behave.
@@ -92,6 +98,7 @@ impl SimConfig {
             seed: 1,
             catalog,
             tables: Tables::default(),
+            details: pncp::Details::default(),
             comprasnet: comprasnet::Behaviour::default(),
             tcu: tcu::Behaviour::default(),
             clock,
@@ -99,6 +106,50 @@ impl SimConfig {
             latency: Duration::ZERO,
             max_in_flight: None,
             port: 0,
+        }
+    }
+}
+
+impl SimConfig {
+    /// What is held of a dataset.
+    fn table(&self, dataset: &'static Dataset) -> Table {
+        match *dataset == pncp::datasets::CONTRATACOES {
+            true => self.catalog.table().clone(),
+            false => self.tables.of(dataset),
+        }
+    }
+
+    /// Every record of a dataset on `day` (of all days where `None`), with its state at the
+    /// simulated time; `None` where there is no such dataset. See [`Table::list`].
+    pub fn listed(
+        &self,
+        dataset: &str,
+        day: Option<Day>,
+        by: Stamp,
+        in_full: bool,
+    ) -> Option<Box<dyn Iterator<Item = Listed>>> {
+        let now = self.clock.brasilia();
+        let Some(children) = pncp::details::named(dataset) else {
+            let table = self.table_named(dataset)?;
+            return Some(Box::new(table.list(day, by, now, in_full)));
+        };
+        let parents = self.table(pncp::details::PARENTS).rows(day, by);
+        let config = self.clone();
+        Some(Box::new(parents.flat_map(move |parent| {
+            let id = parent.id(pncp::details::PARENTS);
+            let records = Family::of(&config, &id, &parent).children(children);
+            records.into_iter().map(move |record| Listed {
+                parent: Some(id.clone()),
+                ..Listed::new(children, &parent, &record, now, in_full)
+            })
+        })))
+    }
+
+    /// The same by the dataset's name.
+    fn table_named(&self, name: &str) -> Option<Table> {
+        match name == pncp::datasets::CONTRATACOES.name {
+            true => Some(self.catalog.table().clone()),
+            false => self.tables.named(name),
         }
     }
 }
@@ -159,6 +210,17 @@ impl Simulator {
     /// What PNCP holds of contratações; changes show at once.
     pub fn catalog(&self) -> &Catalog {
         &self.world.config.catalog
+    }
+
+    /// Every record of a dataset; see [`SimConfig::listed`].
+    pub fn listed(
+        &self,
+        dataset: &str,
+        day: Option<Day>,
+        by: Stamp,
+        in_full: bool,
+    ) -> Option<Box<dyn Iterator<Item = Listed>>> {
+        self.world.config.listed(dataset, day, by, in_full)
     }
 
     /// Its clock.

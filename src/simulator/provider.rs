@@ -27,12 +27,16 @@ impl Provider {
     /// Every provider.
     pub const ALL: [Self; 3] = [Self::Pncp, Self::Comprasnet, Self::Tcu];
 
-    /// The name of its source in a configuration.
-    pub fn source(self) -> &'static str {
+    /// The environment variables that point the shipped configuration at a simulator: one for
+    /// each host of the provider.
+    pub fn variables(self) -> &'static [&'static str] {
         match self {
-            Self::Pncp => "pncp",
-            Self::Comprasnet => "comprasnet",
-            Self::Tcu => "tcu",
+            Self::Pncp => &["BRONZED__SOURCES__PNCP__BASE_URL"],
+            Self::Comprasnet => &["BRONZED__SOURCES__COMPRASNET__BASE_URL"],
+            Self::Tcu => &[
+                "BRONZED__SOURCES__TCU__DATASET__ACORDAOS__BASE_URL",
+                "BRONZED__SOURCES__TCU__BASE_URL",
+            ],
         }
     }
 

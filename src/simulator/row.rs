@@ -9,12 +9,18 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
+use super::dataset::Dataset;
 use super::tree::Tree;
 
 /// Makes records; the same index and version make the same record, to the byte.
 pub trait Maker: Debug + Send + Sync {
     /// The record of this index in this version; the first version is 0.
     fn make(&self, index: u32, version: u32) -> Tree;
+
+    /// The id of the record of this index, where that is known without making it.
+    fn id(&self, _index: u32) -> Option<String> {
+        None
+    }
 }
 
 /// Whether a row is listed at some time.
@@ -78,6 +84,12 @@ impl Row {
     /// Which row of its table it is.
     pub(super) fn numbered(self, serial: u64) -> Self {
         Self { serial, ..self }
+    }
+
+    /// The same row, listed under another time.
+    #[must_use]
+    pub fn listed_under(self, at: NaiveDateTime) -> Self {
+        Self { at, ..self }
     }
 
     /// What a listing is restricted to: a code of a modality, of an organ.
@@ -161,6 +173,23 @@ impl Row {
     /// From `now` on it is listed.
     pub(super) fn reveal(&mut self, now: NaiveDateTime) {
         self.appears = now;
+    }
+
+    /// Which version of its record it is; the first is 0.
+    pub fn version(&self) -> u32 {
+        match self.body {
+            Body::Whole(_) => 0,
+            Body::Made(_, _, version) => version,
+        }
+    }
+
+    /// What a lake must know its record by, versions aside.
+    pub(super) fn id(&self, dataset: &Dataset) -> String {
+        let known = match &self.body {
+            Body::Whole(_) => None,
+            Body::Made(maker, index, _) => maker.id(*index),
+        };
+        known.unwrap_or_else(|| dataset.id(&self.tree()))
     }
 
     /// Its record.

@@ -2,7 +2,7 @@
 //!
 //! Clones share one content, so that a test can add and take away rows under a running simulator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::NaiveDateTime;
@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::dataset::Dataset;
 use super::row::{Listing, Row};
+pub use super::scope::Stamp;
+use super::scope::{Scope, Window};
+use super::tree::Tree;
 use crate::day::Day;
 use crate::json;
 
@@ -29,62 +32,8 @@ struct Content {
     groups: BTreeMap<u64, Vec<Row>>,
     /// How many rows were ever added.
     added: u64,
-}
-
-/// What a listing lists, and in which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scope {
-    /// Only this group.
-    pub group: Option<u64>,
-    /// Only what lies in this window.
-    pub window: Option<Window>,
-    /// Only what was updated at this time or later.
-    pub updated_since: Option<NaiveDateTime>,
-    /// In which order.
-    pub order: Order,
-}
-
-/// A half-open span of time, and which time of a row it is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
-    /// Which time counts.
-    pub by: Stamp,
-    /// The first instant.
-    pub from: NaiveDateTime,
-    /// The first instant after it.
-    pub until: NaiveDateTime,
-}
-
-/// A time of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the dated listings that come next")
-)]
-pub(super) enum Stamp {
-    /// What it is listed under.
-    At,
-    /// Its last update.
-    Updated,
-    /// Its end.
-    Ends,
-    /// The whole span from its time to its end: one that overlaps the window.
-    Validity,
-}
-
-/// The order of a listing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the dated listings that come next")
-)]
-pub(super) enum Order {
-    /// Ascending by the time that the window goes by.
-    Ascending,
-    /// The newest first.
-    Newest,
-    /// By rank alone.
-    Ranked,
+    /// Where the rows of an id are: group and position. Made when it is first needed.
+    places: Option<HashMap<String, Vec<(u64, usize)>>>,
 }
 
 /// A part of a listing.
@@ -99,8 +48,11 @@ pub(super) struct Selection {
 /// One row as the list for oracles has it.
 #[derive(Debug, Serialize)]
 pub struct Listed {
-    /// What a lake must know the record by, versions aside.
+    /// What a lake must know the record by, versions and its parent aside.
     pub id: String,
+    /// The record that it belongs to, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// SHA-256 of the canonical JSON.
     pub hash: String,
     /// The group that lists it: a code of a modality, of an organ.
@@ -114,60 +66,27 @@ pub struct Listed {
     pub record: Option<Box<serde_json::value::RawValue>>,
 }
 
-impl Window {
-    fn holds(&self, row: &Row) -> bool {
-        match self.by {
-            Stamp::At => self.spans(row.at),
-            Stamp::Updated => self.spans(row.updated),
-            Stamp::Ends => self.spans(row.ends),
-            Stamp::Validity => row.at < self.until && row.ends >= self.from,
+impl Listed {
+    /// The record `tree`, listed with `row`.
+    pub(super) fn new(
+        dataset: &Dataset,
+        row: &Row,
+        tree: &Tree,
+        now: NaiveDateTime,
+        in_full: bool,
+    ) -> Self {
+        let text = tree.to_json();
+        Self {
+            id: dataset.id(tree),
+            parent: None,
+            hash: json::canonical::hash(&text),
+            group: row.group,
+            published: row.at.format(TIME_FORMAT).to_string(),
+            listing: row.listing(now),
+            record: in_full
+                .then(|| serde_json::value::RawValue::from_string(text).ok())
+                .flatten(),
         }
-    }
-
-    fn spans(&self, time: NaiveDateTime) -> bool {
-        (self.from..self.until).contains(&time)
-    }
-}
-
-impl Scope {
-    /// The rows of these groups that may belong to it, in its order.
-    fn of<'a>(&self, groups: &'a BTreeMap<u64, Vec<Row>>) -> Vec<&'a Row> {
-        let mut rows: Vec<_> = self
-            .candidates(groups)
-            .filter(|row| self.window.is_none_or(|window| window.holds(row)))
-            .filter(|row| self.updated_since.is_none_or(|since| row.updated >= since))
-            .collect();
-        match (self.order, self.window.map(|window| window.by)) {
-            (Order::Ranked, _) => rows.sort_by_key(|row| row.rank),
-            (Order::Newest, _) => {
-                rows.sort_by_key(|row| (row.at, row.rank));
-                rows.reverse();
-            }
-            (Order::Ascending, Some(Stamp::Updated)) => rows.sort_by_key(|row| row.updated),
-            (Order::Ascending, Some(Stamp::Ends)) => rows.sort_by_key(|row| row.ends),
-            // One group is in this order already.
-            (Order::Ascending, _) if self.group.is_some() => {}
-            (Order::Ascending, _) => rows.sort_by_key(|row| (row.at, row.rank)),
-        }
-        rows
-    }
-
-    fn candidates<'a>(
-        &self,
-        groups: &'a BTreeMap<u64, Vec<Row>>,
-    ) -> impl Iterator<Item = &'a Row> + use<'a> {
-        let (group, window) = (self.group, self.window);
-        let groups = groups
-            .iter()
-            .filter(move |(name, _)| group.is_none_or(|group| group == **name));
-        groups.flat_map(move |(_, rows)| match window {
-            Some(window) if window.by == Stamp::At => {
-                let start = rows.partition_point(|row| row.at < window.from);
-                let end = rows.partition_point(|row| row.at < window.until);
-                &rows[start..end.max(start)]
-            }
-            _ => rows,
-        })
     }
 }
 
@@ -188,6 +107,7 @@ impl Table {
     /// Adds rows.
     pub fn extend(&self, rows: impl IntoIterator<Item = Row>) {
         let mut content = self.write();
+        content.places = None;
         for row in rows {
             content.added += 1;
             let serial = content.added;
@@ -205,7 +125,7 @@ impl Table {
     pub fn withdraw(&self, id: &str) -> bool {
         let mut found = false;
         for row in self.write().groups.values_mut().flatten() {
-            if self.dataset.id(&row.tree()) == id {
+            if row.id(self.dataset) == id {
                 row.withdraw();
                 found = true;
             }
@@ -267,6 +187,7 @@ impl Table {
         let content = self.read();
         let mut rows = scope.of(&content.groups);
         rows.retain(|row| row.listing(now) == Listing::Visible);
+        rows.retain(|row| !scope.still_open || row.ends >= now);
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         Selection {
@@ -277,42 +198,64 @@ impl Table {
 
     /// The ids of the records that are listed at `now`, of `day` or of all days.
     pub fn ids(&self, day: Option<Day>, now: NaiveDateTime) -> BTreeSet<String> {
-        self.rows(day)
+        self.rows(day, Stamp::At)
             .filter(|row| row.listing(now) == Listing::Visible)
-            .map(|row| self.dataset.id(&row.tree()))
+            .map(|row| row.id(self.dataset))
             .collect()
     }
 
     /// Every row of `day` (of all days where `None`) with its state at `now`, one by one: hashes
-    /// are made as they are asked for. `in_full` brings the records' JSON, too.
+    /// are made as they are asked for. `by` says which of its times makes the day; `in_full`
+    /// brings the records' JSON, too.
     pub fn list(
         &self,
         day: Option<Day>,
+        by: Stamp,
         now: NaiveDateTime,
         in_full: bool,
     ) -> impl Iterator<Item = Listed> + use<> {
         let dataset = self.dataset;
-        self.rows(day).map(move |row| {
-            let tree = row.tree();
-            let text = tree.to_json();
-            Listed {
-                id: dataset.id(&tree),
-                hash: json::canonical::hash(&text),
-                group: row.group,
-                published: row.at.format(TIME_FORMAT).to_string(),
-                listing: row.listing(now),
-                record: in_full
-                    .then(|| serde_json::value::RawValue::from_string(text).ok())
-                    .flatten(),
-            }
-        })
+        self.rows(day, by)
+            .map(move |row| Listed::new(dataset, &row, &row.tree(), now, in_full))
     }
 
-    fn rows(&self, day: Option<Day>) -> impl Iterator<Item = Row> + use<> {
+    /// The version of a record that is listed at `now`.
+    pub(super) fn find(&self, id: &str, now: NaiveDateTime) -> Option<Row> {
+        let content = self.read();
+        if let Some(places) = &content.places {
+            let mut rows = places
+                .get(id)?
+                .iter()
+                .filter_map(|(group, position)| content.groups.get(group)?.get(*position));
+            return rows
+                .find(|row| row.listing(now) == Listing::Visible)
+                .cloned();
+        }
+        drop(content);
+        let mut content = self.write();
+        let mut places = HashMap::<_, Vec<_>>::new();
+        for (group, rows) in &content.groups {
+            for (position, row) in rows.iter().enumerate() {
+                let place = (*group, position);
+                places.entry(row.id(self.dataset)).or_default().push(place);
+            }
+        }
+        content.places = Some(places);
+        drop(content);
+        self.find(id, now)
+    }
+
+    /// The rows of `day`, or of all days.
+    pub(super) fn rows(&self, day: Option<Day>, by: Stamp) -> impl Iterator<Item = Row> + use<> {
+        let window = day.map(|day| Window {
+            by,
+            from: day.date().into(),
+            until: day.next().date().into(),
+        });
         let content = self.read();
         let rows = content.groups.values().flatten();
         let rows: Vec<_> = rows
-            .filter(|row| day.is_none_or(|day| row.at.date() == day.date()))
+            .filter(|row| window.is_none_or(|window| window.holds(row)))
             .cloned()
             .collect();
         rows.into_iter()
@@ -365,7 +308,7 @@ impl Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::tree::Tree;
+    use crate::simulator::scope::Order;
 
     const LETTERS: Dataset = Dataset {
         name: "test.letters",
@@ -391,6 +334,7 @@ mod tests {
         group: None,
         window: None,
         updated_since: None,
+        still_open: false,
         order: Order::Ascending,
     };
 
@@ -462,12 +406,20 @@ mod tests {
     #[test]
     fn the_list_tells_each_version() {
         let table = table([row("a", 8).until(at(10)), row("a", 8).appearing(at(10))]);
-        let list: Vec<_> = table.list(None, at(10), true).collect();
+        let list: Vec<_> = table.list(None, Stamp::At, at(10), true).collect();
         let listings: Vec<_> = list.iter().map(|listed| listed.listing).collect();
         assert_eq!(listings, [Listing::Withdrawn, Listing::Visible]);
-        assert_eq!(list[0].record.as_ref().unwrap().get(), r#"{"id":"a"}"#);
+        assert_eq!(table.find("a", at(10)).map(|row| row.serial), Some(2));
+        assert_eq!(table.find("a", at(9)).map(|row| row.serial), Some(1));
+        assert!(table.find("b", at(9)).is_none());
         assert_eq!(table.ids(None, at(9)).len(), 1);
+        table.extend([row("b", 8)]);
+        assert!(table.find("b", at(9)).is_some());
+        assert_eq!(list[0].record.as_ref().unwrap().get(), r#"{"id":"a"}"#);
         let tomorrow = "2025-10-23".parse().unwrap();
-        assert_eq!(table.list(Some(tomorrow), at(10), false).count(), 0);
+        assert_eq!(
+            table.list(Some(tomorrow), Stamp::At, at(10), false).count(),
+            0
+        );
     }
 }

@@ -72,7 +72,7 @@ fn listed_in_busy_slice(stage: &Stage) -> Vec<(String, String)> {
     let now = instant(NEXT_MORNING).naive_utc();
     let listed = stage.simulator.catalog().list(Some(day()), now, true);
     listed
-        .filter(|one| format!("modalidade={}", one.modalidade) == BUSY)
+        .filter(|one| format!("modalidade={}", one.group) == BUSY)
         .filter_map(|one| Some((one.id, one.record?.get().to_owned())))
         .collect()
 }

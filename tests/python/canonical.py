@@ -53,11 +53,39 @@ def content_id(value):
     return "sha256:" + hashlib.sha256(canonical(value).encode("utf-8")).hexdigest()
 
 
-def record_id(value, key):
-    """The id of a record in a dataset whose key is one field at the record's top."""
-    own = value.get(key) if isinstance(value, dict) else None
-    if isinstance(own, str) and own.strip():
-        return own
-    if isinstance(own, (bool, decimal.Decimal)):
-        raise NotImplementedError("ids of numbers go by their text")
-    return content_id(value)
+PARENT = "_parent_id"
+
+
+def record_id(value, key, version="none", parent=None):
+    """The id of a record in a dataset of this key: a field at the record's top, or several of them
+    in a list, where one further down is written as `/itens/numeroItem` and `_parent_id` stands
+    for the parent's id. `version` is `none`, `content`, or a field."""
+    keys = [key] if isinstance(key, str) else key
+    parts = [parent if one == PARENT else scalar_text(value, one) for one in keys]
+    if version not in ("none", "content"):
+        parts.append(scalar_text(value, version))
+    if None in parts:
+        return content_id(value)
+    stamp = None if version in ("none", "content") else parts.pop()
+    one = parts[0] if len(parts) == 1 else "|".join(map(escaped, parts))
+    if version == "content":
+        stamp = content_id(value).removeprefix("sha256:")
+    return one if stamp is None else f"{one}@{stamp}"
+
+
+def escaped(part):
+    return part.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def scalar_text(value, field):
+    """The text of a scalar that an id may be made of, None where there is no such."""
+    for name in field.removeprefix("/").split("/"):
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, decimal.Decimal):
+        text = format(value, "f")
+        if decimal.Decimal(text).as_tuple() != value.as_tuple():
+            raise NotImplementedError(f"an id goes by a number's text, and {value} may have several")
+        return text
+    return value if isinstance(value, str) and value.strip() else None

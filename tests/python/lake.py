@@ -43,6 +43,13 @@ class Day:
             return None
         return json.loads(self.state_path.read_bytes())
 
+    def and_before(self):
+        """The days that have a partition, up to this one, in their order."""
+        folders = (self.lake / self.prefix).glob("year=*/month=*/day=*")
+        dates = sorted("-".join(part.partition("=")[2] for part in folder.parts[-3:])
+                       for folder in folders)
+        return [Day(self.lake, self.prefix, date) for date in dates if date <= self.date]
+
     def files(self):
         """All files of the partition, in the order of their names."""
         if not self.folder.exists():

@@ -1,9 +1,15 @@
 """Judges one day of a lake by what the API had served, and shares no code with the program.
 
-    oracle.py LAKE PREFIX DAY KEY TESTIMONY [--expect all|some]
+    oracle.py LAKE PREFIX DAY KEY TESTIMONY [--expect all|some] [--version none|content|FIELD]
+              [--kind dated|snapshot]
+
+KEY is the field that ids are made of, or several with commas between them; `_parent_id` is a
+child's parent, and /itens/numeroItem a field further down. Of a feed, and of a child, a day is
+judged as of any dataset. A snapshot's day is judged by what is in force after it: the newest row of
+each key of this day and the days before, unless it has vanished.
 
 TESTIMONY is a JSON file, the word of those who know:
-    {"records": [{"listing": "visible", "record": {…}, "id": …, "hash": …}, …],   what the API holds
+    {"records": [{"listing": "visible", "record": {…}, "parent": …}, …],          what the API holds
      "requests": [{"ordinal": 1, "slice": …, "page": …, "rows": …, …}, …],          what it was asked
      "runs": [{"from": 1, "until": 57, "alone": true, "report": {…}}, …]}          what each run said,
                               which of the requests came meanwhile, and whether all of them were its
@@ -29,18 +35,22 @@ def main():
     for name in ("lake", "prefix", "day", "key", "testimony"):
         arguments.add_argument(name)
     arguments.add_argument("--expect", choices=["all", "some"], default="all")
+    arguments.add_argument("--version", default="none")
+    arguments.add_argument("--kind", choices=["dated", "snapshot"], default="dated")
     asked = arguments.parse_args()
     with open(asked.testimony, encoding="utf-8") as file:
         testimony = lake.parse(file.read())
-    trial = Trial(lake.Day(asked.lake, asked.prefix, asked.day), asked.key, testimony)
+    day = lake.Day(asked.lake, asked.prefix, asked.day)
+    of_kind = {"dated": Trial, "snapshot": Snapshot}[asked.kind]
+    trial = of_kind(day, asked.key.split(","), testimony, asked.version)
     trial.judge(everything=asked.expect == "all")
     print(json.dumps({"violations": trial.violations, "facts": trial.facts()}, indent=1))
     return 1 if trial.violations else 0
 
 
 class Trial:
-    def __init__(self, day, key, testimony):
-        self.day, self.key, self.testimony = day, key, testimony
+    def __init__(self, day, key, testimony, version="none"):
+        self.day, self.key, self.testimony, self.version = day, key, testimony, version
         self.violations = []
         self.files = [(file, file.rows()) for file in day.files()]
         # Numbered files carry their ids; those of the earlier pipeline only the key's column.
@@ -53,7 +63,10 @@ class Trial:
     def id_of(self, row):
         if row.get("_id") is not None:
             return row["_id"]
-        return canonical.record_id(lake.record_of(row), self.key)
+        return self.id_of_record(lake.record_of(row), row.get("_parent_id"))
+
+    def id_of_record(self, record, parent):
+        return canonical.record_id(record, self.key, self.version, parent)
 
     def blame(self, promise, what):
         self.violations.append(f"{promise}: {what}")
@@ -189,8 +202,10 @@ class Trial:
 
     def id_listed(self, listed):
         """Our own idea of the id; where the simulator says what it thinks, that must agree."""
-        one = canonical.record_id(listed["record"], self.key)
-        if listed.get("id", one) != one:
+        one = self.id_of_record(listed["record"], listed.get("parent"))
+        # What the simulator thinks of is a key of its own, without parent and version.
+        simple = self.version == "none" and "parent" not in listed
+        if simple and listed.get("id", one) != one:
             self.blame("P1", f"{listed['id']} should be known as {one}")
         return one
 
@@ -266,6 +281,61 @@ class Trial:
             if report[said] != mine[0].get(written):
                 self.blame("P7", f"{report['run_id']} said {said} = {report[said]}, "
                                  f"and wrote {mine[0].get(written)}")
+
+
+class Snapshot(Trial):
+    """A day of a table that is read whole: its rows say what changed since the snapshot before."""
+
+    def __init__(self, day, key, testimony, version="none"):
+        # Rows are known by their content, and one that has vanished has none.
+        super().__init__(day, key, testimony, "content")
+
+    def id_listed(self, listed):
+        return self.id_of_record(listed["record"], listed.get("parent"))
+
+    def listed(self, *listings):
+        # Whatever day a row was published: a table is read as it is.
+        return [one for one in self.testimony["records"] if one["listing"] in listings]
+
+    def complete_means_complete(self):
+        complete = self.state.get("complete", False)
+        if self.day.marker.exists() != complete:
+            self.blame("P4", f"complete is {complete}, the marker says otherwise")
+
+    def lake_holds_what_was_served(self, everything):
+        in_force = self.in_force()
+        for key, (one, operation) in in_force.items():
+            if operation != "vanished" and one not in self.served:
+                self.blame("P2", f"{key} is in force as {one}, which was never served")
+        if everything:
+            ours = {one for one, operation in in_force.values() if operation != "vanished"}
+            for one in sorted(self.visible - ours):
+                self.blame("P2", f"{one} is not in force in the lake")
+            for one in sorted(ours - self.visible):
+                self.blame("P2", f"{one} is in force in the lake, and not at the API")
+
+    def rows_are_the_records(self):
+        for file, rows in self.files:
+            for row in rows:
+                if row.get("_op") == "vanished":
+                    continue
+                record = lake.record_of(row)
+                one = self.id_of_record(record, row.get("_parent_id"))
+                form = canonical.canonical(record)
+                if form not in self.served.get(one, {form}):
+                    self.blame("P9", f"{one} in {file.key} is not the record that was served: {form}")
+
+    def in_force(self):
+        """The newest row of each key: its id by content, and what was done with it."""
+        newest = {}
+        for day in self.day.and_before():
+            for file in day.files():
+                for row in file.rows():
+                    record = lake.record_of(row)
+                    key = row.get("_key") or canonical.record_id(record, self.key)
+                    one = self.id_of_record(record, row.get("_parent_id"))
+                    newest[key] = (one, row.get("_op"))
+        return newest
 
 
 if __name__ == "__main__":

@@ -304,6 +304,99 @@ class Oracle(unittest.TestCase):
         self.assertEqual(world.violations(), [])
 
 
+class ManyFields(unittest.TestCase):
+    """Ids of several fields, with versions and parents."""
+
+    VALUE = lake.parse('{"a":"x|y","n":7,"flag":false,"plan":{"item":12},"stamp":"2025-10-22"}')
+
+    def id(self, key, version="none", parent=None):
+        return canonical.record_id(self.VALUE, key, version, parent)
+
+    def test_they_are_joined_and_escaped(self):
+        self.assertEqual(self.id(["a", "n", "flag"]), "x\\|y|7|false")
+        self.assertEqual(self.id(["a"]), "x|y")
+        self.assertEqual(self.id(["n", "/plan/item"]), "7|12")
+        self.assertEqual(self.id(["_parent_id", "n"], parent="P/1"), "P/1|7")
+
+    def test_versions_follow_the_key(self):
+        self.assertEqual(self.id(["n"], "stamp"), "7@2025-10-22")
+        content = canonical.content_id(self.VALUE).removeprefix("sha256:")
+        self.assertEqual(self.id(["n"], "content"), f"7@{content}")
+
+    def test_what_lacks_a_part_is_known_by_its_content(self):
+        for key, version in ([["n", "gone"], "none"], [["n"], "gone"], [["plan"], "none"]):
+            self.assertEqual(self.id(key, version), canonical.content_id(self.VALUE))
+
+
+class Snapshots(unittest.TestCase):
+    """A table that is read on two days: on the second, one row has changed, one has gone."""
+
+    KEY = ["cpf", "processo"]
+    DAYS = ("2025-10-21", "2025-10-22")
+
+    def setUp(self):
+        def entry(number, ends):
+            return {"cpf": f"00{number}", "processo": "1", "data_final": ends}
+
+        self.first = [entry(1, "2026"), entry(2, "2026"), entry(3, "2026")]
+        self.second = [entry(1, "2026"), entry(2, "2027")]
+        self.rows = {
+            self.DAYS[0]: [("new", one) for one in self.first],
+            self.DAYS[1]: [("changed", self.second[1]), ("vanished", self.first[2])],
+        }
+
+    def violations(self, date):
+        now = self.second if date == self.DAYS[1] else self.first
+        before = [] if date == self.DAYS[0] else self.first
+        records = [{"listing": "visible", "record": one} for one in now]
+        records += [{"listing": "withdrawn", "record": one} for one in before]
+        with tempfile.TemporaryDirectory() as folder:
+            for day, rows in self.rows.items():
+                self.write(lake.Day(folder, "pncp", day), rows)
+            day = lake.Day(folder, "pncp", date)
+            trial = oracle.Snapshot(day, self.KEY, {"records": records, "requests": []})
+            trial.judge(True)
+            return trial.violations
+
+    def write(self, day, rows):
+        table = []
+        for operation, value in rows:
+            key = canonical.record_id(value, self.KEY)
+            version = "vanished" if operation == "vanished" else canonical.content_id(value)[7:]
+            table.append({"_id": f"{key}@{version}", "_key": key, "_op": operation,
+                          "_run_id": "run-1", "_extra": canonical.canonical(value)})
+        names = ("_id", "_key", "_op", "_run_id", "_extra")
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
+        day.folder.mkdir(parents=True)
+        file = day.folder / f"pncp_{day.compact}_c000001.parquet"
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table, schema), file)
+        ids = sorted(one["_id"] for one in table)
+        entry = execution(1, len(ids), 0) | {"files": [file.relative_to(day.lake).as_posix()]}
+        state = {"processed_ids": ids, "total_processed": len(ids), "executions": [entry],
+                 "complete": False, "commits": 1}
+        day.state_path.parent.mkdir(parents=True)
+        day.state_path.write_text(json.dumps(state), encoding="utf-8")
+
+    def test_a_good_lake_passes_on_each_day(self):
+        for date in self.DAYS:
+            self.assertEqual(self.violations(date), [])
+
+    def test_a_change_that_was_missed(self):
+        del self.rows[self.DAYS[1]][0]
+        found = self.violations(self.DAYS[1])
+        self.assertTrue(any("not in force in the lake" in one for one in found), found)
+
+    def test_a_row_that_has_gone_unnoticed(self):
+        del self.rows[self.DAYS[1]][1]
+        found = self.violations(self.DAYS[1])
+        self.assertTrue(any("and not at the API" in one for one in found), found)
+
+    def test_a_row_that_nobody_served(self):
+        self.rows[self.DAYS[1]].append(("new", {"cpf": "009", "processo": "1"}))
+        found = self.violations(self.DAYS[1])
+        self.assertTrue(any("never served" in one for one in found), found)
+
+
 class OldReader(unittest.TestCase):
     def test_it_reads_ours(self):
         summary = old_reader.summary(json.loads(json.dumps(World().state)))

@@ -26,13 +26,13 @@ datasets! {
     ARP = "arp" by ["/idCompra", "/numeroAtaRegistroPreco"];
     /// Their items.
     ARP_ITENS = "arp_itens" by
-        ["/numeroControlePncpAta", "/numeroItem", "/classificacaoFornecedor"];
+        ["/idCompra", "/numeroAtaRegistroPreco", "/numeroItem", "/classificacaoFornecedor", "/itemExcluido"];
     /// Contracts, by organ.
     CONTRATOS = "contratos" by
-        ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra"];
+        ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra", "/contratoExcluido"];
     /// Their items, by organ.
     CONTRATOS_ITENS = "contratos_itens" by
-        ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra", "/numeroItem"];
+        ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra", "/numeroItem", "/contratoItemExcluido"];
     /// The closed archive: tenders.
     LEGADO_LICITACOES = "legado_licitacoes" by ["/id_compra"];
     /// Their items, without any date.

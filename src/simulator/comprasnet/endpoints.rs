@@ -8,9 +8,10 @@ use crate::simulator::answer::Answer;
 use crate::simulator::call::{Call, Right};
 use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
-use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::listing::{Draws, Envelope, ListingCall};
 use crate::simulator::parameters::Parameters;
-use crate::simulator::table::{Order, Scope, Selection, Stamp, Window};
+use crate::simulator::scope::{Order, Scope, Stamp, Window};
+use crate::simulator::table::Selection;
 
 const DEFAULT_SIZE: u64 = 10;
 /// The page of endpoints that know no page size.
@@ -133,6 +134,7 @@ impl Endpoint {
             (Updates::Empty, Some(_)) => Some(NaiveDateTime::MAX),
         };
         Ok(Box::new(ListingCall {
+            name: self.dataset.name,
             dataset: self.dataset,
             module: Some(self.module()),
             days,
@@ -141,6 +143,7 @@ impl Endpoint {
                 group,
                 window,
                 updated_since,
+                still_open: false,
                 order: Order::Ranked,
             },
             start: (page - 1).saturating_mul(size),
@@ -386,15 +389,15 @@ impl Resultado {
 }
 
 impl Envelope for Resultado {
-    fn wrap(&self, selection: &Selection, call: Chance) -> Right {
+    fn wrap(&self, selection: &Selection, draws: Draws) -> Right {
         let rows: Vec<_> = selection
             .rows
             .iter()
             .map(|row| row.tree().to_json())
             .collect();
         Right {
-            answer: self.body(&rows.join(","), selection.total, call),
-            hollow: self.body("", selection.total, call),
+            answer: self.body(&rows.join(","), selection.total, draws.call),
+            hollow: self.body("", selection.total, draws.call),
             rows: rows.len(),
             total: selection.total,
         }

@@ -1,55 +1,28 @@
-//! What the simulated API holds: records by modalidade, in the order of their publication.
+//! The contratações that the simulated API holds, by modalidade, in the order of publication.
 //!
 //! Clones share one content, so that a test can add and withdraw records under a running
 //! simulator.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use serde::Serialize;
 
+use super::datasets::CONTRATACOES;
 use super::generated::GeneratedDay;
-use super::record::{Listing, Record, TIME_FORMAT, id_of};
+use super::record::Record;
 use super::recorded;
 use crate::day::Day;
-use crate::json;
+pub use crate::simulator::table::Listed;
+use crate::simulator::table::{Stamp, Table};
 
 /// The records that the API can serve.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog(Arc<RwLock<Slices>>);
+#[derive(Debug, Clone)]
+pub struct Catalog(Table);
 
-/// By modalidade; ascending by publication, and those of one second as they were added.
-type Slices = BTreeMap<u32, Vec<Record>>;
-
-/// Days of publication and a modalidade: what a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
-    /// The first day.
-    pub first: NaiveDate,
-    /// The last day, included.
-    pub last: NaiveDate,
-    /// The slice.
-    pub modalidade: u32,
-}
-
-/// One record as the list for oracles has it.
-#[derive(Debug, Serialize)]
-pub struct Listed {
-    /// What a lake must know the record by.
-    pub id: String,
-    /// SHA-256 of the canonical JSON.
-    pub hash: String,
-    /// Its slice.
-    pub modalidade: u32,
-    /// When it was published (Brasília).
-    pub published: String,
-    /// Whether it is listed now.
-    pub listing: Listing,
-    /// The record's JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub record: Option<Box<serde_json::value::RawValue>>,
+impl Default for Catalog {
+    fn default() -> Self {
+        Self(Table::new(&CONTRATACOES))
+    }
 }
 
 impl Catalog {
@@ -92,14 +65,7 @@ impl Catalog {
 
     /// Adds records.
     pub fn extend(&self, records: impl IntoIterator<Item = Record>) {
-        let mut slices = self.write();
-        for record in records {
-            slices.entry(record.modalidade()).or_default().push(record);
-        }
-        for slice in slices.values_mut() {
-            // Stable: equal times stay in the order of adding.
-            slice.sort_by_key(Record::published);
-        }
+        self.0.extend(records.into_iter().map(Record::into));
     }
 
     /// Adds one record.
@@ -109,89 +75,13 @@ impl Catalog {
 
     /// Takes the record of this id away: totals fall. Says whether there was one.
     pub fn withdraw(&self, id: &str) -> bool {
-        let mut slices = self.write();
-        let found = slices
-            .values_mut()
-            .flatten()
-            .find(|record| record.id() == id);
-        found.map(Record::withdraw).is_some()
-    }
-
-    /// Takes away the first record that `scope` lists at `now`: all others move up by one. Says
-    /// whether there was one.
-    pub(super) fn withdraw_first(&self, scope: Scope, now: NaiveDateTime) -> bool {
-        self.first(
-            scope,
-            |record| record.listing(now) == Listing::Visible,
-            Record::withdraw,
-        )
-    }
-
-    /// Lets the first late record of `scope` appear at `now`, although it was to appear later.
-    /// Only one that stands before position `start` will do: from there on, all records move down
-    /// by one. Says whether there was one.
-    pub(super) fn reveal_late(&self, scope: Scope, now: NaiveDateTime, start: u64) -> bool {
-        let mut before = 0;
-        self.first(
-            scope,
-            |record| {
-                let visible = record.listing(now) == Listing::Visible;
-                before += u64::from(visible);
-                !visible && before < start && record.can_be_revealed(now)
-            },
-            |record| record.reveal(now),
-        )
-    }
-
-    fn first(
-        &self,
-        scope: Scope,
-        mut wanted: impl FnMut(&Record) -> bool,
-        change: impl FnOnce(&mut Record),
-    ) -> bool {
-        let mut slices = self.write();
-        let Some(slice) = slices.get_mut(&scope.modalidade) else {
-            return false;
-        };
-        let span = span(slice, scope.first, scope.last);
-        let found = slice[span].iter_mut().find(|record| wanted(record));
-        found.map(change).is_some()
-    }
-
-    /// How many records `scope` lists at `now`, and those from position `start` on, at most
-    /// `count`.
-    pub(super) fn page(
-        &self,
-        scope: Scope,
-        now: NaiveDateTime,
-        start: u64,
-        count: u64,
-    ) -> (u64, Vec<Record>) {
-        let slices = self.read();
-        let Some(slice) = slices.get(&scope.modalidade) else {
-            return (0, Vec::new());
-        };
-        let span = span(slice, scope.first, scope.last);
-        let mut total = 0;
-        let mut page = Vec::new();
-        for record in &slice[span] {
-            if record.listing(now) == Listing::Visible {
-                if (start..start.saturating_add(count)).contains(&total) {
-                    page.push(record.clone());
-                }
-                total += 1;
-            }
-        }
-        (total, page)
+        self.0.withdraw(id)
     }
 
     /// The ids of the records of `day` that are listed at `now`: what a lake that read the whole
     /// day then must hold.
     pub fn ids(&self, day: Day, now: NaiveDateTime) -> BTreeSet<String> {
-        self.of_day(Some(day))
-            .filter(|record| record.listing(now) == Listing::Visible)
-            .map(|record| record.id())
-            .collect()
+        self.0.ids(Some(day), now)
     }
 
     /// Every record of `day` (of all days where `None`) with its state at `now`, one by one:
@@ -202,54 +92,20 @@ impl Catalog {
         now: NaiveDateTime,
         in_full: bool,
     ) -> impl Iterator<Item = Listed> + use<> {
-        self.of_day(day).map(move |record| {
-            let tree = record.tree();
-            let text = tree.to_json();
-            Listed {
-                id: id_of(&tree),
-                hash: json::canonical::hash(&text),
-                modalidade: record.modalidade(),
-                published: record.published().format(TIME_FORMAT).to_string(),
-                listing: record.listing(now),
-                record: in_full
-                    .then(|| serde_json::value::RawValue::from_string(text).ok())
-                    .flatten(),
-            }
-        })
+        self.0.list(day, Stamp::At, now, in_full)
     }
 
-    fn of_day(&self, day: Option<Day>) -> impl Iterator<Item = Record> + use<> {
-        let slices = self.read();
-        let records: Vec<_> = match day {
-            None => slices.values().flatten().cloned().collect(),
-            Some(day) => slices
-                .values()
-                .flat_map(|slice| &slice[span(slice, day.date(), day.date())])
-                .cloned()
-                .collect(),
-        };
-        records.into_iter()
+    /// The table behind it.
+    pub(in crate::simulator) fn table(&self) -> &Table {
+        &self.0
     }
-
-    fn read(&self) -> RwLockReadGuard<'_, Slices> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Slices> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where the records of these days are in a slice.
-fn span(slice: &[Record], first: NaiveDate, last: NaiveDate) -> Range<usize> {
-    let start = slice.partition_point(|record| record.published().date() < first);
-    let end = slice.partition_point(|record| record.published().date() <= last);
-    start..end.max(start)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
+    use crate::simulator::row::Listing;
 
     fn day() -> Day {
         "2025-10-22".parse().unwrap()
@@ -257,14 +113,6 @@ mod tests {
 
     fn at(hour: u32) -> NaiveDateTime {
         day().date().and_hms_opt(hour, 0, 0).unwrap()
-    }
-
-    fn scope(modalidade: u32) -> Scope {
-        Scope {
-            first: day().date(),
-            last: day().date(),
-            modalidade,
-        }
     }
 
     #[test]
@@ -275,58 +123,22 @@ mod tests {
     }
 
     #[test]
-    fn pages_ascend_by_publication() {
-        let catalog = Catalog::generated(1, day(), 400, 2_400);
-        let (total, all) = catalog.page(scope(6), at(23), 0, 1_000);
-        assert_eq!(total, all.len() as u64);
-        assert!(all.is_sorted_by_key(Record::published));
-        let (_, second) = catalog.page(scope(6), at(23), 50, 50);
-        let ids = |records: &[Record]| records.iter().map(Record::id).collect::<Vec<_>>();
-        assert_eq!(ids(&second), ids(&all[50..100]));
-    }
-
-    #[test]
-    fn a_window_holds_both_of_its_ends() {
+    fn days_lie_side_by_side() {
+        let catalog = Catalog::new();
         let days =
             ["2025-10-21", "2025-10-22", "2025-10-23"].map(|day| day.parse::<Day>().unwrap());
-        let catalog = Catalog::new();
         for day in days {
             catalog.extend(GeneratedDay::new(1, day, 100).records());
         }
         let night = days[2].next().date().and_hms_opt(0, 0, 0).unwrap();
-        let both = Scope {
-            first: days[0].date(),
-            last: days[1].date(),
-            modalidade: 6,
-        };
-        let (total, _) = catalog.page(both, night, 0, 0);
         let ids = days.map(|day| catalog.ids(day, night).len());
         assert_eq!(ids, [100, 100, 100]);
-        assert!((40..120).contains(&total), "{total}");
     }
 
     #[test]
-    fn a_late_record_moves_the_others_down_and_a_withdrawn_one_up() {
-        let late = GeneratedDay {
-            late: 0.5,
-            ..GeneratedDay::new(1, day(), 400)
-        };
-        let catalog = Catalog::new().with(late.records());
-        let first = |start| {
-            catalog
-                .page(scope(6), at(12), start, 1)
-                .1
-                .first()
-                .map(Record::id)
-        };
-        let (total, _) = catalog.page(scope(6), at(12), 0, 0);
-        let tenth = first(10);
-        assert!(catalog.reveal_late(scope(6), at(12), 10));
-        assert_eq!(catalog.page(scope(6), at(12), 0, 0).0, total + 1);
-        assert_eq!(first(11), tenth);
-        assert!(catalog.withdraw_first(scope(6), at(12)));
-        assert_eq!(first(10), tenth);
-        let id = tenth.unwrap();
+    fn a_record_that_is_taken_away_is_listed_no_more() {
+        let catalog = Catalog::recorded_day();
+        let id = catalog.ids(day(), at(12)).pop_first().unwrap();
         assert!(catalog.withdraw(&id));
         assert!(!catalog.ids(day(), at(23)).contains(&id));
     }

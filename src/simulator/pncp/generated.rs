@@ -9,10 +9,12 @@ use std::sync::{Arc, LazyLock};
 use chrono::{Datelike, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::oddity::Oddities;
-use super::record::{ID_FIELD, Record, TIME_FORMAT};
+use super::record::{ID_FIELD, Record};
 use super::recorded;
 use crate::day::Day;
 use crate::simulator::chance::Chance;
+use crate::simulator::row::Maker;
+use crate::simulator::table::TIME_FORMAT;
 use crate::simulator::tree::Tree;
 
 /// Weight of modalidades 1 to 13.
@@ -59,6 +61,9 @@ pub struct GeneratedDay {
     /// How likely a record appears only after its publication, later on the same day, which moves
     /// those that were published after it.
     pub late: f64,
+    /// How likely a record is updated in the three weeks after its publication: its update listing
+    /// has it again then, with a result.
+    pub updated: f64,
 }
 
 impl GeneratedDay {
@@ -71,13 +76,14 @@ impl GeneratedDay {
             bytes_per_record: 2_400,
             oddities: Oddities::default(),
             late: 0.0,
+            updated: 0.0,
         }
     }
 
-    /// The day's records.
+    /// The day's records; of one that is updated, both versions.
     pub fn records(&self) -> impl Iterator<Item = Record> + use<> {
         let generator = Arc::new(Generator::new(self.clone()));
-        (0..self.records).map(move |index| Generator::record(&generator, index))
+        (0..self.records).flat_map(move |index| Generator::versions(&generator, index))
     }
 }
 
@@ -124,18 +130,49 @@ impl Generator {
         }
     }
 
-    fn record(generator: &Arc<Self>, index: u32) -> Record {
+    fn versions(generator: &Arc<Self>, index: u32) -> impl Iterator<Item = Record> + use<> {
         let chance = generator.chance(index);
-        let modalidade = 1 + chance.of("modalidade").weighted(&MODALIDADES) as u32;
-        let published = generator.published(chance);
-        let record = Record::generated(modalidade, published, Arc::clone(generator), index);
-        if chance.of("late").happens(generator.day.late) {
-            let midnight = generator.day.day.next().date().and_time(NaiveTime::MIN);
-            let rest = (midnight - published).num_seconds().unsigned_abs();
-            let delay = chance.of("delay").below(rest);
-            return record.appearing(published + seconds(delay));
+        let place = generator.place(index, 0);
+        let appears = generator.appears(chance, place.published);
+        let record = |version| Record::generated(generator, index, version);
+        let first = record(0).appearing(appears);
+        if !chance.of("changes").happens(generator.day.updated) {
+            return [Some(first), None].into_iter().flatten();
         }
-        record
+        let change = generator.place(index, 1).updated.max(appears);
+        let second = record(1).appearing(change);
+        [Some(first.until(change)), Some(second)]
+            .into_iter()
+            .flatten()
+    }
+
+    fn appears(&self, chance: Chance, published: NaiveDateTime) -> NaiveDateTime {
+        if !chance.of("late").happens(self.day.late) {
+            return published;
+        }
+        let midnight = self.day.day.next().date().and_time(NaiveTime::MIN);
+        let rest = (midnight - published).num_seconds().unsigned_abs();
+        published + seconds(chance.of("delay").below(rest))
+    }
+
+    /// Where a version of a record is listed.
+    pub(super) fn place(&self, index: u32, version: u32) -> Place {
+        let chance = self.chance(index);
+        let published = self.published(chance);
+        let updated = published + seconds(chance.of("updated").below(600));
+        let later = seconds(3_600 + chance.of("later").below(20 * 86_400));
+        let opening = published.date().and_time(NaiveTime::MIN) + seconds(32 * 3_600);
+        Place {
+            modalidade: 1 + chance.of("modalidade").weighted(&MODALIDADES) as u32,
+            published,
+            updated: if version == 0 {
+                updated
+            } else {
+                updated + later
+            },
+            opening,
+            closing: opening + TimeDelta::days(5 + chance.of("closing").below(40) as i64),
+        }
     }
 
     fn chance(&self, index: u32) -> Chance {
@@ -148,12 +185,6 @@ impl Generator {
         self.day.day.date().and_time(NaiveTime::MIN) + seconds(hour * 3_600 + second)
     }
 
-    /// The record's id, where it has a usable one.
-    pub(super) fn plain_id(&self, index: u32) -> Option<String> {
-        let oddity = self.chance(index).of("oddity");
-        (!self.day.oddities.loses_id(oddity)).then(|| self.identity(index).id())
-    }
-
     fn identity(&self, index: u32) -> Identity {
         let chance = self.chance(index);
         let organ = chance.of("organ").below(ORGANS);
@@ -164,20 +195,6 @@ impl Generator {
             sequence: index + 1,
             year: year - i32::from(chance.of("year").happens(0.05)),
         }
-    }
-
-    /// The record's JSON.
-    pub(super) fn tree(&self, index: u32, modalidade: u32, published: NaiveDateTime) -> Tree {
-        let chance = self.chance(index);
-        let drawn = chance.of("template").below(self.templates.len() as u64) as usize;
-        let template = self.templates[drawn];
-        let mut tree = recorded::templates()[template].clone();
-        self.identify(&mut tree, index, modalidade);
-        date(&mut tree, chance, published);
-        price(&mut tree, chance.of("price"));
-        self.fill(&mut tree, chance, CORPUS.lengths[template]);
-        self.day.oddities.apply(&mut tree, chance.of("oddity"));
-        tree
     }
 
     fn identify(&self, tree: &mut Tree, index: u32, modalidade: u32) {
@@ -212,6 +229,56 @@ impl Generator {
         let own = tree.get("informacaoComplementar").and_then(Tree::as_text);
         let longer = own.unwrap_or_default() + &recorded_text(start, missing);
         tree.set("informacaoComplementar", Tree::string(&longer));
+    }
+}
+
+impl Maker for Generator {
+    fn make(&self, index: u32, version: u32) -> Tree {
+        let chance = self.chance(index);
+        let place = self.place(index, version);
+        let drawn = chance.of("template").below(self.templates.len() as u64) as usize;
+        let template = self.templates[drawn];
+        let mut tree = recorded::templates()[template].clone();
+        self.identify(&mut tree, index, place.modalidade);
+        place.date(&mut tree, version);
+        price(&mut tree, chance.of("price"));
+        if version > 0 {
+            let estimate = tree.get("valorTotalEstimado").cloned();
+            tree.set("valorTotalHomologado", estimate.unwrap_or(Tree::null()));
+        }
+        self.fill(&mut tree, chance, CORPUS.lengths[template]);
+        self.day.oddities.apply(&mut tree, chance.of("oddity"));
+        tree
+    }
+
+    fn id(&self, index: u32) -> Option<String> {
+        let oddity = self.chance(index).of("oddity");
+        (!self.day.oddities.loses_id(oddity)).then(|| self.identity(index).id())
+    }
+}
+
+/// Where a version of a record is listed: its modalidade, and its times.
+pub(super) struct Place {
+    pub modalidade: u32,
+    pub published: NaiveDateTime,
+    pub updated: NaiveDateTime,
+    opening: NaiveDateTime,
+    pub closing: NaiveDateTime,
+}
+
+impl Place {
+    /// Sets the record's own dates.
+    fn date(&self, tree: &mut Tree, version: u32) {
+        let text = |time: NaiveDateTime| Tree::string(&time.format(TIME_FORMAT).to_string());
+        for field in ["dataInclusao", "dataPublicacaoPncp", "dataAtualizacao"] {
+            tree.set(field, text(self.published));
+        }
+        if version > 0 {
+            tree.set("dataAtualizacao", text(self.updated));
+        }
+        tree.set("dataAtualizacaoGlobal", text(self.updated));
+        tree.set("dataAberturaProposta", text(self.opening));
+        tree.set("dataEncerramentoProposta", text(self.closing));
     }
 }
 
@@ -268,20 +335,6 @@ pub(in crate::simulator) fn cnpj(root: u64) -> String {
         .iter()
         .filter_map(|digit| char::from_digit(*digit, 10))
         .collect()
-}
-
-/// Sets the record's own dates to fit its publication.
-fn date(tree: &mut Tree, chance: Chance, published: NaiveDateTime) {
-    let text = |time: NaiveDateTime| Tree::string(&time.format(TIME_FORMAT).to_string());
-    for field in ["dataInclusao", "dataPublicacaoPncp", "dataAtualizacao"] {
-        tree.set(field, text(published));
-    }
-    let updated = published + seconds(chance.of("updated").below(600));
-    tree.set("dataAtualizacaoGlobal", text(updated));
-    let opening = published.date().and_time(NaiveTime::MIN) + seconds(32 * 3_600);
-    let closing = opening + TimeDelta::days(5 + chance.of("closing").below(40) as i64);
-    tree.set("dataAberturaProposta", text(opening));
-    tree.set("dataEncerramentoProposta", text(closing));
 }
 
 /// Sets the estimated amount: a quarter of them 0, most in cents, some with four decimals or none.
@@ -373,8 +426,29 @@ mod tests {
         let hashed = ids.iter().filter(|id| id.starts_with("sha256:")).count();
         assert!((150..250).contains(&hashed), "{hashed}");
         for record in odd.records() {
-            assert_eq!(record.id(), super::super::record::id_of(&record.tree()));
+            assert_eq!(
+                record.id(),
+                super::super::datasets::CONTRATACOES.id(&record.tree())
+            );
         }
+    }
+
+    #[test]
+    fn a_record_that_is_updated_has_two_versions_and_one_id() {
+        let updated = GeneratedDay {
+            updated: 0.3,
+            oddities: Oddities::default(),
+            ..day(300)
+        };
+        let records: Vec<_> = updated.records().collect();
+        let ids: BTreeSet<_> = records.iter().map(Record::id).collect();
+        assert_eq!(ids.len(), 300);
+        assert!((360..420).contains(&records.len()), "{}", records.len());
+        let texts: BTreeSet<_> = records
+            .iter()
+            .map(|record| record.tree().to_json())
+            .collect();
+        assert_eq!(texts.len(), records.len());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Checks a request for `contratacoes/publicacao` the way PNCP does, with the messages it sends.
+//! Checks a request for a listing the way PNCP does, with the messages it sends.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 
-use super::catalog::Scope;
+use super::endpoints::{DayWindow, End, Endpoint, Slice};
 use crate::simulator::answer::Answer;
-use crate::simulator::faults::PageKey;
 use crate::simulator::parameters::Parameters;
+use crate::simulator::scope::{Order, Scope, Window};
 
 /// PNCP has nothing before this day, and refuses to look.
 const EARLIEST: &str = "20210401";
@@ -13,17 +13,18 @@ const EARLIEST: &str = "20210401";
 /// The longest window, in days between its ends.
 const LONGEST: i64 = 365;
 
-/// The page size where none is sent. Nobody has measured it; the greatest allowed is a guess.
-const DEFAULT_SIZE: u64 = 50;
-
-/// A correct request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A correct request for a page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Query {
-    /// Days and slice.
+    /// `20251022..20251022`
+    pub days: String,
+    /// `modalidade=6`
+    pub slice: String,
+    /// What is listed.
     pub scope: Scope,
     /// Counted from 1.
     pub page: u64,
-    /// 10 to 50.
+    /// 10 to what the endpoint allows.
     pub size: u64,
 }
 
@@ -32,47 +33,43 @@ impl Query {
     ///
     /// # Errors
     /// The answer that says what is wrong.
-    pub(super) fn parse(parameters: &Parameters) -> Result<Self, Answer> {
-        let first = required(parameters, "dataInicial")?;
-        let last = required(parameters, "dataFinal")?;
-        let modalidade = number(parameters, "codigoModalidadeContratacao")?;
+    pub(super) fn parse(endpoint: &Endpoint, parameters: &Parameters) -> Result<Self, Answer> {
+        // Everything that is required is missed before anything is read.
+        for name in endpoint.days.first.into_iter().chain([endpoint.days.last]) {
+            required(parameters, name)?;
+        }
+        let (group, slice) = slice(endpoint.slice, parameters)?;
         let page = number(parameters, "pagina")?;
         let size = match parameters.get("tamanhoPagina") {
-            None => DEFAULT_SIZE,
+            None => endpoint.largest_page,
             Some(_) => number(parameters, "tamanhoPagina")?,
         };
-        if !(10..=50).contains(&size) {
+        if !(10..=endpoint.largest_page).contains(&size) {
             return Err(bad_request("Tamanho de página inválido"));
         }
         if page < 1 {
             return Err(bad_request("pagina: must be greater than or equal to 1"));
         }
-        let (first, last) = window(first, last)?;
-        let scope = Scope {
-            first,
-            last,
-            // No such modalidade: no rows.
-            modalidade: u32::try_from(modalidade).unwrap_or_default(),
-        };
-        Ok(Self { scope, page, size })
+        let (window, days) = window(&endpoint.days, parameters)?;
+        Ok(Self {
+            days,
+            slice,
+            scope: Scope {
+                group,
+                window: Some(window),
+                updated_since: None,
+                // A listing until a day is one of what is still open.
+                still_open: endpoint.days.first.is_none(),
+                order: Order::Ascending,
+            },
+            page,
+            size,
+        })
     }
 
     /// The position of the page's first row.
     pub(super) fn start(&self) -> u64 {
         (self.page - 1).saturating_mul(self.size)
-    }
-
-    /// What faults and the ledger know the request by.
-    pub(super) fn key(&self) -> PageKey {
-        let day = |date: NaiveDate| date.format("%Y%m%d");
-        PageKey {
-            dataset: "pncp.contratacoes",
-            offset: self.start(),
-            days: format!("{}..{}", day(self.scope.first), day(self.scope.last)),
-            slice: format!("modalidade={}", self.scope.modalidade),
-            page: self.page,
-            size: self.size,
-        }
     }
 }
 
@@ -86,20 +83,55 @@ fn unprocessable(message: &str) -> Answer {
     Answer::json(422, body)
 }
 
-fn window(first: &str, last: &str) -> Result<(NaiveDate, NaiveDate), Answer> {
-    let first = date(first)
-        .ok_or_else(|| unprocessable(&format!("Data inicial inválida ou anterior a {EARLIEST}")))?;
-    let last = date(last)
-        .ok_or_else(|| unprocessable(&format!("Data final inválida ou anterior a {EARLIEST}")))?;
-    if first > last {
+fn slice(slice: Slice, parameters: &Parameters) -> Result<(Option<u64>, String), Answer> {
+    let (parameter, name) = match slice {
+        Slice::None => return Ok((None, String::new())),
+        Slice::Optional(parameter, _) if parameters.get(parameter).is_none() => {
+            return Ok((None, String::new()));
+        }
+        Slice::Required(parameter, name) | Slice::Optional(parameter, name) => (parameter, name),
+    };
+    // No such code: no rows.
+    let code = number(parameters, parameter)?;
+    Ok((Some(code), format!("{name}={code}")))
+}
+
+fn window(days: &DayWindow, parameters: &Parameters) -> Result<(Window, String), Answer> {
+    let last = required(parameters, days.last)?;
+    let Some(first) = days.first else {
+        let until = date(last).ok_or_else(|| invalid("final"))? + Days::new(1);
+        let window = Window {
+            by: days.by,
+            from: NaiveDateTime::MIN,
+            until: until.into(),
+        };
+        return Ok((window, format!("..{last}")));
+    };
+    let text = required(parameters, first)?;
+    let first = date(text).ok_or_else(|| invalid("inicial"))?;
+    let end = date(last).ok_or_else(|| invalid("final"))?;
+    if first > end {
         return Err(unprocessable(
             "Data Inicial deve ser anterior ou igual à Data Final",
         ));
     }
-    if last - first > TimeDelta::days(LONGEST) {
+    if end - first > TimeDelta::days(LONGEST) {
         return Err(unprocessable("Período inicial e final maior que 365 dias."));
     }
-    Ok((first, last))
+    let until = match days.end {
+        End::Inclusive => end + Days::new(1),
+        End::Exclusive => end,
+    };
+    let window = Window {
+        by: days.by,
+        from: first.into(),
+        until: until.into(),
+    };
+    Ok((window, format!("{text}..{last}")))
+}
+
+fn invalid(which: &str) -> Answer {
+    unprocessable(&format!("Data {which} inválida ou anterior a {EARLIEST}"))
 }
 
 /// AAAAMMDD, eight digits, not before the earliest day.
@@ -116,7 +148,7 @@ fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Answe
         .ok_or_else(|| bad_request(&format!("Required parameter '{name}' is not present.")))
 }
 
-fn number(parameters: &Parameters, name: &str) -> Result<u64, Answer> {
+pub(super) fn number(parameters: &Parameters, name: &str) -> Result<u64, Answer> {
     let text = required(parameters, name)?;
     // The text itself isn't repeated in the message: it may hold anything.
     let number = text.parse();
@@ -125,6 +157,7 @@ fn number(parameters: &Parameters, name: &str) -> Result<u64, Answer> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::endpoints;
     use super::*;
 
     const GOOD: [(&str, &str); 5] = [
@@ -135,14 +168,22 @@ mod tests {
         ("tamanhoPagina", "50"),
     ];
 
+    fn ask<'a>(
+        path: &str,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Query, (u16, String)> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs);
+        let endpoint = endpoints::find(&format!("/consulta/v1/{path}")).unwrap();
+        let text = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
+        Query::parse(endpoint, &Parameters::parse(&query.finish()))
+            .map_err(|answer| (answer.status, text(&answer.body)))
+    }
+
     /// The good request with one parameter changed (or left out: "").
     fn with(name: &str, value: &str) -> Result<Query, (u16, String)> {
-        let changed = GOOD.iter().filter(|(key, _)| *key != name).copied();
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(changed.chain([(name, value)]));
-        let text = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
-        Query::parse(&Parameters::parse(&query.finish()))
-            .map_err(|answer| (answer.status, text(&answer.body)))
+        let changed = GOOD.into_iter().filter(|(key, _)| *key != name);
+        ask("contratacoes/publicacao", changed.chain([(name, value)]))
     }
 
     #[track_caller]
@@ -156,9 +197,14 @@ mod tests {
     #[test]
     fn a_correct_request_is_read() {
         let query = with("cnpjOrgao", "ignored").unwrap();
-        assert_eq!((query.page, query.size, query.scope.modalidade), (2, 50, 6));
-        assert_eq!(query.key().days, "20251022..20251022");
-        assert_eq!(query.key().slice, "modalidade=6");
+        assert_eq!(
+            (query.page, query.size, query.scope.group),
+            (2, 50, Some(6))
+        );
+        assert_eq!(query.days, "20251022..20251022");
+        assert_eq!(query.slice, "modalidade=6");
+        let window = query.scope.window.unwrap();
+        assert_eq!(window.until - window.from, TimeDelta::days(1));
     }
 
     #[test]
@@ -188,5 +234,28 @@ mod tests {
         refused("dataFinal", "20251021", 422, "anterior ou igual");
         refused("dataInicial", "20241021", 422, "maior que 365 dias");
         assert!(with("dataInicial", "20241022").is_ok());
+    }
+
+    #[test]
+    fn endpoints_differ_in_page_sizes_and_ends() {
+        let page = |path: &str, days: [&str; 2], size: &str| {
+            let pairs = [(days[0], "20251022"), (days[1], "20251023")];
+            let page = [("pagina", "1"), ("tamanhoPagina", size)];
+            let pairs = pairs.into_iter().chain(page);
+            ask(path, pairs).map(|query| {
+                let window = query.scope.window.unwrap();
+                (window.until - window.from).num_days()
+            })
+        };
+        let usual = ["dataInicial", "dataFinal"];
+        assert_eq!(page("contratos", usual, "500"), Ok(2));
+        assert_eq!(page("atas/atualizacao", usual, "500"), Ok(2));
+        assert_eq!(
+            page("pca/atualizacao", ["dataInicio", "dataFim"], "500"),
+            Ok(1)
+        );
+        assert_eq!(page("instrumentoscobranca/inclusao", usual, "100"), Ok(2));
+        assert!(page("instrumentoscobranca/inclusao", usual, "101").is_err());
+        assert!(page("pca/atualizacao", usual, "500").is_err());
     }
 }

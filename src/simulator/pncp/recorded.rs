@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 use super::record::Record;
 use crate::simulator::tree::Tree;
 
-const DAY_20251022: &str = include_str!("../recorded/contratacoes_20251022.json");
+const DAY_20251022: &str = include_str!("../recorded/pncp/contratacoes_20251022.json");
 const OTHERS: [&str; 3] = [
-    include_str!("../recorded/contratacoes_modalidade4.json"),
-    include_str!("../recorded/contratacoes_modalidade5.json"),
-    include_str!("../recorded/contratacoes_modalidade6.json"),
+    include_str!("../recorded/pncp/contratacoes_modalidade4.json"),
+    include_str!("../recorded/pncp/contratacoes_modalidade5.json"),
+    include_str!("../recorded/pncp/contratacoes_modalidade6.json"),
 ];
 
 static TREES: LazyLock<Vec<Tree>> = LazyLock::new(|| {

@@ -11,11 +11,11 @@ use super::{elements, number};
 use crate::simulator::SimConfig;
 use crate::simulator::answer::Answer;
 use crate::simulator::call::{Call, Right};
-use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
-use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::listing::{Draws, Envelope, ListingCall};
 use crate::simulator::parameters::Parameters;
-use crate::simulator::table::{Order, Scope, Selection};
+use crate::simulator::scope::{Order, Scope};
+use crate::simulator::table::Selection;
 
 /// `tcu.acordaos`
 pub static ACORDAOS: Dataset = Dataset {
@@ -28,6 +28,7 @@ const DEFAULT_SIZE: u64 = 20;
 
 pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
     Ok(Box::new(ListingCall {
+        name: ACORDAOS.name,
         dataset: &ACORDAOS,
         module: None,
         days: String::new(),
@@ -36,6 +37,7 @@ pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
             group: None,
             window: None,
             updated_since: None,
+            still_open: false,
             order: Order::Newest,
         },
         start: number(parameters, "inicio", 0)?,
@@ -48,7 +50,7 @@ pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
 struct Feed;
 
 impl Envelope for Feed {
-    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+    fn wrap(&self, selection: &Selection, _: Draws) -> Right {
         Right {
             answer: Answer::json(200, format!("[{}]", elements(&selection.rows))),
             hollow: Answer::json(200, "[]"),

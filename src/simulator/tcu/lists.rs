@@ -4,11 +4,11 @@
 use super::{elements, number};
 use crate::simulator::answer::Answer;
 use crate::simulator::call::{Call, Right};
-use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
-use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::listing::{Draws, Envelope, ListingCall};
 use crate::simulator::parameters::Parameters;
-use crate::simulator::table::{Order, Scope, Selection};
+use crate::simulator::scope::{Order, Scope};
+use crate::simulator::table::Selection;
 
 /// `tcu.termos_contratuais`
 pub static TERMOS: Dataset = Dataset {
@@ -29,12 +29,14 @@ const WHOLE: Scope = Scope {
     group: None,
     window: None,
     updated_since: None,
+    still_open: false,
     order: Order::Ranked,
 };
 
 /// All contracts in one bare array.
 pub(super) fn termos() -> Box<dyn Call> {
     Box::new(ListingCall {
+        name: TERMOS.name,
         dataset: &TERMOS,
         module: None,
         days: String::new(),
@@ -50,6 +52,7 @@ pub(super) fn termos() -> Box<dyn Call> {
 pub(super) fn pedidos(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
     let page = number(parameters, "page", 0)?;
     Ok(Box::new(ListingCall {
+        name: PEDIDOS.name,
         dataset: &PEDIDOS,
         module: None,
         days: String::new(),
@@ -64,7 +67,7 @@ pub(super) fn pedidos(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> 
 struct Whole;
 
 impl Envelope for Whole {
-    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+    fn wrap(&self, selection: &Selection, _: Draws) -> Right {
         Right {
             answer: Answer::json(200, format!("[{}]", elements(&selection.rows))),
             hollow: Answer::json(200, "[]"),
@@ -92,7 +95,7 @@ impl Linked {
 }
 
 impl Envelope for Linked {
-    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+    fn wrap(&self, selection: &Selection, _: Draws) -> Right {
         let body = |items: &str| Answer::json(200, self.body(items, selection.total));
         Right {
             answer: body(&elements(&selection.rows)),

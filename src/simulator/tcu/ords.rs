@@ -6,11 +6,11 @@
 use super::{elements, number};
 use crate::simulator::answer::Answer;
 use crate::simulator::call::{Call, Right};
-use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
-use crate::simulator::listing::{Envelope, ListingCall};
+use crate::simulator::listing::{Draws, Envelope, ListingCall};
 use crate::simulator::parameters::Parameters;
-use crate::simulator::table::{Order, Scope, Selection};
+use crate::simulator::scope::{Order, Scope};
+use crate::simulator::table::Selection;
 
 /// `tcu.inidoneos`: who may not bid.
 pub static INIDONEOS: Dataset = Dataset {
@@ -84,6 +84,7 @@ pub(super) fn call(
     };
     let whole = filter == Filter::None;
     Ok(Box::new(ListingCall {
+        name: list.dataset().name,
         dataset: list.dataset(),
         module: None,
         days: String::new(),
@@ -92,6 +93,7 @@ pub(super) fn call(
             group: None,
             window: None,
             updated_since: None,
+            still_open: false,
             order: Order::Ranked,
         },
         // A filter needs to see all rows.
@@ -179,7 +181,7 @@ impl Page {
 }
 
 impl Envelope for Page {
-    fn wrap(&self, selection: &Selection, _: Chance) -> Right {
+    fn wrap(&self, selection: &Selection, _: Draws) -> Right {
         let rows: Vec<_> = match self.filter {
             Filter::None => selection.rows.clone(),
             _ => {

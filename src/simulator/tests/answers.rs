@@ -222,7 +222,7 @@ async fn odd_records_are_served_as_they_are_listed() {
     let listed: BTreeSet<_> = simulator
         .catalog()
         .list(Some(day()), now, false)
-        .filter(|record| record.modalidade == 8)
+        .filter(|record| record.group == 8)
         .map(|record| record.hash)
         .collect();
     let mut served = BTreeSet::new();

@@ -4,6 +4,7 @@ mod answers;
 mod comprasnet;
 mod control;
 mod faults;
+mod pncp;
 mod shape;
 mod tcu;
 

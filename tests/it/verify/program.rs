@@ -69,7 +69,7 @@ fn withdraw_one(stage: &Stage, day: Day) -> String {
     let catalog = stage.simulator.catalog();
     let listed = catalog.list(Some(day), now, false);
     let id = listed
-        .filter(|record| record.modalidade == 6)
+        .filter(|record| record.group == 6)
         .map(|record| record.id)
         .next();
     let id = id.expect("a record of modalidade 6");

@@ -32,7 +32,7 @@ fn ids_of(stage: &Stage, modalidade: u32) -> Vec<String> {
     let now = stage.simulator.clock().brasilia();
     let listed = stage.simulator.catalog().list(Some(day()), now, false);
     listed
-        .filter(|record| record.modalidade == modalidade)
+        .filter(|record| record.group == u64::from(modalidade))
         .map(|record| record.id)
         .collect()
 }
