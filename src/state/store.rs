@@ -123,11 +123,6 @@ impl DayState {
         self.document.ids.iter().map(|id| &**id)
     }
 
-    /// Whether the API was found to have taken the record of this id away.
-    pub fn is_withdrawn(&self, id: &str) -> bool {
-        self.document.withdrawn.contains_key(id)
-    }
-
     /// The stored ids whose records the API was found to list no more, each with the time of the
     /// finding.
     pub fn withdrawn(&self) -> &BTreeMap<Box<str>, DateTime<Utc>> {
