@@ -21,6 +21,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::faults::{Fault, Faults, Rule};
 use super::pncp::datasets::CONTRATACOES;
+use super::pncp::details;
 use super::table::Stamp;
 use super::world::World;
 use crate::clock::Clock;
@@ -64,6 +65,7 @@ fn ledger(world: &World, parameters: &HashMap<String, String>) -> Answer {
 fn datasets(world: &World) -> Answer {
     let mut names = world.config.tables.names();
     names.push(CONTRATACOES.name);
+    names.extend(details::DATASETS.map(|dataset| dataset.name));
     names.sort_unstable();
     json(&names)
 }

@@ -333,10 +333,12 @@ impl Family {
     }
 }
 
+/// The datasets of details.
+pub(in crate::simulator) static DATASETS: [&Dataset; 3] = [&ITENS, &RESULTADOS, &ARQUIVOS];
+
 /// The dataset of details of this name.
 pub(in crate::simulator) fn named(name: &str) -> Option<&'static Dataset> {
-    let datasets = [&ITENS, &RESULTADOS, &ARQUIVOS];
-    datasets.into_iter().find(|dataset| dataset.name == name)
+    DATASETS.into_iter().find(|dataset| dataset.name == name)
 }
 
 /// The dataset that all details belong to.
