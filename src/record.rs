@@ -191,6 +191,12 @@ impl RecordId {
     }
 }
 
+/// The text of a non-empty scalar that a JSON pointer leads to in `record` (one JSON value).
+pub fn field(record: &str, pointer: &str) -> Option<String> {
+    let object = Object::parse(record).ok()?;
+    scalar(&object, pointer).map(Cow::into_owned)
+}
+
 /// The key of `record` (one JSON value) that the JSON pointers of `primary_key` make; `None` where
 /// it is unidentified, as [`RecordId::of`] says.
 pub fn key(primary_key: &[String], record: &str) -> Option<String> {

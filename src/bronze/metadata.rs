@@ -12,15 +12,24 @@ use uuid::Uuid;
 
 use crate::bronze::schema::METADATA_COLUMNS;
 use crate::day::Day;
+use crate::json;
 
 /// What dedup goes by.
 pub(super) const ID: &str = "_id";
+/// The id without its version.
+pub(super) const KEY: &str = "_key";
+/// The slice that the row was read from.
+pub(super) const SLICE: &str = "_slice";
+/// What became of the record since the snapshot before.
+pub(super) const OP: &str = "_op";
 /// When the run stored the row, in UTC.
 pub(super) const INGESTED_AT: &str = "_ingested_at";
 /// What didn't fit the declared columns.
 pub(super) const EXTRA: &str = "_extra";
 /// What the names of a file's own properties begin with.
 const PROPERTY: &str = "bronzed.";
+/// The property that names the parents done with a file.
+const PARENTS: &str = "parents_done";
 
 /// Where a file comes from: the same for all of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +99,20 @@ pub(super) fn properties(meta: &FileMeta) -> Result<WriterProperties, ParquetErr
             pair("version", version.to_owned()),
         ]))
         .build())
+}
+
+/// The property that names the parents done with a file, as a JSON array; none where there are none.
+pub(super) fn parents_done(parents: &[Box<str>]) -> Option<KeyValue> {
+    let ids: Vec<_> = parents.iter().map(|id| json::quote(id)).collect();
+    let list = format!("[{}]", ids.join(","));
+    (!ids.is_empty()).then(|| KeyValue::new(format!("{PROPERTY}{PARENTS}"), list))
+}
+
+/// The parents done with a file, as its property names them.
+pub(super) fn parents_in(pairs: Option<&Vec<KeyValue>>) -> Vec<Box<str>> {
+    let list = property(pairs, PARENTS);
+    list.and_then(|list| serde_json::from_str(list).ok())
+        .unwrap_or_default()
 }
 
 /// One of the file's own properties: `run_id`, `job`.

@@ -17,7 +17,7 @@ use parquet::errors::ParquetError;
 use uuid::Uuid;
 
 use super::BronzeError;
-use super::metadata::{self, EXTRA, ID, INGESTED_AT};
+use super::metadata::{self, EXTRA, ID, INGESTED_AT, KEY, OP, SLICE};
 use super::rebuild::Row;
 use super::schema::METADATA_COLUMNS;
 use crate::record::{self, RecordId};
@@ -39,6 +39,23 @@ pub struct FileFacts {
     pub ingested_at: Option<DateTime<Utc>>,
     /// How many rows have the hash of their content for an id.
     pub unidentified: u64,
+    /// Parents that were done with the file.
+    pub parents: Vec<Box<str>>,
+}
+
+/// A stored row, as far as its children ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its `_id`.
+    pub id: Box<str>,
+    /// Its `_key`.
+    pub key: Box<str>,
+    /// Its `_slice`.
+    pub slice: Option<String>,
+    /// Its `_op`.
+    pub op: Option<String>,
+    /// The fields that were asked for, as the JSON text of a record.
+    pub record: String,
 }
 
 /// Reads the ids of a file, and where it comes from; of its columns no more than that takes.
@@ -54,6 +71,7 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
     let property = |name| metadata::property(pairs, name);
     let run_id = property("run_id").and_then(|text| Uuid::parse_str(text).ok());
     let job = property("job").map(str::to_owned);
+    let parents = metadata::parents_in(pairs);
     let identified = file.schema().column_with_name(ID).is_some();
     let (mut ids, mut ingested_at) = (Vec::new(), None);
     if identified {
@@ -86,7 +104,46 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
         run_id,
         job,
         ingested_at,
+        parents,
     })
+}
+
+/// The rows of a file with those of their fields that `pointers` (JSON pointers) lead into. In a
+/// file of the Python pipeline, ids are those of the fields that `primary_key` names.
+///
+/// # Errors
+/// When the file isn't Parquet, or a column has no form in JSON.
+pub fn stored(
+    bytes: &Bytes,
+    primary_key: &[String],
+    pointers: &[&str],
+) -> Result<Vec<Stored>, BronzeError> {
+    let file = open(bytes)?;
+    let of_key = primary_key.iter().map(String::as_str);
+    let roots = of_key.chain(pointers.iter().copied()).filter_map(column_of);
+    let roots: HashSet<_> = roots.collect();
+    let labels = [ID, KEY, SLICE, OP, EXTRA];
+    let mut rows = Vec::new();
+    for batch in read(file, |name| roots.contains(name) || labels.contains(&name))? {
+        let batch = batch?;
+        let records = rebuild_batch(&batch, rows.len())?;
+        let text = |name: &str, row: usize| {
+            let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+            column.is_valid(row).then(|| column.value(row).to_owned())
+        };
+        for (row, record) in records.into_iter().enumerate() {
+            let id = text(ID, row).or_else(|| record::key(primary_key, &record));
+            let id = id.unwrap_or_else(|| RecordId::content_hash(&record));
+            rows.push(Stored {
+                key: text(KEY, row).unwrap_or_else(|| id.clone()).into(),
+                id: id.into(),
+                slice: text(SLICE, row),
+                op: text(OP, row),
+                record,
+            });
+        }
+    }
+    Ok(rows)
 }
 
 /// Every row as the JSON text of its record (promise P9): declared columns and `_extra` together,
@@ -249,6 +306,7 @@ mod tests {
             job: Some("hourly".to_owned()),
             ingested_at: Some(meta().ingested_at),
             unidentified: 0,
+            parents: Vec::new(),
         };
         assert_eq!(facts, expected);
     }

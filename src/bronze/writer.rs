@@ -82,6 +82,8 @@ pub struct EncodedFile {
     pub ids: Vec<Box<str>>,
     /// Where it comes from.
     pub meta: FileMeta,
+    /// Parents that were done with this file: their children are in it or in those before it.
+    pub parents: Vec<Box<str>>,
 }
 
 impl FileWriter {
@@ -149,9 +151,21 @@ impl FileWriter {
     ///
     /// # Errors
     /// When columns can't be encoded.
-    pub fn finish(mut self) -> Result<EncodedFile, BronzeError> {
+    pub fn finish(self) -> Result<EncodedFile, BronzeError> {
+        self.finish_with(Vec::new())
+    }
+
+    /// Ends the file, and notes in it which parents are done with it.
+    ///
+    /// # Errors
+    /// When columns can't be encoded.
+    pub fn finish_with(mut self, parents: Vec<Box<str>>) -> Result<EncodedFile, BronzeError> {
         self.flush()?;
+        if let Some(pair) = metadata::parents_done(&parents) {
+            self.encoder.append_key_value_metadata(pair);
+        }
         Ok(EncodedFile {
+            parents,
             bytes: self
                 .encoder
                 .into_inner()
@@ -250,8 +264,12 @@ impl EncodedFile {
             let kept = kept.map_err(read_error)?;
             encoder.write(&kept).map_err(BronzeError::Write)?;
         }
+        if let Some(pair) = metadata::parents_done(&self.parents) {
+            encoder.append_key_value_metadata(pair);
+        }
         let rows = self.ids.into_iter().zip(keep);
         Ok(Self {
+            parents: self.parents,
             bytes: encoder.into_inner().map_err(BronzeError::Write)?.into(),
             ids: rows.filter(|(_, keep)| *keep).map(|(id, _)| id).collect(),
             meta: self.meta,

@@ -32,6 +32,8 @@ pub enum IntakeError {
 pub struct Batch {
     counts: Counts,
     ids: HashSet<Box<str>>,
+    /// Of a child: the parents whose children are all in the batch, or stored.
+    parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
 }
 
@@ -49,6 +51,12 @@ impl Batch {
     /// Whether the row of this id is in the batch.
     pub fn contains(&self, id: &str) -> bool {
         self.ids.contains(id)
+    }
+
+    /// Of a child: the parent of this id is done with the rows so far; says how many there are.
+    pub fn parent_done(&mut self, id: &str) -> usize {
+        self.parents.push(id.into());
+        self.parents.len()
     }
 
     /// Encodes a row, which counts as new. `execution` is the run's own.
@@ -104,9 +112,14 @@ impl Batch {
         settled.counts.requests = usage.requests();
         settled.counts.retries = usage.retries();
         let committed = match self.writer.take() {
-            None => None,
+            None if self.parents.is_empty() => None,
+            None => {
+                let parents = std::mem::take(&mut self.parents);
+                store.note_parents(state, &parents, &mut settled).await?;
+                None
+            }
             Some(writer) => {
-                let file = writer.finish()?;
+                let file = writer.finish_with(std::mem::take(&mut self.parents))?;
                 let committed = store.commit(state, file, &mut settled).await?;
                 tracing::info!(
                     key = committed.key.as_deref().unwrap_or_default(),

@@ -3,6 +3,8 @@
 //!
 //! The one owner of the day's state while a run is under way.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bronze::BronzeError;
@@ -23,7 +25,9 @@ use crate::state::{DayState, DayStore};
 /// A page on its way from a slice's reader, with the ids of its records.
 pub struct Delivery {
     /// The slice's label.
-    pub slice: std::sync::Arc<str>,
+    pub slice: Arc<str>,
+    /// Of a child: the id of the records' parent.
+    pub parent: Option<Arc<str>>,
     /// The page.
     pub page: Page,
     /// One id for each record of the page, in order.
@@ -40,7 +44,7 @@ pub struct Intake<'a> {
     execution: &'a mut Execution,
     usage: &'a Usage,
     /// Rows taken in since the last commit.
-    pending: Batch,
+    pub(super) pending: Batch,
     versions: Versions,
     /// Where the day is verified: which stored ids haven't come yet.
     absent: Option<Absent>,
@@ -76,19 +80,23 @@ impl<'a> Intake<'a> {
         mut deliveries: mpsc::Receiver<Delivery>,
     ) -> Result<Option<Absent>, IntakeError> {
         while let Some(delivery) = deliveries.recv().await {
-            let records = delivery.ids.len() as u64;
-            let new = self.take(&delivery)?;
-            self.context
-                .observer
-                .notice(Progress::Page { records, new });
-            // A reader that was cancelled no longer listens; its rows are in all the same.
-            let _ = delivery.reply.send(new);
-            if self.pending.is_full(self.context) {
+            if self.take_page(delivery)? {
                 self.commit().await?;
             }
         }
         self.commit().await?;
         Ok(self.absent.take())
+    }
+
+    /// Takes in one page; says whether it is time to commit.
+    pub(super) fn take_page(&mut self, delivery: Delivery) -> Result<bool, BronzeError> {
+        let records = delivery.ids.len() as u64;
+        let new = self.take(&delivery)?;
+        let observer = &self.context.observer;
+        observer.notice(Progress::Page { records, new });
+        // A reader that was cancelled no longer listens; its rows are in all the same.
+        let _ = delivery.reply.send(new);
+        Ok(self.pending.is_full(self.context))
     }
 
     fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
@@ -109,7 +117,11 @@ impl<'a> Intake<'a> {
             } else if is_stored {
                 counts.duplicates += 1;
             } else {
-                let row = (id, Origin::slice(&delivery.slice), record);
+                let origin = Origin {
+                    parent_id: delivery.parent.as_deref(),
+                    ..Origin::slice(&delivery.slice)
+                };
+                let row = (id, origin, record);
                 self.pending
                     .append(self.context, self.order, self.execution, row)?;
             }
@@ -118,7 +130,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Commits the rows taken in so far; without new ones, only settles their counts.
-    async fn commit(&mut self) -> Result<(), IntakeError> {
+    pub(super) async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
             store,

@@ -12,6 +12,7 @@
 
 mod absent;
 mod batch;
+mod child;
 pub mod counts;
 mod intake;
 pub(crate) mod off_day;
@@ -236,13 +237,12 @@ impl<'a> Run<'a> {
                 Some(format!("{what} is declared, but not read by this version"));
             return self.report(false);
         }
+        if let Kind::Child(parent) = &self.order.dataset.kind {
+            return self.execute_child(parent).await;
+        }
         let mut state = match self.store.open().await {
             Ok(state) => state,
-            Err(error) => {
-                self.execution.status = Status::Failed;
-                self.execution.error = Some(error.to_string());
-                return self.report(false);
-            }
+            Err(error) => return self.failed(error.to_string()),
         };
         log_recovery(state.recovery());
         let usage = Usage::new();
@@ -252,7 +252,6 @@ impl<'a> Run<'a> {
             Ok(absent) => (absent, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let was_complete = state.is_complete();
         let complete = failure.is_none() && self.judge(&outcomes, state.len());
         if failure.is_some() {
             self.execution.status = Status::Failed;
@@ -266,11 +265,23 @@ impl<'a> Run<'a> {
             Status::Failed => BTreeMap::new(),
             _ => proven_slices(&outcomes),
         };
+        self.conclude(state, &usage, &proven, complete).await
+    }
+
+    /// Writes how the run ended into the state, and tells it.
+    async fn conclude(
+        mut self,
+        mut state: DayState,
+        usage: &Usage,
+        proven: &BTreeMap<String, SliceProgress>,
+        complete: bool,
+    ) -> RunReport {
+        let was_complete = state.is_complete();
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
         let recorded = self
             .store
-            .record(&mut state, &self.execution, &proven, complete)
+            .record(&mut state, &self.execution, proven, complete)
             .await;
         match recorded {
             Ok(written) => self.execution = written,
@@ -365,13 +376,10 @@ impl<'a> Run<'a> {
 
     /// What can't be true of a run over a day that has `stored` records.
     fn contradiction(&self, stored: usize) -> Option<String> {
-        let Execution { status, counts, .. } = &self.execution;
-        if !counts.balanced() {
-            return Some(format!(
-                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
-                 report it"
-            ));
+        if let Some(fault) = self.unbalanced() {
+            return Some(fault);
         }
+        let Execution { status, counts, .. } = &self.execution;
         // Of single slices that isn't known where the state was rebuilt or taken over.
         let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
         vanished.then(|| {
@@ -380,6 +388,24 @@ impl<'a> Run<'a> {
                  and the day must be read again"
             )
         })
+    }
+
+    /// Rows that aren't accounted for (P2).
+    fn unbalanced(&self) -> Option<String> {
+        let counts = &self.execution.counts;
+        (!counts.balanced()).then(|| {
+            format!(
+                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
+                 report it"
+            )
+        })
+    }
+
+    /// The end of a run whose state can't be read.
+    fn failed(mut self, error: String) -> RunReport {
+        self.execution.status = Status::Failed;
+        self.execution.error = Some(error);
+        self.report(false)
     }
 
     fn report(self, complete: bool) -> RunReport {
@@ -391,7 +417,7 @@ impl<'a> Run<'a> {
 fn not_read_yet(dataset: &Dataset) -> Option<String> {
     let kind = &dataset.kind;
     let of_dataset = |slice: &SliceVariable| matches!(slice.values, SliceValues::OfDataset { .. });
-    if !matches!(kind, Kind::Dated(_)) {
+    if !matches!(kind, Kind::Dated(_) | Kind::Child(_)) {
         Some(format!("kind = \"{}\"", kind.word()))
     } else if dataset.slices.iter().any(of_dataset) {
         Some("a slice out of another dataset".to_owned())

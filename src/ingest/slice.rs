@@ -78,7 +78,7 @@ impl SliceReader<'_> {
     }
 
     /// Every page; once the day has ended and settled, again until the proof holds.
-    async fn read_full(
+    pub(super) async fn read_full(
         &self,
         walk: &SliceWalk<'_>,
         before: Option<SliceProgress>,

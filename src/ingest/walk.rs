@@ -283,7 +283,10 @@ impl SliceWalk<'_> {
         let dataset = &self.reader.order.dataset;
         let ids: Vec<_> = page
             .records()
-            .map(|record| RecordId::of(dataset, record))
+            .map(|record| match &self.slice.parent {
+                Some(parent) => RecordId::of_child(dataset, parent, record),
+                None => RecordId::of(dataset, record),
+            })
             .collect();
         let mut part = Walk::default();
         part.note_date(page.date);
@@ -291,6 +294,7 @@ impl SliceWalk<'_> {
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery {
             slice: self.slice.label.clone(),
+            parent: self.slice.parent.clone(),
             page,
             ids,
             reply,

@@ -48,7 +48,11 @@ fn slice(values: Values) -> Slice {
         true => WHOLE_DAY.into(),
         false => pairs.join("&").into(),
     };
-    Slice { label, values }
+    Slice {
+        label,
+        values,
+        parent: None,
+    }
 }
 
 #[cfg(test)]

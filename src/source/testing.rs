@@ -157,6 +157,7 @@ pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
         slice: Slice {
             label: "modalidade=6".into(),
             values: vec![("modalidade".to_owned(), "6".to_owned())],
+            parent: None,
         },
         page,
         next: None,

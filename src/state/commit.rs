@@ -24,6 +24,8 @@ pub(super) struct Change<'a> {
     pub run: Option<&'a Execution>,
     /// The file that was stored: its number, and the ids in it.
     pub file: Option<(u64, &'a [Box<str>])>,
+    /// Parents that are done with what is stored.
+    pub parents: &'a [Box<str>],
     /// Slices that were read.
     pub slices: Option<&'a BTreeMap<String, SliceProgress>>,
     /// Whether the day is proven to be read in full.
@@ -165,6 +167,7 @@ impl DayStore {
             document.commits = number;
             document.add_ids(ids.iter().cloned());
         }
+        document.parents.extend(change.parents.iter().cloned());
         if let Some(run) = &run {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }

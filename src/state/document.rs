@@ -17,6 +17,9 @@
 //! }
 //! ```
 //!
+//! `parents_done` (of children only) are the ids, versions included, of the parents whose children
+//! were read to their end and have their rows in the files that `commits` counts.
+//!
 //! `withdrawn_ids` (not there where there are none) are those of the ids whose records the API was
 //! found to list no more, each with the time of the finding. Their rows stay, and so do they in
 //! `processed_ids`; one that returns is taken out.
@@ -64,6 +67,8 @@ pub(super) struct Document {
     pub slices: BTreeMap<String, SliceProgress>,
     /// Ids that the API has taken away, each with the time of the finding.
     pub withdrawn: BTreeMap<Box<str>, DateTime<Utc>>,
+    /// Of a child: ids of the parents whose children are stored.
+    pub parents: BTreeSet<Box<str>>,
     /// Whether the day is proven to be read in full.
     pub complete: bool,
     /// How many numbered files the ids are of.
@@ -104,6 +109,7 @@ impl Document {
             executions: Vec::new(),
             slices: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
+            parents: BTreeSet::new(),
             complete: false,
             commits: 0,
             revision: 0,
@@ -146,6 +152,7 @@ impl Document {
                 "executions" => document.executions = entries(value)?,
                 "slices" => document.slices = typed(&key, value)?,
                 "withdrawn_ids" => document.withdrawn = noted(value, zone, now)?,
+                "parents_done" => document.parents = typed(&key, value)?,
                 "complete" => document.complete = typed(&key, value)?,
                 "commits" => document.commits = typed(&key, value)?,
                 "revision" => document.revision = typed(&key, value)?,
@@ -184,6 +191,11 @@ impl Document {
         member(&mut out, "created_at", &quoted_stamp(self.created_at, zone));
         self.write_slices(&mut out);
         self.write_withdrawn(&mut out, zone);
+        if !self.parents.is_empty() {
+            list(&mut out, "parents_done", &self.parents, |out, id| {
+                push_quoted(out, id)
+            });
+        }
         member(&mut out, "complete", &self.complete.to_string());
         member(&mut out, "commits", &self.commits.to_string());
         member(&mut out, "revision", &self.revision.to_string());
@@ -417,6 +429,7 @@ mod tests {
         let progress = SliceProgress { total: 3, seen: 2 };
         document.slices.insert("modalidade=6".to_owned(), progress);
         document.withdrawn.insert("b \"\\\u{7}é".into(), now);
+        document.parents.insert("p|\"1\"@2".into());
         document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
         let bytes = document.write(Sao_Paulo);
         let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);

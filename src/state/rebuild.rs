@@ -42,6 +42,7 @@ struct Stored {
 impl Stored {
     fn take(&mut self, document: &mut Document, key: String, facts: FileFacts) {
         self.new += document.add_ids(facts.ids);
+        document.parents.extend(facts.parents);
         self.rows += facts.rows;
         self.unidentified += facts.unidentified;
         self.started_at = self.started_at.or(facts.ingested_at);
@@ -69,6 +70,8 @@ impl DayStore {
         };
         let claimed = std::mem::take(&mut document.ids);
         document.slices.clear();
+        // A parent whose children aren't in the files must be read again.
+        document.parents.clear();
         let (runs, earlier) = self.read_files(&mut document).await?;
         document.forget_notes_without_id();
         let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));

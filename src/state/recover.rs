@@ -158,6 +158,7 @@ impl DayStore {
     fn credit(&self, document: &mut Document, key: &str, facts: FileFacts) {
         let (rows, now) = (facts.rows, self.clock.now());
         let new = document.add_ids(facts.ids);
+        document.parents.extend(facts.parents);
         let run_id = facts.run_id.unwrap_or(Uuid::nil());
         if document.entry(run_id).is_none() {
             let started_at = facts.ingested_at.unwrap_or(now);

@@ -161,6 +161,11 @@ impl DayState {
         (returned.len() - before) as u64
     }
 
+    /// Of a child: whether the children of the parent of this id are stored.
+    pub fn is_parent_done(&self, id: &str) -> bool {
+        self.document.parents.contains(id)
+    }
+
     /// Whether the day is proven to be read in full. Once it is, it stays so.
     pub fn is_complete(&self) -> bool {
         self.document.complete
@@ -255,6 +260,7 @@ impl DayStore {
         let change = Change {
             run: Some(&run),
             file: number.map(|number| (number, file.ids.as_slice())),
+            parents: &file.parents,
             ..Change::default()
         };
         if let Some(written) = self.update(state, &change).await? {
@@ -265,6 +271,29 @@ impl DayStore {
             rows,
             dropped: offered - rows,
         })
+    }
+
+    /// Notes parents that are done without a new row, and brings the run's entry up to date.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn note_parents(
+        &self,
+        state: &mut DayState,
+        parents: &[Box<str>],
+        execution: &mut Execution,
+    ) -> Result<(), StateError> {
+        let mut run = execution.clone();
+        run.timestamp = self.clock.now();
+        let change = Change {
+            run: Some(&run),
+            parents,
+            ..Change::default()
+        };
+        if let Some(written) = self.update(state, &change).await? {
+            *execution = written;
+        }
+        Ok(())
     }
 
     /// Writes how a run ended, or how it stands, and how far the slices were read. A day that is

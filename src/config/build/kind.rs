@@ -255,6 +255,13 @@ impl Build<'_> {
         let bound = |name: &str| bind.iter().any(|(bound, _)| bound == name);
         Some(Parent {
             dataset: named.to_owned(),
+            prefix: parent.prefix(shared.source, named),
+            primary_key: self.primary_key(
+                &parents_path.key("primary_key"),
+                parent,
+                schema.as_ref(),
+            ),
+            is_child: parent.kind() == KindWord::Child,
             inherited: inherited
                 .into_iter()
                 .filter(|name| used.contains(name.as_str()) && !bound(name))

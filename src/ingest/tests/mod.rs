@@ -1,6 +1,7 @@
 //! Runs over sources that a test declares in TOML and answers itself, over real HTTP: what comes out
 //! of each way to page, of versions, and of children.
 
+mod child;
 mod paging;
 mod versions;
 

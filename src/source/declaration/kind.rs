@@ -32,6 +32,12 @@ impl Kind {
 pub struct Parent {
     /// The dataset's name, in the same source.
     pub dataset: String,
+    /// The table of that dataset.
+    pub prefix: String,
+    /// JSON pointers to the fields that make up its ids.
+    pub primary_key: Vec<String>,
+    /// Whether it is a child itself.
+    pub is_child: bool,
     /// Template variable, and the JSON pointer into the parent's record that gives its value.
     pub bind: Vec<(String, String)>,
     /// Template variables that have the value that they had in the request for the parent itself.

@@ -32,4 +32,6 @@ pub struct Slice {
     pub label: Arc<str>,
     /// Variable and value.
     pub values: Vec<(String, String)>,
+    /// Of a child: the id, without its version, of the parent that is asked for.
+    pub parent: Option<Arc<str>>,
 }

@@ -162,6 +162,20 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "So many requests in a row have failed that the API is only probed from now on.",
     },
     Event {
+        name: "parents listed",
+        levels: INFO,
+        within: Within::Run,
+        fields: &["parents", "left"],
+        meaning: "A child's day has so many parents, of which so many aren't done.",
+    },
+    Event {
+        name: "parent skipped",
+        levels: INFO,
+        within: Within::Run,
+        fields: &["slice", "status"],
+        meaning: "A rule says that the API knows no such parent: it has no children.",
+    },
+    Event {
         name: "blackout waited out",
         levels: INFO,
         within: Within::Reading,

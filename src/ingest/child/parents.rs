@@ -1,0 +1,152 @@
+//! The parents of a day, as the lake holds them: what their children are asked for with.
+//!
+//! Of a record that was stored in several versions, the newest counts; one that a snapshot calls
+//! vanished has no children any more. A parent costs memory as an id does, never as its record.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use url::form_urlencoded;
+
+use crate::bronze::BronzeError;
+use crate::bronze::layout;
+use crate::bronze::reader::{self, Stored};
+use crate::bronze::writer::Op;
+use crate::day::Day;
+use crate::lake::{Lake, LakeError};
+use crate::record;
+use crate::source::declaration::{Parent, Slice};
+
+/// One parent, and the request for its children.
+#[derive(Debug, Clone)]
+pub struct ParentRow {
+    /// Its id with its version: the unit of progress.
+    pub id: Box<str>,
+    /// What its children are asked for with; or the variable that it has no value for.
+    pub slice: Result<Slice, Unbound>,
+}
+
+/// A parent that can't be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbound {
+    /// The parent's id, without its version.
+    pub key: Arc<str>,
+    /// The template variable that there is no value for.
+    pub variable: String,
+}
+
+/// Why the parents of a day can't be told.
+#[derive(Debug, thiserror::Error)]
+pub enum ParentsError {
+    /// The lake can't be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A file of the parents isn't what it should be.
+    #[error("the parents in {key} can't be read: {source}")]
+    File {
+        /// The file.
+        key: String,
+        /// What is wrong with it.
+        source: BronzeError,
+    },
+}
+
+/// The parents of a day that may have children, in the order in which they were stored.
+///
+/// # Errors
+/// See [`ParentsError`].
+pub async fn parents(
+    lake: &Lake,
+    parent: &Parent,
+    day: Day,
+) -> Result<Vec<ParentRow>, ParentsError> {
+    let mut rows: Vec<Option<ParentRow>> = Vec::new();
+    let mut places: HashMap<Box<str>, usize> = HashMap::new();
+    let bound = parent.bind.iter().map(|(_, pointer)| pointer.as_str());
+    let conditions = parent.when.iter().map(|(pointer, _)| pointer.as_str());
+    let pointers: Vec<_> = bound.chain(conditions).collect();
+    for key in files(lake, &parent.prefix, day).await? {
+        let Some((bytes, _)) = lake.get(&key).await? else {
+            continue;
+        };
+        let stored = reader::stored(&bytes, &parent.primary_key, &pointers);
+        let stored = stored.map_err(|source| ParentsError::File { key, source })?;
+        for row in stored {
+            let place = *places.entry(row.key.clone()).or_insert(rows.len());
+            let found = has_children(parent, &row).then(|| parent_row(parent, row));
+            match rows.get_mut(place) {
+                // A newer version, which may have none where the older one had.
+                Some(known) => *known = found,
+                None => rows.push(found),
+            }
+        }
+    }
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// The keys of a day's files: those of the earlier pipeline, then the numbered ones in their order.
+async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<String>, LakeError> {
+    let listed = lake.list(&layout::partition(prefix, day)).await?;
+    let keys = listed.into_iter().map(|entry| entry.key);
+    let mut keys: Vec<_> = keys.filter(|key| key.ends_with(".parquet")).collect();
+    keys.sort_by_cached_key(|key| (layout::file_number(prefix, day, key), key.clone()));
+    Ok(keys)
+}
+
+fn has_children(parent: &Parent, row: &Stored) -> bool {
+    let gone = row.op.as_deref() == Some(Op::Vanished.name());
+    let mut conditions = parent.when.iter();
+    !gone
+        && conditions.all(|(pointer, text)| {
+            record::field(&row.record, pointer).is_some_and(|found| found == *text)
+        })
+}
+
+fn parent_row(parent: &Parent, row: Stored) -> ParentRow {
+    let key: Arc<str> = (&*row.key).into();
+    ParentRow {
+        slice: slice(parent, &row, &key),
+        id: row.id,
+    }
+}
+
+/// What the parent's children are asked for with. The label is written so that the children's own
+/// children find the values in it again.
+fn slice(parent: &Parent, row: &Stored, key: &Arc<str>) -> Result<Slice, Unbound> {
+    let own = row.slice.as_deref().unwrap_or_default();
+    let own = labelled(own, parent.is_child);
+    let inherited = parent.inherited.iter().map(|name| {
+        let found = own.iter().find(|(known, _)| known == name);
+        (name, found.map(|(_, value)| value.clone()))
+    });
+    let bound = parent.bind.iter();
+    let bound = bound.map(|(name, pointer)| (name, record::field(&row.record, pointer)));
+    let mut values = Vec::new();
+    for (name, value) in inherited.chain(bound) {
+        let value = value.ok_or_else(|| Unbound {
+            key: Arc::clone(key),
+            variable: name.clone(),
+        })?;
+        values.push((name.clone(), value));
+    }
+    let mut label = form_urlencoded::Serializer::new(String::new());
+    label.extend_pairs(&values);
+    Ok(Slice {
+        label: label.finish().into(),
+        values,
+        parent: Some(Arc::clone(key)),
+    })
+}
+
+/// The values in a slice's label; those of a child's are encoded.
+fn labelled(label: &str, encoded: bool) -> Vec<(String, String)> {
+    if encoded {
+        return form_urlencoded::parse(label.as_bytes())
+            .into_owned()
+            .collect();
+    }
+    let pairs = label.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
