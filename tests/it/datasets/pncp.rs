@@ -229,10 +229,7 @@ fn instrumentos_cobranca() -> Case {
         ),
         ..listing(
             "pncp.instrumentos_cobranca",
-            super::case::with_extra(
-                records.known_by(&key),
-                &["recuperarContratoDTO.valorGlobal"],
-            ),
+            records.known_by(&key),
             "/api/consulta/v1/instrumentoscobranca/inclusao?dataInicial=20260803&dataFinal=20260803\
              &pagina=1&tamanhoPagina=100",
         )
