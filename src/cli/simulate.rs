@@ -173,10 +173,19 @@ fn tables(args: &Args, clock: &SimClock) -> Tables {
         others.add_contratos(&tables);
         others.add_atas(&tables);
         others.add_pca(&tables);
-        others.add_instrumentos(&tables);
+        // One invoice in six comes twice, and of the items of price registers one in five.
+        let invoices = pncp::days::DayOf {
+            repeated: 0.167,
+            ..others
+        };
+        invoices.add_instrumentos(&tables);
         ComprasDay::new(args.seed, *day, args.compras).add_to(&tables);
         let tenth = DayOf::new(args.seed, *day, args.compras / 10);
-        tenth.add_arp(&tables);
+        let registers = DayOf {
+            repeated: 0.22,
+            ..tenth
+        };
+        registers.add_arp(&tables);
         tenth.add_legado(&tables);
         for organ in 20_000..20_003 {
             tenth.add_contratos(&tables, organ);
