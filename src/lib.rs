@@ -24,6 +24,7 @@ pub mod ingest;
 pub mod invariants;
 pub mod json;
 pub mod lake;
+mod mutation;
 pub mod record;
 pub mod schedule;
 pub mod server;

@@ -34,6 +34,7 @@ use error::{Action, bucket_is_missing, classify};
 use tokio::time::Instant;
 
 use crate::config::settings::LakeSettings;
+use crate::mutation::mutated;
 use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 
 /// How often a create is tried that is refused although nothing is there.
@@ -167,7 +168,7 @@ impl Lake {
                 // S3 also answers so (409) while other writers are merely busy with the key, and
                 // nothing exists yet: look before it is believed.
                 Err(object_store::Error::AlreadyExists { .. }) => {
-                    if self.exists(key).await? {
+                    if mutated!(BusyIsBelieved) || self.exists(key).await? {
                         return Ok(Created::Exists);
                     }
                     tokio::time::sleep(Duration::from_millis(50) * attempt).await;

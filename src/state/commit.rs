@@ -12,6 +12,7 @@ use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
 use crate::lake::{Created, LakeError, Replaced, Version};
+use crate::mutation::mutated;
 use crate::telemetry::metrics::events::state_written;
 
 /// How often a file is put whose fate stays unknown, before the run gives up.
@@ -46,14 +47,19 @@ impl DayStore {
         state: &mut DayState,
         mut file: EncodedFile,
     ) -> Result<(EncodedFile, Option<u64>), StateError> {
-        for _ in 0..ATTEMPTS {
-            file = file
-                .without(|id| state.contains(id))
-                .map_err(StateError::Encode)?;
-            if file.ids.is_empty() {
+        for attempt in 0..ATTEMPTS {
+            if attempt == 0 || !mutated!(DedupIsStale) {
+                file = file
+                    .without(|id| state.contains(id))
+                    .map_err(StateError::Encode)?;
+            }
+            if file.ids.is_empty() && !mutated!(EmptyFiles) {
                 return Ok((file, None));
             }
-            let number = state.commits() + 1;
+            let mut number = state.commits() + 1;
+            if mutated!(OwnNumber) {
+                number += u64::from(file.meta.run_id.as_bytes()[15] % 4);
+            }
             match self.put(&self.file_key(number), &file.bytes).await? {
                 Put::Ours => return Ok((file, Some(number))),
                 // Another run made this commit: its ids are known after loading again.
@@ -73,10 +79,12 @@ impl DayStore {
         for attempt in 0..PUT_ATTEMPTS {
             match self.lake.create(key, bytes.clone()).await {
                 Ok(Created::Done(_)) => return Ok(Put::Ours),
+                Ok(Created::Exists) if mutated!(ExistsIsSuccess) => return Ok(Put::Ours),
                 Ok(Created::Exists) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
             match self.lake.get(key).await {
+                Ok(Some(_)) if mutated!(OwnFileIsAnothers) => return Ok(Put::Taken),
                 Ok(Some((found, _))) if found == bytes => return Ok(Put::Ours),
                 Ok(Some(_)) => return Ok(Put::Taken),
                 // Not there, or not there yet: the same put again is harmless.
@@ -118,7 +126,7 @@ impl DayStore {
             self.pause(attempt).await;
             match self.lake.get(&key).await {
                 // Our own write, whose reply got lost.
-                Ok(Some((found, version))) if found == bytes => {
+                Ok(Some((found, version))) if found == bytes && !mutated!(OwnStateIsAnothers) => {
                     state.version = Some(version);
                     return Ok(run);
                 }
@@ -168,13 +176,16 @@ impl DayStore {
             document.add_ids(ids.iter().cloned());
         }
         document.parents.extend(change.parents.iter().cloned());
-        if let Some(run) = &run {
+        if let Some(run) = &run
+            && (change.file.is_some() || !mutated!(OnlyCommitsAreAudited))
+        {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
         if let Some(slices) = change.slices {
             let slices = slices.iter().map(|(label, read)| (label.clone(), *read));
             document.slices.extend(slices);
         }
+        document.complete &= !mutated!(CompleteIsForgotten);
         document.complete |= change.complete;
         let now = self.clock.now().trunc_subsecs(0);
         for id in &state.notes.gone {
@@ -206,7 +217,7 @@ impl DayStore {
         let mut run = run.clone();
         let entry = state.document.entry(run.run_id);
         for key in entry.map(|entry| entry.files()).unwrap_or_default() {
-            if run.files.iter().any(|(known, _)| *known == key) {
+            if mutated!(CreditIsForgotten) || run.files.iter().any(|(known, _)| *known == key) {
                 continue;
             }
             if !credited.contains_key(&key)

@@ -27,6 +27,7 @@ use super::store::DayStore;
 use crate::bronze::layout;
 use crate::bronze::reader::FileFacts;
 use crate::ingest::counts::Counts;
+use crate::mutation::mutated;
 
 /// What the files of one run hold.
 #[derive(Debug, Default)]
@@ -114,6 +115,12 @@ impl DayStore {
         document.commits = last.unwrap_or_default();
         for number in 1..=document.commits {
             let key = self.file_key(number);
+            let listed = || listed.iter().any(|entry| entry.key == key);
+            if (mutated!(RebuildForgets) && number == document.commits)
+                || (mutated!(ListingDecides) && !listed())
+            {
+                continue;
+            }
             if let Some(facts) = self.facts(&key).await? {
                 let run_id = facts.run_id.unwrap_or(Uuid::nil());
                 runs.entry(run_id).or_default().take(document, key, facts);

@@ -17,6 +17,7 @@ use super::store::{DayState, DayStore, Notes};
 use crate::bronze::reader::{self, FileFacts};
 use crate::ingest::counts::Counts;
 use crate::lake::Version;
+use crate::mutation::mutated;
 
 /// The job of a run whose file doesn't say.
 pub(super) const UNKNOWN_JOB: &str = "unknown";
@@ -73,8 +74,12 @@ impl Recovery {
 impl DayStore {
     /// Loads the state, and adopts the files from `commits`+1 on that come before number `before`.
     pub(super) async fn load(&self, before: u64) -> Result<DayState, StateError> {
-        let found = self.lake.get(&self.state_key()).await?;
-        self.settle(found, before).await
+        let found = self.lake.get(&self.state_key()).await;
+        #[cfg(test)]
+        if found.is_err() && mutated!(ReadErrorIsNothing) {
+            return Ok(self.without_looking());
+        }
+        self.settle(found?, before).await
     }
 
     /// Loads again.
@@ -111,12 +116,17 @@ impl DayStore {
         };
         let (mut document, mut recovery) = match read {
             Some(Ok((document, None))) => (document, Recovery::default()),
+            Some(Ok((document, _))) if mutated!(DoubtIsIgnored) => (document, Recovery::default()),
             Some(Ok((document, Some(doubt)))) => {
                 let cause = match doubt {
                     Doubt::Earlier => Cause::Earlier,
                     Doubt::Contradiction(what) => Cause::Contradiction(what),
                 };
                 self.rebuild(Some(document), cause).await?
+            }
+            Some(Err(ReadError::Unreadable(_))) if mutated!(UnreadableIsNew) => {
+                let document = Document::new(self.day, self.clock.now());
+                (document, Recovery::default())
             }
             Some(Err(ReadError::Unreadable(why))) => {
                 self.rebuild(None, Cause::Unreadable(why)).await?
@@ -143,7 +153,7 @@ impl DayStore {
         before: u64,
         recovery: &mut Recovery,
     ) -> Result<(), StateError> {
-        while document.commits + 1 < before {
+        while document.commits + 1 < before && !mutated!(NothingAdopted) {
             let key = self.file_key(document.commits + 1);
             let Some(facts) = self.facts(&key).await? else {
                 break;

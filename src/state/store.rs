@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::lake::{Lake, Version};
+use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::declaration::Dataset;
 
@@ -247,13 +248,19 @@ impl DayStore {
         file: EncodedFile,
         execution: &mut Execution,
     ) -> Result<Committed, StateError> {
+        #[cfg(test)]
+        if mutated!(StateBeforeData) {
+            return self.commit_state_first(state, file, execution).await;
+        }
         let offered = file.ids.len() as u64;
         let (file, number) = self.store(state, file).await?;
         let rows = file.ids.len() as u64;
         let mut run = execution.clone();
         run.status = Status::Running;
         run.timestamp = self.clock.now();
-        run.counts.new = run.counts.new.saturating_sub(offered - rows);
+        if !mutated!(DroppedAreNew) {
+            run.counts.new = run.counts.new.saturating_sub(offered - rows);
+        }
         run.counts.duplicates += offered - rows;
         let key = number.map(|number| self.file_key(number));
         run.files.extend(key.clone().map(|key| (key, rows)));
@@ -317,6 +324,10 @@ impl DayStore {
             complete,
             ..Change::default()
         };
+        if complete && mutated!(MarkerBeforeState) {
+            let key = layout::complete_key(&self.dataset.prefix, self.day);
+            self.lake.create(&key, Bytes::new()).await?;
+        }
         let written = self.update(state, &change).await?;
         if complete {
             let key = layout::complete_key(&self.dataset.prefix, self.day);

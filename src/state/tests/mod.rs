@@ -6,6 +6,7 @@
 mod commit;
 mod faulty;
 mod lost_replies;
+mod mutants;
 mod record;
 mod recover;
 mod simulation;

@@ -119,6 +119,7 @@ pub async fn act(stage: Arc<Stage>, lane: usize, role: Role, run_id: Uuid) {
     let Ok(state) = opened else { return };
     let unknown = invariants::p5_opened(|id| state.contains(id), &there);
     stage.truth().blame(unknown);
+    knows_its_files(&stage, &state);
     if matches!(role, Role::Run | Role::Stubborn | Role::Partial) {
         let run = Run {
             execution: begun(&stage, run_id),
@@ -215,8 +216,21 @@ impl Run {
         let lost = invariants::p2_nothing_lost(&truth.files, &settled);
         let counts = invariants::p2_accounted(&self.execution.counts, Some(self.execution.run_id));
         truth.blame(lost.into_iter().chain(counts));
+        drop(truth);
+        knows_its_files(&self.stage, &self.state);
         Ok(())
     }
+}
+
+/// Who would take number n+1 next has compared with all of the files 1…n.
+fn knows_its_files(stage: &Stage, state: &DayState) {
+    let mut truth = stage.truth();
+    let is_counted = |number: u64| number <= state.commits();
+    let counted = truth.files.iter();
+    let counted = counted.filter(|file| file.number().is_none_or(is_counted));
+    let ids = counted.flat_map(|file| &file.ids);
+    let unknown = invariants::p5_opened(|id| state.contains(id), ids);
+    truth.blame(unknown);
 }
 
 fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {

@@ -21,6 +21,8 @@ use object_store::{
     Result,
 };
 
+use crate::mutation::mutated;
+
 /// What is asked of the lake.
 #[derive(Debug, Clone)]
 pub enum Op {
@@ -35,11 +37,29 @@ pub enum Op {
     Delete {
         key: String,
     },
-    /// A listing comes in pages: of what `found` has, all keys up to the last one are seen already.
+    /// A listing isn't of one instant: half of the objects may have been looked at before.
     List {
         prefix: String,
-        found: Vec<ObjectMeta>,
+        before: Option<(Half, Vec<ObjectMeta>)>,
     },
+}
+
+/// A store lists its objects in an order of its own, as a folder does: here those with even numbers
+/// before or after the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    Even,
+    Odd,
+}
+
+impl Half {
+    pub fn of(meta: &ObjectMeta) -> Self {
+        let name = meta.location.as_ref().trim_end_matches(".parquet");
+        match name.bytes().last().is_some_and(|last| last % 2 == 0) {
+            true => Self::Even,
+            false => Self::Odd,
+        }
+    }
 }
 
 /// An operation that waits for its turn.
@@ -158,8 +178,6 @@ pub struct Object {
 #[derive(Debug, Default)]
 pub struct Objects {
     objects: BTreeMap<String, Object>,
-    /// A put replaces whatever is there: a store that knows no conditions.
-    pub unconditional: bool,
 }
 
 impl Objects {
@@ -187,22 +205,23 @@ impl Objects {
                 self.objects.remove(key);
                 Reply::Deleted
             }
-            Op::List { prefix, found } => {
-                let after = found.last().map(|meta| meta.location.to_string());
-                let mut found = found.clone();
-                found.extend(self.page(prefix, after.as_deref()));
+            Op::List { prefix, before } => {
+                let mut found = self.below(prefix);
+                if let Some((half, before)) = before {
+                    found.retain(|meta| Half::of(meta) != *half);
+                    found.extend(before.iter().cloned());
+                }
                 Reply::Listed(Ok(found))
             }
         }
     }
 
-    /// The objects below `prefix` whose keys come after `after`.
-    pub fn page(&self, prefix: &str, after: Option<&str>) -> Vec<ObjectMeta> {
+    /// The objects below `prefix`.
+    pub fn below(&self, prefix: &str) -> Vec<ObjectMeta> {
         let folder = format!("{prefix}/");
         let below = self.objects.range(folder.clone()..);
         below
             .take_while(|(key, _)| key.starts_with(&folder))
-            .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after))
             .map(|(key, object)| meta(key, object))
             .collect()
     }
@@ -210,8 +229,10 @@ impl Objects {
     fn put(&mut self, key: &str, bytes: &Bytes, mode: &PutMode) -> Result<PutResult> {
         let there = self.objects.get(key).map(|object| &object.version);
         match mode {
-            _ if self.unconditional => {}
             PutMode::Overwrite => {}
+            // Those of a file; a state is created like any other object.
+            PutMode::Create if mutated!(CreateOverwrites) && key.ends_with(".parquet") => {}
+            PutMode::Update(_) if mutated!(ReplaceOverwrites) => {}
             PutMode::Create if there.is_some() => return Err(exists(key)),
             PutMode::Create => {}
             PutMode::Update(read) if there == read.e_tag.as_ref() => {}
@@ -317,8 +338,8 @@ impl ObjectStore for Counter {
         let prefix = prefix.map(ToString::to_string).unwrap_or_default();
         let counter = self.desk.counter(self.lane);
         let listing = async move {
-            let found = Vec::new();
-            match counter.ask(Op::List { prefix, found }).await {
+            let before = None;
+            match counter.ask(Op::List { prefix, before }).await {
                 Reply::Listed(listed) => listed.map(|listed| stream::iter(listed).map(Ok)),
                 other => unreachable!("{other:?}"),
             }

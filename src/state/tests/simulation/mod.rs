@@ -5,6 +5,7 @@
 //! - `desk`, `lake`: a lake in memory at which every operation waits for its turn
 //! - `actors`: runs, recoveries, onlookers, rebuilds: the program's own code
 //! - `scheduler`: one schedule, and what is held against it
+//! - `mutations`: the faults that it must find
 //!
 //! A failure prints its smallest schedule and the command that plays it again.
 
@@ -12,6 +13,7 @@ mod actors;
 mod choices;
 mod desk;
 mod lake;
+mod mutations;
 mod scenario;
 mod scheduler;
 

@@ -36,7 +36,7 @@ pub enum Fault {
     Late,
     /// The caller is told that somebody else is writing: "conflict", of what may not even exist.
     Busy,
-    /// The two pages of a listing are of different instants.
+    /// The two halves of a listing are of different instants.
     Torn,
 }
 
@@ -73,8 +73,6 @@ pub struct Scenario {
     pub stays: f64,
     /// All schedules are gone through, those left out that differ in nothing that anyone sees.
     pub exhaustive: bool,
-    /// The store knows no conditional writes.
-    pub unconditional: bool,
 }
 
 /// The most records that the API can have.
@@ -94,7 +92,8 @@ impl Fault {
                 Self::Busy,
             ],
             Op::Get { .. } => &[Self::Crash, Self::Fail],
-            Op::List { .. } => &[Self::Crash, Self::Fail, Self::Torn],
+            Op::List { before: None, .. } => &[Self::Crash, Self::Fail, Self::Torn],
+            Op::List { .. } => &[Self::Crash, Self::Fail],
             Op::Delete { .. } => &[Self::Crash, Self::CrashAfter],
         }
     }
@@ -104,7 +103,8 @@ impl Fault {
     pub fn different(op: &Op) -> &'static [Self] {
         match op {
             Op::Get { .. } => &[Self::Fail],
-            Op::List { .. } => &[Self::Fail, Self::Torn],
+            Op::List { before: None, .. } => &[Self::Fail, Self::Torn],
+            Op::List { .. } => &[Self::Fail],
             Op::Put { .. } | Op::Delete { .. } => Self::of(op),
         }
     }
@@ -152,7 +152,6 @@ impl Scenario {
             fault_rate: 0.0,
             stays: 0.0,
             exhaustive: true,
-            unconditional: false,
         }
     }
 
@@ -194,7 +193,6 @@ impl Scenario {
             fault_rate: 0.12,
             stays: [0.0, 0.5, 0.9][choices.pick(3)],
             exhaustive: false,
-            unconditional: false,
         }
     }
 }

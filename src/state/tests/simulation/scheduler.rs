@@ -66,8 +66,10 @@ pub struct Scheduler<'a> {
     to_publish: VecDeque<Box<str>>,
     /// Every state document that ever was.
     documents: Vec<Bytes>,
-    /// The step of the last harm to the state, and of each run's last write to it.
+    /// The step of the last harm to the state, when it last said that the day is complete, and
+    /// each run's last write to it.
     harmed: u64,
+    complete: u64,
     wrote: BTreeMap<Uuid, u64>,
     faults_left: u32,
     /// In an exhaustive search: operations whose turn at this point leads to what was seen.
@@ -91,7 +93,6 @@ impl<'a> Scheduler<'a> {
         let stage = Arc::new(Stage::new());
         let mut objects = Objects::default();
         lake::prepare(&stage, &mut objects, scenario);
-        objects.unconditional = scenario.unconditional;
         let document = objects.get(support::STATE);
         let documents = document.map(|document| document.bytes.clone());
         let documents = documents.into_iter().collect();
@@ -118,6 +119,7 @@ impl<'a> Scheduler<'a> {
             harms,
             documents,
             harmed: 0,
+            complete: 0,
             wrote: BTreeMap::new(),
             asleep: Vec::new(),
             last: 0,
@@ -319,6 +321,15 @@ impl<'a> Scheduler<'a> {
                 promise: Promise::P1,
                 what,
             });
+        }
+        let complete = day.state.as_ref().is_some_and(|state| state.complete);
+        if self.complete > self.harmed && day.state.is_some() && !complete {
+            let what = "a day that was complete is so no more".to_owned();
+            let promise = Promise::P4;
+            violations.push(Violation { promise, what });
+        }
+        if complete {
+            self.complete = self.out.steps;
         }
         truth.files = day.files;
         drop(truth);

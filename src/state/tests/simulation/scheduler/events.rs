@@ -6,7 +6,7 @@ use std::time::Duration;
 use object_store::PutMode;
 
 use super::super::super::support;
-use super::super::desk::{Op, Reply, Request, broke, exists};
+use super::super::desk::{Half, Op, Reply, Request, broke, exists};
 use super::super::lake;
 use super::super::scenario::{Fault, Harm};
 use super::Scheduler;
@@ -75,7 +75,12 @@ impl Scheduler<'_> {
         let chosen = if self.scenario.exhaustive {
             self.out.choices.pick(kinds.len() + 1).checked_sub(1)?
         } else {
-            if !self.out.choices.happens(self.scenario.fault_rate) {
+            // Listings are rare, and what they come to hangs on when they are looked at.
+            let rate = match op {
+                Op::List { before: None, .. } => 0.45,
+                _ => self.scenario.fault_rate,
+            };
+            if !self.out.choices.happens(rate) {
                 return None;
             }
             self.out.choices.pick(kinds.len())
@@ -148,22 +153,22 @@ impl Scheduler<'_> {
         }
     }
 
-    /// A listing whose pages are of two instants.
+    /// A listing of which one half is of this instant, and the other of a later one.
     fn tear(&mut self, request: &Request) {
-        let Op::List { prefix, found } = &request.op else {
+        let Op::List {
+            prefix,
+            before: None,
+        } = &request.op
+        else {
             return;
         };
-        let after = found.last().map(|meta| meta.location.to_string());
-        let mut page = self.objects.page(prefix, after.as_deref());
-        page.truncate(page.len().div_ceil(2));
-        if !page.is_empty() {
-            self.fired("listing of two instants");
-        }
-        let found = [found.clone(), page].concat();
-        let prefix = prefix.clone();
-        self.stage
-            .desk
-            .ask_on(request.id, Op::List { prefix, found });
+        let half = [Half::Even, Half::Odd][self.out.choices.pick(2)];
+        let mut found = self.objects.below(prefix);
+        found.retain(|meta| Half::of(meta) == half);
+        self.fired("listing of two instants");
+        let (prefix, before) = (prefix.clone(), Some((half, found)));
+        let rest = Op::List { prefix, before };
+        self.stage.desk.ask_on(request.id, rest);
     }
 
     /// Does it, for one who is there to hear of it or not. Says whether it wasn't refused.

@@ -65,7 +65,8 @@ pub fn told(op: &Op) -> String {
     match op {
         Op::Get { key } => format!("get {}", name(key)),
         Op::Delete { key } => format!("delete {}", name(key)),
-        Op::List { found, .. } => format!("list after {}", found.len()),
+        Op::List { before: None, .. } => "list".to_owned(),
+        Op::List { .. } => "list the rest".to_owned(),
         Op::Put { key, mode, .. } => {
             let mode = match mode {
                 PutMode::Create => "create",

@@ -1,0 +1,47 @@
+//! Faults of the protocol that take more than a condition to commit.
+
+use super::super::commit::Change;
+use super::super::document::Document;
+use crate::bronze::writer::EncodedFile;
+use crate::state::execution::Execution;
+use crate::state::recover::Recovery;
+use crate::state::store::Notes;
+use crate::state::{Committed, DayState, DayStore, StateError};
+
+impl DayStore {
+    /// A new day, whatever there is.
+    pub(in crate::state) fn without_looking(&self) -> DayState {
+        DayState {
+            document: Document::new(self.day, self.clock.now()),
+            version: None,
+            recovery: Recovery::default(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// The order of the pipeline that this program replaces: ids first, rows after.
+    pub(in crate::state) async fn commit_state_first(
+        &self,
+        state: &mut DayState,
+        file: EncodedFile,
+        execution: &mut Execution,
+    ) -> Result<Committed, StateError> {
+        let (number, rows) = (state.commits() + 1, file.ids.len() as u64);
+        let key = self.file_key(number);
+        let mut run = execution.clone();
+        run.files.push((key.clone(), rows));
+        let change = Change {
+            run: Some(&run),
+            file: Some((number, file.ids.as_slice())),
+            ..Change::default()
+        };
+        self.update(state, &change).await?;
+        self.lake.create(&key, file.bytes).await?;
+        *execution = run;
+        Ok(Committed {
+            key: Some(key),
+            rows,
+            dropped: 0,
+        })
+    }
+}

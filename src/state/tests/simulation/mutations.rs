@@ -1,0 +1,97 @@
+//! The simulation can fail: each deliberate fault of the protocol is found within so many schedules
+//! by chance, or is harmless, for a reason.
+
+use std::sync::Mutex;
+use std::thread;
+
+use super::choices::Choices;
+use super::{by_chance, still};
+use crate::mutation::Mutation;
+
+/// A fault that isn't found in so many schedules isn't found.
+const MOST: u64 = 3_000;
+
+/// What comes of a fault.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    /// It breaks this promise, or this assertion.
+    Found,
+    /// Nothing, because of this.
+    Harmless(&'static str),
+}
+
+use Expected::{Found, Harmless};
+
+const EXPECTED: &[(Mutation, Expected)] = &[
+    (Mutation::StateBeforeData, Found),
+    (Mutation::ReadErrorIsNothing, Found),
+    (Mutation::ExistsIsSuccess, Found),
+    (Mutation::CreateOverwrites, Found),
+    (Mutation::ReplaceOverwrites, Found),
+    (Mutation::OwnNumber, Found),
+    (Mutation::NothingAdopted, Found),
+    (Mutation::RebuildForgets, Found),
+    (Mutation::ListingDecides, Found),
+    (Mutation::DedupIsStale, Found),
+    (Mutation::OwnFileIsAnothers, Found),
+    (
+        Mutation::OwnStateIsAnothers,
+        Harmless("a change that is applied twice is the same as once; it costs one more write"),
+    ),
+    (Mutation::DoubtIsIgnored, Found),
+    (Mutation::UnreadableIsNew, Found),
+    (Mutation::CompleteIsForgotten, Found),
+    (
+        Mutation::MarkerBeforeState,
+        Harmless("the rows are stored by then; a crash in between leaves a marker that is right"),
+    ),
+    (Mutation::OnlyCommitsAreAudited, Found),
+    (Mutation::EmptyFiles, Found),
+    (Mutation::DroppedAreNew, Found),
+    (Mutation::CreditIsForgotten, Found),
+    (
+        Mutation::BusyIsBelieved,
+        Harmless("what is said to exist is read before it is taken for another run's"),
+    ),
+];
+
+/// How many schedules it took, and what was broken.
+fn hunt(mutation: Mutation) -> Option<(u64, String)> {
+    let runtime = still();
+    mutation.while_on(|| {
+        (0..MOST).find_map(|seed| {
+            let outcome = runtime.block_on(by_chance(Choices::seeded(seed), false));
+            outcome.failure.map(|failure| (seed + 1, failure))
+        })
+    })
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn every_fault_of_the_protocol_is_found() {
+    let next = Mutex::new(EXPECTED.iter());
+    let work = || {
+        loop {
+            let Some((mutation, expected)) = next.lock().unwrap().next() else {
+                break;
+            };
+            match (hunt(*mutation), expected) {
+                (Some((schedules, what)), Found) => {
+                    println!("{mutation:?}: found in schedule {schedules}: {what}");
+                }
+                (None, Harmless(why)) => {
+                    println!("{mutation:?}: harmless in {MOST} schedules: {why}");
+                }
+                (found, expected) => panic!("{mutation:?}: {expected:?}, but {found:?}"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+}
