@@ -378,8 +378,8 @@ fn instrumento(facts: &Facts) -> Tree {
     let note = match facts.chance.of("note").below(4) {
         0 => Tree::object([
             ("chave", text(&key)),
-            ("numero", text(&(facts.index + 1).to_string())),
-            ("serie", text("1")),
+            ("numero", Tree::number(facts.index + 1)),
+            ("serie", Tree::number(1)),
             (
                 "dataEmissao",
                 text(&facts.published.format("%d/%m/%Y %H:%M:%S").to_string()),

@@ -31,8 +31,16 @@ fn cases() -> Vec<Case> {
     sources.into_iter().flatten().collect()
 }
 
-/// What a run says of a dataset that can be declared and not yet be read: then there is nothing to check.
-const NOT_YET: &str = "is declared, but not read by this version";
+/// Whether a run says that this kind of dataset can be declared and not yet be read: then there is nothing
+/// to check.
+fn is_not_read_yet(why: &str) -> bool {
+    let mut kinds = ["snapshot", "feed"].iter();
+    kinds.any(|kind| {
+        why.contains(&format!(
+            "kind = \"{kind}\" is declared, but not read by this version"
+        ))
+    })
+}
 
 /// Runs a check on every case, and names all those that fail it.
 #[track_caller]
@@ -40,7 +48,7 @@ fn for_every_case(check: impl Fn(&Case) -> Result<(), String>) {
     let failed: Vec<_> = cases()
         .iter()
         .filter_map(|case| {
-            let why = check(case).err().filter(|why| !why.contains(NOT_YET));
+            let why = check(case).err().filter(|why| !is_not_read_yet(why));
             why.map(|why| format!("{}: {why}", case.dataset))
         })
         .collect();

@@ -2,10 +2,10 @@
 
 use bronzed::source::declaration::{Kind, Mode};
 
-use super::NOT_YET;
 use super::api::Answers;
 use super::case::{Case, Sample};
 use super::desk::{Desk, TODAY};
+use super::is_not_read_yet;
 use crate::support::stage::instant;
 
 fn case(dataset: &str) -> Case {
@@ -41,7 +41,7 @@ fn three_then_two_then_none(dataset: &str) {
             false => case.day(),
         };
         let report = match desk.read_well(&day, Mode::Full) {
-            Err(why) if why.contains(NOT_YET) => return,
+            Err(why) if is_not_read_yet(&why) => return,
             report => report.unwrap_or_else(|why| panic!("{dataset}: {why}")),
         };
         assert_eq!(report.counts().new, new, "{dataset}: {listed} records");
