@@ -18,6 +18,7 @@ mod datasets;
 mod faults;
 mod logs;
 mod means;
+mod network;
 mod regressions;
 mod scenario;
 mod verify;

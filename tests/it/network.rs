@@ -1,0 +1,225 @@
+//! Servers as they stand in the world: behind certificates that the system doesn't know, and behind a
+//! proxy. A real TLS server with a private CA, and the program as it is started.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::support::program::{Outcome, Program};
+use crate::support::runtime;
+
+const NAME: &str = "api.example.test";
+
+/// A server that answers every request with one record, with a certificate for `localhost` and
+/// [`NAME`]. As many public servers do, it doesn't send the intermediate certificate along.
+struct Server {
+    port: u16,
+    /// What a client needs to trust it.
+    intermediate: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params
+                .distinguished_name
+                .push(rcgen::DnType::CommonName, name);
+            params
+        };
+        let key = || KeyPair::generate().unwrap();
+        let root = Issuer::new(authority("root"), key());
+        let (params, middle_key) = (authority("intermediate"), key());
+        let intermediate = params.signed_by(&middle_key, &root).unwrap();
+        let issuer = Issuer::new(params, middle_key);
+        let leaf = CertificateParams::new(vec!["localhost".to_owned(), NAME.to_owned()]).unwrap();
+        let leaf_key = key();
+        let certificate = leaf.signed_by(&leaf_key, &issuer).unwrap();
+        let private = PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = runtime()
+            .block_on(TcpListener::bind(("127.0.0.1", 0)))
+            .unwrap();
+        let port = listener.local_addr().unwrap().port();
+        runtime().spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    // Who doesn't trust it hangs up.
+                    if let Ok(mut stream) = acceptor.accept(stream).await {
+                        let _ = head(&mut stream).await;
+                        let body = r#"[{"id":"a"}]"#;
+                        let answer = format!(
+                            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+                             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                            body.len()
+                        );
+                        let _ = stream.write_all(answer.as_bytes()).await;
+                        let _ = stream.shutdown().await;
+                    }
+                });
+            }
+        });
+        Self {
+            port,
+            intermediate: intermediate.pem(),
+        }
+    }
+}
+
+/// A proxy that connects whoever asks to `port` of this machine, whatever host was asked for.
+struct Proxy {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn to(port: u16) -> Self {
+        let listener = runtime()
+            .block_on(TcpListener::bind(("127.0.0.1", 0)))
+            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        runtime().spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let line = head(&mut stream).await;
+                seen.lock().unwrap().push(line);
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    let established = b"HTTP/1.1 200 Connection established\r\n\r\n";
+                    stream.write_all(established).await.unwrap();
+                    let _ = copy_bidirectional(&mut stream, &mut server).await;
+                });
+            }
+        });
+        Self { url, asked }
+    }
+}
+
+/// Reads a request's head; its first line.
+async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    head.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A configuration with one source at `base_url`.
+fn configuration(base_url: &str, ca_file: Option<&str>) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    let trusted = match ca_file {
+        Some(pem) => {
+            write("sources/extra.pem", pem);
+            "ca_file = \"extra.pem\""
+        }
+        None => "",
+    };
+    write("bronzed.toml", "[lake]\nurl = \"./lake\"\n");
+    write("sources/columns.txt", "[columns]\nid = \"string\"\n");
+    write(
+        "sources/s.toml",
+        &format!(
+            r#"
+name = "s"
+base_url = "{base_url}"
+timezone = "UTC"
+{trusted}
+[retry]
+max_attempts = 1
+[dataset.d]
+path = "/d"
+primary_key = ["id"]
+schema = "columns.txt"
+window = {{ start_param = "day", format = "%Y-%m-%d" }}
+paginator = {{ type = "single" }}
+"#
+        ),
+    );
+    folder
+}
+
+fn read(configuration: &Path, proxy: Option<&Proxy>) -> Outcome {
+    let configuration = configuration.to_str().unwrap();
+    let program = Program::new(&[
+        "run",
+        "s.d",
+        "--day",
+        "2025-10-22",
+        "--config",
+        configuration,
+    ]);
+    match proxy {
+        Some(proxy) => program.env("HTTPS_PROXY", &proxy.url).run(),
+        None => program.run(),
+    }
+}
+
+#[test]
+fn a_certificate_that_the_system_does_not_know_is_trusted_by_ca_file_alone() {
+    let server = Server::start();
+    let url = format!("https://localhost:{}", server.port);
+    let untrusted = read(configuration(&url, None).path(), None).expect(1);
+    let said = format!("{}{}", untrusted.stdout, untrusted.stderr);
+    assert!(said.contains("no connection to localhost"), "{said}");
+    assert!(said.to_lowercase().contains("certificate"), "{said}");
+    let trusting = configuration(&url, Some(&server.intermediate));
+    read(trusting.path(), None).expect(0);
+    // For another host, the certificate says nothing.
+    let other = format!("https://127.0.0.1:{}", server.port);
+    read(
+        configuration(&other, Some(&server.intermediate)).path(),
+        None,
+    )
+    .expect(1);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used_and_the_server_behind_it_still_proves_itself() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port);
+    let url = format!("https://{NAME}");
+    let trusting = configuration(&url, Some(&server.intermediate));
+    read(trusting.path(), Some(&proxy)).expect(0);
+    let asked = proxy.asked.lock().unwrap().clone();
+    assert!(!asked.is_empty());
+    let connect = format!("CONNECT {NAME}:443 HTTP/1.1");
+    assert!(asked.iter().all(|line| *line == connect), "{asked:?}");
+    read(configuration(&url, None).path(), Some(&proxy)).expect(1);
+}
+
+#[test]
+fn a_proxy_is_not_asked_for_this_machine() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port);
+    let url = format!("https://localhost:{}", server.port);
+    let trusting = configuration(&url, Some(&server.intermediate));
+    read(trusting.path(), Some(&proxy)).expect(0);
+    assert!(proxy.asked.lock().unwrap().is_empty());
+}
