@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::settings::{Origin, Settings};
 use crate::schedule::cron::Cron;
 use crate::source::declaration::{
-    Auth, Dataset, Job, JobDays, Kind, Limits, Mode, PagingStyle, Require, SliceValues,
+    Auth, Cost, Dataset, Job, JobDays, Kind, Limits, Mode, PagingStyle, Pool, Require, SliceValues,
     SliceVariable, Source,
 };
 
@@ -54,7 +54,7 @@ fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io:
     line(out, 1, "time zone", source.timezone.name())?;
     line(out, 1, "limits", &limits(&source.limits))?;
     for dataset in source.datasets.values() {
-        print_dataset(dataset, out)?;
+        print_dataset(dataset, source, out)?;
     }
     for job in source.jobs.values() {
         let next = next_slot(source, job, now);
@@ -69,7 +69,7 @@ fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+fn print_dataset(dataset: &Dataset, source: &Source, out: &mut dyn Write) -> io::Result<()> {
     let state = if dataset.enabled {
         ""
     } else {
@@ -90,9 +90,30 @@ fn print_dataset(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
         line(out, 2, "earliest day", &earliest.to_string())?;
     }
     line(out, 2, "settled after", &span(dataset.days.settle))?;
+    if let Some(cost) = dataset.cost.filter(|_| dataset.enabled) {
+        line(out, 2, "takes", &takes(cost, dataset, source))?;
+    }
     line(out, 2, "proof", proof(dataset.completeness.require))?;
     line(out, 2, "id", &dataset.primary_key.join(" "))?;
     line(out, 2, "columns", &dataset.schema.columns.len().to_string())
+}
+
+/// How long a day of data takes within the limits, by what is known of its requests.
+fn takes(cost: Cost, dataset: &Dataset, source: &Source) -> String {
+    let pool = dataset
+        .pool
+        .as_ref()
+        .and_then(|pool| source.pools.get(pool));
+    let limits = [Some(source.limits.pool()), pool.copied()];
+    let slowest = |seconds: f64, limits: Pool| {
+        let at_once = limits.concurrency.max(1) as f64;
+        let by_rate = limits.requests_per_second.map_or(0.0, |rate| 1.0 / rate);
+        seconds.max(cost.seconds_per_request / at_once).max(by_rate)
+    };
+    let seconds = limits.into_iter().flatten().fold(0.0, slowest);
+    let requests = cost.requests_per_day;
+    let hours = requests as f64 * seconds / 3600.0;
+    format!("{hours:.1} hours for a day of data, in some {requests} requests")
 }
 
 /// One fact: its name in a column of its own, whatever the level.
@@ -140,7 +161,7 @@ fn slices(variables: &[SliceVariable]) -> String {
                 count = count.map(|count| count * values.len());
                 shown.push(format!("{name} = {}", values.join(" ")));
             }
-            SliceValues::OfDataset { dataset, field } => {
+            SliceValues::OfDataset { dataset, field, .. } => {
                 count = None;
                 shown.push(format!("{name} = each {field} of {dataset}"));
             }
@@ -294,5 +315,21 @@ source            pncp
         );
         assert!(shown.contains("a bearer token"), "{shown}");
         assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_expensive_tells_its_hours_once_it_is_switched_on() {
+        let off = shown(&[]);
+        assert!(!off.contains("hours for a day"), "{off}");
+        let on = shown(&[("BRONZED__SOURCES__PNCP__DATASET__ITENS__ENABLED", "true")]);
+        // 9,500 requests of 8.5 s, three at once.
+        let takes = "takes         7.5 hours for a day of data, in some 9500 requests";
+        assert!(on.contains(takes), "{on}");
+        // 0.6 requests a second, whatever may be in flight.
+        let slow = shown(&[(
+            "BRONZED__SOURCES__COMPRASNET__DATASET__CONTRATOS__ENABLED",
+            "true",
+        )]);
+        assert!(slow.contains("hours for a day of data"), "{slow}");
     }
 }

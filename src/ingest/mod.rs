@@ -21,6 +21,7 @@ mod proof;
 mod reading;
 pub mod report;
 mod slice;
+mod values;
 mod versions;
 mod walk;
 
@@ -47,8 +48,9 @@ use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
+use crate::ingest::values::with_values;
 use crate::lake::Lake;
-use crate::source::declaration::{Dataset, Kind, Mode, Priority, SliceValues, SliceVariable};
+use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage};
 use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress};
@@ -128,8 +130,20 @@ pub async fn run_as(
     async {
         let mode = order.mode.name();
         tracing::info!(mode, "run started");
-        let run = Run::new(context, order, run_id, started_at, &overdue);
-        let report = run.execute().await;
+        let report = match with_values(&context.lake, &order.dataset).await {
+            Ok(dataset) => {
+                let order = Order {
+                    dataset,
+                    ..order.clone()
+                };
+                let run = Run::new(context, &order, run_id, started_at, &overdue);
+                run.execute().await
+            }
+            Err(error) => {
+                let run = Run::new(context, order, run_id, started_at, &overdue);
+                run.failed(error.to_string())
+            }
+        };
         report.log();
         report.measure();
         report
@@ -416,14 +430,8 @@ impl<'a> Run<'a> {
 /// What is declared of a dataset and isn't read yet.
 fn not_read_yet(dataset: &Dataset) -> Option<String> {
     let kind = &dataset.kind;
-    let of_dataset = |slice: &SliceVariable| matches!(slice.values, SliceValues::OfDataset { .. });
-    if !matches!(kind, Kind::Dated(_) | Kind::Child(_)) {
-        Some(format!("kind = \"{}\"", kind.word()))
-    } else if dataset.slices.iter().any(of_dataset) {
-        Some("a slice out of another dataset".to_owned())
-    } else {
-        None
-    }
+    let read = matches!(kind, Kind::Dated(_) | Kind::Child(_));
+    (!read).then(|| format!("kind = \"{}\"", kind.word()))
 }
 
 /// What had to be set right before the run could begin, for the logs: the audit has it, too.

@@ -29,7 +29,7 @@ use tracing::Instrument;
 use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::source::declaration::{Dataset, Kind};
+use crate::source::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use crate::source::{Usage, slices};
 use crate::state::execution::Status;
 use crate::state::{DayState, DayStore};
@@ -89,9 +89,17 @@ impl Outcome {
     }
 }
 
+/// Whether a variable's values come out of another dataset.
+fn is_of_dataset(variable: &SliceVariable) -> bool {
+    matches!(variable.values, SliceValues::OfDataset { .. })
+}
+
 /// Why the days of a dataset aren't compared; `None` where they are.
 pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
     match &dataset.kind {
+        Kind::Dated(_) if dataset.slices.iter().any(is_of_dataset) => {
+            Some("its slices come out of another dataset, and have changed since")
+        }
         Kind::Dated(_) if dataset.verify => None,
         Kind::Dated(_) => Some("records leave its days by design (`verify = false`)"),
         Kind::Snapshot => Some("a snapshot's days can't be asked for again"),

@@ -58,7 +58,12 @@ impl Build<'_> {
         self.prefix(&path.key("prefix"), &prefix);
         let base_url = table.base_url.as_deref();
         let base_url = base_url.and_then(|text| self.address(&path.key("base_url"), text));
-        let slices = self.slices(&path.key("slices"), &table.slices, shared.tables);
+        let slices = self.slices(
+            &path.key("slices"),
+            &table.slices,
+            shared.source,
+            shared.tables,
+        );
         let request = self.request_path(&path.key("path"), table.path.as_deref());
         let params = self.params(&path.key("params"), &table.params);
         let used = used(request.as_ref(), params.as_deref());

@@ -45,6 +45,7 @@ impl Build<'_> {
         &mut self,
         path: &KeyPath,
         table: &Pairs<SliceValuesTable>,
+        source: &str,
         tables: &SourceFile,
     ) -> Vec<SliceVariable> {
         let mut slices = Vec::new();
@@ -54,7 +55,7 @@ impl Build<'_> {
             let values = match values {
                 SliceValuesTable::Listed(values) => self.listed(&path, values),
                 SliceValuesTable::OfDataset(table) => {
-                    match self.values_of_dataset(&path, table, tables) {
+                    match self.values_of_dataset(&path, table, source, tables) {
                         Some(values) => values,
                         None => continue,
                     }
@@ -88,6 +89,7 @@ impl Build<'_> {
         &mut self,
         path: &KeyPath,
         table: &DatasetFieldTable,
+        source: &str,
         tables: &SourceFile,
     ) -> Option<SliceValues> {
         let (name, field) = (table.dataset.as_deref()?, table.field.as_deref()?);
@@ -102,6 +104,7 @@ impl Build<'_> {
         let schema = self.schema(&others_path, other);
         Some(SliceValues::OfDataset {
             dataset: name.to_owned(),
+            prefix: other.prefix(source, name),
             field: self.declared_field(&path.key("field"), field, schema.as_ref()),
         })
     }

@@ -194,7 +194,9 @@ fn every_kind_is_declared_in_a_few_lines() {
     };
     assert_eq!(parent.inherited, ["ano", "cnpj"]);
 
-    let SliceValues::OfDataset { dataset: of, field } = &dataset("contratos").slices[0].values
+    let SliceValues::OfDataset {
+        dataset: of, field, ..
+    } = &dataset("contratos").slices[0].values
     else {
         panic!("{:?}", dataset("contratos").slices)
     };

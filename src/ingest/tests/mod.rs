@@ -3,6 +3,7 @@
 
 mod child;
 mod paging;
+mod values;
 mod versions;
 
 use std::collections::BTreeMap;

@@ -20,6 +20,8 @@ pub enum SliceValues {
     OfDataset {
         /// The dataset's name; it is a snapshot of the same source.
         dataset: String,
+        /// Its table.
+        prefix: String,
         /// JSON pointer into its records.
         field: String,
     },
