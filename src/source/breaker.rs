@@ -4,7 +4,9 @@
 //! they weren't all of one URL: a page that can't be read is no sign that the API is down, and its
 //! tries are bounded anyway. Then requests fail at once, without being sent, until a cool-down is
 //! over; and then one request, and one only, probes the API. A failed probe doubles the cool-down
-//! (60 s to 10 min); any understood answer closes the breaker, whichever request it came to.
+//! (60 s to 10 min); any understood answer closes the breaker, whichever request it came to. A
+//! cool-down is over when the machine's ticks or the clock say so: ticks stand still while a machine
+//! sleeps, and a clock may be put back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,8 +43,15 @@ struct State {
 #[derive(Debug)]
 struct Open {
     until: Instant,
+    until_shown: DateTime<Utc>,
     cool_down: Duration,
     probing: bool,
+}
+
+impl Open {
+    fn cools(&self, now: DateTime<Utc>) -> bool {
+        Instant::now() < self.until && now < self.until_shown
+    }
 }
 
 /// The source is taken for down: nothing is sent for now.
@@ -103,7 +112,7 @@ impl Breaker {
 impl State {
     fn check(&self, now: DateTime<Utc>) -> Result<(), Down> {
         match &self.open {
-            Some(open) if open.probing || Instant::now() < open.until => Err(Down {
+            Some(open) if open.probing || open.cools(now) => Err(Down {
                 since: self.since.unwrap_or(now),
                 failures: self.failures,
                 last: self.last.clone(),
@@ -151,6 +160,7 @@ impl Pass<'_> {
         };
         state.open = Some(Open {
             until: Instant::now() + cool_down,
+            until_shown: now + cool_down,
             cool_down,
             probing: false,
         });
@@ -239,6 +249,17 @@ mod tests {
         assert!(probe.answered());
         assert!(breaker.pass().is_ok());
         assert!(!fail(&breaker, FAILURES_TO_OPEN - 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_slept_through_the_cool_down_probes_at_once() {
+        let clock = ManualClock::new("2025-10-22T12:00:00Z".parse().unwrap());
+        let breaker = Breaker::new(Arc::new(clock.clone()));
+        fail(&breaker, FAILURES_TO_OPEN);
+        clock.set("2025-10-22T09:00:00Z".parse().unwrap());
+        assert!(breaker.pass().is_err(), "the clock was put back");
+        clock.set("2025-10-22T12:01:00Z".parse().unwrap());
+        assert!(breaker.pass().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

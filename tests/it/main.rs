@@ -14,6 +14,7 @@ mod support;
 mod backfill;
 mod claims;
 mod cli;
+mod daemon;
 mod datasets;
 mod faults;
 mod logs;

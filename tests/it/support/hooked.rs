@@ -20,7 +20,7 @@ type Refuse = dyn Fn(&str) -> bool + Send + Sync;
 pub struct Hooked {
     inner: Arc<InMemory>,
     log: Arc<Mutex<Vec<String>>>,
-    refuse: Arc<Mutex<Box<Refuse>>>,
+    refuse: Arc<Mutex<Arc<Refuse>>>,
     hold: Arc<RwLock<()>>,
 }
 
@@ -29,14 +29,14 @@ impl Hooked {
         Self {
             inner: Arc::new(InMemory::new()),
             log: Arc::default(),
-            refuse: Arc::new(Mutex::new(Box::new(|_| false))),
+            refuse: Arc::new(Mutex::new(Arc::new(|_: &str| false))),
             hold: Arc::default(),
         }
     }
 
     /// Operations (`PUT pncp/…`) for which `refuse` is true fail as a 503 does.
     pub fn refuse(&self, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) {
-        *self.refuse.lock().expect("no panic") = Box::new(refuse);
+        *self.refuse.lock().expect("no panic") = Arc::new(refuse);
     }
 
     /// Lets every write wait until what it gives is dropped.
@@ -51,7 +51,9 @@ impl Hooked {
 
     fn pass(&self, verb: &str, key: &Path) -> Result<()> {
         let operation = format!("{verb} {key}");
-        let refused = (self.refuse.lock().expect("no panic"))(&operation);
+        // Not under the lock: some tests want a panic here.
+        let refuse = Arc::clone(&self.refuse.lock().expect("no panic"));
+        let refused = refuse(&operation);
         self.log.lock().expect("no panic").push(operation.clone());
         if refused {
             return Err(Error::Generic {

@@ -1,5 +1,6 @@
 //! What the black-box tests share: a small vocabulary over the program, the lake and the judges.
 
+pub mod driven;
 pub mod hooked;
 pub mod lake;
 pub mod program;

@@ -1,0 +1,7 @@
+//! `bronzed daemon`: by a driven clock over real HTTP, and as a process that is started, killed and
+//! told to stop.
+
+mod month;
+mod orders;
+mod together;
+mod watched;
