@@ -2,7 +2,7 @@
 //!
 //! - A slot of a job of `today` asks for its own civil day. Slots that passed while nobody was
 //!   there become one run for each day concerned, and never a run of another day; those longer ago
-//!   than the job's catch-up are let go.
+//!   than the job's catch-up are let go. A day that is over is no more urgent than a daily job's.
 //! - Other jobs work on ended days until they are complete: those that the slots within the
 //!   catch-up name, or those that coverage asks for, the newest first.
 //! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
@@ -262,12 +262,19 @@ impl<'a> Planner<'a> {
 
     fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, reason: Reason) {
         let job = &asking.job.job;
+        // What is urgent about today isn't any more when the day is over: catching up with it must
+        // not hold up the slots of the day that is under way.
+        let over = day < Day::of(self.situation.now, self.schedule.zone);
+        let priority = match job.days {
+            JobDays::Today if over => job.priority.min(Priority::Daily),
+            _ => job.priority,
+        };
         let task = Task {
             dataset: Arc::clone(asking.dataset_name),
             day,
             mode: job.mode,
             job: Arc::clone(asking.name),
-            priority: job.priority,
+            priority,
             slot: slot.at,
             reason,
         };

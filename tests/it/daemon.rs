@@ -1,7 +1,9 @@
 //! `bronzed daemon`: by a driven clock over real HTTP, and as a process that is started, killed and
 //! told to stop.
 
+mod busy;
 mod month;
 mod orders;
+mod process;
 mod together;
 mod watched;

@@ -33,7 +33,7 @@ fn a_night_that_was_slept_through_becomes_one_run_of_each_day() {
             "23 09:20",
             &[
                 "23 new hourly 23 09:00 catch_up",
-                "22 new hourly 22 23:00 catch_up",
+                "22 new hourly as daily 22 23:00 catch_up",
             ],
         )
         .ran("22", "hourly", Status::Ok, "23 09:20", "23 09:21")
@@ -73,7 +73,7 @@ fn what_is_longer_ago_than_the_catch_up_is_let_go() {
         .due("22 03:00", &["21 full daily 22 03:00 slot"]);
     given([short(hourly())])
         .ran("22", "hourly", Status::Ok, "22 08:00", "22 08:01")
-        .due("22 08:30", &["21 new hourly 21 23:00 catch_up"])
+        .due("22 08:30", &["21 new hourly as daily 21 23:00 catch_up"])
         .due("22 23:00", &["22 new hourly 22 23:00 slot"]);
 }
 

@@ -19,7 +19,7 @@ fn a_paused_job_plans_nothing_and_makes_up_for_it_afterwards() {
         "23 02:30",
         &[
             "23 new hourly 23 02:00 catch_up",
-            "22 new hourly 22 23:00 catch_up",
+            "22 new hourly as daily 22 23:00 catch_up",
         ],
     );
 }
@@ -34,7 +34,7 @@ fn jobs_that_want_the_same_day_get_one_run() {
             "22 05:00",
             &[
                 "22 new hourly 22 05:00 slot",
-                "21 full daily as hourly 22 03:00 catch_up",
+                "21 full daily 22 03:00 catch_up",
             ],
         )
         // Its name tells that all of it was read, which serves the hourly slots as well.

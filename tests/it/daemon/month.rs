@@ -17,8 +17,9 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::driven::{JOBS, Life, PAGE, Plan, SLICES, World};
+use crate::support::driven::{Life, Plan, World};
 use crate::support::runtime;
+use crate::support::sources::{JOBS, PAGE, SLICES};
 
 const SOURCES: [&str; 3] = ["one", "two", "three"];
 /// Outages, in hours.
@@ -75,9 +76,9 @@ fn least(world: &World, until: DateTime<Utc>, days: &[Day]) -> usize {
         requests += slots * SLICES.len();
         let now = simulator.clock().brasilia();
         for day in days {
-            let mut records: BTreeMap<u32, usize> = SLICES.map(|slice| (slice, 0)).into();
+            let mut records: BTreeMap<u64, usize> = SLICES.map(|slice| (slice.into(), 0)).into();
             for record in simulator.catalog().list(Some(*day), now, false) {
-                *records.entry(record.modalidade).or_default() += 1;
+                *records.entry(record.group).or_default() += 1;
             }
             let pages = records
                 .values()

@@ -14,8 +14,9 @@ use bronzed::server::view::{RunStatus, RunView};
 use bronzed::source::declaration::Mode;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::support::driven::{JOBS, Life, Plan, World};
+use crate::support::driven::{Life, Plan, World};
 use crate::support::runtime;
+use crate::support::sources::JOBS;
 
 fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()

@@ -6,8 +6,9 @@ use bronzed::clock::Clock;
 use bronzed::day::Day;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::support::driven::{JOBS, Plan, World};
+use crate::support::driven::{Plan, World};
 use crate::support::runtime;
+use crate::support::sources::JOBS;
 
 fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()

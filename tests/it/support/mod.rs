@@ -7,6 +7,7 @@ pub mod program;
 pub mod python;
 pub mod scene;
 pub mod seaweed;
+pub mod sources;
 pub mod stage;
 
 use std::sync::LazyLock;

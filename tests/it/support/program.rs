@@ -162,6 +162,28 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
+    /// The first event of this name among its log lines, as soon as it is there.
+    pub fn event(&mut self, name: &str) -> serde_json::Value {
+        let find = |running: &mut Self| {
+            let said = running.said().stderr;
+            let mut lines = said
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            lines.find(|line: &serde_json::Value| line["event"] == name)
+        };
+        self.wait_while(LIMIT, |running| {
+            find(running).is_none() && !running.has_ended()
+        });
+        find(self).unwrap_or_else(|| panic!("no `{name}`: {:?}", self.said()))
+    }
+
+    /// Bytes that are resident now.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let resident = status.ok().and_then(|status| bytes_of(&status, "VmRSS:"));
+        resident.expect("a figure in /proc: this test needs Linux")
+    }
+
     fn said(&mut self) -> Outcome {
         let text = |name: &str| {
             let bytes = fs::read(self.folder.path().join(name)).expect("its output");
@@ -179,7 +201,11 @@ impl Running {
 
 /// From `VmHWM:    93456 kB`, in bytes.
 fn resident_at_most(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    bytes_of(status, "VmHWM:")
+}
+
+fn bytes_of(status: &str, figure: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(figure))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
 }
