@@ -287,6 +287,7 @@ async fn kill_soon(life: Life, rng: &mut SmallRng) -> bool {
     life.daemon.wake();
     tokio::time::sleep(Duration::from_millis(rng.random_range(0..12))).await;
     let runs = life.daemon.runs().await.unwrap();
+    life.kill().await;
     runs.iter().any(|run| run.ended_at.is_none())
 }
 

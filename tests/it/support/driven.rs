@@ -249,6 +249,15 @@ impl Life {
         settled.await.expect("the daemon comes to rest");
     }
 
+    /// Ends it as a process that is killed, and waits until nothing of it moves any more.
+    pub async fn kill(mut self) {
+        self.task.abort();
+        // Ended or not: what counts is that it is over.
+        _ = (&mut self.task).await;
+        // Its runs are told at the same time, and stop where they next wait for something.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
     /// Tells it to stop, and waits for its end.
     pub async fn stop(mut self) {
         self.stop.cancel();
