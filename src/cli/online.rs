@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::lake::Lake;
-use crate::source::declaration::{Dataset, Source};
+use crate::source::declaration::{Dataset, Kind, Source};
 use crate::source::probe::Seen;
 use crate::source::{SourceClient, slices};
 
@@ -75,6 +75,16 @@ async fn ask(
     dataset: &Arc<Dataset>,
     clock: &dyn Clock,
 ) -> Result<String, crate::source::FetchError> {
+    // What is asked for by records of another dataset can't be asked for by itself.
+    if let Kind::Child(parent) = &dataset.kind {
+        return Ok(format!(
+            "not asked: read for each record of {}",
+            parent.dataset
+        ));
+    }
+    if slices(dataset).is_empty() {
+        return Ok("not asked: its slices come from another dataset".to_owned());
+    }
     let yesterday = Day::of(clock.now(), source.timezone).previous();
     let mut last = None;
     for slice in slices(dataset) {

@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::json;
-use crate::source::declaration::{Dataset, Priority, Source};
+use crate::source::declaration::{Dataset, Kind, Priority, Source};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage, slices};
 
@@ -51,6 +51,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         see_file(&mut draft, dataset, file)?;
     }
     if let Some(day) = args.day {
+        askable(dataset)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let today = Day::of(clock.now(), source.timezone);
         target::check_days(day, day, &source, &datasets, today)?;
@@ -104,6 +105,19 @@ fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
     let lines = lines.map(|line| json::Object::parse(line).ok().map(|_| line));
     let lines: Vec<_> = lines.collect::<Option<_>>()?;
     (!lines.is_empty()).then(|| owned(lines))
+}
+
+/// Whether the requests of a dataset can be made without any record of another one.
+fn askable(dataset: &Dataset) -> Result<(), Stop> {
+    let name = dataset.full_name();
+    let why = match &dataset.kind {
+        Kind::Child(parent) => format!("is read for each record of `{}`", parent.dataset),
+        _ if slices(dataset).is_empty() => "takes its slices from another dataset".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Stop::Usage(format!(
+        "`{name}` {why}, so that --day can't ask for it: give an answer of the API in a file with --from"
+    )))
 }
 
 /// Reads the first page of each slice. A slice that fails is told, and the others are read.

@@ -247,6 +247,20 @@ fn infer_says_what_it_can_not_use() {
         .program(&["schema", "infer", "pncp.contratacoes"])
         .run()
         .expect(2);
+    for (target, part) in [
+        (
+            "pncp.itens",
+            "is read for each record of `contratacoes_atualizacao`",
+        ),
+        (
+            "comprasnet.contratos",
+            "takes its slices from another dataset",
+        ),
+    ] {
+        let asked = ["schema", "infer", target, "--day", DAY];
+        let said = scene.program(&asked).run().expect(2).stderr;
+        assert!(said.contains(part) && said.contains("--from"), "{said}");
+    }
     let infer = ["schema", "infer", "pncp.contratacoes", "--from", &lines];
     let text = scene.program(&infer).run().expect(0).stdout;
     assert!(text.contains("\na = \"decimal(18,4)\""), "{text}");
