@@ -10,7 +10,7 @@
 //! A list is in `_extra` as a whole where one element doesn't fit; then it is that element's
 //! members that are told, as `fontes[].novo`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::columns::fits;
 use super::schema::{Column, ColumnType, Schema};
@@ -114,15 +114,18 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn members(&mut self, columns: &[Column], object: &Object<'_>, path: &str) {
+        let mut occurrences: HashMap<&str, u32> = HashMap::new();
+        for (key, _) in &object.members {
+            *occurrences.entry(key).or_default() += 1;
+        }
         for (key, value) in &object.members {
             let path = match path {
                 "" => key.to_string(),
                 path => format!("{path}.{key}"),
             };
-            let occurrences = object.members.iter().filter(|(other, _)| other == key);
             let column = columns.iter().find(|column| column.name == *key);
             let declared = column.map(|column| &column.kind);
-            if occurrences.count() > 1 {
+            if occurrences.get(&**key).is_some_and(|count| *count > 1) {
                 self.found(&path, Why::Repeated, declared, value);
             } else {
                 match declared {

@@ -18,6 +18,7 @@ mod table;
 mod target;
 mod verify;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -202,10 +203,20 @@ impl Shell {
 
 fn complain(message: &str) {
     // Nothing is left to do where even standard error is gone.
-    let _ = writeln!(std::io::stderr(), "bronzed: {message}");
+    let _ = writeln!(std::io::stderr(), "bronzed: {}", harmless(message));
 }
 
 /// Prints to standard output; a reader that has gone away (`| head`) ends the output, no more.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{}", harmless(text));
+}
+
+/// Without what a terminal would obey: names of fields, values and slices are what an API made them.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.contains(obeyed) {
+        text.replace(obeyed, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }

@@ -21,6 +21,7 @@ mod proof;
 mod reading;
 pub mod report;
 mod slice;
+mod trail;
 mod values;
 mod versions;
 mod walk;

@@ -13,6 +13,7 @@ use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::proof::Walk;
 use crate::ingest::slice::SliceReader;
+use crate::ingest::trail::Trail;
 use crate::record::RecordId;
 use crate::source::declaration::{PagingStyle, Slice};
 use crate::source::page::Page;
@@ -210,6 +211,7 @@ impl SliceWalk<'_> {
     async fn until_the_end(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
         let max_pages = self.reader.order.dataset.paginator.max_pages;
         let (mut page, mut place) = (first, Place::default());
+        let mut trail = Trail::default();
         loop {
             walk.note_end(&page);
             let more = self.follows(&page);
@@ -219,11 +221,14 @@ impl SliceWalk<'_> {
             if more == Some(false) {
                 return Ok(walk);
             }
-            if next.is_some() && next == place.next {
+            if let Some(since) = next.as_deref().and_then(|next| trail.returns(next)) {
                 let page = place.index + 1;
-                return Err(WalkError::Contradiction(format!(
-                    "page {page} says that it is itself the next one"
-                )));
+                return Err(WalkError::Contradiction(match since {
+                    1 => format!("page {page} says that it is itself the next one"),
+                    since => {
+                        format!("page {page} leads back to where the walk was {since} pages ago")
+                    }
+                }));
             }
             place = Place {
                 index: place.index + 1,

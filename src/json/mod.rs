@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// What a JSON text is, told by its first byte.
@@ -126,6 +126,41 @@ pub fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
     Ok(raw.into_iter().map(RawValue::get).collect())
 }
 
+/// The elements of one array, each as its text; `None` where there are more than `most`, which are
+/// looked through but never held: `[{},{},…]` takes sixty times its own memory once it is opened.
+///
+/// # Errors
+/// When the text isn't an array or isn't JSON.
+pub fn elements_at_most(text: &str, most: usize) -> Result<Option<Vec<&str>>, serde_json::Error> {
+    struct AtMost(usize);
+    impl<'de> Visitor<'de> for AtMost {
+        type Value = Option<Vec<&'de str>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut elements = Vec::new();
+            while elements.len() < self.0 {
+                match seq.next_element::<&RawValue>()? {
+                    Some(element) => elements.push(element.get()),
+                    None => return Ok(Some(elements)),
+                }
+            }
+            let mut more = false;
+            while seq.next_element::<IgnoredAny>()?.is_some() {
+                more = true;
+            }
+            Ok((!more).then_some(elements))
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let elements = deserializer.deserialize_seq(AtMost(most))?;
+    deserializer.end()?;
+    Ok(elements)
+}
+
 /// The decoded content of one string.
 ///
 /// # Errors
@@ -221,6 +256,19 @@ mod tests {
         let text: String = (0..0x100_u32).filter_map(char::from_u32).collect();
         assert_eq!(string(&quote(&text)).unwrap(), text);
         assert_eq!(quote("a\"\u{1f}\né"), r#""a\"\u001f\né""#);
+    }
+
+    #[test]
+    fn more_elements_than_asked_for_are_none() {
+        let three = " [1, [2], {}] ";
+        let all = Some(vec!["1", "[2]", "{}"]);
+        assert_eq!(elements_at_most(three, 3).unwrap(), all);
+        assert_eq!(elements_at_most(three, 4).unwrap(), all);
+        assert_eq!(elements_at_most(three, 2).unwrap(), None);
+        assert_eq!(elements_at_most("[]", 0).unwrap(), Some(Vec::new()));
+        for broken in ["[1,2", "[1,2,]", "[1]]", "{}", "[1,2 3]"] {
+            assert!(elements_at_most(broken, 1).is_err(), "{broken}");
+        }
     }
 
     #[test]

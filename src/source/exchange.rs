@@ -18,7 +18,7 @@ use url::{Host, Url};
 use crate::source::classify::Reply;
 use crate::source::declaration::{Auth, RequestLimits, Source};
 use crate::source::error::ClientError;
-use crate::source::failure::Failure;
+use crate::source::failure::{Failure, snippet};
 
 /// Longer than a host that is there takes to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -156,7 +156,8 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, B
 
 /// What broke an exchange, which had this long.
 fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
-    let cause = root_cause(error);
+    // It may quote the server: the names in a certificate that is for others, for one.
+    let cause = snippet(root_cause(error).as_bytes());
     Broken::Off(if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
         Failure::NoConnection {

@@ -7,6 +7,11 @@ use chrono::{DateTime, Utc};
 
 use crate::json::{self, Object};
 use crate::source::declaration::{Dataset, Require};
+use crate::source::failure::snippet;
+
+/// Records on one page at most: 21 million empty ones fit into the 64 MB that a body may have, and
+/// each takes some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
+const MOST_RECORDS: usize = 250_000;
 
 /// One page of records.
 #[derive(Debug, Clone)]
@@ -46,6 +51,15 @@ pub enum PageError {
     /// What paging goes by is absent, or of another type.
     #[error("no usable count or flag at `{0}`, but {1}")]
     NoCount(String, String),
+    /// More records than this process should hold.
+    #[error("more than {MOST_RECORDS} records are on one page: ask for smaller pages")]
+    TooMany,
+    /// Records that were put together have more bytes than a body may have.
+    #[error(
+        "the records that the elements' lists make have more than {0} bytes: raise \
+         `max_body_bytes`, or ask for smaller pages"
+    )]
+    TooLarge(u64),
 }
 
 impl Page {
@@ -66,13 +80,18 @@ impl Page {
             .filter(|found| json::kind(found) == json::Kind::Array)
             .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
         // An answer that is the array itself was only looked at from its first byte so far.
-        let mut records = Vec::new();
-        for element in json::elements(array)? {
-            match &dataset.explode {
-                Some(list) => explode(text, element, list, &mut records)?,
-                None => records.push(Record::Within(span_within(text, element))),
+        let elements = json::elements_at_most(array, MOST_RECORDS)?.ok_or(PageError::TooMany)?;
+        let within = |element| Record::Within(span_within(text, element));
+        let records = match &dataset.explode {
+            None => elements.into_iter().map(within).collect(),
+            Some(list) => {
+                let mut exploded = Exploded::new(dataset.limits.max_body_bytes);
+                for element in elements {
+                    exploded.add(text, element, list)?;
+                }
+                exploded.records
             }
-        }
+        };
         let paging = &dataset.paginator;
         let total = count(&envelope, paging.total_records_path.as_deref())?;
         let total_pages = count(&envelope, paging.total_pages_path.as_deref())?;
@@ -82,7 +101,7 @@ impl Page {
                 Some("true") => Some(true),
                 Some("false") => Some(false),
                 other => {
-                    let found = other.unwrap_or("absent").to_owned();
+                    let found = shown(other.unwrap_or("absent"));
                     return Err(PageError::NoCount(path.clone(), found));
                 }
             },
@@ -133,32 +152,52 @@ pub fn needs_total(require: Require) -> bool {
     matches!(require, Require::UniqueTotal | Require::RowTotal)
 }
 
-/// One record for each element of the list at `pointer`: the whole of `element`, in which the one
-/// stands where the list stood. An element without such a list, or with an empty one, stays as it is:
-/// nothing is lost.
-fn explode(
-    text: &str,
-    element: &str,
-    pointer: &str,
-    records: &mut Vec<Record>,
-) -> Result<(), PageError> {
-    let list = json::pointer(element, pointer)?;
-    let list = list.filter(|list| json::kind(list) == json::Kind::Array);
-    let members = match list {
-        Some(list) => json::elements(list)?,
-        None => Vec::new(),
-    };
-    let (Some(list), false) = (list, members.is_empty()) else {
-        records.push(Record::Within(span_within(text, element)));
-        return Ok(());
-    };
-    let span = span_within(element, list);
-    let (before, after) = (&element[..span.start], &element[span.end..]);
-    for member in members {
-        let record = [before, member, after].concat();
-        records.push(Record::Composed(record.into()));
+/// Records out of lists within the elements, bounded in number and in size: each has its whole
+/// element around it, so that one long text beside one long list would fill any memory.
+struct Exploded {
+    records: Vec<Record>,
+    most_bytes: u64,
+    bytes: u64,
+}
+
+impl Exploded {
+    fn new(most_bytes: u64) -> Self {
+        Self {
+            records: Vec::new(),
+            most_bytes,
+            bytes: 0,
+        }
     }
-    Ok(())
+
+    /// One record for each element of the list at `pointer`: the whole of `element`, in which the
+    /// one stands where the list stood. An element without such a list, or with an empty one, stays
+    /// as it is: nothing is lost.
+    fn add(&mut self, text: &str, element: &str, pointer: &str) -> Result<(), PageError> {
+        let list = json::pointer(element, pointer)?;
+        let list = list.filter(|list| json::kind(list) == json::Kind::Array);
+        let room = MOST_RECORDS.saturating_sub(self.records.len());
+        let members = match list {
+            Some(list) => json::elements_at_most(list, room)?.ok_or(PageError::TooMany)?,
+            None => Vec::new(),
+        };
+        let (Some(list), false) = (list, members.is_empty()) else {
+            self.records
+                .push(Record::Within(span_within(text, element)));
+            return Ok(());
+        };
+        let span = span_within(element, list);
+        let (before, after) = (&element[..span.start], &element[span.end..]);
+        for member in members {
+            let length = before.len() + member.len() + after.len();
+            self.bytes = self.bytes.saturating_add(length as u64);
+            if self.bytes > self.most_bytes {
+                return Err(PageError::TooLarge(self.most_bytes));
+            }
+            let record = [before, member, after].concat();
+            self.records.push(Record::Composed(record.into()));
+        }
+        Ok(())
+    }
 }
 
 /// What leads to the next page; `None` where nothing does: null, or a text without a character.
@@ -211,11 +250,17 @@ fn count(envelope: &Envelope<'_>, path: Option<&str>) -> Result<Option<u64>, Pag
     let found = envelope.find(path)?.unwrap_or("absent");
     match found.parse() {
         Ok(count) => Ok(Some(count)),
-        Err(_) => {
-            let shown = found.chars().take(40).collect();
-            Err(PageError::NoCount(path.to_owned(), shown))
-        }
+        Err(_) => Err(PageError::NoCount(path.to_owned(), shown(found))),
     }
+}
+
+/// What was found instead, for people: one line that is never long.
+fn shown(found: &str) -> String {
+    let head = found
+        .char_indices()
+        .nth(40)
+        .map_or(found.len(), |(end, _)| end);
+    snippet(&found.as_bytes()[..head])
 }
 
 #[cfg(test)]
@@ -284,6 +329,54 @@ mod tests {
             ]
         );
         assert_eq!(page.len(), 7);
+    }
+
+    #[test]
+    fn what_a_page_makes_of_memory_is_bounded() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.total_records_path = None;
+        dataset.paginator.total_pages_path = None;
+        let page = |dataset: &Dataset, count: usize| {
+            let body = format!(r#"{{"data":[{}{{}}]}}"#, "{},".repeat(count - 1));
+            Page::parse(dataset, body.into(), None).map(|page| page.len())
+        };
+        assert_eq!(page(&dataset, MOST_RECORDS).unwrap(), MOST_RECORDS);
+        let error = page(&dataset, MOST_RECORDS + 1).unwrap_err();
+        assert!(matches!(error, PageError::TooMany), "{error}");
+
+        dataset.explode = Some("/itens".to_owned());
+        let exploded = |text: usize, list: usize| {
+            let (text, list) = ("x".repeat(text), "7,".repeat(list - 1));
+            let body = format!(r#"{{"data":[{{"a":"{text}","itens":[{list}7]}}]}}"#);
+            Page::parse(&dataset, body.into(), None).map(|page| page.len())
+        };
+        assert_eq!(exploded(1_000, 1_000).unwrap(), 1_000);
+        let error = exploded(10_000, 1_000).unwrap_err();
+        assert!(matches!(error, PageError::TooLarge(1_048_576)), "{error}");
+        let error = exploded(1, MOST_RECORDS + 1).unwrap_err();
+        assert!(matches!(error, PageError::TooMany), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_count_is_shown_as_one_short_line() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.has_more_path = Some("/more".to_owned());
+        let long = "9".repeat(10_000);
+        for (total, more) in [
+            ("\"\u{9b}2J\"", "true"),
+            ("0", "\"\u{9b}2J\""),
+            (long.as_str(), "true"),
+            ("0", long.as_str()),
+        ] {
+            let body =
+                format!(r#"{{"data":[],"totalRegistros":{total},"totalPaginas":0,"more":{more}}}"#);
+            let error = Page::parse(&dataset, body.into(), None).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.len() < 100 && !text.contains(char::is_control),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::source::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Wi
 use crate::source::failure::snippet;
 use crate::source::paginator::PagingError;
 
+/// Twice what servers take. A cursor, or a parent's id, may be as long as a body.
+const MOST_URL_BYTES: usize = 16 * 1024;
+
 /// One page of one slice of a day.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
@@ -51,6 +54,16 @@ pub enum RequestError {
          and port of the `base_url` are; page by offset or by number instead"
     )]
     Elsewhere(String),
+    /// A URL that no server would take: what it is made of came from an answer.
+    #[error(
+        "the URL has {length} bytes, more than the {MOST_URL_BYTES} that are sent; it begins with {start}"
+    )]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// Its beginning.
+        start: String,
+    },
     /// The page can't be asked for.
     #[error(transparent)]
     Paging(#[from] PagingError),
@@ -112,9 +125,16 @@ impl PageRequest {
         if !pairs.is_empty() {
             url.set_query(Some(&pairs.join("&")));
         }
-        match (style, &self.next) {
-            (PagingStyle::NextLink, Some(link)) => followed(&url, link),
-            _ => Ok(url),
+        let url = match (style, &self.next) {
+            (PagingStyle::NextLink, Some(link)) => followed(&url, link)?,
+            _ => url,
+        };
+        match url.as_str().len() {
+            0..=MOST_URL_BYTES => Ok(url),
+            length => Err(RequestError::TooLong {
+                length,
+                start: snippet(url.as_str().as_bytes()),
+            }),
         }
     }
 
@@ -285,6 +305,22 @@ mod tests {
         };
         assert!(!by_cursor(None).contains("after"));
         assert!(by_cursor(Some("a=/+")).ends_with("&tamanhoPagina=50&after=a%3D%2F%2B"));
+    }
+
+    #[test]
+    fn a_cursor_of_megabytes_is_an_error_of_one_line() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.style = PagingStyle::Cursor {
+            cursor_param: "after".to_owned(),
+        };
+        let mut request = testing::request(dataset, 1);
+        let base = Url::parse("http://h").unwrap();
+        request.next = Some("c".repeat(8_000));
+        assert!(request.url(&base).is_ok());
+        request.next = Some("c".repeat(8_000_000));
+        let error = request.url(&base).unwrap_err();
+        assert!(matches!(error, RequestError::TooLong { length, .. } if length > 8_000_000));
+        assert!(error.to_string().len() < 400, "{error}");
     }
 
     #[test]

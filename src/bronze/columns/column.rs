@@ -18,6 +18,9 @@ use crate::bronze::metadata;
 use crate::bronze::schema::ColumnType;
 use crate::json::{self, Kind, Object};
 
+/// Elements of one list at most that a column takes.
+const MOST_ELEMENTS: usize = 100_000;
+
 /// One growing column.
 #[derive(Debug)]
 pub(in crate::bronze) struct Column {
@@ -225,12 +228,15 @@ impl Column {
 }
 
 /// Appends all elements of an array, or none and `None`: a list fits as a whole or not at all.
+///
+/// A list of more than [`MOST_ELEMENTS`] doesn't fit: empty structs of a struct's width each would
+/// take a hundred times the memory of their text, `[{},{},…]`.
 fn append_elements(item: &mut Column, array: &str, extra: &mut Extra) -> Option<()> {
     if json::kind(array) != Kind::Array {
         return None;
     }
     let (start, mark) = (item.len(), extra.mark());
-    for element in json::elements(array).ok()? {
+    for element in json::elements_at_most(array, MOST_ELEMENTS).ok()?? {
         if !item.append(element, extra) || extra.grew_since(mark) {
             item.truncate(start);
             extra.take_back(mark);

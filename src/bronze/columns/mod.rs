@@ -3,7 +3,8 @@
 //! A record is opened one level at a time, and only where the schema has a struct or a list: no
 //! tree of values is built, and nesting of any depth can't exhaust the stack.
 //!
-//! - A list of which one element doesn't fit goes to `_extra` whole.
+//! - A list of which one element doesn't fit goes to `_extra` whole, and so does one of more than
+//!   100,000 elements.
 //! - A repeated key goes to `_extra` with all its occurrences; its column is null.
 //! - An undeclared field that is null is left out, and doesn't count as drift.
 //! - Of an element that is no object, or that has keys that are no valid Unicode, `_extra` is the
@@ -249,6 +250,15 @@ mod tests {
             }
             columns.append(&value);
         }
+    }
+
+    #[test]
+    fn a_list_of_more_elements_than_a_column_takes_is_kept_as_text() {
+        let list = |count: usize| format!(r#"{{"fontes":[{}{{}}]}}"#, "{},".repeat(count - 1));
+        let mut columns = Columns::new(&schema()).unwrap();
+        assert_eq!(columns.append(&list(100_000)).text(), None);
+        let longer = list(100_001);
+        assert_eq!(columns.append(&longer).text(), Some(&*longer));
     }
 
     #[test]

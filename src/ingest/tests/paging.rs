@@ -131,6 +131,28 @@ async fn cursors_until_there_is_none_over_pages_that_are_empty() {
 }
 
 #[tokio::test]
+async fn cursors_that_go_round_in_a_circle_are_no_walk_without_end() {
+    let scene = scene(CURSOR, |url| {
+        let next = match param(url, "after").as_deref() {
+            None => "a",
+            Some("a") => "b",
+            Some("b") => "c",
+            Some(_) => "a",
+        };
+        ok(format!(
+            r#"{{"data":{},"meta":{{"next":"{next}"}}}}"#,
+            records(0..2)
+        ))
+    })
+    .await;
+    let report = scene.run("d", Mode::Full).await;
+    assert_eq!(report.status(), Status::Partial);
+    let reason = "leads back to where the walk was 3 pages ago";
+    assert!(report.reasons().contains(reason), "{report:?}");
+    assert!(scene.asked().len() < 12, "{:?}", scene.asked());
+}
+
+#[tokio::test]
 async fn a_cursor_that_leads_to_itself_is_no_walk_without_end() {
     let scene = scene(CURSOR, |_| {
         ok(format!(
