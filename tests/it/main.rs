@@ -17,6 +17,7 @@ mod cli;
 mod daemon;
 mod datasets;
 mod faults;
+mod hostile;
 mod logs;
 mod means;
 mod network;
