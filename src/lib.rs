@@ -25,6 +25,7 @@ pub mod invariants;
 pub mod json;
 pub mod lake;
 mod mutation;
+pub mod protection;
 pub mod record;
 pub mod schedule;
 pub mod server;

@@ -11,7 +11,8 @@ use crate::config::settings::Settings;
 use crate::entropy::Entropy;
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
-use crate::lake::{Lake, LakeError};
+use crate::lake::Lake;
+use crate::protection::seal::{self, SealError};
 use crate::source::SourceClient;
 
 /// Everything that the runs of one process share.
@@ -62,13 +63,23 @@ impl Session {
         })
     }
 
-    /// Makes sure that the lake can be reached, and that its conditional writes work.
+    /// Makes sure that the lake can be reached, that its conditional writes work, and that its tables
+    /// are protected as the configuration says.
     ///
     /// # Errors
-    /// When it can't, or they don't.
-    pub async fn probe(&self) -> Result<(), LakeError> {
+    /// When it can't, they don't, or they aren't.
+    pub async fn probe(&self) -> Result<(), SealError> {
         let token = self.entropy.run_id(self.clock.now()).to_string();
-        self.lake.probe(&token).await
+        self.lake.probe(&token).await?;
+        let sealed = self.lake.list(seal::FOLDER).await?;
+        let datasets = self.settings.sources.values();
+        for dataset in datasets.flat_map(|source| source.datasets.values()) {
+            let key = seal::key(&dataset.prefix);
+            if dataset.protection.is_some() || sealed.iter().any(|entry| entry.key == key) {
+                seal::settle(&self.lake, dataset).await?;
+            }
+        }
+        Ok(())
     }
 
     /// What the session goes by.

@@ -15,6 +15,7 @@ use crate::daemon::runs::{Asked, Key};
 use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
 use crate::lake::LakeError;
+use crate::protection::seal::SealError;
 
 /// After so long the lake is asked again what others may have done.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -28,9 +29,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// Why the daemon ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The lake is there, and can't be used.
+    /// The lake is there, and can't be used, or not as the configuration says.
     #[error(transparent)]
-    Lake(#[from] LakeError),
+    Lake(#[from] SealError),
 }
 
 /// What a task has done.
@@ -85,12 +86,12 @@ impl Daemon {
 impl Inner {
     /// Makes sure that the lake keeps its promises before anything rests on them. One that can't be
     /// reached may come yet.
-    async fn probe(&self) -> Result<(), LakeError> {
+    async fn probe(&self) -> Result<(), SealError> {
         loop {
             let probed = self.session.probe().await;
             self.board().lake_reachable = Some(probed.is_ok());
             match probed {
-                Err(error @ LakeError::Unreachable { .. }) => {
+                Err(SealError::Lake(error @ LakeError::Unreachable { .. })) => {
                     tracing::warn!(%error, "lake not reached");
                     tokio::time::sleep(PROBE_EVERY).await;
                 }

@@ -125,7 +125,7 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
 
 fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
     match reply.status {
-        200..=299 => match unlike_json(&reply) {
+        200..=299 => match unlike_json(dataset, &reply) {
             Some(failure) => Verdict::again(failure),
             None => page(dataset, reply),
         },
@@ -183,14 +183,14 @@ fn page(dataset: &Dataset, reply: Reply) -> Verdict {
         Err(problem) => Verdict::again(Failure::BadBody {
             status: reply.status,
             problem: problem.to_string(),
-            snippet: snippet(&reply.body),
+            snippet: shown(dataset, &reply.body),
         }),
     }
 }
 
 /// What is wrong with an accepted answer before its JSON is looked at. An answer without a
 /// `Content-Type` is left to the parser.
-fn unlike_json(reply: &Reply) -> Option<Failure> {
+fn unlike_json(dataset: &Dataset, reply: &Reply) -> Option<Failure> {
     let status = reply.status;
     if reply.body.is_empty() {
         return Some(Failure::EmptyBody { status });
@@ -201,15 +201,25 @@ fn unlike_json(reply: &Reply) -> Option<Failure> {
     if media == "application/json" || media.ends_with("+json") || media == "text/json" {
         return None;
     }
-    let snippet = snippet(&reply.body);
     Some(match media.as_str() {
-        "text/html" | "application/xhtml+xml" => Failure::Html { status, snippet },
+        "text/html" | "application/xhtml+xml" => Failure::Html {
+            status,
+            snippet: snippet(&reply.body),
+        },
         _ => Failure::NotJson {
             status,
-            content_type: self::snippet(declared.as_bytes()),
-            snippet,
+            content_type: snippet(declared.as_bytes()),
+            snippet: shown(dataset, &reply.body),
         },
     })
+}
+
+/// The beginning of a body that may have records in it, where nothing in them is protected.
+fn shown(dataset: &Dataset, body: &[u8]) -> String {
+    match dataset.protection {
+        Some(_) => String::new(),
+        None => snippet(body),
+    }
 }
 
 /// Whether every condition of the rule holds.

@@ -35,8 +35,20 @@ pub struct Page {
 enum Record {
     /// In the body.
     Within(Range<usize>),
-    /// Put together: one element of a list, in the place of the list.
+    /// Made of what is in the body: one element of a list in the place of the list, or without what
+    /// is protected.
     Composed(Box<str>),
+}
+
+impl Record {
+    /// The text of a record of this body.
+    fn text<'a>(&'a self, body: &'a Bytes) -> &'a str {
+        match self {
+            // The spans were cut out of this very body, which is valid UTF-8.
+            Self::Within(span) => std::str::from_utf8(&body[span.clone()]).unwrap_or("null"),
+            Self::Composed(text) => text,
+        }
+    }
 }
 
 /// Why a body with an accepted status isn't a page.
@@ -82,7 +94,7 @@ impl Page {
         // An answer that is the array itself was only looked at from its first byte so far.
         let elements = json::elements_at_most(array, MOST_RECORDS)?.ok_or(PageError::TooMany)?;
         let within = |element| Record::Within(span_within(text, element));
-        let records = match &dataset.explode {
+        let mut records: Vec<_> = match &dataset.explode {
             None => elements.into_iter().map(within).collect(),
             Some(list) => {
                 let mut exploded = Exploded::new(dataset.limits.max_body_bytes);
@@ -92,6 +104,13 @@ impl Page {
                 exploded.records
             }
         };
+        if let Some(protection) = &dataset.protection {
+            for record in &mut records {
+                if let Some(protected) = protection.apply(record.text(&body)) {
+                    *record = Record::Composed(protected.into());
+                }
+            }
+        }
         let paging = &dataset.paginator;
         let total = count(&envelope, paging.total_records_path.as_deref())?;
         let total_pages = count(&envelope, paging.total_pages_path.as_deref())?;
@@ -124,11 +143,7 @@ impl Page {
 
     /// The records, each as its JSON text.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.records.iter().map(|record| match record {
-            // The spans were cut out of this very body, which is valid UTF-8.
-            Record::Within(span) => std::str::from_utf8(&self.body[span.clone()]).unwrap_or("null"),
-            Record::Composed(text) => text,
-        })
+        self.records.iter().map(|record| record.text(&self.body))
     }
 
     /// How many records the page has.

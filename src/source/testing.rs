@@ -143,6 +143,7 @@ pub(crate) fn dataset() -> Dataset {
         },
         pool: None,
         cost: None,
+        protection: None,
         schema: Arc::new(Schema {
             columns: vec![text("numeroControlePNCP"), text("dataPublicacaoPncp")],
         }),

@@ -21,6 +21,7 @@ mod hostile;
 mod logs;
 mod means;
 mod network;
+mod protection;
 mod regressions;
 mod scenario;
 mod verify;

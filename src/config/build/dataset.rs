@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::SecretString;
 
 use super::Build;
 use crate::config::conform::nearest;
@@ -27,6 +28,8 @@ pub struct Shared<'a> {
     pub zone: Tz,
     /// What its requests may take where a dataset says nothing.
     pub limits: RequestLimits,
+    /// What protected fields are hashed with.
+    pub protect_key: Option<&'a Arc<SecretString>>,
 }
 
 impl Build<'_> {
@@ -88,6 +91,13 @@ impl Build<'_> {
         let responses = self.responses(&path.key("response"), &table.response, of_child);
         let retry = self.retry(&path.key("retry"), &table.retry, &shared.tables.retry);
         let limits = self.request_limits(&path.key("limits"), &table.limits, shared.limits);
+        let protection = self.protection(
+            &path.key("protect"),
+            name,
+            table,
+            schema.as_ref(),
+            (shared.tables, shared.protect_key),
+        );
         if let Some(pool) = &table.pool {
             self.pool(&path.key("pool"), pool, shared.tables);
         }
@@ -114,6 +124,7 @@ impl Build<'_> {
             limits,
             pool: table.pool.clone(),
             cost: table.cost.as_ref().and_then(cost),
+            protection,
             schema: Arc::new(schema?),
         })
     }

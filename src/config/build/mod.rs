@@ -10,6 +10,7 @@ pub mod dataset;
 pub mod job;
 pub mod kind;
 pub mod paging;
+pub mod protect;
 pub mod record;
 pub mod request;
 pub mod response;

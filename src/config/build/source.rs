@@ -38,11 +38,14 @@ impl Build<'_> {
         });
         let pools = pools.collect();
         let blackout = self.blackout(&top.key("blackout"), tables.blackout.as_deref());
+        let protect_key = tables.protect_key.as_ref();
+        let protect_key = self.protect_key(&top.key("protect_key"), protect_key);
         let shared = Shared {
             source: &name,
             tables,
             zone: timezone.unwrap_or_default(),
             limits: limits.request(),
+            protect_key: protect_key.as_ref(),
         };
         let datasets = self.datasets(&shared);
         let jobs = self.jobs(&top.key("job"), tables);

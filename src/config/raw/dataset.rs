@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Pairs, Scalar};
+use crate::protection::Method;
 use crate::source::declaration::{Action, Require, WindowEnd};
 
 /// One record type of a source, stored in one bronze table.
@@ -66,6 +67,10 @@ pub struct DatasetTable {
     /// `true` where nothing is said. `false` where records leave a day by design: listings by date
     /// of update.
     pub verify: Option<bool>,
+    /// Fields with personal data (names, or JSON pointers for nested ones; lists on the way are gone
+    /// through), and what becomes of their values before anything is written.
+    #[serde(default)]
+    pub protect: Pairs<ProtectTable>,
     /// How failing requests are tried again; keys that aren't here are the source's.
     #[serde(default)]
     pub retry: RetryTable,
@@ -79,6 +84,30 @@ pub struct DatasetTable {
     pub pool: Option<String>,
     /// What a day is known to take, where that is much: `bronzed check` tells the hours.
     pub cost: Option<CostTable>,
+}
+
+/// What becomes of the values of a field with personal data.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectTable {
+    /// `hmac`: a keyed hash, the same for the same value, and all that a field of the primary key
+    /// takes. `mask`: letters and digits become `*`, but the middle six of a CPF.
+    #[schemars(required)]
+    pub method: Option<Method>,
+    /// Only in records of which this holds; where it can't be told, the field is protected.
+    pub when: Option<WhenTable>,
+}
+
+/// What must hold of a record.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhenTable {
+    /// A field of the record: a name, or a JSON pointer.
+    #[schemars(required)]
+    pub field: Option<String>,
+    /// What must stand there.
+    #[schemars(required)]
+    pub equals: Option<Scalar>,
 }
 
 /// How a dataset is read.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Pairs;
+use super::bronzed::SecretTable;
 use super::dataset::{DatasetTable, ResponseTable, RetryTable};
 use crate::source::declaration::{Mode, Priority};
 
@@ -33,6 +34,9 @@ pub struct SourceFile {
     /// How requests prove who sends them.
     #[serde(default)]
     pub auth: AuthTable,
+    /// The key that protected fields are hashed with: `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Random, 16 characters or more; as long as the tables live.
+    pub protect_key: Option<SecretTable>,
     /// What the API bears, shared by all jobs of the source.
     #[serde(default)]
     pub limits: LimitsTable,

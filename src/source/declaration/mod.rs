@@ -26,6 +26,7 @@ pub use slices::{Slice, SliceValues, SliceVariable};
 pub use window::{Days, Window, WindowEnd};
 
 use crate::bronze::schema::Schema;
+use crate::protection::Protection;
 use crate::source::template::Template;
 
 /// A provider of an API.
@@ -220,6 +221,8 @@ pub struct Dataset {
     pub cost: Option<Cost>,
     /// The columns of the bronze table.
     pub schema: Arc<Schema>,
+    /// What is made unreadable in its records before anything else sees them.
+    pub protection: Option<Protection>,
 }
 
 impl Dataset {
