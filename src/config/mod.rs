@@ -21,6 +21,8 @@ mod loader;
 mod place;
 pub mod problem;
 mod raw;
+#[cfg(test)]
+mod reference;
 pub mod settings;
 mod shape;
 

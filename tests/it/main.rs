@@ -16,6 +16,7 @@ mod claims;
 mod cli;
 mod daemon;
 mod datasets;
+mod docs;
 mod faults;
 mod hostile;
 mod logs;

@@ -1,0 +1,159 @@
+//! The documentation, run as it stands.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use bronzed::bronze::reader;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::support::program::Program;
+use crate::support::runtime;
+
+/// So many gauges report every quarter of an hour; one of them at two o'clock only.
+const READINGS: usize = 2 * 96 + 1;
+
+/// The files that a page of the documentation shows: blocks of TOML that begin with their name.
+fn files(page: &str) -> Vec<(String, String)> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(page);
+    let page = fs::read_to_string(page).unwrap();
+    let blocks = page.split("```toml\n# ").skip(1);
+    let files = blocks.map(|block| {
+        let (name, rest) = block.split_once('\n').unwrap();
+        (
+            name.to_owned(),
+            rest.split("```").next().unwrap().to_owned(),
+        )
+    });
+    files.collect()
+}
+
+/// A page of the readings of 2025-06-01, as the API of the documentation answers.
+fn answer(url: &Url) -> (&'static str, String) {
+    let param = |name: &str| {
+        let found = url.query_pairs().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    };
+    let asked = (param("after"), param("before"));
+    if asked != ("2025-06-01T00:00:00".into(), "2025-06-02T00:00:00".into()) {
+        return ("404 Not Found", r#"{"error":"no readings"}"#.to_owned());
+    }
+    let reading = |n: usize| {
+        let (station, quarter) = if n == READINGS - 1 {
+            (3, 8)
+        } else {
+            (n % 2, n / 2)
+        };
+        let (hour, minute) = (quarter / 4, quarter % 4 * 15);
+        format!(
+            r#"{{"station":"K-{station:03}","taken_at":"2025-06-01T{hour:02}:{minute:02}:00","level_cm":{}.50,"quality":{{"code":"A","checked":false,"by":"x"}}}}"#,
+            180 + n
+        )
+    };
+    let (page, size): (usize, usize) = (
+        param("page").parse().unwrap(),
+        param("per_page").parse().unwrap(),
+    );
+    let rows = (page - 1) * size..(page * size).min(READINGS);
+    let rows: Vec<_> = rows.map(reading).collect();
+    let body = format!(r#"{{"readings":[{}],"count":{READINGS}}}"#, rows.join(","));
+    ("200 OK", body)
+}
+
+/// Where the API is.
+fn api() -> String {
+    let listener = runtime()
+        .block_on(TcpListener::bind(("127.0.0.1", 0)))
+        .unwrap();
+    let url = format!("http://{}/api/v2", listener.local_addr().unwrap());
+    runtime().spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let target = head.split(' ').nth(1).unwrap();
+            let (status, body) = answer(&Url::parse(&format!("http://api{target}")).unwrap());
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    url
+}
+
+#[test]
+fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files("add-a-source.md");
+    assert_eq!(files.len(), 3);
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    let lake = folder.path().join("data");
+    let api = api();
+    let bronzed = |args: &[&str]| {
+        let program = Program::new(args)
+            .env("BRONZED__LAKE__URL", lake.to_str().unwrap())
+            .env("BRONZED__SOURCES__RIVERS__BASE_URL", &api);
+        program.run().expect(0).stdout
+    };
+    let config = folder.path().to_str().unwrap();
+    bronzed(&["check", "--config", config]);
+    let read = [
+        "run",
+        "rivers",
+        "--day",
+        "2025-06-01",
+        "--config",
+        config,
+        "--json",
+    ];
+    let summary = |said: &str| -> serde_json::Value {
+        serde_json::from_str(said.trim().lines().last().unwrap()).unwrap()
+    };
+    bronzed(&read);
+    let day = "rivers_readings/year=2025/month=06/day=01";
+    let file = lake
+        .join(day)
+        .join("rivers_readings_20250601_c000001.parquet");
+    let records = reader::records(fs::read(&file).unwrap().into()).unwrap();
+    let ids: BTreeSet<_> = records
+        .iter()
+        .map(|record| {
+            let record: serde_json::Value = serde_json::from_str(record).unwrap();
+            // Declared or not, the record is whole.
+            assert_eq!(record["quality"]["by"], "x");
+            format!("{}|{}", record["station"], record["taken_at"])
+        })
+        .collect();
+    assert_eq!((records.len(), ids.len()), (READINGS, READINGS));
+    let marker = lake.join("rivers_readings/_state/complete/20250601");
+    assert!(marker.exists(), "P4: the count was met");
+    let again = bronzed(&read);
+    assert!(
+        fs::read_dir(lake.join(day)).unwrap().count() == 1,
+        "P6: {}",
+        summary(&again)
+    );
+    // A day without readings is what the rule says it is.
+    bronzed(&["run", "rivers", "--day", "2025-06-02", "--config", config]);
+    assert!(
+        !lake
+            .join("rivers_readings/year=2025/month=06/day=02")
+            .exists()
+    );
+}
