@@ -1,6 +1,7 @@
 //! What the server asks of the daemon, and orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -16,7 +17,7 @@ use crate::schedule::jobs::ScheduledJob;
 use crate::server::daemon::{DaemonError, Readiness};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
-use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::source::declaration::{Dataset, Job, Mode, Priority};
 use crate::telemetry::metrics::events::DatasetStanding;
 
 /// The job that runs name which a person asked for.
@@ -42,12 +43,16 @@ impl crate::server::daemon::Daemon for Daemon {
         for (source, scheduled) in &self.0.sources {
             for (_, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
                 let view = self.0.dataset(&board, scheduled, dataset);
-                let freshness = view.freshness_seconds;
+                let seconds = view.freshness_seconds.map(Duration::try_from_secs_f64);
+                let jobs = scheduled.schedule.jobs.values();
+                let reads =
+                    |job: &Job| job.datasets.is_empty() || job.datasets.contains(&dataset.name);
+                let of_dataset = jobs.filter(|job| reads(&job.job));
                 let standing = DatasetStanding {
                     source,
                     dataset: &dataset.name,
-                    freshness: freshness
-                        .and_then(|s| std::time::Duration::try_from_secs_f64(s).ok()),
+                    freshness: seconds.and_then(Result::ok),
+                    freshness_limit: of_dataset.filter_map(|job| job.job.freshness).min(),
                     backlog_days: view.coverage.incomplete_days,
                 };
                 standing.record();

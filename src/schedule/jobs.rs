@@ -83,7 +83,9 @@ impl Schedule {
                 reason,
             };
             let cron = Cron::parse(&job.cron, source.timezone).map_err(refused)?;
-            let job = job.clone();
+            let mut job = job.clone();
+            // A run that is begun in the source's own would hold a place, and ask nothing.
+            job.blackout.extend(&source.blackout);
             Ok((job.name.as_str().into(), ScheduledJob { job, cron }))
         });
         Ok(Self {

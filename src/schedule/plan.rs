@@ -3,6 +3,7 @@
 //! - A slot of a job of `today` asks for its own civil day. Slots that passed while nobody was
 //!   there become one run for each day concerned, and never a run of another day; those longer ago
 //!   than the job's catch-up are let go. A day that is over is no more urgent than a daily job's.
+//! - In the hours of a blackout nothing is begun; what they held up is caught up with at their end.
 //! - Other jobs work on ended days until they are complete: those that the slots within the
 //!   catch-up name, or those that coverage asks for, the newest first.
 //! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
@@ -25,7 +26,7 @@ use crate::schedule::due::{self, Ripeness, Wish};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::missed;
-use crate::source::declaration::{JobDays, Mode, Priority};
+use crate::source::declaration::{Blackout, JobDays, Mode, Priority};
 
 pub use crate::schedule::due::Reason;
 pub use crate::schedule::missed::{MissedReason, MissedSlots};
@@ -147,6 +148,10 @@ impl<'a> Planner<'a> {
         let now = self.situation.now;
         if let Some(next) = job.cron.next_after(now) {
             self.wake(next.at);
+        }
+        if let Some(end) = Blackout::end_of(&job.job.blackout, now, self.schedule.zone) {
+            self.wake(end);
+            return;
         }
         let (named, latest) = match job.job.days {
             JobDays::Incomplete => (BTreeMap::new(), job.cron.last_at_or_before(now)),

@@ -1,6 +1,7 @@
 //! Slots of a day, and what becomes of those that were missed.
 
 use super::*;
+use crate::source::declaration::Blackout;
 
 #[test]
 fn a_slot_asks_for_its_own_day_once() {
@@ -132,4 +133,24 @@ fn without_catch_up_a_slot_is_for_those_who_are_there() {
     given([prompt])
         .due("22 10:00", &["22 new hourly 22 10:00 slot"])
         .due("22 10:01", &[]);
+}
+
+#[test]
+fn in_a_blackout_nothing_is_begun_and_its_end_makes_up_for_it() {
+    let evening = Blackout {
+        start: "20:00:00".parse().unwrap(),
+        end: "21:30:00".parse().unwrap(),
+    };
+    let job = Job {
+        blackout: vec![evening],
+        ..hourly()
+    };
+    given([job])
+        .complete("14", "21")
+        .ran("22", "hourly", Status::Ok, "22 19:00", "22 19:01")
+        .due("22 20:00", &[])
+        .wakes("22 20:05", "22 21:00")
+        .due("22 21:29", &[])
+        .wakes("22 21:29", "22 21:30")
+        .due("22 21:30", &["22 new hourly 22 21:00 catch_up"]);
 }

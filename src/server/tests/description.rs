@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::fake::RUNNING;
-use super::{Answer, served};
+use super::{Answer, Served, served};
 use crate::server::openapi;
 use crate::server::routes::table;
 
@@ -98,14 +98,17 @@ fn body_for(method: &Method, path: &str) -> &'static str {
 
 #[tokio::test]
 async fn each_described_operation_does_what_is_described() {
-    let server = served().await;
-    let run_id = RUNNING.to_string();
+    each_operation_works(&served().await, &RUNNING.to_string()).await;
+}
+
+/// Calls each described operation as it is described; `run_id` is a run that the daemon knows.
+pub(super) async fn each_operation_works(server: &Served, run_id: &str) {
     for (method, template, described) in operations() {
         let path = template
             .replace("{source}", "pncp")
             .replace("{job}", "hourly")
             .replace("{dataset}", "contratacoes")
-            .replace("{run_id}", &run_id);
+            .replace("{run_id}", run_id);
         let body = body_for(&method, template);
         let takes_body = described.get("requestBody");
         assert_eq!(takes_body.is_some(), !body.is_empty(), "{path}");

@@ -7,6 +7,7 @@ mod connections;
 mod description;
 mod fake;
 mod probes;
+mod real;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,9 +80,19 @@ async fn served() -> Served {
 }
 
 async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
-    let daemon = Arc::new(FakeDaemon::default());
+    let fake = Arc::new(FakeDaemon::default());
+    served_by(settings, limits, fake.clone(), fake).await
+}
+
+/// With any daemon; `fake` is at hand for tests that look at what it was told.
+async fn served_by(
+    settings: ServerSettings,
+    limits: Limits,
+    daemon: Arc<dyn super::daemon::Daemon>,
+    fake: Arc<FakeDaemon>,
+) -> Served {
     let (metrics, _) = Metrics::detached().unwrap();
-    let server = Server::bind(&settings, limits, daemon.clone(), metrics.clone())
+    let server = Server::bind(&settings, limits, daemon, metrics.clone())
         .await
         .unwrap();
     let stop = CancellationToken::new();
@@ -92,7 +103,7 @@ async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
             .timeout(PATIENCE)
             .build()
             .unwrap(),
-        daemon,
+        daemon: fake,
         metrics,
         task: tokio::spawn(server.serve(stop.clone())),
         stop,

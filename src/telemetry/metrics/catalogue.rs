@@ -161,6 +161,13 @@ pub(super) const FRESHNESS: Metric = Metric {
     labels: &[SOURCE, DATASET],
     help: "Time since the start of the last run that ended well; the age of the newest data.",
 };
+pub(super) const FRESHNESS_LIMIT: Metric = Metric {
+    name: "bronzed_dataset_freshness_limit_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[SOURCE, DATASET],
+    help: "The age beyond which data are stale: the least `freshness` of its jobs, where one has it.",
+};
 pub(super) const BACKLOG: Metric = Metric {
     name: "bronzed_backlog_partitions",
     kind: Kind::Gauge,
@@ -225,6 +232,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &REQUEST_DURATION,
     &RETRIES,
     &FRESHNESS,
+    &FRESHNESS_LIMIT,
     &BACKLOG,
     &VERIFIED,
     &STATE_SIZE,

@@ -89,6 +89,8 @@ pub struct DatasetStanding<'a> {
     pub dataset: &'a str,
     /// Since the start of the last run that ended well. `None`: there was none.
     pub freshness: Option<Duration>,
+    /// The age beyond which they are stale. `None`: nobody cares.
+    pub freshness_limit: Option<Duration>,
     /// Past days that coverage asks for and that aren't complete.
     pub backlog_days: u64,
 }
@@ -99,6 +101,9 @@ impl DatasetStanding<'_> {
         let labels = Dataset::new(self.source, self.dataset).labels();
         if let Some(age) = self.freshness {
             gauge!(names::FRESHNESS.name, &labels).set(age);
+        }
+        if let Some(limit) = self.freshness_limit {
+            gauge!(names::FRESHNESS_LIMIT.name, &labels).set(limit);
         }
         gauge!(names::BACKLOG.name, &labels).set(lossy(self.backlog_days));
     }

@@ -58,6 +58,7 @@ fn sample() -> String {
             source,
             dataset,
             freshness: Some(Duration::from_secs(90)),
+            freshness_limit: Some(Duration::from_secs(7_200)),
             backlog_days: 3,
         }
         .record();
