@@ -13,7 +13,8 @@
 //!   "complete": false,
 //!   "commits": 7,
 //!   "revision": 31,
-//!   "format": 1
+//!   "format": 1,
+//!   "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! }
 //! ```
 //!
@@ -28,7 +29,7 @@
 //! understands ours. Members that aren't known here, of the document and of every execution, stay
 //! what they are, to the letter. `processed_ids` is sorted, `total_processed` is its length, and
 //! the executions' `new_records` from the entry `adopted` on (where there is none, from the first
-//! on) add up to it.
+//! on) add up to it. `digest` is of all that stands before it: see [`super::seal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -41,6 +42,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::entry::{Entry, push_quoted, stamp};
+use super::seal;
 use crate::day::Day;
 use crate::json::{self, Object};
 
@@ -87,7 +89,7 @@ pub(super) struct Document {
 pub(super) enum Doubt {
     /// The earlier pipeline wrote it.
     Earlier,
-    /// Its sums don't hold: somebody else wrote it.
+    /// Its digest or its sums don't hold: it was damaged, or somebody else wrote it.
     Contradiction(String),
 }
 
@@ -158,7 +160,7 @@ impl Document {
                 "revision" => document.revision = typed(&key, value)?,
                 "created_at" => created_at = time(value, zone),
                 "last_execution" => last_execution = time(value, zone),
-                "format" => {}
+                "format" | seal::DIGEST => {}
                 _ => document.unknown.push((key.into_owned(), value.into())),
             }
         }
@@ -167,6 +169,9 @@ impl Document {
         document.forget_notes_without_id();
         let doubt = match format {
             0 => Some(Doubt::Earlier),
+            _ if !seal::holds(bytes) => Some(Doubt::Contradiction(
+                "its text isn't that of its `digest`".to_owned(),
+            )),
             _ => document.contradiction(total),
         };
         Ok((document, doubt))
@@ -203,7 +208,7 @@ impl Document {
         for (key, value) in &self.unknown {
             member(&mut out, key, value);
         }
-        out.push_str("\n}\n");
+        seal::close(&mut out);
         out.into()
     }
 

@@ -27,7 +27,7 @@ pub enum StateError {
     /// A newer version of this program wrote the state.
     #[error(
         "the state `{key}` has format {format}, which this version doesn't know: \
-         use the version that wrote it"
+         use the version that wrote it, or delete it if none did: it is rebuilt from the files"
     )]
     NewerFormat {
         /// The state document.

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::document::{Document, time};
+use super::document::{Document, Doubt, time};
 use super::entry::Entry;
 use super::execution::Execution;
 use crate::bronze::layout;
@@ -22,7 +22,7 @@ pub struct Glance {
     pub runs: Vec<Execution>,
 }
 
-/// Looks at the state of a day. `None`: there is none, or it can't be understood; the next run
+/// Looks at the state of a day. `None`: there is none, or none that can be relied on; the next run
 /// rebuilds it.
 ///
 /// # Errors
@@ -37,12 +37,13 @@ pub async fn glance(
         return Ok(None);
     };
     let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
-    Ok(read.ok().map(|(document, _)| {
-        let runs = document.executions.iter();
-        Glance {
-            complete: document.complete,
-            runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
-        }
+    let Ok((document, None | Some(Doubt::Earlier))) = read else {
+        return Ok(None);
+    };
+    let runs = document.executions.iter();
+    Ok(Some(Glance {
+        complete: document.complete,
+        runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
     }))
 }
 

@@ -24,7 +24,7 @@
 //! - `coverage`: which days are complete
 //! - `glance`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
-//! - `document`, `entry`: the document's format
+//! - `document`, `entry`, `seal`: the document's format
 
 mod commit;
 mod coverage;
@@ -35,6 +35,7 @@ pub mod execution;
 mod glance;
 mod rebuild;
 mod recover;
+mod seal;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -59,16 +59,17 @@ impl Stored {
 impl DayStore {
     /// Rebuilds the state from the files. Of `base`, a document that could be read, everything
     /// stays but what the files decide on: ids, commits and counts. How far slices were read isn't
-    /// believed either.
+    /// believed either, and whether the day is complete its marker says: that was put after a state
+    /// that could be relied on.
     pub(super) async fn rebuild(
         &self,
         base: Option<Document>,
         cause: Cause,
     ) -> Result<(Document, Recovery), StateError> {
-        let mut document = match base {
-            Some(document) => document,
-            None => self.without_state().await?,
-        };
+        let now = self.clock.now();
+        let mut document = base.unwrap_or_else(|| Document::new(self.day, now));
+        let marker = layout::complete_key(&self.dataset.prefix, self.day);
+        document.complete = self.lake.exists(&marker).await?;
         let claimed = std::mem::take(&mut document.ids);
         document.slices.clear();
         // A parent whose children aren't in the files must be read again.
@@ -89,14 +90,6 @@ impl DayStore {
             adopted: Vec::new(),
         };
         Ok((document, recovery))
-    }
-
-    /// Complete is for ever, even if the state that said so is lost.
-    async fn without_state(&self) -> Result<Document, StateError> {
-        let mut document = Document::new(self.day, self.clock.now());
-        let key = layout::complete_key(&self.dataset.prefix, self.day);
-        document.complete = self.lake.exists(&key).await?;
-        Ok(document)
     }
 
     /// Takes the ids of all files of the day; returns what each run stored, and what the earlier
@@ -190,10 +183,13 @@ impl DayStore {
     }
 }
 
-/// Makes a run's entry say what the run's files hold. What they don't show stays.
+/// Makes a run's entry say what the run's files hold. What they don't show stays, unless it doesn't
+/// add up.
 fn correct(entry: &mut Entry, stored: &Stored) {
     let counts = entry.counts();
-    if counts.new == stored.new && entry.files() == stored.files {
+    if counts.new == stored.new && entry.files() == stored.files && counts.balanced() {
+        // A count whose name was damaged is there again.
+        entry.set_counts(&counts);
         return;
     }
     entry.set_counts(&Counts {

@@ -41,7 +41,7 @@ pub enum Cause {
     Missing,
     /// The state couldn't be read: the reason.
     Unreadable(String),
-    /// Somebody else changed the state so that its sums don't hold: how that showed.
+    /// The state was damaged, or somebody else changed it: how that showed.
     Contradiction(String),
     /// The earlier pipeline wrote the state: a takeover.
     Earlier,
@@ -52,7 +52,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Missing => f.write_str("the state is missing"),
             Self::Unreadable(reason) => write!(f, "the state can't be read: {reason}"),
-            Self::Contradiction(reason) => write!(f, "the state contradicts itself: {reason}"),
+            Self::Contradiction(reason) => write!(f, "the state can't be relied on: {reason}"),
             Self::Earlier => f.write_str("the state is of the earlier pipeline"),
         }
     }

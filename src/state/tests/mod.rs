@@ -4,6 +4,7 @@
 //! `simulation` plays the protocol in all orders.
 
 mod commit;
+mod corruption;
 mod faulty;
 mod lost_replies;
 mod mutants;
