@@ -54,7 +54,7 @@ impl Session {
             clients.insert(name.clone(), client);
         }
         Ok(Self {
-            lake,
+            lake: lake.with_states(settings.state.compression),
             clients,
             settings,
             clock,

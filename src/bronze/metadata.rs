@@ -18,6 +18,10 @@ use crate::json;
 pub(super) const ID: &str = "_id";
 /// The id without its version.
 pub(super) const KEY: &str = "_key";
+/// The version.
+pub(super) const VERSION: &str = "_version";
+/// The id of the record that the row's was read for.
+pub(super) const PARENT_ID: &str = "_parent_id";
 /// The slice that the row was read from.
 pub(super) const SLICE: &str = "_slice";
 /// What became of the record since the snapshot before.

@@ -17,7 +17,7 @@ use parquet::errors::ParquetError;
 use uuid::Uuid;
 
 use super::BronzeError;
-use super::metadata::{self, EXTRA, ID, INGESTED_AT, KEY, OP, SLICE};
+use super::metadata::{self, EXTRA, ID, INGESTED_AT, KEY, OP, Op, PARENT_ID, SLICE, VERSION};
 use super::rebuild::Row;
 use super::schema::METADATA_COLUMNS;
 use crate::record::{self, RecordId};
@@ -144,6 +144,50 @@ pub fn stored(
         }
     }
     Ok(rows)
+}
+
+/// What a row of this program's says that it is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What dedup goes by.
+    pub id: Box<str>,
+    /// The id without its version.
+    pub key: Option<Box<str>>,
+    /// The version.
+    pub version: Option<Box<str>>,
+    /// The id of the record that it was read for.
+    pub parent: Option<Box<str>>,
+    /// Whether it stands for a record that vanished from a snapshot, and has none itself.
+    pub vanished: bool,
+}
+
+/// What each row of a file of this program is known by, in order; those of another program have
+/// nothing to tell.
+///
+/// # Errors
+/// When the file isn't Parquet.
+pub fn identities(bytes: Bytes) -> Result<Vec<Identity>, BronzeError> {
+    let mut identities = Vec::new();
+    for batch in read(open(&bytes)?, |name| {
+        [ID, KEY, VERSION, PARENT_ID, OP].contains(&name)
+    })? {
+        let batch = batch?;
+        let text = |name: &str, row: usize| -> Option<Box<str>> {
+            let array = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+            array.is_valid(row).then(|| array.value(row).into())
+        };
+        let identity = |row| {
+            Some(Identity {
+                id: text(ID, row)?,
+                key: text(KEY, row),
+                version: text(VERSION, row),
+                parent: text(PARENT_ID, row),
+                vanished: text(OP, row).as_deref() == Some(Op::Vanished.name()),
+            })
+        };
+        identities.extend((0..batch.num_rows()).filter_map(identity));
+    }
+    Ok(identities)
 }
 
 /// Every row as the JSON text of its record (promise P9): declared columns and `_extra` together,

@@ -57,7 +57,7 @@ enum Command {
     Daemon(daemon::Args),
     /// Say what the lake holds of each dataset, and what the last run did
     Status(status::Args),
-    /// Look at the state of single days
+    /// Look at the states of days, check them, make them anew
     State(state::Args),
     /// Say whether the daemon of this machine is well, by its exit code
     Healthcheck(healthcheck::Args),

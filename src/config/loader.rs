@@ -69,6 +69,7 @@ impl Loader<'_> {
             origin: self.files.origin(),
             lake: built.lake,
             commit: built.commit,
+            state: built.state,
             pool: built.pool,
             server: built.server,
             shutdown: built.shutdown,

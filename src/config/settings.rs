@@ -19,6 +19,8 @@ pub struct Settings {
     pub lake: LakeSettings,
     /// How much a run holds before it commits.
     pub commit: CommitSettings,
+    /// How the states of days are written.
+    pub state: StateSettings,
     /// How much the daemon does at once.
     pub pool: PoolSettings,
     /// Where the daemon answers, and whom.
@@ -57,6 +59,24 @@ pub struct CommitSettings {
     pub max_records: usize,
     /// Bytes of JSON in one file at most, roughly.
     pub max_bytes: u64,
+}
+
+/// How the states of days are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateSettings {
+    /// How they are compressed.
+    pub compression: StateCompression,
+}
+
+/// How a state document is compressed. Each can be read whatever the setting is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StateCompression {
+    /// JSON, as other programs read it.
+    #[default]
+    None,
+    /// JSON in a zstd frame, under the same key.
+    Zstd,
 }
 
 /// How much the daemon does at once, all sources together.

@@ -14,6 +14,7 @@ use crate::ingest::counts::Counts;
 use crate::lake::{Lake, LakeError};
 use crate::source::declaration::Dataset;
 use crate::state::execution::Status;
+use crate::state::unpack;
 
 /// Why a day can't be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,7 @@ pub(crate) fn file(
 
 /// What a state document says; `None` if it isn't one.
 pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>>> {
-    let document: Document = serde_json::from_slice(bytes).ok()?;
+    let document: Document = serde_json::from_slice(&unpack(bytes).ok()?).ok()?;
     let adopted = document
         .executions
         .iter()

@@ -33,7 +33,7 @@ use error::{Action, bucket_is_missing, classify};
 
 use tokio::time::Instant;
 
-use crate::config::settings::LakeSettings;
+use crate::config::settings::{LakeSettings, StateCompression};
 use crate::mutation::mutated;
 use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 
@@ -45,6 +45,7 @@ const TRIES: u32 = 5;
 pub struct Lake {
     store: Arc<dyn ObjectStore>,
     name: Arc<str>,
+    states: StateCompression,
 }
 
 /// The state that an object was read or written in. Equal versions are equal contents.
@@ -96,7 +97,19 @@ impl Lake {
         Self {
             store,
             name: name.into(),
+            states: StateCompression::default(),
         }
+    }
+
+    /// The lake, with states that are written so.
+    #[must_use]
+    pub fn with_states(self, states: StateCompression) -> Self {
+        Self { states, ..self }
+    }
+
+    /// How states are written in this lake.
+    pub fn states(&self) -> StateCompression {
+        self.states
     }
 
     /// Finds out whether the lake can be written and keeps the promises of this module, with an

@@ -8,6 +8,7 @@ use chrono::SubsecRound;
 use super::document::SliceProgress;
 use super::error::StateError;
 use super::execution::Execution;
+use super::packing::pack;
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
@@ -111,7 +112,7 @@ impl DayStore {
         let mut failure = None;
         for attempt in 0..ATTEMPTS {
             let run = self.apply(state, change, &mut credited).await?;
-            let bytes = state.document.write(self.zone);
+            let bytes = pack(state.document.write(self.zone), self.lake.states());
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
                     let dataset = &self.dataset;
@@ -138,7 +139,7 @@ impl DayStore {
     }
 
     /// Creates the state, or replaces the one that was read; `None` if it isn't that any more.
-    async fn swap(
+    pub(super) async fn swap(
         &self,
         key: &str,
         bytes: Bytes,
@@ -235,7 +236,12 @@ impl DayStore {
         Ok(run)
     }
 
-    fn given_up(&self, key: &str, attempts: u32, failure: Option<LakeError>) -> StateError {
+    pub(super) fn given_up(
+        &self,
+        key: &str,
+        attempts: u32,
+        failure: Option<LakeError>,
+    ) -> StateError {
         let key = key.to_owned();
         match failure {
             Some(source) => StateError::Unsettled { key, source },
@@ -245,7 +251,7 @@ impl DayStore {
 }
 
 /// A failure that may pass, and after which a write may have happened; any other ends the matter.
-fn passing(error: LakeError) -> Result<LakeError, StateError> {
+pub(super) fn passing(error: LakeError) -> Result<LakeError, StateError> {
     if error.outcome_unknown() {
         Ok(error)
     } else {

@@ -42,6 +42,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::entry::{Entry, push_quoted, stamp};
+use super::packing::unpack;
 use super::seal;
 use crate::day::Day;
 use crate::json::{self, Object};
@@ -130,6 +131,7 @@ impl Document {
         zone: Tz,
         now: DateTime<Utc>,
     ) -> Result<(Self, Option<Doubt>), ReadError> {
+        let bytes = &*unpack(bytes).map_err(unreadable)?;
         let object: Object<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
         let format = match object.get("format") {
             None => 0,

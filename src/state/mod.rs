@@ -24,7 +24,8 @@
 //! - `coverage`: which days are complete
 //! - `glance`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
-//! - `document`, `entry`, `seal`: the document's format
+//! - `inspect`: whether files, state and marker agree
+//! - `document`, `entry`, `seal`, `packing`: the document's format
 
 mod commit;
 mod coverage;
@@ -33,6 +34,8 @@ mod entry;
 mod error;
 pub mod execution;
 mod glance;
+mod inspect;
+mod packing;
 mod rebuild;
 mod recover;
 mod seal;
@@ -44,5 +47,7 @@ pub use coverage::complete_days;
 pub use document::SliceProgress;
 pub use error::StateError;
 pub use glance::{Glance, glance};
+pub use inspect::{Inspection, Table, inspect};
+pub(crate) use packing::unpack;
 pub use recover::{Cause, Recovery};
 pub use store::{Committed, DayState, DayStore};

@@ -15,15 +15,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
+use super::commit::passing;
 use super::document::Document;
 use super::entry::Entry;
 use super::error::StateError;
 use super::execution::Status;
+use super::packing::pack;
 use super::recover::{Cause, Recovery, UNKNOWN_JOB, recovered};
-use super::store::DayStore;
+use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::layout;
 use crate::bronze::reader::FileFacts;
 use crate::ingest::counts::Counts;
@@ -57,6 +59,41 @@ impl Stored {
 }
 
 impl DayStore {
+    /// Makes the state anew from the day's files, whatever it is like, and writes it; the marker of a
+    /// complete day follows it. Of a state that can be relied on everything stays but what the files
+    /// tell otherwise. A day of which the lake knows nothing stays so.
+    ///
+    /// # Errors
+    /// When a file can't be read, a newer version wrote the state, or it can't be written.
+    pub async fn rebuild_state(&self) -> Result<DayState, StateError> {
+        let key = self.state_key();
+        let mut failure = None;
+        for attempt in 0..ATTEMPTS {
+            let found = self.lake.get(&key).await?;
+            let mut state = self.settle(found, u64::MAX, true).await?;
+            if state.version.is_none() && state.recovery.is_empty() {
+                return Ok(state);
+            }
+            state.document.last_execution = self.clock.now().trunc_subsecs(0);
+            state.document.revision += 1;
+            let bytes = pack(state.document.write(self.zone), self.lake.states());
+            match self.swap(&key, bytes, state.version.as_ref()).await {
+                Ok(Some(version)) => {
+                    state.version = Some(version);
+                    if state.is_complete() {
+                        self.mark_complete().await?;
+                    }
+                    return Ok(state);
+                }
+                // Another run wrote it, or this one did: what is there is made anew.
+                Ok(None) => {}
+                Err(error) => failure = Some(passing(error)?),
+            }
+            self.pause(attempt).await;
+        }
+        Err(self.given_up(&key, ATTEMPTS, failure))
+    }
+
     /// Rebuilds the state from the files. Of `base`, a document that could be read, everything
     /// stays but what the files decide on: ids, commits and counts. How far slices were read isn't
     /// believed either, and whether the day is complete its marker says: that was put after a state
@@ -68,14 +105,21 @@ impl DayStore {
     ) -> Result<(Document, Recovery), StateError> {
         let now = self.clock.now();
         let mut document = base.unwrap_or_else(|| Document::new(self.day, now));
-        let marker = layout::complete_key(&self.dataset.prefix, self.day);
-        document.complete = self.lake.exists(&marker).await?;
+        let relied_on = cause == Cause::Asked;
+        if !relied_on {
+            let marker = layout::complete_key(&self.dataset.prefix, self.day);
+            document.complete = self.lake.exists(&marker).await?;
+        }
         let claimed = std::mem::take(&mut document.ids);
-        document.slices.clear();
+        let slices = std::mem::take(&mut document.slices);
         // A parent whose children aren't in the files must be read again.
-        document.parents.clear();
+        let parents = std::mem::take(&mut document.parents);
         let (runs, earlier) = self.read_files(&mut document).await?;
         document.forget_notes_without_id();
+        if relied_on && claimed == document.ids {
+            document.slices = slices;
+            document.parents.extend(parents);
+        }
         let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));
         let removed_ids = rowless.count() as u64;
         self.audit_again(&mut document, runs, &earlier, removed_ids);

@@ -45,6 +45,8 @@ pub enum Cause {
     Contradiction(String),
     /// The earlier pipeline wrote the state: a takeover.
     Earlier,
+    /// Somebody asked for it; nothing is known to be wrong.
+    Asked,
 }
 
 impl fmt::Display for Cause {
@@ -54,6 +56,7 @@ impl fmt::Display for Cause {
             Self::Unreadable(reason) => write!(f, "the state can't be read: {reason}"),
             Self::Contradiction(reason) => write!(f, "the state can't be relied on: {reason}"),
             Self::Earlier => f.write_str("the state is of the earlier pipeline"),
+            Self::Asked => f.write_str("it was asked for"),
         }
     }
 }
@@ -79,7 +82,7 @@ impl DayStore {
         if found.is_err() && mutated!(ReadErrorIsNothing) {
             return Ok(self.without_looking());
         }
-        self.settle(found?, before).await
+        self.settle(found?, before, false).await
     }
 
     /// Loads again.
@@ -95,17 +98,19 @@ impl DayStore {
         found: Option<(Bytes, Version)>,
         before: u64,
     ) -> Result<(), StateError> {
-        let fresh = self.settle(found, before).await?;
+        let fresh = self.settle(found, before, false).await?;
         state.document = fresh.document;
         state.version = fresh.version;
         state.recovery.and(fresh.recovery);
         Ok(())
     }
 
-    async fn settle(
+    /// `anew`: a state that can be relied on is rebuilt, too.
+    pub(super) async fn settle(
         &self,
         found: Option<(Bytes, Version)>,
         before: u64,
+        anew: bool,
     ) -> Result<DayState, StateError> {
         let (read, version) = match found {
             None => (None, None),
@@ -115,6 +120,9 @@ impl DayStore {
             }
         };
         let (mut document, mut recovery) = match read {
+            Some(Ok((document, None))) if anew => {
+                self.rebuild(Some(document), Cause::Asked).await?
+            }
             Some(Ok((document, None))) => (document, Recovery::default()),
             Some(Ok((document, _))) if mutated!(DoubtIsIgnored) => (document, Recovery::default()),
             Some(Ok((document, Some(doubt)))) => {

@@ -330,10 +330,16 @@ impl DayStore {
         }
         let written = self.update(state, &change).await?;
         if complete {
-            let key = layout::complete_key(&self.dataset.prefix, self.day);
-            self.lake.create(&key, Bytes::new()).await?;
+            self.mark_complete().await?;
         }
         Ok(written.unwrap_or(run))
+    }
+
+    /// Puts the marker of a day whose state says that it is complete.
+    pub(super) async fn mark_complete(&self) -> Result<(), StateError> {
+        let key = layout::complete_key(&self.dataset.prefix, self.day);
+        self.lake.create(&key, Bytes::new()).await?;
+        Ok(())
     }
 
     pub(super) fn state_key(&self) -> String {

@@ -10,5 +10,6 @@ mod memory;
 mod readers;
 mod schema;
 mod simulate;
+mod state;
 mod status;
 mod takeover;

@@ -16,7 +16,8 @@ use crate::config::raw::bronzed::{
     TelemetryTable,
 };
 use crate::config::settings::{
-    CommitSettings, LakeSettings, LogFormat, PoolSettings, ShutdownSettings, TelemetrySettings,
+    CommitSettings, LakeSettings, LogFormat, PoolSettings, ShutdownSettings, StateSettings,
+    TelemetrySettings,
 };
 use crate::server::ServerSettings;
 
@@ -29,6 +30,7 @@ const SCHEMES: [&str; 9] = [
 pub struct Bronzed {
     pub lake: LakeSettings,
     pub commit: CommitSettings,
+    pub state: StateSettings,
     pub pool: PoolSettings,
     pub server: ServerSettings,
     pub shutdown: ShutdownSettings,
@@ -42,6 +44,9 @@ impl Build<'_> {
         Bronzed {
             lake: self.lake(&top.key("lake"), &tables.lake),
             commit: self.commit(&top.key("commit"), &tables.commit),
+            state: StateSettings {
+                compression: tables.state.compression.unwrap_or_default(),
+            },
             pool: pool(&tables.limits),
             server: self.server(&top.key("server"), &tables.server),
             shutdown: self.shutdown(&top.key("shutdown"), &tables.shutdown),

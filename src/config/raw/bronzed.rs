@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Pairs;
-use crate::config::settings::LogFormat;
+use crate::config::settings::{LogFormat, StateCompression};
 
 /// `bronzed.toml`: where bronze and state live, how much a run holds, what is logged, and what the
 /// daemon goes by.
@@ -17,6 +17,9 @@ pub struct BronzedFile {
     /// How much a run holds before it commits.
     #[serde(default)]
     pub commit: CommitTable,
+    /// How the states of days are written.
+    #[serde(default)]
+    pub state: StateTable,
     /// How much the daemon does at once.
     #[serde(default)]
     pub limits: PoolTable,
@@ -74,6 +77,15 @@ pub struct CommitTable {
     pub max_records: Option<u32>,
     /// JSON in one file at most, roughly: `"128MB"`, which it is where nothing is said.
     pub max_bytes: Option<String>,
+}
+
+/// How the states of days are written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateTable {
+    /// `"none"`, which it is where nothing is said, or `"zstd"`: some eighth of the size, and the earlier
+    /// pipeline's readers don't understand it.
+    pub compression: Option<StateCompression>,
 }
 
 /// How much the daemon does at once.

@@ -6,15 +6,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::support::*;
-use crate::state::{SliceProgress, StateError};
+use crate::state::{SliceProgress, StateError, unpack};
 
 /// The fourth run's page: one record that is new, among those that are there.
 const PAGE: [&str; 6] = ["a", "b", "c", "d", "e", "new"];
 
 /// A day with what a state can have: files of two runs, a proven slice, an id that the API took
 /// away, and the marker of a complete day.
-async fn sound_day() -> World {
-    let world = memory();
+pub async fn sound_day(world: World) -> World {
     run_once(&world, "hourly", &["a", "b"]).await;
     let (day, mut run) = (world.day(), world.run("daily"));
     let mut state = day.open().await.unwrap();
@@ -35,7 +34,7 @@ async fn sound_day() -> World {
 }
 
 /// A day that the earlier pipeline wrote, which named a record that it lost.
-async fn earlier_day() -> World {
+pub async fn earlier_day() -> World {
     let world = memory();
     let folder = "pncp/year=2025/month=10/day=22";
     let ids = ["a", "b", "c", "d", "e"].map(Some);
@@ -56,6 +55,15 @@ async fn earlier_day() -> World {
 }"#;
     world.put(STATE, text).await;
     world
+}
+
+/// Days with all kinds of states.
+async fn days() -> [World; 3] {
+    [
+        sound_day(memory()).await,
+        sound_day(memory().compressed()).await,
+        earlier_day().await,
+    ]
 }
 
 /// The seed of the damage: `CORRUPTION_SEED=7 cargo test corruption`.
@@ -120,7 +128,7 @@ enum Outcome {
 
 #[tokio::test]
 async fn a_state_that_is_cut_off_anywhere_is_rebuilt() {
-    for world in [sound_day().await, earlier_day().await] {
+    for world in days().await {
         let sound = world.bytes(STATE).await;
         for length in 0..sound.len() {
             let what = format!("cut off at {length}");
@@ -134,7 +142,7 @@ async fn a_state_that_is_cut_off_anywhere_is_rebuilt() {
 async fn a_state_with_a_damaged_byte_is_rebuilt_or_stops_the_run() {
     let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
-    for world in [sound_day().await, earlier_day().await] {
+    for world in days().await {
         let sound = world.bytes(STATE).await;
         let mut stopped = 0;
         for _ in 0..1_000 {
@@ -143,8 +151,11 @@ async fn a_state_with_a_damaged_byte_is_rebuilt_or_stops_the_run() {
             let change = random.random_range(1..=u8::MAX);
             damaged[position] ^= change;
             let what = format!("seed {seed}: byte {position} changed by {change:#04x}");
-            let outcome = survive(&world, &sound, damaged.into(), &what).await;
-            assert_ne!(outcome, Outcome::Believed, "{what}");
+            let outcome = survive(&world, &sound, damaged.clone().into(), &what).await;
+            // A bit of a compressed frame may mean nothing.
+            let means_nothing =
+                || unpack(&damaged).is_ok_and(|text| text == unpack(&sound).unwrap());
+            assert!(outcome != Outcome::Believed || means_nothing(), "{what}");
             stopped += usize::from(outcome == Outcome::Stopped);
         }
         assert!(stopped < 100, "{stopped} of 1,000 stopped the run");

@@ -6,11 +6,14 @@
 mod commit;
 mod corruption;
 mod faulty;
+mod inspect;
 mod lost_replies;
 mod mutants;
+mod rebuild;
 mod record;
 mod recover;
 mod simulation;
+mod size;
 mod support;
 mod takeover;
 mod withdrawn;

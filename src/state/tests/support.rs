@@ -18,7 +18,7 @@ use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Origin};
 use crate::bronze::{layout, reader};
 use crate::clock::{Clock, ManualClock};
-use crate::config::settings::LakeSettings;
+use crate::config::settings::{LakeSettings, StateCompression};
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::ingest::counts::Counts;
@@ -26,7 +26,7 @@ use crate::lake::Lake;
 use crate::record::RecordId;
 use crate::source::declaration::Dataset;
 use crate::state::execution::{Execution, Status};
-use crate::state::{Committed, DayState, DayStore, StateError};
+use crate::state::{Committed, DayState, DayStore, StateError, unpack};
 
 pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
 pub const MARKER: &str = "pncp/_state/complete/20251022";
@@ -109,6 +109,14 @@ pub fn worlds() -> (tempfile::TempDir, Vec<World>) {
 }
 
 impl World {
+    /// The same lake, with states that are compressed from now on.
+    pub fn compressed(self) -> Self {
+        Self {
+            lake: self.lake.clone().with_states(StateCompression::Zstd),
+            ..self
+        }
+    }
+
     /// The day, as a run of its own sees it.
     pub fn day(&self) -> DayStore {
         self.day_over(self.lake.clone())
@@ -185,7 +193,8 @@ impl World {
     }
 
     pub async fn text(&self, key: &str) -> String {
-        String::from_utf8(self.bytes(key).await.to_vec()).unwrap()
+        let bytes = self.bytes(key).await;
+        String::from_utf8(unpack(&bytes).unwrap().into_owned()).unwrap()
     }
 
     pub async fn bytes(&self, key: &str) -> Bytes {

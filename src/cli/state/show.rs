@@ -1,35 +1,18 @@
-//! `bronzed state`: single state documents, for people.
-
-use std::sync::Arc;
+//! `bronzed state show`: what the lake knows of one day.
 
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
-use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::Place;
 use crate::bronze::layout;
-use crate::cli::{Exit, Shell, Stop, say, table, target};
-use crate::clock::SystemClock;
+use crate::cli::{Exit, Shell, Stop, say, table};
 use crate::day::Day;
-use crate::entropy::Entropy;
-use crate::lake::Lake;
 use crate::source::declaration::Dataset;
-use crate::state::{DayState, DayStore};
+use crate::state::DayState;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Say what the lake knows of one day of a dataset; nothing is changed
-    Show(ShowArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct ShowArgs {
     /// A dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
@@ -42,37 +25,15 @@ struct ShowArgs {
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
-    match args.command {
-        Command::Show(args) => show(shell, args).await,
-    }
-}
-
-async fn show(shell: &Shell, args: ShowArgs) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
-    let (source, datasets) = target::find(&settings, &args.target)?;
-    let [dataset] = datasets.as_slice() else {
-        return Err(Stop::Usage(format!(
-            "`{}` has several datasets: name one, as in `{}`",
-            args.target,
-            datasets
-                .first()
-                .map_or_else(|| "pncp.contratacoes".to_owned(), |one| one.full_name())
-        )));
-    };
-    let store = DayStore {
-        lake: Lake::open(&settings.lake).map_err(anyhow::Error::from)?,
-        dataset: dataset.clone(),
-        zone: source.timezone,
-        day: args.day,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(Entropy::from_system()),
-    };
-    let state = store.look().await.map_err(anyhow::Error::from)?;
+    let place = Place::find(&settings, &args.target)?;
+    let state = place.day(args.day).look().await;
+    let state = state.map_err(anyhow::Error::from)?;
     if args.json {
-        say(&as_json(dataset, args.day, &state).to_string());
+        say(&as_json(&place.dataset, args.day, &state).to_string());
     } else {
-        say(&in_words(dataset, args.day, &state, source.timezone));
+        say(&in_words(&place.dataset, args.day, &state, place.zone));
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,120 @@
+//! `bronzed state`: single state documents, for people.
+
+mod rebuild;
+mod show;
+mod verify;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use clap::Subcommand;
+
+use crate::cli::{Exit, Shell, Stop, target};
+use crate::clock::SystemClock;
+use crate::config::settings::Settings;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::lake::Lake;
+use crate::source::declaration::Dataset;
+use crate::state::DayStore;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what the lake knows of one day of a dataset; nothing is changed
+    Show(show::Args),
+    /// Check files, state and marker of days against each other; nothing is changed
+    Verify(verify::Args),
+    /// Make the states of days anew from their files
+    Rebuild(rebuild::Args),
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    match args.command {
+        Command::Show(args) => show::run(shell, args).await,
+        Command::Verify(args) => verify::run(shell, args).await,
+        Command::Rebuild(args) => rebuild::run(shell, args).await,
+    }
+}
+
+/// The days that a command is for.
+#[derive(Debug, clap::Args)]
+struct Days {
+    /// One day
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    day: Option<Day>,
+    /// The first day; from the lake's first on where nothing is said
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Day>,
+    /// The last day; to the lake's last where nothing is said
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Day>,
+}
+
+impl Days {
+    fn check(&self) -> Result<(), Stop> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from > to => Err(Stop::Usage(format!(
+                "--from {from} is after --to {to}; the first day of the range comes first"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Those of the lake's days that are asked for; a day that is named is one, whatever the lake
+    /// has of it.
+    fn of(&self, known: &BTreeSet<Day>) -> Vec<Day> {
+        if let Some(day) = self.day {
+            return vec![day];
+        }
+        let asked = |day: &&Day| {
+            self.from.is_none_or(|from| from <= **day) && self.to.is_none_or(|to| **day <= to)
+        };
+        known.iter().filter(asked).copied().collect()
+    }
+}
+
+/// A dataset in the lake.
+struct Place {
+    lake: Lake,
+    dataset: Arc<Dataset>,
+    zone: Tz,
+}
+
+impl Place {
+    /// The one dataset that `target` names, in the lake of the settings.
+    fn find(settings: &Settings, target: &str) -> Result<Self, Stop> {
+        let (source, datasets) = target::find(settings, target)?;
+        let [dataset] = datasets.as_slice() else {
+            return Err(Stop::Usage(format!(
+                "`{target}` has several datasets: name one, as in `{}`",
+                datasets
+                    .first()
+                    .map_or_else(|| "pncp.contratacoes".to_owned(), |one| one.full_name())
+            )));
+        };
+        let lake = Lake::open(&settings.lake).map_err(anyhow::Error::from)?;
+        Ok(Self {
+            lake: lake.with_states(settings.state.compression),
+            dataset: dataset.clone(),
+            zone: source.timezone,
+        })
+    }
+
+    fn day(&self, day: Day) -> DayStore {
+        DayStore {
+            lake: self.lake.clone(),
+            dataset: self.dataset.clone(),
+            zone: self.zone,
+            day,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(Entropy::from_system()),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `bronzed state rebuild`: states made anew from the files.
+
+use serde_json::json;
+
+use super::{Days, Place};
+use crate::cli::{Exit, Shell, Stop, complain, say};
+use crate::day::Day;
+use crate::state::{DayState, Table};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A dataset (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
+    #[command(flatten)]
+    days: Days,
+    /// Print one JSON object per day
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    args.days.check()?;
+    let settings = shell.settings()?;
+    shell.log(&settings, true)?;
+    let place = Place::find(&settings, &args.target)?;
+    let table = Table::list(&place.lake, &place.dataset.prefix).await;
+    let table = table.map_err(anyhow::Error::from)?;
+    let days = args.days.of(&table.days);
+    let mut failed = 0;
+    for day in &days {
+        match place.day(*day).rebuild_state().await {
+            Ok(state) if args.json => say(&as_json(&place, *day, &state).to_string()),
+            Ok(state) => say(&in_words(&place, *day, &state)),
+            Err(error) => {
+                failed += 1;
+                complain(&format!("{} {day}: {error}", place.dataset.full_name()));
+            }
+        }
+    }
+    Ok(match failed {
+        0 => Exit::Done,
+        all if all == days.len() => Exit::Failed,
+        _ => Exit::Partial,
+    })
+}
+
+fn as_json(place: &Place, day: Day, state: &DayState) -> serde_json::Value {
+    json!({
+        "source": place.dataset.source,
+        "dataset": place.dataset.name,
+        "day": day,
+        "records": state.len(),
+        "commits": state.commits(),
+        "removed_ids": state.recovery().removed_ids,
+        "complete": state.is_complete(),
+    })
+}
+
+fn in_words(place: &Place, day: Day, state: &DayState) -> String {
+    let name = place.dataset.full_name();
+    if state.recovery().is_empty() {
+        return format!("{name} {day}: the lake knows nothing of this day");
+    }
+    let removed = match state.recovery().removed_ids {
+        0 => String::new(),
+        removed => format!("; {removed} ids without a row were taken out"),
+    };
+    let complete = match state.is_complete() {
+        true => ", complete",
+        false => "",
+    };
+    format!(
+        "{name} {day}: {} records in {} numbered files{complete}{removed}",
+        state.len(),
+        state.commits()
+    )
+}

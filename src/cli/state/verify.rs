@@ -1,0 +1,102 @@
+//! `bronzed state verify`: whether files, states and markers agree.
+
+use serde_json::json;
+
+use super::{Days, Place};
+use crate::cli::{Exit, Shell, Stop, complain, say};
+use crate::state::{Inspection, Table, inspect};
+
+/// How many findings of a day are told, if there are more.
+const TOLD: usize = 20;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A dataset (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
+    #[command(flatten)]
+    days: Days,
+    /// Print one JSON object per day, with every finding
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    args.days.check()?;
+    let settings = shell.settings()?;
+    shell.log(&settings, true)?;
+    let place = Place::find(&settings, &args.target)?;
+    let name = place.dataset.full_name();
+    let table = Table::list(&place.lake, &place.dataset.prefix).await;
+    let table = table.map_err(anyhow::Error::from)?;
+    let days = args.days.of(&table.days);
+    let (mut sound, mut unread) = (0, 0);
+    for day in &days {
+        match inspect(&place.lake, &place.dataset, place.zone, *day).await {
+            Ok(found) => {
+                sound += usize::from(found.findings.is_empty());
+                match args.json {
+                    true => say(&as_json(&place, &found).to_string()),
+                    false => in_words(&name, &found).iter().for_each(|line| say(line)),
+                }
+            }
+            Err(error) => {
+                unread += 1;
+                complain(&format!("{name} {day}: {error}"));
+            }
+        }
+    }
+    for key in &table.strays {
+        complain(&format!(
+            "{name}: `{key}` has no place there; readers of the table may take it for a part of it: move it away"
+        ));
+    }
+    if !args.json {
+        say(&format!("{sound} of {} days are sound", days.len()));
+        if sound + unread < days.len() {
+            say("`bronzed state rebuild` makes states anew from their files");
+        }
+    }
+    Ok(match sound == days.len() && table.strays.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+fn as_json(place: &Place, found: &Inspection) -> serde_json::Value {
+    let findings = found.findings.iter();
+    let findings: Vec<_> = findings
+        .map(|finding| json!({"promise": format!("{:?}", finding.promise), "what": finding.what}))
+        .collect();
+    json!({
+        "source": place.dataset.source,
+        "dataset": place.dataset.name,
+        "day": found.day,
+        "files": found.files,
+        "rows": found.rows,
+        "ids": found.ids,
+        "earlier": found.earlier,
+        "sound": findings.is_empty(),
+        "findings": findings,
+    })
+}
+
+fn in_words(name: &str, found: &Inspection) -> Vec<String> {
+    let day = found.day;
+    let mut lines: Vec<_> = found
+        .findings
+        .iter()
+        .take(TOLD)
+        .map(|finding| format!("{name} {day}: {finding}"))
+        .collect();
+    let more = found.findings.len().saturating_sub(TOLD);
+    if more > 0 {
+        lines.push(format!("{name} {day}: and {more} more; --json has them"));
+    }
+    if found.earlier {
+        lines.push(format!(
+            "{name} {day}: the state is of the earlier pipeline; the first run takes the day over"
+        ));
+    }
+    lines
+}

@@ -1,0 +1,224 @@
+//! Whether a day of the lake is what it must be: its files, its state and its marker together, and
+//! the ids of its rows under the declaration as it is now. Nothing is changed.
+//!
+//! What can be wrong is told by the promise that it breaks. `crate::invariants` states them; here
+//! are the few that concern a document's bytes, strangers' objects, and the declaration.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use chrono_tz::Tz;
+
+use super::document::{Document, Doubt, ReadError};
+use super::error::StateError;
+use crate::bronze::layout;
+use crate::bronze::reader::{self, Identity};
+use crate::day::Day;
+use crate::invariants::{self, LookError, Promise, Violation};
+use crate::lake::{Entry, Lake, LakeError};
+use crate::record::{ContentVersion, RecordId};
+use crate::source::declaration::Dataset;
+
+/// How a day was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The day.
+    pub day: Day,
+    /// How many files it has.
+    pub files: usize,
+    /// How many rows they have.
+    pub rows: usize,
+    /// How many ids the state has.
+    pub ids: usize,
+    /// Whether the state is of the earlier pipeline: the first run takes the day over.
+    pub earlier: bool,
+    /// What is wrong; nothing as a rule.
+    pub findings: Vec<Violation>,
+}
+
+/// What the lake holds of a dataset: its days, and what has no place there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The days that have files, a state or a marker.
+    pub days: BTreeSet<Day>,
+    /// Keys of objects that no one put there by the rules: readers of the table may take them for
+    /// parts of it.
+    pub strays: Vec<String>,
+}
+
+impl Table {
+    /// Looks through the lake, by one LIST.
+    ///
+    /// # Errors
+    /// When the lake can't be listed.
+    pub async fn list(lake: &Lake, prefix: &str) -> Result<Self, LakeError> {
+        let mut table = Self::default();
+        for entry in lake.list(prefix).await? {
+            table.add(prefix, entry);
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, prefix: &str, entry: Entry) {
+        let key = entry.key;
+        let day = layout::file_day(prefix, &key)
+            .or_else(|| layout::state_day(prefix, &key))
+            .or_else(|| layout::complete_day(prefix, &key));
+        let aside = key.starts_with(&format!("{}/", layout::state_folder(prefix)));
+        match day {
+            Some(day) => {
+                self.days.insert(day);
+            }
+            // What else lies beside the states isn't read as rows.
+            None if aside => {}
+            None => self.strays.push(key),
+        }
+    }
+}
+
+/// Inspects one day. A day at which runs are at work is found as it is at that instant: a file that
+/// the state doesn't count yet is a finding then, and nothing to worry about.
+///
+/// # Errors
+/// When the lake or a file can't be read, or a newer version wrote the state.
+pub async fn inspect(
+    lake: &Lake,
+    dataset: &Dataset,
+    zone: Tz,
+    day: Day,
+) -> Result<Inspection, StateError> {
+    let found = invariants::read(lake, dataset, day).await;
+    let found = found.map_err(|error| match error {
+        LookError::Lake(error) => StateError::Lake(error),
+        LookError::File { key, source } => StateError::File { key, source },
+    })?;
+    let state_key = layout::state_key(&dataset.prefix, day);
+    let document = lake.get(&state_key).await?.map(|(bytes, _)| bytes);
+    let (earlier, mut findings) = read_document(document, &state_key, day, zone)?;
+    if !earlier {
+        findings.extend(invariants::p1_exactly_once(&found.files));
+        findings.extend(invariants::p6_no_empty_file(&found.files));
+        findings.extend(invariants::p7_audited(&found));
+        if let Some(state) = &found.state {
+            findings.extend(invariants::p2_sums_hold(state));
+            findings.extend(invariants::p3_behind_the_files(&found.files, state));
+            findings.extend(invariants::p5_index_of_the_files(&found.files, state));
+            let entries = state.executions.iter();
+            findings.extend(
+                entries.filter_map(|entry| invariants::p2_accounted(&entry.counts, entry.run)),
+            );
+        }
+        let complete = found.state.as_ref().is_some_and(|state| state.complete);
+        findings.extend(marker(complete, found.marker));
+        for file in found.files.iter().filter_map(|file| file.number()) {
+            let key = layout::file_key(&dataset.prefix, day, file);
+            if let Some((bytes, _)) = lake.get(&key).await? {
+                findings.extend(ids_as_now(dataset, &key, bytes)?);
+            }
+        }
+    }
+    // P3 and P5 both tell of an id without a row.
+    let mut told = BTreeSet::new();
+    findings.retain(|finding| told.insert(finding.to_string()));
+    Ok(Inspection {
+        day,
+        files: found.files.len(),
+        rows: found.files.iter().map(|file| file.ids.len()).sum(),
+        ids: found.state.as_ref().map_or(0, |state| state.ids.len()),
+        earlier,
+        findings,
+    })
+}
+
+/// Whether the document is the earlier pipeline's, and why it can't be relied on, if so.
+fn read_document(
+    document: Option<Bytes>,
+    key: &str,
+    day: Day,
+    zone: Tz,
+) -> Result<(bool, Vec<Violation>), StateError> {
+    let Some(bytes) = document else {
+        return Ok((false, Vec::new()));
+    };
+    let doubt = match Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH) {
+        Ok((_, None)) => return Ok((false, Vec::new())),
+        Ok((_, Some(Doubt::Earlier))) => return Ok((true, Vec::new())),
+        Ok((_, Some(Doubt::Contradiction(why)))) => format!("the state can't be relied on: {why}"),
+        Err(ReadError::Unreadable(why)) => format!("the state can't be read: {why}"),
+        Err(ReadError::Newer(format)) => {
+            let key = key.to_owned();
+            return Err(StateError::NewerFormat { key, format });
+        }
+    };
+    Ok((false, vec![broken(Promise::P5, doubt)]))
+}
+
+/// The marker follows the state.
+fn marker(complete: bool, marker: bool) -> Option<Violation> {
+    let what = match (complete, marker) {
+        (true, false) => "the state says that the day is complete, and its marker is missing",
+        (false, true) => "the marker says that the day is complete, and the state doesn't",
+        _ => return None,
+    };
+    Some(broken(Promise::P4, what.to_owned()))
+}
+
+/// Ids that the declaration gives otherwise now: their records are stored again when they are read
+/// again.
+fn ids_as_now(dataset: &Dataset, key: &str, bytes: Bytes) -> Result<Option<Violation>, StateError> {
+    let failed = |source| StateError::File {
+        key: key.to_owned(),
+        source,
+    };
+    let identities = reader::identities(bytes.clone()).map_err(failed)?;
+    let records = reader::records(bytes).map_err(failed)?;
+    let mut others = identities
+        .iter()
+        .zip(&records)
+        .filter_map(|(stored, record)| other_now(dataset, stored, record));
+    let Some((stored, now)) = others.next() else {
+        return Ok(None);
+    };
+    let more = match others.count() {
+        0 => String::new(),
+        more => format!(", and {more} others"),
+    };
+    Ok(Some(broken(
+        Promise::P1,
+        format!("{key}: {stored} is {now} by primary_key and version as they are now{more}"),
+    )))
+}
+
+fn other_now(dataset: &Dataset, stored: &Identity, record: &str) -> Option<(Box<str>, String)> {
+    // Such a row has no record to tell an id from.
+    if stored.vanished {
+        return None;
+    }
+    let now = match &stored.parent {
+        Some(parent) => RecordId::of_child(dataset, parent, record),
+        None => RecordId::of(dataset, record),
+    };
+    let version = stored.version.as_deref();
+    let same = match now.content() {
+        Some(hash) => {
+            let version = version.and_then(ContentVersion::parse);
+            stored.key.as_deref() == Some(now.key())
+                && version.is_some_and(|version| &*version.hash == hash)
+        }
+        None => {
+            *stored.id == *now.id
+                && stored.key.as_deref() == Some(now.key())
+                && version == now.version()
+        }
+    };
+    let now_is = match now.content() {
+        Some(hash) => format!("{}@…{hash}", now.key()),
+        None => now.id,
+    };
+    (!same).then(|| (stored.id.clone(), now_is))
+}
+
+fn broken(promise: Promise, what: String) -> Violation {
+    Violation { promise, what }
+}

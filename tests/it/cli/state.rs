@@ -1,0 +1,112 @@
+//! `bronzed state verify` and `bronzed state rebuild`, as someone who doubts a lake uses them.
+
+use bronzed::simulator::pncp::catalog::Catalog;
+
+use crate::support::lake::Backend;
+use crate::support::program::Program;
+use crate::support::scene::{DAY, Expect, STATE, Scene, at, file};
+
+const TARGET: &str = "pncp.contratacoes";
+
+/// A day that was read when it was over: complete.
+fn complete_day(settings: impl Fn(Program) -> Program) -> Scene {
+    let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
+    scene.simulator.set_now(at("30:00"));
+    let report = scene.run_with(settings(scene.reader())).expect(0).json();
+    assert_eq!(report["complete"], true);
+    scene
+}
+
+#[test]
+fn a_damaged_state_is_told_and_made_anew_from_the_files() {
+    let scene = complete_day(|program| program);
+    let verify = scene.program(&["state", "verify", TARGET]).run().expect(0);
+    assert_eq!(verify.stdout, "1 of 1 days are sound\n");
+
+    // One byte inside an id: valid JSON, and every sum holds.
+    let sound = scene.state();
+    let id = sound["processed_ids"][1].as_str().unwrap();
+    let other = id.replace("/2025", "/2024");
+    let text = String::from_utf8(scene.lake.get(STATE)).unwrap();
+    scene.lake.put(STATE, text.replacen(id, &other, 1));
+
+    let args = ["state", "verify", TARGET, "--day", DAY];
+    let verify = scene.program(&args).run().expect(1);
+    for told in [
+        format!("{TARGET} {DAY}: P3: {other} is in the state, and in no file"),
+        "isn't that of its `digest`".to_owned(),
+        "0 of 1 days are sound".to_owned(),
+    ] {
+        assert!(verify.stdout.contains(&told), "{told}: {}", verify.stdout);
+    }
+    let found = scene.program(&[&args[..], &["--json"]].concat()).run();
+    assert_eq!(found.expect(1).json()["sound"], false);
+
+    let args = ["state", "rebuild", TARGET, "--day", DAY];
+    let rebuilt = scene.program(&args).run().expect(0);
+    let told = "5 records in 1 numbered files, complete; 1 ids without a row were taken out";
+    assert!(rebuilt.stdout.contains(told), "{}", rebuilt.stdout);
+    let state = scene.state();
+    for member in ["processed_ids", "total_processed", "commits", "complete"] {
+        assert_eq!(state[member], sound[member], "{member}");
+    }
+    let audit = state["executions"].as_array().unwrap();
+    assert_eq!(audit[0]["removed_ids"], 1, "what was taken out is audited");
+    assert_eq!(audit[1..], sound["executions"].as_array().unwrap()[..]);
+    scene.program(&["state", "verify", TARGET]).run().expect(0);
+    scene.assert_lake(Expect::All);
+}
+
+#[test]
+fn what_has_no_place_in_the_table_is_named() {
+    let scene = complete_day(|program| program);
+    let stray = file(1).replace("pncp_", "copy_of_pncp_");
+    scene.lake.put(&stray, scene.lake.get(&file(1)));
+    let verify = scene.program(&["state", "verify", TARGET]).run().expect(1);
+    assert!(verify.stdout.contains("P1"), "{}", verify.stdout);
+    assert!(verify.stdout.contains("copy_of_pncp_"), "{}", verify.stdout);
+    scene.lake.delete(&stray);
+    scene
+        .lake
+        .put("pncp/copy.parquet", scene.lake.get(&file(1)));
+    let verify = scene.program(&["state", "verify", TARGET]).run().expect(1);
+    let told = "`pncp/copy.parquet` has no place there";
+    assert!(verify.stderr.contains(told), "{}", verify.stderr);
+}
+
+#[test]
+fn a_compressed_state_has_the_same_key_and_is_understood_by_every_command() {
+    let zstd = |program: Program| program.env("BRONZED__STATE__COMPRESSION", "zstd");
+    let scene = complete_day(zstd);
+    assert_eq!(scene.lake.get(STATE)[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+    // Whoever reads it, whatever is set where he is.
+    let report = scene.run().expect(0).json();
+    assert_eq!(report["new"], 0);
+    assert_eq!(scene.state()["total_processed"], 5, "plain again");
+    let rebuild = scene.program(&["state", "rebuild", TARGET, "--day", DAY]);
+    zstd(rebuild).run().expect(0);
+    assert_eq!(scene.lake.get(STATE)[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+    scene.program(&["state", "verify", TARGET]).run().expect(0);
+    let shown = scene.program(&["state", "show", TARGET, "--day", DAY, "--json"]);
+    assert_eq!(shown.run().expect(0).json()["records"], 5);
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins_is_refused() {
+    let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
+    let args = [
+        "state",
+        "verify",
+        TARGET,
+        "--from",
+        DAY,
+        "--to",
+        "2025-10-01",
+    ];
+    let refused = scene.program(&args).run().expect(2);
+    assert!(
+        refused.stderr.contains("is after --to"),
+        "{}",
+        refused.stderr
+    );
+}
