@@ -11,6 +11,7 @@
 
 mod support;
 
+mod backends;
 mod backfill;
 mod claims;
 mod cli;

@@ -1,4 +1,4 @@
-//! A lake for one test, in a folder or on the S3 server.
+//! A lake for one test, in a folder or on a server.
 
 use std::env;
 use std::fs;
@@ -7,6 +7,8 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bronzed::config::settings::LakeSettings;
+use bronzed::lake::Lake;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
@@ -14,6 +16,8 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
+use super::azure::azurite;
+use super::gcs::{BUCKET, gcs};
 use super::runtime;
 use super::seaweed::seaweed;
 
@@ -22,6 +26,9 @@ use super::seaweed::seaweed;
 pub enum Backend {
     Folder,
     S3,
+    /// Where `.ci/run backends` has installed its server.
+    Azure,
+    Gcs,
 }
 
 /// An empty lake that no other test knows of.
@@ -42,12 +49,23 @@ impl TestLake {
                 Arc::new(LocalFileSystem::new_with_prefix(folder.path()).expect("a folder store")),
             ),
             Backend::S3 => {
-                static LAKES: AtomicU32 = AtomicU32::new(0);
-                let number = LAKES.fetch_add(1, Ordering::Relaxed);
-                let place = format!("{}/{number}", process::id());
-                let server = seaweed();
+                let (server, place) = (seaweed(), place());
                 (
                     format!("s3://{}/{place}", server.bucket),
+                    Arc::new(PrefixStore::new(server.client(), place)),
+                )
+            }
+            Backend::Azure => {
+                let (server, place) = (azurite(), place());
+                (
+                    format!("az://{}/{place}", server.container),
+                    Arc::new(PrefixStore::new(server.client(), place)),
+                )
+            }
+            Backend::Gcs => {
+                let (server, place) = (gcs(), place());
+                (
+                    format!("gs://{BUCKET}/{place}"),
                     Arc::new(PrefixStore::new(server.client(), place)),
                 )
             }
@@ -67,12 +85,23 @@ impl TestLake {
 
     /// What the program's environment needs to write here.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        let mut env = match self.backend {
-            Backend::Folder => Vec::new(),
-            Backend::S3 => seaweed().env(),
-        };
+        let mut env = self.server();
         env.push(("BRONZED__LAKE__URL", self.url.clone()));
         env
+    }
+
+    /// The lake, opened as the program opens it.
+    pub fn open(&self) -> Lake {
+        Lake::open(&settings(self.url.clone(), &self.server())).expect("a lake")
+    }
+
+    fn server(&self) -> Vec<(&'static str, String)> {
+        match self.backend {
+            Backend::Folder => Vec::new(),
+            Backend::S3 => seaweed().env(),
+            Backend::Azure => azurite().env(),
+            Backend::Gcs => gcs().env(),
+        }
     }
 
     /// The keys of all objects, sorted.
@@ -153,6 +182,23 @@ impl Drop for TestLake {
             eprintln!("the lake is kept in {}", self.as_folder().display());
         }
     }
+}
+
+/// Settings of a lake at `url`, with the server's variables as options.
+pub fn settings(url: String, server: &[(&str, String)]) -> LakeSettings {
+    let options = server.iter();
+    let options = options.map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into()));
+    LakeSettings {
+        url,
+        options: options.collect(),
+    }
+}
+
+/// A place in a bucket that no other test has.
+fn place() -> String {
+    static LAKES: AtomicU32 = AtomicU32::new(0);
+    let number = LAKES.fetch_add(1, Ordering::Relaxed);
+    format!("{}/{number}", process::id())
 }
 
 /// All files below a folder, sorted.

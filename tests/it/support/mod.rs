@@ -1,6 +1,8 @@
 //! What the black-box tests share: a small vocabulary over the program, the lake and the judges.
 
+pub mod azure;
 pub mod driven;
+pub mod gcs;
 pub mod hooked;
 pub mod lake;
 pub mod program;

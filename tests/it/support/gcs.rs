@@ -1,0 +1,241 @@
+//! What of Google Cloud Storage the lake rests on: objects with generations, and writes on condition
+//! of one. It speaks Google's XML API on loopback, in this process.
+//!
+//! The rules are those that Google documents: every write gives an object a new generation;
+//! `x-goog-if-generation-match: N` lets a write happen only if that is the object's generation, and 0
+//! only if there is no such object; otherwise the answer is 412. It knows no credentials.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use url::form_urlencoded;
+
+use super::runtime;
+
+/// The bucket that there is.
+pub const BUCKET: &str = "lake";
+
+/// Where the server listens.
+#[derive(Debug)]
+pub struct Gcs {
+    pub endpoint: String,
+}
+
+/// The server, started if need be.
+pub fn gcs() -> &'static Gcs {
+    static SERVER: OnceLock<Gcs> = OnceLock::new();
+    SERVER.get_or_init(|| Gcs::start(true))
+}
+
+impl Gcs {
+    /// A server of its own; `conditions` says whether it heeds them.
+    pub fn start(conditions: bool) -> Self {
+        let bucket = Arc::new(Mutex::new(Bucket {
+            objects: BTreeMap::new(),
+            generation: 0,
+            conditions,
+        }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0");
+        let listener = runtime().block_on(listener).expect("a free port");
+        let address = listener.local_addr().expect("its port");
+        runtime().spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let bucket = bucket.clone();
+                let service = service_fn(move |request| serve(bucket.clone(), request));
+                let connection = http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self {
+            endpoint: format!("http://{address}"),
+        }
+    }
+
+    /// The environment variables that lead any client here.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("GOOGLE_BASE_URL", self.endpoint.clone()),
+            ("GOOGLE_SERVICE_ACCOUNT_KEY", self.account()),
+        ]
+    }
+
+    /// A service account that needs no token: else the client would ask Google's servers for one.
+    fn account(&self) -> String {
+        serde_json::json!({
+            "gcs_base_url": self.endpoint,
+            "disable_oauth": true,
+            "client_email": "",
+            "private_key": "",
+            "private_key_id": "",
+        })
+        .to_string()
+    }
+
+    /// A client of the bucket that shares nothing with the program's own settings.
+    pub fn client(&self) -> impl object_store::ObjectStore + use<> {
+        GoogleCloudStorageBuilder::new()
+            .with_bucket_name(BUCKET)
+            .with_config(GoogleConfigKey::BaseUrl, &self.endpoint)
+            .with_service_account_key(self.account())
+            .with_client_options(object_store::ClientOptions::new().with_allow_http(true))
+            .build()
+            .expect("settings of the client")
+    }
+}
+
+struct Bucket {
+    objects: BTreeMap<String, (Bytes, u64)>,
+    generation: u64,
+    conditions: bool,
+}
+
+type Answer = (StatusCode, HeaderMap, Bytes);
+
+async fn serve(
+    bucket: Arc<Mutex<Bucket>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let answer = match body.collect().await {
+        Ok(body) => answer(
+            &mut bucket.lock().expect("no one panics"),
+            &head.method,
+            &head.uri,
+            &head.headers,
+            body.to_bytes(),
+        ),
+        Err(_) => (StatusCode::BAD_REQUEST, HeaderMap::new(), Bytes::new()),
+    };
+    let (status, headers, body) = answer;
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn answer(
+    bucket: &mut Bucket,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let path = uri.path().trim_start_matches('/');
+    let (name, key) = path.split_once('/').unwrap_or((path, ""));
+    if name != BUCKET {
+        let body = "<Error><Code>NoSuchBucket</Code></Error>";
+        return (StatusCode::NOT_FOUND, HeaderMap::new(), body.into());
+    }
+    let key = decoded(key);
+    match *method {
+        Method::GET if key.is_empty() => bucket.list(uri.query().unwrap_or_default()),
+        Method::GET => bucket.get(&key, true),
+        Method::HEAD => bucket.get(&key, false),
+        Method::PUT => bucket.put(key, headers, body),
+        Method::DELETE => bucket.delete(&key),
+        _ => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            HeaderMap::new(),
+            Bytes::new(),
+        ),
+    }
+}
+
+impl Bucket {
+    fn put(&mut self, key: String, headers: &HeaderMap, body: Bytes) -> Answer {
+        let there = self
+            .objects
+            .get(&key)
+            .map_or(0, |(_, generation)| *generation);
+        let condition = headers.get("x-goog-if-generation-match");
+        let condition = condition.and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+        if self.conditions && condition.is_some_and(|wanted| wanted != there) {
+            let body = "<Error><Code>PreconditionFailed</Code></Error>";
+            return (
+                StatusCode::PRECONDITION_FAILED,
+                HeaderMap::new(),
+                body.into(),
+            );
+        }
+        self.generation += 1;
+        self.objects.insert(key, (body, self.generation));
+        (StatusCode::OK, described(self.generation), Bytes::new())
+    }
+
+    fn get(&self, key: &str, with_body: bool) -> Answer {
+        let Some((body, generation)) = self.objects.get(key) else {
+            let body = "<Error><Code>NoSuchKey</Code></Error>";
+            return (StatusCode::NOT_FOUND, HeaderMap::new(), body.into());
+        };
+        let mut headers = described(*generation);
+        headers.insert("content-length", HeaderValue::from(body.len()));
+        let body = if with_body {
+            body.clone()
+        } else {
+            Bytes::new()
+        };
+        (StatusCode::OK, headers, body)
+    }
+
+    fn delete(&mut self, key: &str) -> Answer {
+        let status = match self.objects.remove(key) {
+            Some(_) => StatusCode::NO_CONTENT,
+            None => StatusCode::NOT_FOUND,
+        };
+        (status, HeaderMap::new(), Bytes::new())
+    }
+
+    /// All at once: as many as the tests have are one page.
+    fn list(&self, query: &str) -> Answer {
+        let mut prefix = String::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if name == "prefix" {
+                prefix = value.into_owned();
+            }
+        }
+        let mut xml = "<ListBucketResult>".to_owned();
+        for (key, (body, generation)) in &self.objects {
+            if key.starts_with(&prefix) {
+                let key = key.replace('&', "&amp;").replace('<', "&lt;");
+                let _ = write!(
+                    xml,
+                    "<Contents><Key>{key}</Key><Size>{}</Size><ETag>\"{generation}\"</ETag>\
+                     <LastModified>2025-10-22T12:00:00Z</LastModified></Contents>",
+                    body.len()
+                );
+            }
+        }
+        xml.push_str("</ListBucketResult>");
+        (StatusCode::OK, HeaderMap::new(), xml.into())
+    }
+}
+
+fn described(generation: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let e_tag = HeaderValue::from_str(&format!("\"{generation}\"")).expect("digits");
+    headers.insert("etag", e_tag);
+    headers.insert("x-goog-generation", HeaderValue::from(generation));
+    let modified = HeaderValue::from_static("Wed, 22 Oct 2025 12:00:00 GMT");
+    headers.insert("last-modified", modified);
+    headers
+}
+
+fn decoded(text: &str) -> String {
+    let pair = format!("key={text}");
+    let mut pairs = form_urlencoded::parse(pair.as_bytes());
+    pairs
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
