@@ -11,16 +11,21 @@
 //!
 //! "No data" is only what a rule says is empty (promise P2).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::json;
 use crate::source::declaration::{Action, Dataset, ResponseRule, Wait};
 use crate::source::failure::{Failure, snippet};
 use crate::source::page::Page;
+
+/// How much of an answer is searched for secrets before its beginning is shown.
+const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// One answer, its body whole.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +42,27 @@ pub struct Reply {
     pub date: Option<DateTime<Utc>>,
     /// The body, decompressed.
     pub body: Bytes,
+    /// What proved who asked: an error page may repeat it.
+    pub secrets: Arc<[SecretString]>,
+}
+
+impl Reply {
+    /// The beginning of the body for people.
+    fn snippet(&self) -> String {
+        self.shown(&self.body)
+    }
+
+    /// The beginning of a part of the answer for people, without what was sent in confidence:
+    /// gateways are known to answer with the request that they refuse.
+    fn shown(&self, part: &[u8]) -> String {
+        let head = &part[..part.len().min(SEARCHED_BYTES)];
+        let mut text = String::from_utf8_lossy(head).into_owned();
+        let secrets = self.secrets.iter().map(ExposeSecret::expose_secret);
+        for secret in secrets.filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret, "[secret]");
+        }
+        snippet(text.as_bytes())
+    }
 }
 
 /// What an answer means.
@@ -117,7 +143,7 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
         Action::RateLimited => rate_limited(&reply, now, Some(rule)),
         Action::Skip => Verdict::Skipped {
             status: reply.status,
-            snippet: snippet(&reply.body),
+            snippet: reply.snippet(),
         },
         Action::Fail => refused(&reply),
     }
@@ -132,7 +158,7 @@ fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
         300..=399 => Verdict::Redirected {
             status: reply.status,
             location: match &reply.location {
-                Some(location) => snippet(location.as_bytes()),
+                Some(location) => reply.shown(location.as_bytes()),
                 None => "nowhere".to_owned(),
             },
         },
@@ -151,7 +177,7 @@ fn retry(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verd
     Verdict::Retry {
         failure: Failure::Status {
             status: reply.status,
-            snippet: snippet(&reply.body),
+            snippet: reply.snippet(),
         },
         asked,
         max_attempts: rule.and_then(|rule| rule.max_attempts),
@@ -163,7 +189,7 @@ fn rate_limited(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) 
     Verdict::RateLimited {
         failure: Failure::RateLimited {
             status: reply.status,
-            snippet: snippet(&reply.body),
+            snippet: reply.snippet(),
         },
         asked: by_rule.or_else(|| retry_after(reply, now)),
     }
@@ -172,7 +198,7 @@ fn rate_limited(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) 
 fn refused(reply: &Reply) -> Verdict {
     Verdict::Refused {
         status: reply.status,
-        snippet: snippet(&reply.body),
+        snippet: reply.snippet(),
     }
 }
 
@@ -183,7 +209,7 @@ fn page(dataset: &Dataset, reply: Reply) -> Verdict {
         Err(problem) => Verdict::again(Failure::BadBody {
             status: reply.status,
             problem: problem.to_string(),
-            snippet: shown(dataset, &reply.body),
+            snippet: shown(dataset, &reply),
         }),
     }
 }
@@ -204,21 +230,21 @@ fn unlike_json(dataset: &Dataset, reply: &Reply) -> Option<Failure> {
     Some(match media.as_str() {
         "text/html" | "application/xhtml+xml" => Failure::Html {
             status,
-            snippet: snippet(&reply.body),
+            snippet: reply.snippet(),
         },
         _ => Failure::NotJson {
             status,
-            content_type: snippet(declared.as_bytes()),
-            snippet: shown(dataset, &reply.body),
+            content_type: reply.shown(declared.as_bytes()),
+            snippet: shown(dataset, reply),
         },
     })
 }
 
 /// The beginning of a body that may have records in it, where nothing in them is protected.
-fn shown(dataset: &Dataset, body: &[u8]) -> String {
+fn shown(dataset: &Dataset, reply: &Reply) -> String {
     match dataset.protection {
         Some(_) => String::new(),
-        None => snippet(body),
+        None => reply.snippet(),
     }
 }
 

@@ -4,8 +4,11 @@
 //! break has a [`Failure`] of its own.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{
@@ -37,6 +40,8 @@ pub(super) struct Exchange {
     /// For this machine, which such a proxy can't reach; built where something is read there.
     loopback: Option<Client>,
     basic: Option<(String, SecretString)>,
+    /// What is sent to prove who asks, in every form that an answer may repeat.
+    secrets: Arc<[SecretString]>,
 }
 
 /// Why there is no [`Reply`].
@@ -85,6 +90,7 @@ impl Exchange {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
             },
+            secrets: secrets(&source.auth),
         })
     }
 
@@ -121,6 +127,7 @@ impl Exchange {
                 Some(DateTime::<Utc>::from(date))
             }),
             body: Bytes::new(),
+            secrets: Arc::clone(&self.secrets),
             headers,
         };
         reply.body = body(response, limits).await?;
@@ -204,6 +211,19 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
         }
     }
     Ok(headers)
+}
+
+/// What proves who asks, as it is and as it is sent.
+fn secrets(auth: &Auth) -> Arc<[SecretString]> {
+    match auth {
+        Auth::None => Arc::default(),
+        Auth::Bearer(secret) | Auth::ApiKey { key: secret, .. } => Arc::new([secret.clone()]),
+        Auth::Basic { user, password } => {
+            let pair = format!("{user}:{}", password.expose_secret());
+            let sent = BASE64_STANDARD.encode(pair);
+            Arc::new([password.clone(), sent.into()])
+        }
+    }
 }
 
 /// Trusts the certificates of `ca_file` beside the system's.

@@ -26,4 +26,5 @@ mod network;
 mod protection;
 mod regressions;
 mod scenario;
+mod secrets;
 mod verify;

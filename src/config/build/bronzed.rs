@@ -86,9 +86,15 @@ impl Build<'_> {
                 let cure = "write it as \"s3://bucket/path\" or \"file:///folder\"";
                 self.complain(path, format!("`{path}` is not a URL: {error}"), cure);
             }
-            Ok(url) if url.password().is_some() => {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
                 let cure = "secrets aren't written here: name them in [lake.options]";
                 self.complain(path, format!("`{path}` has credentials in it"), cure);
+            }
+            // Shown with the URL wherever the lake is named, and used by nothing.
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+                let cure = "leave out what follows `?` or `#`: settings belong in [lake.options]";
+                let what = format!("`{path}` has more than an address and a path");
+                self.complain(path, what, cure);
             }
             Ok(_) => {}
         }

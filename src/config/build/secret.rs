@@ -65,11 +65,19 @@ impl Build<'_> {
                 } else {
                     "isn't set"
                 };
-                self.complain(
-                    path,
-                    format!("`{path}` names the variable `{name}`, which {state}"),
-                    format!("set `{name}` in the environment"),
-                );
+                if names_a_variable(name) {
+                    self.complain(
+                        path,
+                        format!("`{path}` names the variable `{name}`, which {state}"),
+                        format!("set `{name}` in the environment"),
+                    );
+                } else {
+                    self.complain(
+                        path,
+                        format!("what `{path}` says isn't the name of a variable"),
+                        "write the name of the variable that has the secret, not the secret itself",
+                    );
+                }
                 SecretString::default()
             }
         }
@@ -90,6 +98,12 @@ impl Build<'_> {
         );
         SecretString::default()
     }
+}
+
+/// Whether a text is surely no secret that was written where the name of its variable belongs.
+fn names_a_variable(text: &str) -> bool {
+    let of_a_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.bytes().all(of_a_name)
 }
 
 #[cfg(test)]
