@@ -3,7 +3,7 @@
 //! A day that was complete may change all the same: records are published late, taken away, and
 //! come back. One request for each slice tells whether it did: the first page states how many
 //! records there are, and that is compared with what was stated when the slice was last proven
-//! ([`compare`]). A day that differs is read again in full, where that is asked for: what is new is
+//! ([`mod@compare`]). A day that differs is read again in full, where that is asked for: what is new is
 //! added, and ids that the API lists no more are noted in the state, so that the next comparison
 //! finds nothing.
 //!
