@@ -8,6 +8,7 @@ mod corruption;
 mod faulty;
 mod inspect;
 mod lost_replies;
+mod model;
 mod mutants;
 mod rebuild;
 mod record;

@@ -1,0 +1,539 @@
+//! The protocol as a small formal model, gone through in every state that it can reach.
+//!
+//! Each of two or three wants some records stored, of which others want some, too. Every operation
+//! is a step; any of a bounded number of them may fail, lose its reply, happen at any later time, or
+//! be the last of its run, which then begins anew; and the state may get lost or be put back.
+//!
+//! The promises are those of `invariants`; the model shares no other code with the program. What it
+//! adds to the simulation is that nothing is left out, and that from each state an end can be
+//! reached; what it lacks is everything that isn't in it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use uuid::Uuid;
+
+use crate::invariants::{self, Day, File, FileName, Promise, Served, State, Violation};
+use crate::mutation::Mutation;
+
+/// Records, one a bit.
+type Ids = u8;
+
+/// The protocol, with at most so many faults.
+#[derive(Clone)]
+struct Protocol {
+    wants: Vec<Ids>,
+    faults: u8,
+    mutation: Option<Mutation>,
+}
+
+/// The lake, those at work on it, and what is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    /// By number: the run, and what it stored.
+    files: BTreeMap<u8, (u8, Ids)>,
+    document: Option<Document>,
+    /// The first state document that there was, which a stray writer may have read.
+    first: Option<Document>,
+    /// Writes whose callers were told that they failed.
+    late: BTreeSet<Write>,
+    runs: Vec<Run>,
+    faults: u8,
+    /// A file was written over.
+    overwritten: bool,
+}
+
+/// The state document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Document {
+    ids: Ids,
+    commits: u8,
+    revision: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Write {
+    Create {
+        number: u8,
+        run: u8,
+        ids: Ids,
+    },
+    Replace {
+        read: Option<Document>,
+        document: Document,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Run {
+    id: u8,
+    wants: Ids,
+    /// What it knows, and the document that it was read from.
+    knows: Document,
+    read: Option<Document>,
+    step: Step,
+}
+
+/// What a run does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    /// Reads the state.
+    Load,
+    /// Looks for the file after those that it knows.
+    Adopt,
+    /// Puts its file, or finds that it needs none.
+    Put {
+        number: u8,
+        ids: Ids,
+    },
+    /// Looks what became of its file.
+    FindFile {
+        number: u8,
+        ids: Ids,
+    },
+    /// Writes the state.
+    Swap {
+        document: Document,
+    },
+    /// Looks what became of its state.
+    FindState {
+        document: Document,
+    },
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outcome {
+    Good,
+    Fails,
+    ReplyLost,
+    Late,
+    Crash,
+    CrashAfter,
+    CrashLate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Action {
+    Step(usize, Outcome),
+    Deliver(Write),
+    LoseState,
+    PutBack,
+}
+
+impl World {
+    /// Whether it happened.
+    fn apply(&mut self, write: Write, mutation: Option<Mutation>) -> bool {
+        match write {
+            Write::Create { number, run, ids } => {
+                let is_free = !self.files.contains_key(&number);
+                if !is_free && mutation != Some(Mutation::CreateOverwrites) {
+                    return false;
+                }
+                self.overwritten |= !is_free;
+                self.files.insert(number, (run, ids));
+            }
+            Write::Replace { read, document } => {
+                if self.document != read {
+                    return false;
+                }
+                self.document = Some(document);
+                self.first = self.first.or(self.document);
+            }
+        }
+        true
+    }
+
+    fn facts(&self) -> Day<u8> {
+        let ids = |ids: Ids| (0..8).filter(move |bit| ids & (1 << bit) != 0);
+        let files = self.files.iter().map(|(number, (run, stored))| File {
+            name: FileName::Numbered(u64::from(*number)),
+            ids: ids(*stored).collect(),
+            run: Some(Uuid::from_u128(u128::from(*run))),
+        });
+        let state = self.document.map(|document| State {
+            ours: true,
+            ids: ids(document.ids).collect(),
+            total: u64::from(document.ids.count_ones()),
+            commits: u64::from(document.commits),
+            complete: false,
+            executions: Vec::new(),
+        });
+        Day {
+            files: files.collect(),
+            state,
+            marker: false,
+        }
+    }
+
+    fn at_rest(&self) -> bool {
+        self.runs.iter().all(|run| run.step == Step::Done)
+    }
+
+    /// P1, P3, P5 and P6 as they are at this instant, and P2 where nobody is at work any more.
+    fn violations(&self) -> Vec<Violation> {
+        let day = self.facts();
+        let mut violations = invariants::p1_exactly_once(&day.files);
+        violations.extend(invariants::p6_no_empty_file(&day.files));
+        if let Some(state) = &day.state {
+            violations.extend(invariants::p3_behind_the_files(&day.files, state));
+            violations.extend(invariants::p5_index_of_the_files(&day.files, state));
+        }
+        if self.at_rest() {
+            violations.extend(self.lost());
+        }
+        if self.overwritten {
+            let what = "a file was written over".to_owned();
+            let promise = Promise::P1;
+            violations.push(Violation { promise, what });
+        }
+        violations
+    }
+
+    fn lost(&self) -> Vec<Violation> {
+        let wanted = self.runs.iter().fold(0, |all, run| all | run.wants);
+        let ids: BTreeSet<u8> = (0..8).filter(|bit| wanted & (1 << bit) != 0).collect();
+        let served = Served {
+            ever: ids.clone(),
+            finally: Some(ids),
+        };
+        invariants::p2_nothing_lost(&self.facts().files, &served)
+    }
+}
+
+impl Run {
+    fn new(id: u8, wants: Ids) -> Self {
+        Self {
+            id,
+            wants,
+            knows: Document::default(),
+            read: None,
+            step: Step::Load,
+        }
+    }
+
+    /// The write that its step is, if it is one.
+    fn write(&self) -> Option<Write> {
+        match self.step {
+            Step::Put { number, ids } => Some(Write::Create {
+                number,
+                run: self.id,
+                ids,
+            }),
+            Step::Swap { document } => Some(Write::Replace {
+                read: self.read,
+                document,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What it wants and doesn't know of is put next; without any, what it found is written.
+    fn after_adoption(&self, mutation: Option<Mutation>) -> Step {
+        let ids = self.wants & !self.knows.ids;
+        let mut number = self.knows.commits + 1;
+        if mutation == Some(Mutation::OwnNumber) {
+            number += self.id % 2;
+        }
+        if ids == 0 {
+            self.writes_what_it_found()
+        } else if mutation == Some(Mutation::StateBeforeData) {
+            self.swap(number, ids)
+        } else {
+            Step::Put { number, ids }
+        }
+    }
+
+    fn writes_what_it_found(&self) -> Step {
+        let read = self.read.unwrap_or_default();
+        match self.knows.commits == read.commits {
+            true => Step::Done,
+            false => self.swap(self.knows.commits, 0),
+        }
+    }
+
+    fn swap(&self, commits: u8, more: Ids) -> Step {
+        let document = Document {
+            ids: self.knows.ids | more,
+            commits,
+            revision: self.knows.revision + 1,
+        };
+        Step::Swap { document }
+    }
+
+    /// Goes on after its step was done on `world` and it heard of it.
+    fn go_on(&mut self, world: &World, happened: bool, mutation: Option<Mutation>) {
+        self.step = match self.step {
+            Step::Load => {
+                self.read = world.document;
+                self.knows = world.document.unwrap_or_default();
+                Step::Adopt
+            }
+            Step::Adopt => match world.files.get(&(self.knows.commits + 1)) {
+                Some((_, ids)) if mutation != Some(Mutation::NothingAdopted) => {
+                    self.knows.commits += 1;
+                    self.knows.ids |= ids;
+                    Step::Adopt
+                }
+                _ => self.after_adoption(mutation),
+            },
+            Step::Put { .. } if mutation == Some(Mutation::StateBeforeData) => Step::Done,
+            Step::Put { number, ids } => {
+                let believed = mutation == Some(Mutation::ExistsIsSuccess);
+                match happened || believed {
+                    true => self.swap(number, ids),
+                    false => Step::FindFile { number, ids },
+                }
+            }
+            Step::FindFile { number, ids } => match world.files.get(&number) {
+                Some((run, stored)) if (*run, *stored) == (self.id, ids) => self.swap(number, ids),
+                Some(_) => Step::Load,
+                None => Step::Put { number, ids },
+            },
+            Step::Swap { document } if happened => {
+                self.read = Some(document);
+                let ids = self.wants & !self.knows.ids;
+                match mutation {
+                    Some(Mutation::StateBeforeData) if ids != 0 => Step::Put {
+                        number: document.commits,
+                        ids,
+                    },
+                    _ => Step::Done,
+                }
+            }
+            Step::Swap { document } => Step::FindState { document },
+            Step::FindState { document } if world.document == Some(document) => Step::Done,
+            Step::FindState { .. } => Step::Load,
+            Step::Done => Step::Done,
+        };
+    }
+
+    /// Its step failed, for all that it knows.
+    fn go_on_from_error(&mut self) {
+        self.step = match self.step {
+            Step::Put { number, ids } => Step::FindFile { number, ids },
+            Step::Swap { document } => Step::FindState { document },
+            same => same,
+        };
+    }
+}
+
+impl Protocol {
+    fn beginning(&self) -> World {
+        let runs = self.wants.iter().zip(1..);
+        World {
+            files: BTreeMap::new(),
+            document: None,
+            first: None,
+            late: BTreeSet::new(),
+            runs: runs.map(|(wants, id)| Run::new(id, *wants)).collect(),
+            faults: self.faults,
+            overwritten: false,
+        }
+    }
+
+    fn actions(&self, world: &World) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (lane, run) in world.runs.iter().enumerate() {
+            if run.step == Step::Done {
+                continue;
+            }
+            actions.push(Action::Step(lane, Outcome::Good));
+            if world.faults > 0 {
+                let faults: &[_] = match run.write() {
+                    Some(_) => &[
+                        Outcome::Fails,
+                        Outcome::ReplyLost,
+                        Outcome::Late,
+                        Outcome::Crash,
+                        Outcome::CrashAfter,
+                        Outcome::CrashLate,
+                    ],
+                    None => &[Outcome::Crash],
+                };
+                actions.extend(faults.iter().map(|fault| Action::Step(lane, *fault)));
+            }
+        }
+        actions.extend(world.late.iter().map(|write| Action::Deliver(*write)));
+        if world.faults > 0 && world.document.is_some() {
+            actions.push(Action::LoseState);
+            if world.first != world.document {
+                actions.push(Action::PutBack);
+            }
+        }
+        actions
+    }
+
+    fn after(&self, before: &World, action: Action) -> World {
+        let mut world = before.clone();
+        match action {
+            Action::Step(lane, outcome) => {
+                let mut run = world.runs[lane];
+                let happens = matches!(
+                    outcome,
+                    Outcome::Good | Outcome::ReplyLost | Outcome::CrashAfter
+                );
+                let write = run.write();
+                let happened =
+                    happens && write.is_some_and(|write| world.apply(write, self.mutation));
+                if matches!(outcome, Outcome::Late | Outcome::CrashLate) {
+                    world.late.extend(write);
+                }
+                match outcome {
+                    Outcome::Good => run.go_on(&world, happened, self.mutation),
+                    Outcome::Fails | Outcome::ReplyLost | Outcome::Late => run.go_on_from_error(),
+                    // Another run takes its place.
+                    _ => run = Run::new(run.id + 10, run.wants),
+                }
+                world.faults -= u8::from(outcome != Outcome::Good);
+                world.runs[lane] = run;
+            }
+            Action::Deliver(write) => {
+                world.late.remove(&write);
+                world.apply(write, self.mutation);
+            }
+            Action::LoseState => {
+                world.faults -= 1;
+                world.document = None;
+            }
+            Action::PutBack => {
+                world.faults -= 1;
+                world.document = world.first;
+            }
+        }
+        world
+    }
+}
+
+/// All states that can be reached, and how.
+struct Reached {
+    numbers: HashMap<World, u32>,
+    /// By number: the state before, and what led on from it.
+    from: Vec<Option<(u32, Action)>>,
+    steps: Vec<(u32, u32)>,
+    /// Those in which nobody has anything left to do.
+    ends: Vec<u32>,
+}
+
+impl Reached {
+    /// Goes through them, the nearest first, until one breaks a promise.
+    fn of(protocol: &Protocol) -> (Self, Option<(u32, Violation)>) {
+        let beginning = protocol.beginning();
+        let mut reached = Self {
+            numbers: HashMap::from([(beginning.clone(), 0)]),
+            from: vec![None],
+            steps: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut next = VecDeque::from([(0, beginning)]);
+        while let Some((number, world)) = next.pop_front() {
+            if let Some(violation) = world.violations().into_iter().next() {
+                return (reached, Some((number, violation)));
+            }
+            if world.at_rest() {
+                reached.ends.push(number);
+            }
+            for action in protocol.actions(&world) {
+                let after = protocol.after(&world, action);
+                let fresh = u32::try_from(reached.from.len()).expect("fewer than 2³² states");
+                let known = *reached.numbers.entry(after.clone()).or_insert(fresh);
+                if known == fresh {
+                    reached.from.push(Some((number, action)));
+                    next.push_back((fresh, after));
+                }
+                reached.steps.push((number, known));
+            }
+        }
+        (reached, None)
+    }
+
+    /// How a state was come to.
+    fn way_to(&self, mut number: u32) -> Vec<Action> {
+        let mut way = Vec::new();
+        while let Some((before, action)) = self.from[number as usize] {
+            way.push(action);
+            number = before;
+        }
+        way.reverse();
+        way
+    }
+
+    /// A state from which nobody ever comes to an end.
+    fn stuck(&self) -> Option<u32> {
+        let mut before = vec![Vec::new(); self.from.len()];
+        for (from, to) in &self.steps {
+            before[*to as usize].push(*from);
+        }
+        let mut ends = vec![false; self.from.len()];
+        let mut next = self.ends.clone();
+        while let Some(number) = next.pop() {
+            if !std::mem::replace(&mut ends[number as usize], true) {
+                next.extend(&before[number as usize]);
+            }
+        }
+        let stuck = ends.iter().position(|ends| !ends)?;
+        u32::try_from(stuck).ok()
+    }
+}
+
+/// Goes through all states; the first that breaks a promise, and the way there.
+fn explore(wants: &[Ids], faults: u8, mutation: Option<Mutation>) -> Result<(), String> {
+    let protocol = Protocol {
+        wants: wants.to_vec(),
+        faults,
+        mutation,
+    };
+    let what = format!("{} runs, {faults} faults, {mutation:?}", wants.len());
+    let (reached, broken) = Reached::of(&protocol);
+    let broken = match broken {
+        Some((number, violation)) => Some((number, violation.to_string())),
+        None => {
+            let (states, steps) = (reached.from.len(), reached.steps.len());
+            println!("{what}: {states} states, {steps} steps");
+            let stuck = reached.stuck();
+            stuck.map(|number| (number, "liveness: no end is reached".to_owned()))
+        }
+    };
+    let Some((number, why)) = broken else {
+        return Ok(());
+    };
+    let way = reached.way_to(number);
+    println!("{what}: after {} steps {why}", way.len());
+    Err(format!("{what}: {why}\n{way:#?}"))
+}
+
+const TWO: &[Ids] = &[0b011, 0b110];
+const THREE: &[Ids] = &[0b011, 0b110, 0b101];
+
+#[test]
+fn the_model_of_two_runs_breaks_no_promise() {
+    for faults in 0..=2 {
+        explore(TWO, faults, None).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn the_model_of_two_and_three_runs_breaks_no_promise() {
+    explore(TWO, 3, None).unwrap();
+    explore(THREE, 1, None).unwrap();
+}
+
+#[test]
+#[ignore = "takes many minutes, and gigabytes"]
+fn the_model_of_three_runs_with_two_faults_breaks_no_promise() {
+    explore(TWO, 4, None).unwrap();
+    explore(THREE, 2, None).unwrap();
+}
+
+#[test]
+fn the_model_finds_the_faults_of_the_protocol() {
+    for mutation in [
+        Mutation::StateBeforeData,
+        Mutation::CreateOverwrites,
+        Mutation::ExistsIsSuccess,
+        Mutation::OwnNumber,
+        Mutation::NothingAdopted,
+    ] {
+        explore(TWO, 1, Some(mutation)).unwrap_err();
+    }
+}
