@@ -93,6 +93,16 @@ impl RecordId {
         id.unwrap_or_else(|| Self::from_content(&format!("[{},{record}]", json::quote(parent))))
     }
 
+    /// The id of a version of the record of this key.
+    pub fn of_version(key: &str, version: &str) -> Self {
+        Self {
+            id: format!("{key}@{version}"),
+            key_len: key.len(),
+            identified: !Self::is_content_hash(key),
+            content: None,
+        }
+    }
+
     /// An id without a version, for tests that need no record.
     #[cfg(test)]
     pub fn of_key(id: String) -> Self {

@@ -4,6 +4,8 @@
 //! pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet        commit 7 of the day
 //! pncp/_state/year=2025/month=10/day=22/state_20251022.json           the day's index
 //! pncp/_state/complete/20251022                                       the day is complete
+//! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        the rows that a snapshot knew after
+//!                                                                     commit 2 of the day
 //! ```
 //!
 //! Existing lakes and other readers rely on these keys: they are for ever.
@@ -82,6 +84,25 @@ pub fn complete_day(prefix: &str, key: &str) -> Option<Day> {
     let (_, name) = key.rsplit_once('/')?;
     let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
     (complete_key(prefix, day) == key).then_some(day)
+}
+
+/// The key of the rows that a snapshot knew after commit `number` of `day`; `digest` tells which files
+/// they are made of.
+pub fn known_key(prefix: &str, day: Day, number: u64, digest: &str) -> String {
+    format!(
+        "{prefix}/_state/known/{}_c{number:06}_{digest}",
+        day.compact()
+    )
+}
+
+/// The day, the number of the commit, and the digest that `key` is for. `None`: it is no such key.
+pub fn known_rows<'k>(prefix: &str, key: &'k str) -> Option<(Day, u64, &'k str)> {
+    let (_, name) = key.rsplit_once('/')?;
+    let (date, rest) = name.split_once("_c")?;
+    let (number, digest) = rest.split_once('_')?;
+    let day = Day::new(NaiveDate::parse_from_str(date, "%Y%m%d").ok()?);
+    let number = number.parse().ok()?;
+    (known_key(prefix, day, number, digest) == key).then_some((day, number, digest))
 }
 
 /// What file names begin with: the last folder of the prefix.
@@ -167,6 +188,24 @@ mod tests {
             "other/_state/year=2025/month=10/day=22/state_20251022.json",
         ] {
             assert_eq!(state_day("pncp", key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn known_rows_tell_what_they_are_made_of() {
+        let key = known_key("tcu_inidoneos", day(), 2, "5b1c9e07d2a4f683");
+        assert_eq!(
+            key,
+            "tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683"
+        );
+        let told = known_rows("tcu_inidoneos", &key);
+        assert_eq!(told, Some((day(), 2, "5b1c9e07d2a4f683")));
+        for key in [
+            "tcu_inidoneos/_state/known/20251022_c2_5b1c9e07d2a4f683",
+            "tcu_inidoneos/_state/known/20251022_c000002",
+            "tcu_inidoneos/_state/known/x/20251022_c000002_5b1c9e07d2a4f683",
+        ] {
+            assert_eq!(known_rows("tcu_inidoneos", key), None, "{key}");
         }
     }
 

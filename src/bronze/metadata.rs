@@ -70,6 +70,13 @@ impl Op {
             Self::Vanished => "vanished",
         }
     }
+
+    /// What the column says.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::New, Self::Changed, Self::Vanished]
+            .into_iter()
+            .find(|op| op.name() == name)
+    }
 }
 
 /// The fields of the metadata columns.

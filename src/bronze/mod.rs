@@ -18,6 +18,7 @@
 
 mod columns;
 pub mod drift;
+pub mod events;
 pub mod infer;
 pub mod layout;
 mod metadata;

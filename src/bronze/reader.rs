@@ -39,6 +39,8 @@ pub struct FileFacts {
     pub ingested_at: Option<DateTime<Utc>>,
     /// How many rows have the hash of their content for an id.
     pub unidentified: u64,
+    /// How many rows stand for a record that vanished from a snapshot.
+    pub vanished: u64,
     /// Parents that were done with the file.
     pub parents: Vec<Box<str>>,
 }
@@ -73,11 +75,12 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
     let job = property("job").map(str::to_owned);
     let parents = metadata::parents_in(pairs);
     let identified = file.schema().column_with_name(ID).is_some();
-    let (mut ids, mut ingested_at) = (Vec::new(), None);
+    let (mut ids, mut ingested_at, mut vanished) = (Vec::new(), None, 0);
     if identified {
-        for batch in read(file, |name| name == ID || name == INGESTED_AT)? {
+        for batch in read(file, |name| [ID, INGESTED_AT, OP].contains(&name))? {
             let batch = batch?;
             ingested_at = ingested_at.or_else(|| first_instant(&batch));
+            vanished += count_vanished(&batch);
             ids.extend(stored_ids(&batch));
         }
     } else {
@@ -105,6 +108,7 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
         job,
         ingested_at,
         parents,
+        vanished,
     })
 }
 
@@ -222,12 +226,12 @@ pub fn extras(bytes: Bytes) -> Result<Option<Vec<String>>, BronzeError> {
 
 type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
 
-fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
+pub(super) fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
     Builder::try_new(bytes.clone()).map_err(BronzeError::Read)
 }
 
 /// The batches of the columns that are `wanted`, by their names at the root.
-fn read(
+pub(super) fn read(
     file: Builder,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, BronzeError>>, BronzeError> {
@@ -310,6 +314,13 @@ fn stored_ids(batch: &RecordBatch) -> Vec<Option<Box<str>>> {
     }
 }
 
+fn count_vanished(batch: &RecordBatch) -> u64 {
+    let ops = batch.column_by_name(OP);
+    let ops = ops.and_then(|array| array.as_string_opt::<i32>());
+    let ops = ops.into_iter().flat_map(|ops| ops.iter());
+    ops.filter(|op| *op == Some(Op::Vanished.name())).count() as u64
+}
+
 fn first_instant(batch: &RecordBatch) -> Option<DateTime<Utc>> {
     let column = batch.column_by_name(INGESTED_AT)?;
     let column = column.as_primitive_opt::<TimestampMicrosecondType>()?;
@@ -351,6 +362,7 @@ mod tests {
             ingested_at: Some(meta().ingested_at),
             unidentified: 0,
             parents: Vec::new(),
+            vanished: 0,
         };
         assert_eq!(facts, expected);
     }

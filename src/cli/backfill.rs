@@ -71,6 +71,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let mut settings = shell.settings()?;
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
+    let datasets = target::of_past_days(datasets)?;
     let today = Day::of(clock.now(), source.timezone);
     target::check_days(args.from, args.to, &source, &datasets, today)?;
     let Ok(shard) = share(&mut settings, &source, shard(args.shard)?) else {

@@ -58,7 +58,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let orders = orders(
         &args,
         &source,
-        &datasets,
+        datasets,
         Day::of(clock.now(), source.timezone),
     )?;
     shell.log(&settings, std::io::stderr().is_terminal())?;
@@ -94,7 +94,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
 fn orders(
     args: &Args,
     source: &Source,
-    datasets: &[Arc<Dataset>],
+    mut datasets: Vec<Arc<Dataset>>,
     today: Day,
 ) -> Result<Vec<Order>, Stop> {
     let (from, to) = match (args.day, args.from, args.to) {
@@ -102,7 +102,10 @@ fn orders(
         (None, Some(from), Some(to)) => (from, to),
         _ => (today, today),
     };
-    target::check_days(from, to, source, datasets, today)?;
+    if (from, to) != (today, today) {
+        datasets = target::of_past_days(datasets)?;
+    }
+    target::check_days(from, to, source, &datasets, today)?;
     Ok(from
         .through(to)
         .flat_map(|day| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::Stop;
+use crate::cli::{Stop, complain};
 use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::source::declaration::{Dataset, Source};
@@ -45,6 +45,34 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
         })?],
     };
     Ok((source.clone(), datasets))
+}
+
+/// Leaves out the datasets of which only the day that is under way can be read, with a word about
+/// each.
+///
+/// # Errors
+/// When none is left.
+pub fn of_past_days(datasets: Vec<Arc<Dataset>>) -> Result<Vec<Arc<Dataset>>, Stop> {
+    let (out, of_days): (Vec<_>, Vec<_>) = datasets
+        .into_iter()
+        .partition(|dataset| dataset.kind.is_of_today());
+    if of_days.is_empty()
+        && let Some(dataset) = out.first()
+    {
+        return Err(Stop::Usage(only_today(dataset)));
+    }
+    for dataset in out {
+        complain(&format!("left out: {}", only_today(&dataset)));
+    }
+    Ok(of_days)
+}
+
+fn only_today(dataset: &Dataset) -> String {
+    format!(
+        "`{}` is a {}: it is read as it is today, and the days before can't be read any more",
+        dataset.full_name(),
+        dataset.kind.word()
+    )
 }
 
 /// Every day of the range must be one that can be read.

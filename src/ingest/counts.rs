@@ -25,6 +25,9 @@ pub struct Counts {
     pub retries: u64,
     /// Stored ids whose records the API was found to list no more, in a run that verified the day.
     pub withdrawn: u64,
+    /// Rows of a snapshot that stand for records which are there no more: found by what wasn't
+    /// fetched.
+    pub vanished: u64,
     /// Stored ids that were noted as withdrawn, and whose records the API lists again.
     pub returned: u64,
 }
@@ -38,11 +41,12 @@ impl Counts {
         self.off_day += more.off_day;
         self.unidentified += more.unidentified;
         self.drift += more.drift;
+        self.vanished += more.vanished;
         self.returned += more.returned;
     }
 
-    /// Promise P2: nothing that was fetched is unaccounted for.
+    /// Promise P2: nothing that was fetched, or found to be gone, is unaccounted for.
     pub fn balanced(&self) -> bool {
-        self.fetched == self.new + self.duplicates + self.off_day
+        self.fetched + self.vanished == self.new + self.duplicates + self.off_day
     }
 }

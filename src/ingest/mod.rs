@@ -21,6 +21,9 @@ mod proof;
 mod reading;
 pub mod report;
 mod slice;
+mod snapshot;
+#[cfg(test)]
+mod testing;
 mod trail;
 mod values;
 mod versions;
@@ -245,16 +248,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn execute(mut self) -> RunReport {
+    async fn execute(self) -> RunReport {
         if let Some(what) = not_read_yet(&self.order.dataset) {
-            self.execution.status = Status::Failed;
-            self.execution.error =
-                Some(format!("{what} is declared, but not read by this version"));
-            return self.report(false);
+            return self.failed(format!("{what} is declared, but not read by this version"));
         }
-        if let Kind::Child(parent) = &self.order.dataset.kind {
-            return self.execute_child(parent).await;
+        match &self.order.dataset.kind {
+            Kind::Snapshot => self.read_snapshot().await,
+            Kind::Child(parent) => self.execute_child(parent).await,
+            _ => self.read_day().await,
         }
+    }
+
+    /// A day of a dated dataset.
+    async fn read_day(mut self) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
             Err(error) => return self.failed(error.to_string()),
@@ -275,12 +281,17 @@ impl<'a> Run<'a> {
         if let Some(absent) = absent.filter(|_| complete) {
             self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
         }
-        let proven = match self.execution.status {
+        let proven = self.proven(&outcomes);
+        self.conclude(state, &usage, &proven, complete).await
+    }
+
+    /// What may be said of the slices that were read.
+    fn proven(&self, outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
+        match self.execution.status {
             // What was read isn't stored: nothing may say that these totals are met (P2).
             Status::Failed => BTreeMap::new(),
-            _ => proven_slices(&outcomes),
-        };
-        self.conclude(state, &usage, &proven, complete).await
+            _ => proven_slices(outcomes),
+        }
     }
 
     /// Writes how the run ended into the state, and tells it.
@@ -350,6 +361,14 @@ impl<'a> Run<'a> {
     /// Sets the status, and says whether the day is proven complete; `stored` is how many records
     /// it has.
     fn judge(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
+        let settled = settled_at(self.order, self.context.zone);
+        self.is_sound(outcomes, stored)
+            && self.ended
+            && is_proven(outcomes, |server_time| server_time >= settled)
+    }
+
+    /// Sets the status, and says whether what was read can be true.
+    fn is_sound(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
             if let Outcome::Failed(reason) | Outcome::Unproven { reason } = outcome {
@@ -381,12 +400,7 @@ impl<'a> Run<'a> {
             self.execution.error = Some(contradiction);
             return false;
         }
-        let settled = settled_at(self.order, self.context.zone);
-        self.ended
-            && outcomes.iter().all(|(_, outcome)| match outcome {
-                Outcome::Proven { server_time, .. } => server_time.is_none_or(|at| at >= settled),
-                _ => false,
-            })
+        true
     }
 
     /// What can't be true of a run over a day that has `stored` records.
@@ -431,8 +445,17 @@ impl<'a> Run<'a> {
 /// What is declared of a dataset and isn't read yet.
 fn not_read_yet(dataset: &Dataset) -> Option<String> {
     let kind = &dataset.kind;
-    let read = matches!(kind, Kind::Dated(_) | Kind::Child(_));
+    let read = matches!(kind, Kind::Dated(_) | Kind::Child(_) | Kind::Snapshot);
     (!read).then(|| format!("kind = \"{}\"", kind.word()))
+}
+
+/// Whether every slice was read in full with its proof, each at a time that will do by the server's
+/// own clock.
+fn is_proven(outcomes: &[(String, Outcome)], at: impl Fn(DateTime<Utc>) -> bool) -> bool {
+    outcomes.iter().all(|(_, outcome)| match outcome {
+        Outcome::Proven { server_time, .. } => server_time.is_none_or(&at),
+        _ => false,
+    })
 }
 
 /// What had to be set right before the run could begin, for the logs: the audit has it, too.

@@ -36,6 +36,8 @@ pub struct ScheduledDataset {
     pub coverage_from: Option<Day>,
     /// Whether its complete days are compared with the API later.
     pub verify: bool,
+    /// Whether a day can be read only while it is under way.
+    pub only_today: bool,
 }
 
 /// A job with its cron expression read.
@@ -73,6 +75,7 @@ impl Schedule {
                 earliest: days.earliest,
                 coverage_from: days.coverage_from,
                 verify: dataset.verify && matches!(dataset.kind, Kind::Dated(_)),
+                only_today: dataset.kind.is_of_today(),
             };
             (name.as_str().into(), scheduled)
         });

@@ -6,6 +6,8 @@
 //! - In the hours of a blackout nothing is begun; what they held up is caught up with at their end.
 //! - Other jobs work on ended days until they are complete: those that the slots within the
 //!   catch-up name, or those that coverage asks for, the newest first.
+//! - Of a snapshot or a feed, only the day that is under way can be read: a slot of an earlier day that
+//!   nobody served is caught up with by a reading of today, if no slot has come since.
 //! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
 //!   other job a complete day is done for ever.
 //! - A paused job plans nothing, and a day that is being
@@ -169,6 +171,10 @@ impl<'a> Planner<'a> {
                 dataset,
                 known,
             };
+            if dataset.only_today {
+                self.today(&asking, &named);
+                continue;
+            }
             if let Some(slot) = latest {
                 self.coverage(&asking, slot);
             }
@@ -187,6 +193,36 @@ impl<'a> Planner<'a> {
             for day in from.through(slot.day.previous()) {
                 self.day(asking, day, slot);
             }
+        }
+    }
+
+    /// Plans a reading of what can be read only as it is today, whichever day the latest slot was of:
+    /// the days between are missed, and nothing catches up with them.
+    fn today(&mut self, asking: &Asking<'a>, named: &BTreeMap<Day, Slot>) {
+        let now = self.situation.now;
+        let today = Day::of(now, self.schedule.zone);
+        let latest = named.last_key_value().map(|(_, slot)| *slot);
+        let Some(slot) = latest.filter(|_| asking.job.job.days == JobDays::Today) else {
+            return;
+        };
+        // A reading that goes on past midnight is let come to its end first: what it finds is what
+        // the next one is compared with.
+        let mut running = self.situation.running.keys();
+        if running.any(|(name, day)| name == asking.dataset_name && *day != today) {
+            return;
+        }
+        let since = || slot.day.through(today);
+        if since().any(|day| asking.known.is_complete(day)) {
+            return;
+        }
+        let runs: Vec<_> = since()
+            .flat_map(|day| asking.known.executions(day))
+            .cloned()
+            .collect();
+        let mode_of = |name: &str| self.schedule.mode_of(name);
+        let attempts = due::attempts(&runs, asking.job.job.mode, mode_of, now);
+        if let Some(wish) = due::at_slot(slot, &attempts, now) {
+            self.due(asking, today, slot, wish);
         }
     }
 

@@ -194,6 +194,9 @@ impl DayStore {
                 document.withdrawn.entry(id.clone()).or_insert(now);
             }
         }
+        if let Some(known) = &state.notes.known {
+            document.known = Some(known.clone());
+        }
         for id in &state.notes.returned {
             document.withdrawn.remove(id);
         }
@@ -228,7 +231,8 @@ impl DayStore {
             }
             if let Some(facts) = credited.get(&key) {
                 run.counts.new += facts.rows;
-                run.counts.fetched += facts.rows;
+                run.counts.fetched += facts.rows - facts.vanished;
+                run.counts.vanished += facts.vanished;
                 run.counts.unidentified += facts.unidentified;
                 run.files.push((key, facts.rows));
             }

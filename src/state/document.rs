@@ -10,6 +10,7 @@
 //!   "created_at": "2025-10-22T08:00:02-03:00",
 //!   "slices": {"modalidade=6": {"total": 812, "seen": 812}},
 //!   "withdrawn_ids": {"45276128000110-1-003529/2025": "2025-12-07T05:12:00-03:00"},
+//!   "known": "tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683",
 //!   "complete": false,
 //!   "commits": 7,
 //!   "revision": 31,
@@ -24,6 +25,9 @@
 //! `withdrawn_ids` (not there where there are none) are those of the ids whose records the API was
 //! found to list no more, each with the time of the finding. Their rows stay, and so do they in
 //! `processed_ids`; one that returns is taken out.
+//!
+//! `known` (of a snapshot's day) is the object that has the rows which the run went by, or those that it
+//! left behind; the files make it again.
 //!
 //! The first six members are the format of the earlier pipeline, which has no `format`; its reader
 //! understands ours. Members that aren't known here, of the document and of every execution, stay
@@ -72,6 +76,8 @@ pub(super) struct Document {
     pub withdrawn: BTreeMap<Box<str>, DateTime<Utc>>,
     /// Of a child: ids of the parents whose children are stored.
     pub parents: BTreeSet<Box<str>>,
+    /// The key of the object with a snapshot's known rows.
+    pub known: Option<String>,
     /// Whether the day is proven to be read in full.
     pub complete: bool,
     /// How many numbered files the ids are of.
@@ -113,6 +119,7 @@ impl Document {
             slices: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             parents: BTreeSet::new(),
+            known: None,
             complete: false,
             commits: 0,
             revision: 0,
@@ -157,6 +164,7 @@ impl Document {
                 "slices" => document.slices = typed(&key, value)?,
                 "withdrawn_ids" => document.withdrawn = noted(value, zone, now)?,
                 "parents_done" => document.parents = typed(&key, value)?,
+                "known" => document.known = typed(&key, value)?,
                 "complete" => document.complete = typed(&key, value)?,
                 "commits" => document.commits = typed(&key, value)?,
                 "revision" => document.revision = typed(&key, value)?,
@@ -202,6 +210,9 @@ impl Document {
             list(&mut out, "parents_done", &self.parents, |out, id| {
                 push_quoted(out, id)
             });
+        }
+        if let Some(known) = &self.known {
+            member(&mut out, "known", &json::quote(known));
         }
         member(&mut out, "complete", &self.complete.to_string());
         member(&mut out, "commits", &self.commits.to_string());
@@ -437,6 +448,7 @@ mod tests {
         document.slices.insert("modalidade=6".to_owned(), progress);
         document.withdrawn.insert("b \"\\\u{7}é".into(), now);
         document.parents.insert("p|\"1\"@2".into());
+        document.known = Some("pncp/_state/known/x".to_owned());
         document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
         let bytes = document.write(Sao_Paulo);
         let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);

@@ -7,7 +7,9 @@
 //!  "files": ["pncp/year=2025/…parquet"], "started_at": "…", "version": "0.1.0"}
 //! ```
 //!
-//! Beside these, where they aren't zero, `withdrawn` and `returned` count the stored ids that the run
+//! Beside these, where it isn't zero, `vanished` counts the rows of a snapshot that stand for records
+//! which are there no more; they are among the new ones, and not among the fetched. Where they aren't
+//! zero, `withdrawn` and `returned` count the stored ids that the run
 //! found the API to list no more, or again. The first four members are those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
@@ -75,6 +77,7 @@ impl Entry {
             drift: self.number("drift"),
             requests: self.number("requests"),
             retries: self.number("retries"),
+            vanished: self.number("vanished"),
             withdrawn: self.number("withdrawn"),
             returned: self.number("returned"),
         }
@@ -123,6 +126,7 @@ impl Entry {
         self.set_number("retries", counts.retries);
         self.set_number("drift", counts.drift);
         for (key, count) in [
+            ("vanished", counts.vanished),
             ("withdrawn", counts.withdrawn),
             ("returned", counts.returned),
         ] {

@@ -35,11 +35,14 @@ mod error;
 pub mod execution;
 mod glance;
 mod inspect;
+pub mod known;
 mod packing;
 mod rebuild;
 mod recover;
 mod seal;
 mod store;
+#[cfg(test)]
+pub(crate) use tests::faulty as testing;
 #[cfg(test)]
 mod tests;
 

@@ -39,6 +39,7 @@ struct Stored {
     rows: u64,
     new: u64,
     unidentified: u64,
+    vanished: u64,
     files: Vec<String>,
 }
 
@@ -48,6 +49,7 @@ impl Stored {
         document.parents.extend(facts.parents);
         self.rows += facts.rows;
         self.unidentified += facts.unidentified;
+        self.vanished += facts.vanished;
         self.started_at = self.started_at.or(facts.ingested_at);
         self.job = self.job.take().or(facts.job);
         self.files.push(key);
@@ -237,9 +239,10 @@ fn correct(entry: &mut Entry, stored: &Stored) {
         return;
     }
     entry.set_counts(&Counts {
-        fetched: stored.new + counts.duplicates + counts.off_day,
+        fetched: (stored.new + counts.duplicates + counts.off_day).saturating_sub(stored.vanished),
         new: stored.new,
         unidentified: counts.unidentified.max(stored.unidentified),
+        vanished: stored.vanished,
         ..counts
     });
     entry.set_files(stored.keys());

@@ -187,10 +187,11 @@ impl DayStore {
         let entry = document.entry_mut(run_id);
         let counts = entry.counts();
         entry.set_counts(&Counts {
-            fetched: counts.fetched + rows,
+            fetched: counts.fetched + (rows - facts.vanished),
             new: counts.new + new,
             duplicates: counts.duplicates + (rows - new),
             unidentified: counts.unidentified + facts.unidentified,
+            vanished: counts.vanished + facts.vanished,
             ..counts
         });
         let mut files = entry.files();

@@ -65,6 +65,8 @@ pub(super) struct Notes {
     pub gone: BTreeSet<Box<str>>,
     /// Ids that were noted as gone, and whose records the API lists again.
     pub returned: BTreeSet<Box<str>>,
+    /// The object with a snapshot's known rows.
+    pub known: Option<String>,
 }
 
 /// What a commit did.
@@ -165,6 +167,11 @@ impl DayState {
     /// Of a child: whether the children of the parent of this id are stored.
     pub fn is_parent_done(&self, id: &str) -> bool {
         self.document.parents.contains(id)
+    }
+
+    /// Takes note of the object that has a snapshot's known rows, to be named in what is written next.
+    pub fn note_known(&mut self, key: String) {
+        self.notes.known = Some(key);
     }
 
     /// Whether the day is proven to be read in full. Once it is, it stays so.

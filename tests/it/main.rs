@@ -27,4 +27,5 @@ mod protection;
 mod regressions;
 mod scenario;
 mod secrets;
+mod snapshots;
 mod verify;

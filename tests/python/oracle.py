@@ -149,7 +149,7 @@ class Trial:
         if entry.get("status") not in FINISHED:
             return
         fates = entry["new_records"] + entry["duplicates_filtered"] + entry["off_day"]
-        if entry["fetched"] != fates:
+        if entry["fetched"] + entry.get("vanished", 0) != fates:
             self.blame("P2", f"{name} fetched {entry['fetched']} rows, but accounts for {fates}")
         if entry["status"] == "ok" and entry["failed_slices"]:
             self.blame("P7", f"{name} is ok, with failed slices {entry['failed_slices']}")

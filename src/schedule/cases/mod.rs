@@ -3,6 +3,7 @@
 //! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`.
 
 mod coverage;
+mod only_today;
 mod slots;
 mod together;
 mod verification;
@@ -97,6 +98,7 @@ fn given(jobs: impl IntoIterator<Item = Job>) -> Case {
         earliest: None,
         coverage_from: None,
         verify: true,
+        only_today: false,
     };
     Case {
         schedule: Schedule {

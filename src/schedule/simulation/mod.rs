@@ -70,6 +70,7 @@ fn schedule(zone: Tz, begin: Day) -> Schedule {
         earliest: None,
         coverage_from: Some(from),
         verify: true,
+        only_today: false,
     };
     Schedule {
         source: "pncp".into(),

@@ -16,6 +16,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a day can be read only while it is under way: afterwards nobody can ask for it any
+    /// more.
+    pub fn is_of_today(&self) -> bool {
+        matches!(self, Self::Snapshot | Self::Feed)
+    }
+
     /// As the file says it.
     pub fn word(&self) -> &'static str {
         match self {

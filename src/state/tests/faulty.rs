@@ -37,6 +37,8 @@ pub enum Fault {
     Hide(&'static str),
     /// Something else happens first.
     Meanwhile(BoxFuture<'static, ()>),
+    /// The caller dies at this point: it never hears of the operation, which happens or doesn't.
+    Crash { happens: bool },
 }
 
 type Decide = Box<dyn FnMut(Op, &str) -> Option<Fault> + Send>;
@@ -134,12 +136,19 @@ impl ObjectStore for Faulty {
                 path: path.to_string(),
                 source: "409 Conflict".into(),
             }),
+            Some(Fault::Crash { happens }) => {
+                if happens {
+                    let _ = put(payload, options).await;
+                }
+                std::future::pending().await
+            }
         }
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         match self.fault(Op::Get, path.as_ref()).await {
             Some(Fault::Deny) => Err(denied(path)),
+            Some(Fault::Crash { .. }) => std::future::pending().await,
             Some(Fault::Fail | Fault::LoseReply | Fault::Delay) => Err(lost()),
             _ => self.inner.get_opts(path, options).await,
         }
@@ -154,6 +163,7 @@ impl ObjectStore for Faulty {
             Some(Fault::Hide(part)) => listed
                 .try_filter(move |meta| std::future::ready(!meta.location.as_ref().contains(part)))
                 .boxed(),
+            Some(Fault::Crash { .. }) => futures::stream::pending().boxed(),
             Some(_) => futures::stream::once(std::future::ready(Err(lost()))).boxed(),
         }
     }

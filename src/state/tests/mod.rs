@@ -5,7 +5,7 @@
 
 mod commit;
 mod corruption;
-mod faulty;
+pub(crate) mod faulty;
 mod inspect;
 mod lost_replies;
 mod model;

@@ -81,6 +81,7 @@ pub const CATALOGUE: &[Event] = &[
             "drift",
             "requests",
             "retries",
+            "vanished",
             "withdrawn",
             "returned",
             "files",
@@ -89,7 +90,7 @@ pub const CATALOGUE: &[Event] = &[
             "error",
         ],
         meaning: "The summary of a run: `ok` as info, `partial` as warning, `failed` as error. \
-                  `fetched` = `new` + `duplicates` + `off_day`.",
+                  `fetched` + `vanished` = `new` + `duplicates` + `off_day`.",
     },
     Event {
         name: "state rebuilt from the files",
@@ -112,6 +113,20 @@ pub const CATALOGUE: &[Event] = &[
         within: Within::Run,
         fields: &["key", "rows", "dropped"],
         meaning: "New rows are stored; `dropped` others had been stored by another run meanwhile.",
+    },
+    Event {
+        name: "known rows can't be read",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["key", "error"],
+        meaning: "A snapshot's known rows are damaged; they are made of the files again.",
+    },
+    Event {
+        name: "known rows can't be kept",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["error"],
+        meaning: "The next run makes a snapshot's known rows of more files than it need.",
     },
     Event {
         name: "slice read",

@@ -1,0 +1,186 @@
+//! Takes in the table as it is read: tells new and changed rows from known ones, and has them
+//! committed.
+
+use tokio::sync::mpsc;
+
+use crate::bronze::BronzeError;
+use crate::bronze::events::Op;
+use crate::bronze::writer::Origin;
+use crate::ingest::Run;
+use crate::ingest::batch::{Batch, IntakeError};
+use crate::ingest::intake::Delivery;
+use crate::ingest::progress::Progress;
+use crate::ingest::{Context, Order};
+use crate::record::RecordId;
+use crate::source::Usage;
+use crate::state::execution::Execution;
+use crate::state::known::{ContentHash, Folded, Seen, VANISHED};
+use crate::state::{DayState, DayStore};
+
+pub struct SnapshotIntake<'a> {
+    context: &'a Context,
+    order: &'a Order,
+    store: &'a DayStore,
+    state: &'a mut DayState,
+    folded: &'a mut Folded,
+    execution: &'a mut Execution,
+    usage: &'a Usage,
+    pending: Batch,
+    pages: u64,
+}
+
+impl<'a> SnapshotIntake<'a> {
+    pub fn new(
+        run: &'a mut Run<'_>,
+        state: &'a mut DayState,
+        folded: &'a mut Folded,
+        usage: &'a Usage,
+    ) -> Self {
+        Self {
+            context: run.context,
+            order: run.order,
+            store: &run.store,
+            state,
+            folded,
+            execution: &mut run.execution,
+            usage,
+            pending: Batch::default(),
+            pages: 0,
+        }
+    }
+
+    /// Takes in every delivery until no reader is left. What isn't enough for a file waits.
+    pub async fn take_all(
+        &mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+    ) -> Result<(), IntakeError> {
+        while let Some(delivery) = deliveries.recv().await {
+            let records = delivery.ids.len() as u64;
+            let new = self.take(&delivery)?;
+            self.pages += 1;
+            let observer = &self.context.observer;
+            observer.notice(Progress::Page { records, new });
+            // A reader that was cancelled no longer listens; its rows are in all the same.
+            let _ = delivery.reply.send(new);
+            if self.pending.is_full(self.context) {
+                self.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many pages came.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Whether any row came.
+    pub fn has_fetched(&self) -> bool {
+        self.execution.counts.fetched + self.pending.counts().fetched > 0
+    }
+
+    /// Whether a known row didn't come.
+    pub fn misses_rows(&self) -> bool {
+        self.folded.known.misses_any()
+    }
+
+    /// Every known row that didn't come is there no more.
+    pub fn take_vanished(&mut self) -> Result<(), BronzeError> {
+        for key in self.folded.known.unseen() {
+            let id = self.fresh_id(&key, VANISHED);
+            let origin = Origin {
+                op: Some(Op::Vanished),
+                ..Origin::default()
+            };
+            self.append(&id, origin, "{}")?;
+            self.pending.count().vanished += 1;
+            self.folded.known.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Commits the rows taken in so far; without any, only settles their counts.
+    pub async fn commit(&mut self) -> Result<(), IntakeError> {
+        let Self {
+            context,
+            store,
+            state,
+            folded,
+            execution,
+            usage,
+            ..
+        } = self;
+        let committed = self
+            .pending
+            .commit(context, store, state, execution, usage)
+            .await?;
+        let own = committed.as_ref().and_then(|committed| {
+            let key = committed.key.as_deref()?;
+            Some((key, committed.rows))
+        });
+        folded.follow(store, state.commits(), own).await?;
+        Ok(())
+    }
+
+    fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
+        let before = self.pending.counts().new;
+        for (record, id) in delivery.page.records().zip(&delivery.ids) {
+            let counts = self.pending.count();
+            counts.fetched += 1;
+            counts.unidentified += u64::from(!id.identified);
+            let (key, hash) = (id.id.as_str(), ContentHash::of(record));
+            let version = hash.version();
+            let op = match self.folded.known.see(key, hash) {
+                Seen::Same => None,
+                Seen::New => Some(Op::New),
+                // A table that changes while it is read, or keys that aren't unique: each content
+                // is stored once a run.
+                Seen::Changed { again } if again && self.has_today(key, &version) => None,
+                Seen::Changed { .. } => Some(Op::Changed),
+            };
+            let Some(op) = op else {
+                self.pending.count().duplicates += 1;
+                continue;
+            };
+            let row = self.fresh_id(key, &version);
+            let origin = Origin {
+                op: Some(op),
+                ..Origin::slice(&delivery.slice)
+            };
+            self.append(&row, origin, record)?;
+            self.folded.known.set(key, hash, &delivery.slice);
+        }
+        Ok(self.pending.counts().new - before)
+    }
+
+    fn append(
+        &mut self,
+        id: &RecordId,
+        origin: Origin<'_>,
+        record: &str,
+    ) -> Result<(), BronzeError> {
+        let row = (id, origin, record);
+        self.pending
+            .append(self.context, self.order, self.execution, row)
+    }
+
+    fn has_today(&self, key: &str, version: &str) -> bool {
+        self.is_taken(&RecordId::of_version(key, version))
+    }
+
+    /// The id of a version that isn't the day's yet: one that comes up again within the day is
+    /// numbered.
+    fn fresh_id(&self, key: &str, version: &str) -> RecordId {
+        let mut id = RecordId::of_version(key, version);
+        let mut number = 1_u32;
+        while self.is_taken(&id) {
+            number += 1;
+            id = RecordId::of_version(key, &format!("{version}~{number}"));
+        }
+        id
+    }
+
+    fn is_taken(&self, id: &RecordId) -> bool {
+        self.state.contains(&id.id) || self.pending.contains(&id.id)
+    }
+}

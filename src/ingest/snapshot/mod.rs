@@ -1,0 +1,149 @@
+//! One run over a snapshot: the whole table is read, and what became of its rows is stored.
+//!
+//! ```text
+//! files of all days ─► known rows ─┐
+//!                                  ├─► new, changed, gone? ─► Parquet (`_op`) ─► commit
+//! every slice, in full, proven ────┘
+//! ```
+//!
+//! What is new or has changed is stored as it comes, whatever becomes of the run: it was seen.
+//! That a row is gone shows only in what doesn't come, and so it takes the whole table, proven. And
+//! because offsets shift while rows are taken away, a row that one walk has missed is looked for by
+//! a second one before it is called vanished.
+//!
+//! A row is `key@version`: the version is the hash of the record's canonical JSON, or `vanished`;
+//! the second time that one comes up within a day it is `…~2` (it was changed, and changed back).
+//! `docs/design/001-snapshots.md` says why.
+
+mod intake;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::day::Day;
+use crate::ingest::batch::IntakeError;
+use crate::ingest::reading::Reading;
+use crate::ingest::report::RunReport;
+use crate::ingest::slice::Outcome;
+use crate::ingest::{Order, Run, is_proven, log_recovery};
+use crate::source::declaration::{Mode, Require};
+use crate::source::{Usage, slices};
+use crate::state::execution::Status;
+use crate::state::known::{Folded, Known};
+use crate::state::{DayState, SliceProgress, StateError};
+
+use intake::SnapshotIntake;
+
+type Outcomes = Vec<(String, Outcome)>;
+
+impl Run<'_> {
+    /// A snapshot of the day that is under way.
+    pub(super) async fn read_snapshot(mut self) -> RunReport {
+        let (today, day) = (
+            Day::of(self.execution.started_at, self.context.zone),
+            self.order.day,
+        );
+        if today != day {
+            return self.failed(format!(
+                "a snapshot is of the day on which it is read, which is {today}: {day} can't be read"
+            ));
+        }
+        let opened = async {
+            let state = self.store.open().await?;
+            let folded = self.store.known(state.commits()).await?;
+            Ok::<_, StateError>((state, folded))
+        };
+        let (mut state, mut folded) = match opened.await {
+            Ok(opened) => opened,
+            Err(error) => return self.failed(error.to_string()),
+        };
+        log_recovery(state.recovery());
+        let usage = Usage::new();
+        let before = before(&folded.known);
+        let rows = folded.known.len();
+        let (outcomes, taken) = self
+            .read_table(&mut state, &mut folded, &usage, &before)
+            .await;
+        let whole = taken.as_ref().is_ok_and(|whole| *whole);
+        let sound = taken.is_ok() && self.is_sound(&outcomes, rows);
+        if let Err(error) = taken {
+            self.execution.status = Status::Failed;
+            self.execution.error = Some(error.to_string());
+        }
+        let complete = sound && whole;
+        if complete {
+            match folded.leave(&self.store).await {
+                Ok(known) => known.into_iter().for_each(|key| state.note_known(key)),
+                // They are made of the files again: nothing hangs on them.
+                Err(error) => tracing::warn!(%error, "known rows can't be kept"),
+            }
+        }
+        let proven = self.proven(&outcomes);
+        self.conclude(state, &usage, &proven, complete).await
+    }
+
+    /// Reads the table, once more where rows were missed, and stores what became of it. Says
+    /// whether the whole of it was read.
+    async fn read_table(
+        &mut self,
+        state: &mut DayState,
+        folded: &mut Folded,
+        usage: &Usage,
+        before: &BTreeMap<String, SliceProgress>,
+    ) -> (Outcomes, Result<bool, IntakeError>) {
+        let order = Order {
+            mode: Mode::Full,
+            ..self.order.clone()
+        };
+        let reading = Reading {
+            context: self.context,
+            order: &order,
+            usage,
+            proof_due: true,
+        };
+        let (zone, day) = (self.context.zone, self.order.day);
+        let is_whole = |outcomes: &Outcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
+        let rows = folded.known.len();
+        let mut intake = SnapshotIntake::new(self, state, folded, usage);
+        let (mut outcomes, mut taken) = reading
+            .slices(before, async |receiver| intake.take_all(receiver).await)
+            .await;
+        let mut whole = taken.is_ok() && is_whole(&outcomes) && (rows == 0 || intake.has_fetched());
+        if whole && intake.misses_rows() && !is_one_instant(&order, intake.pages()) {
+            (outcomes, taken) = reading
+                .slices(before, async |receiver| intake.take_all(receiver).await)
+                .await;
+            whole = taken.is_ok() && is_whole(&outcomes);
+        }
+        if let Err(error) = taken {
+            return (outcomes, Err(error));
+        }
+        if whole && let Err(error) = intake.take_vanished() {
+            return (outcomes, Err(error.into()));
+        }
+        let committed = intake.commit().await;
+        (outcomes, committed.map(|()| whole))
+    }
+}
+
+/// How many rows each slice had: one that answers empty, and had some, has failed.
+fn before(known: &Known) -> BTreeMap<String, SliceProgress> {
+    let counts = known.by_slice().into_iter();
+    counts
+        .map(|(label, rows)| {
+            let progress = SliceProgress {
+                total: rows,
+                seen: rows,
+            };
+            (label.to_owned(), progress)
+        })
+        .collect()
+}
+
+/// Whether nothing can have moved while the table was read: all of it was in one answer, or two
+/// walks over its one slice have agreed already.
+fn is_one_instant(order: &Order, pages: u64) -> bool {
+    let two_walks = order.dataset.completeness.require == Require::TwoWalks;
+    slices(&order.dataset).len() == 1 && (pages == 1 || two_walks)
+}

@@ -1,0 +1,620 @@
+//! Snapshots over real HTTP: what is stored of a table that changes, whatever goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::bronze::schema::{Column, ColumnType, Schema};
+use crate::ingest::report::RunReport;
+use crate::ingest::testing::{Params, Row, Shared, World};
+use crate::json::canonical::canonical;
+use crate::source::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
+use crate::source::template::Template;
+use crate::source::testing::{self, Step, answer, json};
+use crate::state::execution::Status;
+use crate::state::testing::Fault;
+
+/// A table as an API serves it: by offset, in the order of its keys.
+#[derive(Debug, Clone, Default)]
+struct Table {
+    rows: BTreeMap<u32, String>,
+    /// How many requests there were; after this many, so many rows are taken from the front.
+    requests: usize,
+    shift_after: Option<usize>,
+    /// From this offset on, it answers with a failure.
+    broken_from: Option<usize>,
+    /// The total that it states is as many rows more.
+    overstated: usize,
+}
+
+impl Table {
+    fn of(rows: u32) -> Self {
+        let rows = (0..rows).map(|key| (key, "a".to_owned())).collect();
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
+    fn answer(&mut self, params: &Params) -> Step {
+        let number = |name: &str| params[name].parse::<usize>().unwrap();
+        let (offset, limit) = (number("offset"), number("limit"));
+        self.requests += 1;
+        if self.shift_after.is_some_and(|after| self.requests > after) {
+            self.rows.pop_first();
+            self.shift_after = None;
+        }
+        if self.broken_from.is_some_and(|from| offset >= from) {
+            return Step::Answer(answer("500 Internal Server Error", "", b"no"));
+        }
+        let page = self.rows.iter().skip(offset).take(limit);
+        let items: Vec<_> = page.map(|(key, nome)| record(*key, nome)).collect();
+        let body = json!({
+            "items": items,
+            "hasMore": offset + limit < self.rows.len(),
+            "total": self.rows.len() + self.overstated,
+        });
+        Step::Answer(json(&body.to_string()))
+    }
+
+    /// What the files should say is in force.
+    fn records(&self) -> BTreeMap<String, String> {
+        let rows = self.rows.iter();
+        rows.map(|(key, nome)| {
+            let record = canonical(&record(*key, nome).to_string()).unwrap();
+            (key.to_string(), record)
+        })
+        .collect()
+    }
+}
+
+fn record(key: u32, nome: &str) -> Value {
+    json!({"doc": key.to_string(), "nome": nome, "uf": "DF"})
+}
+
+/// A list as Oracle's ORDS serves it.
+fn dataset(require: Require) -> Dataset {
+    let text = |name: &str| Column {
+        name: name.to_owned(),
+        kind: ColumnType::String,
+    };
+    let mut dataset = testing::dataset();
+    dataset.source = "tcu".to_owned();
+    dataset.name = "inidoneos".to_owned();
+    dataset.prefix = "tcu_inidoneos".to_owned();
+    dataset.path = Template::parse("/inidoneos").unwrap();
+    dataset.params = Vec::new();
+    dataset.slices = Vec::new();
+    dataset.data_selector = "/items".to_owned();
+    dataset.primary_key = vec!["/doc".to_owned()];
+    dataset.kind = Kind::Snapshot;
+    dataset.version = Version::None;
+    dataset.completeness = Completeness {
+        require,
+        rewalks: 2,
+    };
+    let with_total = matches!(require, Require::UniqueTotal | Require::RowTotal);
+    dataset.paginator.style = PagingStyle::Offset {
+        offset_param: "offset".to_owned(),
+        overlap: 0,
+    };
+    dataset.paginator.page_size_param = Some("limit".to_owned());
+    dataset.paginator.page_size = 500;
+    dataset.paginator.total_pages_path = None;
+    dataset.paginator.total_records_path = with_total.then(|| "/total".to_owned());
+    dataset.paginator.has_more_path = (!with_total).then(|| "/hasMore".to_owned());
+    dataset.schema = Arc::new(Schema {
+        columns: vec![text("doc"), text("nome")],
+    });
+    dataset
+}
+
+async fn given(table: Table, dataset: Dataset, seed: u64) -> (World, Shared<Table>) {
+    let table = Arc::new(Mutex::new(table));
+    let served = table.clone();
+    let world = World::new(dataset, seed, move |params| {
+        served.lock().unwrap().answer(&params)
+    })
+    .await;
+    (world, table)
+}
+
+/// A small list, four rows a page.
+async fn given_small(rows: u32) -> (World, Shared<Table>) {
+    let mut dataset = dataset(Require::HasMore);
+    dataset.paginator.page_size = 4;
+    given(Table::of(rows), dataset, 1).await
+}
+
+/// What the rows say is in force, independent of the code that stores them: the last word on each
+/// key.
+fn in_force(rows: &[Row]) -> BTreeMap<String, String> {
+    let mut table = BTreeMap::new();
+    for row in rows {
+        if row.op.as_deref() == Some("vanished") {
+            assert_eq!(row.record, "{}");
+            assert!(table.remove(&row.key).is_some(), "it was there: {row:?}");
+        } else {
+            let record = canonical(&row.record).unwrap();
+            table.insert(row.key.clone(), record);
+        }
+    }
+    table
+}
+
+fn ops(rows: &[Row]) -> [usize; 3] {
+    ["new", "changed", "vanished"].map(|op| {
+        let of_op = rows.iter().filter(|row| row.op.as_deref() == Some(op));
+        of_op.count()
+    })
+}
+
+/// How a run ended well, with what it stored.
+#[track_caller]
+fn assert_whole(report: &RunReport, new: u64) {
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    assert!(report.complete, "{report:?}");
+    assert_eq!(report.counts().new, new, "{:?}", report.counts());
+    assert!(report.counts().balanced(), "P2: {:?}", report.counts());
+}
+
+#[tokio::test]
+async fn three_daily_reads_store_what_became_of_the_table() {
+    for require in [
+        Require::HasMore,
+        Require::UniqueTotal,
+        Require::RowTotal,
+        Require::TwoWalks,
+    ] {
+        let (world, table) = given(Table::of(5_000), dataset(require), 1).await;
+        assert_whole(&world.run().await, 5_000);
+        let mut was = vec![table.lock().unwrap().records()];
+        let mut seen = 5_000;
+        for (day, first) in [("23", 100), ("24", 2_100)] {
+            world.at(&format!("2025-10-{day}T11:00:00Z"));
+            {
+                let mut table = table.lock().unwrap();
+                for key in first..first + 20 {
+                    table.rows.insert(key, format!("changed on {day}"));
+                }
+                for key in first + 20..first + 23 {
+                    table.rows.remove(&key);
+                }
+                for key in 0..5 {
+                    table.rows.insert(10_000 + first + key, "a".to_owned());
+                }
+                was.push(table.records());
+            }
+            assert_whole(&world.run().await, 28);
+            let rows = world.rows().await;
+            assert_eq!(ops(&rows[seen..]), [5, 20, 3]);
+            assert_eq!(in_force(&rows), table.lock().unwrap().records());
+            seen = rows.len();
+            // Whatever isn't a file may be lost: the next run makes it again (P5).
+            if day == "23" {
+                for key in world.keys("/_state/").await {
+                    world.delete(&key).await;
+                }
+            }
+        }
+        // Each day's table can be told from the files up to that day.
+        let rows = world.rows().await;
+        for (day, was) in ["2025-10-22", "2025-10-23", "2025-10-24"].iter().zip(was) {
+            let until = rows.iter().filter(|row| row.day <= day.parse().unwrap());
+            assert_eq!(in_force(&until.cloned().collect::<Vec<_>>()), was, "{day}");
+        }
+        let files = world.keys(".parquet").await;
+        assert_eq!(files.len(), 3, "{files:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_stays_the_same_stores_nothing() {
+    let (world, _) = given_small(10).await;
+    assert_whole(&world.run().await, 10);
+    assert_whole(&world.run().await, 0);
+    world.at("2025-10-25T11:00:00Z");
+    assert_whole(&world.run().await, 0);
+    assert_eq!(world.keys(".parquet").await.len(), 1, "P6");
+    assert_eq!(world.state("2025-10-25").await["complete"], true);
+    // A day that nobody read is missed: nothing can be said of it, and nothing is.
+    assert_eq!(world.keys("_state/complete").await.len(), 2);
+    // Every page was read in each run, and none twice.
+    assert_eq!(world.requests(), 9);
+}
+
+#[tokio::test]
+async fn what_changes_back_and_forth_within_a_day_is_told_in_order() {
+    let (world, table) = given_small(2).await;
+    let write = |nome: Option<&str>| {
+        let mut table = table.lock().unwrap();
+        match nome {
+            Some(nome) => table.rows.insert(7, nome.to_owned()),
+            None => table.rows.remove(&7),
+        };
+    };
+    let mut ids = Vec::new();
+    for nome in [
+        Some("a"),
+        Some("b"),
+        Some("a"),
+        None,
+        Some("a"),
+        None,
+        Some("b"),
+    ] {
+        write(nome);
+        world.run().await;
+        let rows = world.rows().await;
+        assert_eq!(in_force(&rows), table.lock().unwrap().records());
+        let id = &rows.last().unwrap().id;
+        ids.push(id.strip_prefix("7@").unwrap().to_owned());
+    }
+    let (a, b) = (&ids[0][..32], &ids[1][..32]);
+    assert_eq!(
+        ids,
+        [
+            a.to_owned(),
+            b.to_owned(),
+            format!("{a}~2"),
+            "vanished".to_owned(),
+            format!("{a}~3"),
+            "vanished~2".to_owned(),
+            format!("{b}~2"),
+        ]
+    );
+    world.at("2025-10-23T11:00:00Z");
+    assert_whole(&world.run().await, 0);
+}
+
+#[tokio::test]
+async fn p4_nothing_is_called_vanished_by_a_table_that_was_not_read_whole() {
+    let (world, table) = given(Table::of(1_200), dataset(Require::UniqueTotal), 1).await;
+    assert_whole(&world.run().await, 1_200);
+    world.at("2025-10-23T11:00:00Z");
+    let damage: [fn(&mut Table); 3] = [
+        // One page can't be had.
+        |table| table.broken_from = Some(1_000),
+        // Every page came, and yet not as many rows as there should be.
+        |table| table.overstated = 3,
+        |table| table.broken_from = Some(0),
+    ];
+    for (round, damage) in damage.into_iter().enumerate() {
+        {
+            let mut table = table.lock().unwrap();
+            table.rows.remove(&u32::try_from(round).unwrap());
+            table.rows.insert(50, format!("round {round}"));
+            damage(&mut table);
+        }
+        let report = world.run().await;
+        assert!(!report.complete, "{report:?}");
+        assert_ne!(report.status(), Status::Ok);
+        assert_eq!(report.counts().vanished, 0);
+        assert!(report.counts().balanced());
+        let mut table = table.lock().unwrap();
+        (table.broken_from, table.overstated) = (None, 0);
+    }
+    // What was seen to change is stored all the same.
+    assert_eq!(ops(&world.rows().await), [1_200, 2, 0]);
+    assert_whole(&world.run().await, 4);
+    assert_eq!(ops(&world.rows().await), [1_200, 3, 3]);
+}
+
+#[tokio::test]
+async fn a_row_that_slips_past_a_walk_has_not_vanished() {
+    let (world, table) = given_small(12).await;
+    assert_whole(&world.run().await, 12);
+    world.at("2025-10-23T11:00:00Z");
+    // Row 0 goes while the second page is asked for: row 4 moves to the page that was read.
+    {
+        let mut table = table.lock().unwrap();
+        table.shift_after = Some(table.requests + 1);
+    }
+    let report = world.run().await;
+    assert!(report.complete, "{report:?}");
+    assert_eq!(in_force(&world.rows().await), {
+        let mut records = table.lock().unwrap().records();
+        // It came, before it went.
+        records.insert(
+            "0".to_owned(),
+            canonical(&record(0, "a").to_string()).unwrap(),
+        );
+        records
+    });
+    assert_whole(&world.run().await, 1);
+    assert_eq!(
+        in_force(&world.rows().await),
+        table.lock().unwrap().records()
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_is_empty_all_of_a_sudden_is_a_failure_of_the_api() {
+    let (world, table) = given_small(5).await;
+    world.run().await;
+    world.at("2025-10-23T11:00:00Z");
+    let full = std::mem::take(&mut *table.lock().unwrap());
+    let report = world.run().await;
+    assert_eq!(report.status(), Status::Failed, "{report:?}");
+    assert!(!report.complete);
+    *table.lock().unwrap() = full;
+    assert_whole(&world.run().await, 0);
+    // Empty from the beginning is no contradiction.
+    let (world, _) = given_small(0).await;
+    assert_whole(&world.run().await, 0);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_of_the_day_on_which_it_is_read() {
+    let (world, _) = given_small(5).await;
+    let report = world
+        .run_over(world.store.clone(), "2025-10-21".parse().unwrap())
+        .await;
+    assert_eq!(report.status(), Status::Failed);
+    let error = report.execution.error.unwrap();
+    assert_eq!(
+        error,
+        "a snapshot is of the day on which it is read, which is 2025-10-22: 2025-10-21 can't be read"
+    );
+    assert_eq!((world.requests(), world.keys("").await.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn keys_that_are_not_unique_lose_no_content_and_repeat_none_within_a_run() {
+    let mut dataset = dataset(Require::TwoWalks);
+    dataset.primary_key = vec!["/uf".to_owned()];
+    let mut table = Table::of(3);
+    table.rows.insert(1, "b".to_owned());
+    table.rows.insert(2, "c".to_owned());
+    let (world, _) = given(table, dataset, 1).await;
+    let report = world.run().await;
+    assert_eq!(report.counts().new, 3, "{report:?}");
+    assert!(report.counts().balanced());
+}
+
+/// Every operation on the lake, each way that it can go wrong: after one more run, the files say
+/// what the table is, each row once.
+#[tokio::test]
+async fn p1_whatever_operation_goes_wrong_the_files_say_what_the_table_is() {
+    let faults: [fn() -> Fault; 5] = [
+        || Fault::Crash { happens: true },
+        || Fault::Crash { happens: false },
+        || Fault::LoseReply,
+        || Fault::Fail,
+        || Fault::Delay,
+    ];
+    let mut met = 0;
+    for fault in faults {
+        for nth in 0.. {
+            let (mut world, table) = given_small(9).await;
+            world.commit.max_records = 4;
+            world.run().await;
+            world.at("2025-10-23T11:00:00Z");
+            {
+                let mut table = table.lock().unwrap();
+                (0..6).for_each(|key| drop(table.rows.insert(key, "b".to_owned())));
+                table.rows.remove(&7);
+                table.rows.insert(20, "a".to_owned());
+            }
+            let (report, was_met) = world.run_with_fault_at(nth, fault()).await;
+            if !was_met {
+                assert_whole(&report.unwrap(), 8);
+                break;
+            }
+            met += 1;
+            let report = world.run().await;
+            world.deliver_late().await;
+            let last = world.run().await;
+            for report in [&report, &last] {
+                assert_eq!(report.status(), Status::Ok, "operation {nth}: {report:?}");
+                assert!(report.counts().balanced());
+            }
+            let rows = world.rows().await;
+            assert_eq!(in_force(&rows), table.lock().unwrap().records(), "{nth}");
+            assert_eq!(rows.len(), 17, "operation {nth}");
+            let state = world.state("2025-10-23").await;
+            assert_eq!(state["total_processed"], 8, "operation {nth}");
+        }
+    }
+    assert!(met > 50, "{met} operations were met");
+}
+
+/// Two runs at once: wherever the second one gets in between the operations of the first, the
+/// files say each thing once.
+#[tokio::test]
+async fn p1_two_runs_at_once_store_what_both_saw_once() {
+    for (nth, changes) in (0..).flat_map(|nth| [(nth, false), (nth, true)]) {
+        let (world, table) = given_small(9).await;
+        let world = Arc::new(world);
+        world.run().await;
+        world.at("2025-10-23T11:00:00Z");
+        {
+            let mut table = table.lock().unwrap();
+            (0..3).for_each(|key| drop(table.rows.insert(key, "b".to_owned())));
+            table.rows.remove(&7);
+        }
+        let (second, changed) = (world.clone(), table.clone());
+        let meanwhile = Box::pin(async move {
+            if changes {
+                let mut table = changed.lock().unwrap();
+                table.rows.insert(1, "c".to_owned());
+                table.rows.insert(7, "a".to_owned());
+                table.rows.remove(&5);
+            }
+            assert_eq!(second.run().await.status(), Status::Ok);
+        });
+        let (first, was_met) = world
+            .run_with_fault_at(nth, Fault::Meanwhile(meanwhile))
+            .await;
+        let first = first.unwrap();
+        assert_eq!(first.status(), Status::Ok, "operation {nth}: {first:?}");
+        assert!(first.counts().balanced());
+        if !changes {
+            // Both saw the same: it is stored once.
+            let rows = world.rows().await;
+            assert_eq!(rows.len(), 13, "operation {nth}");
+        }
+        // What the two saw at different times is set right by the next reading.
+        let last = world.run().await;
+        assert!(last.complete, "operation {nth}: {last:?}");
+        assert_eq!(
+            in_force(&world.rows().await),
+            table.lock().unwrap().records(),
+            "operation {nth}"
+        );
+        world.at("2025-10-24T11:00:00Z");
+        assert_whole(&world.run().await, 0);
+        if !was_met {
+            assert!(nth > 8, "{nth}");
+            break;
+        }
+    }
+}
+
+/// A run that began before midnight stores something late: the rows that later days went by are made
+/// again from all files.
+#[tokio::test]
+async fn what_an_earlier_day_stores_late_is_set_right_by_the_next_reading() {
+    let (world, table) = given_small(9).await;
+    let world = Arc::new(world);
+    world.run().await;
+    world.at("2025-10-23T11:00:00Z");
+    table.lock().unwrap().rows.insert(3, "b".to_owned());
+    let (next_day, back) = (world.clone(), table.clone());
+    let midnight = Box::pin(async move {
+        next_day.at("2025-10-24T03:00:01Z");
+        back.lock().unwrap().rows.insert(3, "a".to_owned());
+        assert_whole(&next_day.run().await, 0);
+    });
+    let mut midnight = Some(midnight);
+    let report = world
+        .run_with(move |op, key| {
+            let commits = op == crate::state::testing::Op::Put && key.ends_with(".parquet");
+            let midnight = midnight.take_if(|_| commits)?;
+            Some(Fault::Meanwhile(midnight))
+        })
+        .await;
+    assert_eq!(report.unwrap().counts().new, 1);
+    assert_ne!(
+        in_force(&world.rows().await),
+        table.lock().unwrap().records()
+    );
+    assert_whole(&world.run().await, 1);
+    assert_eq!(
+        in_force(&world.rows().await),
+        table.lock().unwrap().records()
+    );
+    assert_whole(&world.run().await, 0);
+}
+
+#[tokio::test]
+async fn p5_known_rows_that_are_lost_or_damaged_are_made_again() {
+    let (world, table) = given_small(9).await;
+    world.run().await;
+    let known = world.keys("/_state/known/").await;
+    assert_eq!(known.len(), 1);
+    assert_eq!(world.state("2025-10-22").await["known"], known[0].as_str());
+    world.at("2025-10-23T11:00:00Z");
+    table.lock().unwrap().rows.remove(&3);
+    world.put(&known[0], b"<html>").await;
+    assert_whole(&world.run().await, 1);
+    world.delete(&known[0]).await;
+    assert_whole(&world.run().await, 0);
+    assert_eq!(
+        in_force(&world.rows().await),
+        table.lock().unwrap().records()
+    );
+}
+
+#[tokio::test]
+async fn known_rows_are_kept_again_when_many_files_came_after() {
+    let (world, table) = given_small(9).await;
+    world.run().await;
+    for round in 0..40 {
+        table.lock().unwrap().rows.insert(3, format!("{round}"));
+        assert_whole(&world.run().await, 1);
+    }
+    // After the first reading, and after 32 more files.
+    let known = world.keys("/_state/known/").await;
+    assert_eq!(known.len(), 2, "{known:?}");
+    world.at("2025-10-23T11:00:00Z");
+    assert_whole(&world.run().await, 0);
+    assert_eq!(world.state("2025-10-23").await["known"], known[1].as_str());
+}
+
+/// Any history of changes, faults and overlapping runs, over many days.
+#[tokio::test]
+async fn p1_p3_p5_any_history_ends_with_the_table_in_the_files() {
+    let seeds: Vec<u64> = match std::env::var("BRONZED_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..25).collect(),
+    };
+    for seed in seeds {
+        println!("BRONZED_SEED={seed}");
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let (mut world, table) = given_small(10).await;
+        world.commit.max_records = 3;
+        let world = Arc::new(world);
+        for step in 0..30_u32 {
+            {
+                let mut table = table.lock().unwrap();
+                for _ in 0..rng.random_range(0..4) {
+                    let key = rng.random_range(0..14);
+                    if rng.random_bool(0.3) {
+                        table.rows.remove(&key);
+                    } else {
+                        let nome = ["a", "b", "c"][rng.random_range(0..3)];
+                        table.rows.insert(key, nome.to_owned());
+                    }
+                }
+            }
+            if rng.random_bool(0.3) {
+                let day = 22 + step / 3;
+                let date = chrono::NaiveDate::from_ymd_opt(2025, 10, 1).unwrap();
+                let date = date + chrono::Days::new(u64::from(day));
+                world.at(&format!("{date}T11:00:00Z"));
+            }
+            let second = world.clone();
+            let nth = rng.random_range(0..24);
+            let fault = match rng.random_range(0..6) {
+                0 => Fault::Crash { happens: true },
+                1 => Fault::Crash { happens: false },
+                2 => Fault::LoseReply,
+                3 => Fault::Delay,
+                4 => Fault::Fail,
+                _ => Fault::Meanwhile(Box::pin(async move { drop(second.run().await) })),
+            };
+            world.run_with_fault_at(nth, fault).await;
+            if rng.random_bool(0.2) {
+                world.deliver_late().await;
+            }
+            if rng.random_bool(0.1) {
+                for key in world.keys("/_state/").await {
+                    world.delete(&key).await;
+                }
+            }
+            if rng.random_bool(0.4) {
+                let report = world.run().await;
+                if report.complete && report.status() == Status::Ok {
+                    let expected = table.lock().unwrap().records();
+                    if !expected.is_empty() {
+                        let rows = world.rows().await;
+                        assert_eq!(in_force(&rows), expected, "seed {seed}, step {step}");
+                    }
+                }
+            }
+        }
+        world.deliver_late().await;
+        table.lock().unwrap().rows.insert(3, "end".to_owned());
+        let report = world.run().await;
+        assert!(
+            report.complete && report.counts().balanced(),
+            "seed {seed}: {report:?}"
+        );
+        let expected = table.lock().unwrap().records();
+        assert_eq!(in_force(&world.rows().await), expected, "seed {seed}");
+    }
+}

@@ -1,0 +1,260 @@
+//! What the tests of snapshots and feeds share: a lake in memory, an API on loopback that answers as
+//! a function says, and whole runs over both, some of which die on the way.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::bronze::{layout, reader};
+use crate::clock::{Clock, ManualClock};
+use crate::config::settings::CommitSettings;
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::ingest::progress::Unwatched;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order, run};
+use crate::lake::Lake;
+use crate::source::SourceClient;
+use crate::source::declaration::{Dataset, Mode, Priority, Source};
+use crate::source::testing::{Server, Step, source};
+use crate::state::testing::{Fault, Faulty, Late, Op};
+
+/// Where a scenario plays.
+pub(super) struct World {
+    pub store: Arc<dyn ObjectStore>,
+    pub clock: ManualClock,
+    pub dataset: Arc<Dataset>,
+    pub commit: CommitSettings,
+    source: Source,
+    server: Server,
+    entropy: Arc<Entropy>,
+    late: Arc<Late>,
+}
+
+/// The parameters of a request.
+pub(super) type Params = BTreeMap<String, String>;
+
+impl World {
+    /// An API with one dataset, which answers each request, given its parameters, as `api` says.
+    pub async fn new(
+        dataset: Dataset,
+        seed: u64,
+        api: impl Fn(Params) -> Step + Send + Sync + 'static,
+    ) -> Self {
+        let server = Server::start(move |head| {
+            let target = head.split(' ').nth(1).unwrap_or_default();
+            let url = Url::parse("http://api").and_then(|base| base.join(target));
+            let url = url.unwrap();
+            let params = url.query_pairs();
+            api(params.map(|(k, v)| (k.into(), v.into())).collect())
+        })
+        .await;
+        let dataset = Arc::new(dataset);
+        let mut source = source(&server.url);
+        source.name.clone_from(&dataset.source);
+        source.datasets = BTreeMap::from([(dataset.name.clone(), dataset.clone())]);
+        Self {
+            store: Arc::new(InMemory::new()),
+            clock: ManualClock::new("2025-10-22T11:00:00Z".parse().unwrap()),
+            commit: CommitSettings {
+                max_records: 25_000,
+                max_bytes: 1 << 30,
+            },
+            dataset,
+            source,
+            server,
+            entropy: Arc::new(Entropy::seeded(seed)),
+            late: Arc::default(),
+        }
+    }
+
+    /// Sets the time.
+    pub fn at(&self, time: &str) -> &Self {
+        self.clock.set(time.parse().unwrap());
+        self
+    }
+
+    /// The day that it is.
+    pub fn today(&self) -> Day {
+        Day::of(self.clock.now(), self.source.timezone)
+    }
+
+    /// How many requests the API has had.
+    pub fn requests(&self) -> usize {
+        self.server.count()
+    }
+
+    /// A run of its own: nothing in memory is shared with another one.
+    pub async fn run(&self) -> RunReport {
+        self.run_over(self.store.clone(), self.today()).await
+    }
+
+    /// A run for a day that it may not be.
+    pub async fn run_over(&self, store: Arc<dyn ObjectStore>, day: Day) -> RunReport {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let client = SourceClient::new(&self.source, clock.clone(), self.entropy.clone());
+        let context = Context {
+            lake: Lake::over(store, "memory:///"),
+            client: client.unwrap(),
+            zone: self.source.timezone,
+            concurrency: 4,
+            commit: self.commit,
+            clock,
+            entropy: self.entropy.clone(),
+            observer: Arc::new(Unwatched),
+            cancel: CancellationToken::new(),
+        };
+        let order = Order {
+            dataset: self.dataset.clone(),
+            day,
+            mode: Mode::Full,
+            job: "test".to_owned(),
+            priority: Priority::Hourly,
+        };
+        run(&context, &order).await
+    }
+
+    /// A run over a lake that misbehaves as `decide` says. `None`: it died on the way.
+    pub async fn run_with(
+        &self,
+        mut decide: impl FnMut(Op, &str) -> Option<Fault> + Send + 'static,
+    ) -> Option<RunReport> {
+        let died = Arc::new(Notify::new());
+        let tell = died.clone();
+        let decide = move |op, key: &str| {
+            let fault = decide(op, key);
+            if matches!(fault, Some(Fault::Crash { .. })) {
+                tell.notify_one();
+            }
+            fault
+        };
+        let store = Faulty::new(self.store.clone(), self.late.clone(), decide);
+        let run = self.run_over(Arc::new(store), self.today());
+        tokio::pin!(run);
+        tokio::select! {
+            biased;
+            report = &mut run => Some(report),
+            // What the crashing operation does, it does before it hangs.
+            () = async { died.notified().await; settle().await } => None,
+        }
+    }
+
+    /// A run whose operation number `nth` on the lake meets a fault. Says how the run ended, and
+    /// whether there was such an operation.
+    pub async fn run_with_fault_at(&self, nth: usize, fault: Fault) -> (Option<RunReport>, bool) {
+        let (count, met) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let noted = met.clone();
+        let mut fault = Some(fault);
+        let report = self
+            .run_with(move |_, _| {
+                let is_it = count.fetch_add(1, Ordering::Relaxed) == nth;
+                if !is_it {
+                    return None;
+                }
+                noted.store(1, Ordering::Relaxed);
+                fault.take()
+            })
+            .await;
+        (report, met.load(Ordering::Relaxed) == 1)
+    }
+
+    /// Lets the delayed writes arrive.
+    pub async fn deliver_late(&self) {
+        while self.late.deliver(&*self.store).await {}
+    }
+
+    /// The keys of all objects whose key has this in it, sorted.
+    pub async fn keys(&self, part: &str) -> Vec<String> {
+        let lake = Lake::over(self.store.clone(), "memory:///");
+        let found = lake.list(&self.dataset.prefix).await.unwrap();
+        let keys = found.into_iter().map(|entry| entry.key);
+        keys.filter(|key| key.contains(part)).collect()
+    }
+
+    /// Takes an object out of the lake.
+    pub async fn delete(&self, key: &str) {
+        self.store.delete(&Path::from(key)).await.unwrap();
+    }
+
+    /// Writes over an object.
+    pub async fn put(&self, key: &str, content: &'static [u8]) {
+        self.store
+            .put(&Path::from(key), content.into())
+            .await
+            .unwrap();
+    }
+
+    /// The state document of a day.
+    pub async fn state(&self, day: &str) -> Value {
+        let key = layout::state_key(&self.dataset.prefix, day.parse().unwrap());
+        let found = self.store.get(&Path::from(key)).await.unwrap();
+        serde_json::from_slice(&found.bytes().await.unwrap()).unwrap()
+    }
+
+    /// The rows of all files, in the order of days and numbers; promise P1 is checked on the way:
+    /// within a day, no id has two rows.
+    pub async fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        for key in self.keys(".parquet").await {
+            let day = layout::file_day(&self.dataset.prefix, &key).unwrap();
+            let found = self.store.get(&Path::from(key.as_str())).await.unwrap();
+            let bytes = found.bytes().await.unwrap();
+            let mut records = reader::records(bytes.clone()).unwrap().into_iter();
+            let batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+            for batch in batches.build().unwrap() {
+                let batch = batch.unwrap();
+                for row in 0..batch.num_rows() {
+                    let text = |name: &str| {
+                        let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+                        column.is_valid(row).then(|| column.value(row).to_owned())
+                    };
+                    rows.push(Row {
+                        day,
+                        id: text("_id").unwrap(),
+                        key: text("_key").unwrap(),
+                        op: text("_op"),
+                        run: text("_run_id").unwrap(),
+                        record: records.next().unwrap(),
+                    });
+                }
+            }
+        }
+        let mut ids: Vec<_> = rows.iter().map(|row| (row.day, &row.id)).collect();
+        ids.sort();
+        let twice = ids.windows(2).find(|pair| pair[0] == pair[1]);
+        assert_eq!(twice, None, "P1: an id has two rows");
+        rows
+    }
+}
+
+/// A row of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub day: Day,
+    pub id: String,
+    pub key: String,
+    pub op: Option<String>,
+    pub run: String,
+    pub record: String,
+}
+
+/// Lets everything happen that can.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Something that an API serves, shared with the test that changes it.
+pub(super) type Shared<T> = Arc<Mutex<T>>;

@@ -1,0 +1,207 @@
+//! From the files of a snapshot's days to its known rows, by way of the newest checkpoint.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Known;
+use crate::bronze::events::{Event, events};
+use crate::bronze::layout;
+use crate::day::Day;
+use crate::lake::Created;
+use crate::state::{DayStore, StateError};
+
+/// A checkpoint is due when this many files were read beyond the last one …
+const FILES_BEYOND: usize = 32;
+/// … or more events than this, and than a quarter of the table.
+const LEAST_EVENTS: usize = 1_000;
+
+/// The known rows, and how they came about.
+#[derive(Debug)]
+pub struct Folded {
+    /// The rows.
+    pub known: Known,
+    /// How many files of the day are in them.
+    commits: u64,
+    /// The checkpoint that they began with.
+    checkpoint: Option<String>,
+    /// Which files they are made of.
+    digest: Sha256,
+    /// How many files, and events, came after the checkpoint.
+    files: usize,
+    events: usize,
+    /// Other runs stored something while this one was under way: the rows are what this run goes by,
+    /// but perhaps not quite what the files say.
+    joined: bool,
+}
+
+impl DayStore {
+    /// The rows that are known when the files 1 to `commits` of the day have been counted.
+    ///
+    /// # Errors
+    /// When the lake can't be read, or a file can't.
+    pub async fn known(&self, commits: u64) -> Result<Folded, StateError> {
+        let prefix = &self.dataset.prefix;
+        let listed = self.lake.list(prefix).await?;
+        let (mut files, mut checkpoints) = (BTreeSet::new(), BTreeSet::new());
+        for entry in &listed {
+            let key = &entry.key;
+            if let Some(day) = layout::file_day(prefix, key) {
+                let number = layout::file_number(prefix, day, key);
+                files.extend(number.map(|number| (day, number)));
+            } else if let Some((day, number, digest)) = layout::known_rows(prefix, key) {
+                checkpoints.insert((day, number, digest));
+            }
+        }
+        files.retain(|file| *file <= (self.day, commits));
+        for (day, number, digest) in checkpoints.into_iter().rev() {
+            if (day, number) > (self.day, commits) {
+                continue;
+            }
+            let made_of = files.range(..=(day, number));
+            let mut made = Sha256::new();
+            made_of.for_each(|file| note(&mut made, *file));
+            if shown(&made) != digest {
+                continue;
+            }
+            let key = layout::known_key(prefix, day, number, digest);
+            let Some(known) = self.checkpoint(&key).await? else {
+                continue;
+            };
+            let mut folded = Folded {
+                known,
+                commits,
+                checkpoint: Some(key),
+                digest: made,
+                files: 0,
+                events: 0,
+                joined: false,
+            };
+            let after = files.range((day, number + 1)..).copied();
+            folded.count(self, after).await?;
+            return Ok(folded);
+        }
+        let mut folded = Folded {
+            known: Known::default(),
+            commits,
+            checkpoint: None,
+            digest: Sha256::new(),
+            files: 0,
+            events: 0,
+            joined: false,
+        };
+        folded.count(self, files.into_iter()).await?;
+        Ok(folded)
+    }
+
+    /// A checkpoint that can't be read is as good as none.
+    async fn checkpoint(&self, key: &str) -> Result<Option<Known>, StateError> {
+        let Some((bytes, _)) = self.lake.get(key).await? else {
+            return Ok(None);
+        };
+        match Known::decode(&bytes) {
+            Ok(known) => Ok(Some(known)),
+            Err(error) => {
+                tracing::warn!(key, %error, "known rows can't be read");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn each_event(
+        &self,
+        (day, number): (Day, u64),
+        mut each: impl FnMut(Event<'_>),
+    ) -> Result<(), StateError> {
+        let key = layout::file_key(&self.dataset.prefix, day, number);
+        // A file that was taken out of the lake takes its rows along: they are read again.
+        let Some((bytes, _)) = self.lake.get(&key).await? else {
+            return Ok(());
+        };
+        events(&bytes, &mut each).map_err(|source| StateError::File { key, source })
+    }
+}
+
+impl Folded {
+    async fn count(
+        &mut self,
+        store: &DayStore,
+        files: impl Iterator<Item = (Day, u64)>,
+    ) -> Result<(), StateError> {
+        for file in files {
+            let (known, count) = (&mut self.known, &mut self.events);
+            let take = |event: Event<'_>| {
+                known.apply(event, false);
+                *count += 1;
+            };
+            store.each_event(file, take).await?;
+            note(&mut self.digest, file);
+            self.files += 1;
+        }
+        Ok(())
+    }
+
+    /// Follows the day to its file number `commits`. `own` is the file that this run has just
+    /// stored, whose rows are known already, and how many they are; the others are those of other
+    /// runs.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub async fn follow(
+        &mut self,
+        store: &DayStore,
+        commits: u64,
+        own: Option<(&str, u64)>,
+    ) -> Result<(), StateError> {
+        let (prefix, day) = (&store.dataset.prefix, store.day);
+        let own_number = own.and_then(|(key, _)| layout::file_number(prefix, day, key));
+        for number in self.commits + 1..=commits {
+            if Some(number) != own_number {
+                self.joined = true;
+                let known = &mut self.known;
+                let take = |event: Event<'_>| known.join(event);
+                store.each_event((day, number), take).await?;
+            }
+            note(&mut self.digest, (day, number));
+            self.files += 1;
+        }
+        self.commits = commits;
+        self.events += own.map_or(0, |(_, rows)| usize::try_from(rows).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    /// The object that has the known rows, or from which they are soon made: the checkpoint that
+    /// this run began with, or one that it leaves behind where too much came after that.
+    ///
+    /// # Errors
+    /// When it is due and can't be written.
+    pub async fn leave(&self, store: &DayStore) -> Result<Option<String>, StateError> {
+        let many = LEAST_EVENTS.max(self.known.len() / 4);
+        let is_due = match self.checkpoint {
+            None => self.files > 0,
+            Some(_) => self.events > many || self.files >= FILES_BEYOND,
+        };
+        if !is_due || self.joined {
+            return Ok(self.checkpoint.clone());
+        }
+        let digest = shown(&self.digest);
+        let key = layout::known_key(&store.dataset.prefix, store.day, self.commits, &digest);
+        let bytes = self.known.encode().map_err(StateError::Encode)?;
+        match store.lake.create(&key, bytes).await? {
+            // One of this name is made of the same files.
+            Created::Done(_) | Created::Exists => Ok(Some(key)),
+        }
+    }
+}
+
+fn note(digest: &mut Sha256, (day, number): (Day, u64)) {
+    digest.update(format!("{} {number}\n", day.compact()));
+}
+
+fn shown(digest: &Sha256) -> String {
+    let digest = digest.clone().finalize();
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! A snapshot over days, read from the simulated API into a folder, and judged by the query that the
+//! docs give.
+
+use std::fs;
+use std::sync::Arc;
+
+use bronzed::clock::{Clock, ManualClock};
+use bronzed::config as configuration;
+use bronzed::day::Day;
+use bronzed::entropy::Entropy;
+use bronzed::ingest::progress::Unwatched;
+use bronzed::ingest::report::RunReport;
+use bronzed::ingest::{Context, Order, run};
+use bronzed::lake::Lake;
+use bronzed::simulator::churn::Churn;
+use bronzed::simulator::clock::SimClock;
+use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed::simulator::provider::Provider;
+use bronzed::simulator::row::Listing;
+use bronzed::simulator::table::Stamp;
+use bronzed::simulator::tcu::{INIDONEOS, generated};
+use bronzed::simulator::{SimConfig, Simulator};
+use bronzed::source::SourceClient;
+use bronzed::source::declaration::{Mode, Priority};
+use bronzed::state::execution::Status;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::python::{json_of, python};
+use crate::support::runtime;
+use crate::support::stage::instant;
+
+const SOURCE: &str = r#"
+name = "tcu"
+base_url = "https://contas.tcu.gov.br"
+timezone = "America/Sao_Paulo"
+
+[dataset.inidoneos]
+kind = "snapshot"
+path = "/ords/condenacao/consulta/inidoneos"
+data_selector = "/items"
+primary_key = ["cpf_cnpj", "processo", "deliberacao"]
+schema = "tcu/inidoneos.toml"
+
+[dataset.inidoneos.paginator]
+type = "offset"
+offset_param = "offset"
+page_size_param = "limit"
+page_size = 500
+has_more_path = "/hasMore"
+
+[dataset.inidoneos.completeness]
+require = "has_more"
+"#;
+
+const COLUMNS: &str = r#"
+[columns]
+nome = "string"
+cpf_cnpj = "string"
+processo = "string"
+deliberacao = "string"
+data_final = "instant"
+"#;
+
+#[test]
+fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
+    let clock = ManualClock::new(instant("2025-10-20T09:00:00-03:00"));
+    let churn = Churn {
+        days: 4,
+        changed: 20,
+        added: 5,
+        removed: 3,
+        ..Churn::still(7, 5_000, "2025-10-20T06:00:00".parse().unwrap())
+    };
+    let catalog = Catalog::default();
+    let mut simulated = SimConfig::new(catalog, SimClock::over(Arc::new(clock.clone())));
+    simulated.tables = simulated
+        .tables
+        .with(&INIDONEOS, generated::inidoneos(&churn));
+    let simulator = runtime().block_on(Simulator::start(simulated)).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    fs::create_dir_all(config.join("sources/tcu")).unwrap();
+    fs::write(config.join("bronzed.toml"), "").unwrap();
+    fs::write(config.join("sources/tcu.toml"), SOURCE).unwrap();
+    fs::write(config.join("sources/tcu/inidoneos.toml"), COLUMNS).unwrap();
+    let lake = folder.path().join("data");
+    let environment = [
+        ("BRONZED__LAKE__URL", lake.to_str().unwrap().to_owned()),
+        (
+            "BRONZED__SOURCES__TCU__BASE_URL",
+            simulator.base_url_of(Provider::Tcu),
+        ),
+    ];
+    // Every run begins from nothing but the lake: a restart before each.
+    let run_at = |time: &str| -> RunReport {
+        clock.set(instant(time));
+        let environment = environment.clone().map(|(k, v)| (k.to_owned(), v));
+        let settings = configuration::load(Some(&config), environment).unwrap();
+        let source = &settings.sources["tcu"];
+        let (now, entropy) = (Arc::new(clock.clone()), Arc::new(Entropy::seeded(3)));
+        let context = Context {
+            lake: Lake::open(&settings.lake).unwrap(),
+            client: SourceClient::new(source, now.clone(), entropy.clone()).unwrap(),
+            zone: source.timezone,
+            concurrency: source.limits.concurrency,
+            commit: settings.commit,
+            clock: now.clone(),
+            entropy,
+            observer: Arc::new(Unwatched),
+            cancel: CancellationToken::new(),
+        };
+        let order = Order {
+            dataset: source.datasets["inidoneos"].clone(),
+            day: Day::of(now.now(), source.timezone),
+            mode: Mode::Full,
+            job: "test".to_owned(),
+            priority: Priority::Daily,
+        };
+        runtime().block_on(run(&context, &order))
+    };
+    let in_force = || {
+        let now = simulator.clock().brasilia();
+        let listed = simulator
+            .tables()
+            .of(&INIDONEOS)
+            .list(None, Stamp::At, now, true);
+        let listed: Vec<_> = listed
+            .filter(|row| row.listing == Listing::Visible)
+            .filter_map(|row| row.record)
+            .collect();
+        serde_json::to_string(&listed).unwrap()
+    };
+
+    let mut expected = Vec::new();
+    // On the 23rd nobody reads.
+    for (day, new) in [("20", 5_000), ("21", 28), ("22", 28), ("24", 56)] {
+        let report = run_at(&format!("2025-10-{day}T09:00:00-03:00"));
+        assert_eq!(report.status(), Status::Ok, "{report:?}");
+        assert!(report.complete);
+        // Of two days, a few changed twice, or were new and ended.
+        let stored = report.counts().new;
+        assert!((new * 9 / 10..=new).contains(&stored), "{stored} on {day}");
+        let file = folder.path().join(format!("{day}.json"));
+        fs::write(&file, in_force()).unwrap();
+        expected.push(json!({"day": format!("2025-10-{day}"), "records": file}));
+    }
+    expected.push(json!({"day": "2025-10-23", "records": folder.path().join("22.json")}));
+
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/snapshots.md");
+    let judged = json_of(
+        python()
+            .script("snapshot.py")
+            .args([docs, lake.to_str().unwrap(), "tcu_inidoneos"])
+            .arg(json!(expected).to_string()),
+    );
+    assert_eq!(judged["days"], 5);
+}
