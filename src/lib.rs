@@ -21,6 +21,7 @@ pub mod daemon;
 pub mod day;
 pub mod entropy;
 pub mod ingest;
+pub mod inspection;
 pub mod invariants;
 pub mod json;
 pub mod lake;

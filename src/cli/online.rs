@@ -1,134 +1,236 @@
-//! `bronzed check`: what the configuration says, and with `--online`, whether lake and APIs answer.
+//! `bronzed check`: what the configuration says, and with `--online`, whether lake and APIs answer as it
+//! says.
 
 use std::sync::Arc;
 
+use futures::future::join_all;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Exit, Shell, Stop, check, say};
+use crate::cli::{Exit, Shell, Stop, check, say, table, target};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::entropy::Entropy;
-use crate::lake::Lake;
-use crate::source::declaration::{Dataset, Kind, Source};
-use crate::source::probe::Seen;
-use crate::source::{SourceClient, slices};
+use crate::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
+use crate::lake::{Lake, LakeError};
+use crate::source::SourceClient;
+use crate::source::declaration::{Dataset, Source};
+
+const HEAD: [&str; 9] = [
+    "dataset", "asked", "status", "envelope", "records", "ids", "totals", "fields", "result",
+];
+/// A child's slice is long, and says little.
+const MOST_LABEL: usize = 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also ask the lake and every API: one page of each dataset
+    /// Ask the lake and the APIs instead: a page of each dataset, held against what is declared
     #[arg(long)]
     online: bool,
+    /// Sources (`pncp`) or datasets (`pncp.contratacoes`) to ask for; all that are enabled where
+    /// nothing is said
+    #[arg(value_name = "SOURCE[.DATASET]", requires = "online")]
+    targets: Vec<String>,
+    /// The day to ask for; the last working day before today when none is given
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
+    day: Option<Day>,
+    /// Print one JSON object for the lake and for each dataset instead of a table
+    #[arg(long, requires = "online")]
+    json: bool,
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
-    shell.log(&settings, true)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut text = Vec::new();
-    check::run(&settings, clock.as_ref(), &mut text).map_err(anyhow::Error::from)?;
-    say(String::from_utf8_lossy(&text).trim_end());
     if !args.online {
+        shell.log(&settings, true)?;
+        let mut text = Vec::new();
+        check::run(&settings, clock.as_ref(), &mut text).map_err(anyhow::Error::from)?;
+        say(String::from_utf8_lossy(&text).trim_end());
         return Ok(Exit::Done);
     }
-    say("");
+    let asked = datasets(&settings, &args.targets)?;
+    for (source, datasets) in &asked {
+        if let Some(day) = args.day {
+            let today = Day::of(clock.now(), source.timezone);
+            target::check_days(day, day, source, datasets, today)?;
+        }
+    }
+    shell.log(&settings, true)?;
     let cancel = CancellationToken::new();
     crate::cli::signal::cancel_on_signal(cancel.clone());
-    let asked = ask_all(&settings, &clock);
-    tokio::select! {
-        failures = asked => Ok(if failures == 0 { Exit::Done } else { Exit::Failed }),
-        () = cancel.cancelled() => Ok(Exit::Partial),
+    let entropy = Arc::new(Entropy::from_system());
+    let lake = open_lake(&settings, &entropy, clock.as_ref()).await;
+    tell_lake(&settings, &lake, args.json);
+    let looks = asked.iter().map(|(source, datasets)| {
+        let (clock, entropy) = (clock.clone(), entropy.clone());
+        let (lake, cancel) = (lake.as_ref().ok(), cancel.clone());
+        async move {
+            let inspector = Inspector {
+                client: SourceClient::new(source, clock.clone(), entropy)?,
+                source,
+                lake,
+                day: args.day.unwrap_or_else(|| usual_day(clock.now(), source)),
+                clock: clock.as_ref(),
+                cancel,
+            };
+            anyhow::Ok(inspector.inspect(datasets).await)
+        }
+    });
+    let mut findings = Vec::new();
+    for found in join_all(looks).await {
+        findings.extend(found?);
     }
+    tell(&findings, args.json);
+    Ok(exit(lake.is_ok(), &findings))
 }
 
-/// Asks lake and sources, prints a line for each, and says how many didn't do.
-async fn ask_all(settings: &Settings, clock: &Arc<dyn Clock>) -> usize {
-    let entropy = Arc::new(Entropy::from_system());
-    let mut failures = 0;
-    let token = entropy.run_id(clock.now()).to_string();
-    let lake = match Lake::open(&settings.lake) {
-        Ok(lake) => lake.probe(&token).await,
-        Err(error) => Err(error),
-    };
-    failures += tell(
-        "lake",
-        lake.map(|()| "written, read and compared".to_owned()),
-    );
-    for source in settings.sources.values() {
-        match SourceClient::new(source, clock.clone(), entropy.clone()) {
-            Err(error) => failures += tell(&source.name, Err(error)),
-            Ok(client) => {
-                for dataset in source.datasets.values() {
-                    let seen = ask(&client, source, dataset, clock.as_ref()).await;
-                    failures += tell(&dataset.full_name(), seen);
+/// A source, and those of its datasets that are asked for.
+type Asked = (Arc<Source>, Vec<Arc<Dataset>>);
+
+/// What the targets name, each dataset once; without one, all that are enabled.
+fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<Asked>, Stop> {
+    let mut asked: Vec<Asked> = Vec::new();
+    if targets.is_empty() {
+        for source in settings.sources.values().filter(|source| source.enabled) {
+            let datasets = source.datasets.values();
+            let enabled = datasets.filter(|dataset| dataset.enabled).cloned();
+            asked.push((source.clone(), enabled.collect()));
+        }
+    }
+    for target in targets {
+        let (source, datasets) = target::find(settings, target)?;
+        match asked
+            .iter_mut()
+            .find(|(known, _)| known.name == source.name)
+        {
+            None => asked.push((source, datasets)),
+            Some((_, known)) => {
+                for dataset in datasets {
+                    if !known.iter().any(|other| other.name == dataset.name) {
+                        known.push(dataset);
+                    }
                 }
             }
         }
     }
-    failures
+    Ok(asked)
 }
 
-/// Yesterday's first page of the first slice that has one: a slice may be empty by right.
-async fn ask(
-    client: &SourceClient,
-    source: &Source,
-    dataset: &Arc<Dataset>,
+/// The lake, after something was written to it, read and compared.
+async fn open_lake(
+    settings: &Settings,
+    entropy: &Entropy,
     clock: &dyn Clock,
-) -> Result<String, crate::source::FetchError> {
-    // What is asked for by records of another dataset can't be asked for by itself.
-    if let Kind::Child(parent) = &dataset.kind {
-        return Ok(format!(
-            "not asked: read for each record of {}",
-            parent.dataset
+) -> Result<Lake, LakeError> {
+    let lake = Lake::open(&settings.lake)?;
+    lake.probe(&entropy.run_id(clock.now()).to_string()).await?;
+    Ok(lake)
+}
+
+fn tell_lake(settings: &Settings, lake: &Result<Lake, LakeError>, as_json: bool) {
+    let url = &settings.lake.url;
+    let problem = lake.as_ref().err().map(ToString::to_string);
+    if as_json {
+        let verdict = if problem.is_none() { "ok" } else { "failed" };
+        say(&json!({"lake": url, "verdict": verdict, "problem": problem}).to_string());
+        return;
+    }
+    say(&match problem {
+        None => format!("lake {url}: ok (written, read and compared)"),
+        Some(problem) => format!("lake {url}: failed: {problem}"),
+    });
+}
+
+/// Done: all is well. Failed: nothing is, and not for want of asking.
+fn exit(lake: bool, findings: &[Finding]) -> Exit {
+    let well = findings.iter().filter(|one| one.verdict.is_well()).count();
+    let asked = findings.iter().any(|one| one.verdict != Verdict::NotAsked);
+    match (lake, well) {
+        (true, well) if well == findings.len() => Exit::Done,
+        (_, 0) if asked || !lake => Exit::Failed,
+        _ => Exit::Partial,
+    }
+}
+
+fn tell(findings: &[Finding], as_json: bool) {
+    if as_json {
+        for finding in findings {
+            say(&json!(finding).to_string());
+        }
+        return;
+    }
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    rows.extend(findings.iter().map(row));
+    say(&format!("\n{}", table::aligned(&rows).join("\n")));
+    let told = |one: &&Finding| !one.problems.is_empty() || !one.notes.is_empty();
+    for finding in findings.iter().filter(told) {
+        say(&format!(
+            "\n{}: {}",
+            finding.dataset,
+            finding.verdict.word()
         ));
-    }
-    if slices(dataset).is_empty() {
-        return Ok("not asked: its slices come from another dataset".to_owned());
-    }
-    let yesterday = Day::of(clock.now(), source.timezone).previous();
-    let mut last = None;
-    for slice in slices(dataset) {
-        let label = slice.label.clone();
-        let seen = client.probe(dataset.clone(), yesterday, slice).await?;
-        let found = seen.records.is_some_and(|records| records > 0);
-        last = Some(describe(yesterday, &label, &seen));
-        if found {
-            break;
+        for text in finding.problems.iter().chain(&finding.notes) {
+            say(&format!("  {text}"));
+        }
+        let url = finding.answer.as_ref().map(|answer| &answer.url);
+        if let Some(url) = url.filter(|_| !finding.problems.is_empty()) {
+            say(&format!("  {url}"));
         }
     }
-    Ok(last.unwrap_or_default())
 }
 
-fn describe(day: Day, slice: &str, seen: &Seen) -> String {
-    let records = match (seen.records, seen.total) {
-        (None, _) => "no data (as a rule says)".to_owned(),
-        (Some(records), None) => format!("{records} records"),
-        (Some(records), Some(total)) => format!("{records} of {total} records"),
+fn row(finding: &Finding) -> Vec<String> {
+    let none = || "-".to_owned();
+    let of = |cell: fn(&Sight) -> Option<String>| {
+        let answer = finding.answer.as_ref();
+        answer.and_then(cell).unwrap_or_else(none)
     };
-    let kind = seen.content_type.as_deref().unwrap_or("no content type");
-    let skew = match seen.skew.map(|skew| skew.num_seconds()) {
-        Some(seconds) if seconds.abs() > 60 => {
-            format!("; its clock is {seconds} s ahead of this machine's")
-        }
-        _ => String::new(),
-    };
-    format!(
-        "{day}, {slice}: status {}, {kind}, {records}, {} bytes in {:.1} s{skew}",
-        seen.status,
-        seen.bytes,
-        seen.took.as_secs_f64()
-    )
+    vec![
+        finding.dataset.clone(),
+        of(|sight| Some(asked(sight))),
+        of(|sight| Some(sight.status.to_string())),
+        of(|sight| Some(sight.envelope.word().to_owned())),
+        of(|sight| Some(sight.records?.to_string())),
+        of(|sight| {
+            let ids = sight.ids.as_ref()?;
+            Some(format!("{} of {}", ids.present, ids.present + ids.missing))
+        }),
+        of(|sight| sight.totals.as_ref().and_then(totals)),
+        of(|sight| {
+            let fields = sight.fields.as_ref()?;
+            let beside = fields.undeclared.len() + fields.mistyped.len();
+            let beside = match beside {
+                0 => String::new(),
+                beside => format!(", {beside} beside"),
+            };
+            Some(format!("{} of {}{beside}", fields.seen, fields.declared))
+        }),
+        finding.verdict.word().to_owned(),
+    ]
 }
 
-fn tell<E: std::error::Error>(what: &str, found: Result<String, E>) -> usize {
-    match found {
-        Ok(found) => {
-            say(&format!("{what}: ok ({found})"));
-            0
-        }
-        Err(error) => {
-            say(&format!("{what}: failed: {error}"));
-            1
-        }
+fn asked(sight: &Sight) -> String {
+    let label = match sight.slice.char_indices().nth(MOST_LABEL) {
+        Some((end, _)) => format!("{}…", &sight.slice[..end]),
+        None => sight.slice.clone(),
+    };
+    match sight.day {
+        Some(day) => format!("{day}, {label}"),
+        None => label,
+    }
+}
+
+fn totals(totals: &Totals) -> Option<String> {
+    if !totals.missing.is_empty() {
+        return Some("missing".to_owned());
+    }
+    match (totals.records, totals.pages, totals.has_more) {
+        (Some(records), _, _) => Some(records.to_string()),
+        (None, Some(pages), _) => Some(format!("{pages} pages")),
+        (None, None, Some(true)) => Some("more".to_owned()),
+        (None, None, Some(false)) => Some("no more".to_owned()),
+        (None, None, None) => None,
     }
 }

@@ -29,6 +29,9 @@ mod values;
 mod versions;
 mod walk;
 
+pub(crate) use child::parents;
+pub(crate) use values::with_values;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +55,6 @@ use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
-use crate::ingest::values::with_values;
 use crate::lake::Lake;
 use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage};

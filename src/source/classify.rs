@@ -54,7 +54,7 @@ impl Reply {
 
     /// The beginning of a part of the answer for people, without what was sent in confidence:
     /// gateways are known to answer with the request that they refuse.
-    fn shown(&self, part: &[u8]) -> String {
+    pub(super) fn shown(&self, part: &[u8]) -> String {
         let head = &part[..part.len().min(SEARCHED_BYTES)];
         let mut text = String::from_utf8_lossy(head).into_owned();
         let secrets = self.secrets.iter().map(ExposeSecret::expose_secret);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 use url::Url;
@@ -13,11 +14,10 @@ use crate::source::client::{Answer, Inner, SourceClient, settle};
 use crate::source::declaration::{Dataset, Priority, Slice};
 use crate::source::error::FetchError;
 use crate::source::exchange::Broken;
-use crate::source::page::Page;
 use crate::source::request::PageRequest;
 
 /// What one request saw.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Seen {
     /// What was asked for.
     pub url: Url,
@@ -25,12 +25,11 @@ pub struct Seen {
     pub status: u16,
     /// The `Content-Type`, if any.
     pub content_type: Option<String>,
-    /// The records of the page; `None` where a rule says that there is no data.
-    pub records: Option<usize>,
-    /// How many records there are in all, as the page states.
-    pub total: Option<u64>,
-    /// The body's length after decompression.
-    pub bytes: usize,
+    /// The body after decompression; of an error page its beginning. Not to be shown: it may repeat
+    /// credentials, or have personal data in it.
+    pub body: Bytes,
+    /// What it means to a run; whatever a run would try again is [`FetchError::GaveUp`] after one try.
+    pub answer: Result<Answer, FetchError>,
     /// How far the server's clock is ahead of ours, by its `Date`: to whole seconds.
     pub skew: Option<TimeDelta>,
     /// From the request to the body's end.
@@ -39,10 +38,10 @@ pub struct Seen {
 
 impl SourceClient {
     /// Asks once for the first page of a slice, within the source's limits but without another
-    /// try and past the breaker.
+    /// try, past the breaker, and without heed to a blackout: see [`SourceClient::blackout_left`].
     ///
     /// # Errors
-    /// What a run would meet; whatever it would try again is [`FetchError::GaveUp`] after one try.
+    /// Why there is no answer.
     pub async fn probe(
         &self,
         dataset: Arc<Dataset>,
@@ -58,6 +57,11 @@ impl SourceClient {
             priority: Priority::Hourly,
         };
         self.inner().look(&request).await
+    }
+
+    /// How long the source is to be left alone from now on; `None`: it may be asked.
+    pub fn blackout_left(&self) -> Option<Duration> {
+        self.inner().turns.blackout_left()
     }
 }
 
@@ -84,20 +88,17 @@ impl Inner {
             })?;
         let took = begun.elapsed();
         let now = self.clock.now();
-        let (status, content_type) = (reply.status, reply.content_type.clone());
-        let (bytes, date) = (reply.body.len(), reply.date);
-        let verdict = classify(dataset, reply, now);
-        let page = match settle(verdict, &url, 1)? {
-            Answer::Page(page) => Some(page),
-            Answer::Empty { .. } => None,
-        };
+        let status = reply.status;
+        let content_type = reply.content_type.as_ref();
+        let content_type = content_type.map(|text| reply.shown(text.as_bytes()));
+        let (body, date) = (reply.body.clone(), reply.date);
+        let answer = settle(classify(dataset, reply, now), &url, 1);
         Ok(Seen {
             url,
             status,
             content_type,
-            records: page.as_ref().map(Page::len),
-            total: page.as_ref().and_then(|page| page.total),
-            bytes,
+            body,
+            answer,
             skew: date.map(|date| date - now),
             took,
         })

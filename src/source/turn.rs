@@ -114,7 +114,8 @@ impl Turns {
         }
     }
 
-    fn blackout_left(&self) -> Option<Duration> {
+    /// How long a blackout that is on still lasts.
+    pub(super) fn blackout_left(&self) -> Option<Duration> {
         let now = self.clock.now();
         let end = Blackout::end_of(&self.blackout, now, self.zone)?;
         (end - now).to_std().ok()

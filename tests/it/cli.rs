@@ -7,6 +7,7 @@ mod day;
 mod demo;
 mod killed;
 mod memory;
+mod online;
 mod readers;
 mod schema;
 mod simulate;

@@ -14,7 +14,7 @@
 //! The day is complete when the parents' day was complete before its parents were listed, and all of
 //! them are done.
 
-mod parents;
+pub(crate) mod parents;
 
 use std::collections::BTreeMap;
 

@@ -95,32 +95,43 @@ async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<String>, LakeE
 
 fn has_children(parent: &Parent, row: &Stored) -> bool {
     let gone = row.op.as_deref() == Some(Op::Vanished.name());
+    !gone && meets(parent, &row.record)
+}
+
+/// Whether a record is one that may have children, as the declaration says.
+pub fn meets(parent: &Parent, record: &str) -> bool {
     let mut conditions = parent.when.iter();
-    !gone
-        && conditions.all(|(pointer, text)| {
-            record::field(&row.record, pointer).is_some_and(|found| found == *text)
-        })
+    conditions
+        .all(|(pointer, text)| record::field(record, pointer).is_some_and(|found| found == *text))
 }
 
 fn parent_row(parent: &Parent, row: Stored) -> ParentRow {
     let key: Arc<str> = (&*row.key).into();
     ParentRow {
-        slice: slice(parent, &row, &key),
+        slice: bind(parent, row.slice.as_deref(), &row.record, &key),
         id: row.id,
     }
 }
 
-/// What the parent's children are asked for with. The label is written so that the children's own
-/// children find the values in it again.
-fn slice(parent: &Parent, row: &Stored, key: &Arc<str>) -> Result<Slice, Unbound> {
-    let own = row.slice.as_deref().unwrap_or_default();
-    let own = labelled(own, parent.is_child);
+/// What the children of the parent `record` are asked for with; `own` is the label of the slice that it
+/// was read in itself. The label is written so that the children's own children find the values in it
+/// again.
+///
+/// # Errors
+/// When there is no value for a variable.
+pub fn bind(
+    parent: &Parent,
+    own: Option<&str>,
+    record: &str,
+    key: &Arc<str>,
+) -> Result<Slice, Unbound> {
+    let own = labelled(own.unwrap_or_default(), parent.is_child);
     let inherited = parent.inherited.iter().map(|name| {
         let found = own.iter().find(|(known, _)| known == name);
         (name, found.map(|(_, value)| value.clone()))
     });
     let bound = parent.bind.iter();
-    let bound = bound.map(|(name, pointer)| (name, record::field(&row.record, pointer)));
+    let bound = bound.map(|(name, pointer)| (name, record::field(record, pointer)));
     let mut values = Vec::new();
     for (name, value) in inherited.chain(bound) {
         let value = value.ok_or_else(|| Unbound {

@@ -1,0 +1,106 @@
+//! What a dataset is asked for: which of its slices, and for a child, which parents.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Read, Reads};
+use crate::ingest::{parents, with_values};
+use crate::lake::Lake;
+use crate::record::RecordId;
+use crate::source::declaration::{
+    Dataset, Kind, Parent, Slice, SliceValues, SliceVariable, Source,
+};
+use crate::source::slices;
+
+/// What decides on what is asked for.
+pub(super) struct Asking<'a> {
+    pub source: &'a Source,
+    pub lake: Option<&'a Lake>,
+    pub reads: &'a Reads,
+}
+
+/// The datasets, each after the parents that it is read for, which come along.
+pub(super) fn with_parents(source: &Source, datasets: &[Arc<Dataset>]) -> Vec<Arc<Dataset>> {
+    let (mut ordered, mut taken) = (Vec::new(), BTreeSet::new());
+    for dataset in datasets {
+        let parent = |of: &Arc<Dataset>| match &of.kind {
+            Kind::Child(parent) => source.datasets.get(&parent.dataset).cloned(),
+            _ => None,
+        };
+        let mut line: Vec<_> = std::iter::successors(Some(dataset.clone()), parent).collect();
+        line.reverse();
+        ordered.extend(
+            line.into_iter()
+                .filter(|one| taken.insert(one.name.clone())),
+        );
+    }
+    ordered
+}
+
+impl Asking<'_> {
+    /// One or two slices to ask for: the first, and the middle one for where that is empty.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn slices(&self, dataset: &Arc<Dataset>) -> Result<Vec<Slice>, String> {
+        let mut all = match &dataset.kind {
+            Kind::Child(parent) => self.of_parents(parent)?,
+            _ => self.of_variables(dataset).await?,
+        };
+        let middle = all.len() / 2;
+        if middle > 0 {
+            all.swap(1, middle);
+        }
+        all.truncate(2);
+        Ok(all)
+    }
+
+    /// What the children of the parents just read are asked for with.
+    fn of_parents(&self, parent: &Parent) -> Result<Vec<Slice>, String> {
+        let name = format!("{}.{}", self.source.name, parent.dataset);
+        let declared = self.source.datasets.get(&parent.dataset);
+        let (Some(declared), Some(read)) = (declared, self.reads.get(&parent.dataset)) else {
+            return Err(format!(
+                "it is asked for with a record of `{name}`, and there was none to be read"
+            ));
+        };
+        let records = read.page.records();
+        let slices: Vec<_> = records
+            .filter_map(|record| of_parent(declared, parent, read, record))
+            .collect();
+        match slices.is_empty() {
+            true => Err(format!(
+                "of the {} records just read of `{name}`, none has what it is asked for with",
+                read.page.len()
+            )),
+            false => Ok(slices),
+        }
+    }
+
+    /// The slices, those out of another dataset with the values that the lake has.
+    async fn of_variables(&self, dataset: &Arc<Dataset>) -> Result<Vec<Slice>, String> {
+        let listed = |variable: &SliceVariable| matches!(variable.values, SliceValues::Listed(_));
+        if dataset.slices.iter().all(listed) {
+            return Ok(slices(dataset));
+        }
+        let Some(lake) = self.lake else {
+            return Err("its slices come out of the lake, which can't be read".to_owned());
+        };
+        match with_values(lake, dataset).await {
+            Ok(bound) => Ok(slices(&bound)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// What the children of one parent are asked for with; `None` where it can have none.
+fn of_parent(declared: &Dataset, parent: &Parent, read: &Read, record: &str) -> Option<Slice> {
+    if !parents::meets(parent, record) {
+        return None;
+    }
+    let id = match &read.slice.parent {
+        Some(grandparent) => RecordId::of_child(declared, grandparent, record),
+        None => RecordId::of(declared, record),
+    };
+    parents::bind(parent, Some(&read.slice.label), record, &id.key().into()).ok()
+}

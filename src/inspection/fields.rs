@@ -1,0 +1,128 @@
+//! Which fields records have, held against the declared columns.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::bronze::drift::{Drift, Why};
+use crate::bronze::schema::{Column, ColumnType, Schema};
+use crate::day::Day;
+
+/// Fields are named as paths: `orgaoEntidade.cnpj`. A list is one field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fields {
+    /// How many are declared.
+    pub declared: usize,
+    /// How many of those some record has, be it as null.
+    pub seen: usize,
+    /// Declared, and in no record.
+    pub missing: Vec<String>,
+    /// In some record with a value, and in no column.
+    pub undeclared: Vec<String>,
+    /// With a value that its column can't hold.
+    pub mistyped: Vec<String>,
+}
+
+impl Fields {
+    /// Looks at the records of a page.
+    ///
+    /// Each is taken for one of which every field went into `_extra`: of the fields that a column
+    /// would hold, drift then says that they are declared.
+    pub fn of<'a>(schema: &Schema, day: Day, records: impl Iterator<Item = &'a str>) -> Self {
+        let mut drift = Drift::default();
+        for record in records {
+            drift.see(schema, day, record);
+        }
+        let mut known = BTreeSet::new();
+        let (mut undeclared, mut mistyped) = (BTreeSet::new(), BTreeSet::new());
+        for finding in drift.findings() {
+            match finding.why {
+                Why::DeclaredSince => {
+                    known.insert(finding.field.as_str());
+                }
+                Why::Undeclared => {
+                    undeclared.insert(finding.field.clone());
+                }
+                // Of a list, it is the element that is told: `fontes[].valor`.
+                Why::Mistyped | Why::Repeated => {
+                    let field = finding.field.as_str();
+                    known.insert(field.split("[]").next().unwrap_or(field));
+                    mistyped.insert(finding.field.clone());
+                }
+                Why::NotAnObject => {}
+            }
+            // So is a field that only one element of a list has.
+            if let Some((list, _)) = finding.field.split_once("[]") {
+                known.insert(list);
+            }
+        }
+        let mut declared = Vec::new();
+        leaves(&schema.columns, "", &mut declared);
+        // A member is no less there where all of its object is null.
+        let seen = |path: &str| {
+            let mut above = path.match_indices('.').map(|(end, _)| &path[..end]);
+            known.contains(path) || above.any(|prefix| known.contains(prefix))
+        };
+        let missing: Vec<_> = declared
+            .iter()
+            .filter(|path| !seen(path))
+            .cloned()
+            .collect();
+        Self {
+            declared: declared.len(),
+            seen: declared.len() - missing.len(),
+            missing,
+            undeclared: undeclared.into_iter().collect(),
+            mistyped: mistyped.into_iter().collect(),
+        }
+    }
+}
+
+fn leaves(columns: &[Column], path: &str, out: &mut Vec<String>) {
+    for column in columns {
+        let path = match path {
+            "" => column.name.clone(),
+            path => format!("{path}.{}", column.name),
+        };
+        match &column.kind {
+            ColumnType::Struct(members) => leaves(members, &path, out),
+            _ => out.push(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(records: &[&str]) -> Fields {
+        let schema = crate::config::columns(
+            "x.toml",
+            "[columns]\na = \"int64\"\nb = \"string\"\nlist = [\"int64\"]\n\
+             [columns.o]\nc = \"string\"\nd = \"string\"\n",
+        );
+        let day = "2025-10-22".parse().unwrap();
+        Fields::of(&schema.unwrap(), day, records.iter().copied())
+    }
+
+    #[test]
+    fn what_no_record_has_is_missing_and_a_null_is_not() {
+        let found = fields(&[r#"{"a":null,"o":{"c":"x"}}"#, r#"{"list":[]}"#]);
+        assert_eq!((found.declared, found.seen), (5, 3));
+        assert_eq!(found.missing, ["b", "o.d"]);
+        let null = fields(&[r#"{"a":1,"b":"","list":[1],"o":null}"#]);
+        assert_eq!((null.seen, null.missing.len()), (5, 0));
+        assert_eq!(fields(&[]).seen, 0);
+    }
+
+    #[test]
+    fn what_no_column_holds_is_named() {
+        let found = fields(&[
+            r#"{"a":"x","b":"y","list":[1,"z"],"o":{"c":1,"e":2},"new":true,"null":null}"#,
+            "7",
+        ]);
+        assert_eq!(found.undeclared, ["new", "o.e"]);
+        assert_eq!(found.mistyped, ["a", "list[]", "o.c"]);
+        assert_eq!(found.missing, ["o.d"]);
+    }
+}

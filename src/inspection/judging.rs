@@ -1,0 +1,310 @@
+//! One answer, held against the declaration.
+
+use bytes::Bytes;
+
+use super::fields::Fields;
+use super::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
+use super::wall::Wall;
+use crate::day::Day;
+use crate::json::{self, Kind as JsonKind, Object};
+use crate::record::{self, PARENT_ID, RecordId};
+use crate::source::declaration::{Dataset, Slice, Version};
+use crate::source::failure::{Failure, snippet};
+use crate::source::page::{Page, PageError};
+use crate::source::probe::Seen;
+use crate::source::{Answer, FetchError};
+
+/// A clock that differs by more seconds than this is told.
+const CLOCK_TOLERANCE: i64 = 60;
+/// So many members of an answer are named.
+const MOST_NAMES: usize = 12;
+
+/// Judges what was seen of a slice, and hands on the page where there is one. `of_day` is the day
+/// that was asked for, `None` where days aren't.
+pub(super) fn judge(
+    dataset: &Dataset,
+    day: Day,
+    of_day: Option<Day>,
+    slice: &Slice,
+    seen: Seen,
+) -> (Finding, Option<Page>) {
+    let mut judged = Judged {
+        dataset,
+        day,
+        slice,
+        finding: Finding {
+            dataset: dataset.full_name(),
+            verdict: Verdict::Ok,
+            answer: None,
+            problems: Vec::new(),
+            notes: Vec::new(),
+            unreachable: false,
+        },
+        sight: sight(&seen, of_day, slice),
+    };
+    let page = judged.answer(seen);
+    let Judged {
+        mut finding, sight, ..
+    } = judged;
+    if let Some(ahead) = sight
+        .clock_ahead_s
+        .filter(|ahead| ahead.abs() > CLOCK_TOLERANCE)
+    {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        let seconds = ahead.abs();
+        finding.notes.push(format!(
+            "the API's clock is {seconds} s {way} this machine's"
+        ));
+    }
+    finding.answer = Some(sight);
+    (finding, page)
+}
+
+fn sight(seen: &Seen, day: Option<Day>, slice: &Slice) -> Sight {
+    Sight {
+        url: seen.url.to_string(),
+        day,
+        slice: slice.label.to_string(),
+        status: seen.status,
+        content_type: seen.content_type.clone(),
+        bytes: seen.body.len(),
+        took_ms: u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX),
+        clock_ahead_s: seen.skew.map(|skew| skew.num_seconds()),
+        envelope: Envelope::NotRead,
+        wall: None,
+        records: None,
+        ids: None,
+        totals: None,
+        fields: None,
+    }
+}
+
+struct Judged<'a> {
+    dataset: &'a Dataset,
+    day: Day,
+    slice: &'a Slice,
+    finding: Finding,
+    sight: Sight,
+}
+
+impl Judged<'_> {
+    fn answer(&mut self, seen: Seen) -> Option<Page> {
+        let error = match seen.answer {
+            Ok(Answer::Page(page)) => return Some(self.page(page, &[])),
+            Ok(Answer::Empty { .. }) | Err(FetchError::Skipped { .. }) => {
+                self.sight.envelope = Envelope::NoData;
+                self.finding.verdict = Verdict::Empty;
+                return None;
+            }
+            Err(error) => error,
+        };
+        let wall = Wall::recognise(seen.status, seen.content_type.as_deref(), &seen.body);
+        if let Some(wall) = wall {
+            self.sight.wall = Some(wall);
+            let text = format!("status {}, but {}", seen.status, wall.text());
+            self.problem(Verdict::Wall, text);
+            return None;
+        }
+        let unreadable = matches!(
+            error,
+            FetchError::GaveUp {
+                reason: Failure::BadBody { .. },
+                ..
+            }
+        );
+        match read(self.dataset, &seen.body) {
+            Ok((page, missing)) if unreadable => return Some(self.page(page, &missing)),
+            Err(PageError::NoRecords(pointer)) if unreadable => {
+                self.sight.envelope = Envelope::Changed;
+                let text = format!("{}; {}", no_records(&pointer), shape(&seen.body));
+                self.problem(Verdict::Differs, text);
+            }
+            Err(problem) if unreadable => {
+                self.sight.envelope = Envelope::NotJson;
+                self.problem(Verdict::Differs, problem.to_string());
+            }
+            _ => self.problem(Verdict::Failed, error.to_string()),
+        }
+        None
+    }
+
+    fn problem(&mut self, verdict: Verdict, text: String) {
+        self.finding.verdict = verdict;
+        self.finding.problems.push(text);
+    }
+
+    /// Looks at a page, which lacks the counts that are `missing`.
+    fn page(&mut self, page: Page, missing: &[(String, String)]) -> Page {
+        self.sight.envelope = Envelope::AsDeclared;
+        self.sight.records = Some(page.len());
+        for (pointer, found) in missing {
+            let text = match found.as_str() {
+                "absent" => format!("no usable total at `{pointer}`: it is absent"),
+                other => format!("no usable total at `{pointer}`: it is {}", word(other)),
+            };
+            self.problem(Verdict::Differs, text);
+        }
+        self.sight.totals = Some(Totals {
+            records: page.total,
+            pages: page.total_pages,
+            has_more: page.has_more,
+            missing: missing.iter().map(|(pointer, _)| pointer.clone()).collect(),
+        });
+        if page.is_empty() {
+            if missing.is_empty() {
+                self.finding.verdict = Verdict::Empty;
+            }
+            return page;
+        }
+        self.ids(&page);
+        self.fields(&page);
+        page
+    }
+
+    fn ids(&mut self, page: &Page) {
+        let of = |record| match &self.slice.parent {
+            Some(parent) => RecordId::of_child(self.dataset, parent, record),
+            None => RecordId::of(self.dataset, record),
+        };
+        let present = page
+            .records()
+            .filter(|record| of(record).identified)
+            .count();
+        let missing = page.len() - present;
+        let key = self.dataset.primary_key.iter();
+        let key = key.filter(|pointer| *pointer != PARENT_ID);
+        let wanted = key.chain(&self.dataset.days.day_field);
+        let absent: Vec<_> = wanted
+            .filter(|pointer| absent_in_all(page, pointer))
+            .cloned()
+            .collect();
+        for pointer in &absent {
+            let text = format!(
+                "no record has a value at `{pointer}`, {}",
+                self.role(pointer)
+            );
+            self.problem(Verdict::Differs, text);
+        }
+        if present == 0 && absent.is_empty() {
+            let text = "no record has a value in all fields of its key".to_owned();
+            self.problem(Verdict::Differs, text);
+        } else if missing > 0 && present > 0 {
+            self.finding.notes.push(format!(
+                "{missing} of {} records have no id: each is known by the hash of its content",
+                page.len()
+            ));
+        }
+        if let Version::Field(pointer) = &self.dataset.version
+            && absent_in_all(page, pointer)
+        {
+            self.finding.notes.push(format!(
+                "no record has a value at `{pointer}`, its version: its content is hashed instead"
+            ));
+        }
+        self.sight.ids = Some(Ids {
+            present,
+            missing,
+            absent_fields: absent,
+        });
+    }
+
+    /// What a field is for.
+    fn role(&self, pointer: &String) -> &'static str {
+        if self.dataset.primary_key.contains(pointer) {
+            "part of its id"
+        } else {
+            "its day"
+        }
+    }
+
+    fn fields(&mut self, page: &Page) {
+        let fields = Fields::of(&self.dataset.schema, self.day, page.records());
+        let told = [
+            ("declared, and in none of these records", &fields.missing),
+            ("in no column, and kept in `_extra`", &fields.undeclared),
+            (
+                "not of its column's type, and kept in `_extra`",
+                &fields.mistyped,
+            ),
+        ];
+        for (what, names) in told {
+            if !names.is_empty() {
+                let names: Vec<_> = names.iter().map(|name| snippet(name.as_bytes())).collect();
+                self.finding
+                    .notes
+                    .push(format!("{what}: {}", names.join(", ")));
+            }
+        }
+        self.sight.fields = Some(fields);
+    }
+}
+
+fn absent_in_all(page: &Page, pointer: &str) -> bool {
+    let mut records = page.records();
+    records.all(|record| record::field(record, pointer).is_none())
+}
+
+/// Reads a body as a page, whatever counts it lacks; those come beside it, with what is there.
+fn read(dataset: &Dataset, body: &Bytes) -> Result<(Page, Vec<(String, String)>), PageError> {
+    let mut lenient = dataset.clone();
+    let mut missing = Vec::new();
+    loop {
+        match Page::parse(&lenient, body.clone(), None) {
+            Ok(page) => return Ok((page, missing)),
+            Err(PageError::NoCount(pointer, found)) => {
+                let paging = &mut lenient.paginator;
+                for declared in [
+                    &mut paging.total_records_path,
+                    &mut paging.total_pages_path,
+                    &mut paging.has_more_path,
+                ] {
+                    if declared.as_ref() == Some(&pointer) {
+                        *declared = None;
+                    }
+                }
+                missing.push((pointer, found));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+}
+
+fn no_records(pointer: &str) -> String {
+    match pointer {
+        "" => "the answer isn't an array of records".to_owned(),
+        pointer => format!("no array of records at `{pointer}`"),
+    }
+}
+
+fn word(value: &str) -> &'static str {
+    match json::kind(value) {
+        JsonKind::Null => "null",
+        JsonKind::Boolean => "a boolean",
+        JsonKind::Number => "a number",
+        JsonKind::String => "text",
+        JsonKind::Array => "an array",
+        JsonKind::Object => "an object",
+    }
+}
+
+/// What there is instead: names, and no values, which aren't to be shown.
+fn shape(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let Ok(object) = Object::parse(&text) else {
+        return format!("the answer is {}", word(&text));
+    };
+    let names: Vec<_> = object
+        .members
+        .iter()
+        .take(MOST_NAMES)
+        .map(|(name, _)| format!("`{}`", snippet(name.as_bytes())))
+        .collect();
+    let more = match object.members.len() > MOST_NAMES {
+        true => ", …",
+        false => "",
+    };
+    match names.is_empty() {
+        true => "the answer is an empty object".to_owned(),
+        false => format!("the answer has {}{more}", names.join(", ")),
+    }
+}

@@ -1,0 +1,169 @@
+//! What APIs answer now, held against what is declared of them: one page of each dataset.
+//!
+//! ```text
+//! dataset ──► asking: of which slice, with which parent? ──► probe ──► judging ──► Finding
+//!               │             │                               │          │
+//!               lake      pages just read               one request   wall, envelope, ids, totals, fields
+//! ```
+//!
+//! A dataset takes one request, and a second one where the first has no records: a slice may be
+//! empty by right. A child is asked for with parents of the page that was read just before, so that
+//! its parents are read too; nothing is written.
+
+mod asking;
+mod fields;
+mod finding;
+mod judging;
+mod wall;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc, Weekday};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use self::fields::Fields;
+pub use self::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
+pub use self::wall::Wall;
+
+use self::asking::Asking;
+use crate::clock::Clock;
+use crate::day::Day;
+use crate::lake::Lake;
+use crate::source::declaration::{Dataset, Kind, Slice, Source};
+use crate::source::failure::Failure;
+use crate::source::page::Page;
+use crate::source::{FetchError, SourceClient};
+
+/// What inspecting a source takes.
+#[derive(Debug)]
+pub struct Inspector<'a> {
+    /// What is declared.
+    pub source: &'a Source,
+    /// Asks the API.
+    pub client: SourceClient,
+    /// Has the values of slices that come out of another dataset; `None`: it can't be read.
+    pub lake: Option<&'a Lake>,
+    /// The day that dated datasets are asked for.
+    pub day: Day,
+    /// Says whether the API is to be left alone now.
+    pub clock: &'a dyn Clock,
+    /// Ends it: what wasn't asked yet is named.
+    pub cancel: CancellationToken,
+}
+
+/// Pages read so far, by the dataset's name.
+type Reads = HashMap<String, Read>;
+
+/// A page, and what was asked for.
+#[derive(Debug)]
+struct Read {
+    slice: Slice,
+    page: Page,
+}
+
+/// The day that is asked for where nobody says another: the last working day before today, for on
+/// others little is published.
+pub fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
+    let mut day = Day::of(now, source.timezone).previous();
+    while matches!(day.date().weekday(), Weekday::Sat | Weekday::Sun) {
+        day = day.previous();
+    }
+    day
+}
+
+impl Inspector<'_> {
+    /// Looks at these datasets one after the other, and at the parents that they need before them.
+    pub async fn inspect(&self, datasets: &[Arc<Dataset>]) -> Vec<Finding> {
+        let mut reads = Reads::new();
+        let mut findings = Vec::new();
+        // Hosts that there is no connection to, and who found that out.
+        let mut unreachable: HashMap<String, String> = HashMap::new();
+        for dataset in asking::with_parents(self.source, datasets) {
+            let host = host(dataset.base_url.as_ref().unwrap_or(&self.source.base_url));
+            if let Some(by) = unreachable.get(&host) {
+                let why = format!("there is no connection to {host}, as `{by}` found");
+                findings.push(Finding::not_asked(&dataset, why));
+                continue;
+            }
+            let finding = match self.hindrance() {
+                Some(why) => Finding::not_asked(&dataset, why),
+                None => self.look(&dataset, &mut reads).await,
+            };
+            if finding.unreachable {
+                unreachable.insert(host, dataset.full_name());
+            }
+            findings.push(finding);
+        }
+        findings
+    }
+
+    /// Why nothing is asked now.
+    fn hindrance(&self) -> Option<String> {
+        if self.cancel.is_cancelled() {
+            return Some("the check was told to stop before".to_owned());
+        }
+        let left = self.client.blackout_left()?;
+        let end = self.clock.now() + TimeDelta::from_std(left).ok()?;
+        let end = end.with_timezone(&self.source.timezone);
+        let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Some(format!("its source is left alone until {end} (`blackout`)"))
+    }
+
+    async fn look(&self, dataset: &Arc<Dataset>, reads: &mut Reads) -> Finding {
+        let asking = Asking {
+            source: self.source,
+            lake: self.lake,
+            reads,
+        };
+        let slices = match asking.slices(dataset).await {
+            Ok(slices) => slices,
+            Err(why) => return Finding::not_asked(dataset, why),
+        };
+        let mut last = None;
+        for slice in slices {
+            let (finding, page) = self.ask(dataset, slice.clone()).await;
+            let found = finding.verdict != Verdict::Empty;
+            last = Some(finding);
+            if let Some(page) = page.filter(|page| !page.is_empty()) {
+                reads.insert(dataset.name.clone(), Read { slice, page });
+            }
+            if found || self.cancel.is_cancelled() {
+                break;
+            }
+        }
+        last.unwrap_or_else(|| {
+            Finding::not_asked(dataset, "it has no slice that can be asked for".to_owned())
+        })
+    }
+
+    async fn ask(&self, dataset: &Arc<Dataset>, slice: Slice) -> (Finding, Option<Page>) {
+        let day = matches!(dataset.kind, Kind::Dated(_)).then_some(self.day);
+        let probe = self.client.probe(dataset.clone(), self.day, slice.clone());
+        let seen = tokio::select! {
+            seen = probe => seen,
+            () = self.cancel.cancelled() => Err(FetchError::Cancelled),
+        };
+        match seen {
+            Ok(seen) => judging::judge(dataset, self.day, day, &slice, seen),
+            Err(error) => {
+                let unreachable = matches!(
+                    error,
+                    FetchError::GaveUp {
+                        reason: Failure::NoConnection { .. },
+                        ..
+                    }
+                );
+                (
+                    Finding::failed(dataset, error.to_string(), unreachable),
+                    None,
+                )
+            }
+        }
+    }
+}
+
+fn host(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

@@ -1,0 +1,160 @@
+//! Walls: what stands before an API, and answers in its place.
+//!
+//! A firewall that refuses a client often does so with status 200 and a page for people. The marks
+//! are those of the pages themselves; the ones of the TCU (F5, "Requisição rejeitada") and of PNCP
+//! ("Limite de Requisições Excedido") are recorded, others are those that the products are known by.
+
+use serde::Serialize;
+
+/// So much of a body is looked through: the marks stand in the head, or the page is short.
+const LOOKED_AT: usize = 64 * 1024;
+
+/// What stands before the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wall {
+    /// The firewall (F5) has rejected the request.
+    Rejected,
+    /// The firewall (F5) wants a script to be run, to tell browsers from machines.
+    F5Challenge,
+    /// Cloudflare wants the same, or has blocked the client.
+    Cloudflare,
+    /// The firewall says that there were too many requests.
+    TooManyRequests,
+    /// A question that people answer.
+    Captcha,
+    /// A page for people, with a status that says that all is well.
+    Html,
+}
+
+/// Marks in lower case and ASCII: others are taken out of a body first, so that its encoding plays
+/// no part. The first that fits is it.
+const MARKS: [(Wall, &[&str]); 5] = [
+    (
+        Wall::Rejected,
+        &[
+            "requisio rejeitada",
+            "requisi&ccedil;&atilde;o rejeitada",
+            "the requested url was rejected",
+        ],
+    ),
+    (
+        Wall::TooManyRequests,
+        &[
+            "limite de requisies excedido",
+            "limite de requisi&ccedil;&otilde;es excedido",
+        ],
+    ),
+    (Wall::F5Challenge, &["\"bobcmn\"", "/tspd/", "tspd_101"]),
+    (
+        Wall::Cloudflare,
+        &[
+            "/cdn-cgi/challenge-platform/",
+            "cf-browser-verification",
+            "cf_chl_opt",
+            "<title>just a moment...</title>",
+            "attention required! | cloudflare",
+        ],
+    ),
+    (
+        Wall::Captcha,
+        &["g-recaptcha", "h-captcha", "hcaptcha.com", "cf-turnstile"],
+    ),
+];
+
+impl Wall {
+    /// What stands in the API's place; `None` where this is no page for people, or one that says by
+    /// its status that it is an error.
+    pub fn recognise(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Self> {
+        let head = &body[..body.len().min(LOOKED_AT)];
+        let ascii = head.iter().filter(|byte| byte.is_ascii());
+        let text: String = ascii
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect();
+        let media = content_type.unwrap_or_default().to_ascii_lowercase();
+        let html = media.starts_with("text/html")
+            || media.starts_with("application/xhtml")
+            || text.trim_start().starts_with('<');
+        if !html {
+            return None;
+        }
+        let marked = MARKS
+            .iter()
+            .find(|(_, marks)| marks.iter().any(|mark| text.contains(mark)));
+        match marked {
+            Some((wall, _)) => Some(*wall),
+            None => (200..300).contains(&status).then_some(Self::Html),
+        }
+    }
+
+    /// What it is, and what to do.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Rejected => {
+                "the firewall before the API (F5) has rejected the request; see `user_agent`, `headers` and \
+                 whether this machine's address is blocked"
+            }
+            Self::F5Challenge => {
+                "the firewall before the API (F5) takes this client for a machine and sends a challenge, a \
+                 script for browsers; see `user_agent` and `headers`, and ask less often"
+            }
+            Self::Cloudflare => {
+                "Cloudflare stands before the API and sends a challenge for browsers, or blocks this client; \
+                 see `user_agent` and whether this machine's address is blocked"
+            }
+            Self::TooManyRequests => {
+                "the firewall before the API says that there were too many requests; see `limits`, and what \
+                 else asks from this address"
+            }
+            Self::Captcha => "a captcha stands before the API; only people pass it",
+            Self::Html => {
+                "a page for people, where data was to come: an error page, a log-in or a firewall's; see the \
+                 `base_url`, and open the URL in a browser"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(status: u16, body: &[u8]) -> Option<Wall> {
+        Wall::recognise(status, Some("text/html; charset=utf-8"), body)
+    }
+
+    #[test]
+    fn walls_are_known_by_their_marks_whatever_status_and_encoding() {
+        let utf8 = "<title>Requisição Rejeitada</title>".as_bytes();
+        let latin = b"<title>Requisi\xe7\xe3o rejeitada</title>";
+        for (status, body) in [(200, utf8), (200, &latin[..]), (403, utf8)] {
+            assert_eq!(html(status, body), Some(Wall::Rejected), "{status}");
+        }
+        for (body, wall) in [
+            ("<script>window[\"bobcmn\"]=\"1\"", Wall::F5Challenge),
+            ("<title>Just a moment...</title>", Wall::Cloudflare),
+            (
+                "<title>Limite de Requisições Excedido",
+                Wall::TooManyRequests,
+            ),
+            ("<div class=\"g-recaptcha\">", Wall::Captcha),
+            ("<h1>Bem-vindo</h1>", Wall::Html),
+        ] {
+            assert_eq!(html(200, body.as_bytes()), Some(wall), "{body}");
+            // Whatever it calls itself.
+            let mislabelled = Wall::recognise(200, Some("application/json"), body.as_bytes());
+            assert_eq!(mislabelled, Some(wall), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_page_with_the_status_of_one_is_no_wall_and_data_never_is() {
+        assert_eq!(html(500, b"<h1>Internal Server Error</h1>"), None);
+        let quoting = br#"{"objeto":"<h1>Requisi\u00e7\u00e3o rejeitada</h1>, /TSPD/"}"#;
+        assert_eq!(
+            Wall::recognise(200, Some("application/json"), quoting),
+            None
+        );
+        assert_eq!(Wall::recognise(200, None, b""), None);
+    }
+}
