@@ -176,7 +176,7 @@ pub(super) const BACKLOG: Metric = Metric {
     help: "Past days that coverage asks for and that are not complete, one partition each.",
 };
 pub(super) const VERIFIED: Metric = Metric {
-    name: "bronzed_verified_days_total",
+    name: "bronzed_verified_partitions_total",
     kind: Kind::Counter,
     unit: "days",
     labels: &[SOURCE, DATASET, one_of("outcome", VERIFIED_OUTCOME)],
