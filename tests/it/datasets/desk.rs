@@ -14,7 +14,7 @@ use bronzed::ingest::{Context, Order, run};
 use bronzed::json::canonical::canonical;
 use bronzed::lake::Lake;
 use bronzed::source::SourceClient;
-use bronzed::source::declaration::{Dataset, Mode, Priority, Version};
+use bronzed::source::declaration::{Dataset, Kind, Mode, Priority, Version};
 use bronzed::state::execution::Status;
 use tokio_util::sync::CancellationToken;
 
@@ -161,7 +161,8 @@ impl Desk {
             let bytes = self.lake.get(&key);
             let facts = reader::facts(bytes.clone().into(), &[]).expect("ids");
             let records = reader::records(bytes.into()).expect("records");
-            let by_content = self.dataset.version == Version::Content;
+            let by_content = self.dataset.version == Version::Content
+                || matches!(self.dataset.kind, Kind::Snapshot);
             let ids = facts.ids.iter().map(|id| match id.rsplit_once('@') {
                 Some((key, _)) if by_content => key.to_owned(),
                 _ => id.to_string(),
