@@ -59,6 +59,12 @@ impl Batch {
         self.parents.len()
     }
 
+    /// How many rows wait to be committed, and of how much JSON.
+    pub fn rows(&self) -> (usize, u64) {
+        let writer = self.writer.as_ref();
+        writer.map_or((0, 0), |writer| (writer.rows(), writer.json_bytes()))
+    }
+
     /// Encodes a row, which counts as new. `execution` is the run's own.
     pub fn append(
         &mut self,

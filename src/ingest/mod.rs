@@ -14,6 +14,7 @@ mod absent;
 mod batch;
 mod child;
 pub mod counts;
+mod feed;
 mod intake;
 pub(crate) mod off_day;
 pub mod progress;
@@ -220,14 +221,7 @@ impl<'a> Run<'a> {
         started_at: DateTime<Utc>,
         overdue: &'a Overdue,
     ) -> Self {
-        let store = DayStore {
-            lake: context.lake.clone(),
-            dataset: order.dataset.clone(),
-            zone: context.zone,
-            day: order.day,
-            clock: context.clock.clone(),
-            entropy: context.entropy.clone(),
-        };
+        let store = day_store(context, order);
         let execution = Execution {
             run_id,
             job: order.job.clone(),
@@ -251,13 +245,11 @@ impl<'a> Run<'a> {
     }
 
     async fn execute(self) -> RunReport {
-        if let Some(what) = not_read_yet(&self.order.dataset) {
-            return self.failed(format!("{what} is declared, but not read by this version"));
-        }
         match &self.order.dataset.kind {
             Kind::Snapshot => self.read_snapshot().await,
             Kind::Child(parent) => self.execute_child(parent).await,
-            _ => self.read_day().await,
+            Kind::Feed => self.read_feed().await,
+            Kind::Dated(_) => self.read_day().await,
         }
     }
 
@@ -444,11 +436,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What is declared of a dataset and isn't read yet.
-fn not_read_yet(dataset: &Dataset) -> Option<String> {
-    let kind = &dataset.kind;
-    let read = matches!(kind, Kind::Dated(_) | Kind::Child(_) | Kind::Snapshot);
-    (!read).then(|| format!("kind = \"{}\"", kind.word()))
+/// The day that an order is for.
+fn day_store(context: &Context, order: &Order) -> DayStore {
+    DayStore {
+        lake: context.lake.clone(),
+        dataset: order.dataset.clone(),
+        zone: context.zone,
+        day: order.day,
+        clock: context.clock.clone(),
+        entropy: context.entropy.clone(),
+    }
 }
 
 /// Whether every slice was read in full with its proof, each at a time that will do by the server's

@@ -59,7 +59,7 @@ impl Paginator {
     }
 
     /// By how many records the walk gets on from page to page.
-    fn step(&self) -> u64 {
+    pub fn step(&self) -> u64 {
         let overlap = match self.style {
             PagingStyle::Offset { overlap, .. } => overlap,
             _ => 0,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Build;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
+use crate::config::raw::dataset::KindWord;
 use crate::config::raw::source::{JobTable, SourceFile};
 use crate::schedule::cron::Cron;
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
@@ -55,7 +56,11 @@ impl Build<'_> {
         let deadline = deadline.map(|text| self.bound(&path.key("deadline"), text));
         let datasets = table.datasets.clone().unwrap_or_default();
         for (position, dataset) in datasets.iter().enumerate() {
-            self.known_dataset(&path.key("datasets").index(position), dataset, source);
+            let path = path.key("datasets").index(position);
+            self.known_dataset(&path, dataset, source);
+            if days.is_some_and(|days| days != JobDays::Today) {
+                self.read_on_its_days(&path, dataset, source);
+            }
         }
         let blackout = self.blackout(&path.key("blackout"), table.blackout.as_deref());
         Some(Job {
@@ -105,6 +110,22 @@ impl Build<'_> {
                 None
             }
         }
+    }
+
+    /// A job of other days than today reads nothing of a snapshot or a feed.
+    fn read_on_its_days(&mut self, path: &KeyPath, name: &str, source: &SourceFile) {
+        let mut datasets = source.datasets();
+        let named = datasets.find(|(known, _)| *known == name);
+        let word = match named.map(|(_, table)| table.kind()) {
+            Some(KindWord::Snapshot) => "snapshot",
+            Some(KindWord::Feed) => "feed",
+            _ => return,
+        };
+        self.complain(
+            path,
+            format!("`{path}` names `{name}`, a {word}, of which only today can be read"),
+            "write `days = \"today\"`, in a job of its own",
+        );
     }
 
     fn known_dataset(&mut self, path: &KeyPath, name: &str, source: &SourceFile) {

@@ -9,7 +9,7 @@ use crate::bronze::schema::Schema;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::{
-    CoverageTable, DatasetTable, KindWord, ParentTable, WindowTable,
+    CoverageTable, DatasetTable, KindWord, PaginatorType, ParentTable, WindowTable,
 };
 use crate::config::raw::source::SourceFile;
 use crate::day::Day;
@@ -47,7 +47,10 @@ impl Build<'_> {
                 Kind::Dated(self.window(&path, window, used, shared))
             }
             KindWord::Snapshot => Kind::Snapshot,
-            KindWord::Feed => Kind::Feed,
+            KindWord::Feed => {
+                self.feed_paging(&path.key("paginator"), table);
+                Kind::Feed
+            }
             KindWord::Child => {
                 let path = path.key("parent");
                 let Some(parent) = &table.parent else {
@@ -58,6 +61,28 @@ impl Build<'_> {
                 Kind::Child(self.parent(&path, parent, used, shared)?)
             }
         })
+    }
+
+    /// A walk over a feed proves by records that come twice that none has slipped through.
+    fn feed_paging(&mut self, path: &KeyPath, table: &DatasetTable) {
+        let Some(paginator) = &table.paginator else {
+            return;
+        };
+        let Some(style) = paginator.style else {
+            return;
+        };
+        if style != PaginatorType::Offset {
+            let path = path.key("type");
+            let what = format!("`{path} = \"{}\"` is no way through a feed", style.word());
+            self.complain(&path, what, "write \"offset\", so that pages can overlap");
+        } else if paginator.overlap.unwrap_or(0) == 0 {
+            let why = "only by records that come twice does a walk know that it has missed none";
+            self.lacks(
+                &path.key("overlap"),
+                why,
+                "write overlap = 20, a small part of the page",
+            );
+        }
     }
 
     /// Tables that mean nothing for the kind of dataset that is said.

@@ -126,6 +126,7 @@ settle = "45d"
 type = "offset"
 offset_param = "inicio"
 page_size = 500
+overlap = 20
 
 [job.daily]
 cron = "0 3 * * *"
@@ -273,6 +274,25 @@ fn tables_that_belong_to_another_kind() {
             "day_format",
             "`dataset.acordaos.window.day_field` is missing: a feed's days are those of its records",
             "the record's date",
+        ),
+        (
+            "overlap = 20\n",
+            "",
+            "`dataset.acordaos.paginator.overlap` is missing: only by records that come twice does a \
+             walk know that it has missed none",
+            "write overlap = 20",
+        ),
+        (
+            "type = \"offset\"\noffset_param = \"inicio\"\npage_size = 500\noverlap = 20",
+            "¶type = \"page_number\"\npage_param = \"pagina\"\npage_size = 500",
+            "`dataset.acordaos.paginator.type = \"page_number\"` is no way through a feed",
+            "write \"offset\"",
+        ),
+        (
+            "days = \"yesterday\"",
+            "days = \"yesterday\"\n¶datasets = [\"compras\", \"acordaos\"]",
+            "`job.daily.datasets[1]` names `acordaos`, a feed, of which only today can be read",
+            "days = \"today\"",
         ),
     ]);
 }

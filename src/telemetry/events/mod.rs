@@ -115,6 +115,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "New rows are stored; `dropped` others had been stored by another run meanwhile.",
     },
     Event {
+        name: "records without a readable day",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["rows", "stored_under"],
+        meaning: "Records of a feed whose date is missing or in another form: they are stored under one \
+                  day for all of them.",
+    },
+    Event {
         name: "known rows can't be read",
         levels: WARN,
         within: Within::Run,

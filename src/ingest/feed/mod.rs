@@ -1,0 +1,348 @@
+//! One run over a feed: newest first, no date to ask for, no total to count to. The day is a field of
+//! the record, so that one walk feeds many days.
+//!
+//! ```text
+//!          which page next? what is covered?        each its own state and commits
+//! pages ──► route ──┬──► records ─► days ─► 2026-10-29, 2026-10-28, …
+//!                   └──► coverage: `_bronzed/feeds/….json`, after the rows are committed
+//! ```
+//!
+//! A walk ends only where an earlier one has covered everything further back, or at the floor; one
+//! that dies leaves a gap of which the next one knows. Days that may still change are read again each
+//! time. A day is complete when the walk has passed it, reading all of its records after it had ended
+//! and settled. `docs/design/002-feeds.md` says why.
+
+mod coverage;
+mod days;
+mod route;
+mod stretch;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Utc};
+
+use coverage::CoverageStore;
+use days::{Ended, OpenDays, undated};
+use route::{Route, Sight, Step, Terms};
+
+use crate::day::Day;
+use crate::ingest::batch::IntakeError;
+use crate::ingest::off_day::own_day;
+use crate::ingest::progress::Progress;
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order, Run};
+use crate::record::RecordId;
+use crate::source::declaration::Slice;
+use crate::source::page::Page;
+use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
+use crate::state::StateError;
+use crate::state::execution::{Execution, Status};
+
+/// At least after so many pages, what was read is committed and noted: a walk that dies loses no
+/// more than that.
+const PAGES_AT_RISK: u32 = 20;
+
+/// Why a walk came to an end before its end.
+#[derive(Debug, thiserror::Error)]
+enum Cut {
+    /// A page can't be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The walk can't prove that it misses nothing.
+    #[error("{0}")]
+    Lost(String),
+    /// Nothing can be stored.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// What was covered can't be read or noted.
+    #[error(transparent)]
+    Coverage(#[from] coverage::CoverageError),
+    /// The feed denies what it had.
+    #[error("the API has no records, where the lake has some; these stay")]
+    Emptied,
+}
+
+impl From<StateError> for Cut {
+    fn from(error: StateError) -> Self {
+        Self::Intake(error.into())
+    }
+}
+
+impl Cut {
+    /// Whether the run has failed, and isn't merely incomplete.
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Intake(_) | Self::Coverage(_) | Self::Emptied)
+    }
+}
+
+/// A walk under way.
+struct Walk<'a> {
+    context: &'a Context,
+    order: &'a Order,
+    coverage: CoverageStore,
+    slice: Slice,
+    route: Route,
+    days: OpenDays<'a>,
+    usage: Usage,
+    /// When the walk began, or earlier: the earliest `Date` of the answers.
+    read_at: DateTime<Utc>,
+    pages_at_risk: u32,
+}
+
+impl Run<'_> {
+    /// A walk over a feed, on the day that is under way.
+    pub(super) async fn read_feed(self) -> RunReport {
+        let (began, zone, day) = (self.execution.started_at, self.context.zone, self.order.day);
+        if Day::of(began, zone) != day {
+            let today = Day::of(began, zone);
+            return self.failed(format!(
+                "a feed is read as it is today, {today}: {day} can't be asked for"
+            ));
+        }
+        let opened = Walk::begin(self.context, self.order, &self.execution).await;
+        let mut walk = match opened {
+            Ok(walk) => walk,
+            Err(error) => return self.failed(error.to_string()),
+        };
+        self.context
+            .observer
+            .notice(Progress::Started { slices: 1 });
+        let walked = walk.go().await;
+        self.context.observer.notice(Progress::SliceDone);
+        let ended = self.judge_walk(&walk, walked.err());
+        let ended = walk.end(ended).await;
+        let execution = walk.days.total(&ended);
+        RunReport::new(self.order, execution, false, self.begun.elapsed())
+    }
+
+    fn judge_walk(&self, walk: &Walk<'_>, cut: Option<Cut>) -> Ended {
+        let Some(cut) = cut else {
+            return Ended::default();
+        };
+        let reason = cut.to_string();
+        tracing::warn!(slice = &*walk.slice.label, reason, "slice not complete");
+        let stopped = self.overdue.cause();
+        let none_read = walk.days.counts().fetched == 0;
+        let status = match cut.is_failure() || (none_read && stopped.is_none()) {
+            true => Status::Failed,
+            false => Status::Partial,
+        };
+        Ended {
+            status: Some(status),
+            error: match status {
+                Status::Failed => Some(reason.clone()),
+                _ => stopped,
+            },
+            failed_slices: vec![(walk.slice.label.to_string(), reason)],
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    async fn begin(
+        context: &'a Context,
+        order: &'a Order,
+        beginning: &Execution,
+    ) -> Result<Self, Cut> {
+        let coverage = CoverageStore::of(&context.lake, &order.dataset);
+        let known = coverage.load().await?;
+        let paginator = &order.dataset.paginator;
+        let terms = Terms {
+            step: paginator.step(),
+            page_size: paginator.page_size,
+            earliest: order.dataset.days.earliest,
+            since: beginning.started_at,
+        };
+        // A feed has no slices: it is one list.
+        let slice = slices(&order.dataset).into_iter().next();
+        Ok(Self {
+            context,
+            order,
+            coverage,
+            slice: slice.unwrap_or(Slice {
+                label: "all".into(),
+                values: Vec::new(),
+                parent: None,
+            }),
+            route: Route::new(terms, &known),
+            days: OpenDays::begin(context, order, beginning.clone()).await?,
+            usage: Usage::new(),
+            read_at: beginning.started_at,
+            pages_at_risk: 0,
+        })
+    }
+
+    /// Reads pages until nothing is left, and commits what was read.
+    async fn go(&mut self) -> Result<(), Cut> {
+        let walked = self.walk().await;
+        // What was read is stored and noted, whatever ended the walk.
+        match walked {
+            Err(Cut::Intake(error)) => Err(error.into()),
+            walked => {
+                self.settle().await?;
+                walked
+            }
+        }
+    }
+
+    async fn walk(&mut self) -> Result<(), Cut> {
+        let mut next = 0;
+        loop {
+            self.context.observer.notice(Progress::Pages { more: 1 });
+            let page = self.fetch(next).await?;
+            let sight = match &page {
+                Some(page) => self.take(page).await?,
+                None if next == 0 => self.look_again().await?,
+                None => Sight::default(),
+            };
+            let step = self.route.see(next, &sight);
+            self.pages_at_risk += 1;
+            if self.days.are_full() || self.pages_at_risk >= PAGES_AT_RISK {
+                self.settle().await?;
+            }
+            next = match step {
+                Step::Read(page) => page,
+                Step::Done => return Ok(()),
+                Step::Lost(reason) => return Err(Cut::Lost(reason)),
+            };
+        }
+    }
+
+    /// A feed that has no records at all says so twice, and had none before.
+    async fn look_again(&mut self) -> Result<Sight, Cut> {
+        match self.fetch(0).await? {
+            Some(page) => self.take(&page).await,
+            None if self.route.knows_records() => Err(Cut::Emptied),
+            None => Ok(Sight::default()),
+        }
+    }
+
+    /// One page; `None` where it has no records.
+    async fn fetch(&mut self, page: u64) -> Result<Option<Page>, Cut> {
+        let request = PageRequest {
+            dataset: self.order.dataset.clone(),
+            day: self.order.day,
+            slice: self.slice.clone(),
+            page,
+            next: None,
+            priority: self.order.priority,
+        };
+        let (client, cancel) = (&self.context.client, &self.context.cancel);
+        let answer = client.fetch(&request, &self.usage, cancel).await?;
+        let (page, date) = match answer {
+            Answer::Page(page) => {
+                let date = page.date;
+                (Some(page).filter(|page| !page.is_empty()), date)
+            }
+            Answer::Empty { date } => (None, date),
+        };
+        self.read_at = date.map_or(self.read_at, |date| self.read_at.min(date));
+        Ok(page)
+    }
+
+    /// Takes in the records of a page, each into its day.
+    async fn take(&mut self, page: &Page) -> Result<Sight, Cut> {
+        let dataset = &self.order.dataset;
+        let paginator = &dataset.paginator;
+        let is_short = (page.len() as u64) < paginator.page_size;
+        let mut sight = Sight {
+            is_last: page.has_more == Some(false) || (paginator.stop_on_short_page && is_short),
+            ..Sight::default()
+        };
+        let mut without_day = 0_u64;
+        for record in page.records() {
+            let day = own_day(&dataset.days, record);
+            without_day += u64::from(day.is_none());
+            sight.newest = sight.newest.max(day);
+            let key = RecordId::of(dataset, record);
+            sight.keys.push(key.key().into());
+            let day = day.unwrap_or_else(undated);
+            sight.new += u64::from(self.days.take(day, &self.slice.label, record).await?);
+        }
+        if without_day > 0 {
+            let (rows, day) = (without_day, undated());
+            tracing::warn!(rows, stored_under = %day, "records without a readable day");
+        }
+        let (records, new) = (page.len() as u64, sight.new);
+        let observer = &self.context.observer;
+        observer.notice(Progress::Page { records, new });
+        Ok(sight)
+    }
+
+    /// Commits what was read, notes what is covered by it, and closes the days that were passed. In
+    /// this order: the coverage never says more than is stored.
+    async fn settle(&mut self) -> Result<(), Cut> {
+        self.days.commit(&self.usage).await?;
+        let progress = self.route.progress(self.last_settled());
+        let entropy = &self.context.entropy;
+        self.coverage.add(&progress, entropy).await?;
+        self.pages_at_risk = 0;
+        let complete = Completeness::of(self.order, &self.route, self.read_at);
+        let route = &self.route;
+        let closed = self
+            .days
+            .close(|day| route.has_passed(day), |day| complete.is_proven(day));
+        Ok(closed.await?)
+    }
+
+    /// Writes how the run ended.
+    async fn end(&mut self, mut ended: Ended) -> Ended {
+        let counts = self.days.counts();
+        if !counts.balanced() {
+            ended.status = Some(Status::Failed);
+            ended.error = Some(format!(
+                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
+                 report it"
+            ));
+        }
+        let failed = ended.status == Some(Status::Failed);
+        let complete = Completeness::of(self.order, &self.route, self.read_at);
+        let is_complete = |day| !failed && complete.is_proven(day);
+        let written = self.days.end(&ended, &self.usage, is_complete).await;
+        if let Err(error) = written {
+            ended.status = Some(Status::Failed);
+            ended.error.get_or_insert(error.to_string());
+            // One entry at least should say so, if the lake takes it.
+            let _ = self.days.end_home(&ended, &self.usage).await;
+        }
+        ended
+    }
+
+    /// The last day whose records are read after it had ended and settled.
+    fn last_settled(&self) -> Day {
+        let settle = self.order.dataset.days.settle;
+        let settle = chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX);
+        let at = self.read_at.checked_sub_signed(settle);
+        let at = at.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        Day::of(at, self.context.zone).previous()
+    }
+}
+
+/// Which days a walk proves to be read in full.
+struct Completeness<'a> {
+    order: &'a Order,
+    route: &'a Route,
+    read_at: DateTime<Utc>,
+}
+
+impl<'a> Completeness<'a> {
+    fn of(order: &'a Order, route: &'a Route, read_at: DateTime<Utc>) -> Self {
+        Self {
+            order,
+            route,
+            read_at,
+        }
+    }
+
+    /// Whether the walk has passed the day, and all that it covers of it was read after the day had
+    /// ended and settled.
+    fn is_proven(&self, day: Day) -> bool {
+        let days = &self.order.dataset.days;
+        let settle = chrono::TimeDelta::from_std(days.settle).unwrap_or(chrono::TimeDelta::MAX);
+        let settled = day.end(days.zone).checked_add_signed(settle);
+        let since = self.read_at.min(self.route.since());
+        day != undated()
+            && self.route.has_passed(day)
+            && settled.is_some_and(|settled| since >= settled)
+    }
+}

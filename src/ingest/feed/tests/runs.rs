@@ -1,0 +1,487 @@
+//! Whole runs over a feed, over real HTTP.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use crate::bronze::schema::{Column, ColumnType, Schema};
+use crate::ingest::report::RunReport;
+use crate::ingest::testing::{Params, Row, Shared, World};
+use crate::source::declaration::{
+    Completeness, Dataset, Days, Kind, PagingStyle, Require, Version,
+};
+use crate::source::template::Template;
+use crate::source::testing::{self, Step, answer, json};
+use crate::state::execution::Status;
+use crate::state::testing::{Fault, Op};
+
+const PAGE: usize = 500;
+const OVERLAP: usize = 20;
+
+/// A feed as the TCU serves its decisions: a bare array, newest first, by offset.
+#[derive(Debug, Clone, Default)]
+struct Feed {
+    /// Newest first: the number, and the day of the session.
+    records: Vec<(u32, NaiveDate)>,
+    situations: std::collections::BTreeMap<u32, String>,
+    /// After each request, so many records appear at the head.
+    growing: u32,
+    requests: usize,
+    /// Requests from this offset on fail.
+    broken_from: Option<usize>,
+}
+
+impl Feed {
+    /// So many records, `a_day` each day, the newest of `last`.
+    fn of(records: u32, a_day: u32, last: &str) -> Self {
+        let last: NaiveDate = last.parse().unwrap();
+        let day = |number: u32| last - chrono::Days::new(u64::from((records - number) / a_day));
+        Self {
+            records: (1..=records).rev().map(|n| (n, day(n))).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn publish(&mut self, records: u32, day: NaiveDate) {
+        for _ in 0..records {
+            let next = self.records.iter().map(|(n, _)| *n).max().unwrap_or(0) + 1;
+            self.records.insert(0, (next, day));
+        }
+    }
+
+    fn answer(&mut self, params: &Params) -> Step {
+        let number = |name: &str| params[name].parse::<usize>().unwrap();
+        let (offset, limit) = (number("inicio"), number("quantidade"));
+        self.requests += 1;
+        if self.broken_from.is_some_and(|from| offset >= from) {
+            return Step::Answer(answer("500 Internal Server Error", "", b"no"));
+        }
+        let page = self.records.iter().skip(offset).take(limit);
+        let page: Vec<_> = page
+            .map(|(number, day)| self.record(*number, *day))
+            .collect();
+        if let Some((_, newest)) = self.records.first().copied() {
+            self.publish(self.growing, newest);
+        }
+        Step::Answer(json(&Value::from(page).to_string()))
+    }
+
+    fn record(&self, number: u32, day: NaiveDate) -> Value {
+        let situation = self.situations.get(&number);
+        json!({
+            "key": format!("ACORDAO-COMPLETO-{number}"),
+            "dataSessao": day.format("%d/%m/%Y").to_string(),
+            "situacao": situation.map_or("OFICIALIZADO", String::as_str),
+        })
+    }
+}
+
+fn dataset() -> Dataset {
+    let text = |name: &str| Column {
+        name: name.to_owned(),
+        kind: ColumnType::String,
+    };
+    let mut dataset = testing::dataset();
+    dataset.source = "tcu".to_owned();
+    dataset.name = "acordaos".to_owned();
+    dataset.prefix = "tcu_acordaos".to_owned();
+    dataset.path = Template::parse("/recupera-acordaos").unwrap();
+    dataset.params = Vec::new();
+    dataset.slices = Vec::new();
+    dataset.data_selector = String::new();
+    dataset.primary_key = vec!["/key".to_owned()];
+    dataset.kind = Kind::Feed;
+    dataset.version = Version::Content;
+    dataset.days = Days {
+        coverage_from: None,
+        earliest: None,
+        day_field: Some("/dataSessao".to_owned()),
+        day_format: "%d/%m/%Y".to_owned(),
+        settle: std::time::Duration::from_secs(5 * 24 * 3600),
+        ..dataset.days
+    };
+    dataset.completeness = Completeness {
+        require: Require::None,
+        rewalks: 0,
+    };
+    dataset.paginator.style = PagingStyle::Offset {
+        offset_param: "inicio".to_owned(),
+        overlap: OVERLAP as u64,
+    };
+    dataset.paginator.page_size = PAGE as u64;
+    dataset.paginator.page_size_param = Some("quantidade".to_owned());
+    dataset.paginator.total_records_path = None;
+    dataset.paginator.total_pages_path = None;
+    dataset.schema = Arc::new(Schema {
+        columns: vec![text("key"), text("dataSessao")],
+    });
+    dataset
+}
+
+async fn given(feed: Feed, dataset: Dataset) -> (World, Shared<Feed>) {
+    let feed = Arc::new(Mutex::new(feed));
+    let served = feed.clone();
+    let world = World::new(dataset, 1, move |params| {
+        served.lock().unwrap().answer(&params)
+    })
+    .await;
+    (world, feed)
+}
+
+/// A small feed: ten records a page, of which two come again.
+async fn given_small(records: u32) -> (World, Shared<Feed>) {
+    let mut dataset = dataset();
+    dataset.paginator.page_size = 10;
+    dataset.paginator.style = PagingStyle::Offset {
+        offset_param: "inicio".to_owned(),
+        overlap: 2,
+    };
+    given(Feed::of(records, 7, "2025-10-22"), dataset).await
+}
+
+/// Every record that the feed lists is in one row, under its own day.
+#[track_caller]
+fn assert_whole(rows: &[Row], feed: &Feed) {
+    let mut listed: Vec<_> = feed
+        .records
+        .iter()
+        .map(|(number, day)| (day.to_string(), format!("ACORDAO-COMPLETO-{number}")))
+        .collect();
+    listed.sort();
+    let mut stored: Vec<_> = rows
+        .iter()
+        .map(|row| (row.day.to_string(), row.key.clone()))
+        .collect();
+    stored.sort();
+    assert!(
+        stored == listed,
+        "{} rows, {} listed",
+        stored.len(),
+        listed.len()
+    );
+}
+
+fn balanced(report: &RunReport) -> bool {
+    report.counts().balanced()
+}
+
+/// The entries of one run, in the states of all days.
+async fn entries(world: &World, run_id: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    for key in world.keys("/_state/year=").await {
+        let day = key
+            .rsplit_once("state_")
+            .unwrap()
+            .1
+            .trim_end_matches(".json");
+        let day = format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]);
+        let state = world.state(&day).await;
+        let entries = state["executions"].as_array().unwrap();
+        found.extend(entries.iter().filter(|e| e["run_id"] == run_id).cloned());
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_first_walk_that_dies_is_taken_up_by_later_ones_without_a_gap() {
+    let feed = Feed {
+        growing: 1,
+        broken_from: Some(10_000),
+        ..Feed::of(60_000, 150, "2025-10-22")
+    };
+    let (world, feed) = given(feed, dataset()).await;
+    let first = world.run().await;
+    assert_eq!(first.status(), Status::Partial, "{first:?}");
+    assert!(balanced(&first));
+    let died_after = first.counts().requests - u64::from(first.counts().retries > 0) * 4;
+
+    // It fails further back the next day, and not at all on the third.
+    world.at("2025-10-23T11:00:00Z");
+    {
+        let mut feed = feed.lock().unwrap();
+        feed.broken_from = Some(30_000);
+        feed.publish(200, "2025-10-23".parse().unwrap());
+    }
+    let second = world.run().await;
+    assert_eq!(second.status(), Status::Partial, "{second:?}");
+    world.at("2025-10-24T11:00:00Z");
+    {
+        let mut feed = feed.lock().unwrap();
+        feed.broken_from = None;
+        feed.publish(200, "2025-10-24".parse().unwrap());
+    }
+    let third = world.run().await;
+    assert_eq!(third.status(), Status::Ok, "{third:?}");
+    assert!(balanced(&second) && balanced(&third));
+
+    let (rows, listed) = (world.rows().await, feed.lock().unwrap().clone());
+    // What appeared while the last pages were read is the next walk's.
+    let seen = Feed {
+        records: listed.records[listed.records.len() - rows.len()..].to_vec(),
+        ..listed
+    };
+    assert_whole(&rows, &seen);
+    // Each page of the 60,000 once, whoever has read it; each day the head again as far back as it
+    // may change (6 days of 150 records); a leap over what was covered; the end, said twice.
+    let step = (PAGE - OVERLAP) as u64;
+    let answered: u64 = [&first, &second, &third]
+        .iter()
+        .map(|report| report.counts().requests - report.counts().retries)
+        .sum();
+    let pages = 60_000_u64.div_ceil(step);
+    let heads = 2 * (900_u64 + 200).div_ceil(step);
+    let ideal = pages + heads + 1;
+    println!("{answered} pages were asked for; {ideal} at best ({died_after} in the first walk)");
+    assert!(
+        answered <= ideal + 10,
+        "{answered} requests, {ideal} at best"
+    );
+
+    // What is known now is that everything is covered: the next walk reads the head, and stops.
+    feed.lock().unwrap().growing = 0;
+    let fourth = world.run().await;
+    assert_eq!(fourth.status(), Status::Ok);
+    assert!(fourth.counts().requests <= 4, "{:?}", fourth.counts());
+    assert_whole(&world.rows().await, &feed.lock().unwrap());
+}
+
+#[tokio::test]
+async fn each_day_has_its_state_its_commits_and_an_entry_of_the_run() {
+    let (world, feed) = given_small(100).await;
+    let report = world.run().await;
+    assert_eq!(report.status(), Status::Ok, "{report:?}");
+    assert_eq!(report.counts().new, 100);
+    assert_whole(&world.rows().await, &feed.lock().unwrap());
+    let entries = entries(&world, &report.execution.run_id.to_string()).await;
+    // 15 days of 7 records; the day of reading is one of them (P7).
+    assert_eq!(entries.len(), 15);
+    let sum = |member: &str| -> u64 { entries.iter().map(|e| e[member].as_u64().unwrap()).sum() };
+    let counts = report.counts();
+    assert_eq!(sum("new_records"), counts.new);
+    assert_eq!(
+        sum("fetched"),
+        counts.fetched,
+        "P2, over the days that it meets"
+    );
+    assert_eq!(sum("duplicates_filtered"), counts.duplicates);
+    assert_eq!(sum("requests"), counts.requests);
+    assert!(entries.iter().all(|entry| entry["status"] == "ok"));
+    assert!(entries.iter().all(|entry| {
+        entry["fetched"].as_u64().unwrap()
+            == entry["new_records"].as_u64().unwrap()
+                + entry["duplicates_filtered"].as_u64().unwrap()
+    }));
+    // Five days of settling: the 17th had settled at the end of the 22nd.
+    assert_eq!(world.state("2025-10-16").await["complete"], true);
+    assert_eq!(world.state("2025-10-17").await["complete"], false);
+    assert_eq!(world.keys("_state/complete").await.len(), 9);
+    world.at("2025-10-23T11:00:00Z");
+    let report = world.run().await;
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 0));
+    assert_eq!(world.state("2025-10-17").await["complete"], true);
+    // P7: also the day of reading says so, though no record is of it.
+    let state = world.state("2025-10-23").await;
+    assert_eq!(state["executions"][0]["requests"], report.counts().requests);
+    assert_eq!(world.keys("day=23/tcu").await.len(), 0, "P6");
+}
+
+#[tokio::test]
+async fn late_and_changed_records_are_found_as_long_as_their_day_may_change() {
+    let (world, feed) = given_small(200).await;
+    world.run().await;
+    world.at("2025-10-23T11:00:00Z");
+    {
+        let mut feed = feed.lock().unwrap();
+        let of = |feed: &Feed, day: &str| {
+            let day: NaiveDate = day.parse().unwrap();
+            feed.records.iter().position(|(_, of)| *of == day).unwrap()
+        };
+        let place = of(&feed, "2025-10-19");
+        feed.records
+            .insert(place + 1, (9_000, "2025-10-19".parse().unwrap()));
+        let place = of(&feed, "2025-10-20");
+        let changed = feed.records[place].0;
+        feed.situations.insert(changed, "INVALIDADO".to_owned());
+    }
+    let report = world.run().await;
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 2));
+    let rows = world.rows().await;
+    let late = rows.iter().find(|row| row.key == "ACORDAO-COMPLETO-9000");
+    assert_eq!(late.unwrap().day.to_string(), "2025-10-19");
+    let changed = rows.iter().filter(|row| row.record.contains("INVALIDADO"));
+    assert_eq!(
+        changed.map(|row| row.day.to_string()).collect::<Vec<_>>(),
+        ["2025-10-20"]
+    );
+}
+
+#[tokio::test]
+async fn records_without_a_readable_day_have_one_day_of_their_own() {
+    let mut dataset = dataset();
+    dataset.days.day_format = "%Y-%m-%d".to_owned();
+    let (world, _) = given(Feed::of(30, 7, "2025-10-22"), dataset).await;
+    let report = world.run().await;
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 30));
+    world.at("2025-10-23T11:00:00Z");
+    let report = world.run().await;
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 0));
+    let rows = world.rows().await;
+    assert!(rows.iter().all(|row| row.day.to_string() == "1970-01-01"));
+    assert_eq!(world.state("1970-01-01").await["complete"], false);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_empty_all_of_a_sudden_is_a_failure_of_the_api() {
+    let (world, feed) = given_small(30).await;
+    world.run().await;
+    feed.lock().unwrap().records.clear();
+    let report = world.run().await;
+    assert_eq!(report.status(), Status::Failed, "{report:?}");
+    let (world, _) = given_small(0).await;
+    assert_eq!(world.run().await.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn a_feed_is_read_as_it_is_today() {
+    let (world, _) = given_small(30).await;
+    let yesterday = "2025-10-21".parse().unwrap();
+    let report = world.run_over(world.store.clone(), yesterday).await;
+    assert_eq!(report.status(), Status::Failed);
+    assert_eq!(
+        report.execution.error.unwrap(),
+        "a feed is read as it is today, 2025-10-22: 2025-10-21 can't be asked for"
+    );
+    assert_eq!(world.requests(), 0);
+}
+
+#[tokio::test]
+async fn p5_a_lost_coverage_costs_a_walk_and_no_record() {
+    let (world, feed) = given_small(200).await;
+    world.run().await;
+    let key = object_store::path::Path::from("_bronzed/feeds/tcu_acordaos.json");
+    object_store::ObjectStoreExt::delete(&*world.store, &key)
+        .await
+        .unwrap();
+    let report = world.run().await;
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 0));
+    assert!(report.counts().requests > 20);
+    // One that a stranger has written isn't an empty one.
+    world.put("_bronzed/feeds/tcu_acordaos.json", b"[]").await;
+    let report = world.run().await;
+    assert_eq!(report.status(), Status::Failed);
+    assert!(
+        report
+            .execution
+            .error
+            .unwrap()
+            .contains("remove the object")
+    );
+    assert_whole(&world.rows().await, &feed.lock().unwrap());
+}
+
+/// Every operation on the lake, each way that it can go wrong: what is called covered is stored, and
+/// one more walk leaves nothing out.
+#[tokio::test]
+async fn p1_p3_whatever_operation_goes_wrong_no_record_is_missing_or_doubled() {
+    let faults: [fn() -> Fault; 5] = [
+        || Fault::Crash { happens: true },
+        || Fault::Crash { happens: false },
+        || Fault::LoseReply,
+        || Fault::Fail,
+        || Fault::Delay,
+    ];
+    let mut met = 0;
+    for fault in faults {
+        for nth in 0.. {
+            let (mut world, feed) = given_small(24).await;
+            world.commit.max_records = 10;
+            world.run().await;
+            world.at("2025-10-23T11:00:00Z");
+            feed.lock()
+                .unwrap()
+                .publish(18, "2025-10-23".parse().unwrap());
+            let (report, was_met) = world.run_with_fault_at(nth, fault()).await;
+            if !was_met {
+                assert_eq!(report.unwrap().status(), Status::Ok);
+                break;
+            }
+            met += 1;
+            let report = world.run().await;
+            world.deliver_late().await;
+            let last = world.run().await;
+            for report in [&report, &last] {
+                assert_eq!(report.status(), Status::Ok, "operation {nth}: {report:?}");
+                assert!(balanced(report));
+            }
+            assert_whole(&world.rows().await, &feed.lock().unwrap());
+        }
+    }
+    assert!(met > 100, "{met} operations were met");
+}
+
+/// Two walks at once, wherever the second gets in between.
+#[tokio::test]
+async fn p1_two_walks_at_once_store_each_record_once() {
+    for nth in (0..).step_by(3) {
+        let (world, feed) = given_small(40).await;
+        let world = Arc::new(world);
+        let (second, grown) = (world.clone(), feed.clone());
+        let meanwhile = Box::pin(async move {
+            grown
+                .lock()
+                .unwrap()
+                .publish(13, "2025-10-22".parse().unwrap());
+            assert_eq!(second.run().await.status(), Status::Ok);
+        });
+        let (first, was_met) = world
+            .run_with_fault_at(nth, Fault::Meanwhile(meanwhile))
+            .await;
+        let first = first.unwrap();
+        assert_eq!(first.status(), Status::Ok, "operation {nth}: {first:?}");
+        assert!(balanced(&first));
+        world.at("2025-10-23T11:00:00Z");
+        assert_eq!(world.run().await.status(), Status::Ok);
+        assert_whole(&world.rows().await, &feed.lock().unwrap());
+        if !was_met {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn p8_a_walk_over_years_keeps_few_days_open() {
+    let mut dataset = dataset();
+    dataset.paginator.page_size = 100;
+    // One record a day.
+    let (world, feed) = given(Feed::of(400, 1, "2025-10-22"), dataset).await;
+    // From the reading of a day's state to its next writing, its rows wait in memory.
+    let (mut waiting, most) = (BTreeSet::new(), Arc::new(AtomicUsize::new(0)));
+    let seen = most.clone();
+    let report = world
+        .run_with(move |op, key| {
+            if key.contains("/_state/year=") {
+                match op {
+                    Op::Get => drop(waiting.insert(key.to_owned())),
+                    Op::Put => drop(waiting.remove(key)),
+                    Op::List => {}
+                }
+                seen.fetch_max(waiting.len(), Ordering::Relaxed);
+            }
+            None
+        })
+        .await
+        .unwrap();
+    let most = most.load(Ordering::Relaxed);
+    assert!(
+        (100..=64 + 100).contains(&most),
+        "the rows of {most} days waited at once"
+    );
+    assert_eq!((report.status(), report.counts().new), (Status::Ok, 400));
+    let entries = entries(&world, &report.execution.run_id.to_string()).await;
+    assert!(entries.iter().all(|entry| entry["status"] == "ok"));
+    assert_eq!(entries.len(), 400);
+    assert_whole(&world.rows().await, &feed.lock().unwrap());
+}
