@@ -5,7 +5,6 @@ use bronzed::source::declaration::{Kind, Mode};
 use super::api::Answers;
 use super::case::{Case, Sample};
 use super::desk::{Desk, TODAY};
-use super::is_not_read_yet;
 use crate::support::stage::instant;
 
 fn case(dataset: &str) -> Case {
@@ -40,10 +39,8 @@ fn three_then_two_then_none(dataset: &str) {
             }
             false => case.day(),
         };
-        let report = match desk.read_well(&day, Mode::Full) {
-            Err(why) if is_not_read_yet(&why) => return,
-            report => report.unwrap_or_else(|why| panic!("{dataset}: {why}")),
-        };
+        let report = desk.read_well(&day, Mode::Full);
+        let report = report.unwrap_or_else(|why| panic!("{dataset}: {why}"));
         assert_eq!(report.counts().new, new, "{dataset}: {listed} records");
         files += usize::from(new > 0);
         assert_eq!(desk.files().len(), files, "P6: no file without new records");
