@@ -258,7 +258,7 @@ mod tests {
             "\
 configuration     built into the program
 lake              ./data
-commits           at 25000 records or 128 MB
+commits           at 15000 records or 128 MB
 logs              info
 
 source            comprasnet

@@ -121,7 +121,7 @@ impl Build<'_> {
     }
 
     fn commit(&mut self, path: &KeyPath, table: &CommitTable) -> CommitSettings {
-        let max_records = table.max_records.unwrap_or(25_000);
+        let max_records = table.max_records.unwrap_or(15_000);
         CommitSettings {
             max_records: usize::try_from(max_records).unwrap_or(usize::MAX),
             max_bytes: self.size(

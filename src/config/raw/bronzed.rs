@@ -72,7 +72,7 @@ pub struct SecretTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommitTable {
-    /// Records in one file at most. 25000 where nothing is said.
+    /// Records in one file at most. 15000 where nothing is said.
     #[schemars(range(min = 1))]
     pub max_records: Option<u32>,
     /// JSON in one file at most, roughly: `"128MB"`, which it is where nothing is said.
