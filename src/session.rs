@@ -33,7 +33,7 @@ impl Session {
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let lake = Lake::open(&settings.lake)?;
         let session = Self::over(settings, lake, clock, Arc::new(Entropy::from_system()))?;
-        session.probe().await?;
+        session.make_ready().await?;
         Ok(session)
     }
 
@@ -68,7 +68,7 @@ impl Session {
     ///
     /// # Errors
     /// When it can't, they don't, or they aren't.
-    pub async fn probe(&self) -> Result<(), SealError> {
+    pub async fn make_ready(&self) -> Result<(), SealError> {
         let token = self.entropy.run_id(self.clock.now()).to_string();
         self.lake.probe(&token).await?;
         let sealed = self.lake.list(seal::FOLDER).await?;

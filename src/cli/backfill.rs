@@ -31,12 +31,8 @@ pub struct Args {
     /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
-    /// The first day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Day,
-    /// The last day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Day,
+    #[command(flatten)]
+    range: target::Range,
     /// Which days come first
     #[arg(long, value_enum, default_value = "newest")]
     order: OrderArg,
@@ -73,7 +69,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let (source, datasets) = target::find(&settings, &args.target)?;
     let datasets = target::of_past_days(datasets)?;
     let today = Day::of(clock.now(), source.timezone);
-    target::check_days(args.from, args.to, &source, &datasets, today)?;
+    let target::Range { from, to } = args.range;
+    target::check_days(from, to, &source, &datasets, today)?;
     let Ok(shard) = share(&mut settings, &source, shard(args.shard)?) else {
         say("nothing to do: there are more shards than requests may be in flight");
         return Ok(Exit::Done);
@@ -87,8 +84,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         return Ok(Exit::Failed);
     };
     let wanted = Wanted {
-        from: args.from,
-        to: args.to,
+        from,
+        to,
         order: match args.order {
             OrderArg::Newest => DayOrder::Newest,
             OrderArg::Oldest => DayOrder::Oldest,

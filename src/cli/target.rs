@@ -75,6 +75,27 @@ fn only_today(dataset: &Dataset) -> String {
     )
 }
 
+/// A range of days that a command must be given.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Range {
+    /// The first day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: Day,
+    /// The last day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: Day,
+}
+
+/// A range, open at either end or not, doesn't end before it begins.
+pub fn in_order(from: Option<Day>, to: Option<Day>) -> Result<(), Stop> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => Err(Stop::Usage(format!(
+            "--from {from} is after --to {to}; the first day of the range comes first"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Every day of the range must be one that can be read.
 pub fn check_days(
     from: Day,
@@ -83,11 +104,7 @@ pub fn check_days(
     datasets: &[Arc<Dataset>],
     today: Day,
 ) -> Result<(), Stop> {
-    if from > to {
-        return Err(Stop::Usage(format!(
-            "--from {from} is after --to {to}; the first day of the range comes first"
-        )));
-    }
+    in_order(Some(from), Some(to))?;
     if to > today {
         return Err(Stop::Usage(format!(
             "{to} is in the future: today is {today} in {}",

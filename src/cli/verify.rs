@@ -25,16 +25,13 @@ const HEAD: [&str; 7] = [
 ];
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("to", |to| to.help("The last day; it must be over")))]
 pub struct Args {
     /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
-    /// The first day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Day,
-    /// The last day; it must be over
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Day,
+    #[command(flatten)]
+    range: target::Range,
     /// Read days that differ again: add what is new, and note what the API has taken away
     #[arg(long)]
     repair: bool,
@@ -48,8 +45,9 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
     let today = Day::of(clock.now(), source.timezone);
-    target::check_days(args.from, args.to, &source, &datasets, today)?;
-    if args.to == today {
+    let target::Range { from, to } = args.range;
+    target::check_days(from, to, &source, &datasets, today)?;
+    if to == today {
         return Err(Stop::Usage(format!(
             "--to {today} isn't over yet in {}: what is stated of it grows by the hour",
             source.timezone
@@ -93,7 +91,7 @@ fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
 
 /// Newest first: what is asked for most is known soonest.
 fn orders(args: &Args, datasets: &[Arc<Dataset>]) -> Vec<Order> {
-    let mut days: Vec<_> = args.from.through(args.to).collect();
+    let mut days: Vec<_> = args.range.from.through(args.range.to).collect();
     days.reverse();
     let order = |day: Day| {
         datasets.iter().map(move |dataset| Order {

@@ -88,7 +88,7 @@ impl Inner {
     /// reached may come yet.
     async fn probe(&self) -> Result<(), SealError> {
         loop {
-            let probed = self.session.probe().await;
+            let probed = self.session.make_ready().await;
             self.board().lake_reachable = Some(probed.is_ok());
             match probed {
                 Err(SealError::Lake(error @ LakeError::Unreachable { .. })) => {

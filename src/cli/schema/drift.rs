@@ -45,13 +45,7 @@ struct Seen {
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     let (_, datasets) = target::find(&settings, &args.target)?;
-    if let (Some(from), Some(to)) = (args.from, args.to)
-        && from > to
-    {
-        return Err(Stop::Usage(format!(
-            "--from {from} is after --to {to}; the first day of the range comes first"
-        )));
-    }
+    target::in_order(args.from, args.to)?;
     shell.log(&settings, true)?;
     let lake = Lake::open(&settings.lake).context("the lake")?;
     for dataset in &datasets {

@@ -17,7 +17,7 @@ use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::source::declaration::Dataset;
-use crate::state::DayStore;
+use crate::state::{DayStore, Table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,9 +43,12 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     }
 }
 
-/// The days that a command is for.
+/// The days of a dataset that a command is for.
 #[derive(Debug, clap::Args)]
-struct Days {
+struct Selection {
+    /// A dataset (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
     /// One day
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     day: Option<Day>,
@@ -57,14 +60,24 @@ struct Days {
     to: Option<Day>,
 }
 
-impl Days {
-    fn check(&self) -> Result<(), Stop> {
-        match (self.from, self.to) {
-            (Some(from), Some(to)) if from > to => Err(Stop::Usage(format!(
-                "--from {from} is after --to {to}; the first day of the range comes first"
-            ))),
-            _ => Ok(()),
-        }
+/// What a command finds when it has opened the lake.
+struct Opened {
+    place: Place,
+    table: Table,
+    /// Those that are asked for.
+    days: Vec<Day>,
+}
+
+impl Selection {
+    async fn open(&self, shell: &Shell) -> Result<Opened, Stop> {
+        target::in_order(self.from, self.to)?;
+        let settings = shell.settings()?;
+        shell.log(&settings, true)?;
+        let place = Place::find(&settings, &self.target)?;
+        let table = Table::list(&place.lake, &place.dataset.prefix).await;
+        let table = table.map_err(anyhow::Error::from)?;
+        let days = self.of(&table.days);
+        Ok(Opened { place, table, days })
     }
 
     /// Those of the lake's days that are asked for; a day that is named is one, whatever the lake

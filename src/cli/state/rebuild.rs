@@ -2,31 +2,22 @@
 
 use serde_json::json;
 
-use super::{Days, Place};
+use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
 use crate::day::Day;
-use crate::state::{DayState, Table};
+use crate::state::DayState;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A dataset (`pncp.contratacoes`)
-    #[arg(value_name = "SOURCE.DATASET")]
-    target: String,
     #[command(flatten)]
-    days: Days,
+    selection: Selection,
     /// Print one JSON object per day
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
-    args.days.check()?;
-    let settings = shell.settings()?;
-    shell.log(&settings, true)?;
-    let place = Place::find(&settings, &args.target)?;
-    let table = Table::list(&place.lake, &place.dataset.prefix).await;
-    let table = table.map_err(anyhow::Error::from)?;
-    let days = args.days.of(&table.days);
+    let Opened { place, days, .. } = args.selection.open(shell).await?;
     let mut failed = 0;
     for day in &days {
         match place.day(*day).rebuild_state().await {

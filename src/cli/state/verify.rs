@@ -2,34 +2,25 @@
 
 use serde_json::json;
 
-use super::{Days, Place};
+use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
-use crate::state::{Inspection, Table, inspect};
+use crate::state::{Inspection, inspect};
 
 /// How many findings of a day are told, if there are more.
 const TOLD: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A dataset (`pncp.contratacoes`)
-    #[arg(value_name = "SOURCE.DATASET")]
-    target: String,
     #[command(flatten)]
-    days: Days,
+    selection: Selection,
     /// Print one JSON object per day, with every finding
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
-    args.days.check()?;
-    let settings = shell.settings()?;
-    shell.log(&settings, true)?;
-    let place = Place::find(&settings, &args.target)?;
+    let Opened { place, table, days } = args.selection.open(shell).await?;
     let name = place.dataset.full_name();
-    let table = Table::list(&place.lake, &place.dataset.prefix).await;
-    let table = table.map_err(anyhow::Error::from)?;
-    let days = args.days.of(&table.days);
     let (mut sound, mut unread) = (0, 0);
     for day in &days {
         match inspect(&place.lake, &place.dataset, place.zone, *day).await {
