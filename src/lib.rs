@@ -31,6 +31,8 @@ pub mod record;
 pub mod schedule;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod simulation;
 pub mod simulator;
 pub mod source;
 pub mod standing;

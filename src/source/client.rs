@@ -20,7 +20,7 @@ use crate::source::backoff::Tries;
 use crate::source::classify::{Verdict, classify};
 use crate::source::declaration::Source;
 use crate::source::error::{ClientError, FetchError};
-use crate::source::exchange::{Broken, Exchange};
+use crate::source::exchange::{Broken, Exchange, Http};
 use crate::source::failure::Failure;
 use crate::source::page::Page;
 use crate::source::request::PageRequest;
@@ -48,7 +48,7 @@ pub struct SourceClient(Arc<Inner>);
 pub(super) struct Inner {
     name: String,
     pub(super) base_url: Url,
-    pub(super) exchange: Exchange,
+    pub(super) exchange: Arc<dyn Exchange>,
     pub(super) turns: Turns,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
@@ -64,14 +64,25 @@ impl SourceClient {
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Result<Self, ClientError> {
-        Ok(Self(Arc::new(Inner {
+        let http = Arc::new(Http::new(source)?);
+        Ok(Self::over(http, source, clock, entropy))
+    }
+
+    /// The same, asking over `exchange`.
+    pub(crate) fn over(
+        exchange: Arc<dyn Exchange>,
+        source: &Source,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Self {
+        Self(Arc::new(Inner {
             name: source.name.clone(),
             base_url: source.base_url.clone(),
-            exchange: Exchange::new(source)?,
+            exchange,
             turns: Turns::new(source, &clock),
             clock,
             entropy,
-        })))
+        }))
     }
 
     /// Reads one page, trying again as the dataset's retry table says. What is sent is counted in

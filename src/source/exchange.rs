@@ -1,12 +1,15 @@
 //! One HTTP exchange: a request sent, its answer read whole, within bounds of time and size.
 //!
 //! Redirects aren't followed, nothing is tried again here, and every way in which an exchange can
-//! break has a [`Failure`] of its own.
+//! break has a [`Failure`] of its own. All that a client does with an answer lies behind
+//! [`Exchange`], so that a simulation can give the answers itself.
 
 use std::error::Error;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
@@ -32,9 +35,16 @@ const ERROR_BODY_BYTES: u64 = 64 * 1024;
 /// Memory taken for a body on the word of its `Content-Length`.
 const TRUSTED_LENGTH: u64 = 1024 * 1024;
 
+/// What asks an API.
+#[async_trait]
+pub(crate) trait Exchange: Debug + Send + Sync {
+    /// Asks for `url` and reads the answer to its end.
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken>;
+}
+
 /// The HTTP client of one source.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct Http {
     /// For hosts that a proxy of the environment stands before, where there is one.
     outer: Client,
     /// For this machine, which such a proxy can't reach; built where something is read there.
@@ -46,7 +56,7 @@ pub(super) struct Exchange {
 
 /// Why there is no [`Reply`].
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// Worth another try.
     Off(Failure),
     /// An accepted answer has more bytes than `max_body_bytes`.
@@ -56,7 +66,17 @@ pub(super) enum Broken {
     },
 }
 
-impl Exchange {
+#[async_trait]
+impl Exchange for Http {
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Broken::Off(Failure::TimedOut(limits.timeout))),
+        }
+    }
+}
+
+impl Http {
     pub(super) fn new(source: &Source) -> Result<Self, ClientError> {
         let name = || source.name.clone();
         let url = &source.base_url;
@@ -92,14 +112,6 @@ impl Exchange {
             },
             secrets: secrets(&source.auth),
         })
-    }
-
-    /// Asks for `url` and reads the answer to its end.
-    pub(super) async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
-        match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Broken::Off(Failure::TimedOut(limits.timeout))),
-        }
     }
 
     async fn whole(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {

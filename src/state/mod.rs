@@ -42,7 +42,7 @@ mod recover;
 mod seal;
 mod store;
 #[cfg(test)]
-pub(crate) use tests::faulty as testing;
+pub(crate) use tests::{faulty as testing, support};
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 //! The promises of the commit protocol, one by one and under every fault.
 //!
-//! `support` has the vocabulary, `faulty` a store that loses replies and delivers late;
+//! `support` has the vocabulary, `faulty` a store that loses replies and delivers late; the crate's
 //! `simulation` plays the protocol in all orders.
 
 mod commit;
@@ -13,8 +13,7 @@ mod mutants;
 mod rebuild;
 mod record;
 mod recover;
-mod simulation;
 mod size;
-mod support;
+pub(crate) mod support;
 mod takeover;
 mod withdrawn;

@@ -22,7 +22,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::super::support;
 use super::actors::{Role, Stage, act};
 use super::choices::Choices;
 use super::desk::{Objects, Request};
@@ -30,6 +29,7 @@ use super::lake;
 use super::scenario::{Harm, Scenario};
 use crate::invariants::{self, Promise, Violation};
 use crate::state::execution::Status;
+use crate::state::support;
 use turn::Turn;
 
 /// How a schedule went.

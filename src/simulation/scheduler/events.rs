@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use object_store::PutMode;
 
-use super::super::super::support;
 use super::super::desk::{Half, Op, Reply, Request, broke, exists};
 use super::super::lake;
 use super::super::scenario::{Fault, Harm};
 use super::Scheduler;
 use super::turn::{Turn, told};
+use crate::state::support;
 
 /// More than any schedule of this size takes, unless two keep each other from ever ending.
 const MOST_STEPS: u64 = 5_000;

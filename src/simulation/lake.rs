@@ -8,12 +8,12 @@ use bytes::Bytes;
 use futures::FutureExt;
 use serde_json::Value;
 
-use super::super::support;
 use super::actors::Stage;
 use super::choices::Choices;
 use super::desk::{Object, Objects, Op};
 use super::scenario::{Before, Harm, RECORDS, Scenario};
 use crate::invariants::{self, Day, File};
+use crate::state::support;
 
 /// The records of the API, in the order of their publication.
 const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use uuid::Uuid;
 
-use super::super::support;
 use super::desk::Desk;
 use crate::bronze::writer::EncodedFile;
 use crate::clock::{Clock, ManualClock};
@@ -19,6 +18,7 @@ use crate::invariants::{self, Execution, File, Served, Violation};
 use crate::lake::Lake;
 use crate::source::declaration::Dataset;
 use crate::state::execution::{self, Status};
+use crate::state::support;
 use crate::state::{DayState, DayStore, SliceProgress, StateError};
 
 /// Records that the API has on a page.

@@ -2,9 +2,9 @@
 
 use object_store::PutMode;
 
-use super::super::super::support;
 use super::super::desk::{Op, Request};
 use super::super::scenario::Harm;
+use crate::state::support;
 
 /// Who may be next.
 #[derive(Debug, Clone)]
