@@ -8,7 +8,7 @@ use crate::ingest::proof::{Walk, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use crate::source::Usage;
-use crate::source::declaration::{Mode, Slice};
+use crate::source::declaration::{Mode, Slice, Version};
 use crate::source::page::Page;
 use crate::state::SliceProgress;
 
@@ -58,11 +58,11 @@ impl SliceReader<'_> {
             slice,
             sender,
         };
-        let read = match (self.order.mode, before) {
-            (Mode::New, Some(before)) => self.read_new(&walk, before).await,
-            (Mode::New, None) | (Mode::Full | Mode::Verify, _) => {
-                self.read_full(&walk, before).await
-            }
+        // The total tells of new records, and says nothing of those that were updated.
+        let by_total = self.order.mode == Mode::New && self.order.dataset.version == Version::None;
+        let read = match before.filter(|_| by_total) {
+            Some(before) => self.read_new(&walk, before).await,
+            None => self.read_full(&walk, before).await,
         };
         let outcome = read.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
         match &outcome {

@@ -50,6 +50,9 @@ impl Build<'_> {
                 "write `days = \"last 90\"`: complete days are compared with what the API states",
             );
         }
+        if table.mode == Some(Mode::New) {
+            self.new_tells_all(&path.key("mode"), table, source);
+        }
         let freshness = table.freshness.as_deref();
         let freshness = freshness.map(|text| self.bound(&path.key("freshness"), text));
         let deadline = table.deadline.as_deref();
@@ -109,6 +112,29 @@ impl Build<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// What is new is told by the total, which an update leaves as it is. Children are read for each
+    /// version of their parent, and snapshots and feeds whatever the mode.
+    fn new_tells_all(&mut self, path: &KeyPath, job: &JobTable, source: &SourceFile) {
+        let updated = source.datasets().find(|(name, table)| {
+            let read = match &job.datasets {
+                Some(named) if !named.is_empty() => named.iter().any(|named| named == name),
+                _ => table.enabled != Some(false),
+            };
+            let version = table.version.as_deref().unwrap_or("none");
+            read && table.kind() == KindWord::Dated && version != "none"
+        });
+        if let Some((name, _)) = updated {
+            self.complain(
+                path,
+                format!(
+                    "`{path} = \"new\"` can't be asked of `{name}`, whose records have versions: an \
+                     update leaves the total as it is, and would be missed"
+                ),
+                "write `mode = \"full\"`, or name under `datasets` those without `version`",
+            );
         }
     }
 

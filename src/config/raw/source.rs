@@ -174,8 +174,10 @@ pub struct JobTable {
     /// `"incomplete"` (what coverage asks for and isn't complete).
     #[schemars(required)]
     pub days: Option<String>,
-    /// How a day is read; `full` where nothing is said. `verify` compares complete days with what
-    /// the API states now, one request for each slice, and reads again those that differ.
+    /// How a day is read; `full` where nothing is said. `new` asks for more than the first page of a
+    /// slice only when its total has grown; an update leaves it as it is, so not for datasets with
+    /// versions. `verify` compares complete days with what the API states now, one request for each
+    /// slice, and reads again those that differ.
     pub mode: Option<Mode>,
     /// Who goes first where the limits bind; `daily` where nothing is said.
     pub priority: Option<Priority>,

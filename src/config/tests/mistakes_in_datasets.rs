@@ -235,12 +235,6 @@ fn days_pages_and_fields() {
                 "write `dated`, `snapshot`, `child` or `feed`",
             ),
             (
-                "version = \"none\"",
-                "¶version = \"versao\"",
-                "`dataset.contratacoes.version` names `versao`, which the schema lacks",
-                "declare `versao`",
-            ),
-            (
                 "first_page = 1",
                 "¶offset_param = \"inicio\"",
                 "`dataset.contratacoes.paginator.offset_param` doesn't belong to the type of paginator that is said",

@@ -294,7 +294,34 @@ fn tables_that_belong_to_another_kind() {
             "`job.daily.datasets[1]` names `acordaos`, a feed, of which only today can be read",
             "days = \"today\"",
         ),
+        (
+            "days = \"yesterday\"",
+            "days = \"today\"\n¶mode = \"new\"",
+            "`job.daily.mode = \"new\"` can't be asked of `compras`, whose records have versions: an \
+             update leaves the total as it is, and would be missed",
+            "write `mode = \"full\"`",
+        ),
+        (
+            "days = \"yesterday\"",
+            "days = \"today\"\ndatasets = [\"contratos\", \"compras\"]\n¶mode = \"new\"",
+            "`job.daily.mode = \"new\"` can't be asked of `compras`, whose records have versions: an \
+             update leaves the total as it is, and would be missed",
+            "those without `version`",
+        ),
     ]);
+}
+
+#[test]
+fn what_is_new_can_be_asked_of_datasets_without_versions() {
+    let folder = folder();
+    folder.spoil(
+        PNCP,
+        "days = \"yesterday\"",
+        "days = \"today\"\nmode = \"new\"\ndatasets = [\"contratos\"]",
+    );
+    folder
+        .load(&[])
+        .unwrap_or_else(|problems| panic!("{problems}"));
 }
 
 #[test]
@@ -311,6 +338,12 @@ fn parents_and_variables() {
             "¶{ cnpj = \"/orgaoEntidade/cpf\",",
             "`dataset.itens.parent.bind.cnpj` names `/orgaoEntidade/cpf`, which the schema lacks",
             "declare `cpf`",
+        ),
+        (
+            "version = \"content\"",
+            "¶version = \"versao\"",
+            "`dataset.compras.version` names `versao`, which the schema lacks",
+            "declare `versao`",
         ),
         (
             "when = { srp",

@@ -96,3 +96,33 @@ async fn versions_by_a_field_are_stored_once_each_and_one_that_lacks_it_by_its_c
     assert_eq!((rows[0].id.as_str(), rows[1].id.as_str()), ("x@1", "x@2"));
     assert!(rows[2].id.starts_with("x@sha256:") && rows[2].key == "x");
 }
+
+/// An update leaves the total as it is, so that the total can't tell that there is nothing new.
+#[tokio::test]
+async fn an_update_behind_an_unchanged_total_is_not_missed_where_only_the_new_is_asked_for() {
+    let toml = r#"
+[dataset.d]
+path = "/d"
+primary_key = ["id"]
+version = "at"
+data_selector = "/rows"
+schema = "columns.txt"
+window = { start_param = "day", format = "%Y-%m-%d" }
+paginator = { type = "page_number", page_param = "page", page_size = 1, total_records_path = "/total" }
+"#;
+    let at = Arc::new(Mutex::new("1"));
+    let said = Arc::clone(&at);
+    let scene = Scene::new(toml, "id = \"string\"\nat = \"string\"", move |url| {
+        let row = match url.query().unwrap().contains("page=1") {
+            true => r#"{"id":"x","at":"1"}"#.to_owned(),
+            false => format!(r#"{{"id":"y","at":"{}"}}"#, said.lock().unwrap()),
+        };
+        ok(format!(r#"{{"total":2,"rows":[{row}]}}"#))
+    })
+    .await;
+    assert_eq!(scene.run("d", Mode::New).await.counts().new, 2);
+    *at.lock().unwrap() = "2";
+    assert_eq!(scene.run("d", Mode::New).await.counts().new, 1);
+    let rows = scene.rows("d").await;
+    assert_eq!(rows.last().unwrap().id, "y@2");
+}

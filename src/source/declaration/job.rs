@@ -101,7 +101,8 @@ pub enum JobDays {
 pub enum Mode {
     /// Every page of every slice.
     Full,
-    /// Only what is new in each slice, found from the end where new records appear.
+    /// Only what is new in each slice, found from the end where new records appear, when the total has
+    /// grown. Updates leave the total as it is: a dataset with versions is read in full all the same.
     New,
     /// Every page of every slice of a day that differs from what the API states: what is new is
     /// added, and ids that the API has taken away are noted.
