@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, wakers};
 use crate::entropy::Entropy;
 use crate::lake::Lake;
-use crate::server::{Limits, Server};
+use crate::server::Server;
 use crate::session::Session;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::events::start_at_zero;
@@ -40,7 +40,7 @@ pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
     let session = Session::over(settings, lake, clock.clone(), entropy)?;
     let daemon = Daemon::new(session).map_err(anyhow::Error::from)?;
     let shown = Arc::new(daemon.clone());
-    let server = Server::bind(&server_settings, Limits::default(), shown, metrics);
+    let server = Server::bind(&server_settings, shown, metrics);
     let server = server.await.map_err(anyhow::Error::from)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

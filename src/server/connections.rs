@@ -3,25 +3,29 @@
 //! HTTP/1 only, on hyper itself: `axum::serve` has no time-out for request headers, without which
 //! a client that sends them byte by byte holds its place for ever.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::server::places::{Place, Places};
+
 /// What a client may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once; further ones wait to be accepted.
+    /// Connections at once; a further one takes the place of the one that has waited longest for a
+    /// request, and waits where all have one under way.
     pub connections: usize,
     /// For the headers of a request, and for an idle connection to send the next one.
     pub header_time: Duration,
@@ -62,7 +66,7 @@ pub(super) async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -72,11 +76,14 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = converse(stream, router.clone(), limits, stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                let place = Arc::new(place);
+                connections.spawn(converse(
+                    stream,
+                    place,
+                    router.clone(),
+                    limits,
+                    stop.clone(),
+                ));
             }
             Err(error) => recover(&error).await,
         }
@@ -86,18 +93,9 @@ pub(super) async fn serve(
     connections.wait().await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    // The semaphore is never closed.
-    let place = places
-        .clone()
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    Ok((stream, places.take().await))
 }
 
 /// A client that is gone again costs nothing; when the machine is out of descriptors or memory,
@@ -116,20 +114,30 @@ async fn recover(error: &io::Error) {
 }
 
 /// One connection, from its first request to its end.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    place: Arc<Place>,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Answers are small: they leave at once.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
-    });
+    let own = Arc::clone(&place);
+    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&own), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(MAX_HEAD_BYTES)
+        // Who has sent all that it had to say is answered all the same.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = place.taken() => {
+            return tracing::debug!(error = "its place was another's turn", "connection ended");
+        }
         () = end(&stop, limits.connection_time) => {
             connection.as_mut().graceful_shutdown();
             let drained = tokio::time::timeout(limits.drain_time, connection).await;
@@ -140,6 +148,21 @@ async fn converse(stream: TcpStream, router: Router, limits: Limits, stop: Cance
         // Clients break off and run into time-outs as they like: nothing for an operator.
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Answers one request, whose connection keeps its place meanwhile.
+async fn answer(
+    router: Router,
+    place: Arc<Place>,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> Result<Response, Infallible> {
+    if !place.begin() {
+        // The connection is about to be dropped.
+        return std::future::pending().await;
+    }
+    let response = router.oneshot(request.map(Body::new)).await;
+    place.wait();
+    response
 }
 
 /// When a connection takes no further request.

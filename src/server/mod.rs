@@ -18,6 +18,7 @@ pub mod daemon;
 mod error;
 mod openapi;
 pub mod order;
+mod places;
 mod probes;
 mod routes;
 pub mod view;
@@ -50,6 +51,8 @@ pub struct ServerSettings {
     pub token: Option<SecretString>,
     /// What reads is open to all that can reach the address.
     pub public_reads: bool,
+    /// What a client may take.
+    pub limits: Limits,
 }
 
 /// Why the server can't begin.
@@ -90,11 +93,10 @@ impl Server {
     /// When it is taken, or isn't this machine's.
     pub async fn bind(
         settings: &ServerSettings,
-        limits: Limits,
         daemon: Arc<dyn Daemon>,
         metrics: Metrics,
     ) -> Result<Self, ServerError> {
-        let listen = settings.listen;
+        let (listen, limits) = (settings.listen, settings.limits);
         let refused = |source| ServerError::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;

@@ -2,6 +2,7 @@
 //! told to stop.
 
 mod busy;
+mod clients;
 mod month;
 mod orders;
 mod process;

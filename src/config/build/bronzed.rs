@@ -12,14 +12,14 @@ use super::Build;
 use super::secret::smells;
 use crate::config::place::KeyPath;
 use crate::config::raw::bronzed::{
-    BronzedFile, CommitTable, LakeTable, OptionValue, PoolTable, ServerTable, ShutdownTable,
-    TelemetryTable,
+    BronzedFile, CommitTable, LakeTable, OptionValue, PoolTable, ServerLimitsTable, ServerTable,
+    ShutdownTable, TelemetryTable,
 };
 use crate::config::settings::{
     CommitSettings, LakeSettings, LogFormat, PoolSettings, ShutdownSettings, StateSettings,
     TelemetrySettings,
 };
-use crate::server::ServerSettings;
+use crate::server::{Limits, ServerSettings};
 
 /// Schemes of lakes.
 const SCHEMES: [&str; 9] = [
@@ -139,6 +139,25 @@ impl Build<'_> {
             listen: self.listen(&path.key("listen"), listen),
             token: token.map(|value| self.option(&path.key("token"), "token", value)),
             public_reads: table.public_reads.unwrap_or(false),
+            limits: self.server_limits(&path.key("limits"), &table.limits),
+        }
+    }
+
+    fn server_limits(&mut self, path: &KeyPath, table: &ServerLimitsTable) -> Limits {
+        let usual = Limits::default();
+        let mut time = |key: &str, text: &Option<String>, usual| {
+            self.wait(&path.key(key), text.as_deref(), usual)
+        };
+        Limits {
+            connections: table.connections.map_or(usual.connections, usize::from),
+            header_time: time("header_timeout", &table.header_timeout, usual.header_time),
+            body_time: time("body_timeout", &table.body_timeout, usual.body_time),
+            connection_time: time(
+                "connection_timeout",
+                &table.connection_timeout,
+                usual.connection_time,
+            ),
+            ..usual
         }
     }
 

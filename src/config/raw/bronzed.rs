@@ -110,6 +110,26 @@ pub struct ServerTable {
     /// Whether what only reads is open to all that can reach the address. `false` where nothing is
     /// said.
     pub public_reads: Option<bool>,
+    /// What a client may take.
+    #[serde(default)]
+    pub limits: ServerLimitsTable,
+}
+
+/// What a client of the daemon may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerLimitsTable {
+    /// Connections at once. A further one takes the place of the one that has waited longest for a
+    /// request. 256 where nothing is said.
+    #[schemars(range(min = 1))]
+    pub connections: Option<u16>,
+    /// For the headers of a request, and for an idle connection to send the next one. `"10s"` where
+    /// nothing is said.
+    pub header_timeout: Option<String>,
+    /// For the body of a request. `"10s"` where nothing is said.
+    pub body_timeout: Option<String>,
+    /// A connection takes no further request after this long. `"5m"` where nothing is said.
+    pub connection_timeout: Option<String>,
 }
 
 /// How the daemon ends.

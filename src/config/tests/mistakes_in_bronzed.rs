@@ -64,6 +64,18 @@ fn lake_commit_and_telemetry() {
                 "from 1 to 65535",
             ),
             (
+                "connections = 256",
+                "¶connections = 0",
+                "`server.limits.connections` is 0",
+                "from 1 to 65535",
+            ),
+            (
+                "header_timeout = \"10s\"",
+                "¶header_timeout = \"0s\"",
+                "`server.limits.header_timeout` is no time at all",
+                "greater than zero",
+            ),
+            (
                 "\"25s\"",
                 "¶\"25\"",
                 "`shutdown.grace = \"25\"` is not a duration",

@@ -49,45 +49,86 @@ async fn a_client_that_sends_its_headers_slowly_is_dropped_while_others_are_serv
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
-#[tokio::test]
-async fn slow_clients_that_take_every_place_give_them_back() {
-    let server = limited(Limits {
-        connections: 2,
-        header_time: SHORT,
+/// Nothing but a newcomer could end a connection that may take an hour over its headers.
+fn patient(connections: usize) -> Limits {
+    Limits {
+        connections,
+        header_time: Duration::from_secs(3600),
         ..Limits::default()
-    })
-    .await;
-    let mut slow = [connect(&server).await, connect(&server).await];
-    for stream in &mut slow {
-        stream
-            .write_all(b"GET /healthz HTTP/1.1\r\n")
-            .await
-            .unwrap();
+    }
+}
+
+/// Asks over this connection, which stays open.
+async fn ask_over(stream: &mut TcpStream) {
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answered = Vec::new();
+    while !answered.ends_with(b"\r\n\r\nok\n") {
+        answered.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
+    }
+    assert!(answered.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn clients_that_take_every_place_and_ask_nothing_give_way_the_longest_waiting_first() {
+    let server = limited(patient(3)).await;
+    let mut served = connect(&server).await;
+    let (silent, mut slow) = (connect(&server).await, connect(&server).await);
+    slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    // From here on it has waited less long than the others.
+    ask_over(&mut served).await;
+    let mut newcomers = Vec::new();
+    for leaving in [silent, slow] {
+        let mut newcomer = connect(&server).await;
+        ask_over(&mut newcomer).await;
+        newcomers.push(newcomer);
+        assert_eq!(rest(leaving).await, "");
+    }
+    ask_over(&mut served).await;
+}
+
+#[tokio::test]
+async fn further_connections_than_there_are_places_wait_while_all_are_being_answered() {
+    let server = limited(patient(1)).await;
+    *server.daemon.hold.lock().unwrap() = true;
+    let close = "Host: localhost\r\nConnection: close\r\n\r\n";
+    let mut first = connect(&server).await;
+    let request = format!("GET /api/v1/runs HTTP/1.1\r\n{close}");
+    first.write_all(request.as_bytes()).await.unwrap();
+    server.daemon.held.notified().await;
+    let mut second = connect(&server).await;
+    let request = format!("GET /healthz HTTP/1.1\r\n{close}");
+    second.write_all(request.as_bytes()).await.unwrap();
+    let waiting = timeout(SHORT, second.read_u8()).await;
+    assert!(waiting.is_err(), "served beyond the bound");
+    server.daemon.go.notify_one();
+    assert!(rest(first).await.starts_with("HTTP/1.1 200"));
+    assert!(rest(second).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_thousand_clients_that_say_nothing_keep_nobody_out() {
+    let server = limited(patient(16)).await;
+    let mut silent = Vec::new();
+    for _ in 0..1_000 {
+        silent.push(connect(&server).await);
     }
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
-async fn further_connections_than_there_are_places_wait() {
-    let server = limited(Limits {
-        connections: 1,
-        ..Limits::default()
-    })
-    .await;
-    let mut first = connect(&server).await;
-    first
-        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answered = [0; 12];
-    first.read_exact(&mut answered).await.unwrap();
-    let mut second = connect(&server).await;
-    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    second.write_all(request).await.unwrap();
-    let waiting = timeout(SHORT, second.read_u8()).await;
-    assert!(waiting.is_err(), "served beyond the bound");
-    drop(first);
-    assert!(rest(second).await.contains("200 OK"));
+async fn a_client_that_has_closed_its_side_is_answered() {
+    let server = limited(Limits::default()).await;
+    *server.daemon.hold.lock().unwrap() = true;
+    let mut half = connect(&server).await;
+    let request = b"GET /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    half.write_all(request).await.unwrap();
+    server.daemon.held.notified().await;
+    half.shutdown().await.unwrap();
+    // By the time that another client was answered, the server knows.
+    assert_eq!(server.get("/healthz").await.status, 200);
+    server.daemon.go.notify_one();
+    assert!(rest(half).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
@@ -224,8 +265,7 @@ async fn an_address_that_is_taken_is_named() {
     let mut taken = settings(Place::Loopback, None);
     taken.listen.set_port(first.port);
     let daemon = first.daemon.clone();
-    let second =
-        crate::server::Server::bind(&taken, Limits::default(), daemon, first.metrics.clone());
+    let second = crate::server::Server::bind(&taken, daemon, first.metrics.clone());
     let Err(error) = second.await else {
         panic!("two servers on one port")
     };

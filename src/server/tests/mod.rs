@@ -42,6 +42,7 @@ fn settings(place: Place, token: Option<&str>) -> ServerSettings {
         listen: listen.parse().unwrap(),
         token: token.map(Into::into),
         public_reads: false,
+        limits: Limits::default(),
     }
 }
 
@@ -86,13 +87,14 @@ async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
 
 /// With any daemon; `fake` is at hand for tests that look at what it was told.
 async fn served_by(
-    settings: ServerSettings,
+    mut settings: ServerSettings,
     limits: Limits,
     daemon: Arc<dyn super::daemon::Daemon>,
     fake: Arc<FakeDaemon>,
 ) -> Served {
     let (metrics, _) = Metrics::detached().unwrap();
-    let server = Server::bind(&settings, limits, daemon, metrics.clone())
+    settings.limits = limits;
+    let server = Server::bind(&settings, daemon, metrics.clone())
         .await
         .unwrap();
     let stop = CancellationToken::new();

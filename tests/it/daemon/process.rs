@@ -29,10 +29,10 @@ use crate::support::program::{Program, Running};
 use crate::support::runtime;
 use crate::support::sources::{SLICES, write_shared, write_source};
 
-const TOKEN: &str = "correct horse";
+pub(super) const TOKEN: &str = "correct horse";
 
 /// An hour of two seconds.
-const SHORT_HOURS: &str = r#"
+pub(super) const SHORT_HOURS: &str = r#"
 [job.hourly]
 cron = "*/2 * * * * *"
 days = "today"
@@ -41,16 +41,16 @@ priority = "hourly"
 "#;
 
 /// Sources over simulators on the machine's clock, in a zone in which it is day.
-struct Place {
+pub(super) struct Place {
     zone: Tz,
-    today: Day,
+    pub today: Day,
     lake: TestLake,
     simulators: Vec<(&'static str, Simulator)>,
     config: TempDir,
 }
 
 impl Place {
-    fn new(names: &[&'static str], jobs: &str, latency: Duration) -> Self {
+    pub fn new(names: &[&'static str], jobs: &str, latency: Duration) -> Self {
         let now = SystemClock.now();
         let sao_paulo = chrono_tz::America::Sao_Paulo;
         // Near midnight, the day of a place further west: tests don't go over midnight.
@@ -81,7 +81,7 @@ impl Place {
         }
     }
 
-    fn daemon(&self) -> Program {
+    pub fn daemon(&self) -> Program {
         let config = self.config.path().to_str().expect("Unicode");
         let mut program = Program::new(&["daemon", "--config", config])
             .on(&self.lake)
@@ -97,7 +97,7 @@ impl Place {
     }
 
     /// Lets some records appear that were published earlier on this day.
-    fn publish(&self, seed: u64, day: Day, records: u32) {
+    pub fn publish(&self, seed: u64, day: Day, records: u32) {
         for (_, simulator) in &self.simulators {
             let now = simulator.clock().brasilia();
             let day = GeneratedDay {
@@ -111,12 +111,12 @@ impl Place {
         }
     }
 
-    fn listed(&self, day: Day) -> BTreeSet<String> {
+    pub fn listed(&self, day: Day) -> BTreeSet<String> {
         let (_, simulator) = &self.simulators[0];
         simulator.catalog().ids(day, simulator.clock().brasilia())
     }
 
-    fn stored(&self, day: Day) -> BTreeSet<String> {
+    pub fn stored(&self, day: Day) -> BTreeSet<String> {
         let (name, _) = &self.simulators[0];
         let key = layout::state_key(name, day);
         if !self.lake.keys().contains(&key) {
@@ -126,7 +126,7 @@ impl Place {
     }
 
     /// P1, P3, P7 of a day of the first source; gives its runs.
-    fn judge(&self, day: Day) -> Vec<Value> {
+    pub fn judge(&self, day: Day) -> Vec<Value> {
         let (name, _) = &self.simulators[0];
         let mut rows = Vec::new();
         for key in self.lake.keys() {
@@ -152,7 +152,7 @@ impl Place {
     }
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..6_000 {
         if condition() {
             return;
@@ -162,7 +162,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     panic!("{what} doesn't come");
 }
 
-fn address(daemon: &mut Running) -> String {
+pub(super) fn address(daemon: &mut Running) -> String {
     let started = daemon.event("daemon started");
     format!("http://{}", started["listen"].as_str().expect("an address"))
 }

@@ -179,9 +179,25 @@ impl Running {
 
     /// Bytes that are resident now.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// Bytes that were resident at most, so far.
+    pub fn resident_at_most(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, figure: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let resident = status.ok().and_then(|status| bytes_of(&status, "VmRSS:"));
-        resident.expect("a figure in /proc: this test needs Linux")
+        let bytes = status.ok().and_then(|status| bytes_of(&status, figure));
+        bytes.expect("a figure in /proc: this test needs Linux")
+    }
+
+    /// The arguments that other users of the machine see.
+    pub fn arguments(&self) -> String {
+        let line = fs::read(format!("/proc/{}/cmdline", self.child.id()));
+        let line = line.expect("a figure in /proc: this test needs Linux");
+        String::from_utf8_lossy(&line).replace('\0', " ")
     }
 
     fn said(&mut self) -> Outcome {
