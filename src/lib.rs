@@ -29,6 +29,7 @@ mod mutation;
 pub mod protection;
 pub mod record;
 pub mod schedule;
+pub mod secrets;
 pub mod server;
 pub mod session;
 #[cfg(test)]

@@ -22,7 +22,6 @@ pub struct Args {}
 pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     shell.log(&settings, false)?;
-    crate::telemetry::log_panics();
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone());
     let metrics = Metrics::install().context("metrics")?;

@@ -27,6 +27,7 @@ use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
 
 use crate::config::settings::Settings;
+use crate::secrets;
 
 /// Keeps a bronze lake of Brazil's public procurement data complete, fresh and free of duplicates.
 #[derive(Debug, Parser)]
@@ -173,8 +174,15 @@ impl Shell {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        crate::config::load(folder.as_deref(), variables)
-            .map_err(|problems| Stop::Usage(problems.to_string()))
+        let variables: Vec<_> = variables.collect();
+        let pairs = variables.iter();
+        secrets::keep(secrets::of_environment(
+            pairs.map(|(name, value)| (name.as_str(), value.as_str())),
+        ));
+        let settings = crate::config::load(folder.as_deref(), variables)
+            .map_err(|problems| Stop::Usage(problems.to_string()))?;
+        secrets::keep(secrets::of_settings(&settings));
+        Ok(settings)
     }
 
     fn config_folder(&self) -> Option<PathBuf> {
@@ -197,7 +205,9 @@ impl Shell {
             _ => Some("bronzed=debug,info"),
         };
         crate::telemetry::init(&settings.telemetry, filter, &self.bars)
-            .map_err(|error| Stop::Usage(error.to_string()))
+            .map_err(|error| Stop::Usage(error.to_string()))?;
+        crate::telemetry::log_panics();
+        Ok(())
     }
 }
 
@@ -211,12 +221,14 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", harmless(text));
 }
 
-/// Without what a terminal would obey: names of fields, values and slices are what an API made them.
+/// Without secrets, and without what a terminal would obey: names of fields, values and slices are what
+/// an API made them.
 fn harmless(text: &str) -> Cow<'_, str> {
+    let text = secrets::hide(text);
     let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     if text.contains(obeyed) {
         text.replace(obeyed, "\u{fffd}").into()
     } else {
-        text.into()
+        text
     }
 }

@@ -28,6 +28,7 @@ mod shape;
 
 use std::path::Path;
 
+pub(crate) use build::secret::smells;
 use files::Files;
 use problem::Problems;
 use settings::Settings;

@@ -16,6 +16,7 @@ use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
 use crate::lake::LakeError;
 use crate::protection::seal::SealError;
+use crate::secrets::hide;
 
 /// After so long the lake is asked again what others may have done.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -272,6 +273,7 @@ fn panic_message(failed: JoinError) -> String {
     let text = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    // It becomes part of the day's state.
+    text.map_or_else(|| "no message".to_owned(), |text| hide(&text).into_owned())
 }

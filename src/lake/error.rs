@@ -5,6 +5,8 @@ use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::secrets::hide;
+
 /// Why the lake didn't do what it was asked.
 ///
 /// No text of it has a secret inside: the stores' own messages name keys of objects, and codes.
@@ -220,6 +222,7 @@ fn brief(error: &object_store::Error) -> String {
     let text = chain(error)
         .last()
         .map_or_else(String::new, ToString::to_string);
+    let text = hide(&text);
     let told = match (element(&text, "Code"), element(&text, "Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),

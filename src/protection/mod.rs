@@ -170,6 +170,11 @@ impl Protection {
         hex
     }
 
+    /// What values are hashed with, where a rule needs it.
+    pub fn key(&self) -> Option<&SecretString> {
+        self.key.as_deref()
+    }
+
     /// Tells keys apart without telling the key; `None` where no rule needs one.
     pub fn fingerprint(&self) -> Option<String> {
         let keyed = self.rules.iter().any(|rule| rule.method == Method::Hmac);

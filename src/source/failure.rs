@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::secrets::hide;
+
 /// Why one try didn't give a page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -113,10 +115,13 @@ impl Failure {
 /// How much of a body is shown.
 const SNIPPET_CHARS: usize = 200;
 
-/// The beginning of a body for people: one line, at most 200 characters, no control characters.
+/// The beginning of a body for people: one line, at most 200 characters, no control characters, no
+/// secret of this process.
 pub fn snippet(body: &[u8]) -> String {
     // White space may fill many bytes of what is shown; beyond this nobody looks.
     let head = String::from_utf8_lossy(&body[..body.len().min(SNIPPET_CHARS * 20)]);
+    // Those of a source are taken out with its answers; a proxy's are known to the process alone.
+    let head = hide(&head);
     let printable: String = head
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::settings::{LogFormat, TelemetrySettings};
+use crate::secrets::hide;
 
 /// A log filter that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -75,13 +76,18 @@ pub fn log_panics() {
     }));
 }
 
-/// Standard error, with progress bars out of the way while a line is written.
+/// Standard error without secrets, with progress bars out of the way while a line is written: each
+/// line is one write.
 #[derive(Clone)]
 struct AboveBars(MultiProgress);
 
 impl Write for AboveBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(line))
+        let text = String::from_utf8_lossy(line);
+        let shown = hide(&text);
+        self.0
+            .suspend(|| io::stderr().write_all(shown.as_bytes()))?;
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -76,8 +76,9 @@ fn serve(records: &[String]) -> String {
     url
 }
 
-/// The shipped configuration with these rules for contratos, and a key for them.
-fn configured(rules: &str) -> TempDir {
+/// The shipped configuration with these rules for contratos, and a key for them, which is in
+/// `PROTECT_KEY`.
+pub fn configured(rules: &str) -> TempDir {
     let folder = TempDir::with_prefix("bronzed-config-").unwrap();
     let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
     copy(shipped, folder.path());

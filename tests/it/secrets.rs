@@ -24,9 +24,13 @@ const WRONG_TOKEN: &str = "planted-wrong-token-90ce12aa";
 const LAKE: &str = "planted-lake-key-e08b7f45";
 const SESSION: &str = "planted-session-token-2b6d";
 const PROXY: &str = "planted-proxy-password-6f1e";
+/// `user` and the password, as they are sent.
+const PROXY_SENT: &str = "dXNlcjpwbGFudGVkLXByb3h5LXBhc3N3b3JkLTZmMWU=";
 const IN_URL: &str = "planted-in-url-c7720d3b";
+const PROTECT: &str = "planted-protect-key-03cd5be9";
+const OTHER_PROTECT: &str = "planted-other-protect-key-77aa20";
 
-const PLANTED: [&str; 10] = [
+const PLANTED: [&str; 13] = [
     BEARER,
     API_KEY,
     BASIC,
@@ -36,7 +40,10 @@ const PLANTED: [&str; 10] = [
     LAKE,
     SESSION,
     PROXY,
+    PROXY_SENT,
     IN_URL,
+    PROTECT,
+    OTHER_PROTECT,
 ];
 
 const READ: [&str; 4] = ["run", "pncp.contratacoes", "--day", DAY];
@@ -196,7 +203,12 @@ fn gateway() -> (String, Arc<Mutex<String>>) {
             heard.lock().unwrap().push_str(&head);
             let credentials: Vec<_> = head
                 .lines()
-                .filter(|line| line.to_lowercase().contains("auth") || line.contains("-key"))
+                .filter(|line| {
+                    let line = line.to_lowercase();
+                    ["auth", "-key", "token", "sig="]
+                        .iter()
+                        .any(|part| line.contains(part))
+                })
                 .collect();
             let page = format!("{{\"data\": refused with {}", credentials.join(", "));
             let status = match head.contains("Contratacao=6&") {
@@ -241,6 +253,115 @@ fn an_error_page_that_repeats_the_request_shows_no_secret() {
             "{way}: nothing was sent"
         );
     }
+    shown.assert_no_secret();
+}
+
+/// A proxy, a store, and what they are reached with.
+#[test]
+fn proxies_and_stores_that_repeat_the_request_show_no_secret() {
+    let signature = format!("sv=2022&sig={LAKE}");
+    let api_base = "BRONZED__SOURCES__PNCP__BASE_URL";
+    let mut shown = Shown::default();
+    let mut ask = |name: &str, sent: &str, variables: &dyn Fn(&str) -> Vec<(&str, String)>| {
+        let (url, asked) = gateway();
+        let lake = TestLake::new(Backend::Folder);
+        for args in [&READ[..], &["check", "--online"]] {
+            let program = loud(Program::new(args).on(&lake))
+                .env(api_base, &url)
+                .env("BRONZED__SOURCES__PNCP__RETRY__MAX_ATTEMPTS", "1");
+            let program = only("pncp.contratacoes")
+                .iter()
+                .fold(program, |program, (name, value)| program.env(name, value));
+            let variables = variables(&url);
+            let variables = variables.iter();
+            let program =
+                variables.fold(program, |program, (name, value)| program.env(name, value));
+            let outcome = program.run();
+            assert_ne!(outcome.code, Some(0), "{name}: {outcome:?}");
+            shown.add(&format!("{name}: {}", args.join(" ")), &outcome);
+        }
+        shown.lake(&lake);
+        let asked = asked.lock().unwrap();
+        assert!(asked.contains(sent), "{name}: nothing was sent: {asked}");
+    };
+    let with_password = |url: &str| url.replace("http://", &format!("http://user:{PROXY}@"));
+    ask("a proxy", PROXY_SENT, &|url| {
+        let outside = "http://api.example.test".to_owned();
+        vec![("HTTP_PROXY", with_password(url)), (api_base, outside)]
+    });
+    ask("a proxy for TLS", PROXY_SENT, &|url| {
+        let outside = "https://api.example.test".to_owned();
+        vec![("HTTPS_PROXY", with_password(url)), (api_base, outside)]
+    });
+    ask("S3", SESSION, &|url| {
+        vec![
+            ("BRONZED__LAKE__URL", "s3://bucket/path".to_owned()),
+            ("AWS_ENDPOINT", url.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "somebody".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", LAKE.to_owned()),
+            ("AWS_SESSION_TOKEN", SESSION.to_owned()),
+        ]
+    });
+    ask("Azure", LAKE, &|url| {
+        vec![
+            ("BRONZED__LAKE__URL", "az://container/path".to_owned()),
+            ("AZURE_STORAGE_ACCOUNT_NAME", "somebody".to_owned()),
+            ("AZURE_STORAGE_SAS_KEY", signature.clone()),
+            ("AZURE_STORAGE_ENDPOINT", url.to_owned()),
+        ]
+    });
+    assert!(
+        shown
+            .0
+            .iter()
+            .filter(|(_, text)| text.contains("refused with"))
+            .count()
+            >= 4,
+        "the pages aren't shown"
+    );
+    shown.assert_no_secret();
+}
+
+#[test]
+fn the_key_of_protected_fields_is_shown_by_nothing_and_stored_nowhere() {
+    let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
+    let rules = "[dataset.contratacoes.protect.usuarioNome]\nmethod = \"hmac\"\n";
+    let folder = crate::protection::configured(rules);
+    let config = ["--config", folder.path().to_str().unwrap(), "-vv"];
+    let day = ["pncp.contratacoes", "--day", DAY];
+    let days = ["pncp.contratacoes", "--from", DAY, "--to", DAY];
+    let mut shown = Shown::default();
+    for (key, args) in [
+        (PROTECT, [&["run"], &day[..]].concat()),
+        (PROTECT, [&["run"], &day[..], &["--json"]].concat()),
+        (PROTECT, vec!["check"]),
+        (PROTECT, [&["verify"], &days[..]].concat()),
+        (PROTECT, [&["backfill"], &days[..]].concat()),
+        (PROTECT, [&["state", "show"], &day[..]].concat()),
+        (PROTECT, vec!["state", "verify", "pncp.contratacoes"]),
+        (PROTECT, vec!["schema", "drift", "pncp.contratacoes"]),
+        (OTHER_PROTECT, [&["run"], &day[..]].concat()),
+    ] {
+        let args = [&args[..], &config[..]].concat();
+        let program = loud(scene.program(&args)).env("PROTECT_KEY", key);
+        let program = only("pncp.contratacoes")
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value));
+        let outcome = program.run();
+        let expected = if key == PROTECT { Some(0) } else { Some(1) };
+        assert_eq!(outcome.code, expected, "{args:?}: {outcome:?}");
+        shown.add(&args.join(" "), &outcome);
+    }
+    // One that can be guessed is refused, and not repeated.
+    let short = scene
+        .program(&["check", config[0], config[1]])
+        .env("PROTECT_KEY", &PROTECT[..15]);
+    let outcome = short.run().expect(2);
+    assert!(!outcome.stderr.contains(&PROTECT[..15]), "{outcome:?}");
+    shown.lake(&scene.lake);
+    let hashed = shown.0.iter().any(|(_, text)| text.contains("hmac:"));
+    assert!(hashed, "nothing was protected");
     shown.assert_no_secret();
 }
 
@@ -394,6 +515,8 @@ fn the_daemon_shows_no_secret_in_anything_that_it_answers_or_logs() {
         "/readyz",
         "/metrics",
         "/api/v1/jobs",
+        "/api/v1/jobs/pncp/daily",
+        "/api/v1/datasets/pncp/contratacoes",
         "/api/v1/datasets",
         runs,
         "/api/v1/openapi.json",
@@ -404,6 +527,8 @@ fn the_daemon_shows_no_secret_in_anything_that_it_answers_or_logs() {
         }
     }
     daemon.log_line("run finished");
+    // What every user of the machine may read.
+    shown.text("arguments", daemon.arguments());
     daemon.interrupt();
     let outcome = daemon.wait().expect(0);
     shown.add("daemon", &outcome);

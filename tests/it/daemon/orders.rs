@@ -171,6 +171,8 @@ fn a_pause_outlives_the_daemon_and_a_resumed_job_catches_up() {
 /// and its other runs go on, and the day is read again.
 #[test]
 fn a_run_that_panics_is_audited_and_ends_nobody_else() {
+    const IN_A_PANIC: &str = "planted-in-a-panic-90b3aa";
+    bronzed::secrets::keep([IN_A_PANIC.to_owned()]);
     runtime().block_on(async {
         let more = [("BRONZED__COMMIT__MAX_RECORDS", "10")];
         let world = world(JOBS, &more, "2025-10-23T03:00:00-03:00").await;
@@ -179,7 +181,7 @@ fn a_run_that_panics_is_audited_and_ends_nobody_else() {
         let second = layout::file_key("one", day("2025-10-22"), 2);
         world.store.refuse(move |operation| {
             let panics = operation == format!("PUT {second}") && !once.swap(true, Ordering::SeqCst);
-            assert!(!panics, "a fault, for the test");
+            assert!(!panics, "a fault, for the test: {IN_A_PANIC}");
             false
         });
         let life = world.start();
@@ -188,7 +190,8 @@ fn a_run_that_panics_is_audited_and_ends_nobody_else() {
         let audit = world.audit("one", day("2025-10-22")).await;
         assert_eq!(audit[0]["status"], "failed");
         let error = audit[0]["error"].as_str().unwrap();
-        assert!(error.contains("a fault, for the test"), "{error}");
+        assert!(error.contains("a fault, for the test: [secret]"), "{error}");
+        assert!(!error.contains(IN_A_PANIC), "{error}");
         assert_eq!(audit[0]["new_records"], 10, "the first file is its own");
         let shown = life.daemon.runs().await.unwrap();
         assert!(shown.iter().any(|run| run.status == RunStatus::Failed));
