@@ -34,6 +34,15 @@ pub enum LakeError {
         /// The option's name.
         name: String,
     },
+    /// The environment says that any certificate will do.
+    #[error(
+        "the lake {lake} is to be used whatever certificate it has: leave `…_ALLOW_INVALID_CERTIFICATES` \
+         out, and name a file with the certificates to trust in SSL_CERT_FILE"
+    )]
+    Unverified {
+        /// The lake.
+        lake: String,
+    },
     /// A folder that can't be created, or that the system lets nobody, or this user, use.
     #[error(
         "the lake folder {lake} can't be read and written: {detail}; \

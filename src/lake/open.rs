@@ -83,6 +83,7 @@ fn below(root: Path, store: impl ObjectStore) -> Arc<dyn ObjectStore> {
 
 fn s3(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
     use AmazonS3ConfigKey::{Client, Endpoint, S3Endpoint};
+    use ClientConfigKey::{AllowHttp, AllowInvalidCertificates};
     let builder = AmazonS3Builder::from_env()
         .with_url(url.as_str())
         .with_retry(retries());
@@ -91,12 +92,15 @@ fn s3(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, Lake
         .iter()
         .find_map(|key| builder.get_config_value(key));
     if is_plain_http(endpoint) {
-        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+        builder = builder.with_config(Client(AllowHttp), "true");
     }
+    let unverified = builder.get_config_value(&Client(AllowInvalidCertificates));
+    refuse_unverified(name, unverified)?;
     builder.build().map_err(|error| unusable(name, &error))
 }
 
 fn gcs(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
+    use ClientConfigKey::{AllowHttp, AllowInvalidCertificates};
     use GoogleConfigKey::{BaseUrl, Client};
     let builder = GoogleCloudStorageBuilder::from_env()
         .with_url(url.as_str())
@@ -108,20 +112,25 @@ fn gcs(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, Lak
         GoogleCloudStorageBuilder::with_config,
     )?;
     if is_plain_http(builder.get_config_value(&BaseUrl)) {
-        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+        builder = builder.with_config(Client(AllowHttp), "true");
     }
+    let unverified = builder.get_config_value(&Client(AllowInvalidCertificates));
+    refuse_unverified(name, unverified)?;
     builder.build().map_err(|error| unusable(name, &error))
 }
 
 fn azure(url: &Url, name: &str, options: &Options) -> Result<impl ObjectStore, LakeError> {
     use AzureConfigKey::{Client, Endpoint};
+    use ClientConfigKey::{AllowHttp, AllowInvalidCertificates};
     let builder = MicrosoftAzureBuilder::from_env()
         .with_url(url.as_str())
         .with_retry(retries());
     let mut builder = with_options(builder, options, name, MicrosoftAzureBuilder::with_config)?;
     if is_plain_http(builder.get_config_value(&Endpoint)) {
-        builder = builder.with_config(Client(ClientConfigKey::AllowHttp), "true");
+        builder = builder.with_config(Client(AllowHttp), "true");
     }
+    let unverified = builder.get_config_value(&Client(AllowInvalidCertificates));
+    refuse_unverified(name, unverified)?;
     builder.build().map_err(|error| unusable(name, &error))
 }
 
@@ -154,6 +163,16 @@ fn retries() -> RetryConfig {
         },
         max_retries: 3,
         retry_timeout: Duration::from_secs(10),
+    }
+}
+
+/// A variable such as `AWS_ALLOW_INVALID_CERTIFICATES` would leave the credentials to whoever answers.
+fn refuse_unverified(lake: &str, allowed: Option<String>) -> Result<(), LakeError> {
+    match allowed.as_deref() {
+        None | Some("false") => Ok(()),
+        Some(_) => Err(LakeError::Unverified {
+            lake: lake.to_owned(),
+        }),
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,16 +20,36 @@ use crate::support::runtime;
 
 const NAME: &str = "api.example.test";
 
+/// What is wrong with a server's certificate, if anything is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Certificate {
+    Right,
+    /// By nobody but itself.
+    SelfSigned,
+    /// Of another host.
+    OfAnother,
+    /// Of years ago.
+    Expired,
+    /// Of years to come.
+    NotYet,
+}
+
 /// A server that answers every request with one record, with a certificate for `localhost` and
 /// [`NAME`]. As many public servers do, it doesn't send the intermediate certificate along.
 struct Server {
     port: u16,
     /// What a client needs to trust it.
     intermediate: String,
+    /// How many requests were sent by clients that trusted it.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::with(Certificate::Right)
+    }
+
+    fn with(wrong: Certificate) -> Self {
         let authority = |name: &str| {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,28 +63,44 @@ impl Server {
         let (params, middle_key) = (authority("intermediate"), key());
         let intermediate = params.signed_by(&middle_key, &root).unwrap();
         let issuer = Issuer::new(params, middle_key);
-        let leaf = CertificateParams::new(vec!["localhost".to_owned(), NAME.to_owned()]).unwrap();
+        let names = match wrong {
+            Certificate::OfAnother => vec!["other.example.test".to_owned()],
+            _ => vec!["localhost".to_owned(), NAME.to_owned()],
+        };
+        let mut leaf = CertificateParams::new(names).unwrap();
+        match wrong {
+            Certificate::Expired => leaf.not_after = date_time_ymd(2020, 1, 1),
+            Certificate::NotYet => leaf.not_before = date_time_ymd(4000, 1, 1),
+            _ => {}
+        }
         let leaf_key = key();
-        let certificate = leaf.signed_by(&leaf_key, &issuer).unwrap();
+        let certificate = match wrong {
+            Certificate::SelfSigned => leaf.self_signed(&leaf_key),
+            _ => leaf.signed_by(&leaf_key, &issuer),
+        };
         let private = PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
+            .with_single_cert(vec![certificate.unwrap().der().clone()], private)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = runtime()
             .block_on(TcpListener::bind(("127.0.0.1", 0)))
             .unwrap();
         let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
         runtime().spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
+                let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     // Who doesn't trust it hangs up.
                     if let Ok(mut stream) = acceptor.accept(stream).await {
-                        let _ = head(&mut stream).await;
+                        if !head(&mut stream).await.is_empty() {
+                            counted.fetch_add(1, Ordering::SeqCst);
+                        }
                         let body = r#"[{"id":"a"}]"#;
                         let answer = format!(
                             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
@@ -79,7 +116,12 @@ impl Server {
         Self {
             port,
             intermediate: intermediate.pem(),
+            asked,
         }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -222,4 +264,108 @@ fn a_proxy_is_not_asked_for_this_machine() {
     let trusting = configuration(&url, Some(&server.intermediate));
     read(trusting.path(), Some(&proxy)).expect(0);
     assert!(proxy.asked.lock().unwrap().is_empty());
+}
+
+/// What turns verification off elsewhere.
+const SWITCHES: [(&str, &str); 4] = [
+    ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
+    ("PYTHONHTTPSVERIFY", "0"),
+    ("GIT_SSL_NO_VERIFY", "1"),
+    ("CURL_INSECURE", "1"),
+];
+
+/// Although the authority is trusted that has signed all but one of them.
+#[test]
+fn a_certificate_that_proves_nothing_is_refused_before_anything_is_sent() {
+    use Certificate::{Expired, NotYet, OfAnother, SelfSigned};
+    for wrong in [SelfSigned, OfAnother, Expired, NotYet] {
+        let server = Server::with(wrong);
+        let url = format!("https://localhost:{}", server.port);
+        let folder = configuration(&url, Some(&server.intermediate));
+        let config = folder.path().to_str().unwrap();
+        for args in [
+            &["run", "s.d", "--day", "2025-10-22", "--config", config][..],
+            &["check", "--online", "s", "--config", config],
+        ] {
+            let program = SWITCHES
+                .iter()
+                .fold(Program::new(args), |program, (name, value)| {
+                    program.env(name, value)
+                });
+            let outcome = program.run().expect(1);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(said.contains("certificate"), "{wrong:?} {args:?}: {said}");
+        }
+        assert_eq!(server.asked(), 0, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_lake_is_not_trusted_for_less_and_by_no_switch() {
+    let switch = "AWS_ALLOW_INVALID_CERTIFICATES";
+    let option = "BRONZED__LAKE__OPTIONS__AWS_ALLOW_INVALID_CERTIFICATES";
+    let server = Server::start();
+    let folder = configuration("http://127.0.0.1:1", Some(&server.intermediate));
+    let config = folder.path().to_str().unwrap();
+    let pem = folder.path().join("sources/extra.pem");
+    let read = |variables: &[(&str, &str)]| {
+        let program = Program::new(&["run", "s.d", "--day", "2025-10-22", "--config", config])
+            .env("BRONZED__LAKE__URL", "s3://bucket/path")
+            .env("AWS_ENDPOINT", format!("https://localhost:{}", server.port))
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "somebody")
+            .env("AWS_SECRET_ACCESS_KEY", "something");
+        let variables = variables.iter();
+        let program = variables.fold(program, |program, (name, value)| program.env(name, value));
+        program.run()
+    };
+    for (variables, code, told) in [
+        (&[][..], 1, "certificate"),
+        (&[(switch, "true")], 1, "SSL_CERT_FILE"),
+        (&[(switch, "1")], 1, ""),
+        (&[(option, "true")], 2, "SSL_CERT_FILE"),
+    ] {
+        let outcome = read(variables).expect(code);
+        assert!(
+            outcome.stderr.contains(told),
+            "{variables:?}: {}",
+            outcome.stderr
+        );
+        assert_eq!(server.asked(), 0, "{variables:?}");
+    }
+    // Whom the system is told to trust is trusted; that it is no lake is another matter.
+    read(&[("SSL_CERT_FILE", pem.to_str().unwrap())]).expect(1);
+    assert!(server.asked() > 0);
+}
+
+#[test]
+fn a_source_has_no_key_that_turns_verification_off() {
+    let folder = configuration("https://localhost", None);
+    let file = folder.path().join("sources/s.toml");
+    let right = fs::read_to_string(&file).unwrap();
+    for key in [
+        "insecure",
+        "verify",
+        "verify_tls",
+        "tls_verify",
+        "ssl_verify",
+        "accept_invalid_certs",
+        "danger_accept_invalid_certs",
+    ] {
+        for (name, value) in [(key, "true"), (key, "false")] {
+            let switched = right.replacen(
+                "name = \"s\"",
+                &format!("name = \"s\"\n{name} = {value}"),
+                1,
+            );
+            fs::write(&file, switched).unwrap();
+            let config = folder.path().to_str().unwrap();
+            let outcome = Program::new(&["check", "--config", config]).run().expect(2);
+            let told = format!("unknown key `{key}`");
+            assert!(
+                outcome.stderr.contains(&told) || outcome.stdout.contains(&told),
+                "{outcome:?}"
+            );
+        }
+    }
 }

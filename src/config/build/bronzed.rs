@@ -22,9 +22,7 @@ use crate::config::settings::{
 use crate::server::{Limits, ServerSettings};
 
 /// Schemes of lakes.
-const SCHEMES: [&str; 9] = [
-    "file", "memory", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss",
-];
+const SCHEMES: [&str; 5] = ["file", "memory", "s3", "gs", "az"];
 
 /// The settings of `bronzed.toml`.
 pub struct Bronzed {
@@ -61,6 +59,14 @@ impl Build<'_> {
         }
         let mut options = BTreeMap::new();
         for (name, value) in &table.options.0 {
+            if name.to_lowercase().ends_with("allow_invalid_certificates") {
+                let path = path.key("options").key(name);
+                self.complain(
+                    &path,
+                    format!("`{path}` would leave the lake's credentials to whoever answers"),
+                    "leave it out, and name a file with the certificates to trust in the variable SSL_CERT_FILE",
+                );
+            }
             let value = self.option(&path.key("options").key(name), name, value);
             options.insert(name.clone(), value);
         }

@@ -146,6 +146,12 @@ fn secrets_written_down() {
             ),
             (
                 "[lake.options]\n",
+                "[lake.options]\n¶aws_allow_invalid_certificates = \"true\"\n",
+                "`lake.options.aws_allow_invalid_certificates` would leave the lake's credentials to whoever answers",
+                "SSL_CERT_FILE",
+            ),
+            (
+                "[lake.options]\n",
                 "[lake.options]\n¶aws_allow_http = true\n",
                 "`lake.options.aws_allow_http` is a boolean",
                 "a text, { env",
