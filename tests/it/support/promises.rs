@@ -1,0 +1,175 @@
+//! A test's lake, judged by the promises as the program states them: `bronzed::invariants`. The judge in
+//! Python, who shares no code with the program, comes to his own verdict beside this one.
+
+use std::collections::BTreeSet;
+
+use bronzed::config::settings::Settings;
+use bronzed::day::Day;
+use bronzed::ingest::counts::Counts;
+use bronzed::invariants::{self, Execution, Served, Violation};
+use bronzed::lake::Lake;
+use bronzed::simulator::ledger::Entry;
+use bronzed::simulator::pncp::catalog::{Catalog, Listed};
+use bronzed::simulator::row::Listing;
+use bronzed::source::declaration::Dataset;
+use bronzed::state::Table;
+use bronzed::state::execution::Status;
+use chrono::NaiveDateTime;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::scene::Expect;
+
+type Facts = invariants::Day<Box<str>>;
+
+/// What the API has of a day.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Ids of all that it ever listed.
+    ever: BTreeSet<Box<str>>,
+    /// Ids of what it lists now.
+    listed: BTreeSet<Box<str>>,
+    /// Whether the day is over by the API's clock.
+    over: bool,
+}
+
+/// What a run said at its end, and how many rows it was served meanwhile.
+pub struct Told {
+    said: Execution,
+    served: u64,
+}
+
+impl Api {
+    /// What a simulated API has of a day at `now`, its own time. Ids are those that the simulator thinks
+    /// of, and so not for datasets with versions.
+    pub fn of(catalog: &Catalog, day: Day, now: NaiveDateTime) -> Self {
+        let rows: Vec<_> = catalog.list(Some(day), now, false).collect();
+        Self::listing(&rows, day, now)
+    }
+
+    /// The same, where the rows of the day are at hand.
+    pub fn listing<'l>(
+        rows: impl IntoIterator<Item = &'l Listed>,
+        day: Day,
+        now: NaiveDateTime,
+    ) -> Self {
+        let mut api = Self {
+            ever: BTreeSet::new(),
+            listed: BTreeSet::new(),
+            over: now >= day.next().date().into(),
+        };
+        for row in rows {
+            if row.listing == Listing::Visible {
+                api.listed.insert(row.id.as_str().into());
+            }
+            if row.listing != Listing::Future {
+                api.ever.insert(row.id.as_str().into());
+            }
+        }
+        api
+    }
+}
+
+impl Told {
+    /// From what is kept of a run, `{"from": 1, "until": 57, "report": {…}}`: the requests that came while
+    /// it was at work, and its summary as it is printed.
+    pub fn of(dataset: &Dataset, run: &Value, requests: &[Entry]) -> Self {
+        let bound = |key: &str| run[key].as_u64().expect("a number");
+        let meanwhile = bound("from")..=bound("until");
+        let requests = requests.iter();
+        let mine = requests.filter(|request| meanwhile.contains(&request.ordinal));
+        let served = mine.map(|request| request.rows as u64).sum();
+        let report = &run["report"];
+        let parsed = |key: &str| report[key].clone();
+        let day: Day = report["day"]
+            .as_str()
+            .expect("a day")
+            .parse()
+            .expect("a day");
+        let run: Uuid = serde_json::from_value(parsed("run_id")).expect("an id");
+        let status: Status = serde_json::from_value(parsed("status")).expect("a status");
+        let counts: Counts = serde_json::from_value(report.clone()).expect("counts");
+        let files: Vec<String> = serde_json::from_value(parsed("files")).expect("keys");
+        let failed = report["failed_slices"].as_object();
+        Self {
+            said: Execution {
+                run: Some(run),
+                status,
+                counts,
+                files: files
+                    .iter()
+                    .map(|key| invariants::name(&dataset.prefix, day, key))
+                    .collect(),
+                failed_slices: failed.map_or(0, |failed| failed.len() as u64),
+            },
+            served,
+        }
+    }
+}
+
+/// How a day at which no one is at work breaks the promises, against what the API has of it and what its
+/// runs said.
+pub async fn broken(
+    lake: &Lake,
+    dataset: &Dataset,
+    day: Day,
+    api: &Api,
+    expect: Expect,
+    told: &[Told],
+) -> Vec<Violation> {
+    let found = facts(lake, dataset, day).await;
+    let Api { ever, listed, over } = api.clone();
+    let served = |finally| Served {
+        ever: ever.clone(),
+        finally,
+    };
+    let stored = (expect == Expect::All).then(|| listed.clone());
+    let mut violations = invariants::at_rest_in_itself(&found);
+    violations.extend(invariants::p2_nothing_lost(&found.files, &served(stored)));
+    violations.extend(invariants::p4_complete(
+        &found,
+        &served(over.then_some(listed)),
+    ));
+    if let Some(state) = &found.state {
+        let told = told.iter();
+        violations
+            .extend(told.flat_map(|told| invariants::p7_told(state, &told.said, told.served)));
+    }
+    violations
+}
+
+/// Fails the test unless a day, at which no one is at work, is complete with all that the API has.
+pub async fn assert_complete(lake: &Lake, dataset: &Dataset, day: Day, api: &Api) {
+    let found = facts(lake, dataset, day).await;
+    let served = Served {
+        ever: api.ever.clone(),
+        finally: api.over.then(|| api.listed.clone()),
+    };
+    let name = dataset.full_name();
+    assert_eq!(invariants::at_rest(&found, &served), [], "{name} {day}");
+    assert!(
+        found.marker,
+        "{name} {day} isn't complete: {:#?}",
+        found.state
+    );
+}
+
+/// A day as it is in the lake.
+pub async fn facts(lake: &Lake, dataset: &Dataset, day: Day) -> Facts {
+    let found = invariants::read(lake, dataset, day).await;
+    found.unwrap_or_else(|error| panic!("{} {day}: {error}", dataset.full_name()))
+}
+
+/// Fails the test unless each day that the lake has, of every dataset that is declared, keeps the
+/// promises in itself, whatever the API has served. No one is at work.
+pub async fn assert_kept(lake: &Lake, settings: &Settings) {
+    let sources = settings.sources.values();
+    for dataset in sources.flat_map(|source| source.datasets.values()) {
+        let table = Table::list(lake, &dataset.prefix).await.expect("a listing");
+        for day in table.days {
+            let found = facts(lake, dataset, day).await;
+            let violations = invariants::at_rest_in_itself(&found);
+            assert_eq!(violations, [], "{} {day}", dataset.full_name());
+        }
+    }
+}
