@@ -30,13 +30,14 @@ use std::fmt;
 
 pub use facts::{Day, Execution, File, FileName, State};
 pub use promises::{
-    at_every_step, at_rest, p1_exactly_once, p2_accounted, p2_nothing_lost, p2_sums_hold,
-    p3_behind_the_files, p4_complete, p5_index_of_the_files, p5_opened, p6_no_empty_file,
-    p7_audited, p7_told,
+    at_every_step, at_rest, at_rest_in_itself, in_itself, p1_exactly_once, p2_accounted,
+    p2_nothing_lost, p2_sums, p2_sums_hold, p3_behind_the_files, p3_counted, p4_complete,
+    p4_marked, p5_index_of_the_files, p5_opened, p6_no_empty_file, p7_audited, p7_told,
 };
+pub use read::name;
 pub use read::{LookError, read};
 #[cfg(test)]
-pub(crate) use read::{file, name, state};
+pub(crate) use read::{file, state};
 
 /// A promise of the program; its number is the one that tests and documents use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

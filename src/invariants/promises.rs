@@ -21,8 +21,22 @@ fn broken(promise: Promise, what: impl Into<String>) -> Violation {
 
 /// What holds of a day at any instant, whoever is at work on it.
 pub fn at_every_step<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
-    let mut violations = p1_exactly_once(&day.files);
+    let mut violations = in_itself(day);
     violations.extend(p4_complete(day, served));
+    violations
+}
+
+/// What holds of a day when no one is at work on it any more and the last run read all of it.
+pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+    let mut violations = at_rest_in_itself(day);
+    violations.extend(p4_complete(day, served));
+    violations.extend(p2_nothing_lost(&day.files, served));
+    violations
+}
+
+/// What holds of a day at any instant, whatever the API has served.
+pub fn in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+    let mut violations = p1_exactly_once(&day.files);
     violations.extend(p6_no_empty_file(&day.files));
     if let Some(state) = day.state.as_ref().filter(|state| state.ours) {
         violations.extend(p2_sums_hold(state));
@@ -35,10 +49,10 @@ pub fn at_every_step<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> V
     violations
 }
 
-/// What holds of a day when no one is at work on it any more and the last run read all of it.
-pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
-    let mut violations = at_every_step(day, served);
-    violations.extend(p2_nothing_lost(&day.files, served));
+/// What holds of a day when no one is at work on it any more, whatever the API has served.
+pub fn at_rest_in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+    let mut violations = in_itself(day);
+    violations.extend(p4_marked(day));
     violations.extend(p7_audited(day));
     violations
 }
@@ -71,12 +85,16 @@ pub fn p2_accounted(counts: &Counts, run: Option<Uuid>) -> Option<Violation> {
 
 /// P2 of a day: `total_processed` and the executions' new records are the number of ids.
 pub fn p2_sums_hold<Id>(state: &State<Id>) -> Violations {
-    let ids = state.ids.len() as u64;
     let counts = state.executions.iter().map(|entry| entry.counts.new);
     let audited = counts.fold(0, u64::saturating_add);
+    p2_sums(state.ids.len() as u64, state.total, audited)
+}
+
+/// The same of numbers: of ids, of `total_processed`, and of what the executions count.
+pub fn p2_sums(ids: u64, total: u64, audited: u64) -> Violations {
     let mut violations = Vec::new();
-    if state.total != ids {
-        let what = format!("there are {ids} ids, and the total is {}", state.total);
+    if total != ids {
+        let what = format!("there are {ids} ids, and the total is {total}");
         violations.push(broken(Promise::P2, what));
     }
     if audited != ids {
@@ -118,6 +136,19 @@ pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<
     violations
 }
 
+/// P3 of a state for itself: an execution counts no numbered file that the state doesn't count.
+pub fn p3_counted<'n>(commits: u64, named: impl IntoIterator<Item = &'n FileName>) -> Violations {
+    let ahead = named
+        .into_iter()
+        .filter(|name| matches!(name, FileName::Numbered(number) if *number > commits));
+    ahead
+        .map(|name| {
+            let what = format!("an execution has {name}, and the state counts {commits}");
+            broken(Promise::P3, what)
+        })
+        .collect()
+}
+
 /// P4: what is called complete, by the marker or by the state, holds all that the API has of it;
 /// and no day is complete before its end.
 pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
@@ -133,6 +164,17 @@ pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Vio
     missing
         .map(|id| broken(Promise::P4, format!("the day is complete without {id}")))
         .collect()
+}
+
+/// P4 of a day at rest: the marker says what the state says.
+pub fn p4_marked<Id>(day: &Day<Id>) -> Option<Violation> {
+    let complete = day.state.as_ref().is_some_and(|state| state.complete);
+    let what = match (complete, day.marker) {
+        (true, false) => "the state says that the day is complete, and its marker is missing",
+        (false, true) => "the marker says that the day is complete, and the state doesn't",
+        _ => return None,
+    };
+    Some(broken(Promise::P4, what))
 }
 
 /// P5: the state is the index of the day's files. It may be late, and know only the first of the

@@ -125,7 +125,7 @@ pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<B
 }
 
 /// The name of the file at `key`.
-pub(crate) fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
+pub fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
     match layout::file_number(prefix, day, key) {
         Some(number) => FileName::Numbered(number),
         None => FileName::Earlier(key.to_owned()),

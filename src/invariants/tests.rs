@@ -82,7 +82,7 @@ type Harm = fn(&mut Day<u8>, &mut Served<u8>);
 
 #[test]
 fn each_promise_is_seen_to_be_broken() {
-    let harms: [(&str, Promise, Harm); 14] = [
+    let harms: [(&str, Promise, Harm); 15] = [
         ("a row twice", Promise::P1, |day, _| {
             day.files[1].ids.push(1)
         }),
@@ -115,6 +115,9 @@ fn each_promise_is_seen_to_be_broken() {
             day.state.as_mut().unwrap().complete = false;
             served.finally.as_mut().unwrap().insert(4);
         }),
+        ("complete without a marker", Promise::P4, |day, _| {
+            day.marker = false
+        }),
         ("a row that the state forgot", Promise::P5, |day, _| {
             day.state.as_mut().unwrap().ids.remove(&2);
         }),
@@ -133,6 +136,13 @@ fn each_promise_is_seen_to_be_broken() {
         let broken = at_rest(&day, &served);
         assert!(promises(&broken).contains(&promise), "{what}: {broken:?}");
     }
+}
+
+#[test]
+fn an_execution_counts_what_the_state_counts() {
+    let named = [FileName::Numbered(2), FileName::Earlier("x".to_owned())];
+    assert_eq!(p3_counted(2, &named), []);
+    assert_eq!(promises(&p3_counted(1, &named)), [Promise::P3].into());
 }
 
 #[test]

@@ -97,20 +97,7 @@ pub async fn inspect(
     let document = lake.get(&state_key).await?.map(|(bytes, _)| bytes);
     let (earlier, mut findings) = read_document(document, &state_key, day, zone)?;
     if !earlier {
-        findings.extend(invariants::p1_exactly_once(&found.files));
-        findings.extend(invariants::p6_no_empty_file(&found.files));
-        findings.extend(invariants::p7_audited(&found));
-        if let Some(state) = &found.state {
-            findings.extend(invariants::p2_sums_hold(state));
-            findings.extend(invariants::p3_behind_the_files(&found.files, state));
-            findings.extend(invariants::p5_index_of_the_files(&found.files, state));
-            let entries = state.executions.iter();
-            findings.extend(
-                entries.filter_map(|entry| invariants::p2_accounted(&entry.counts, entry.run)),
-            );
-        }
-        let complete = found.state.as_ref().is_some_and(|state| state.complete);
-        findings.extend(marker(complete, found.marker));
+        findings.extend(invariants::at_rest_in_itself(&found));
         for file in found.files.iter().filter_map(|file| file.number()) {
             let key = layout::file_key(&dataset.prefix, day, file);
             if let Some((bytes, _)) = lake.get(&key).await? {
@@ -152,16 +139,6 @@ fn read_document(
         }
     };
     Ok((false, vec![broken(Promise::P5, doubt)]))
-}
-
-/// The marker follows the state.
-fn marker(complete: bool, marker: bool) -> Option<Violation> {
-    let what = match (complete, marker) {
-        (true, false) => "the state says that the day is complete, and its marker is missing",
-        (false, true) => "the marker says that the day is complete, and the state doesn't",
-        _ => return None,
-    };
-    Some(broken(Promise::P4, what.to_owned()))
 }
 
 /// Ids that the declaration gives otherwise now: their records are stored again when they are read
