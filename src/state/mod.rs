@@ -24,7 +24,7 @@
 //! - `coverage`: which days are complete
 //! - `glance`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
-//! - `inspect`: whether files, state and marker agree
+//! - `inspect`: whether files, state and marker agree; `sound`: what of it is asserted in debug builds
 //! - `document`, `entry`, `seal`, `packing`: the document's format
 
 mod commit;
@@ -40,6 +40,7 @@ mod packing;
 mod rebuild;
 mod recover;
 mod seal;
+mod sound;
 mod store;
 #[cfg(test)]
 pub(crate) use tests::{faulty as testing, support};

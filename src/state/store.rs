@@ -228,6 +228,7 @@ impl DayStore {
         if !state.recovery.is_empty() {
             self.update(&mut state, &Change::default()).await?;
         }
+        debug_assert_eq!(self.violations(&state.document), [], "what is opened");
         Ok(state)
     }
 
