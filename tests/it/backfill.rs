@@ -86,17 +86,6 @@ fn compact(days: &[Day]) -> BTreeSet<String> {
     days.iter().map(|day| day.compact()).collect()
 }
 
-/// Each day's state names all that the API lists for it.
-fn assert_all_stored(stage: &Stage, days: &[Day]) {
-    let now = stage.simulator.clock().brasilia();
-    for day in days {
-        let key = bronzed::bronze::layout::state_key("pncp", *day);
-        let stored = stage.lake.json(&key)["processed_ids"].clone();
-        let stored: BTreeSet<String> = serde_json::from_value(stored).expect("ids");
-        assert_eq!(stored, stage.simulator.catalog().ids(*day, now), "{day}");
-    }
-}
-
 #[test]
 fn four_processes_of_which_one_is_killed_complete_a_month_and_share_no_day() {
     let month = days("2025-10-01", "2025-10-31");
@@ -124,7 +113,7 @@ fn four_processes_of_which_one_is_killed_complete_a_month_and_share_no_day() {
     }
 
     assert_eq!(complete(&stage), compact(&month));
-    assert_all_stored(&stage, &month);
+    stage.assert_complete(&month);
     let resumed = compact(&owners[0]);
     assert!(
         resumed.is_disjoint(&before),
@@ -157,7 +146,7 @@ fn a_day_that_fails_holds_up_no_other_and_is_what_is_left() {
         .expect(0);
     assert_eq!(read(&second), week[3..4]);
     assert_eq!(complete(&stage), compact(&week));
-    assert_all_stored(&stage, &week);
+    stage.assert_complete(&week);
 
     let third = backfill(&stage, &week, &[]).run().expect(0);
     assert_eq!(third.stdout, "", "nothing is left");

@@ -6,11 +6,14 @@
 
 mod api;
 
+use bronzed::config;
 use serde_json::Value;
 
 use self::api::{Api, HEALTHY_IDS, Misdeed};
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::{Outcome, Program};
+use crate::support::promises;
+use crate::support::runtime;
 use crate::support::scene::{DAY, STATE};
 
 /// Resident at most, in bytes. A body may have 64 MB (`max_body_bytes`), the buffer that it grows in
@@ -64,13 +67,8 @@ fn assert_heals(misdeed: &Misdeed, api: &Api, lake: &TestLake) {
     let healthy = api.healthy_ids();
     let missing: Vec<_> = healthy.iter().filter(|id| !ids.contains(id)).collect();
     assert!(missing.is_empty(), "{}: {missing:?}", misdeed.name);
-    let new: u64 = lake.json(STATE)["executions"]
-        .as_array()
-        .expect("executions")
-        .iter()
-        .map(|execution| execution["new_records"].as_u64().expect("a count"))
-        .sum();
-    assert_eq!(new, ids.len() as u64, "{}", misdeed.name);
+    let settings = config::load(None, []).expect("the shipped configuration");
+    runtime().block_on(promises::assert_kept(&lake.open(), &settings));
 }
 
 /// An answer that can't be taken: the slice fails with this reason, and nothing else does.

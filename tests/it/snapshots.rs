@@ -26,6 +26,7 @@ use bronzed::state::execution::Status;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::promises;
 use crate::support::python::{json_of, python};
 use crate::support::runtime;
 use crate::support::stage::instant;
@@ -118,7 +119,9 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
             job: "test".to_owned(),
             priority: Priority::Daily,
         };
-        runtime().block_on(run(&context, &order))
+        let report = runtime().block_on(run(&context, &order));
+        runtime().block_on(promises::assert_kept(&context.lake, &settings));
+        report
     };
     let in_force = || {
         let now = simulator.clock().brasilia();

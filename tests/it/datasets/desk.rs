@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{Answers, Api};
 use super::case::Case;
 use crate::support::lake::{Backend, TestLake};
+use crate::support::promises;
 use crate::support::runtime;
 use crate::support::stage::instant;
 
@@ -132,7 +133,9 @@ impl Desk {
             job: "test".to_owned(),
             priority: Priority::Hourly,
         };
-        runtime().block_on(run(&context, &order))
+        let report = runtime().block_on(run(&context, &order));
+        runtime().block_on(promises::assert_kept(&context.lake, &self.settings));
+        report
     }
 
     /// What is read.

@@ -4,11 +4,11 @@
 //! There are two clocks: the true time, which the APIs go by, and the daemon's, which is right
 //! unless a test puts it elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bronzed::bronze::{layout, reader};
+use bronzed::bronze::layout;
 use bronzed::clock::{Clock, ManualClock};
 use bronzed::config;
 use bronzed::config::settings::Settings;
@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::hooked::Hooked;
+use super::promises::{self, Api};
 use super::sources::{SLICES, write_shared, write_source};
 
 /// Longer than anything takes that isn't stuck.
@@ -201,41 +202,15 @@ impl World {
         state["executions"].as_array().expect("a list").clone()
     }
 
-    /// Every given day is complete, and has in its state and in its files, once each, what the API
-    /// lists (P1, P2, P4), and the audit adds up to it (P7).
+    /// Every given day is complete, and keeps the promises with all that the API lists.
     pub async fn assert_complete(&self, days: &[Day]) {
         let lake = self.lake();
         for (source, simulator) in &self.simulators {
             let dataset = &self.settings.sources[source].datasets[DATASET];
+            let now = simulator.clock().brasilia();
             for day in days {
-                let marker = layout::complete_key(source, *day);
-                let complete = lake.exists(&marker).await.unwrap();
-                let runs = if complete {
-                    Vec::new()
-                } else {
-                    self.audit(source, *day).await
-                };
-                assert!(complete, "{source} {day} isn't complete: {runs:#?}");
-                let state = self.state(source, *day).await;
-                assert_eq!(state["complete"], true, "{source} {day}");
-                let stored: Vec<String> =
-                    serde_json::from_value(state["processed_ids"].clone()).unwrap();
-                let listed = simulator.catalog().ids(*day, simulator.clock().brasilia());
-                let as_set: BTreeSet<_> = stored.iter().cloned().collect();
-                assert_eq!(as_set, listed, "{source} {day}");
-                let mut rows = Vec::new();
-                for entry in lake.list(&layout::partition(source, *day)).await.unwrap() {
-                    let (bytes, _) = lake.get(&entry.key).await.unwrap().unwrap();
-                    let facts = reader::facts(bytes, &dataset.primary_key).unwrap();
-                    rows.extend(facts.ids.iter().map(ToString::to_string));
-                }
-                rows.sort_unstable();
-                assert_eq!(rows, stored, "P1: {source} {day}");
-                let executions = state["executions"].as_array().unwrap();
-                let new = executions
-                    .iter()
-                    .map(|run| run["new_records"].as_u64().unwrap());
-                assert_eq!(new.sum::<u64>(), rows.len() as u64, "P7: {source} {day}");
+                let api = Api::of(simulator.catalog(), *day, now);
+                promises::assert_complete(&lake, dataset, *day, &api).await;
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod gcs;
 pub mod hooked;
 pub mod lake;
 pub mod program;
+pub mod promises;
 pub mod python;
 pub mod scene;
 pub mod seaweed;

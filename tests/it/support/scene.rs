@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use bronzed::config;
 use bronzed::day::Day;
+use bronzed::invariants::Violation;
 use bronzed::simulator::clock::SimClock;
 use bronzed::simulator::ledger::Entry;
 use bronzed::simulator::pncp::catalog::{Catalog, Listed};
@@ -19,6 +21,7 @@ use tempfile::TempDir;
 
 use super::lake::{Backend, TestLake};
 use super::program::{Outcome, Program};
+use super::promises::{self, Api, Told};
 use super::python::python;
 use super::runtime;
 
@@ -171,9 +174,11 @@ impl Scene {
         (violations, verdict["facts"].clone())
     }
 
-    /// Fails the test unless the lake keeps every promise that the judge knows. Gives the facts.
+    /// Fails the test unless the lake keeps every promise, by the program's own statement of them and
+    /// by the judge. Gives the judge's facts.
     #[track_caller]
     pub fn assert_lake(&self, expect: Expect) -> Value {
+        assert_eq!(self.broken_promises(expect), []);
         let (violations, facts) = self.judge(expect);
         assert!(
             violations.is_empty(),
@@ -182,6 +187,21 @@ impl Scene {
             violations[..violations.len().min(10)].join("\n")
         );
         facts
+    }
+
+    /// The promises that the lake breaks, by the program's own statement of them.
+    pub fn broken_promises(&self, expect: Expect) -> Vec<Violation> {
+        let settings = config::load(None, []).expect("the shipped configuration");
+        let dataset = &settings.sources["pncp"].datasets["contratacoes"];
+        let now = self.simulator.clock().brasilia();
+        let api = Api::of(self.simulator.catalog(), day(), now);
+        let requests = self.simulator.ledger();
+        let runs = self.runs.borrow();
+        let told = runs.iter().map(|run| Told::of(dataset, run, &requests));
+        let told: Vec<_> = told.collect();
+        let lake = self.lake.open();
+        let verdict = promises::broken(&lake, dataset, day(), &api, expect, &told);
+        runtime().block_on(verdict)
     }
 
     /// All that the API has and was asked, and what the runs said, as the judge reads it.

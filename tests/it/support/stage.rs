@@ -25,8 +25,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::lake::TestLake;
+use super::promises::{self, Api, Told};
 use super::python::python;
 use super::runtime;
+use super::scene::Expect;
 
 /// The day that tests play.
 pub const DAY: &str = "2025-10-22";
@@ -126,7 +128,28 @@ impl Stage {
 
     /// A run of [`DAY`] of one dataset.
     pub fn run_of(&self, dataset: &str, mode: Mode) -> RunReport {
-        runtime().block_on(self.play(dataset, mode, CancellationToken::new()))
+        let report = runtime().block_on(self.play(dataset, mode, CancellationToken::new()));
+        // A store of the test's own may fail, and takes note of what it is asked.
+        if self.store.is_none() {
+            self.assert_kept();
+        }
+        report
+    }
+
+    /// Fails the test unless each day that the lake has keeps the promises. No run is under way.
+    pub fn assert_kept(&self) {
+        runtime().block_on(promises::assert_kept(&self.lake.open(), &self.settings));
+    }
+
+    /// Fails the test unless these days are complete, with all that the API lists now.
+    pub fn assert_complete(&self, days: &[Day]) {
+        let lake = self.lake.open();
+        let dataset = &self.settings.sources["pncp"].datasets["contratacoes"];
+        let now = self.simulator.clock().brasilia();
+        for day in days {
+            let api = Api::of(self.simulator.catalog(), *day, now);
+            runtime().block_on(promises::assert_complete(&lake, dataset, *day, &api));
+        }
     }
 
     /// A run of [`DAY`] as a future, for runs side by side.
@@ -199,8 +222,8 @@ impl Stage {
         keys.filter(|key| key.ends_with(".parquet")).collect()
     }
 
-    /// Lets the independent judge look at lake, API and what the runs said. `expect`: `all` that
-    /// the API lists must be there, or `some`.
+    /// Judges the lake by the API and what the runs said: by the promises as the program states them,
+    /// and by the independent judge. `expect`: `all` that the API lists must be there, or `some`.
     #[track_caller]
     pub fn judge(&self, expect: &str) {
         let now = self.simulator.clock().brasilia();
@@ -209,11 +232,26 @@ impl Stage {
             .catalog()
             .list(Some(day()), now, true)
             .collect();
+        let requests = self.simulator.ledger();
+        let dataset = &self.settings.sources["pncp"].datasets["contratacoes"];
+        let told: Vec<_> = {
+            let runs = self.runs.borrow();
+            runs.iter()
+                .map(|run| Told::of(dataset, run, &requests))
+                .collect()
+        };
+        let (lake, api) = (self.lake.open(), Api::listing(&records, day(), now));
+        let all = match expect {
+            "all" => Expect::All,
+            _ => Expect::Some,
+        };
+        let broken = promises::broken(&lake, dataset, day(), &api, all, &told);
+        assert_eq!(runtime().block_on(broken), []);
         // Text, and never a tree of values: that would round the records' numbers.
         let testimony = format!(
             "{{\"records\": {}, \"requests\": {}, \"runs\": {}}}",
             serde_json::to_string(&records).expect("records"),
-            serde_json::to_string(&self.simulator.ledger()).expect("a ledger"),
+            serde_json::to_string(&requests).expect("a ledger"),
             Value::from(self.runs.borrow().clone()),
         );
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
