@@ -192,6 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn what_lacks_is_told_with_the_rows_where_some_came_again() {
+        let why = |ids: &[&str]| prove(Require::UniqueTotal, &walk(4, ids), None).unwrap_err();
+        let ids = "2 different ids read where the API states 4";
+        assert_eq!(why(&["a", "b"]), ids);
+        assert_eq!(why(&["a", "b", "a"]), format!("{ids} (3 rows)"));
+    }
+
+    #[test]
+    fn pages_add_up_to_a_walk() {
+        let mut whole = Walk::default();
+        for ids in [["a", "b"], ["b", "c"]] {
+            whole.add(walk(0, &ids));
+        }
+        assert_eq!((whole.rows, whole.unique()), (4, 3));
+    }
+
+    #[test]
     fn p4_an_empty_answer_needs_a_second_one() {
         for require in [Require::UniqueTotal, Require::TwoWalks, Require::None] {
             assert!(prove(require, &empty(), None).is_err());

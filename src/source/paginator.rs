@@ -170,6 +170,9 @@ mod tests {
         let error = by_number().pages(Some(u64::MAX), None).unwrap_err();
         assert!(error.to_string().contains("`max_pages`"), "{error}");
         assert!(by_number().pages(Some(1), Some(u64::MAX)).is_err());
+        let most = by_number().max_pages;
+        assert_eq!(by_number().pages(None, Some(most)), Ok(Some(most)));
+        assert!(by_number().pages(None, Some(most + 1)).is_err());
         assert!(by_number().params(u64::MAX).is_err());
     }
 

@@ -2,6 +2,7 @@
 //! of each way to page, of versions, and of children.
 
 mod child;
+mod counted;
 mod paging;
 mod values;
 mod versions;

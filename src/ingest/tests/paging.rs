@@ -279,3 +279,14 @@ completeness = { require = "unique_total" }
     assert_eq!(row.record, expected);
     assert_eq!(rows.len(), 14);
 }
+
+/// P4: an empty answer needs a second one that agrees.
+#[tokio::test]
+async fn a_cursor_without_rows_and_without_a_next_page_is_asked_for_twice() {
+    let scene = scene(CURSOR, |_| {
+        ok(r#"{"data":[],"meta":{"next":null}}"#.to_owned())
+    })
+    .await;
+    reads_all(&scene, 0..0).await;
+    assert_eq!(scene.asked().len(), 2);
+}
