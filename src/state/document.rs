@@ -424,6 +424,24 @@ mod tests {
         }
     }
 
+    /// Whole as it was written, and wrong all the same: a fault of who wrote it.
+    #[test]
+    fn sums_that_do_not_hold_are_doubted() {
+        let day = "2025-10-22".parse().unwrap();
+        let mut document = Document::new(day, DateTime::UNIX_EPOCH);
+        document.add_ids(["a".into()]);
+        let bytes = document.write(Sao_Paulo);
+        let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
+        let (_, doubt) = read.unwrap();
+        let Some(Doubt::Contradiction(what)) = doubt else {
+            panic!("{doubt:?}");
+        };
+        assert!(
+            what.contains("the executions count 0 new records"),
+            "{what}"
+        );
+    }
+
     #[test]
     fn what_is_noted_of_an_id_goes_with_it() {
         let day = "2025-10-22".parse().unwrap();

@@ -277,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_quoted_is_read_again() {
+        for text in ["", "a/ç", "\"", "\\", "\n", "\u{1f}", "a\"b\\c\nd"] {
+            let mut out = String::new();
+            push_quoted(&mut out, text);
+            let read: String = serde_json::from_str(&out).unwrap();
+            assert_eq!(read, text);
+        }
+    }
+
+    #[test]
     fn times_are_in_the_zone_of_the_source() {
         let at: DateTime<Utc> = "2025-10-22T15:00:03Z".parse().unwrap();
         let zone = chrono_tz::America::Sao_Paulo;

@@ -52,9 +52,12 @@ async fn a_run_has_one_entry_that_each_commit_brings_up_to_date() {
     }
     assert_eq!(run.files, [(key(1), 2), (key(2), 1)]);
     assert_eq!(state.commits(), 2);
-    assert!(state.contains("c") && !state.contains("d"));
+    assert!(state.contains("c") && !state.contains("d") && !state.is_empty());
     let revision = world.state().await["revision"].clone();
     assert_eq!(revision, 2, "it grows by one with each write");
+    assert_eq!(state.revision(), 2);
+    let audit = state.audit();
+    assert_eq!((audit.len(), &audit[0]["new_records"]), (1, &3.into()));
 }
 
 #[tokio::test]
@@ -173,6 +176,7 @@ async fn who_never_gets_a_word_in_gives_up() {
     });
     let mut run = world.run("manual");
     let mut state = day.open().await.unwrap();
+    let began = tokio::time::Instant::now();
     let error = ingest(&world, &day, &mut state, &mut run, &["b"])
         .await
         .unwrap_err();
@@ -181,10 +185,44 @@ async fn who_never_gets_a_word_in_gives_up() {
         "{error}"
     );
     assert_eq!(run.files, [], "as it was given");
+    // By the driven clock: from 50 ms to 2 s at most each time, half of that as a rule.
+    let waited = began.elapsed().as_secs();
+    assert!((5..30).contains(&waited), "{waited} s between the tries");
 
     // The file is there, and the next run counts it.
     let state = world.day().open().await.unwrap();
     assert!(state.contains("b"));
+    world.assert_sound().await;
+}
+
+/// Whenever it has found the next number, another run takes it.
+#[tokio::test(start_paused = true)]
+async fn who_finds_every_number_taken_gives_up() {
+    let world = memory();
+    let (others, mut taken) = (world.clone(), 0);
+    let day = world.faulty_day(move |op, path| {
+        let others = others.clone();
+        (op == Op::Put && path.ends_with(".parquet")).then(|| {
+            taken += 1;
+            let id = format!("other-{taken}");
+            let take = async move {
+                run_once(&others, "hourly", &[id.as_str()]).await;
+            };
+            Fault::Meanwhile(Box::pin(take))
+        })
+    });
+    let mut run = world.run("manual");
+    let mut state = day.open().await.unwrap();
+    let error = ingest(&world, &day, &mut state, &mut run, &["b"])
+        .await
+        .unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains(&key(21)),
+        "the number that it wanted next: {error}"
+    );
+    assert_eq!(run.files, []);
+    assert_eq!(world.files().await.len(), 20);
     world.assert_sound().await;
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::StateError;
 use crate::state::execution::{Execution, Status};
+use crate::state::{Cause, StateError};
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_reply_is_lost_is_recognised() {
@@ -250,5 +250,6 @@ async fn a_state_that_vanishes_during_a_commit_is_rebuilt() {
         ["a", "b", "c"]
     );
     assert_eq!(world.entry(&run).await["duplicates_filtered"], 1);
+    assert_eq!(state.recovery().rebuilt, Some(Cause::Missing));
     world.assert_sound().await;
 }

@@ -5,6 +5,7 @@
 
 mod commit;
 mod corruption;
+mod credit;
 pub(crate) mod faulty;
 mod inspect;
 mod lost_replies;

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::SliceProgress;
-use crate::state::execution::Status;
+use crate::state::execution::{Execution, Status};
+use crate::state::{SliceProgress, complete_days, glance};
 
 fn slices(read: &[(&str, u64)]) -> BTreeMap<String, SliceProgress> {
     let progress = |total| SliceProgress { total, seen: total };
@@ -123,6 +123,69 @@ async fn an_error_that_is_over_leaves_the_entry() {
         world.state().await["executions"].as_array().unwrap().len(),
         1
     );
+}
+
+#[tokio::test]
+async fn p7_parents_that_are_done_without_a_row_are_noted_with_their_run() {
+    let world = memory();
+    let (day, mut run) = (world.day(), world.run("hourly"));
+    let mut state = day.open().await.unwrap();
+    day.note_parents(&mut state, &["p@1".into()], &mut run)
+        .await
+        .unwrap();
+    assert!(state.is_parent_done("p@1") && !state.is_parent_done("p"));
+    assert_eq!(strings(&world.state().await["parents_done"]), ["p@1"]);
+    assert_eq!(world.entry(&run).await["status"], "running");
+}
+
+/// What a reading of the day costs is known by the runs that read all of it.
+#[tokio::test]
+async fn the_most_requests_are_those_of_runs_that_read_everything() {
+    let world = memory();
+    let day = world.day();
+    let mut state = day.open().await.unwrap();
+    assert_eq!(state.most_requests(), None);
+    for (status, requests) in [
+        (Status::Ok, 14),
+        (Status::Partial, 30),
+        (Status::Ok, 7),
+        (Status::Failed, 90),
+    ] {
+        let mut run = world.run("hourly");
+        (run.status, run.counts.requests) = (status, requests);
+        day.record(&mut state, &run, &slices(&[]), false)
+            .await
+            .unwrap();
+    }
+    assert_eq!(state.most_requests(), Some(14));
+}
+
+#[tokio::test]
+async fn what_a_state_says_is_seen_at_a_glance() {
+    let world = memory();
+    let day = world.day();
+    let look = || async { glance(&day.lake, "pncp", day.day, day.zone).await.unwrap() };
+    assert_eq!(look().await, None);
+    let mut run = run_once(&world, "hourly", &["a", "b"]).await;
+    let mut state = day.open().await.unwrap();
+    run.status = Status::Partial;
+    run.error = Some("the API was away".to_owned());
+    let run = day
+        .record(&mut state, &run, &slices(&[]), true)
+        .await
+        .unwrap();
+    let seen = look().await.unwrap();
+    let expected = Execution {
+        files: Vec::new(),
+        ..run
+    };
+    assert_eq!((seen.complete, seen.runs), (true, vec![expected]));
+    let days = complete_days(&day.lake, "pncp").await.unwrap();
+    assert_eq!(days.into_iter().collect::<Vec<_>>(), [day.day]);
+
+    let text = world.text(STATE).await;
+    world.put(STATE, text.replace("\"a\"", "\"x\"")).await;
+    assert_eq!(look().await, None, "it can't be relied on");
 }
 
 /// Two runs that end at the same time: neither takes the other's word away.

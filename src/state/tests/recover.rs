@@ -186,6 +186,39 @@ async fn a_state_that_contradicts_itself_is_rebuilt_and_keeps_its_audit() {
     }
 }
 
+/// What had to be set right while a run was under way is told with what had to be at its start.
+#[tokio::test(start_paused = true)]
+async fn what_is_set_right_twice_is_told_twice() {
+    let world = memory();
+    run_once(&world, "hourly", &["a", "b"]).await;
+    let stale = world.text(STATE).await;
+    run_once(&world, "daily", &["c"]).await;
+    world.put(STATE, stale.clone()).await;
+    let day = world.day();
+    let mut state = day.open().await.unwrap();
+    assert_eq!(state.recovery().adopted, [key(2)]);
+
+    let elsewhere = world.clone();
+    let damage = Box::pin(async move {
+        let damaged = stale.replacen("\"a\"", "\"a\", \"lost\"", 1);
+        elsewhere.put(STATE, damaged).await;
+    });
+    let day = world.day_with(Op::Put, STATE, vec![Fault::Meanwhile(damage)]);
+    let mut run = world.run("manual");
+    ingest(&world, &day, &mut state, &mut run, &["d"])
+        .await
+        .unwrap();
+    let recovery = state.recovery();
+    assert_eq!(recovery.adopted, [key(2)]);
+    assert_eq!(recovery.removed_ids, 1);
+    let rebuilt = &recovery.rebuilt;
+    assert!(
+        matches!(rebuilt, Some(Cause::Contradiction(_))),
+        "{rebuilt:?}"
+    );
+    world.assert_sound().await;
+}
+
 #[tokio::test]
 async fn a_state_of_a_newer_version_is_left_alone() {
     let world = day_of_three_files().await;
@@ -241,14 +274,20 @@ async fn a_rebuilt_state_has_no_proven_slices() {
     let slices = [("modalidade=6".to_owned(), progress)].into();
     day.record(&mut state, &run, &slices, false).await.unwrap();
     let text = world.text(STATE).await;
-    world
-        .put(
-            STATE,
-            text.replacen("\"a\"", "\"lost\"", 1)
-                .replace("_processed\": 1", "_processed\": 7"),
-        )
-        .await;
+    let wrong_total = text.replace("_processed\": 1", "_processed\": 7");
+    world.put(STATE, wrong_total.clone()).await;
+    let state = day.open().await.unwrap();
+    assert!(state.slices().is_empty() && state.contains("a"));
+
+    let wrong_id = wrong_total.replacen("\"a\"", "\"lost\"", 1);
+    world.put(STATE, wrong_id).await;
     let state = day.open().await.unwrap();
     assert_eq!(state.recovery().removed_ids, 1);
     assert!(state.slices().is_empty() && state.contains("a"));
+    let audit = world.state().await["executions"].clone();
+    let told = audit.as_array().unwrap().iter();
+    let told: Vec<_> = told
+        .filter_map(|entry| entry["removed_ids"].as_u64())
+        .collect();
+    assert_eq!(told, [1], "P7: what was taken out is in the audit");
 }

@@ -53,7 +53,10 @@ async fn the_files_of_the_earlier_pipeline_decide() {
     assert_eq!(stored["total_processed"], 3);
     let adopted = &stored["executions"][2];
     assert_eq!(adopted["status"], "adopted");
-    assert_eq!(adopted["new_records"], 3);
+    assert_eq!(
+        (&adopted["new_records"], &adopted["fetched"]),
+        (&3.into(), &3.into())
+    );
     assert_eq!(adopted["removed_ids"], 1);
     assert_eq!(adopted["unidentified"], 1);
     assert_eq!(adopted["repeated_rows"], 1);
