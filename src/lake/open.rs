@@ -21,6 +21,9 @@ use super::folder::FolderStore;
 use super::{Lake, LakeError};
 use crate::config::settings::LakeSettings;
 
+/// Of a lake within a bucket: stores take keys of 1,024 bytes, and what is below takes up to 300.
+const MAX_PATH: usize = 700;
+
 type Options = BTreeMap<String, SecretString>;
 
 /// Opens the lake that the settings name. Options are the business of buckets; a folder and a
@@ -53,6 +56,9 @@ fn folder(path: &FilePath) -> Result<Lake, LakeError> {
     let store = FolderStore::open(path)
         .map_err(|error| not_writable(&path.display().to_string(), &error))?;
     let name = store.root().display().to_string();
+    if store.root().parent().is_none() {
+        return Err(wrong(&name, "a whole file system is no lake"));
+    }
     Ok(Lake::over(Arc::new(store), &name))
 }
 
@@ -65,6 +71,10 @@ fn bucket(url: &Url, name: String, options: &Options) -> Result<Lake, LakeError>
         return Err(wrong(&name, problem));
     }
     let root = Path::from_url_path(url.path()).map_err(|error| wrong(&name, &error.to_string()))?;
+    if root.as_ref().len() > MAX_PATH {
+        let problem = format!("its path is longer than {MAX_PATH} bytes");
+        return Err(wrong(&name, &problem));
+    }
     let store: Arc<dyn ObjectStore> = match url.scheme() {
         "s3" => below(root, s3(url, &name, options)?),
         "gs" => below(root, gcs(url, &name, options)?),

@@ -22,6 +22,7 @@ mod faults;
 mod hostile;
 mod logs;
 mod means;
+mod names;
 mod network;
 mod protection;
 mod regressions;

@@ -79,6 +79,15 @@ impl Build<'_> {
             return self.complain(path, format!("`{path}` is empty"), cure);
         }
         let Some((scheme, _)) = text.split_once("://") else {
+            if let Some((scheme, _)) = text.split_once(':')
+                && SCHEMES.contains(&scheme)
+            {
+                let what = format!("`{path} = \"{text}\"` is neither a folder nor a URL");
+                let cure = format!(
+                    "write \"{scheme}://…\", or \"./{scheme}:…\" for a folder of that name"
+                );
+                self.complain(path, what, cure);
+            }
             return;
         };
         if !SCHEMES.contains(&scheme) {

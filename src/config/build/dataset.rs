@@ -32,6 +32,10 @@ pub struct Shared<'a> {
     pub protect_key: Option<&'a Arc<SecretString>>,
 }
 
+/// Keys have the prefix in them twice, behind the lake's own path (see [`crate::lake`]), and stores take
+/// 1,024 bytes.
+const MAX_PREFIX: usize = 100;
+
 impl Build<'_> {
     /// The datasets of a source.
     pub fn datasets(&mut self, shared: &Shared<'_>) -> Vec<Dataset> {
@@ -173,6 +177,12 @@ impl Build<'_> {
                 path,
                 format!("`{path} = \"{prefix}\"` can't be a folder of the lake"),
                 "write letters, digits, `_`, `-` and `.`, a letter or digit first: \"pncp_itens\"",
+            );
+        } else if prefix.len() > MAX_PREFIX {
+            self.complain(
+                path,
+                format!("`{path}` is longer than {MAX_PREFIX} characters"),
+                "write a shorter one: names of files begin with it, and have bounds of their own",
             );
         }
     }

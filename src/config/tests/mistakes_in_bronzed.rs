@@ -151,6 +151,12 @@ fn secrets_written_down() {
                 "SSL_CERT_FILE",
             ),
             (
+                "\"./data\"",
+                "¶\"s3:/bucket\"",
+                "`lake.url = \"s3:/bucket\"` is neither a folder nor a URL",
+                "write \"s3://…\"",
+            ),
+            (
                 "[lake.options]\n",
                 "[lake.options]\n¶aws_allow_http = true\n",
                 "`lake.options.aws_allow_http` is a boolean",
