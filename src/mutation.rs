@@ -1,4 +1,4 @@
-//! Deliberate faults of the protocol, which the simulation must find: what it can't find, it doesn't
+//! Deliberate faults of the protocol and of reading, which the simulation must find: what it can't find, it doesn't
 //! prove the absence of.
 //!
 //! They are there in the unit tests only: anywhere else `mutated!` is false when it is compiled.
@@ -72,6 +72,49 @@ pub(crate) enum Mutation {
     CreditIsForgotten,
     /// "Conflict" is believed without looking whether anything exists.
     BusyIsBelieved,
+    /// HTML, or any other answer that can't be read, is taken for an empty one.
+    UnreadableIsEmpty,
+    /// A page that can't be read doesn't make its walk fail.
+    FailedPageIsSkipped,
+    /// Half a walk is called complete.
+    ProofIsSkipped,
+    /// An empty answer in the middle is taken for the end.
+    EmptyIsTheEnd,
+    /// 404 in the middle is taken for the end.
+    NotFoundIsTheEnd,
+    /// A page whose answer contradicts the slice isn't asked for again.
+    RetrySkipsThePage,
+    /// Of the totals only the one at the end counts: rows that shifted meanwhile aren't read again.
+    OnlyTheEndCounts,
+    /// The last page is read before those in the middle.
+    LastPageFirst,
+    /// Where there are more pages at the end than at the beginning, the one that was the last isn't
+    /// read again.
+    LastPageIsKnown,
+    /// One empty answer proves that there is nothing.
+    OneEmptyAnswerIsProof,
+    /// Rows of another day are dropped, and not counted.
+    OffDayIsForgotten,
+    /// Rows are compared with those of the same file, not of the day.
+    DedupByCommit,
+    /// A total that wasn't met is kept for the next reading of what is new.
+    UnmetTotalIsKept,
+    /// What is new is said to be read, though fewer records are new than the total has grown by.
+    GrowthIsBelieved,
+    /// A day can be proven that may still change.
+    SettlingIsIgnored,
+    /// What the server's clock says doesn't count.
+    ServerTimeIsIgnored,
+    /// Rows that are left at the end of a run aren't committed.
+    RestIsDropped,
+    /// Rows are counted whether or not they could be stored.
+    CountedBeforeStored,
+    /// A run whose rows couldn't be stored goes on as if they were.
+    LakeErrorIsGreen,
+    /// A slice that failed isn't named.
+    FailedSliceIsGreen,
+    /// What didn't come is noted as taken away by a run that has no proof.
+    NotedWithoutProof,
 }
 
 #[cfg(test)]

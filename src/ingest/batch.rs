@@ -11,6 +11,7 @@ use crate::bronze::writer::{FileMeta, FileWriter, Origin};
 use crate::ingest::counts::Counts;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
+use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::Usage;
 use crate::state::execution::Execution;
@@ -117,6 +118,9 @@ impl Batch {
         settled.counts.add(&self.counts);
         settled.counts.requests = usage.requests();
         settled.counts.retries = usage.retries();
+        if mutated!(CountedBeforeStored) {
+            *execution = settled.clone();
+        }
         let committed = match self.writer.take() {
             None if self.parents.is_empty() => None,
             None => {

@@ -15,6 +15,7 @@ use crate::ingest::off_day::is_off_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
+use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::Usage;
 use crate::source::declaration::Mode;
@@ -84,7 +85,9 @@ impl<'a> Intake<'a> {
                 self.commit().await?;
             }
         }
-        self.commit().await?;
+        if !mutated!(RestIsDropped) {
+            self.commit().await?;
+        }
         Ok(self.absent.take())
     }
 
@@ -103,7 +106,8 @@ impl<'a> Intake<'a> {
         let before = self.pending.counts().new;
         for (record, id) in delivery.page.records().zip(&delivery.ids) {
             let id = &*self.versions.of(id, self.state);
-            let is_stored = self.state.contains(&id.id) || self.pending.contains(&id.id);
+            let is_stored = (self.state.contains(&id.id) && !mutated!(DedupByCommit))
+                || self.pending.contains(&id.id);
             let returned = self.state.note_listed(id);
             if let Some(absent) = &mut self.absent {
                 absent.saw(id);
@@ -113,7 +117,7 @@ impl<'a> Intake<'a> {
             counts.unidentified += u64::from(!id.identified);
             counts.returned += returned;
             if is_off_day(&self.order.dataset.days, self.order.day, record) {
-                counts.off_day += 1;
+                counts.off_day += u64::from(!mutated!(OffDayIsForgotten));
             } else if is_stored {
                 counts.duplicates += 1;
             } else {

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, Utc};
 
+use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::declaration::Require;
 use crate::source::page::Page;
@@ -76,6 +77,7 @@ pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(
     if walk.empty {
         return match previous {
             Some(previous) if previous.empty => Ok(()),
+            None if mutated!(OneEmptyAnswerIsProof) => Ok(()),
             Some(_) => Err("empty now, after rows were read a moment ago".to_owned()),
             None => Err("one empty answer, not yet confirmed by a second one".to_owned()),
         };
@@ -111,6 +113,7 @@ pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(
 
 fn meets_total(walk: &Walk, counted: u64, what: &str) -> Result<(), String> {
     match (walk.first_total, walk.last_total) {
+        (_, Some(total)) if total == counted && mutated!(OnlyTheEndCounts) => Ok(()),
         (Some(first), Some(last)) if first != last => Err(format!(
             "the API's total went from {first} to {last} while reading"
         )),

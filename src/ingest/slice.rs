@@ -7,6 +7,7 @@ use crate::ingest::intake::Delivery;
 use crate::ingest::proof::{Walk, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
+use crate::mutation::mutated;
 use crate::source::Usage;
 use crate::source::declaration::{Mode, Slice, Version};
 use crate::source::page::Page;
@@ -96,13 +97,21 @@ impl SliceReader<'_> {
             }
             let proof = prove(completeness.require, &seen, previous.as_ref());
             if !self.proof_due {
-                let progress = proof.is_ok().then(|| progress_of(&seen));
+                let met = proof.is_ok() || mutated!(UnmetTotalIsKept);
+                let progress = met.then(|| progress_of(&seen));
                 return Ok(Outcome::Read { progress });
             }
             match proof {
                 Ok(()) => {
                     return Ok(Outcome::Proven {
                         progress: Some(progress_of(&seen)),
+                        server_time: seen.server_time,
+                    });
+                }
+                Err(_) if mutated!(ProofIsSkipped) => {
+                    let progress = Some(progress_of(&seen));
+                    return Ok(Outcome::Proven {
+                        progress,
                         server_time: seen.server_time,
                     });
                 }
@@ -153,7 +162,7 @@ impl SliceReader<'_> {
             next -= 1;
             found += walk.pages_at_once(&mut seen, next..next + 1).await?;
         }
-        if found < grown || seen.shrunk {
+        if (found < grown || seen.shrunk) && !mutated!(GrowthIsBelieved) {
             return self.read_full(walk, Some(before)).await;
         }
         let progress = SliceProgress {

@@ -14,6 +14,7 @@ use crate::ingest::progress::Progress;
 use crate::ingest::proof::Walk;
 use crate::ingest::slice::SliceReader;
 use crate::ingest::trail::Trail;
+use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::declaration::{PagingStyle, Slice};
 use crate::source::page::Page;
@@ -134,18 +135,26 @@ impl SliceWalk<'_> {
             if next >= pages {
                 break;
             }
+            #[cfg(test)]
+            if mutated!(LastPageFirst) {
+                self.last(&mut walk, pages - 1).await?;
+                self.pages_at_once(&mut walk, next..pages - 1).await?;
+                break;
+            }
             let failure = match self.pages_at_once(&mut walk, next..pages - 1).await {
                 Err(error) if !error.is_of_one_page() => return Err(error),
                 // A page in the middle that fails doesn't cost the last one.
                 middle => middle.err(),
             };
             let last = self.last(&mut walk, pages - 1).await;
-            if let Some(error) = failure {
+            if let Some(error) = failure
+                && !mutated!(FailedPageIsSkipped)
+            {
                 return Err(error);
             }
             let now = last?;
             // The last page may have filled up since: a longer slice is read on from there.
-            next = pages - 1;
+            next = pages - u64::from(!mutated!(LastPageIsKnown));
             if now <= pages {
                 break;
             }
@@ -328,6 +337,9 @@ impl SliceWalk<'_> {
                 self.pause(wait).await?;
                 wait = wait.saturating_mul(2).min(retry.max);
             }
+            if attempt > 0 && mutated!(RetrySkipsThePage) {
+                return Ok(None);
+            }
             reason = match self.fetch(place).await {
                 Ok(Answer::Page(page)) if self.leads_on(&page) => {
                     return Ok(Some(Answer::Page(page)));
@@ -345,6 +357,12 @@ impl SliceWalk<'_> {
                     return Ok(Some(Answer::Empty { date }));
                 }
                 Ok(Answer::Page(page)) if !page.is_empty() => return Ok(Some(Answer::Page(page))),
+                Ok(_) if mutated!(EmptyIsTheEnd) => return Ok(None),
+                Err(WalkError::Fetch(error))
+                    if mutated!(NotFoundIsTheEnd) && error.refused_status() == Some(404) =>
+                {
+                    return Ok(None);
+                }
                 Ok(_) if self.end_is_before(index).await? => return Ok(None),
                 Ok(_) => format!("page {} is empty in the middle of the slice", index + 1),
                 Err(WalkError::Fetch(error))

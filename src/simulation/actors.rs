@@ -4,22 +4,21 @@
 //! promise to them isn't kept.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::desk::Desk;
+use super::reads;
+use super::stage::Stage;
 use crate::bronze::writer::EncodedFile;
-use crate::clock::{Clock, ManualClock};
-use crate::entropy::Entropy;
+use crate::clock::Clock;
 use crate::ingest::counts::Counts;
-use crate::invariants::{self, Execution, File, Served, Violation};
-use crate::lake::Lake;
-use crate::source::declaration::Dataset;
+use crate::invariants::{self, Execution, Served};
+use crate::source::declaration::Mode;
 use crate::state::execution::{self, Status};
-use crate::state::support;
-use crate::state::{DayState, DayStore, SliceProgress, StateError};
+use crate::state::{DayState, DayStore, SliceProgress, StateError, support};
 
 /// Records that the API has on a page.
 const PAGE: usize = 2;
@@ -41,70 +40,21 @@ pub enum Role {
     Look,
     /// Takes the state away, so that it is made anew from the files.
     Rebuild,
-}
-
-/// What they share: the lake, and what is known of the world outside.
-pub struct Stage {
-    pub desk: Desk,
-    pub dataset: Arc<Dataset>,
-    pub clock: ManualClock,
-    truth: Mutex<Truth>,
-}
-
-/// What is so, whatever anyone thinks.
-#[derive(Default)]
-pub struct Truth {
-    /// What the API lists now.
-    pub listed: Vec<Box<str>>,
-    pub served: Served<Box<str>>,
-    /// What the day's files hold.
-    pub files: Vec<File<Box<str>>>,
-    /// How many rows each run was served.
-    pub rows: BTreeMap<Uuid, u64>,
-    /// What runs said of themselves at their end.
-    pub told: Vec<Execution>,
-    pub violations: Vec<Violation>,
-}
-
-impl Truth {
-    pub fn stored(&self) -> BTreeSet<&str> {
-        let ids = self.files.iter().flat_map(|file| &file.ids);
-        ids.map(AsRef::as_ref).collect()
-    }
-
-    fn blame(&mut self, violations: impl IntoIterator<Item = Violation>) {
-        self.violations.extend(violations);
-    }
-}
-
-impl Stage {
-    pub fn new() -> Self {
-        Self {
-            desk: Desk::default(),
-            dataset: support::shared_dataset(),
-            clock: ManualClock::new(support::at("2025-10-23T11:00:00Z")),
-            truth: Mutex::default(),
-        }
-    }
-
-    pub fn truth(&self) -> MutexGuard<'_, Truth> {
-        self.truth.lock().unwrap()
-    }
-
-    fn day(&self, lane: usize) -> DayStore {
-        DayStore {
-            lake: Lake::over(Arc::new(self.desk.counter(lane)), "simulation"),
-            dataset: Arc::clone(&self.dataset),
-            zone: chrono_tz::America::Sao_Paulo,
-            day: support::day(),
-            clock: Arc::new(self.clock.clone()),
-            entropy: Arc::new(Entropy::seeded(lane as u64)),
-        }
-    }
+    /// Reads the day as the program does: by requests, through all of `ingest`.
+    Read(Mode),
 }
 
 /// One life: what `lane` does in this role, under this run id.
-pub async fn act(stage: Arc<Stage>, lane: usize, role: Role, run_id: Uuid) {
+pub async fn act(
+    stage: Arc<Stage>,
+    lane: usize,
+    role: Role,
+    run_id: Uuid,
+    stop: CancellationToken,
+) {
+    if let Role::Read(mode) = role {
+        return reads::read(stage, lane, mode, run_id, stop).await;
+    }
     let day = stage.day(lane);
     if role == Role::Rebuild {
         let store = stage.desk.counter(lane);
@@ -184,13 +134,15 @@ impl Run {
     fn page(&self, number: usize) -> Vec<Box<str>> {
         let mut truth = self.stage.truth();
         let page: Vec<_> = truth
+            .api
             .listed
             .iter()
             .skip(number * PAGE)
             .take(PAGE)
             .cloned()
             .collect();
-        *truth.rows.entry(self.execution.run_id).or_default() += page.len() as u64;
+        let given = truth.api.given.entry(self.execution.run_id).or_default();
+        given.rows += page.len() as u64;
         page
     }
 
@@ -249,7 +201,7 @@ fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
 }
 
 /// A run's last word, as the promises know it.
-fn told(stage: &Stage, run: &execution::Execution) -> Execution {
+pub fn told(stage: &Stage, run: &execution::Execution) -> Execution {
     let name = |key: &str| invariants::name(&stage.dataset.prefix, support::day(), key);
     Execution {
         run: Some(run.run_id),

@@ -1,5 +1,5 @@
-//! A lake in memory at which every operation waits until the scheduler grants it, and is answered
-//! as the scheduler says.
+//! A lake in memory, and an API, at which every operation waits until the scheduler grants it, and is
+//! answered as the scheduler says.
 //!
 //! An object's version is a hash of its content, as on S3: what is written twice alike is the same.
 
@@ -21,11 +21,18 @@ use object_store::{
     Result,
 };
 
-use crate::mutation::mutated;
+use url::Url;
 
-/// What is asked of the lake.
+use crate::mutation::mutated;
+use crate::source::declaration::RequestLimits;
+use crate::source::testing::{Broken, Exchange, Reply as Response};
+
+/// What is asked of the lake, or of the API.
 #[derive(Debug, Clone)]
 pub enum Op {
+    Ask {
+        url: Url,
+    },
     Get {
         key: String,
     },
@@ -78,6 +85,7 @@ pub enum Reply {
     Written(Result<PutResult>),
     Deleted,
     Listed(Result<Vec<ObjectMeta>>),
+    Answered(std::result::Result<Response, Broken>),
 }
 
 /// Where operations wait. Clones are the same desk.
@@ -92,14 +100,14 @@ struct Queue {
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// The lake as one of those at work on it sees it.
+/// Lake and API as one of those at work sees them.
 pub struct Counter {
     desk: Desk,
     lane: usize,
 }
 
 impl Desk {
-    /// The lake for `lane`.
+    /// Lake and API for `lane`.
     pub fn counter(&self, lane: usize) -> Counter {
         let desk = self.clone();
         Counter { desk, lane }
@@ -117,15 +125,21 @@ impl Desk {
         queue.asked
     }
 
-    /// Answers an operation, or takes it back where its caller is dead.
-    pub fn answer(&self, id: u64, reply: Option<Reply>) {
+    /// Answers an operation.
+    pub fn answer(&self, id: u64, reply: Reply) {
         let mut queue = self.queue();
         queue.waiting.retain(|request| request.id != id);
+        queue.replies.insert(id, reply);
         let waker = queue.wakers.remove(&id);
-        if let Some(reply) = reply {
-            queue.replies.insert(id, reply);
-            waker.into_iter().for_each(Waker::wake);
-        }
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Forgets an operation: nobody waits for it any more.
+    fn take_back(&self, id: u64) {
+        let mut queue = self.queue();
+        queue.waiting.retain(|request| request.id != id);
+        queue.replies.remove(&id);
+        queue.wakers.remove(&id);
     }
 
     /// Lets the rest of an operation wait under a new number.
@@ -135,11 +149,6 @@ impl Desk {
         for request in waiting.filter(|request| request.id == id) {
             request.op = op.clone();
         }
-    }
-
-    /// Forgets all that `lane` asked.
-    pub fn forget(&self, lane: usize) {
-        self.queue().waiting.retain(|request| request.lane != lane);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -152,6 +161,10 @@ impl Counter {
         let id = self.desk.number();
         let lane = self.lane;
         self.desk.queue().waiting.push(Request { id, lane, op });
+        let _asked = Asked {
+            desk: &self.desk,
+            id,
+        };
         std::future::poll_fn(|context| {
             let mut queue = self.desk.queue();
             match queue.replies.remove(&id) {
@@ -163,6 +176,18 @@ impl Counter {
             }
         })
         .await
+    }
+}
+
+/// An operation that somebody waits for. Dropped, it is taken back.
+struct Asked<'a> {
+    desk: &'a Desk,
+    id: u64,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.desk.take_back(self.id);
     }
 }
 
@@ -205,6 +230,7 @@ impl Objects {
                 self.objects.remove(key);
                 Reply::Deleted
             }
+            Op::Ask { url } => unreachable!("{url} is no object"),
             Op::List { prefix, before } => {
                 let mut found = self.below(prefix);
                 if let Some((half, before)) = before {
@@ -295,6 +321,20 @@ pub fn broke() -> Error {
     Error::Generic {
         store: "simulation",
         source: "the connection broke".into(),
+    }
+}
+
+#[async_trait]
+impl Exchange for Counter {
+    async fn get(
+        &self,
+        url: &Url,
+        _limits: &RequestLimits,
+    ) -> std::result::Result<Response, Broken> {
+        match self.ask(Op::Ask { url: url.clone() }).await {
+            Reply::Answered(answered) => answered,
+            other => unreachable!("{other:?}"),
+        }
     }
 }
 

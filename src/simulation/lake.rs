@@ -2,25 +2,35 @@
 //! facts at any time.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
 use futures::FutureExt;
 use serde_json::Value;
 
-use super::actors::Stage;
 use super::choices::Choices;
 use super::desk::{Object, Objects, Op};
-use super::scenario::{Before, Harm, RECORDS, Scenario};
+use super::scenario::{Before, Harm, RECORDS, RECORDS_READ, Scenario};
+use super::stage::Stage;
 use crate::invariants::{self, Day, File};
 use crate::state::support;
 
 /// The records of the API, in the order of their publication.
 const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];
 
+/// The same for whole runs: those of the other slice, and one of another day, are among them.
+const IDS_READ: [&str; RECORDS_READ] = ["a", "b", "c", "d", "x", "f", "e", "g"];
+
+fn ids(scenario: &Scenario) -> &'static [&'static str] {
+    match scenario.manner {
+        Some(_) => &IDS_READ,
+        None => &IDS,
+    }
+}
+
 /// What the API doesn't list yet.
 pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
-    IDS[scenario.published..scenario.records]
+    ids(scenario)[scenario.published..scenario.records]
         .iter()
         .map(|id| (*id).into())
         .collect()
@@ -28,11 +38,13 @@ pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
 
 /// Puts into lake and API what is there at the beginning.
 pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
-    let listed = IDS[..scenario.published].iter().map(|id| Box::from(*id));
     let mut truth = stage.truth();
-    truth.listed = listed.clone().collect();
-    truth.served.ever = listed.clone().collect();
-    truth.served.finally = (scenario.published == scenario.records).then(|| listed.collect());
+    for id in &ids(scenario)[..scenario.published] {
+        truth.publish((*id).into(), scenario.newest_first());
+    }
+    if scenario.published == scenario.records {
+        truth.settle();
+    }
     drop(truth);
     let mut put = |key: &str, bytes: Bytes| {
         let mode = object_store::PutMode::Overwrite;
@@ -80,6 +92,7 @@ pub fn harmed(
             let mut ids = ids.unwrap_or_default();
             let truth = stage.truth();
             let unknown = truth
+                .api
                 .listed
                 .iter()
                 .find(|id| !ids.contains(&id.to_string()));
@@ -87,6 +100,20 @@ pub fn harmed(
             Some(support::earlier_state(&ids))
         }
     }
+}
+
+/// The ids that the state notes as taken away by the API.
+pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
+    let state = objects.get(support::STATE);
+    let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
+    let noted = document
+        .as_ref()
+        .and_then(|document| document["withdrawn_ids"].as_object());
+    noted
+        .into_iter()
+        .flat_map(|noted| noted.keys())
+        .map(|id| id.as_str().into())
+        .collect()
 }
 
 /// The facts of the day.

@@ -1,21 +1,25 @@
-//! The protocol under every order of events and every fault that is thought of.
+//! The protocol, and whole runs, under every order of events and every fault that is thought of.
 //!
 //! - `choices`: what a schedule is made of, and how a failing one is made small
 //! - `scenario`: who is there, and what may go wrong
-//! - `desk`, `lake`: a lake in memory at which every operation waits for its turn
-//! - `actors`: runs, recoveries, onlookers, rebuilds: the program's own code
+//! - `desk`, `lake`, `api`: a lake in memory, and an API, at which every operation waits for its turn
+//! - `stage`: what all share, and what is so, whatever anyone thinks
+//! - `actors`, `reads`: runs, recoveries, onlookers, rebuilds: the program's own code
 //! - `scheduler`: one schedule, and what is held against it
 //! - `mutations`: the faults that it must find
 //!
 //! A failure prints its smallest schedule and the command that plays it again.
 
 mod actors;
+mod api;
 mod choices;
 mod desk;
 mod lake;
 mod mutations;
+mod reads;
 mod scenario;
 mod scheduler;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -23,9 +27,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use actors::Role;
+use api::{Manner, Oddity};
 use choices::{Choices, shrink};
 use scenario::{Before, Harm, Scenario};
 use scheduler::{Outcome, play};
+
+use crate::source::declaration::{Mode, Require};
 
 /// Schedules by chance in the suite; `SIMULATION_SCHEDULES` asks for more.
 const SCHEDULES: u64 = 2_000;
@@ -65,9 +72,36 @@ fn still() -> tokio::runtime::Runtime {
     builder.enable_time().start_paused(true).build().unwrap()
 }
 
+/// What is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Play {
+    /// The commit protocol, by runs whose pages come from nowhere.
+    Commits,
+    /// Whole runs, which read an API.
+    Runs,
+}
+
+impl Play {
+    const ALL: [Self; 2] = [Self::Commits, Self::Runs];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Commits => "commits",
+            Self::Runs => "runs",
+        }
+    }
+
+    fn scenario(self, choices: &mut Choices) -> Scenario {
+        match self {
+            Self::Commits => Scenario::random(choices),
+            Self::Runs => Scenario::random_reads(choices),
+        }
+    }
+}
+
 /// A schedule by chance, or the same again by its choices: they decide on the scenario, too.
-async fn by_chance(mut choices: Choices, verbose: bool) -> Outcome {
-    let scenario = Scenario::random(&mut choices);
+async fn by_chance(what: Play, mut choices: Choices, verbose: bool) -> Outcome {
+    let scenario = what.scenario(&mut choices);
     let mut outcome = play(&scenario, choices, verbose).await;
     if verbose {
         outcome.log.insert(0, format!("{scenario:?}"));
@@ -81,7 +115,7 @@ fn kind(failure: &str) -> &str {
 }
 
 /// The story of a failure in its smallest form.
-async fn story(outcome: Outcome) -> String {
+async fn story(what: Play, outcome: Outcome) -> String {
     let failure = outcome.failure.unwrap_or_default();
     let runtime = thread::spawn({
         let (trace, kind) = (outcome.choices.trace(), kind(&failure).to_owned());
@@ -89,25 +123,26 @@ async fn story(outcome: Outcome) -> String {
             let runtime = still();
             shrink(trace, |trace| {
                 let choices = Choices::given(trace.to_vec());
-                let outcome = runtime.block_on(by_chance(choices, false));
+                let outcome = runtime.block_on(by_chance(what, choices, false));
                 let failure = outcome.failure.unwrap_or_default();
                 self::kind(&failure) == kind
             })
         }
     });
     let trace = runtime.join().unwrap_or_else(|_| outcome.choices.trace());
-    let small = by_chance(Choices::given(trace.clone()), true).await;
+    let small = by_chance(what, Choices::given(trace.clone()), true).await;
     let trace: Vec<_> = trace.iter().map(ToString::to_string).collect();
     format!(
         "{failure}\n\nthe smallest schedule that fails alike:\n  {}\n\nplay it again: \
-         SIMULATION_TRACE={} cargo test --lib simulation::one -- --ignored --nocapture",
+         SIMULATION_OF={} SIMULATION_TRACE={} cargo test --lib simulation::one -- --ignored --nocapture",
         small.log.join("\n  "),
+        what.name(),
         trace.join(",")
     )
 }
 
 /// Plays the schedules of these seeds, on two threads.
-fn seeds(seeds: std::ops::Range<u64>) -> Tally {
+fn seeds(what: Play, seeds: std::ops::Range<u64>) -> Tally {
     let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
     let work = || {
         let (runtime, mut tally) = (still(), Tally::default());
@@ -116,11 +151,11 @@ fn seeds(seeds: std::ops::Range<u64>) -> Tally {
             if seed >= seeds.end {
                 break;
             }
-            let outcome = runtime.block_on(by_chance(Choices::seeded(seed), false));
+            let outcome = runtime.block_on(by_chance(what, Choices::seeded(seed), false));
             tally.count(&outcome);
             if outcome.failure.is_some() {
                 stop.store(true, Ordering::Relaxed);
-                let story = runtime.block_on(story(outcome));
+                let story = runtime.block_on(story(what, outcome));
                 panic!("seed {seed}: {story}");
             }
         }
@@ -147,10 +182,19 @@ fn asked(name: &str) -> Option<u64> {
 
 #[test]
 fn schedules_by_chance_break_no_promise() {
-    let schedules = asked("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
+    play_by_chance(Play::Commits, SCHEDULES);
+}
+
+#[test]
+fn whole_runs_by_chance_break_no_promise() {
+    play_by_chance(Play::Runs, SCHEDULES);
+}
+
+fn play_by_chance(what: Play, schedules: u64) {
+    let schedules = asked("SIMULATION_SCHEDULES").unwrap_or(schedules);
     let from = asked("SIMULATION_SEED").unwrap_or_default();
     let begun = tokio::time::Instant::now();
-    let tally = seeds(from..from + schedules);
+    let tally = seeds(what, from..from + schedules);
     let took = begun.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = tally.schedules as f64 / took;
@@ -163,7 +207,8 @@ fn schedules_by_chance_break_no_promise() {
     }
 }
 
-/// Plays the schedule of `SIMULATION_TRACE`, as a failure prints it, or of `SIMULATION_SEED`.
+/// Plays the schedule of `SIMULATION_TRACE`, as a failure prints it, or of `SIMULATION_SEED`; one of
+/// whole runs with `SIMULATION_OF=runs`.
 #[test]
 #[ignore = "plays what the environment asks for"]
 fn one() {
@@ -178,44 +223,79 @@ fn one() {
         }
         Err(_) => Choices::seeded(asked("SIMULATION_SEED").expect("a seed or a trace")),
     };
-    let outcome = still().block_on(by_chance(choices, true));
+    let named = env::var("SIMULATION_OF").unwrap_or_default();
+    let named = Play::ALL.into_iter().find(|play| play.name() == named);
+    let outcome = still().block_on(by_chance(named.unwrap_or(Play::Commits), choices, true));
     println!("{}", outcome.log.join("\n"));
     assert_eq!(outcome.failure, None);
 }
 
 /// Every crash point × what became of the operation × every order of two at work, with at most so
 /// many faults.
-fn exhaust(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) -> Tally {
-    let scenario = Scenario::exhaustive(before, lanes, faults, harms);
+fn exhaust(name: &str, scenario: &Scenario) {
     let (runtime, mut tally) = (still(), Tally::default());
     let mut next = Some(Vec::new());
     while let Some(given) = next {
-        let outcome = runtime.block_on(play(&scenario, Choices::given(given), false));
+        let outcome = runtime.block_on(play(scenario, Choices::given(given), false));
         tally.count(&outcome);
         if let Some(failure) = &outcome.failure {
             let trace = outcome.choices.trace();
-            let again = runtime.block_on(play(&scenario, Choices::given(trace), true));
+            let again = runtime.block_on(play(scenario, Choices::given(trace), true));
             panic!("{scenario:?}: {failure}\n  {}", again.log.join("\n  "));
         }
         next = outcome.choices.next();
     }
     println!(
-        "{before:?}, {lanes:?}, {faults} faults, {harms:?}: {} schedules, {} more left out as \
-         the same, {} steps",
+        "{name}: {} schedules, {} more left out as the same, {} steps",
         tally.schedules, tally.pruned, tally.steps
     );
-    tally
+}
+
+fn exhaust_commits(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) {
+    let name = format!("{before:?}, {lanes:?}, {faults} faults, {harms:?}");
+    exhaust(&name, &Scenario::exhaustive(before, lanes, faults, harms));
+}
+
+/// The same of whole runs: of an API that answers in the wrong way, or takes records away. Each kind
+/// of proof in a thread.
+fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, removals: usize) {
+    let exhaust_with = |require| {
+        let manner = Manner {
+            slices: 1,
+            newest_first: false,
+            require,
+            dated: true,
+            clock_ahead: false,
+            oddities,
+            kinds: Oddity::ALL.to_vec(),
+            stirs: 0.0,
+            removals,
+            stops: 0,
+        };
+        let name = format!(
+            "{before:?}, {lanes:?}, {require:?}, {faults} faults, {oddities} odd answers, \
+             {removals} records taken away"
+        );
+        let scenario = Scenario::exhaustive_reads(before, lanes, faults, manner);
+        exhaust(&name, &scenario);
+    };
+    thread::scope(|scope| {
+        for require in [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks] {
+            scope.spawn(move || exhaust_with(require));
+        }
+    });
 }
 
 const TWO_RUNS: &[Role] = &[Role::Run, Role::Run];
+const A_READING: &[Role] = &[Role::Read(Mode::Full)];
 
 #[test]
 fn every_order_of_two_runs_breaks_no_promise() {
-    exhaust(Before::Stored, TWO_RUNS, 0, &[]);
-    exhaust(Before::Nothing, TWO_RUNS, 0, &[]);
-    exhaust(Before::Unindexed, &[Role::Run, Role::Rebuild], 0, &[]);
+    exhaust_commits(Before::Stored, TWO_RUNS, 0, &[]);
+    exhaust_commits(Before::Nothing, TWO_RUNS, 0, &[]);
+    exhaust_commits(Before::Unindexed, &[Role::Run, Role::Rebuild], 0, &[]);
     for harm in [Harm::Lose, Harm::Stale, Harm::Earlier] {
-        exhaust(Before::Stored, &[Role::Run], 0, &[harm]);
+        exhaust_commits(Before::Stored, &[Role::Run], 0, &[harm]);
     }
 }
 
@@ -224,22 +304,40 @@ fn every_order_of_two_runs_breaks_no_promise() {
 #[test]
 #[ignore = "takes minutes"]
 fn every_order_of_two_runs_with_one_fault_breaks_no_promise() {
-    exhaust(Before::Stored, TWO_RUNS, 1, &[]);
-    exhaust(Before::Unindexed, &[Role::Run, Role::Open], 1, &[]);
+    exhaust_commits(Before::Stored, TWO_RUNS, 1, &[]);
+    exhaust_commits(Before::Unindexed, &[Role::Run, Role::Open], 1, &[]);
     for harm in [Harm::Lose, Harm::Stale, Harm::Earlier] {
-        exhaust(Before::Stored, &[Role::Run], 1, &[harm]);
+        exhaust_commits(Before::Stored, &[Role::Run], 1, &[harm]);
     }
+}
+
+/// Every order of the requests and writes of one run × every point × every wrong answer, or a
+/// fault of the lake, or a record that is taken away.
+#[test]
+#[ignore = "takes minutes"]
+fn every_order_of_one_reading_with_one_fault_breaks_no_promise() {
+    exhaust_reads(Before::Nothing, A_READING, 0, 1, 0);
+    exhaust_reads(Before::Stored, A_READING, 1, 0, 0);
+    exhaust_reads(Before::Nothing, A_READING, 0, 0, 1);
+}
+
+#[test]
+#[ignore = "takes an hour"]
+fn every_order_of_readings_with_more_faults_breaks_no_promise() {
+    exhaust_reads(Before::Nothing, A_READING, 1, 1, 0);
+    exhaust_reads(Before::Nothing, A_READING, 0, 1, 1);
+    exhaust_reads(Before::Nothing, A_READING, 0, 2, 0);
 }
 
 #[test]
 #[ignore = "takes an hour"]
 fn every_order_with_more_faults_breaks_no_promise() {
-    exhaust(Before::Nothing, TWO_RUNS, 1, &[]);
-    exhaust(Before::Earlier, TWO_RUNS, 1, &[]);
-    exhaust(Before::StateLost, TWO_RUNS, 1, &[]);
-    exhaust(Before::Unindexed, &[Role::Run, Role::Rebuild], 1, &[]);
+    exhaust_commits(Before::Nothing, TWO_RUNS, 1, &[]);
+    exhaust_commits(Before::Earlier, TWO_RUNS, 1, &[]);
+    exhaust_commits(Before::StateLost, TWO_RUNS, 1, &[]);
+    exhaust_commits(Before::Unindexed, &[Role::Run, Role::Rebuild], 1, &[]);
     for harm in [Harm::Lose, Harm::Stale, Harm::Earlier] {
-        exhaust(Before::Stored, TWO_RUNS, 1, &[harm]);
+        exhaust_commits(Before::Stored, TWO_RUNS, 1, &[harm]);
     }
-    exhaust(Before::Stored, TWO_RUNS, 2, &[]);
+    exhaust_commits(Before::Stored, TWO_RUNS, 2, &[]);
 }

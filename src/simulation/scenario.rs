@@ -1,8 +1,10 @@
 //! What a schedule begins with: who is there, what may go wrong, and how the choices fall.
 
 use super::actors::Role;
+use super::api::{Manner, Oddity};
 use super::choices::Choices;
 use super::desk::Op;
+use crate::source::declaration::{Mode, Require};
 
 /// What the lake holds at the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Fault {
     Busy,
     /// The two halves of a listing are of different instants.
     Torn,
+    /// The API's answer isn't what it should be.
+    Odd(Oddity),
 }
 
 /// What somebody else does to the state.
@@ -73,10 +77,19 @@ pub struct Scenario {
     pub stays: f64,
     /// All schedules are gone through, those left out that differ in nothing that anyone sees.
     pub exhaustive: bool,
+    /// Whole runs of the program read an API of this manner.
+    pub manner: Option<Manner>,
 }
 
-/// The most records that the API can have.
+/// The most records that the API can have …
 pub const RECORDS: usize = 6;
+/// … and has for whole runs.
+pub const RECORDS_READ: usize = 8;
+
+/// While the day is under way; after its end, when it may still change; and after that.
+pub const DURING: &str = "2025-10-22T11:00:00Z";
+pub const SETTLING: &str = "2025-10-23T04:00:00Z";
+pub const SETTLED: &str = "2025-10-23T11:00:00Z";
 
 impl Fault {
     /// What can go wrong with an operation.
@@ -95,6 +108,7 @@ impl Fault {
             Op::List { before: None, .. } => &[Self::Crash, Self::Fail, Self::Torn],
             Op::List { .. } => &[Self::Crash, Self::Fail],
             Op::Delete { .. } => &[Self::Crash, Self::CrashAfter],
+            Op::Ask { .. } => &[Self::Crash],
         }
     }
 
@@ -106,6 +120,8 @@ impl Fault {
             Op::List { before: None, .. } => &[Self::Fail, Self::Torn],
             Op::List { .. } => &[Self::Fail],
             Op::Put { .. } | Op::Delete { .. } => Self::of(op),
+            // What dies with an answer might have died with the write before or after it.
+            Op::Ask { .. } => &[],
         }
     }
 
@@ -138,6 +154,22 @@ impl Harm {
 }
 
 impl Scenario {
+    /// Whether new records come first in the API's listing.
+    pub fn newest_first(&self) -> bool {
+        self.manner
+            .as_ref()
+            .is_some_and(|manner| manner.newest_first)
+    }
+
+    /// What our clock says at the beginning.
+    pub fn begins(&self) -> &'static str {
+        let ahead = self.manner.as_ref().map(|manner| manner.clock_ahead);
+        match ahead {
+            Some(false) if self.published < self.records => DURING,
+            _ => SETTLED,
+        }
+    }
+
     /// Two runs of a day that is over, whose choices are gone through one by one.
     pub fn exhaustive(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) -> Self {
         // One page of new ones, which both find.
@@ -152,6 +184,20 @@ impl Scenario {
             fault_rate: 0.0,
             stays: 0.0,
             exhaustive: true,
+            manner: None,
+        }
+    }
+
+    /// One run or more of a day that is over, by the program's own code, whose choices are gone
+    /// through one by one.
+    pub fn exhaustive_reads(before: Before, lanes: &[Role], faults: u32, manner: Manner) -> Self {
+        // Those of the one slice.
+        let records = RECORDS_READ - 2;
+        Self {
+            records,
+            published: records,
+            manner: Some(manner),
+            ..Self::exhaustive(before, lanes, faults, &[])
         }
     }
 
@@ -193,6 +239,64 @@ impl Scenario {
             fault_rate: 0.12,
             stays: [0.0, 0.5, 0.9][choices.pick(3)],
             exhaustive: false,
+            manner: None,
+        }
+    }
+
+    /// The same of whole runs.
+    pub fn random_reads(choices: &mut Choices) -> Self {
+        use Before::{Earlier, Nothing, StateLost, Stored, Unindexed};
+        let befores = [Nothing, Stored, Unindexed, StateLost, Earlier];
+        // A full reading more often than anything else.
+        let roles = [
+            Role::Read(Mode::Full),
+            Role::Read(Mode::Full),
+            Role::Read(Mode::New),
+            Role::Read(Mode::Verify),
+            Role::Open,
+            Role::Rebuild,
+        ];
+        let requires = [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks];
+        let published = RECORDS_READ - choices.pick(5);
+        let dated = choices.pick(2) == 0;
+        let lanes = (0..1 + choices.pick(3))
+            .map(|_| {
+                let lives = 1 + choices.pick(2);
+                (0..lives)
+                    .map(|_| roles[choices.pick(roles.len())])
+                    .collect()
+            })
+            .collect();
+        let count = [0, 0, 0, 1][choices.pick(4)];
+        let harms = [Harm::Lose, Harm::Stale, Harm::Earlier, Harm::Cut];
+        Self {
+            before: befores[choices.pick(befores.len())],
+            records: RECORDS_READ,
+            published,
+            lanes,
+            harms: (0..count)
+                .map(|_| harms[choices.pick(harms.len())])
+                .collect(),
+            faults: [0, 1, 2, 4][choices.pick(4)],
+            fault_rate: 0.08,
+            stays: [0.0, 0.5, 0.9][choices.pick(3)],
+            exhaustive: false,
+            manner: Some(Manner {
+                slices: 2,
+                newest_first: choices.pick(2) == 1,
+                require: requires[choices.pick(requires.len())],
+                dated,
+                clock_ahead: dated && choices.pick(4) == 1,
+                oddities: [0, 1, 3, 8][choices.pick(4)],
+                // All of them, or much of the same.
+                kinds: match choices.pick(2) {
+                    0 => Oddity::ALL.to_vec(),
+                    _ => vec![Oddity::ALL[choices.pick(Oddity::ALL.len())]],
+                },
+                stirs: [0.5, 0.2, 0.05][choices.pick(3)],
+                removals: [0, 0, 1, 2][choices.pick(4)],
+                stops: [0, 0, 0, 1][choices.pick(4)],
+            }),
         }
     }
 }

@@ -7,8 +7,10 @@
 //!
 //! - `turn`: who may be next
 //! - `events`: what happens then
+//! - `judge`: what is held against it
 
 mod events;
+mod judge;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,15 +22,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::actors::{Role, Stage, act};
+use super::actors::{Role, act};
 use super::choices::Choices;
 use super::desk::{Objects, Request};
 use super::lake;
 use super::scenario::{Harm, Scenario};
-use crate::invariants::{self, Promise, Violation};
-use crate::state::execution::Status;
+use super::stage::Stage;
+use crate::source::declaration::{Mode, Require};
 use crate::state::support;
 use turn::Turn;
 
@@ -49,11 +52,16 @@ pub struct Outcome {
 type Life = Pin<Box<dyn Future<Output = ()>>>;
 
 /// One after the other of these is alive.
+#[derive(Default)]
 struct Lane {
     life: Option<Life>,
     to_come: VecDeque<(Role, Uuid)>,
     /// Who that is.
     run: Uuid,
+    /// Tells it to stop.
+    stop: CancellationToken,
+    /// It may be waiting for another try.
+    restless: bool,
 }
 
 pub struct Scheduler<'a> {
@@ -72,6 +80,9 @@ pub struct Scheduler<'a> {
     complete: u64,
     wrote: BTreeMap<Uuid, u64>,
     faults_left: u32,
+    oddities_left: u32,
+    removals_left: usize,
+    stops_left: usize,
     /// In an exhaustive search: operations whose turn at this point leads to what was seen.
     asleep: Vec<Turn>,
     last: usize,
@@ -90,7 +101,7 @@ pub async fn play(scenario: &Scenario, choices: Choices, verbose: bool) -> Outco
 
 impl<'a> Scheduler<'a> {
     fn new(scenario: &'a Scenario, choices: Choices, verbose: bool) -> Self {
-        let stage = Arc::new(Stage::new());
+        let stage = Arc::new(Stage::new(scenario));
         let mut objects = Objects::default();
         lake::prepare(&stage, &mut objects, scenario);
         let document = objects.get(support::STATE);
@@ -100,18 +111,21 @@ impl<'a> Scheduler<'a> {
         let harms = harms.map(|harm| (stage.desk.number(), *harm)).collect();
         let lanes = scenario.lanes.iter().enumerate();
         let lanes = lanes.map(|(lane, roles)| Lane {
-            life: None,
-            run: Uuid::nil(),
             to_come: (1..)
                 .map(|life| run_id(lane, life))
                 .zip(roles)
                 .map(|(id, role)| (*role, id))
                 .collect(),
+            ..Lane::default()
         });
+        let manner = scenario.manner.as_ref();
         Self {
             lanes: lanes.collect(),
             to_publish: lake::unpublished(scenario),
             faults_left: scenario.faults,
+            oddities_left: manner.map_or(0, |manner| manner.oddities),
+            removals_left: manner.map_or(0, |manner| manner.removals),
+            stops_left: manner.map_or(0, |manner| manner.stops),
             scenario,
             stage,
             objects,
@@ -148,25 +162,32 @@ impl<'a> Scheduler<'a> {
         if !self.late.is_empty() && self.out.choices.pick(2) == 0 {
             self.deliver_all().await;
         }
-        self.last_run(1).await;
+        let (role, verifies) = match &self.scenario.manner {
+            None => (Role::Run, false),
+            Some(manner) => (Role::Read(Mode::Full), manner.removals > 0),
+        };
+        self.last_run(1, role).await;
         if !self.late.is_empty() {
             self.deliver_all().await;
-            self.last_run(2).await;
+            self.last_run(2, role).await;
+        }
+        if verifies {
+            self.last_run(3, Role::Read(Mode::Verify)).await;
+            self.judge_withdrawn();
         }
     }
 
     /// Whoever comes last meets no faults, and leaves everything as it must be.
-    async fn last_run(&mut self, number: u32) {
+    async fn last_run(&mut self, number: u32, role: Role) {
         if self.out.failure.is_some() || self.out.pruned {
             return;
         }
-        self.faults_left = 0;
+        (self.faults_left, self.oddities_left) = (0, 0);
         let lane = self.lanes.len();
         let id = run_id(lane, number);
         self.lanes.push(Lane {
-            life: None,
-            run: Uuid::nil(),
-            to_come: VecDeque::from([(Role::Run, id)]),
+            to_come: VecDeque::from([(role, id)]),
+            ..Lane::default()
         });
         self.next_life(lane);
         while !self.is_over() && self.lanes[lane].life.is_some() {
@@ -179,35 +200,14 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn judge_rest(&mut self, last: Uuid) {
-        let day = lake::day(&self.stage, &self.objects);
-        let truth = self.stage.truth();
-        let mut violations = invariants::at_rest(&day, &truth.served);
-        let told = truth.told.iter().find(|told| told.run == Some(last));
-        let healed = told.is_some_and(|told| told.status == Status::Ok);
-        let complete = day.marker && day.state.as_ref().is_some_and(|state| state.complete);
-        if let Some(state) = &day.state {
-            for told in &truth.told {
-                // What the audit said before the state was lost is lost with it.
-                let run = told.run.unwrap_or_default();
-                if self.wrote.get(&run).copied().unwrap_or_default() >= self.harmed {
-                    let rows = truth.rows.get(&run).copied().unwrap_or_default();
-                    violations.extend(invariants::p7_told(state, told, rows));
-                }
-            }
-        }
-        drop(truth);
-        self.blame(violations);
-        if !(healed && complete) {
-            self.fail("liveness: a run without faults doesn't make the day complete".to_owned());
-        }
-    }
-
     fn choose(&mut self) -> Option<Turn> {
         let exhaustive = self.scenario.exhaustive;
-        let turns = self.turns();
-        // Where only late ones are left, they may as well come after everything.
+        let mut turns = self.turns();
         let is_late = |turn: &Turn| matches!(turn, Turn::Deliver(_));
+        if turns.iter().all(is_late) || self.stirs() {
+            turns.extend(self.turns_of_the_world());
+        }
+        // Where only late ones are left, they may as well come after everything.
         if turns.iter().all(is_late) {
             return None;
         }
@@ -249,16 +249,60 @@ impl<'a> Scheduler<'a> {
             let mine = waiting.iter().filter(|request| request.lane == lane);
             let before = turns.len();
             turns.extend(mine.cloned().map(Turn::Grant));
-            if self.lanes[lane].life.is_some() && turns.len() == before {
+            let restless = self.lanes[lane].restless && !self.scenario.exhaustive;
+            if self.lanes[lane].life.is_some() && (restless || turns.len() == before) {
                 turns.push(Turn::Wake(lane));
             }
         }
         turns.extend(self.late.iter().cloned().map(Turn::Deliver));
+        turns
+    }
+
+    /// Whether the world outside may make a step now. Runs are long: it waits for them, or it would
+    /// have made all of its steps before they have begun.
+    fn stirs(&mut self) -> bool {
+        match &self.scenario.manner {
+            Some(manner) if !self.scenario.exhaustive => self.out.choices.happens(manner.stirs),
+            _ => true,
+        }
+    }
+
+    /// What happens to the API, to the state, and to those at work.
+    fn turns_of_the_world(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
         if self.stage.truth().served.finally.is_none() {
             turns.push(Turn::Publish);
         }
         turns.extend(self.harms.iter().map(|(id, harm)| Turn::Harm(*id, *harm)));
+        if self.removals_left > 0 {
+            turns.push(Turn::Remove);
+        }
+        if self.returnable().is_some() {
+            turns.push(Turn::Return);
+        }
+        if self.stops_left > 0 {
+            let alive = self.lanes.iter().enumerate();
+            let alive = alive.filter(|(_, lane)| lane.life.is_some());
+            turns.extend(alive.map(|(lane, _)| Turn::Stop(lane)));
+        }
         turns
+    }
+
+    /// What the API may list again. Not more than one record comes and goes in a schedule: of two,
+    /// one that goes and one that comes keep a total as it is, and nobody could tell. Where rows are
+    /// counted, one that goes and comes would do.
+    fn returnable(&self) -> Option<Box<str>> {
+        let manner = self.scenario.manner.as_ref()?;
+        let most = match manner.require {
+            Require::RowTotal => 0,
+            _ => manner.removals,
+        };
+        let truth = self.stage.truth();
+        let id = truth.api.removed.first().filter(|_| most == 1)?;
+        let gone = !truth.api.listed.contains(id);
+        // A day that is complete has what is listed now.
+        let may_return = truth.served.finally.is_none() || truth.stored().contains(&**id);
+        (gone && may_return).then(|| id.clone())
     }
 
     async fn deliver_all(&mut self) {
@@ -271,8 +315,11 @@ impl<'a> Scheduler<'a> {
     fn next_life(&mut self, lane: usize) {
         if let Some((role, id)) = self.lanes[lane].to_come.pop_front() {
             self.note(|| format!("lane {lane} begins: {role:?}, run {id}"));
-            self.lanes[lane].run = id;
-            self.lanes[lane].life = Some(Box::pin(act(Arc::clone(&self.stage), lane, role, id)));
+            let stop = CancellationToken::new();
+            let life = act(Arc::clone(&self.stage), lane, role, id, stop.clone());
+            let now = &mut self.lanes[lane];
+            (now.run, now.stop, now.restless) = (id, stop, false);
+            now.life = Some(Box::pin(life));
             self.poll(lane);
         }
     }
@@ -302,49 +349,6 @@ impl<'a> Scheduler<'a> {
             }
         }
         self.lanes[lane].life = Some(life);
-    }
-
-    /// Holds the promises against what is there now.
-    fn look(&mut self) {
-        if !std::mem::take(&mut self.changed) || self.out.failure.is_some() {
-            return;
-        }
-        let day = lake::day(&self.stage, &self.objects);
-        let mut truth = self.stage.truth();
-        let mut violations = invariants::at_every_step(&day, &truth.served);
-        let is_new = |file| !truth.files.contains(file);
-        let changed = day.files.iter().filter(|file| is_new(file)).count() + truth.files.len()
-            > day.files.len();
-        if changed {
-            let what = "a file was changed or deleted".to_owned();
-            violations.push(Violation {
-                promise: Promise::P1,
-                what,
-            });
-        }
-        let complete = day.state.as_ref().is_some_and(|state| state.complete);
-        if self.complete > self.harmed && day.state.is_some() && !complete {
-            let what = "a day that was complete is so no more".to_owned();
-            let promise = Promise::P4;
-            violations.push(Violation { promise, what });
-        }
-        if complete {
-            self.complete = self.out.steps;
-        }
-        truth.files = day.files;
-        drop(truth);
-        self.blame(violations);
-    }
-
-    fn blame(&mut self, violations: Vec<Violation>) {
-        if let Some(first) = violations.first() {
-            self.fail(first.to_string());
-        }
-    }
-
-    fn fail(&mut self, what: String) {
-        self.note(|| format!("BROKEN {what}"));
-        self.out.failure.get_or_insert(what);
     }
 
     fn is_over(&self) -> bool {

@@ -20,6 +20,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::json;
+use crate::mutation::mutated;
 use crate::source::declaration::{Action, Dataset, ResponseRule, Wait};
 use crate::source::failure::{Failure, snippet};
 use crate::source::page::Page;
@@ -152,6 +153,7 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
 fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
     match reply.status {
         200..=299 => match unlike_json(dataset, &reply) {
+            Some(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
             Some(failure) => Verdict::again(failure),
             None => page(dataset, reply),
         },
@@ -206,6 +208,7 @@ fn refused(reply: &Reply) -> Verdict {
 fn page(dataset: &Dataset, reply: Reply) -> Verdict {
     match Page::parse(dataset, reply.body.clone(), reply.date) {
         Ok(page) => Verdict::Page(page),
+        Err(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
         Err(problem) => Verdict::again(Failure::BadBody {
             status: reply.status,
             problem: problem.to_string(),

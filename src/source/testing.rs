@@ -3,6 +3,8 @@
 
 mod server;
 
+pub(crate) use super::classify::Reply;
+pub(crate) use super::exchange::{Broken, Exchange};
 pub(crate) use server::{Server, Step, answer, json};
 
 use std::collections::BTreeMap;

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use object_store::PutMode;
+use url::Url;
 
+use super::super::api::{Oddity, Place};
 use super::super::desk::{Half, Op, Reply, Request, broke, exists};
 use super::super::lake;
-use super::super::scenario::{Fault, Harm};
+use super::super::scenario::{DURING, Fault, Harm, SETTLED, SETTLING};
 use super::Scheduler;
 use super::turn::{Turn, told};
+use crate::source::declaration::Require;
 use crate::state::support;
 
 /// More than any schedule of this size takes, unless two keep each other from ever ending.
@@ -34,6 +37,7 @@ impl Scheduler<'_> {
             }
             Turn::Wake(lane) => {
                 self.last = lane;
+                self.lanes[lane].restless = false;
                 tokio::time::advance(Duration::from_secs(60)).await;
                 self.poll(lane);
             }
@@ -49,7 +53,27 @@ impl Scheduler<'_> {
                 });
                 self.look();
             }
-            Turn::Publish => self.publish(),
+            Turn::Publish => {
+                self.rouse(&Turn::Publish);
+                self.publish();
+            }
+            Turn::Remove => {
+                self.rouse(&Turn::Remove);
+                self.remove();
+            }
+            Turn::Return => {
+                self.rouse(&Turn::Return);
+                self.bring_back();
+            }
+            Turn::Stop(lane) => {
+                self.stops_left -= 1;
+                self.note(|| format!("lane {lane} is told to stop"));
+                self.fired("run told to stop");
+                let run = self.lanes[lane].run;
+                self.stage.truth().api.given.entry(run).or_default().stopped = true;
+                self.lanes[lane].stop.cancel();
+                self.poll(lane);
+            }
             Turn::Harm(id, harm) => {
                 self.rouse(&Turn::Harm(id, harm));
                 self.harms.retain(|(other, _)| *other != id);
@@ -64,6 +88,9 @@ impl Scheduler<'_> {
     }
 
     fn fault(&mut self, op: &Op) -> Option<Fault> {
+        if let Some(oddity) = self.oddity(op) {
+            return Some(Fault::Odd(oddity));
+        }
         if self.faults_left == 0 {
             return None;
         }
@@ -89,6 +116,55 @@ impl Scheduler<'_> {
         Some(kinds[chosen])
     }
 
+    /// What is wrong with the answer to a request.
+    fn oddity(&mut self, op: &Op) -> Option<Oddity> {
+        let manner = self.scenario.manner.as_ref()?;
+        if self.oddities_left == 0 || !matches!(op, Op::Ask { .. }) {
+            return None;
+        }
+        // A page that comes twice is as many rows: where rows are all that is counted, who knows?
+        let by_rows = manner.require == Require::RowTotal;
+        let kinds = manner.kinds.iter().copied();
+        let kinds: Vec<_> = kinds
+            .filter(|oddity| !(by_rows && *oddity == Oddity::Repeated))
+            .collect();
+        let chosen = if self.scenario.exhaustive {
+            self.out.choices.pick(kinds.len() + 1).checked_sub(1)?
+        } else {
+            if kinds.is_empty() || !self.out.choices.happens(0.25) {
+                return None;
+            }
+            self.out.choices.pick(kinds.len())
+        };
+        self.oddities_left -= 1;
+        Some(kinds[chosen])
+    }
+
+    /// The API's answer of this instant.
+    fn answer(&mut self, request: &Request, url: &Url, oddity: Option<Oddity>) -> Reply {
+        let run = self.lanes[request.lane].run;
+        let mut truth = self.stage.truth();
+        let dated = self
+            .scenario
+            .manner
+            .as_ref()
+            .is_some_and(|manner| manner.dated);
+        let over = truth.served.finally.is_some();
+        let now = match (over, self.to_publish.is_empty()) {
+            (true, _) => support::at(SETTLED),
+            (false, true) => support::at(SETTLING),
+            (false, false) => support::at(DURING),
+        };
+        let date = dated.then_some(now);
+        let (answer, was_odd) = truth.api.answer(run, Place::of(url), date, oddity);
+        drop(truth);
+        if let Some(oddity) = oddity.filter(|_| was_odd) {
+            self.fired(oddity.name());
+            self.lanes[request.lane].restless = true;
+        }
+        Reply::Answered(answer)
+    }
+
     fn grant(&mut self, request: &Request, fault: Option<Fault>) {
         let (lane, op) = (request.lane, &request.op);
         let what = || {
@@ -99,9 +175,23 @@ impl Scheduler<'_> {
             )
         };
         self.note(what);
+        if !matches!(fault, None | Some(Fault::Odd(_))) {
+            let run = self.lanes[lane].run;
+            self.stage.truth().api.given.entry(run).or_default().failed = true;
+        }
         let error = || Some(failed(op));
+        let reply = match (fault, op) {
+            (None, Op::Ask { url }) => Some(self.answer(request, url, None)),
+            (Some(Fault::Odd(oddity)), Op::Ask { url }) => {
+                Some(self.answer(request, url, Some(oddity)))
+            }
+            _ => None,
+        };
+        if let Some(reply) = reply {
+            return self.stage.desk.answer(request.id, reply);
+        }
         let reply = match fault {
-            None => Some(self.apply(request, Some(lane)).0),
+            None | Some(Fault::Odd(_)) => Some(self.apply(request, Some(lane)).0),
             Some(Fault::Fail) => {
                 self.fired("failed operation");
                 error()
@@ -141,16 +231,28 @@ impl Scheduler<'_> {
                     }
                     _ => self.fired("crash before it happened"),
                 }
-                self.lanes[lane].life = None;
-                self.stage.desk.forget(lane);
                 None
             }
         };
-        let is_dead = reply.is_none();
-        self.stage.desk.answer(request.id, reply);
-        if is_dead {
-            self.next_life(lane);
+        match reply {
+            Some(reply) => self.stage.desk.answer(request.id, reply),
+            None => self.die(request),
         }
+    }
+
+    /// Whoever asked for this is no more. What else was under way may happen all the same.
+    fn die(&mut self, request: &Request) {
+        let lane = request.lane;
+        let waiting = self.stage.desk.waiting().into_iter();
+        let others = waiting.filter(|other| other.lane == lane && other.id != request.id);
+        for other in others.filter(|other| matches!(other.op, Op::Put { .. })) {
+            if self.out.choices.pick(2) == 1 {
+                self.fired("crash with a write under way");
+                self.late.push(other);
+            }
+        }
+        self.lanes[lane].life = None;
+        self.next_life(lane);
     }
 
     /// A listing of which one half is of this instant, and the other of a later one.
@@ -190,14 +292,50 @@ impl Scheduler<'_> {
     }
 
     fn publish(&mut self) {
+        let ahead = self
+            .scenario
+            .manner
+            .as_ref()
+            .map(|manner| manner.clock_ahead);
+        let sets_clock = ahead == Some(false);
+        let first = self.scenario.newest_first();
         let mut truth = self.stage.truth();
         match self.to_publish.pop_front() {
-            Some(id) => {
-                truth.listed.push(id.clone());
-                truth.served.ever.insert(id);
-            }
-            None => truth.served.finally = Some(truth.listed.iter().cloned().collect()),
+            Some(id) => truth.publish(id, first),
+            None => truth.settle(),
         }
+        // The last one comes after the end of the day.
+        if sets_clock {
+            let now = match (truth.served.finally.is_some(), self.to_publish.len()) {
+                (true, _) => SETTLED,
+                (false, 0 | 1) => SETTLING,
+                (false, _) => DURING,
+            };
+            self.stage.clock.set(support::at(now));
+        }
+        drop(truth);
+        self.note(|| "the API lists more, or no more".to_owned());
+    }
+
+    fn remove(&mut self) {
+        self.removals_left -= 1;
+        let removable = self.stage.truth().api.removable();
+        if removable.is_empty() {
+            return;
+        }
+        let id = &removable[self.out.choices.pick(removable.len())];
+        self.note(|| format!("the API takes {id} away"));
+        self.fired("record taken away");
+        self.stage.truth().remove(id);
+    }
+
+    fn bring_back(&mut self) {
+        let Some(id) = self.returnable() else { return };
+        self.note(|| format!("the API lists {id} again"));
+        self.fired("record listed again");
+        self.stage
+            .truth()
+            .list_again(id, self.scenario.newest_first());
     }
 
     fn harm(&mut self, harm: Harm) {
@@ -231,5 +369,6 @@ fn failed(op: &Op) -> Reply {
         Op::Put { .. } => Reply::Written(Err(broke())),
         Op::List { .. } => Reply::Listed(Err(broke())),
         Op::Delete { .. } => Reply::Deleted,
+        Op::Ask { url } => unreachable!("{url}: an API fails by its answers"),
     }
 }

@@ -2,6 +2,7 @@
 
 use object_store::PutMode;
 
+use super::super::api::Place;
 use super::super::desk::{Op, Request};
 use super::super::scenario::Harm;
 use crate::state::support;
@@ -17,6 +18,12 @@ pub enum Turn {
     Deliver(Request),
     /// The API lists one more record; after the last, the day is over.
     Publish,
+    /// The API takes a record away …
+    Remove,
+    /// … and lists it again.
+    Return,
+    /// A run is told to stop.
+    Stop(usize),
     /// Somebody else lays hands on the state.
     Harm(u64, Harm),
 }
@@ -26,13 +33,16 @@ impl Turn {
         match self {
             Self::Grant(request) | Self::Deliver(request) => request.id,
             Self::Harm(id, _) => *id,
-            Self::Wake(_) | Self::Publish => 0,
+            Self::Wake(_) | Self::Publish | Self::Remove | Self::Return | Self::Stop(_) => 0,
         }
     }
 
     /// Whether it makes a difference which of two comes first. Writes are told apart in any case:
-    /// the promises speak of all objects at once.
+    /// the promises speak of all objects at once. And so are two of one actor, who goes on after each.
     pub fn conflicts_with(&self, other: &Self) -> bool {
+        if self.lane().is_some() && self.lane() == other.lane() {
+            return true;
+        }
         let (ours, theirs) = (self.touches(), other.touches());
         match (ours.1, theirs.1) {
             (true, true) => true,
@@ -45,6 +55,14 @@ impl Turn {
         }
     }
 
+    fn lane(&self) -> Option<usize> {
+        match self {
+            Self::Grant(request) => Some(request.lane),
+            Self::Wake(lane) | Self::Stop(lane) => Some(*lane),
+            _ => None,
+        }
+    }
+
     /// The key or folder, and whether it is written.
     fn touches(&self) -> (&str, bool) {
         match self {
@@ -52,12 +70,17 @@ impl Turn {
                 Op::Get { key } => (key, false),
                 Op::List { prefix, .. } => (prefix, false),
                 Op::Put { key, .. } | Op::Delete { key } => (key, true),
+                Op::Ask { .. } => (API, false),
             },
             Self::Harm(..) => (support::STATE, true),
-            Self::Wake(_) | Self::Publish => ("", true),
+            Self::Publish | Self::Remove | Self::Return => (API, true),
+            Self::Wake(_) | Self::Stop(_) => ("", true),
         }
     }
 }
+
+/// What requests touch: no key of an object.
+const API: &str = "the API";
 
 /// An operation in a few words.
 pub fn told(op: &Op) -> String {
@@ -65,6 +88,7 @@ pub fn told(op: &Op) -> String {
     match op {
         Op::Get { key } => format!("get {}", name(key)),
         Op::Delete { key } => format!("delete {}", name(key)),
+        Op::Ask { url } => format!("ask for {}", Place::of(url)),
         Op::List { before: None, .. } => "list".to_owned(),
         Op::List { .. } => "list the rest".to_owned(),
         Op::Put { key, mode, .. } => {

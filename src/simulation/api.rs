@@ -1,0 +1,421 @@
+//! The API of whole runs: a listing that moves while it is read, in pages, and all the wrong ways to
+//! answer.
+//!
+//! An answer is of the instant at which it is granted. What is wrong with one can be told by whoever
+//! reads with care: an API that says the same wrong thing again and again, and in keeping with
+//! itself, can't be found out by anybody, and isn't played.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use url::Url;
+use uuid::Uuid;
+
+use crate::source::declaration::{
+    Completeness, Dataset, Require, Retry, SliceValues, SliceVariable, Source,
+};
+use crate::source::failure::Failure;
+use crate::source::testing::{Broken, Reply};
+use crate::state::support;
+
+/// Records on a page.
+pub const PAGE: usize = 2;
+/// The slices, by their modality.
+const SLICES: [&str; 2] = ["6", "8"];
+/// The record that is of another day by its own date.
+pub const OFF_DAY: &str = "x";
+
+/// How the API is.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// How many slices are read.
+    pub slices: usize,
+    /// A new record comes first in its slice, not last.
+    pub newest_first: bool,
+    /// What proves that a slice was read in full.
+    pub require: Require,
+    /// Answers have a `Date`.
+    pub dated: bool,
+    /// Our clock says from the beginning that the day is over.
+    pub clock_ahead: bool,
+    /// How many answers may be wrong …
+    pub oddities: u32,
+    /// … and in which ways.
+    pub kinds: Vec<Oddity>,
+    /// How probable it is of each step that the API may list more or less.
+    pub stirs: f64,
+    /// How many records are taken away.
+    pub removals: usize,
+    /// How many runs are told to stop.
+    pub stops: usize,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// An error page with status 200.
+    Html,
+    /// JSON that is cut off.
+    Cut,
+    /// Whole JSON that is something else.
+    OtherJson,
+    /// The connection breaks.
+    Broken,
+    /// No answer in time.
+    TimedOut,
+    /// Status 500.
+    Status500,
+    /// "Too many requests", as an HTML page.
+    Busy,
+    /// 503, which asks to wait.
+    Wait,
+    /// A right request is refused: 422, 404, 400.
+    Unprocessable,
+    NotFound,
+    BadRequest,
+    /// 204 where there are records.
+    NoContent,
+    /// 200 without a byte.
+    NoBytes,
+    /// A page without records where there are some.
+    EmptyPage,
+    /// The page before once more.
+    Repeated,
+    /// One record more than there are.
+    MoreStated,
+    /// A page less than there are.
+    FewerStated,
+}
+
+impl Oddity {
+    pub const ALL: &[Self] = &[
+        Self::Html,
+        Self::Cut,
+        Self::OtherJson,
+        Self::Broken,
+        Self::TimedOut,
+        Self::Status500,
+        Self::Busy,
+        Self::Wait,
+        Self::Unprocessable,
+        Self::NotFound,
+        Self::BadRequest,
+        Self::NoContent,
+        Self::NoBytes,
+        Self::EmptyPage,
+        Self::Repeated,
+        Self::MoreStated,
+        Self::FewerStated,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Html => "answer: HTML with status 200",
+            Self::Cut => "answer: JSON cut off",
+            Self::OtherJson => "answer: other JSON",
+            Self::Broken => "answer: connection broken",
+            Self::TimedOut => "answer: none in time",
+            Self::Status500 => "answer: 500",
+            Self::Busy => "answer: 429",
+            Self::Wait => "answer: 503, to wait",
+            Self::Unprocessable => "answer: 422 to a right request",
+            Self::NotFound => "answer: 404 to a right request",
+            Self::BadRequest => "answer: 400 to a right request",
+            Self::NoContent => "answer: 204 where there are records",
+            Self::NoBytes => "answer: no bytes where there are records",
+            Self::EmptyPage => "answer: an empty page where there are records",
+            Self::Repeated => "answer: the page before once more",
+            Self::MoreStated => "answer: a record more stated",
+            Self::FewerStated => "answer: a page less stated",
+        }
+    }
+
+    /// Whether it says that there is nothing.
+    fn says_empty(self) -> bool {
+        matches!(self, Self::NoContent | Self::NoBytes)
+    }
+
+    /// Whether it is a page like any other, and not true.
+    fn misleads(self) -> bool {
+        matches!(self, Self::Repeated | Self::MoreStated | Self::FewerStated)
+    }
+}
+
+/// A page of a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    slice: &'static str,
+    /// From 0.
+    page: usize,
+}
+
+impl Place {
+    /// The page that a URL asks for.
+    pub fn of(url: &Url) -> Self {
+        let param = |name: &str| {
+            let mut pairs = url.query_pairs();
+            let found = pairs.find(|(key, _)| key == name);
+            found.expect("a parameter").1.into_owned()
+        };
+        let slice = param("codigoModalidadeContratacao");
+        let slice = SLICES.into_iter().find(|known| *known == slice);
+        let page: usize = param("pagina").parse().expect("a number");
+        Self {
+            slice: slice.expect("a slice"),
+            page: page - 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "page {} of {}", self.page + 1, self.slice)
+    }
+}
+
+/// What a run was given.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// How many answers it had.
+    pub answers: u64,
+    /// Rows of the pages among them.
+    pub rows: u64,
+    /// Records of its day that it must have taken in: those of a first page that it had read before
+    /// may have been a mere look.
+    pub records: BTreeSet<Box<str>>,
+    /// The pages whose last answer was none. A first page that was read before may be looked at again.
+    pub unread: BTreeSet<Place>,
+    /// Some of the answers weren't true.
+    pub misled: bool,
+    /// An operation on the lake went wrong.
+    pub failed: bool,
+    /// It was told to stop.
+    pub stopped: bool,
+    seen: BTreeSet<Place>,
+    /// What it was told once, and isn't told again: two walks that agree are believed.
+    fooled: BTreeSet<Place>,
+}
+
+/// What the API lists, and what it told whom.
+#[derive(Debug, Default)]
+pub struct Api {
+    /// In order of their publication, or of its reverse.
+    pub listed: Vec<Box<str>>,
+    /// What it took away at some time.
+    pub removed: BTreeSet<Box<str>>,
+    /// How often the listing changed.
+    pub changes: u64,
+    pub given: BTreeMap<Uuid, Given>,
+}
+
+impl Api {
+    /// Lists a record.
+    pub fn list(&mut self, id: Box<str>, first: bool) {
+        self.changes += 1;
+        let at = if first { 0 } else { self.listed.len() };
+        self.listed.insert(at, id);
+    }
+
+    /// Takes a record away.
+    pub fn remove(&mut self, id: &str) {
+        self.changes += 1;
+        self.listed.retain(|listed| **listed != *id);
+        self.removed.insert(id.into());
+    }
+
+    /// Those that may be taken away: no slice becomes empty, which nobody would believe.
+    pub fn removable(&self) -> Vec<Box<str>> {
+        let listed = self.listed.iter();
+        listed
+            .filter(|id| rows(&self.listed, slice_of(id)).len() > 1)
+            .cloned()
+            .collect()
+    }
+
+    /// The answer to a request of `run`, with `oddity` if that is possible; says whether it was.
+    pub fn answer(
+        &mut self,
+        run: Uuid,
+        place: Place,
+        date: Option<DateTime<Utc>>,
+        oddity: Option<Oddity>,
+    ) -> (Result<Reply, Broken>, bool) {
+        let rows = rows(&self.listed, place.slice);
+        let pages = rows.len().div_ceil(PAGE);
+        let page = |number: usize| -> Vec<&str> {
+            let rows = rows.iter().skip(number * PAGE).take(PAGE);
+            rows.copied().collect()
+        };
+        let mine = page(place.page);
+        let given = self.given.entry(run).or_default();
+        let twice = given.fooled.contains(&place);
+        let oddity = oddity.filter(|oddity| match oddity {
+            Oddity::EmptyPage => !mine.is_empty(),
+            oddity if oddity.says_empty() => !(mine.is_empty() || twice && place.page == 0),
+            Oddity::Repeated => place.page > 0 && !mine.is_empty() && !twice,
+            Oddity::FewerStated => pages > 1 && !mine.is_empty() && !twice,
+            Oddity::MoreStated => !mine.is_empty(),
+            _ => true,
+        });
+        let (mut total, mut stated) = (rows.len(), pages);
+        let mut shown = mine.clone();
+        match oddity {
+            Some(Oddity::EmptyPage) => shown.clear(),
+            Some(Oddity::Repeated) => shown = page(place.page - 1),
+            Some(Oddity::MoreStated) => {
+                total += 1;
+                stated = total.div_ceil(PAGE);
+            }
+            // Never as many as the pages that are left hold.
+            Some(Oddity::FewerStated) => {
+                stated -= 1;
+                total = stated * PAGE - 1;
+            }
+            _ => {}
+        }
+        let whole = json(&envelope(&shown, total, stated), date);
+        let reply = match oddity {
+            None if mine.is_empty() => Ok(status(204, "", date)),
+            None => Ok(whole),
+            Some(oddity) => odd(oddity, whole, date),
+        };
+        given.answers += 1;
+        let readable = match oddity {
+            None => !mine.is_empty(),
+            Some(oddity) => oddity.misleads(),
+        };
+        if readable {
+            given.rows += shown.len() as u64;
+            if place.page > 0 || !given.seen.contains(&place) {
+                let own = shown.iter().filter(|id| **id != OFF_DAY);
+                given.records.extend(own.map(|id| Box::from(*id)));
+            }
+            given.seen.insert(place);
+        }
+        let looked = place.page == 0 && given.seen.contains(&place);
+        if oddity.is_none_or(Oddity::misleads) {
+            given.unread.remove(&place);
+        } else if !looked {
+            given.unread.insert(place);
+        }
+        if oddity.is_some_and(|oddity| oddity.misleads() || oddity.says_empty()) {
+            given.misled = true;
+            given.fooled.insert(place);
+        }
+        (reply, oddity.is_some())
+    }
+}
+
+fn rows<'a>(listed: &'a [Box<str>], slice: &str) -> Vec<&'a str> {
+    let listed = listed.iter().map(AsRef::as_ref);
+    listed.filter(|id| slice_of(id) == slice).collect()
+}
+
+fn slice_of(id: &str) -> &'static str {
+    match id {
+        "e" | "g" => SLICES[1],
+        _ => SLICES[0],
+    }
+}
+
+fn envelope(ids: &[&str], total: usize, pages: usize) -> String {
+    let record = |id: &&str| {
+        let day = if **id == *OFF_DAY { 23 } else { 22 };
+        format!(r#"{{"numeroControlePNCP":"{id}","dataPublicacaoPncp":"2025-10-{day}T08:41:33"}}"#)
+    };
+    let records: Vec<_> = ids.iter().map(record).collect();
+    format!(
+        r#"{{"data":[{}],"totalRegistros":{total},"totalPaginas":{pages}}}"#,
+        records.join(",")
+    )
+}
+
+fn json(body: &str, date: Option<DateTime<Utc>>) -> Reply {
+    Reply {
+        content_type: Some("application/json".to_owned()),
+        ..status(200, body, date)
+    }
+}
+
+fn status(status: u16, body: &str, date: Option<DateTime<Utc>>) -> Reply {
+    Reply {
+        status,
+        date,
+        body: body.as_bytes().to_vec().into(),
+        ..Reply::default()
+    }
+}
+
+/// `whole` is the answer otherwise.
+fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Reply, Broken> {
+    let html = |code| Reply {
+        content_type: Some("text/html".to_owned()),
+        ..status(code, "<html><body>Aguarde</body></html>", date)
+    };
+    Ok(match oddity {
+        Oddity::Html => html(200),
+        Oddity::Busy => html(429),
+        Oddity::Cut => {
+            let body = whole.body.slice(..whole.body.len() / 2);
+            Reply { body, ..whole }
+        }
+        Oddity::OtherJson => json(r#"{"message":"service unavailable"}"#, date),
+        Oddity::Broken => {
+            let reason = "connection reset".to_owned();
+            return Err(Broken::Off(Failure::BrokeOff(reason)));
+        }
+        Oddity::TimedOut => {
+            let within = Duration::from_secs(90);
+            return Err(Broken::Off(Failure::TimedOut(within)));
+        }
+        Oddity::Status500 => status(500, "", date),
+        Oddity::Wait => {
+            let asked = (RETRY_AFTER, HeaderValue::from_static("30"));
+            Reply {
+                headers: HeaderMap::from_iter([asked]),
+                ..status(503, "", date)
+            }
+        }
+        Oddity::Unprocessable => status(422, "", date),
+        Oddity::NotFound => status(404, "", date),
+        Oddity::BadRequest => status(400, "", date),
+        Oddity::NoContent => status(204, "", date),
+        Oddity::NoBytes => status(200, "", date),
+        Oddity::EmptyPage | Oddity::Repeated | Oddity::MoreStated | Oddity::FewerStated => whole,
+    })
+}
+
+/// The shipped source with one dataset of two slices, small pages, and three tries for each.
+pub fn source(manner: &Manner) -> (Source, Arc<Dataset>) {
+    thread_local! {
+        static SHIPPED: Arc<Source> = {
+            let settings = crate::config::load(None, []).expect("the shipped configuration");
+            Arc::clone(&settings.sources["pncp"])
+        };
+    }
+    let mut source = SHIPPED.with(|shipped| Source::clone(shipped));
+    let mut dataset = Dataset::clone(&support::shared_dataset());
+    let slices = SLICES.iter().take(manner.slices);
+    let slices = slices.map(|slice| (*slice).to_owned()).collect();
+    dataset.slices = vec![SliceVariable {
+        name: "modalidade".to_owned(),
+        values: SliceValues::Listed(slices),
+    }];
+    dataset.paginator.page_size = PAGE as u64;
+    dataset.retry = Retry {
+        max_attempts: 3,
+        // A wait is over when it is its turn, a minute later.
+        max_elapsed: Duration::from_secs(24 * 3600),
+        ..dataset.retry
+    };
+    dataset.completeness = Completeness {
+        require: manner.require,
+        ..dataset.completeness
+    };
+    let dataset = Arc::new(dataset);
+    source.datasets = [(dataset.name.clone(), Arc::clone(&dataset))].into();
+    (source, dataset)
+}

@@ -1,0 +1,137 @@
+//! Whole runs: the program's own, from the first request to the report, and what is held against each
+//! of them at its end.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::actors::told;
+use super::api::Api;
+use super::stage::Stage;
+use crate::clock::Clock;
+use crate::config::settings::CommitSettings;
+use crate::entropy::Entropy;
+use crate::ingest::progress::Unwatched;
+use crate::ingest::report::RunReport;
+use crate::ingest::{self, Context, Order};
+use crate::invariants::{self, Promise, Violation};
+use crate::lake::Lake;
+use crate::source::SourceClient;
+use crate::source::declaration::{Mode, Priority};
+use crate::state::execution::Status;
+use crate::state::support;
+
+/// Records that a run holds before it commits: more than a page has, fewer than a slice.
+const RECORDS_A_COMMIT: usize = 3;
+
+/// A run of its own, which shares nothing in memory with another one.
+pub async fn read(
+    stage: Arc<Stage>,
+    lane: usize,
+    mode: Mode,
+    run_id: Uuid,
+    stop: CancellationToken,
+) {
+    let Some((source, dataset)) = stage.source.clone() else {
+        return;
+    };
+    let clock: Arc<dyn Clock> = Arc::new(stage.clock.clone());
+    let entropy = Arc::new(Entropy::seeded(run_id.as_u64_pair().1));
+    let api = Arc::new(stage.desk.counter(lane));
+    let context = Context {
+        lake: Lake::over(Arc::new(stage.desk.counter(lane)), "simulation"),
+        client: SourceClient::over(api, &source, Arc::clone(&clock), Arc::clone(&entropy)),
+        zone: source.timezone,
+        concurrency: source.limits.concurrency,
+        commit: CommitSettings {
+            max_records: RECORDS_A_COMMIT,
+            max_bytes: u64::MAX,
+        },
+        clock,
+        entropy,
+        observer: Arc::new(Unwatched),
+        cancel: stop,
+    };
+    let order = Order {
+        dataset,
+        day: support::day(),
+        mode,
+        job: "hourly".to_owned(),
+        priority: Priority::Hourly,
+    };
+    let before = Before::of(&stage.truth().api);
+    let report = ingest::run_as(&context, &order, run_id, None).await;
+    let violations = held_against(&stage, &report, &before);
+    let mut truth = stage.truth();
+    truth.blame(violations);
+    // A run whose end couldn't be written says so to whoever started it, and to nobody else.
+    let unwritten = report.status() == Status::Failed
+        && truth
+            .api
+            .given
+            .get(&run_id)
+            .is_some_and(|given| given.failed);
+    if !unwritten {
+        truth.told.push(told(&stage, &report.execution));
+    }
+}
+
+/// The listing when a run began.
+struct Before {
+    changes: u64,
+    removed: bool,
+}
+
+impl Before {
+    fn of(api: &Api) -> Self {
+        Self {
+            changes: api.changes,
+            removed: !api.removed.is_empty(),
+        }
+    }
+}
+
+/// What the report of a run says that isn't so.
+fn held_against(stage: &Stage, report: &RunReport, before: &Before) -> Vec<Violation> {
+    let truth = stage.truth();
+    let run = report.execution.run_id;
+    let nothing = Default::default();
+    let given = truth.api.given.get(&run).unwrap_or(&nothing);
+    let stored = truth.stored();
+    let counts = report.counts();
+    let mut violations: Vec<_> = invariants::p2_accounted(counts, Some(run))
+        .into_iter()
+        .collect();
+    let mut blame = |promise, what: String| violations.push(Violation { promise, what });
+    if report.status() == Status::Failed || given.stopped {
+        return violations;
+    }
+    for id in given.records.iter().filter(|id| !stored.contains(&***id)) {
+        let what = format!("{id} was on a page of the run {run}, and isn't in the lake");
+        blame(Promise::P2, what);
+    }
+    if counts.requests != given.answers {
+        let (counted, had) = (counts.requests, given.answers);
+        let what = format!("the run {run} counts {counted} requests, and had {had} answers");
+        blame(Promise::P7, what);
+    }
+    if report.status() != Status::Ok || given.misled || before.removed {
+        return violations;
+    }
+    // What was taken away meanwhile may have been the rest of the slice.
+    if truth.api.removed.is_empty()
+        && let Some(place) = given.unread.first()
+    {
+        let what = format!("the run {run} is green, and never read {place}");
+        blame(Promise::P7, what);
+    }
+    if truth.api.changes == before.changes {
+        let listed = truth.api.listed.iter().filter(|id| truth.is_of_the_day(id));
+        for id in listed.filter(|id| !stored.contains(&***id)) {
+            let what = format!("the run {run} is green without {id}, listed all the while");
+            blame(Promise::P2, what);
+        }
+    }
+    violations
+}

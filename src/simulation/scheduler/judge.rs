@@ -1,0 +1,103 @@
+//! What is held against a schedule: some promises after every step, the others at the end.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::super::lake;
+use super::Scheduler;
+use crate::invariants::{self, Promise, Violation};
+use crate::state::execution::Status;
+
+impl Scheduler<'_> {
+    /// Holds the promises against what is there now.
+    pub(super) fn look(&mut self) {
+        if !std::mem::take(&mut self.changed) || self.out.failure.is_some() {
+            return;
+        }
+        let day = lake::day(&self.stage, &self.objects);
+        let mut truth = self.stage.truth();
+        let mut violations = invariants::at_every_step(&day, &truth.served);
+        let is_new = |file| !truth.files.contains(file);
+        let changed = day.files.iter().filter(|file| is_new(file)).count() + truth.files.len()
+            > day.files.len();
+        if changed {
+            let what = "a file was changed or deleted".to_owned();
+            violations.push(Violation {
+                promise: Promise::P1,
+                what,
+            });
+        }
+        let noted = lake::withdrawn(&self.objects);
+        let never_gone = noted.iter().filter(|id| !truth.api.removed.contains(*id));
+        violations.extend(never_gone.map(|id| Violation {
+            promise: Promise::P2,
+            what: format!("{id} is noted as taken away, and never was"),
+        }));
+        let complete = day.state.as_ref().is_some_and(|state| state.complete);
+        if self.complete > self.harmed && day.state.is_some() && !complete {
+            let what = "a day that was complete is so no more".to_owned();
+            let promise = Promise::P4;
+            violations.push(Violation { promise, what });
+        }
+        if complete {
+            self.complete = self.out.steps;
+        }
+        truth.files = day.files;
+        drop(truth);
+        self.blame(violations);
+    }
+
+    pub(super) fn judge_rest(&mut self, last: Uuid) {
+        let day = lake::day(&self.stage, &self.objects);
+        let truth = self.stage.truth();
+        let mut violations = invariants::at_rest(&day, &truth.served);
+        let told = truth.told.iter().find(|told| told.run == Some(last));
+        let healed = told.is_some_and(|told| told.status == Status::Ok);
+        let complete = day.marker && day.state.as_ref().is_some_and(|state| state.complete);
+        if let Some(state) = &day.state {
+            for told in &truth.told {
+                // What the audit said before the state was lost is lost with it.
+                let run = told.run.unwrap_or_default();
+                if self.wrote.get(&run).copied().unwrap_or_default() >= self.harmed {
+                    let given = truth.api.given.get(&run);
+                    let rows = given.map_or(0, |given| given.rows);
+                    violations.extend(invariants::p7_told(state, told, rows));
+                }
+            }
+        }
+        drop(truth);
+        self.blame(violations);
+        if !(healed && complete) {
+            self.fail("liveness: a run without faults doesn't make the day complete".to_owned());
+        }
+    }
+
+    /// What is noted as taken away, after the day was verified, is what the API lists no more of all
+    /// that is stored.
+    pub(super) fn judge_withdrawn(&mut self) {
+        let noted = lake::withdrawn(&self.objects);
+        let truth = self.stage.truth();
+        let listed = &truth.api.listed;
+        let stored = truth.stored().into_iter();
+        let gone: BTreeSet<Box<str>> = stored
+            .filter(|id| !listed.iter().any(|listed| **listed == **id))
+            .map(Into::into)
+            .collect();
+        drop(truth);
+        if self.out.failure.is_none() && noted != gone {
+            self.fail(format!("withdrawn: {gone:?} are gone, and {noted:?} noted"));
+        }
+    }
+
+    pub(super) fn blame(&mut self, violations: Vec<Violation>) {
+        if let Some(first) = violations.first() {
+            self.fail(first.to_string());
+        }
+    }
+
+    pub(super) fn fail(&mut self, what: String) {
+        self.note(|| format!("BROKEN {what}"));
+        self.out.failure.get_or_insert(what);
+    }
+}

@@ -1,0 +1,115 @@
+//! What those at work share: lake and API, the time, and what is so, whatever anyone thinks.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::api::{self, Api};
+use super::desk::Desk;
+use super::scenario::Scenario;
+use crate::clock::ManualClock;
+use crate::entropy::Entropy;
+use crate::invariants::{Execution, File, Served, Violation};
+use crate::lake::Lake;
+use crate::source::declaration::{Dataset, Source};
+use crate::state::{DayStore, support};
+
+/// What they share: the lake, and what is known of the world outside.
+pub struct Stage {
+    pub desk: Desk,
+    pub dataset: Arc<Dataset>,
+    /// Of whole runs: what they read.
+    pub source: Option<(Source, Arc<Dataset>)>,
+    pub clock: ManualClock,
+    truth: Mutex<Truth>,
+}
+
+/// What is so, whatever anyone thinks.
+#[derive(Default)]
+pub struct Truth {
+    pub api: Api,
+    pub served: Served<Box<str>>,
+    /// What the day's files hold.
+    pub files: Vec<File<Box<str>>>,
+    /// What runs said of themselves at their end.
+    pub told: Vec<Execution>,
+    pub violations: Vec<Violation>,
+}
+
+impl Truth {
+    pub fn stored(&self) -> BTreeSet<&str> {
+        let ids = self.files.iter().flat_map(|file| &file.ids);
+        ids.map(AsRef::as_ref).collect()
+    }
+
+    /// The API lists one record more.
+    pub fn publish(&mut self, id: Box<str>, first: bool) {
+        if self.is_of_the_day(&id) {
+            self.served.ever.insert(id.clone());
+        }
+        self.api.list(id, first);
+    }
+
+    /// The API lists no more records from now on.
+    pub fn settle(&mut self) {
+        let listed = self.api.listed.iter().filter(|id| self.is_of_the_day(id));
+        self.served.finally = Some(listed.cloned().collect());
+    }
+
+    /// The API lists a record again that it took away.
+    pub fn list_again(&mut self, id: Box<str>, first: bool) {
+        if let Some(finally) = &mut self.served.finally
+            && *id != *api::OFF_DAY
+        {
+            finally.insert(id.clone());
+        }
+        self.api.list(id, first);
+    }
+
+    /// The API takes a record away.
+    pub fn remove(&mut self, id: &str) {
+        self.api.remove(id);
+        if let Some(finally) = &mut self.served.finally {
+            finally.remove(id);
+        }
+    }
+
+    /// Whether a record is of the day by its own date.
+    pub fn is_of_the_day(&self, id: &str) -> bool {
+        id != api::OFF_DAY
+    }
+
+    pub fn blame(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        self.violations.extend(violations);
+    }
+}
+
+impl Stage {
+    pub fn new(scenario: &Scenario) -> Self {
+        let source = scenario.manner.as_ref().map(api::source);
+        Self {
+            desk: Desk::default(),
+            dataset: match &source {
+                Some((_, dataset)) => Arc::clone(dataset),
+                None => support::shared_dataset(),
+            },
+            source,
+            clock: ManualClock::new(support::at(scenario.begins())),
+            truth: Mutex::default(),
+        }
+    }
+
+    pub fn truth(&self) -> MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap()
+    }
+
+    pub fn day(&self, lane: usize) -> DayStore {
+        DayStore {
+            lake: Lake::over(Arc::new(self.desk.counter(lane)), "simulation"),
+            dataset: Arc::clone(&self.dataset),
+            zone: chrono_tz::America::Sao_Paulo,
+            day: support::day(),
+            clock: Arc::new(self.clock.clone()),
+            entropy: Arc::new(Entropy::seeded(lane as u64)),
+        }
+    }
+}
