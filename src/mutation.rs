@@ -113,6 +113,10 @@ pub(crate) enum Mutation {
     LakeErrorIsGreen,
     /// A slice that failed isn't named.
     FailedSliceIsGreen,
+    /// A record that has changed is taken for the version that is stored.
+    ChangeIsRepeat,
+    /// A parent whose children couldn't be read is taken for one that has none.
+    FailedParentIsDone,
     /// What didn't come is noted as taken away by a run that has no proof.
     NotedWithoutProof,
 }

@@ -61,7 +61,7 @@ pub async fn act(
         let key = object_store::path::Path::from(support::STATE);
         let _ = object_store::ObjectStoreExt::delete(&store, &key).await;
     }
-    let there: Vec<Box<str>> = stage.truth().stored().into_iter().map(Into::into).collect();
+    let there: Vec<Box<str>> = stage.truth().ids().cloned().collect();
     let opened = match role {
         Role::Look => day.look().await,
         _ => day.open().await,
@@ -185,7 +185,7 @@ fn knows_its_files(stage: &Stage, state: &DayState) {
     truth.blame(unknown);
 }
 
-fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
+pub fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
     let now = stage.clock.now();
     execution::Execution {
         run_id,

@@ -5,7 +5,8 @@
 //! reads with care: an API that says the same wrong thing again and again, and in keeping with
 //! itself, can't be found out by anybody, and isn't played.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,23 +15,41 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 use uuid::Uuid;
 
+use crate::json;
+use crate::record::ContentVersion;
 use crate::source::declaration::{
-    Completeness, Dataset, Require, Retry, SliceValues, SliceVariable, Source,
+    Completeness, Dataset, Kind, Parent, Require, Retry, SliceValues, SliceVariable, Source,
+    Version,
 };
 use crate::source::failure::Failure;
+use crate::source::template::Template;
 use crate::source::testing::{Broken, Reply};
 use crate::state::support;
 
 /// Records on a page.
-pub const PAGE: usize = 2;
+const PAGE: usize = 2;
 /// The slices, by their modality.
 const SLICES: [&str; 2] = ["6", "8"];
+/// The table of the parents.
+pub const PARENTS: &str = "pais";
 /// The record that is of another day by its own date.
 pub const OFF_DAY: &str = "x";
+
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A day in slices.
+    Slices,
+    /// The same, of records that change: each content is a version.
+    Versions,
+    /// The children of a day's parents.
+    Children,
+}
 
 /// How the API is.
 #[derive(Debug, Clone)]
 pub struct Manner {
+    pub shape: Shape,
     /// How many slices are read.
     pub slices: usize,
     /// A new record comes first in its slice, not last.
@@ -49,6 +68,8 @@ pub struct Manner {
     pub stirs: f64,
     /// How many records are taken away.
     pub removals: usize,
+    /// How often a record changes.
+    pub changes: usize,
     /// How many runs are told to stop.
     pub stops: usize,
 }
@@ -145,9 +166,10 @@ impl Oddity {
 }
 
 /// A page of a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    slice: &'static str,
+    /// A modality, or a parent.
+    pub slice: Box<str>,
     /// From 0.
     page: usize,
 }
@@ -158,14 +180,14 @@ impl Place {
         let param = |name: &str| {
             let mut pairs = url.query_pairs();
             let found = pairs.find(|(key, _)| key == name);
-            found.expect("a parameter").1.into_owned()
+            found.map(|(_, value)| value.into_owned())
         };
-        let slice = param("codigoModalidadeContratacao");
-        let slice = SLICES.into_iter().find(|known| *known == slice);
-        let page: usize = param("pagina").parse().expect("a number");
+        let parent = || url.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let slice = param("codigoModalidadeContratacao").unwrap_or_else(parent);
+        let page = param("pagina").and_then(|page| page.parse::<usize>().ok());
         Self {
-            slice: slice.expect("a slice"),
-            page: page - 1,
+            slice: slice.into(),
+            page: page.expect("a number from 1") - 1,
         }
     }
 }
@@ -204,6 +226,8 @@ pub struct Given {
 pub struct Api {
     /// In order of their publication, or of its reverse.
     pub listed: Vec<Box<str>>,
+    /// How often a record has changed.
+    contents: BTreeMap<Box<str>, u32>,
     /// What it took away at some time.
     pub removed: BTreeSet<Box<str>>,
     /// How often the listing changed.
@@ -226,6 +250,21 @@ impl Api {
         self.removed.insert(id.into());
     }
 
+    /// Changes a record that is listed.
+    pub fn change(&mut self, id: &str) {
+        self.changes += 1;
+        *self.contents.entry(id.into()).or_default() += 1;
+    }
+
+    fn content(&self, id: &str) -> u32 {
+        self.contents.get(id).copied().unwrap_or_default()
+    }
+
+    /// What a record is called with its content.
+    pub fn name(&self, id: &str) -> Box<str> {
+        name(id, self.content(id))
+    }
+
     /// Those that may be taken away: no slice becomes empty, which nobody would believe.
     pub fn removable(&self) -> Vec<Box<str>> {
         let listed = self.listed.iter();
@@ -243,11 +282,13 @@ impl Api {
         date: Option<DateTime<Utc>>,
         oddity: Option<Oddity>,
     ) -> (Result<Reply, Broken>, bool) {
-        let rows = rows(&self.listed, place.slice);
+        let rows = rows(&self.listed, &place.slice);
+        let contents = &self.contents;
         let pages = rows.len().div_ceil(PAGE);
-        let page = |number: usize| -> Vec<&str> {
+        let page = |number: usize| -> Vec<(&str, u32)> {
             let rows = rows.iter().skip(number * PAGE).take(PAGE);
-            rows.copied().collect()
+            let content = |id: &str| contents.get(id).copied().unwrap_or_default();
+            rows.map(|id| (*id, content(id))).collect()
         };
         let mine = page(place.page);
         let given = self.given.entry(run).or_default();
@@ -276,7 +317,7 @@ impl Api {
             }
             _ => {}
         }
-        let whole = json(&envelope(&shown, total, stated), date);
+        let whole = ok(&envelope(&shown, total, stated), date);
         let reply = match oddity {
             None if mine.is_empty() => Ok(status(204, "", date)),
             None => Ok(whole),
@@ -290,16 +331,20 @@ impl Api {
         if readable {
             given.rows += shown.len() as u64;
             if place.page > 0 || !given.seen.contains(&place) {
-                let own = shown.iter().filter(|id| **id != OFF_DAY);
-                given.records.extend(own.map(|id| Box::from(*id)));
+                let own = shown.iter().filter(|(id, _)| *id != OFF_DAY);
+                given
+                    .records
+                    .extend(own.map(|(id, content)| name(id, *content)));
             }
-            given.seen.insert(place);
         }
         let looked = place.page == 0 && given.seen.contains(&place);
         if oddity.is_none_or(Oddity::misleads) {
             given.unread.remove(&place);
         } else if !looked {
-            given.unread.insert(place);
+            given.unread.insert(place.clone());
+        }
+        if readable {
+            given.seen.insert(place.clone());
         }
         if oddity.is_some_and(|oddity| oddity.misleads() || oddity.says_empty()) {
             given.misled = true;
@@ -314,26 +359,77 @@ fn rows<'a>(listed: &'a [Box<str>], slice: &str) -> Vec<&'a str> {
     listed.filter(|id| slice_of(id) == slice).collect()
 }
 
-fn slice_of(id: &str) -> &'static str {
-    match id {
-        "e" | "g" => SLICES[1],
+fn slice_of(id: &str) -> &str {
+    match (id, id.split_once('-')) {
+        (_, Some((parent, _))) => parent,
+        ("e" | "g", None) => SLICES[1],
         _ => SLICES[0],
     }
 }
 
-fn envelope(ids: &[&str], total: usize, pages: usize) -> String {
-    let record = |id: &&str| {
-        let day = if **id == *OFF_DAY { 23 } else { 22 };
-        format!(r#"{{"numeroControlePNCP":"{id}","dataPublicacaoPncp":"2025-10-{day}T08:41:33"}}"#)
+/// The children of a parent, by their ids.
+pub fn children(parent: &str) -> &'static [&'static str] {
+    match parent {
+        "p" => &["p-1", "p-2", "p-3"],
+        "q" => &["q-1"],
+        "r" => &["r-1", "r-2"],
+        _ => &[],
+    }
+}
+
+fn name(id: &str, content: u32) -> Box<str> {
+    match content {
+        0 => id.into(),
+        _ => format!("{id}~{content}").into(),
+    }
+}
+
+/// The record of an id, without the version that one may have.
+pub fn key_of(stored: &str) -> &str {
+    stored.split_once('@').map_or(stored, |(key, _)| key)
+}
+
+/// What a stored id stands for: the name of its record, with the content that its version is of.
+pub fn name_of(stored: &str) -> Box<str> {
+    thread_local! {
+        static NAMES: RefCell<HashMap<Box<str>, Box<str>>> = RefCell::default();
+    }
+    let Some((key, version)) = stored.split_once('@') else {
+        return stored.into();
     };
-    let records: Vec<_> = ids.iter().map(record).collect();
+    if let Some(name) = NAMES.with_borrow(|names| names.get(stored).cloned()) {
+        return name;
+    }
+    let version = ContentVersion::parse(version).expect("a version by content");
+    let is_of = |content: &u32| {
+        let hash = json::canonical::hash(&record(key, *content));
+        hash.starts_with(&*version.hash)
+    };
+    let content = (0..10).find(is_of).expect("a content that was served");
+    let name = name(key, content);
+    NAMES.with_borrow_mut(|names| names.insert(stored.into(), name.clone()));
+    name
+}
+
+fn record(id: &str, content: u32) -> String {
+    let day = if *id == *OFF_DAY { 23 } else { 22 };
+    format!(
+        r#"{{"numeroControlePNCP":"{id}","dataPublicacaoPncp":"2025-10-{day}T08:41:33","objetoCompra":"{content}"}}"#
+    )
+}
+
+fn envelope(rows: &[(&str, u32)], total: usize, pages: usize) -> String {
+    let records: Vec<_> = rows
+        .iter()
+        .map(|(id, content)| record(id, *content))
+        .collect();
     format!(
         r#"{{"data":[{}],"totalRegistros":{total},"totalPaginas":{pages}}}"#,
         records.join(",")
     )
 }
 
-fn json(body: &str, date: Option<DateTime<Utc>>) -> Reply {
+fn ok(body: &str, date: Option<DateTime<Utc>>) -> Reply {
     Reply {
         content_type: Some("application/json".to_owned()),
         ..status(200, body, date)
@@ -362,7 +458,7 @@ fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Repl
             let body = whole.body.slice(..whole.body.len() / 2);
             Reply { body, ..whole }
         }
-        Oddity::OtherJson => json(r#"{"message":"service unavailable"}"#, date),
+        Oddity::OtherJson => ok(r#"{"message":"service unavailable"}"#, date),
         Oddity::Broken => {
             let reason = "connection reset".to_owned();
             return Err(Broken::Off(Failure::BrokeOff(reason)));
@@ -404,6 +500,23 @@ pub fn source(manner: &Manner) -> (Source, Arc<Dataset>) {
         name: "modalidade".to_owned(),
         values: SliceValues::Listed(slices),
     }];
+    match manner.shape {
+        Shape::Slices => {}
+        Shape::Versions => dataset.version = Version::Content,
+        Shape::Children => {
+            dataset.kind = Kind::Child(Parent {
+                dataset: "pais".to_owned(),
+                prefix: PARENTS.to_owned(),
+                primary_key: dataset.primary_key.clone(),
+                is_child: false,
+                bind: vec![("pai".to_owned(), "/numeroControlePNCP".to_owned())],
+                inherited: Vec::new(),
+                when: Vec::new(),
+            });
+            dataset.path = Template::parse("/itens/{pai}").expect("a template");
+            (dataset.params, dataset.slices) = (Vec::new(), Vec::new());
+        }
+    }
     dataset.paginator.page_size = PAGE as u64;
     dataset.retry = Retry {
         max_attempts: 3,

@@ -7,11 +7,16 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use bytes::Bytes;
 use futures::FutureExt;
 use serde_json::Value;
+use uuid::Uuid;
+
+use super::actors;
+use super::api::{self, Shape};
 
 use super::choices::Choices;
 use super::desk::{Object, Objects, Op};
-use super::scenario::{Before, Harm, RECORDS, RECORDS_READ, Scenario};
+use super::scenario::{Before, Harm, PARENTS_READ, RECORDS, RECORDS_READ, SETTLED, Scenario};
 use super::stage::Stage;
+use crate::bronze::layout;
 use crate::invariants::{self, Day, File};
 use crate::state::support;
 
@@ -21,8 +26,12 @@ const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];
 /// The same for whole runs: those of the other slice, and one of another day, are among them.
 const IDS_READ: [&str; RECORDS_READ] = ["a", "b", "c", "d", "x", "f", "e", "g"];
 
+/// The parents; the last one has no children.
+const PARENTS: [&str; PARENTS_READ] = ["p", "q", "r", "s"];
+
 fn ids(scenario: &Scenario) -> &'static [&'static str] {
-    match scenario.manner {
+    match &scenario.manner {
+        Some(manner) if manner.shape == Shape::Children => &PARENTS,
         Some(_) => &IDS_READ,
         None => &IDS,
     }
@@ -38,14 +47,12 @@ pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
 
 /// Puts into lake and API what is there at the beginning.
 pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
-    let mut truth = stage.truth();
     for id in &ids(scenario)[..scenario.published] {
-        truth.publish((*id).into(), scenario.newest_first());
+        publish(stage, objects, scenario, id);
     }
     if scenario.published == scenario.records {
-        truth.settle();
+        settle(stage, objects, scenario);
     }
-    drop(truth);
     let mut put = |key: &str, bytes: Bytes| {
         let mode = object_store::PutMode::Overwrite;
         let key = key.to_owned();
@@ -70,6 +77,64 @@ pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
         }
     }
     stage.truth().files = day(stage, objects).files;
+}
+
+/// The API lists one record more; or there is one parent more, whose children it lists.
+pub fn publish(stage: &Stage, objects: &mut Objects, scenario: &Scenario, id: &str) {
+    let first = scenario.newest_first();
+    let mut truth = stage.truth();
+    if !scenario.is_of_children() {
+        return truth.publish(id.into(), first);
+    }
+    for child in api::children(id) {
+        truth.publish((*child).into(), first);
+    }
+    truth.api.changes += 1;
+    drop(truth);
+    let number = objects.below(api::PARENTS).len() as u64 + 1;
+    objects.apply(&Op::Put {
+        key: layout::file_key(api::PARENTS, support::day(), number),
+        bytes: parent(stage, id),
+        mode: object_store::PutMode::Overwrite,
+    });
+}
+
+/// There will be no more of them.
+pub fn settle(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
+    stage.truth().settle();
+    if scenario.is_of_children() {
+        objects.apply(&Op::Put {
+            key: layout::complete_key(api::PARENTS, support::day()),
+            bytes: Bytes::new(),
+            mode: object_store::PutMode::Overwrite,
+        });
+    }
+}
+
+/// A file with one parent.
+fn parent(stage: &Stage, id: &str) -> Bytes {
+    thread_local! {
+        static MADE: RefCell<HashMap<String, Bytes>> = RefCell::default();
+    }
+    let made = MADE.with_borrow(|made| made.get(id).cloned());
+    made.unwrap_or_else(|| {
+        let run = actors::begun(stage, Uuid::nil());
+        let at = support::at(SETTLED);
+        let bytes = support::file_of(&support::shared_dataset(), &run, &[id], at).bytes;
+        MADE.with_borrow_mut(|made| made.insert(id.to_owned(), bytes.clone()));
+        bytes
+    })
+}
+
+/// The parents that the state says are done.
+pub fn parents_done(objects: &Objects) -> BTreeSet<Box<str>> {
+    let state = objects.get(support::STATE);
+    let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
+    let done = document
+        .as_ref()
+        .and_then(|document| document["parents_done"].as_array());
+    let done = done.into_iter().flatten().filter_map(Value::as_str);
+    done.map(Into::into).collect()
 }
 
 /// What `harm` makes of the state document; `None`: it is gone.
@@ -118,7 +183,9 @@ pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
 
 /// The facts of the day.
 pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
-    let files = objects.all().filter(|(key, _)| key.ends_with(".parquet"));
+    let files = objects
+        .all()
+        .filter(|(key, _)| key.ends_with(".parquet") && !key.starts_with(api::PARENTS));
     let mut files: Vec<_> = files
         .map(|(key, object)| file(stage, key, object))
         .collect();

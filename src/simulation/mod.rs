@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use actors::Role;
-use api::{Manner, Oddity};
+use api::{Manner, Oddity, Shape};
 use choices::{Choices, shrink};
 use scenario::{Before, Harm, Scenario};
 use scheduler::{Outcome, play};
@@ -261,6 +261,7 @@ fn exhaust_commits(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) 
 fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, removals: usize) {
     let exhaust_with = |require| {
         let manner = Manner {
+            shape: Shape::Slices,
             slices: 1,
             newest_first: false,
             require,
@@ -270,6 +271,7 @@ fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, rem
             kinds: Oddity::ALL.to_vec(),
             stirs: 0.0,
             removals,
+            changes: 0,
             stops: 0,
         };
         let name = format!(

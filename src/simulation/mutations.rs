@@ -88,6 +88,8 @@ const OF_RUNS: &[(Mutation, Expected)] = &[
     (Mutation::LakeErrorIsGreen, Found),
     (Mutation::FailedSliceIsGreen, Found),
     (Mutation::NotedWithoutProof, Found),
+    (Mutation::ChangeIsRepeat, Found),
+    (Mutation::FailedParentIsDone, Found),
 ];
 
 /// How many schedules it took, and what was broken.

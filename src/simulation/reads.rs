@@ -107,7 +107,7 @@ fn held_against(stage: &Stage, report: &RunReport, before: &Before) -> Vec<Viola
     if report.status() == Status::Failed || given.stopped {
         return violations;
     }
-    for id in given.records.iter().filter(|id| !stored.contains(&***id)) {
+    for id in given.records.difference(&stored) {
         let what = format!("{id} was on a page of the run {run}, and isn't in the lake");
         blame(Promise::P2, what);
     }
@@ -128,7 +128,8 @@ fn held_against(stage: &Stage, report: &RunReport, before: &Before) -> Vec<Viola
     }
     if truth.api.changes == before.changes {
         let listed = truth.api.listed.iter().filter(|id| truth.is_of_the_day(id));
-        for id in listed.filter(|id| !stored.contains(&***id)) {
+        let listed = listed.map(|id| truth.api.name(id));
+        for id in listed.filter(|id| !stored.contains(id)) {
             let what = format!("the run {run} is green without {id}, listed all the while");
             blame(Promise::P2, what);
         }

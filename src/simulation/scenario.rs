@@ -1,7 +1,7 @@
 //! What a schedule begins with: who is there, what may go wrong, and how the choices fall.
 
 use super::actors::Role;
-use super::api::{Manner, Oddity};
+use super::api::{Manner, Oddity, Shape};
 use super::choices::Choices;
 use super::desk::Op;
 use crate::source::declaration::{Mode, Require};
@@ -85,6 +85,8 @@ pub struct Scenario {
 pub const RECORDS: usize = 6;
 /// … and has for whole runs.
 pub const RECORDS_READ: usize = 8;
+/// The most parents.
+pub const PARENTS_READ: usize = 4;
 
 /// While the day is under way; after its end, when it may still change; and after that.
 pub const DURING: &str = "2025-10-22T11:00:00Z";
@@ -154,6 +156,12 @@ impl Harm {
 }
 
 impl Scenario {
+    /// Whether the day is one of children.
+    pub fn is_of_children(&self) -> bool {
+        let shape = self.manner.as_ref().map(|manner| manner.shape);
+        shape == Some(Shape::Children)
+    }
+
     /// Whether new records come first in the API's listing.
     pub fn newest_first(&self) -> bool {
         self.manner
@@ -256,22 +264,47 @@ impl Scenario {
             Role::Open,
             Role::Rebuild,
         ];
+        let shapes = [
+            Shape::Slices,
+            Shape::Slices,
+            Shape::Versions,
+            Shape::Children,
+        ];
+        let shape = shapes[choices.pick(shapes.len())];
+        let records = match shape {
+            Shape::Children => PARENTS_READ,
+            _ => RECORDS_READ,
+        };
         let requires = [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks];
-        let published = RECORDS_READ - choices.pick(5);
+        let published = records - choices.pick(records.min(5));
         let dated = choices.pick(2) == 0;
         let lanes = (0..1 + choices.pick(3))
             .map(|_| {
                 let lives = 1 + choices.pick(2);
                 (0..lives)
-                    .map(|_| roles[choices.pick(roles.len())])
+                    .map(|_| match (shape, roles[choices.pick(roles.len())]) {
+                        (Shape::Slices, role) => role,
+                        // The others can't be asked only for what is new.
+                        (Shape::Versions, Role::Read(Mode::New))
+                        | (Shape::Children, Role::Read(_)) => Role::Read(Mode::Full),
+                        (_, role) => role,
+                    })
                     .collect()
             })
             .collect();
         let count = [0, 0, 0, 1][choices.pick(4)];
-        let harms = [Harm::Lose, Harm::Stale, Harm::Earlier, Harm::Cut];
+        // The earlier pipeline knows of slices alone.
+        let harms = [Harm::Lose, Harm::Stale, Harm::Cut, Harm::Earlier];
+        let harms = match shape {
+            Shape::Slices => &harms[..],
+            _ => &harms[..3],
+        };
         Self {
-            before: befores[choices.pick(befores.len())],
-            records: RECORDS_READ,
+            before: match shape {
+                Shape::Slices => befores[choices.pick(befores.len())],
+                _ => Nothing,
+            },
+            records,
             published,
             lanes,
             harms: (0..count)
@@ -282,6 +315,7 @@ impl Scenario {
             stays: [0.0, 0.5, 0.9][choices.pick(3)],
             exhaustive: false,
             manner: Some(Manner {
+                shape,
                 slices: 2,
                 newest_first: choices.pick(2) == 1,
                 require: requires[choices.pick(requires.len())],
@@ -295,6 +329,10 @@ impl Scenario {
                 },
                 stirs: [0.5, 0.2, 0.05][choices.pick(3)],
                 removals: [0, 0, 1, 2][choices.pick(4)],
+                changes: match shape {
+                    Shape::Versions => 1 + choices.pick(3),
+                    _ => 0,
+                },
                 stops: [0, 0, 0, 1][choices.pick(4)],
             }),
         }

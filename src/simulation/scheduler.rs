@@ -13,7 +13,7 @@ mod events;
 mod judge;
 mod turn;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::actors::{Role, act};
+use super::api::Shape;
 use super::choices::Choices;
 use super::desk::{Objects, Request};
 use super::lake;
@@ -62,6 +63,8 @@ struct Lane {
     stop: CancellationToken,
     /// It may be waiting for another try.
     restless: bool,
+    /// The parents that the state called done when it began.
+    done: BTreeSet<Box<str>>,
 }
 
 pub struct Scheduler<'a> {
@@ -82,6 +85,7 @@ pub struct Scheduler<'a> {
     faults_left: u32,
     oddities_left: u32,
     removals_left: usize,
+    changes_left: usize,
     stops_left: usize,
     /// In an exhaustive search: operations whose turn at this point leads to what was seen.
     asleep: Vec<Turn>,
@@ -125,6 +129,7 @@ impl<'a> Scheduler<'a> {
             faults_left: scenario.faults,
             oddities_left: manner.map_or(0, |manner| manner.oddities),
             removals_left: manner.map_or(0, |manner| manner.removals),
+            changes_left: manner.map_or(0, |manner| manner.changes),
             stops_left: manner.map_or(0, |manner| manner.stops),
             scenario,
             stage,
@@ -164,7 +169,10 @@ impl<'a> Scheduler<'a> {
         }
         let (role, verifies) = match &self.scenario.manner {
             None => (Role::Run, false),
-            Some(manner) => (Role::Read(Mode::Full), manner.removals > 0),
+            Some(manner) => {
+                let verifies = manner.removals > 0 && manner.shape != Shape::Children;
+                (Role::Read(Mode::Full), verifies)
+            }
         };
         self.last_run(1, role).await;
         if !self.late.is_empty() {
@@ -277,6 +285,9 @@ impl<'a> Scheduler<'a> {
         if self.removals_left > 0 {
             turns.push(Turn::Remove);
         }
+        if self.changes_left > 0 && self.stage.truth().served.finally.is_none() {
+            turns.push(Turn::Change);
+        }
         if self.returnable().is_some() {
             turns.push(Turn::Return);
         }
@@ -300,8 +311,9 @@ impl<'a> Scheduler<'a> {
         let truth = self.stage.truth();
         let id = truth.api.removed.first().filter(|_| most == 1)?;
         let gone = !truth.api.listed.contains(id);
-        // A day that is complete has what is listed now.
-        let may_return = truth.served.finally.is_none() || truth.stored().contains(&**id);
+        // A day that is complete has what is listed now; and a parent that is done isn't asked for again.
+        let may_be_new = truth.served.finally.is_none() && manner.shape != Shape::Children;
+        let may_return = may_be_new || truth.stored().contains(id);
         (gone && may_return).then(|| id.clone())
     }
 
@@ -317,7 +329,9 @@ impl<'a> Scheduler<'a> {
             self.note(|| format!("lane {lane} begins: {role:?}, run {id}"));
             let stop = CancellationToken::new();
             let life = act(Arc::clone(&self.stage), lane, role, id, stop.clone());
+            let done = lake::parents_done(&self.objects);
             let now = &mut self.lanes[lane];
+            now.done = done;
             (now.run, now.stop, now.restless) = (id, stop, false);
             now.life = Some(Box::pin(life));
             self.poll(lane);

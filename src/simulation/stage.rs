@@ -36,23 +36,49 @@ pub struct Truth {
 }
 
 impl Truth {
-    pub fn stored(&self) -> BTreeSet<&str> {
-        let ids = self.files.iter().flat_map(|file| &file.ids);
-        ids.map(AsRef::as_ref).collect()
+    /// The ids of the rows.
+    pub fn ids(&self) -> impl Iterator<Item = &Box<str>> {
+        self.files.iter().flat_map(|file| &file.ids)
+    }
+
+    /// The names of the records, each with the content that is stored.
+    pub fn stored(&self) -> BTreeSet<Box<str>> {
+        self.ids().map(|id| api::name_of(id)).collect()
+    }
+
+    /// What was served, by the ids under which it is stored in `files`: versions are numbered there.
+    pub fn served_as_stored(&self, files: &[File<Box<str>>]) -> Served<Box<str>> {
+        let ids: Vec<_> = files.iter().flat_map(|file| &file.ids).collect();
+        let stored: BTreeSet<_> = ids.iter().map(|id| api::name_of(id)).collect();
+        let as_stored = |names: &BTreeSet<Box<str>>| {
+            let there = ids.iter().filter(|id| names.contains(&api::name_of(id)));
+            let missing = names.iter().filter(|name| !stored.contains(*name));
+            there.copied().chain(missing).cloned().collect()
+        };
+        Served {
+            ever: as_stored(&self.served.ever),
+            finally: self.served.finally.as_ref().map(as_stored),
+        }
     }
 
     /// The API lists one record more.
     pub fn publish(&mut self, id: Box<str>, first: bool) {
         if self.is_of_the_day(&id) {
-            self.served.ever.insert(id.clone());
+            self.served.ever.insert(self.api.name(&id));
         }
         self.api.list(id, first);
+    }
+
+    /// A record gets another content.
+    pub fn change(&mut self, id: &str) {
+        self.api.change(id);
+        self.served.ever.insert(self.api.name(id));
     }
 
     /// The API lists no more records from now on.
     pub fn settle(&mut self) {
         let listed = self.api.listed.iter().filter(|id| self.is_of_the_day(id));
-        self.served.finally = Some(listed.cloned().collect());
+        self.served.finally = Some(listed.map(|id| self.api.name(id)).collect());
     }
 
     /// The API lists a record again that it took away.
@@ -60,7 +86,7 @@ impl Truth {
         if let Some(finally) = &mut self.served.finally
             && *id != *api::OFF_DAY
         {
-            finally.insert(id.clone());
+            finally.insert(self.api.name(&id));
         }
         self.api.list(id, first);
     }
@@ -69,7 +95,7 @@ impl Truth {
     pub fn remove(&mut self, id: &str) {
         self.api.remove(id);
         if let Some(finally) = &mut self.served.finally {
-            finally.remove(id);
+            finally.remove(&self.api.name(id));
         }
     }
 

@@ -31,6 +31,7 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
+use crate::mutation::mutated;
 use crate::source::declaration::{Parent, Slice};
 use crate::source::{FetchError, Usage};
 use crate::state::DayState;
@@ -244,6 +245,7 @@ async fn read_parent(
         Err(WalkError::Fetch(FetchError::Skipped { status, .. })) => {
             tracing::info!(slice = &*slice.label, status, "parent skipped");
         }
+        Err(_) if mutated!(FailedParentIsDone) => {}
         Err(error) if concerns_all(&error) => return Walked::Halted(error.to_string()),
         Err(error) => {
             let reason = error.to_string();

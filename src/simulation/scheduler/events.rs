@@ -61,6 +61,10 @@ impl Scheduler<'_> {
                 self.rouse(&Turn::Remove);
                 self.remove();
             }
+            Turn::Change => {
+                self.rouse(&Turn::Change);
+                self.change();
+            }
             Turn::Return => {
                 self.rouse(&Turn::Return);
                 self.bring_back();
@@ -143,6 +147,13 @@ impl Scheduler<'_> {
     /// The API's answer of this instant.
     fn answer(&mut self, request: &Request, url: &Url, oddity: Option<Oddity>) -> Reply {
         let run = self.lanes[request.lane].run;
+        let place = Place::of(url);
+        // What was noted without a row isn't noted any more where the state is made anew.
+        if self.harmed == 0 && self.lanes[request.lane].done.contains(&place.slice) {
+            self.fail(format!(
+                "progress: {place} is asked for again, after it was done"
+            ));
+        }
         let mut truth = self.stage.truth();
         let dated = self
             .scenario
@@ -156,7 +167,7 @@ impl Scheduler<'_> {
             (false, false) => support::at(DURING),
         };
         let date = dated.then_some(now);
-        let (answer, was_odd) = truth.api.answer(run, Place::of(url), date, oddity);
+        let (answer, was_odd) = truth.api.answer(run, place, date, oddity);
         drop(truth);
         if let Some(oddity) = oddity.filter(|_| was_odd) {
             self.fired(oddity.name());
@@ -298,22 +309,20 @@ impl Scheduler<'_> {
             .as_ref()
             .map(|manner| manner.clock_ahead);
         let sets_clock = ahead == Some(false);
-        let first = self.scenario.newest_first();
-        let mut truth = self.stage.truth();
         match self.to_publish.pop_front() {
-            Some(id) => truth.publish(id, first),
-            None => truth.settle(),
+            Some(id) => lake::publish(&self.stage, &mut self.objects, self.scenario, &id),
+            None => lake::settle(&self.stage, &mut self.objects, self.scenario),
         }
         // The last one comes after the end of the day.
         if sets_clock {
-            let now = match (truth.served.finally.is_some(), self.to_publish.len()) {
+            let over = self.stage.truth().served.finally.is_some();
+            let now = match (over, self.to_publish.len()) {
                 (true, _) => SETTLED,
                 (false, 0 | 1) => SETTLING,
                 (false, _) => DURING,
             };
             self.stage.clock.set(support::at(now));
         }
-        drop(truth);
         self.note(|| "the API lists more, or no more".to_owned());
     }
 
@@ -327,6 +336,17 @@ impl Scheduler<'_> {
         self.note(|| format!("the API takes {id} away"));
         self.fired("record taken away");
         self.stage.truth().remove(id);
+    }
+
+    fn change(&mut self) {
+        self.changes_left -= 1;
+        let listed = self.stage.truth().api.listed.clone();
+        let id = &listed[self.out.choices.pick(listed.len())];
+        if self.stage.truth().is_of_the_day(id) {
+            self.note(|| format!("{id} changes"));
+            self.fired("record changed");
+            self.stage.truth().change(id);
+        }
     }
 
     fn bring_back(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::super::lake;
+use super::super::{api, lake};
 use super::Scheduler;
 use crate::invariants::{self, Promise, Violation};
 use crate::state::execution::Status;
@@ -17,7 +17,7 @@ impl Scheduler<'_> {
         }
         let day = lake::day(&self.stage, &self.objects);
         let mut truth = self.stage.truth();
-        let mut violations = invariants::at_every_step(&day, &truth.served);
+        let mut violations = invariants::at_every_step(&day, &truth.served_as_stored(&day.files));
         let is_new = |file| !truth.files.contains(file);
         let changed = day.files.iter().filter(|file| is_new(file)).count() + truth.files.len()
             > day.files.len();
@@ -29,7 +29,8 @@ impl Scheduler<'_> {
             });
         }
         let noted = lake::withdrawn(&self.objects);
-        let never_gone = noted.iter().filter(|id| !truth.api.removed.contains(*id));
+        let removed = &truth.api.removed;
+        let never_gone = noted.iter().filter(|id| !removed.contains(api::key_of(id)));
         violations.extend(never_gone.map(|id| Violation {
             promise: Promise::P2,
             what: format!("{id} is noted as taken away, and never was"),
@@ -51,7 +52,7 @@ impl Scheduler<'_> {
     pub(super) fn judge_rest(&mut self, last: Uuid) {
         let day = lake::day(&self.stage, &self.objects);
         let truth = self.stage.truth();
-        let mut violations = invariants::at_rest(&day, &truth.served);
+        let mut violations = invariants::at_rest(&day, &truth.served_as_stored(&day.files));
         let told = truth.told.iter().find(|told| told.run == Some(last));
         let healed = told.is_some_and(|told| told.status == Status::Ok);
         let complete = day.marker && day.state.as_ref().is_some_and(|state| state.complete);
@@ -79,11 +80,8 @@ impl Scheduler<'_> {
         let noted = lake::withdrawn(&self.objects);
         let truth = self.stage.truth();
         let listed = &truth.api.listed;
-        let stored = truth.stored().into_iter();
-        let gone: BTreeSet<Box<str>> = stored
-            .filter(|id| !listed.iter().any(|listed| **listed == **id))
-            .map(Into::into)
-            .collect();
+        let is_listed = |id: &str| listed.iter().any(|listed| **listed == *api::key_of(id));
+        let gone: BTreeSet<_> = truth.ids().filter(|id| !is_listed(id)).cloned().collect();
         drop(truth);
         if self.out.failure.is_none() && noted != gone {
             self.fail(format!("withdrawn: {gone:?} are gone, and {noted:?} noted"));

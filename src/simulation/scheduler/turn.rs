@@ -22,6 +22,8 @@ pub enum Turn {
     Remove,
     /// … and lists it again.
     Return,
+    /// A record of the API changes.
+    Change,
     /// A run is told to stop.
     Stop(usize),
     /// Somebody else lays hands on the state.
@@ -33,7 +35,8 @@ impl Turn {
         match self {
             Self::Grant(request) | Self::Deliver(request) => request.id,
             Self::Harm(id, _) => *id,
-            Self::Wake(_) | Self::Publish | Self::Remove | Self::Return | Self::Stop(_) => 0,
+            Self::Wake(_) | Self::Stop(_) => 0,
+            Self::Publish | Self::Remove | Self::Return | Self::Change => 0,
         }
     }
 
@@ -73,7 +76,7 @@ impl Turn {
                 Op::Ask { .. } => (API, false),
             },
             Self::Harm(..) => (support::STATE, true),
-            Self::Publish | Self::Remove | Self::Return => (API, true),
+            Self::Publish | Self::Remove | Self::Return | Self::Change => (API, true),
             Self::Wake(_) | Self::Stop(_) => ("", true),
         }
     }
