@@ -28,6 +28,7 @@ use crate::lake::Lake;
 use crate::source::SourceClient;
 use crate::source::declaration::{Dataset, Mode, Priority, Source};
 use crate::source::testing::{Server, Step, source};
+use crate::state::execution::Status;
 use crate::state::testing::{Fault, Faulty, Late, Op};
 
 /// Where a scenario plays.
@@ -236,6 +237,45 @@ impl World {
         assert_eq!(twice, None, "P1: an id has two rows");
         rows
     }
+}
+
+/// Lets each operation on the lake of a run go wrong, in every way, and each in a world of its own as
+/// `given`. Another run follows, then the late writes, then a last run; what is there afterwards
+/// `healed` looks at, and `unharmed` at the run that had no such operation any more. Returns how many
+/// operations were met.
+pub(super) async fn at_every_operation<T>(
+    given: impl AsyncFn() -> (World, T),
+    unharmed: impl Fn(&RunReport),
+    healed: impl AsyncFn(&World, &T),
+) -> usize {
+    let faults: [fn() -> Fault; 5] = [
+        || Fault::Crash { happens: true },
+        || Fault::Crash { happens: false },
+        || Fault::LoseReply,
+        || Fault::Fail,
+        || Fault::Delay,
+    ];
+    let mut met = 0;
+    for fault in faults {
+        for nth in 0.. {
+            let (world, of) = given().await;
+            let (report, was_met) = world.run_with_fault_at(nth, fault()).await;
+            if !was_met {
+                unharmed(&report.unwrap());
+                break;
+            }
+            met += 1;
+            let report = world.run().await;
+            world.deliver_late().await;
+            let last = world.run().await;
+            for report in [&report, &last] {
+                assert_eq!(report.status(), Status::Ok, "operation {nth}: {report:?}");
+                assert!(report.counts().balanced(), "operation {nth}: {report:?}");
+            }
+            healed(&world, &of).await;
+        }
+    }
+    met
 }
 
 /// A row of a file.

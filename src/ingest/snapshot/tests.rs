@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::ingest::report::RunReport;
-use crate::ingest::testing::{Params, Row, Shared, World};
+use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
 use crate::json::canonical::canonical;
 use crate::source::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
 use crate::source::template::Template;
@@ -379,46 +379,28 @@ async fn keys_that_are_not_unique_lose_no_content_and_repeat_none_within_a_run()
 /// what the table is, each row once.
 #[tokio::test]
 async fn p1_whatever_operation_goes_wrong_the_files_say_what_the_table_is() {
-    let faults: [fn() -> Fault; 5] = [
-        || Fault::Crash { happens: true },
-        || Fault::Crash { happens: false },
-        || Fault::LoseReply,
-        || Fault::Fail,
-        || Fault::Delay,
-    ];
-    let mut met = 0;
-    for fault in faults {
-        for nth in 0.. {
-            let (mut world, table) = given_small(9).await;
-            world.commit.max_records = 4;
-            world.run().await;
-            world.at("2025-10-23T11:00:00Z");
-            {
-                let mut table = table.lock().unwrap();
-                (0..6).for_each(|key| drop(table.rows.insert(key, "b".to_owned())));
-                table.rows.remove(&7);
-                table.rows.insert(20, "a".to_owned());
-            }
-            let (report, was_met) = world.run_with_fault_at(nth, fault()).await;
-            if !was_met {
-                assert_whole(&report.unwrap(), 8);
-                break;
-            }
-            met += 1;
-            let report = world.run().await;
-            world.deliver_late().await;
-            let last = world.run().await;
-            for report in [&report, &last] {
-                assert_eq!(report.status(), Status::Ok, "operation {nth}: {report:?}");
-                assert!(report.counts().balanced());
-            }
-            let rows = world.rows().await;
-            assert_eq!(in_force(&rows), table.lock().unwrap().records(), "{nth}");
-            assert_eq!(rows.len(), 17, "operation {nth}");
-            let state = world.state("2025-10-23").await;
-            assert_eq!(state["total_processed"], 8, "operation {nth}");
+    let given = async || {
+        let (mut world, table) = given_small(9).await;
+        world.commit.max_records = 4;
+        world.run().await;
+        world.at("2025-10-23T11:00:00Z");
+        {
+            let mut table = table.lock().unwrap();
+            (0..6).for_each(|key| drop(table.rows.insert(key, "b".to_owned())));
+            table.rows.remove(&7);
+            table.rows.insert(20, "a".to_owned());
         }
-    }
+        (world, table)
+    };
+    let unharmed = |report: &RunReport| assert_whole(report, 8);
+    let met = at_every_operation(given, unharmed, async |world, table| {
+        let rows = world.rows().await;
+        assert_eq!(in_force(&rows), table.lock().unwrap().records());
+        assert_eq!(rows.len(), 17);
+        let state = world.state("2025-10-23").await;
+        assert_eq!(state["total_processed"], 8);
+    })
+    .await;
     assert!(met > 50, "{met} operations were met");
 }
 

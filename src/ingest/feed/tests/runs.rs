@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::ingest::report::RunReport;
-use crate::ingest::testing::{Params, Row, Shared, World};
+use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
 use crate::source::declaration::{
     Completeness, Dataset, Days, Kind, PagingStyle, Require, Version,
 };
@@ -386,39 +386,21 @@ async fn p5_a_lost_coverage_costs_a_walk_and_no_record() {
 /// one more walk leaves nothing out.
 #[tokio::test]
 async fn p1_p3_whatever_operation_goes_wrong_no_record_is_missing_or_doubled() {
-    let faults: [fn() -> Fault; 5] = [
-        || Fault::Crash { happens: true },
-        || Fault::Crash { happens: false },
-        || Fault::LoseReply,
-        || Fault::Fail,
-        || Fault::Delay,
-    ];
-    let mut met = 0;
-    for fault in faults {
-        for nth in 0.. {
-            let (mut world, feed) = given_small(24).await;
-            world.commit.max_records = 10;
-            world.run().await;
-            world.at("2025-10-23T11:00:00Z");
-            feed.lock()
-                .unwrap()
-                .publish(18, "2025-10-23".parse().unwrap());
-            let (report, was_met) = world.run_with_fault_at(nth, fault()).await;
-            if !was_met {
-                assert_eq!(report.unwrap().status(), Status::Ok);
-                break;
-            }
-            met += 1;
-            let report = world.run().await;
-            world.deliver_late().await;
-            let last = world.run().await;
-            for report in [&report, &last] {
-                assert_eq!(report.status(), Status::Ok, "operation {nth}: {report:?}");
-                assert!(balanced(report));
-            }
-            assert_whole(&world.rows().await, &feed.lock().unwrap());
-        }
-    }
+    let given = async || {
+        let (mut world, feed) = given_small(24).await;
+        world.commit.max_records = 10;
+        world.run().await;
+        world.at("2025-10-23T11:00:00Z");
+        feed.lock()
+            .unwrap()
+            .publish(18, "2025-10-23".parse().unwrap());
+        (world, feed)
+    };
+    let unharmed = |report: &RunReport| assert_eq!(report.status(), Status::Ok);
+    let met = at_every_operation(given, unharmed, async |world, feed| {
+        assert_whole(&world.rows().await, &feed.lock().unwrap());
+    })
+    .await;
     assert!(met > 100, "{met} operations were met");
 }
 
