@@ -14,9 +14,11 @@ mod absent;
 mod batch;
 mod child;
 pub mod counts;
+mod deadline;
 mod feed;
 mod intake;
 pub(crate) mod off_day;
+mod place;
 pub mod progress;
 mod proof;
 mod reading;
@@ -27,10 +29,12 @@ mod snapshot;
 mod testing;
 mod trail;
 mod values;
+mod verdict;
 mod versions;
 mod walk;
 
 pub(crate) use child::parents;
+pub use deadline::STOPPED;
 pub(crate) use values::with_values;
 
 use std::collections::BTreeMap;
@@ -40,7 +44,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -51,6 +54,7 @@ use crate::entropy::Entropy;
 use crate::ingest::absent::Absent;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::counts::Counts;
+use crate::ingest::deadline::Overdue;
 use crate::ingest::intake::Intake;
 use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
@@ -100,10 +104,6 @@ pub struct Order {
     /// Who goes first where limits bind.
     pub priority: Priority,
 }
-
-/// Said of a run that was told to stop ([`Context::cancel`]) before it had read everything: it
-/// speaks neither for the API nor against it.
-pub const STOPPED: &str = "told to stop before everything was read";
 
 /// Reads one dataset for one day and commits what is new. Never fails as a call: the report says
 /// how it ended.
@@ -158,48 +158,6 @@ pub async fn run_as(
     }
     .instrument(span)
     .await
-}
-
-/// The bound on a run's time, and whether it was that which ended it.
-struct Overdue {
-    /// Ends the run: at the deadline, or when all runs are told to stop.
-    cancel: CancellationToken,
-    /// `None`: there is no deadline.
-    watch: Option<AbortOnDropHandle<()>>,
-    stop: CancellationToken,
-    deadline: Option<Duration>,
-}
-
-impl Overdue {
-    fn after(deadline: Option<Duration>, stop: &CancellationToken) -> Self {
-        let cancel = stop.child_token();
-        let watch = deadline.map(|deadline| {
-            let cancel = cancel.clone();
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                tokio::time::sleep(deadline).await;
-                cancel.cancel();
-            }))
-        });
-        Self {
-            cancel,
-            watch,
-            stop: stop.clone(),
-            deadline,
-        }
-    }
-
-    /// Why a run that was cut short was; `None`: it wasn't.
-    fn cause(&self) -> Option<String> {
-        let expired = self.watch.as_ref().is_some_and(|watch| watch.is_finished());
-        match self.deadline {
-            Some(deadline) if expired => Some(format!(
-                "the deadline of {} passed before everything was read",
-                humantime::format_duration(deadline)
-            )),
-            _ if self.stop.is_cancelled() => Some(STOPPED.to_owned()),
-            _ => None,
-        }
-    }
 }
 
 struct Run<'a> {
@@ -282,15 +240,6 @@ impl<'a> Run<'a> {
         self.conclude(state, &usage, &proven, complete).await
     }
 
-    /// What may be said of the slices that were read.
-    fn proven(&self, outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
-        match self.execution.status {
-            // What was read isn't stored: nothing may say that these totals are met (P2).
-            Status::Failed => BTreeMap::new(),
-            _ => proven_slices(outcomes),
-        }
-    }
-
     /// Writes how the run ended into the state, and tells it.
     async fn conclude(
         mut self,
@@ -355,82 +304,6 @@ impl<'a> Run<'a> {
             .await
     }
 
-    /// Sets the status, and says whether the day is proven complete; `stored` is how many records
-    /// it has.
-    fn judge(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
-        let settled = settled_at(self.order, self.context.zone);
-        self.is_sound(outcomes, stored)
-            && self.ended
-            && is_proven(outcomes, |server_time| {
-                server_time >= settled || mutated!(ServerTimeIsIgnored)
-            })
-    }
-
-    /// Sets the status, and says whether what was read can be true.
-    fn is_sound(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
-        let execution = &mut self.execution;
-        for (label, outcome) in outcomes {
-            if let Outcome::Failed(reason) | Outcome::Unproven { reason } = outcome
-                && !mutated!(FailedSliceIsGreen)
-            {
-                execution
-                    .failed_slices
-                    .push((label.clone(), reason.clone()));
-            }
-        }
-        execution.failed_slices.sort();
-        let none_read = outcomes
-            .iter()
-            .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-        // What was told to stop hasn't failed.
-        let cut_short = self.overdue.cause();
-        execution.status = match execution.failed_slices.first() {
-            None => Status::Ok,
-            Some(_) if cut_short.is_some() => {
-                execution.error = cut_short;
-                Status::Partial
-            }
-            Some(_) if none_read && execution.counts.fetched == 0 => {
-                execution.error = Some("no slice could be read".to_owned());
-                Status::Failed
-            }
-            Some(_) => Status::Partial,
-        };
-        if let Some(contradiction) = self.contradiction(stored) {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(contradiction);
-            return false;
-        }
-        true
-    }
-
-    /// What can't be true of a run over a day that has `stored` records.
-    fn contradiction(&self, stored: usize) -> Option<String> {
-        if let Some(fault) = self.unbalanced() {
-            return Some(fault);
-        }
-        let Execution { status, counts, .. } = &self.execution;
-        // Of single slices that isn't known where the state was rebuilt or taken over.
-        let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
-        vanished.then(|| {
-            format!(
-                "the API has no records of this day, where the lake has {stored}; these stay, \
-                 and the day must be read again"
-            )
-        })
-    }
-
-    /// Rows that aren't accounted for (P2).
-    fn unbalanced(&self) -> Option<String> {
-        let counts = &self.execution.counts;
-        (!counts.balanced()).then(|| {
-            format!(
-                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
-                 report it"
-            )
-        })
-    }
-
     /// The end of a run whose state can't be read.
     fn failed(mut self, error: String) -> RunReport {
         self.execution.status = Status::Failed;
@@ -455,15 +328,6 @@ fn day_store(context: &Context, order: &Order) -> DayStore {
     }
 }
 
-/// Whether every slice was read in full with its proof, each at a time that will do by the server's
-/// own clock.
-fn is_proven(outcomes: &[(String, Outcome)], at: impl Fn(DateTime<Utc>) -> bool) -> bool {
-    outcomes.iter().all(|(_, outcome)| match outcome {
-        Outcome::Proven { server_time, .. } => server_time.is_none_or(&at),
-        _ => false,
-    })
-}
-
 /// What had to be set right before the run could begin, for the logs: the audit has it, too.
 fn log_recovery(recovery: &Recovery) {
     if let Some(cause) = &recovery.rebuilt {
@@ -479,19 +343,6 @@ fn log_recovery(recovery: &Recovery) {
 fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
     let settle = order.dataset.days.settle;
     order.day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
-}
-
-/// What the state may say of slices after this run: only totals that were met.
-fn proven_slices(outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
-    outcomes
-        .iter()
-        .filter_map(|(label, outcome)| match outcome {
-            Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
-                progress.map(|progress| (label.clone(), progress))
-            }
-            Outcome::Failed(_) | Outcome::Unproven { .. } => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

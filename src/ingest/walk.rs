@@ -4,12 +4,11 @@
 //! the middle is a failure, tried again. Only where the API's own first page says that the end has
 //! moved is a page beyond it no longer missed.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::intake::Delivery;
+use crate::ingest::place::Place;
 use crate::ingest::progress::Progress;
 use crate::ingest::proof::Walk;
 use crate::ingest::slice::SliceReader;
@@ -18,7 +17,7 @@ use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::declaration::{PagingStyle, Slice};
 use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest};
+use crate::source::{Answer, FetchError};
 
 /// How often a walk follows an end that moves away while it reads.
 const EXTENSIONS: u32 = 3;
@@ -50,21 +49,6 @@ impl WalkError {
             ),
             Self::Stopped => false,
         }
-    }
-}
-
-/// Which page of a slice.
-#[derive(Debug, Clone, Default)]
-struct Place {
-    /// Counted from 0.
-    index: u64,
-    /// What the page before says of it, where pages are known by that.
-    next: Option<String>,
-}
-
-impl Place {
-    fn nth(index: u64) -> Self {
-        Self { index, next: None }
     }
 }
 
@@ -275,7 +259,7 @@ impl SliceWalk<'_> {
     }
 
     /// Whether the page itself says how to ask for the next one: then it may be empty.
-    fn leads_on(&self, page: &Page) -> bool {
+    pub(super) fn leads_on(&self, page: &Page) -> bool {
         let style = &self.reader.order.dataset.paginator.style;
         let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
         by_page && page.next.is_some()
@@ -316,111 +300,6 @@ impl SliceWalk<'_> {
         let sent = self.sender.send(delivery).await;
         sent.map_err(|_| WalkError::Stopped)?;
         Ok((part, answer))
-    }
-
-    /// A page that must have records. `None`: the slice has become shorter, and ends before it.
-    pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
-        Ok(match self.fetch_consistent(&Place::nth(index)).await? {
-            Some(Answer::Page(page)) => Some(page),
-            Some(Answer::Empty { .. }) | None => None,
-        })
-    }
-
-    /// An answer that agrees with what the API said before: tried again where it doesn't.
-    async fn fetch_consistent(&self, place: &Place) -> Result<Option<Answer>, WalkError> {
-        let index = place.index;
-        let retry = &self.reader.order.dataset.retry;
-        let mut wait = retry.initial;
-        let mut reason = String::new();
-        for attempt in 0..retry.max_attempts.max(1) {
-            if attempt > 0 {
-                self.pause(wait).await?;
-                wait = wait.saturating_mul(2).min(retry.max);
-            }
-            if attempt > 0 && mutated!(RetrySkipsThePage) {
-                return Ok(None);
-            }
-            reason = match self.fetch(place).await {
-                Ok(Answer::Page(page)) if self.leads_on(&page) => {
-                    return Ok(Some(Answer::Page(page)));
-                }
-                Ok(Answer::Page(page)) if page.is_empty() && index == 0 => {
-                    match (page.total, page.has_more) {
-                        (Some(total), _) if total > 0 => {
-                            format!("the first page is empty where {total} records are stated")
-                        }
-                        (_, Some(true)) => "the first page is empty where more follow".to_owned(),
-                        _ => return Ok(Some(Answer::Page(page))),
-                    }
-                }
-                Ok(Answer::Empty { date }) if index == 0 => {
-                    return Ok(Some(Answer::Empty { date }));
-                }
-                Ok(Answer::Page(page)) if !page.is_empty() => return Ok(Some(Answer::Page(page))),
-                Ok(_) if mutated!(EmptyIsTheEnd) => return Ok(None),
-                Err(WalkError::Fetch(error))
-                    if mutated!(NotFoundIsTheEnd) && error.refused_status() == Some(404) =>
-                {
-                    return Ok(None);
-                }
-                Ok(_) if self.end_is_before(index).await? => return Ok(None),
-                Ok(_) => format!("page {} is empty in the middle of the slice", index + 1),
-                Err(WalkError::Fetch(error))
-                    if index > 0 && error.refused_status() == Some(400) =>
-                {
-                    if self.end_is_before(index).await? {
-                        return Ok(None);
-                    }
-                    error.to_string()
-                }
-                Err(error) => return Err(error),
-            };
-            tracing::warn!(
-                slice = &*self.slice.label,
-                page = index + 1,
-                attempt = attempt + 1,
-                reason,
-                "answer contradicts the slice"
-            );
-        }
-        Err(WalkError::Contradiction(reason))
-    }
-
-    /// Looks at the first page again, without taking it in: does the slice end before `index` now?
-    async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
-        Ok(match self.fetch(&Place::default()).await? {
-            Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
-            Answer::Empty { .. } => false,
-        })
-    }
-
-    async fn fetch(&self, place: &Place) -> Result<Answer, WalkError> {
-        let SliceReader {
-            context,
-            order,
-            usage,
-            ..
-        } = self.reader;
-        let request = PageRequest {
-            dataset: order.dataset.clone(),
-            day: order.day,
-            slice: self.slice.clone(),
-            page: place.index,
-            next: place.next.clone(),
-            priority: order.priority,
-        };
-        Ok(context
-            .client
-            .fetch(&request, usage, &context.cancel)
-            .await?)
-    }
-
-    async fn pause(&self, most: Duration) -> Result<(), WalkError> {
-        let context = self.reader.context;
-        tokio::select! {
-            () = tokio::time::sleep(context.entropy.up_to(most)) => Ok(()),
-            () = context.cancel.cancelled() => Err(FetchError::Cancelled.into()),
-        }
     }
 
     fn announce(&self, more: u64) {

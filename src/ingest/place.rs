@@ -1,0 +1,134 @@
+//! One page of a slice, asked for until the answer agrees with what the API said before.
+
+use std::time::Duration;
+
+use crate::ingest::slice::SliceReader;
+use crate::ingest::walk::{SliceWalk, WalkError};
+use crate::mutation::mutated;
+use crate::source::page::Page;
+use crate::source::{Answer, FetchError, PageRequest};
+
+/// Which page of a slice.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Counted from 0.
+    pub index: u64,
+    /// What the page before says of it, where pages are known by that.
+    pub next: Option<String>,
+}
+
+impl Place {
+    pub fn nth(index: u64) -> Self {
+        Self { index, next: None }
+    }
+}
+
+impl SliceWalk<'_> {
+    /// A page that must have records. `None`: the slice has become shorter, and ends before it.
+    pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
+        Ok(match self.fetch_consistent(&Place::nth(index)).await? {
+            Some(Answer::Page(page)) => Some(page),
+            Some(Answer::Empty { .. }) | None => None,
+        })
+    }
+
+    /// An answer that agrees with what the API said before: tried again where it doesn't.
+    pub(super) async fn fetch_consistent(
+        &self,
+        place: &Place,
+    ) -> Result<Option<Answer>, WalkError> {
+        let index = place.index;
+        let retry = &self.reader.order.dataset.retry;
+        let mut wait = retry.initial;
+        let mut reason = String::new();
+        for attempt in 0..retry.max_attempts.max(1) {
+            if attempt > 0 {
+                self.pause(wait).await?;
+                wait = wait.saturating_mul(2).min(retry.max);
+            }
+            if attempt > 0 && mutated!(RetrySkipsThePage) {
+                return Ok(None);
+            }
+            reason = match self.fetch(place).await {
+                Ok(Answer::Page(page)) if self.leads_on(&page) => {
+                    return Ok(Some(Answer::Page(page)));
+                }
+                Ok(Answer::Page(page)) if page.is_empty() && index == 0 => {
+                    match (page.total, page.has_more) {
+                        (Some(total), _) if total > 0 => {
+                            format!("the first page is empty where {total} records are stated")
+                        }
+                        (_, Some(true)) => "the first page is empty where more follow".to_owned(),
+                        _ => return Ok(Some(Answer::Page(page))),
+                    }
+                }
+                Ok(Answer::Empty { date }) if index == 0 => {
+                    return Ok(Some(Answer::Empty { date }));
+                }
+                Ok(Answer::Page(page)) if !page.is_empty() => return Ok(Some(Answer::Page(page))),
+                Ok(_) if mutated!(EmptyIsTheEnd) => return Ok(None),
+                Err(WalkError::Fetch(error))
+                    if mutated!(NotFoundIsTheEnd) && error.refused_status() == Some(404) =>
+                {
+                    return Ok(None);
+                }
+                Ok(_) if self.end_is_before(index).await? => return Ok(None),
+                Ok(_) => format!("page {} is empty in the middle of the slice", index + 1),
+                Err(WalkError::Fetch(error))
+                    if index > 0 && error.refused_status() == Some(400) =>
+                {
+                    if self.end_is_before(index).await? {
+                        return Ok(None);
+                    }
+                    error.to_string()
+                }
+                Err(error) => return Err(error),
+            };
+            tracing::warn!(
+                slice = &*self.slice.label,
+                page = index + 1,
+                attempt = attempt + 1,
+                reason,
+                "answer contradicts the slice"
+            );
+        }
+        Err(WalkError::Contradiction(reason))
+    }
+
+    /// Looks at the first page again, without taking it in: does the slice end before `index` now?
+    async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
+        Ok(match self.fetch(&Place::default()).await? {
+            Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
+            Answer::Empty { .. } => false,
+        })
+    }
+
+    pub(super) async fn fetch(&self, place: &Place) -> Result<Answer, WalkError> {
+        let SliceReader {
+            context,
+            order,
+            usage,
+            ..
+        } = self.reader;
+        let request = PageRequest {
+            dataset: order.dataset.clone(),
+            day: order.day,
+            slice: self.slice.clone(),
+            page: place.index,
+            next: place.next.clone(),
+            priority: order.priority,
+        };
+        Ok(context
+            .client
+            .fetch(&request, usage, &context.cancel)
+            .await?)
+    }
+
+    async fn pause(&self, most: Duration) -> Result<(), WalkError> {
+        let context = self.reader.context;
+        tokio::select! {
+            () = tokio::time::sleep(context.entropy.up_to(most)) => Ok(()),
+            () = context.cancel.cancelled() => Err(FetchError::Cancelled.into()),
+        }
+    }
+}
