@@ -136,7 +136,7 @@ async fn converse(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = place.taken() => {
-            return tracing::debug!(error = "its place was another's turn", "connection ended");
+            return tracing::debug!(error = "its place went to a newer one", "connection ended");
         }
         () = end(&stop, limits.connection_time) => {
             connection.as_mut().graceful_shutdown();
