@@ -12,13 +12,14 @@ use chrono_tz::Tz;
 
 use super::document::{Document, Doubt, ReadError};
 use super::error::StateError;
+use super::known::ContentHash;
 use crate::bronze::layout;
 use crate::bronze::reader::{self, Identity};
 use crate::day::Day;
 use crate::invariants::{self, LookError, Promise, Violation};
 use crate::lake::{Entry, Lake, LakeError};
 use crate::record::{ContentVersion, RecordId};
-use crate::source::declaration::Dataset;
+use crate::source::declaration::{Dataset, Kind};
 
 /// How a day was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +178,13 @@ fn other_now(dataset: &Dataset, stored: &Identity, record: &str) -> Option<(Box<
         None => RecordId::of(dataset, record),
     };
     let version = stored.version.as_deref();
+    if matches!(dataset.kind, Kind::Snapshot) {
+        let hash = ContentHash::of(record);
+        let same = stored.key.as_deref() == Some(&*now.id)
+            && version.and_then(ContentHash::parse) == Some(hash);
+        let now_is = format!("{}@{}", now.id, hash.version());
+        return (!same).then(|| (stored.id.clone(), now_is));
+    }
     let same = match now.content() {
         Some(hash) => {
             let version = version.and_then(ContentVersion::parse);

@@ -21,8 +21,9 @@ use bronzed::simulator::table::Stamp;
 use bronzed::simulator::tcu::{INIDONEOS, generated};
 use bronzed::simulator::{SimConfig, Simulator};
 use bronzed::source::SourceClient;
-use bronzed::source::declaration::{Mode, Priority};
+use bronzed::source::declaration::{Dataset, Mode, Priority};
 use bronzed::state::execution::Status;
+use bronzed::state::inspect;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -94,11 +95,15 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
             simulator.base_url_of(Provider::Tcu),
         ),
     ];
+    let named = |environment: &[(&str, String); 2]| {
+        environment
+            .clone()
+            .map(|(name, value)| (name.to_owned(), value))
+    };
     // Every run begins from nothing but the lake: a restart before each.
     let run_at = |time: &str| -> RunReport {
         clock.set(instant(time));
-        let environment = environment.clone().map(|(k, v)| (k.to_owned(), v));
-        let settings = configuration::load(Some(&config), environment).unwrap();
+        let settings = configuration::load(Some(&config), named(&environment)).unwrap();
         let source = &settings.sources["tcu"];
         let (now, entropy) = (Arc::new(clock.clone()), Arc::new(Entropy::seeded(3)));
         let context = Context {
@@ -136,6 +141,19 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
         serde_json::to_string(&listed).unwrap()
     };
 
+    let settings = configuration::load(Some(&config), named(&environment)).unwrap();
+    let open = Lake::open(&settings.lake).unwrap();
+    let source = &settings.sources["tcu"];
+    let found = |dataset: &Dataset, day: &str| {
+        let inspected = inspect(&open, dataset, source.timezone, day.parse().unwrap());
+        runtime().block_on(inspected).unwrap().findings
+    };
+    let declared = &source.datasets["inidoneos"];
+    let other = Dataset {
+        primary_key: vec!["/cpf_cnpj".to_owned()],
+        ..(**declared).clone()
+    };
+
     let mut expected = Vec::new();
     // On the 23rd nobody reads.
     for (day, new) in [("20", 5_000), ("21", 28), ("22", 28), ("24", 56)] {
@@ -147,6 +165,9 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
         assert!((new * 9 / 10..=new).contains(&stored), "{stored} on {day}");
         let file = folder.path().join(format!("{day}.json"));
         fs::write(&file, in_force()).unwrap();
+        let today = format!("2025-10-{day}");
+        assert_eq!(found(declared, &today), [], "`state verify` of a sound day");
+        assert!(!found(&other, &today).is_empty(), "under another key");
         expected.push(json!({"day": format!("2025-10-{day}"), "records": file}));
     }
     expected.push(json!({"day": "2025-10-23", "records": folder.path().join("22.json")}));

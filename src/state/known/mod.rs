@@ -38,7 +38,7 @@ impl ContentHash {
     }
 
     /// Of a version: the hash, and perhaps `~n` behind it.
-    fn parse(version: &str) -> Option<Self> {
+    pub(super) fn parse(version: &str) -> Option<Self> {
         let digits = version
             .split_once('~')
             .map_or(version, |(digits, _)| digits);
