@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Its key is `_bronzed/feeds/{prefix}.json`. It is changed by compare-and-swap, and always after the
-//! rows that it speaks of were committed. Lost, it costs a walk over the whole feed, and no record.
+//! rows that it speaks of were committed, and the days that it passes closed. Lost, it costs a walk over the whole feed, and no record.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

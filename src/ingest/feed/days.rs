@@ -148,8 +148,9 @@ impl<'a> OpenDays<'a> {
         Ok(())
     }
 
-    /// Closes the days that the walk is through with, and says of those that `is_complete` names that
-    /// they are; then, if too many are still open, the others as well. All must be committed.
+    /// Closes the days that the walk is through with, those that were closed unfinished among them, and
+    /// says of those that `is_complete` names that they are; then, if too many are still open, the
+    /// others as well. All must be committed.
     ///
     /// # Errors
     /// When a state can't be written.
@@ -158,13 +159,13 @@ impl<'a> OpenDays<'a> {
         is_passed: impl Fn(Day) -> bool,
         is_complete: impl Fn(Day) -> bool,
     ) -> Result<(), StateError> {
-        let mut days: Vec<_> = self.open.keys().copied().collect();
-        days.retain(|day| *day != self.home.day);
-        for day in &days {
-            if is_passed(*day) {
-                let complete = is_complete(*day);
-                self.close_day(*day, &Ended::default(), complete).await?;
-            }
+        let open = self.open.keys().chain(&self.unfinished).copied();
+        let mut days: BTreeSet<_> = open.collect();
+        days.remove(&self.home.day);
+        for day in days.iter().filter(|day| is_passed(**day)) {
+            self.open(*day).await?;
+            self.close_day(*day, &Ended::default(), is_complete(*day))
+                .await?;
         }
         if self.open.len() > MOST_OPEN / 2 {
             for day in days.into_iter().filter(|day| !is_passed(*day)) {
@@ -184,19 +185,13 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// When a state can't be written.
-    pub async fn end(
-        &mut self,
-        ended: &Ended,
-        usage: &Usage,
-        is_complete: impl Fn(Day) -> bool,
-    ) -> Result<(), StateError> {
+    pub async fn end(&mut self, ended: &Ended, usage: &Usage) -> Result<(), StateError> {
         let open = self.open.keys().copied();
         let mut days: BTreeSet<_> = open.chain(self.unfinished.iter().copied()).collect();
         days.remove(&self.home.day);
         for day in days {
             self.open(day).await?;
-            let complete = is_complete(day);
-            self.close_day(day, ended, complete).await?;
+            self.close_day(day, ended, false).await?;
         }
         self.end_home(ended, usage).await
     }

@@ -269,23 +269,24 @@ impl<'a> Walk<'a> {
         Ok(sight)
     }
 
-    /// Commits what was read, notes what is covered by it, and closes the days that were passed. In
-    /// this order: the coverage never says more than is stored.
+    /// Commits what was read, closes the days that were passed, and notes what is covered by it. In
+    /// this order: what is covered isn't read again, so that nothing may be left to do there.
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
-        let progress = self.route.progress(self.last_settled());
-        let entropy = &self.context.entropy;
-        self.coverage.add(&progress, entropy).await?;
-        self.pages_at_risk = 0;
         let complete = Completeness::of(self.order, &self.route, self.read_at);
         let route = &self.route;
         let closed = self
             .days
             .close(|day| route.has_passed(day), |day| complete.is_proven(day));
-        Ok(closed.await?)
+        closed.await?;
+        let progress = self.route.progress(self.last_settled());
+        let entropy = &self.context.entropy;
+        self.coverage.add(&progress, entropy).await?;
+        self.pages_at_risk = 0;
+        Ok(())
     }
 
-    /// Writes how the run ended.
+    /// Writes how the run ended into the days that weren't passed, none of which is complete by it.
     async fn end(&mut self, mut ended: Ended) -> Ended {
         let counts = self.days.counts();
         if !counts.balanced() {
@@ -295,10 +296,7 @@ impl<'a> Walk<'a> {
                  report it"
             ));
         }
-        let failed = ended.status == Some(Status::Failed);
-        let complete = Completeness::of(self.order, &self.route, self.read_at);
-        let is_complete = |day| !failed && complete.is_proven(day);
-        let written = self.days.end(&ended, &self.usage, is_complete).await;
+        let written = self.days.end(&ended, &self.usage).await;
         if let Err(error) = written {
             ended.status = Some(Status::Failed);
             ended.error.get_or_insert(error.to_string());

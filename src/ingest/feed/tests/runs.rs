@@ -404,6 +404,26 @@ async fn p1_p3_whatever_operation_goes_wrong_no_record_is_missing_or_doubled() {
     assert!(met > 100, "{met} operations were met");
 }
 
+/// What is covered isn't read again: a day that a dying walk has covered, and not closed, would never
+/// be complete.
+#[tokio::test]
+async fn a_walk_that_dies_leaves_no_day_that_never_is_complete() {
+    let (undisturbed, _) = given_small(100).await;
+    undisturbed.run().await;
+    let complete = undisturbed.keys("_state/complete").await;
+    assert!(complete.len() > 5, "{complete:?}");
+    for nth in 0.. {
+        let (world, _) = given_small(100).await;
+        let crash = Fault::Crash { happens: true };
+        if !world.run_with_fault_at(nth, crash).await.1 {
+            break;
+        }
+        world.run().await;
+        let found = world.keys("_state/complete").await;
+        assert_eq!(found, complete, "it died at operation {nth}");
+    }
+}
+
 /// Two walks at once, wherever the second gets in between.
 #[tokio::test]
 async fn p1_two_walks_at_once_store_each_record_once() {
