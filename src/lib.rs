@@ -20,6 +20,7 @@ pub mod config;
 pub mod daemon;
 pub mod day;
 pub mod entropy;
+pub mod failpoint;
 pub mod ingest;
 pub mod inspection;
 pub mod invariants;

@@ -34,6 +34,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::clock::{Clock, SystemClock};
+use crate::failpoint::failpoint;
 
 /// Where files are written before they get their names.
 const STAGING: &str = "_bronzed/staging";
@@ -133,6 +134,7 @@ fn lock(root: &FilePath) -> io::Result<File> {
     fs::create_dir_all(&folder)?;
     let file = File::create(folder.join("lock"))?;
     file.lock()?;
+    failpoint!("folder.locked");
     Ok(file)
 }
 
@@ -143,12 +145,14 @@ fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Resu
     }
     let (file, staged) = stage(staging, path)?;
     let linked = write(&file, payload)
-        .and_then(|()| file.sync_all())
+        .and_then(|()| sync(&file))
         .and_then(|()| fs::hard_link(&staged, path));
+    failpoint!("folder.linked");
     // What stays behind is swept later.
     let _ = fs::remove_file(&staged);
+    failpoint!("folder.unstaged");
     match linked {
-        Ok(()) => sync_folder(path).map(|()| true),
+        Ok(()) => sync_name(path).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
@@ -165,7 +169,7 @@ fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::R
         if file.metadata()?.modified()? < after {
             file.set_modified(after)?;
         }
-        file.sync_all()?;
+        sync(&file)?;
         fs::rename(&staged, path)
     })();
     if written.is_err() {
@@ -173,11 +177,26 @@ fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::R
         let _ = fs::remove_file(&staged);
     }
     written?;
-    sync_folder(path)
+    failpoint!("folder.renamed");
+    sync_name(path)
 }
 
 fn write(mut file: &File, payload: &PutPayload) -> io::Result<()> {
-    payload.iter().try_for_each(|part| file.write_all(part))
+    payload.iter().try_for_each(|part| file.write_all(part))?;
+    failpoint!("folder.written");
+    Ok(())
+}
+
+fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    failpoint!("folder.synced");
+    Ok(())
+}
+
+fn sync_name(path: &FilePath) -> io::Result<()> {
+    sync_folder(path)?;
+    failpoint!("folder.named");
+    Ok(())
 }
 
 /// Makes a folder and those above it, so that they outlast a crash as what is in them does.
@@ -191,7 +210,10 @@ fn make_folder(folder: &FilePath) -> io::Result<()> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => sync_folder(folder),
+        Ok(()) => {
+            failpoint!("folder.made");
+            sync_folder(folder)
+        }
     }
 }
 
@@ -203,7 +225,10 @@ fn stage(staging: &FilePath, path: &FilePath) -> io::Result<(File, PathBuf)> {
         name.push(format!("#{number}"));
         let staged = staging.join(name);
         match File::create_new(&staged) {
-            Ok(file) => return Ok((file, staged)),
+            Ok(file) => {
+                failpoint!("folder.staged");
+                return Ok((file, staged));
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

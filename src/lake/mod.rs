@@ -34,6 +34,7 @@ use error::{Action, bucket_is_missing, classify};
 use tokio::time::Instant;
 
 use crate::config::settings::{LakeSettings, StateCompression};
+use crate::failpoint::failpoint;
 use crate::mutation::mutated;
 use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 
@@ -181,6 +182,7 @@ impl Lake {
                 // S3 also answers so (409) while other writers are merely busy with the key, and
                 // nothing exists yet: look before it is believed.
                 Err(object_store::Error::AlreadyExists { .. }) => {
+                    failpoint!("create.refused");
                     if mutated!(BusyIsBelieved) || self.exists(key).await? {
                         return Ok(Created::Exists);
                     }

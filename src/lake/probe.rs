@@ -5,6 +5,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::{Created, Lake, LakeError, Replaced, Version};
+use crate::failpoint::failpoint;
 
 /// See [`Lake::probe`]. What a write is told counts less than what can be read afterwards: a reply
 /// may get lost, and then the write is refused when it is sent again.
@@ -26,6 +27,7 @@ async fn try_promises(lake: &Lake, key: &str) -> Result<(), LakeError> {
     lake.create(key, FIRST)
         .await
         .map_err(|error| unknown(lake, error))?;
+    failpoint!("probe.written");
     let first = expect(lake, key, &FIRST, "a new object didn't appear").await?;
 
     if let Created::Done(_) = lake.create(key, STALE).await? {

@@ -13,6 +13,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced};
 use crate::source::declaration::{Dataset, Version};
 
@@ -115,8 +116,12 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
                 return Ok(());
             }
             refuse_unsealed(lake, dataset, &said).await?;
+            failpoint!("seal.before_create");
             match lake.create(&key, bytes_of(&said)).await? {
-                Created::Done(_) => return Ok(()),
+                Created::Done(_) => {
+                    failpoint!("seal.after_create");
+                    return Ok(());
+                }
                 Created::Exists => continue,
             }
         };
@@ -132,8 +137,12 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
         if next == written {
             return Ok(());
         }
+        failpoint!("seal.before_replace");
         match lake.replace(&key, bytes_of(&next), &version).await? {
-            Replaced::Done(_) => return Ok(()),
+            Replaced::Done(_) => {
+                failpoint!("seal.after_replace");
+                return Ok(());
+            }
             Replaced::Conflict => {}
         }
     }

@@ -12,6 +12,7 @@ use super::packing::pack;
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
+use crate::failpoint::failpoint;
 use crate::lake::{Created, LakeError, Replaced, Version};
 use crate::mutation::mutated;
 use crate::telemetry::metrics::events::state_written;
@@ -61,10 +62,14 @@ impl DayStore {
             if mutated!(OwnNumber) {
                 number += u64::from(file.meta.run_id.as_bytes()[15] % 4);
             }
+            failpoint!("commit.before_data");
             match self.put(&self.file_key(number), &file.bytes).await? {
                 Put::Ours => return Ok((file, Some(number))),
                 // Another run made this commit: its ids are known after loading again.
-                Put::Taken => self.reload(state, u64::MAX).await?,
+                Put::Taken => {
+                    failpoint!("commit.taken");
+                    self.reload(state, u64::MAX).await?;
+                }
             }
         }
         Err(StateError::Contended {
@@ -121,7 +126,7 @@ impl DayStore {
                     state.version = Some(version);
                     return Ok(run);
                 }
-                Ok(None) => {}
+                Ok(None) => failpoint!("state.refused"),
                 Err(error) => failure = Some(passing(error)?),
             }
             self.pause(attempt).await;

@@ -28,6 +28,7 @@ use super::recover::{Cause, Recovery, UNKNOWN_JOB, recovered};
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::layout;
 use crate::bronze::reader::FileFacts;
+use crate::failpoint::failpoint;
 use crate::ingest::counts::Counts;
 use crate::mutation::mutated;
 
@@ -79,8 +80,10 @@ impl DayStore {
             state.document.last_execution = self.clock.now().trunc_subsecs(0);
             state.document.revision += 1;
             let bytes = pack(state.document.write(self.zone), self.lake.states());
+            failpoint!("rebuild.before_state");
             match self.swap(&key, bytes, state.version.as_ref()).await {
                 Ok(Some(version)) => {
+                    failpoint!("rebuild.after_state");
                     state.version = Some(version);
                     if state.is_complete() {
                         self.mark_complete().await?;
@@ -111,6 +114,7 @@ impl DayStore {
         if !relied_on {
             let marker = layout::complete_key(&self.dataset.prefix, self.day);
             document.complete = self.lake.exists(&marker).await?;
+            failpoint!("rebuild.marker_seen");
         }
         let claimed = std::mem::take(&mut document.ids);
         let slices = std::mem::take(&mut document.slices);
@@ -146,6 +150,7 @@ impl DayStore {
     ) -> Result<(BTreeMap<Uuid, Stored>, Stored), StateError> {
         let prefix = &self.dataset.prefix;
         let listed = self.lake.list(&layout::partition(prefix, self.day)).await?;
+        failpoint!("rebuild.files_listed");
         let number = |key: &str| layout::file_number(prefix, self.day, key);
         let last = listed.iter().filter_map(|entry| number(&entry.key)).max();
         let (mut runs, mut earlier) = (BTreeMap::<_, Stored>::new(), Stored::default());
@@ -161,6 +166,7 @@ impl DayStore {
                 continue;
             }
             if let Some(facts) = self.facts(&key).await? {
+                failpoint!("rebuild.file_read");
                 let run_id = facts.run_id.unwrap_or(Uuid::nil());
                 runs.entry(run_id).or_default().take(document, key, facts);
             }
@@ -170,6 +176,7 @@ impl DayStore {
                 && number(&key).is_none()
                 && let Some(facts) = self.facts(&key).await?
             {
+                failpoint!("rebuild.file_read");
                 earlier.take(document, key, facts);
             }
         }

@@ -15,6 +15,7 @@ use super::error::StateError;
 use super::execution::{Execution, Status};
 use super::store::{DayState, DayStore, Notes};
 use crate::bronze::reader::{self, FileFacts};
+use crate::failpoint::failpoint;
 use crate::ingest::counts::Counts;
 use crate::lake::Version;
 use crate::mutation::mutated;
@@ -166,6 +167,7 @@ impl DayStore {
             let Some(facts) = self.facts(&key).await? else {
                 break;
             };
+            failpoint!("recover.file_read");
             document.commits += 1;
             self.credit(document, &key, facts);
             recovery.adopted.push(key);

@@ -19,6 +19,7 @@ use crate::bronze::writer::EncodedFile;
 use crate::clock::Clock;
 use crate::day::Day;
 use crate::entropy::Entropy;
+use crate::failpoint::failpoint;
 use crate::lake::{Lake, Version};
 use crate::mutation::mutated;
 use crate::record::RecordId;
@@ -226,7 +227,9 @@ impl DayStore {
     pub async fn open(&self) -> Result<DayState, StateError> {
         let mut state = self.load(u64::MAX).await?;
         if !state.recovery.is_empty() {
+            failpoint!("recover.before_state");
             self.update(&mut state, &Change::default()).await?;
+            failpoint!("recover.after_state");
         }
         debug_assert_eq!(self.violations(&state.document), [], "what is opened");
         Ok(state)
@@ -278,9 +281,13 @@ impl DayStore {
             parents: &file.parents,
             ..Change::default()
         };
+        if number.is_some() {
+            failpoint!("commit.after_data");
+        }
         if let Some(written) = self.update(state, &change).await? {
             *execution = written;
         }
+        failpoint!("commit.after_state");
         Ok(Committed {
             key,
             rows,
@@ -305,9 +312,11 @@ impl DayStore {
             parents,
             ..Change::default()
         };
+        failpoint!("child.before_state");
         if let Some(written) = self.update(state, &change).await? {
             *execution = written;
         }
+        failpoint!("child.after_state");
         Ok(())
     }
 
@@ -336,9 +345,12 @@ impl DayStore {
             let key = layout::complete_key(&self.dataset.prefix, self.day);
             self.lake.create(&key, Bytes::new()).await?;
         }
+        failpoint!("record.before_state");
         let written = self.update(state, &change).await?;
+        failpoint!("record.after_state");
         if complete {
             self.mark_complete().await?;
+            failpoint!("record.after_marker");
         }
         Ok(written.unwrap_or(run))
     }

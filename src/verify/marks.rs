@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use crate::day::Day;
+use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced, Version};
 use crate::schedule::knowledge::Verified;
 
@@ -43,6 +44,7 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
             marks.pop_first();
         }
         let text = serde_json::to_vec(&marks).unwrap_or_default();
+        failpoint!("verify.before_mark");
         let done = match version {
             None => matches!(lake.create(&key, text.into()).await?, Created::Done(_)),
             Some(version) => {
@@ -51,6 +53,7 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
             }
         };
         if done {
+            failpoint!("verify.after_mark");
             return Ok(());
         }
     }

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use tracing::Instrument;
 
 use crate::day::Day;
+use crate::failpoint::failpoint;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
 use crate::source::declaration::{Dataset, Kind, SliceValues, SliceVariable};
@@ -121,6 +122,7 @@ pub async fn verify_day(context: &Context, order: &Order, repair: bool) -> Verif
     );
     let mut verification = look(context, order).instrument(span.clone()).await;
     if repair && verification.differs() && !context.cancel.is_cancelled() {
+        failpoint!("verify.compared");
         let report = run(context, order).await;
         verification.complete = report.complete;
         verification.repair = Some(report);

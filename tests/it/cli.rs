@@ -13,4 +13,4 @@ mod schema;
 mod simulate;
 mod state;
 mod status;
-mod takeover;
+pub mod takeover;

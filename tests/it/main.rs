@@ -18,6 +18,8 @@ mod cli;
 mod daemon;
 mod datasets;
 mod docs;
+#[cfg(debug_assertions)]
+mod failpoints;
 mod faults;
 mod hostile;
 mod logs;

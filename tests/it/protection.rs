@@ -104,12 +104,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-const SUPPLIERS: &str = r#"
+pub const SUPPLIERS: &str = r#"
 [dataset.contratos.protect.niFornecedor]
 method = "hmac"
 when = { field = "tipoPessoa", equals = "PF" }
 "#;
-const KEY: &str = "thirty-two characters of a random key";
+pub const KEY: &str = "thirty-two characters of a random key";
 
 fn run(lake: &TestLake, config: &TempDir, url: &str, key: &str) -> Outcome {
     let config = config.path().to_str().unwrap();

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::bronze::layout;
+use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
 use crate::ingest::intake::{Delivery, Intake};
@@ -97,9 +98,11 @@ impl Run<'_> {
         // Before the parents are listed: what comes later isn't among them.
         let complete = layout::complete_key(&parent.prefix, day);
         let all_listed = lake.exists(&complete).await.map_err(|e| e.to_string())?;
+        failpoint!("child.marker_seen");
         let rows = parents(lake, parent, day)
             .await
             .map_err(|e| e.to_string())?;
+        failpoint!("child.parents_listed");
         let known = rows.len();
         let rows: Vec<_> = rows
             .into_iter()

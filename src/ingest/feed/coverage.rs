@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Its key is `_bronzed/feeds/{prefix}.json`. It is changed by compare-and-swap, and always after the
-//! rows that it speaks of were committed, and the days that it passes closed. Lost, it costs a walk over the whole feed, and no record.
+//! rows that it speaks of were committed, and the days closed that it has passed. Lost, it costs a walk
+//! over the whole feed, and no record.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::stretch::Stretch;
 use crate::day::Day;
 use crate::entropy::Entropy;
+use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced, Version};
 use crate::source::declaration::Dataset;
 
@@ -119,6 +121,7 @@ impl CoverageStore {
                     return Ok(true);
                 }
                 coverage.dataset.clone_from(&self.dataset);
+                failpoint!("feed.before_coverage");
                 self.write(&coverage, version).await
             };
             match tried.await {

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 
 use crate::bronze::writer::Origin;
 use crate::day::Day;
+use crate::failpoint::failpoint;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::counts::Counts;
 use crate::ingest::versions::Versions;
@@ -144,6 +145,7 @@ impl<'a> OpenDays<'a> {
                 .commit(self.context, store, state, execution, usage)
                 .await?;
             versions.committed();
+            failpoint!("feed.day_committed");
         }
         Ok(())
     }
@@ -285,6 +287,7 @@ impl<'a> OpenDays<'a> {
             }
         };
         self.closed.insert(day, written);
+        failpoint!("feed.day_closed");
         Ok(())
     }
 }

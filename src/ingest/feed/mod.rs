@@ -26,6 +26,7 @@ use days::{Ended, OpenDays, undated};
 use route::{Route, Sight, Step, Terms};
 
 use crate::day::Day;
+use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::off_day::own_day;
 use crate::ingest::progress::Progress;
@@ -273,6 +274,7 @@ impl<'a> Walk<'a> {
     /// this order: what is covered isn't read again, so that nothing may be left to do there.
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
+        failpoint!("feed.days_committed");
         let complete = Completeness::of(self.order, &self.route, self.read_at);
         let route = &self.route;
         let closed = self
@@ -282,6 +284,7 @@ impl<'a> Walk<'a> {
         let progress = self.route.progress(self.last_settled());
         let entropy = &self.context.entropy;
         self.coverage.add(&progress, entropy).await?;
+        failpoint!("feed.after_coverage");
         self.pages_at_risk = 0;
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::Known;
 use crate::bronze::events::{Event, events};
 use crate::bronze::layout;
 use crate::day::Day;
+use crate::failpoint::failpoint;
 use crate::lake::Created;
 use crate::state::{DayStore, StateError};
 
@@ -187,9 +188,13 @@ impl Folded {
         let digest = shown(&self.digest);
         let key = layout::known_key(&store.dataset.prefix, store.day, self.commits, &digest);
         let bytes = self.known.encode().map_err(StateError::Encode)?;
+        failpoint!("snapshot.before_known");
         match store.lake.create(&key, bytes).await? {
             // One of this name is made of the same files.
-            Created::Done(_) | Created::Exists => Ok(Some(key)),
+            Created::Done(_) | Created::Exists => {
+                failpoint!("snapshot.after_known");
+                Ok(Some(key))
+            }
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use bronzed::simulator::Simulator;
 use bronzed::simulator::pncp::catalog::Catalog;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::lake::Backend;
+use crate::support::lake::{Backend, TestLake};
 use crate::support::python::{json_of, python};
 use crate::support::scene::{DAY, Expect, KEY, STATE, Scene, day, file};
 
@@ -117,16 +118,21 @@ fn a_state_of_a_newer_format_is_not_written_over() {
 
 /// Puts into the lake what the pipeline would have left of the scene's day.
 fn leave_a_legacy_lake(scene: &Scene) -> Value {
+    leave_a_legacy_day(&scene.simulator, &scene.lake)
+}
+
+/// The same with whatever the simulator lists of the day.
+pub fn leave_a_legacy_day(simulator: &Simulator, to: &TestLake) -> Value {
     let folder = TempDir::with_prefix("bronzed-legacy-").unwrap();
-    let now = scene.simulator.clock().brasilia();
-    let listed = scene.simulator.catalog().list(Some(day()), now, true);
+    let now = simulator.clock().brasilia();
+    let listed = simulator.catalog().list(Some(day()), now, true);
     let records: Vec<_> = listed.map(|listed| listed.record).collect();
     let path = folder.path().join("records.json");
     std::fs::write(&path, serde_json::to_vec(&records).unwrap()).unwrap();
     let lake = folder.path().join("lake");
     let mut script = python().script("legacy_lake.py");
     let made = json_of(script.arg(&lake).args(["pncp", DAY, KEY]).arg(&path));
-    scene.lake.fill_from(&lake);
+    to.fill_from(&lake);
     made
 }
 

@@ -1,6 +1,7 @@
 //! The built program, run as a user runs it.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -58,11 +59,15 @@ impl Program {
     }
 
     /// Starts it.
-    pub fn start(mut self) -> Running {
+    pub fn start(self) -> Running {
+        self.start_with(Stdio::null())
+    }
+
+    fn start_with(mut self, input: Stdio) -> Running {
         let output = |name: &str| File::create(self.folder.path().join(name)).expect("a new file");
         let child = self
             .command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(output(".stdout"))
             .stderr(output(".stderr"))
             .spawn()
@@ -71,6 +76,12 @@ impl Program {
             child,
             folder: self.folder,
         }
+    }
+
+    /// Starts it, to stop at these points of `bronzed::failpoint`: `commit.after_data:2`.
+    pub fn start_to_stop_at(self, points: &str) -> Running {
+        self.env("BRONZED_FAILPOINT", points)
+            .start_with(Stdio::piped())
     }
 
     /// Runs it to its end.
@@ -127,6 +138,26 @@ impl Running {
             find(running).is_none() && !running.has_ended()
         });
         find(self).unwrap_or_else(|| panic!("no `{event}`: {:?}", self.said()))
+    }
+
+    /// Waits until it stops at one of these points, and says at which; `None`: it has ended without.
+    pub fn stops_at<'p>(&mut self, points: &[&'p str]) -> Option<&'p str> {
+        let mut at = None;
+        self.wait_while(LIMIT, |running| {
+            // Whether it has ended is asked first: what it said by then is all that it will say.
+            let ended = running.has_ended();
+            let said = running.said().stderr;
+            let is_told = |point: &&&str| said.contains(&format!("failpoint {point}\n"));
+            at = points.iter().find(is_told).copied();
+            at.is_none() && !ended
+        });
+        at
+    }
+
+    /// Lets it go on from a point where it has stopped.
+    pub fn go_on(&mut self) {
+        let input = self.child.stdin.as_mut().expect("it can stop");
+        input.write_all(b"\n").expect("it listens");
     }
 
     fn wait_while(&mut self, limit: Duration, mut condition: impl FnMut(&mut Self) -> bool) {

@@ -1,0 +1,90 @@
+//! The program killed (SIGKILL) at each named point between two of its operations on the lake, in
+//! whatever it does there; and the next run, which makes good what was left.
+//!
+//! A sound run of each scenario tells which points it passes, and how often. Then it is killed at
+//! each of them, in a lake of its own each time, and run again without a fault. The promises judge
+//! what comes of it.
+
+mod scenario;
+mod scenarios;
+mod trial;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use bronzed::failpoint::POINTS;
+use tokio::time::Instant;
+
+use crate::support::lake::Backend;
+use trial::{Times, try_all};
+
+/// At the first, the second and the last time that a scenario passes each point; with
+/// `FAILPOINTS=every`, at each time. `FAILPOINTS_SCENARIO=feed` tries one scenario only.
+#[test]
+#[ignore = "takes minutes: .ci/run faults"]
+fn killed_at_every_point_and_run_again() {
+    let times = match env::var("FAILPOINTS").as_deref() {
+        Ok("every") => Times::Every,
+        _ => Times::FirstSecondAndLast,
+    };
+    let only = env::var("FAILPOINTS_SCENARIO").ok();
+    let begun = Instant::now();
+    let (mut passed, mut kills) = (BTreeSet::new(), 0);
+    let mut failures = Vec::new();
+    for make in scenarios::ALL {
+        let scenario = make();
+        if only.as_ref().is_some_and(|only| *only != scenario.name) {
+            continue;
+        }
+        for backend in [Backend::Folder, Backend::S3] {
+            let tried = try_all(&scenario, backend, times);
+            println!(
+                "{} in {backend:?}: {} points, {} kills ({:.0} s so far)",
+                scenario.name,
+                tried.points.len(),
+                tried.kills,
+                begun.elapsed().as_secs_f64()
+            );
+            kills += tried.kills;
+            passed.extend(tried.points);
+            failures.extend(tried.failures);
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {kills} kills:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    println!(
+        "{} points, {kills} kills, each of them healed",
+        passed.len()
+    );
+    if only.is_none() {
+        let listed: BTreeSet<_> = POINTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(passed, listed, "each point is passed by a scenario");
+    }
+}
+
+/// Names are checked against the list when the program is compiled; here, the documentation.
+#[test]
+fn every_point_is_documented() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/failpoints.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let listed: Vec<_> = POINTS
+        .iter()
+        .map(|(name, what)| format!("| `{name}` | {what} |"))
+        .collect();
+    assert_eq!(
+        rows,
+        listed,
+        "docs/failpoints.md must read:\n{}",
+        listed.join("\n")
+    );
+}

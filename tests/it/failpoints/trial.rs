@@ -1,0 +1,111 @@
+//! A scenario killed at its points, one after the other, and what came of it.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::scenario::Scenario;
+use crate::support::lake::Backend;
+
+/// Trials under way at once: they wait for disks and answers as much as they work.
+const AT_ONCE: usize = 4;
+
+/// Which times of a point's passing are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    FirstSecondAndLast,
+    Every,
+}
+
+/// What came of a scenario.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// The points that the sound run passes.
+    pub points: BTreeSet<String>,
+    /// How often the program was killed.
+    pub kills: usize,
+    /// What went wrong, and where.
+    pub failures: Vec<String>,
+}
+
+impl Times {
+    fn of(self, passed: u32) -> BTreeSet<u32> {
+        match self {
+            Self::FirstSecondAndLast => BTreeSet::from([1, passed.min(2), passed]),
+            Self::Every => (1..=passed).collect(),
+        }
+    }
+}
+
+/// Kills the scenario at each of its points.
+pub fn try_all(scenario: &Scenario, backend: Backend, times: Times) -> Tried {
+    let sound = scenario.lake(Backend::Folder);
+    let mut passed = scenario.sound_run(&sound);
+    passed.retain(|point, _| scenario.is_about(point));
+    let truth = scenario.truth(&sound);
+    scenario.judge(&sound, &truth);
+    if backend != Backend::Folder {
+        passed.retain(|point, _| !point.starts_with("folder."));
+    }
+    let trials: Vec<_> = passed
+        .iter()
+        .flat_map(|(point, passed)| {
+            let times = times.of(*passed);
+            times.into_iter().map(move |time| format!("{point}:{time}"))
+        })
+        .collect();
+    let failures = side_by_side(&trials, |point| {
+        let lake = scenario.lake(backend);
+        scenario.kill_at(point, &lake);
+        scenario.run_again(&lake);
+        scenario.judge(&lake, &truth);
+    });
+    let name = scenario.name;
+    Tried {
+        points: passed.into_keys().collect(),
+        kills: trials.len(),
+        failures: failures
+            .into_iter()
+            .map(|(point, why)| format!("{name} in {backend:?}, killed at {point}: {why}"))
+            .collect(),
+    }
+}
+
+/// Does each trial, some at once; gives those that panicked, with the reason.
+fn side_by_side(trials: &[String], does: impl Fn(&str) + Sync) -> BTreeMap<String, String> {
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = panic::catch_unwind(AssertUnwindSafe(|| does(trial))) {
+                        let mut failures = failures.lock().expect("no panic while it is held");
+                        failures.insert(trial.clone(), said(&*why));
+                    }
+                }
+            });
+        }
+    });
+    failures.into_inner().expect("no panic while it is held")
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic").to_owned()
+}
+
+/// How often each point was passed, from what a traced run told.
+pub fn passed(told: &str) -> BTreeMap<String, u32> {
+    let mut passed = BTreeMap::new();
+    let lines = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("failpoint "));
+    for (point, time) in lines.filter_map(|line| line.split_once(':')) {
+        passed.insert(point.to_owned(), time.parse().expect("a number"));
+    }
+    passed
+}
