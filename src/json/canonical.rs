@@ -39,7 +39,7 @@ pub enum CanonicalError {
 /// When the text isn't JSON, has an escape that is no valid Unicode, or is nested too deeply.
 pub fn canonical(text: &str) -> Result<String, CanonicalError> {
     let mut out = String::with_capacity(text.len());
-    push(&mut out, text.trim(), 0)?;
+    push(&mut out, json::trimmed(text), 0)?;
     Ok(out)
 }
 
@@ -187,6 +187,8 @@ mod tests {
             "1.",
             "",
             "nothing",
+            "\u{b}1",
+            "\u{a0}[]",
         ] {
             assert!(canonical(text).is_err(), "{text}");
             assert_eq!(hash(text), hex(text), "{text}");

@@ -3,6 +3,7 @@
 
 /// A number as JSON writes it: `whole` and `fraction` read as one row of digits, times ten to the
 /// power of `exponent`. The row begins and ends with a digit other than zero; zero has no digits.
+/// With its point behind the first digit, its exponent has at most 18 digits.
 #[derive(Debug, Clone, Copy)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -12,7 +13,8 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a JSON number. `None`: the text isn't one, or its exponent is beyond 18 digits.
+    /// Reads a JSON number. `None`: the text isn't one, or its exponent is beyond 18 digits, however
+    /// the number is spelled.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -48,22 +50,23 @@ impl<'a> Decimal<'a> {
         negative: bool,
         whole: &'a str,
         fraction: &'a str,
-        exponent: i64,
+        exponent: i128,
     ) -> Option<Self> {
-        let mut exponent = exponent.checked_sub_unsigned(u64::try_from(fraction.len()).ok()?)?;
+        let mut exponent = exponent - i128::try_from(fraction.len()).ok()?;
         let (mut kept_whole, mut kept_fraction) = (whole, fraction);
         if fraction.is_empty() {
             kept_whole = whole.trim_end_matches('0');
-            let zeros = u64::try_from(whole.len() - kept_whole.len()).ok()?;
-            exponent = exponent.checked_add_unsigned(zeros)?;
+            exponent += i128::try_from(whole.len() - kept_whole.len()).ok()?;
         } else if whole.is_empty() {
             kept_fraction = fraction.trim_start_matches('0');
         }
+        let length = i128::try_from(kept_whole.len() + kept_fraction.len()).ok()?;
+        let is_within = (exponent + length - 1).unsigned_abs() < 10_u128.pow(18);
         Some(Self {
             negative,
             whole: kept_whole,
             fraction: kept_fraction,
-            exponent,
+            exponent: is_within.then(|| i64::try_from(exponent).ok())??,
         })
     }
 
@@ -163,14 +166,15 @@ fn is_exponent(text: &str) -> bool {
     is_digits(text.strip_prefix(['+', '-']).unwrap_or(text))
 }
 
-fn parse_exponent(text: &str) -> Option<i64> {
+fn parse_exponent(text: &str) -> Option<i128> {
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let significant = digits.trim_start_matches('0');
-    if !is_digits(digits) || significant.len() > 18 {
+    // No mantissa is so long that it brings a longer one back to 18 digits.
+    if !is_digits(digits) || significant.len() > 30 {
         return None;
     }
-    let magnitude: i64 = if significant.is_empty() {
+    let magnitude: i128 = if significant.is_empty() {
         0
     } else {
         significant.parse().ok()?
@@ -232,6 +236,8 @@ mod tests {
             "1_0",
             "1 ",
             "1e1000000000000000000",
+            "10e999999999999999999",
+            "0.1e-999999999999999999",
             "1.2.3",
             "--1",
             "1e5e5",

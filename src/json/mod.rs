@@ -32,9 +32,14 @@ pub enum Kind {
     Object,
 }
 
+/// The text without the white space around it that JSON allows, and no other.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
 /// What the value is. `text` is one valid JSON value, as all texts of this module are.
 pub fn kind(text: &str) -> Kind {
-    match text.trim_start().as_bytes().first() {
+    match trimmed(text).as_bytes().first() {
         Some(b'{') => Kind::Object,
         Some(b'[') => Kind::Array,
         Some(b'"') => Kind::String,
@@ -210,7 +215,7 @@ pub fn push_quoted(out: &mut String, text: &str) {
 /// # Errors
 /// When a level that the pointer passes through isn't valid JSON.
 pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serde_json::Error> {
-    let mut value = text.trim();
+    let mut value = trimmed(text);
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
         let next = match kind(value) {
