@@ -54,6 +54,12 @@ pub enum RequestError {
          and port of the `base_url` are; page by offset or by number instead"
     )]
     Elsewhere(String),
+    /// A value that leads to another path than the declared one.
+    #[error(
+        "the path would be {0}, in which a segment of dots leads elsewhere: no request can ask for \
+         that value"
+    )]
+    Dots(String),
     /// A URL that no server would take: what it is made of came from an answer.
     #[error(
         "the URL has {length} bytes, more than the {MOST_URL_BYTES} that are sent; it begins with {start}"
@@ -90,6 +96,12 @@ impl PageRequest {
             let found = encoded.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| value.as_str())
         });
+        // As they are declared; of dots, no encoding makes an ordinary segment.
+        let declared = dataset.path.render(|_| Some("x"));
+        let mut segments = path.split('/').zip(declared.split('/'));
+        if segments.any(|(segment, declared)| segment != declared && is_dots(segment)) {
+            return Err(RequestError::Dots(snippet(path.as_bytes())));
+        }
 
         let mut query = Vec::new();
         for (name, template) in &dataset.params {
@@ -117,7 +129,10 @@ impl PageRequest {
         let base = dataset.base_url.as_ref().unwrap_or(base);
         let mut url = base.clone();
         let root = base.path().trim_end_matches('/');
-        url.set_path(&format!("{root}/{}", path.trim_start_matches('/')));
+        url.set_path(&format!(
+            "{root}/{}",
+            path.strip_prefix('/').unwrap_or(&path)
+        ));
         let pairs: Vec<_> = query
             .iter()
             .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
@@ -153,6 +168,11 @@ impl PageRequest {
             ("end".to_owned(), written(end, window)?),
         ]))
     }
+}
+
+/// Whether a segment stands for a folder and not for a name: `.`, `..`.
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
 }
 
 /// Where a link that stands in an answer leads, if it leads to the same API.
@@ -291,6 +311,25 @@ mod tests {
              ?q=%3CS%C3%A3o%20Jo%C3%A3o%2Fa%2Bb%26c%3Dd%3E\
              &dataInicial=20251022&dataFinal=20251022"
         );
+    }
+
+    #[test]
+    fn a_value_leads_to_no_other_path() {
+        let base = Url::parse("http://h/api").unwrap();
+        let ask = |template: &str, value: &str| {
+            let mut dataset = testing::dataset();
+            dataset.path = Template::parse(template).unwrap();
+            dataset.params = Vec::new();
+            let mut request = testing::request(dataset, 0);
+            request.slice.values = vec![("m".to_owned(), value.to_owned())];
+            request.url(&base).map(|url| url.path().to_owned())
+        };
+        assert_eq!(ask("/v1/{m}/x", "%2e.").unwrap(), "/api/v1/%252e./x");
+        assert_eq!(ask("/{m}/x", "").unwrap(), "/api//x");
+        for (template, value) in [("/v1/{m}/x", ".."), ("/v1/.{m}", "."), ("/{m}", ".")] {
+            let error = ask(template, value).unwrap_err();
+            assert!(matches!(error, RequestError::Dots(_)), "{error}");
+        }
     }
 
     #[test]
