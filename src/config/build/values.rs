@@ -91,7 +91,10 @@ impl Build<'_> {
         let day = NaiveDate::from_ymd_opt(2021, 12, 30).unwrap_or_default();
         let midnight = day.and_time(NaiveTime::MIN).and_utc();
         let mut written = String::new();
-        let writable = std::fmt::write(&mut written, format_args!("{}", midnight.format(format)));
+        // An offset that may also be `Z` or `-03` can only be read.
+        let to_write = format.replace("%#z", "%:z");
+        let writable =
+            std::fmt::write(&mut written, format_args!("{}", midnight.format(&to_write)));
         let read = NaiveDate::parse_from_str(&written, format);
         let instant = DateTime::parse_from_str(&written, format);
         if writable.is_err() {

@@ -36,6 +36,7 @@ schema = "pncp/contratacoes.toml"
 end_param = "ate"
 end = "exclusive"
 format = "%Y-%m-%dT%H:%M:%S"
+day_format = "%Y-%m-%dT%H:%M:%S%#z"
 day_field = "dataPublicacaoPncp"
 [dataset.compras.paginator]
 type = "cursor"
