@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -374,13 +374,25 @@ fn noted(
 /// times: one that can't be read is left out.
 pub(super) fn time(value: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let text = json::string(value).ok()?;
-    if let Ok(time) = DateTime::parse_from_rfc3339(&text) {
-        return Some(time.with_timezone(&Utc));
-    }
+    let time = match DateTime::parse_from_rfc3339(&text) {
+        Ok(time) => time.with_timezone(&Utc),
+        Err(_) => civil(&text, zone)?,
+    };
+    // What comes back when it is written: a leap second is the one after it, and a year has four
+    // digits in every zone.
+    let nanos = time.timestamp_subsec_nanos();
+    let seconds = time.timestamp() + i64::from(nanos / 1_000_000_000);
+    let time = DateTime::from_timestamp(seconds, nanos % 1_000_000_000)?;
+    (1..=9998).contains(&time.year()).then_some(time)
+}
+
+/// A time without an offset.
+fn civil(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let local: NaiveDateTime = text.replacen(' ', "T", 1).parse().ok()?;
     let in_zone = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
     // A time that a change of clocks left out was read off a clock that hadn't been changed yet.
-    let time = in_zone(local).or_else(|| in_zone(local + TimeDelta::hours(1)))?;
+    let after = || local.checked_add_signed(TimeDelta::hours(1));
+    let time = in_zone(local).or_else(|| in_zone(after()?))?;
     Some(time.with_timezone(&Utc))
 }
 
@@ -399,10 +411,17 @@ mod tests {
             // Summer time left out the hour after midnight, and gave another one twice.
             ("2018-11-04T00:30:00", Some("2018-11-04T03:30:00Z")),
             ("2018-02-17T23:30:00", Some("2018-02-18T01:30:00Z")),
+            // Before 1914, São Paulo's offset had seconds.
+            ("1012-10-22T08:00:02-03:00", Some("1012-10-22T11:00:02Z")),
+            ("0436-11-04T00:00:60", Some("0436-11-04T03:07:28Z")),
+            ("2016-12-31T23:59:60.5Z", Some("2017-01-01T00:00:00.5Z")),
             ("22/10/2025", None),
+            ("+12025-10-22T12:00:03", None),
         ] {
             let read = time(&json::quote(text), Sao_Paulo);
             assert_eq!(read, expected.map(|time| time.parse().unwrap()), "{text}");
+            let again = read.and_then(|at| time(&quoted_stamp(at, Sao_Paulo), Sao_Paulo));
+            assert_eq!(again, read, "{text}");
         }
         assert_eq!(time("null", Sao_Paulo), None);
     }

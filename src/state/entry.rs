@@ -13,7 +13,7 @@
 //! found the API to list no more, or again. The first four members are those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
@@ -217,10 +217,14 @@ impl Entry {
     }
 }
 
-/// A time as the state has it: in the source's zone, with its offset.
+/// A time as the state has it: in the source's zone, with its offset. Offsets of long ago have seconds,
+/// for which there is no place: such a time is in UTC.
 pub(super) fn stamp(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone)
-        .to_rfc3339_opts(SecondsFormat::AutoSi, false)
+    let local = at.with_timezone(&zone);
+    match local.offset().fix().local_minus_utc() % 60 {
+        0 => local.to_rfc3339_opts(SecondsFormat::AutoSi, false),
+        _ => at.to_rfc3339_opts(SecondsFormat::AutoSi, false),
+    }
 }
 
 /// Appends `text` as a JSON string.
