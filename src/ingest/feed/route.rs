@@ -26,6 +26,10 @@ use crate::day::Day;
 const STEPS_BACK: u32 = 16;
 /// How many pages a leap looks at before it is given up.
 const LOOKS: u32 = 16;
+/// How often a walk reads a page, on average over all as far as it has come…
+const READS_A_PAGE: u64 = 8;
+/// … and how often beyond that: an API whose pages go round would keep it for ever.
+const READS_MORE: u64 = 256;
 
 /// What the route goes by, beside the pages.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +85,9 @@ pub struct Route {
     leap: Option<Leap>,
     /// Steps back since something was added.
     steps_back: u32,
+    /// How many pages were looked at, and which was the furthest.
+    reads: u64,
+    furthest: u64,
     ending: Option<Ending>,
     floor: Option<Floor>,
     /// The latest day of the latest page: later ones are behind the walk.
@@ -143,6 +150,8 @@ impl Route {
             inside: None,
             leap: None,
             steps_back: 0,
+            reads: 0,
+            furthest: 0,
             ending: None,
             floor: None,
             passed: None,
@@ -153,6 +162,19 @@ impl Route {
 
     /// Takes in what page `index` shows; says what to do next. The first page is page 0.
     pub fn see(&mut self, index: u64, sight: &Sight) -> Step {
+        self.reads += 1;
+        self.furthest = self.furthest.max(index);
+        let pages = self.furthest.saturating_add(1);
+        if self.reads
+            > pages
+                .saturating_mul(READS_A_PAGE)
+                .saturating_add(READS_MORE)
+        {
+            return Step::Lost(format!(
+                "{} reads of {pages} pages led to no end: the API gives another order each time",
+                self.reads
+            ));
+        }
         if sight.keys.is_empty() {
             return self.see_nothing(index);
         }

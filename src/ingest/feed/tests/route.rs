@@ -227,6 +227,31 @@ fn an_empty_page_in_the_middle_is_not_taken_for_the_end() {
     assert_eq!(route.progress(day(0)).stretch.unwrap().records, 18);
 }
 
+/// Each page shares a record with the one before it, and there is always one more: what fuzzing found.
+#[test]
+fn pages_that_go_round_end_the_walk() {
+    let terms = Terms {
+        step: 3,
+        page_size: 4,
+        earliest: None,
+        since: instant(50),
+    };
+    let mut route = Route::new(terms, &Coverage::default());
+    let mut next = 0;
+    for page in ["abcd", "defg", "ghij", "jkl"].iter().cycle().take(1_000) {
+        let sight = Sight {
+            keys: page.chars().map(|key| key.to_string().into()).collect(),
+            ..Sight::default()
+        };
+        next = match route.see(next, &sight) {
+            Step::Read(page) => page,
+            Step::Lost(reason) => return assert!(reason.contains("no end"), "{reason}"),
+            Step::Done => panic!("there is no end"),
+        };
+    }
+    panic!("the walk doesn't end");
+}
+
 #[test]
 fn pages_that_are_quietly_capped_are_no_way_through_a_feed() {
     let mut model = Model::of(100);
