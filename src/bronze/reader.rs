@@ -5,6 +5,7 @@
 //! [`crate::record`].
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -227,7 +228,23 @@ pub fn extras(bytes: Bytes) -> Result<Option<Vec<String>>, BronzeError> {
 type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
 
 pub(super) fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
-    Builder::try_new(bytes.clone()).map_err(BronzeError::Read)
+    let file = decoded(|| Builder::try_new(bytes.clone()))?;
+    let groups = file.metadata().row_groups().iter();
+    let mut rows = groups.map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = rows.try_fold(0_u64, |sum, rows| sum.checked_add(rows?));
+    // The decoder takes a number below zero for one beyond all bounds, and would go on for ever.
+    if rows.is_none() || rows != u64::try_from(file.metadata().file_metadata().num_rows()).ok() {
+        let what = "its parts and its whole have different numbers of rows".to_owned();
+        return Err(BronzeError::Read(ParquetError::General(what)));
+    }
+    Ok(file)
+}
+
+/// What the decoder makes of a file. On some that are damaged it panics, where it should say so.
+fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, BronzeError> {
+    let damaged = || ParquetError::General("the decoder broke off: the file is damaged".to_owned());
+    let result = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged()));
+    result.map_err(BronzeError::Read)
 }
 
 /// The batches of the columns that are `wanted`, by their names at the root.
@@ -242,12 +259,19 @@ pub(super) fn read(
         .map(|(position, _)| position)
         .collect();
     let mask = ProjectionMask::roots(file.parquet_schema(), roots);
-    let reader: ParquetRecordBatchReader = file
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(BronzeError::Read)?;
-    Ok(reader.map(|batch| batch.map_err(|error| BronzeError::Read(ParquetError::from(error)))))
+    let mut reader: ParquetRecordBatchReader = decoded(|| {
+        file.with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+    })?;
+    let mut next = move || decoded(|| Ok(reader.next().transpose()?)).transpose();
+    let mut is_over = false;
+    Ok(std::iter::from_fn(move || {
+        let batch = (!is_over).then(&mut next).flatten();
+        // Nothing is read behind what can't be.
+        is_over = !matches!(batch, Some(Ok(_)));
+        batch
+    }))
 }
 
 fn rebuild(
@@ -365,6 +389,19 @@ mod tests {
             vanished: 0,
         };
         assert_eq!(facts, expected);
+    }
+
+    /// Of some of these the decoder panics, and with a negative number of rows it goes on for ever.
+    #[test]
+    fn a_damaged_file_is_rows_or_an_error() {
+        let (file, _) = file(&schema(), &[r#"{"numero":5,"lista":["x"]}"#]);
+        let mut errors = 0;
+        for place in 0..file.bytes.len() {
+            let mut damaged = file.bytes.to_vec();
+            damaged[place] ^= 1 << (place % 8);
+            errors += usize::from(records(damaged.into()).is_err());
+        }
+        assert!(errors > file.bytes.len() / 10, "{errors} errors");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod scalar;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, StructArray};
 use arrow_schema::{DataType, FieldRef};
+use serde_json::value::RawValue;
 
 use self::scalar::Scalar;
 use super::BronzeError;
@@ -76,7 +77,7 @@ impl<'a> Row<'a> {
         let beside = match extra {
             // An element that couldn't be opened, or a record of which no column is there.
             Some(text) if json::kind(text) != Kind::Object || self.is_null(row) => {
-                out.push_str(text);
+                out.push_str(serde_json::from_str::<&RawValue>(text)?.get());
                 return Ok(());
             }
             Some(text) => Object::parse(text)?.members,
@@ -251,6 +252,23 @@ mod tests {
         let rows = rows(Arc::new(array));
         assert_eq!(rows.len(), 1);
         rows[0].clone()
+    }
+
+    #[test]
+    fn what_stands_beside_the_columns_is_json_or_an_error() {
+        let array: ArrayRef = Arc::new(NullArray::new(1));
+        let field: FieldRef = Arc::new(Field::new("a", DataType::Null, true));
+        let row = Row::new(std::iter::once((&field, array.as_ref())), "").unwrap();
+        let push = |extra: &str| {
+            let mut out = String::new();
+            row.push(0, Some(extra), &mut out).map(|()| out)
+        };
+        for extra in [r#"{"b":1}"#, "[1]", "5"] {
+            assert_eq!(push(extra).unwrap(), extra);
+        }
+        for extra in [r#"{"b"1}"#, "[1", "nothing", ""] {
+            assert!(push(extra).is_err(), "{extra}");
+        }
     }
 
     #[test]
