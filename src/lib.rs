@@ -21,6 +21,8 @@ pub mod daemon;
 pub mod day;
 pub mod entropy;
 pub mod failpoint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod ingest;
 pub mod inspection;
 pub mod invariants;

@@ -6,6 +6,8 @@
 //! DIR/sources/pncp/contratacoes.toml       named by it: the columns of a dataset
 //! ```
 
+#[cfg(any(test, fuzzing))]
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,6 +63,16 @@ pub enum Files {
     Folder(PathBuf),
     /// In the program.
     Embedded,
+    /// In memory, by their names: those of tests, which have no others.
+    #[cfg(any(test, fuzzing))]
+    Given(BTreeMap<String, String>),
+}
+
+/// The files that the program carries, by their names.
+#[cfg(any(test, fuzzing))]
+pub fn carried() -> BTreeMap<String, String> {
+    let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+    EMBEDDED.iter().map(own).collect()
 }
 
 impl Files {
@@ -69,6 +81,8 @@ impl Files {
         match self {
             Self::Folder(folder) => Origin::Folder(folder.clone()),
             Self::Embedded => Origin::Embedded,
+            #[cfg(any(test, fuzzing))]
+            Self::Given(_) => Origin::Embedded,
         }
     }
 
@@ -89,6 +103,8 @@ impl Files {
             Self::Folder(folder) => folder.join(file).display().to_string().into(),
             Self::Embedded if file.is_absolute() => file.display().to_string().into(),
             Self::Embedded => format!("built-in {}", file.display()).into(),
+            #[cfg(any(test, fuzzing))]
+            Self::Given(_) => file.display().to_string().into(),
         }
     }
 
@@ -97,6 +113,8 @@ impl Files {
         match self {
             Self::Folder(folder) => folder.join(file),
             Self::Embedded => file.to_owned(),
+            #[cfg(any(test, fuzzing))]
+            Self::Given(_) => file.to_owned(),
         }
     }
 
@@ -113,6 +131,13 @@ impl Files {
                 .find(|(name, _)| Path::new(name) == file)
                 .map(|(_, text)| (*text).to_owned())
                 .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)),
+            #[cfg(any(test, fuzzing))]
+            Self::Given(files) => {
+                let found = file.to_str().and_then(|name| files.get(name));
+                found
+                    .cloned()
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+            }
         }
     }
 
@@ -130,6 +155,8 @@ impl Files {
                 found
             }
             Self::Embedded => EMBEDDED.iter().map(|(name, _)| name.into()).collect(),
+            #[cfg(any(test, fuzzing))]
+            Self::Given(files) => files.keys().map(PathBuf::from).collect(),
         };
         let in_sources = Some(Path::new("sources"));
         found.retain(|file| file.parent() == in_sources && is_toml(file));

@@ -26,10 +26,14 @@ mod reference;
 pub mod settings;
 mod shape;
 
+#[cfg(any(test, fuzzing))]
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) use build::secret::smells;
 use files::Files;
+#[cfg(any(test, fuzzing))]
+pub(crate) use files::carried;
 use problem::Problems;
 use settings::Settings;
 
@@ -51,6 +55,18 @@ pub fn load(
         None => Files::Embedded,
     };
     loader::settings(&files, &environment.into_iter().collect())
+}
+
+/// Reads the configuration that these files make, by their names.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn load_given(
+    files: BTreeMap<String, String>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, Problems> {
+    loader::settings(&Files::Given(files), &environment.into_iter().collect())
 }
 
 /// Reads a file of columns, as a dataset's `schema` names one; `name` is what problems call it.

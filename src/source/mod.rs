@@ -9,9 +9,9 @@
 //! What it promises: an answer that can't be understood is a failure with a name, never "no data"
 //! (P2), and the load on the API is bounded by one limiter for all that the process does (P8).
 
-mod backoff;
+pub(crate) mod backoff;
 mod breaker;
-mod classify;
+pub(crate) mod classify;
 pub mod client;
 pub mod declaration;
 pub mod error;

@@ -33,6 +33,8 @@ mod document;
 mod entry;
 mod error;
 pub mod execution;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod glance;
 mod inspect;
 pub mod known;

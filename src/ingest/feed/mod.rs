@@ -14,6 +14,8 @@
 
 mod coverage;
 mod days;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod route;
 mod stretch;
 #[cfg(test)]

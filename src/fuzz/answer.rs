@@ -1,0 +1,174 @@
+//! A whole answer of an API: from status, headers and body to the ids and days of its records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Input, sources};
+use crate::entropy::Entropy;
+use crate::ingest::off_day::own_day;
+use crate::json;
+use crate::record::{self, RecordId};
+use crate::source::backoff::Tries;
+use crate::source::classify::{Reply, Verdict, classify};
+use crate::source::declaration::{Action, Dataset};
+use crate::source::page::Page;
+
+/// No error shows more of an answer: 200 characters and an ellipsis.
+const MOST_SHOWN: usize = 201;
+/// What an error says of it may show two parts.
+const MOST_SAID: usize = 3 * MOST_SHOWN;
+
+/// The dataset's name, the status, headers up to an empty line, the body.
+pub fn answer(input: &[u8]) {
+    let mut input = Input::new(input);
+    let dataset = sources::dataset(&mut input);
+    let reply = reply(&mut input);
+    let body = reply.body.clone();
+    let status = reply.status;
+    let now = DateTime::from_timestamp(1_761_134_400, 0).unwrap();
+    match classify(dataset, reply, now) {
+        Verdict::Page(page) => hold_page(dataset, &page, &body),
+        Verdict::Empty { .. } => {
+            let by_rule = dataset.responses.iter().any(|rule| {
+                rule.action == Action::Empty && rule.status.is_none_or(|only| only == status)
+            });
+            assert!(by_rule, "P2: nothing is empty that no rule calls so");
+        }
+        Verdict::Retry {
+            failure,
+            asked,
+            max_attempts,
+        } => {
+            hold_text(&failure.to_string(), MOST_SAID);
+            wait(dataset, |tries| tries.after_failure(asked, max_attempts));
+        }
+        Verdict::RateLimited { failure, asked } => {
+            hold_text(&failure.to_string(), MOST_SAID);
+            wait(dataset, |tries| tries.after_rate_limit(asked));
+        }
+        Verdict::Skipped { snippet, .. } | Verdict::Refused { snippet, .. } => {
+            hold_text(&snippet, MOST_SHOWN);
+        }
+        Verdict::Redirected { location, .. } => hold_text(&location, MOST_SHOWN),
+    }
+}
+
+fn reply(input: &mut Input<'_>) -> Reply {
+    let status = input.number();
+    // What HTTP calls a status.
+    let status = match status {
+        100..=999 => status,
+        other => 100 + other % 900,
+    };
+    let mut headers = HeaderMap::new();
+    loop {
+        let line = input.line();
+        if line.is_empty() {
+            break;
+        }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = line.split_at(colon.unwrap_or(line.len()));
+        let name = HeaderName::from_bytes(name);
+        let value = HeaderValue::from_bytes(value.get(1..).unwrap_or_default().trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.insert(name, value);
+        }
+    }
+    // As the exchange reads them.
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
+    Reply {
+        status: u16::try_from(status).unwrap(),
+        content_type: text("content-type"),
+        location: text("location"),
+        date: date.map(DateTime::<Utc>::from),
+        headers,
+        body: Bytes::copy_from_slice(input.rest()),
+        secrets: Arc::new([sources::TOKEN.into()]),
+    }
+}
+
+fn hold_page(dataset: &Dataset, page: &Page, body: &[u8]) {
+    let text = std::str::from_utf8(body).expect("a page is UTF-8");
+    serde_json::from_str::<&RawValue>(text).expect("a page is whole JSON");
+    let stated = json::pointer(text, &dataset.data_selector);
+    let stated = stated.expect("a page can be opened").expect("records");
+    let elements = json::elements(stated).expect("an array of records");
+    if dataset.explode.is_none() {
+        assert_eq!(page.len(), elements.len(), "P2: all records are taken");
+    }
+    assert!(page.len() >= elements.len(), "P2: no record is lost");
+    hold_counts(dataset, page, text);
+    for (record, element) in page.records().zip(&elements) {
+        serde_json::from_str::<&RawValue>(record).expect("a record is JSON");
+        if dataset.explode.is_none() && dataset.protection.is_none() {
+            assert_eq!(record, *element, "a record is what the API wrote");
+        }
+        hold_id(&RecordId::of(dataset, record), record);
+        hold_id(&RecordId::of_child(dataset, "parent|1", record), record);
+        let _ = record::key(&dataset.primary_key, record);
+        if let Some(day) = own_day(&dataset.days, record) {
+            let _ = (day.start(dataset.days.zone), day.end(dataset.days.zone));
+            let _ = (day.partition(), day.compact(), day.to_string());
+        }
+        if let Some(protection) = &dataset.protection {
+            let again = protection.apply(element).unwrap_or((*element).to_owned());
+            assert_eq!(record, again, "the same record is protected alike");
+        }
+    }
+}
+
+/// What paging goes by is what a reader of JSON finds there.
+fn hold_counts(dataset: &Dataset, page: &Page, text: &str) {
+    let Ok(whole) = serde_json::from_str::<Value>(text) else {
+        // Nested deeper than that reader takes, or with numbers that it can't hold.
+        return;
+    };
+    let paging = &dataset.paginator;
+    let at = |path: &Option<String>| whole.pointer(path.as_deref()?);
+    if let Some(stated) = at(&paging.total_records_path) {
+        assert_eq!(page.total, stated.as_u64());
+    }
+    if let Some(stated) = at(&paging.total_pages_path) {
+        assert_eq!(page.total_pages, stated.as_u64());
+    }
+    if let Some(stated) = at(&paging.has_more_path) {
+        assert_eq!(page.has_more, stated.as_bool());
+    }
+}
+
+fn hold_id(id: &RecordId, record: &str) {
+    assert!(!id.id.is_empty() && id.id.starts_with(id.key()));
+    assert_eq!(
+        id.version().map(str::len),
+        (id.id.len() > id.key().len()).then(|| id.id.len() - id.key().len() - 1)
+    );
+    if !id.identified {
+        assert!(RecordId::is_content_hash(&id.id), "{record}");
+    }
+}
+
+/// One line for people, that is never long, and without what was sent in confidence.
+fn hold_text(text: &str, most: usize) {
+    assert!(text.chars().count() <= most, "{text}");
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(!text.contains(sources::TOKEN), "{text}");
+}
+
+/// However long the answer asks to wait, the tries come to an end.
+fn wait(dataset: &Dataset, mut next: impl FnMut(&mut Tries<'_>) -> Option<Duration>) {
+    let entropy = Entropy::seeded(7);
+    let mut tries = Tries::new(&dataset.retry, &entropy);
+    for _ in 0..4 {
+        match next(&mut tries) {
+            Some(wait) => assert!(wait <= dataset.retry.max_elapsed),
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The datasets that targets read by: those that are shipped, and `odd.toml`, which has what they lack.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use super::Input;
+use crate::config;
+use crate::source::declaration::{Dataset, Source};
+
+/// What the odd source sends to prove who asks. No error may show it.
+pub const TOKEN: &str = "odd-token-1234567890";
+
+/// Every dataset, by its full name.
+static DATASETS: LazyLock<Vec<Arc<Dataset>>> = LazyLock::new(|| {
+    let settings = config::load_given(files(), environment());
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let all = settings.sources.values().flat_map(|source| {
+        let Source { datasets, .. } = &**source;
+        datasets.values().cloned()
+    });
+    all.collect()
+});
+
+/// The files of all sources, by their names.
+pub fn files() -> BTreeMap<String, String> {
+    let mut files = config::carried();
+    let columns = include_str!("odd-columns.toml").to_owned();
+    files.insert(
+        "sources/odd.toml".to_owned(),
+        include_str!("odd.toml").to_owned(),
+    );
+    files.insert("sources/odd/columns.toml".to_owned(), columns);
+    files
+}
+
+/// What those files name of the environment.
+pub fn environment() -> Vec<(String, String)> {
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        variable("ODD_TOKEN", TOKEN),
+        variable("ODD_KEY", "a key of more than sixteen characters"),
+    ]
+}
+
+/// The dataset that the next line names.
+pub fn dataset(input: &mut Input<'_>) -> &'static Arc<Dataset> {
+    let all: Vec<_> = DATASETS.iter().collect();
+    input.choice(&all, |dataset| dataset.full_name())
+}
