@@ -130,8 +130,10 @@ impl Entry {
             ("withdrawn", counts.withdrawn),
             ("returned", counts.returned),
         ] {
-            if count > 0 {
-                self.set_number(key, count);
+            match count {
+                // A count that was there before would stay.
+                0 => self.members.retain(|(name, _)| name != key),
+                _ => self.set_number(key, count),
             }
         }
     }

@@ -73,7 +73,9 @@ async fn p7_each_row_of_a_found_file_is_counted_for_what_it_is() {
         expected,
         "the run speaks again"
     );
-    assert_eq!((written.counts.new, written.counts.fetched), (6, 4));
+    let counts = written.counts;
+    assert_eq!((counts.new, counts.fetched), (6, 4));
+    assert_eq!((counts.unidentified, counts.vanished), (2, 2));
 
     world.delete(STATE).await;
     world.day().open().await.unwrap();
@@ -117,6 +119,7 @@ async fn p7_what_the_files_do_not_show_stays_in_a_corrected_entry() {
         ("\"new_records\": 2", "\"new_records\": 3"),
         ("c000001.parquet", "c000009.parquet"),
         ("\"fetched\": 7", "\"fetched\": 8"),
+        ("\"drift\": 0", "\"vanished\": 5"),
     ] {
         assert!(text.contains(from), "{text}");
         world.put(STATE, text.replacen(from, to, 1)).await;
@@ -126,5 +129,7 @@ async fn p7_what_the_files_do_not_show_stays_in_a_corrected_entry() {
         let counts = ["fetched", "new_records", "duplicates_filtered", "off_day"];
         let counts = counts.map(|key| entry[key].clone());
         assert_eq!(counts, [7, 2, 2, 3].map(|count| json!(count)), "{from}");
+        let vanished = entry["vanished"].as_u64().unwrap_or_default();
+        assert_eq!(vanished, 0, "{from}: no file has such a row");
     }
 }

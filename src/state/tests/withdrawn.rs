@@ -58,6 +58,8 @@ async fn a_record_that_returns_takes_the_notes_of_all_its_versions_back() {
         .await
         .unwrap();
 
+    assert!(state.contains_version_of("x") && !state.contains_version_of("x@"));
+
     let mut dataset = crate::source::testing::dataset();
     dataset.version = Version::Field("/v".to_owned());
     let newer = RecordId::of(&dataset, r#"{"numeroControlePNCP": "x", "v": 3}"#);
