@@ -228,3 +228,19 @@ fn another_key_or_other_ids_are_refused_instead_of_storing_everything_again() {
         refused.stderr
     );
 }
+
+#[test]
+fn a_key_stays_known_while_its_rules_are_taken_out() {
+    let lake = TestLake::new(Backend::Folder);
+    let url = serve(&records());
+    for rules in [SUPPLIERS, ""] {
+        let stored = run(&lake, &configured(rules), &url, KEY);
+        assert_eq!(stored.code, Some(0), "{}", stored.stderr);
+    }
+    let other = "another key of more than 16 characters";
+    let refused = run(&lake, &configured(SUPPLIERS), &url, other);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("fingerprint"), "{}", refused.stderr);
+    let again = run(&lake, &configured(SUPPLIERS), &url, KEY);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+}
