@@ -319,6 +319,33 @@ fn a_floor_is_a_floor_until_it_is_lowered() {
     assert_eq!(missing.count(), 0);
 }
 
+/// A day can be called complete once it is passed, though the walk dies on the next page.
+#[test]
+fn p4_a_day_that_may_go_on_on_the_next_page_is_not_passed() {
+    let terms = Terms {
+        step: (PAGE - OVERLAP) as u64,
+        page_size: PAGE as u64,
+        earliest: None,
+        since: instant(9),
+    };
+    let mut route = Route::new(terms, &Coverage::default());
+    let mut passed = |index: u64, newest: i64| {
+        let first = index * terms.step;
+        let keys = first..first + terms.page_size;
+        let sight = Sight {
+            keys: keys.map(|key| key.to_string().into()).collect(),
+            newest: Some(day(newest)),
+            new: terms.step,
+            is_last: false,
+        };
+        assert_eq!(route.see(index, &sight), Step::Read(index + 1));
+        [5, 4].map(|number| route.has_passed(day(number)))
+    };
+    assert_eq!(passed(0, 5), [false, false]);
+    assert_eq!(passed(1, 5), [false, false]);
+    assert_eq!(passed(2, 4), [true, false]);
+}
+
 /// Any feed, any history.
 #[test]
 fn p2_whatever_happens_nothing_is_called_covered_that_was_not_read() {

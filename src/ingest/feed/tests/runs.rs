@@ -424,6 +424,26 @@ async fn a_walk_that_dies_leaves_no_day_that_never_is_complete() {
     }
 }
 
+/// A walk over days that nobody reads again dies while it commits: the next one finds all of them.
+#[tokio::test]
+async fn p2_what_is_called_covered_is_stored_already() {
+    let mut met = 0;
+    for nth in (0..).step_by(7) {
+        // 20 days, of which the last few may still change.
+        let (world, feed) = given_small(140).await;
+        let fault = Fault::Crash { happens: false };
+        let (_, was_met) = world.run_with_fault_at(nth, fault).await;
+        if !was_met {
+            break;
+        }
+        met += 1;
+        let next = world.run().await;
+        assert_eq!(next.status(), Status::Ok, "operation {nth}: {next:?}");
+        assert_whole(&world.rows().await, &feed.lock().unwrap());
+    }
+    assert!(met > 10, "{met} operations were met");
+}
+
 /// Two walks at once, wherever the second gets in between.
 #[tokio::test]
 async fn p1_two_walks_at_once_store_each_record_once() {
