@@ -1,7 +1,13 @@
 //! What is tried again, how often and after how long.
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use url::Url;
+
 use super::*;
-use crate::source::declaration::{Action, ResponseRule, Wait};
+use crate::clock::SystemClock;
+use crate::source::declaration::{Action, RequestLimits, ResponseRule, Wait};
+use crate::source::testing::{Broken, Exchange, Reply};
 
 #[tokio::test]
 async fn server_errors_are_tried_again_until_they_pass() {
@@ -84,18 +90,34 @@ async fn too_many_requests_takes_none_of_the_tries() {
     assert_eq!(fetch.sent(), (10, 9));
 }
 
-#[tokio::test]
+/// An API that is over its limit for ever.
+#[derive(Debug)]
+struct Busy;
+
+#[async_trait]
+impl Exchange for Busy {
+    async fn get(&self, _url: &Url, _limits: &RequestLimits) -> Result<Reply, Broken> {
+        Ok(Reply {
+            status: 429,
+            content_type: Some("text/html".to_owned()),
+            body: Bytes::from_static(b"<html>Limite"),
+            ..Reply::default()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn too_many_requests_for_ever_ends_with_the_time() {
-    let html = answer(
-        "429 Too Many Requests",
-        "Content-Type: text/html\r\n",
-        b"<html>Limite",
-    );
-    let server = Server::start(move |_| Step::Answer(html.clone())).await;
-    let mut fetch = Fetch::from(&server);
-    fetch.dataset.retry.max_elapsed = Duration::from_millis(200);
-    let (attempts, failure) = gave_up(fetch.first().await);
-    assert!(attempts > fetch.dataset.retry.max_attempts, "{attempts}");
+    let source = source(&"http://api.test/".parse().unwrap());
+    let mut dataset = testing::dataset();
+    dataset.retry.max_elapsed = Duration::from_millis(200);
+    let tries = dataset.retry.max_attempts;
+    let entropy = Arc::new(Entropy::seeded(7));
+    let client = SourceClient::over(Arc::new(Busy), &source, Arc::new(SystemClock), entropy);
+    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let answer = client.fetch(&request(dataset, 0), &usage, &cancel).await;
+    let (attempts, failure) = gave_up(answer);
+    assert!(attempts > tries, "{attempts}");
     let text = failure.to_string();
     assert!(
         text.contains("\"too many requests\" with status 429: <html>Limite"),
