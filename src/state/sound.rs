@@ -1,5 +1,5 @@
 //! A document held against the promises with what is at hand, where a day is opened and where a run
-//! ends a commit: in debug builds only. The files are looked at by [`super::inspect`].
+//! ends a commit: in debug builds only. The files are looked at by [`super::inspect()`].
 
 use super::document::Document;
 use super::entry::Entry;
