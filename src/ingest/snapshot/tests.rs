@@ -527,6 +527,23 @@ async fn known_rows_are_kept_again_when_many_files_came_after() {
     assert_eq!(world.state("2025-10-23").await["known"], known[1].as_str());
 }
 
+/// The files decide: what was kept of the rows of other files isn't believed.
+#[tokio::test]
+async fn p5_rows_whose_files_were_taken_out_are_known_no_more() {
+    let (world, table) = given_small(9).await;
+    world.run().await;
+    assert_eq!(world.keys("/_state/known/").await.len(), 1);
+    for key in world.keys(".parquet").await {
+        world.delete(&key).await;
+    }
+    world.at("2025-10-23T11:00:00Z");
+    assert_whole(&world.run().await, 9);
+    assert_eq!(
+        in_force(&world.rows().await),
+        table.lock().unwrap().records()
+    );
+}
+
 /// Any history of changes, faults and overlapping runs, over many days.
 #[tokio::test]
 async fn p1_p3_p5_any_history_ends_with_the_table_in_the_files() {
