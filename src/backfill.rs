@@ -19,7 +19,7 @@ use crate::schedule::estimate::{Estimate, Sample, estimate};
 use crate::schedule::shard::Shard;
 use crate::source::declaration::{Dataset, Limits, Mode, Priority};
 use crate::source::slices;
-use crate::state::{DayStore, StateError, complete_days};
+use crate::state::{StateError, complete_days};
 
 /// The job that executions of a backfill name.
 pub const JOB: &str = "backfill";
@@ -135,14 +135,7 @@ async fn samples(
     });
     let mut samples = Vec::new();
     for day in nearest {
-        let store = DayStore {
-            lake: context.lake.clone(),
-            dataset: dataset.clone(),
-            zone: context.zone,
-            day,
-            clock: context.clock.clone(),
-            entropy: context.entropy.clone(),
-        };
+        let store = context.day(dataset, day);
         let state = store.look().await?;
         samples.extend(
             state

@@ -17,7 +17,6 @@ use crate::ingest::{Context, Order, run_as};
 use crate::schedule::knowledge::Verified;
 use crate::schedule::plan::Reason;
 use crate::source::declaration::Mode;
-use crate::state::DayStore;
 use crate::state::execution::{Execution, Status};
 use crate::verify::{Outcome, Verification, marks, verify_day};
 
@@ -174,14 +173,7 @@ async fn record(
     order: &Order,
     execution: &Execution,
 ) -> Result<Execution, crate::state::StateError> {
-    let store = DayStore {
-        lake: context.lake.clone(),
-        dataset: order.dataset.clone(),
-        zone: context.zone,
-        day: order.day,
-        clock: context.clock.clone(),
-        entropy: context.entropy.clone(),
-    };
+    let store = context.day(&order.dataset, order.day);
     let mut state = store.open().await?;
     store
         .record(&mut state, execution, &BTreeMap::new(), false)

@@ -55,7 +55,6 @@ use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::ingest::absent::Absent;
 use crate::ingest::batch::IntakeError;
-use crate::ingest::counts::Counts;
 use crate::ingest::deadline::Overdue;
 use crate::ingest::intake::Intake;
 use crate::ingest::progress::Observer;
@@ -90,6 +89,20 @@ pub struct Context {
     pub observer: Arc<dyn Observer>,
     /// Ends the run at a safe point: what was read is committed.
     pub cancel: CancellationToken,
+}
+
+impl Context {
+    /// One day of a dataset, as the lake has it.
+    pub fn day(&self, dataset: &Arc<Dataset>, day: Day) -> DayStore {
+        DayStore {
+            lake: self.lake.clone(),
+            dataset: dataset.clone(),
+            zone: self.zone,
+            day,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+        }
+    }
 }
 
 /// What to read, and for whom.
@@ -182,18 +195,8 @@ impl<'a> Run<'a> {
         started_at: DateTime<Utc>,
         overdue: &'a Overdue,
     ) -> Self {
-        let store = day_store(context, order);
-        let execution = Execution {
-            run_id,
-            job: order.job.clone(),
-            status: Status::Running,
-            started_at,
-            timestamp: started_at,
-            counts: Counts::default(),
-            files: Vec::new(),
-            failed_slices: Vec::new(),
-            error: None,
-        };
+        let store = context.day(&order.dataset, order.day);
+        let execution = Execution::begun(run_id, &order.job, started_at);
         Self {
             ended: started_at >= settled_at(order, context.zone)
                 || (mutated!(SettlingIsIgnored) && started_at >= order.day.end(context.zone)),
@@ -315,18 +318,6 @@ impl<'a> Run<'a> {
 
     fn report(self, complete: bool) -> RunReport {
         RunReport::new(self.order, self.execution, complete, self.begun.elapsed())
-    }
-}
-
-/// The day that an order is for.
-fn day_store(context: &Context, order: &Order) -> DayStore {
-    DayStore {
-        lake: context.lake.clone(),
-        dataset: order.dataset.clone(),
-        zone: context.zone,
-        day: order.day,
-        clock: context.clock.clone(),
-        entropy: context.entropy.clone(),
     }
 }
 

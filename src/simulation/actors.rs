@@ -14,7 +14,6 @@ use super::reads;
 use super::stage::Stage;
 use crate::bronze::writer::EncodedFile;
 use crate::clock::Clock;
-use crate::ingest::counts::Counts;
 use crate::invariants::{self, Execution, Served};
 use crate::source::declaration::Mode;
 use crate::state::execution::{self, Status};
@@ -187,17 +186,7 @@ fn knows_its_files(stage: &Stage, state: &DayState) {
 
 pub fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
     let now = stage.clock.now();
-    execution::Execution {
-        run_id,
-        job: "hourly".to_owned(),
-        status: Status::Running,
-        started_at: now,
-        timestamp: now,
-        counts: Counts::default(),
-        files: Vec::new(),
-        failed_slices: Vec::new(),
-        error: None,
-    }
+    execution::Execution::begun(run_id, "hourly", now)
 }
 
 /// A run's last word, as the promises know it.

@@ -59,3 +59,20 @@ pub struct Execution {
     /// Why the run failed as a whole.
     pub error: Option<String>,
 }
+
+impl Execution {
+    /// Of a run that begins now, and has neither read nor stored anything.
+    pub fn begun(run_id: Uuid, job: &str, now: DateTime<Utc>) -> Self {
+        Self {
+            run_id,
+            job: job.to_owned(),
+            status: Status::Running,
+            started_at: now,
+            timestamp: now,
+            counts: Counts::default(),
+            files: Vec::new(),
+            failed_slices: Vec::new(),
+            error: None,
+        }
+    }
+}

@@ -32,8 +32,8 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
 use crate::source::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use crate::source::{Usage, slices};
+use crate::state::DayState;
 use crate::state::execution::Status;
-use crate::state::{DayState, DayStore};
 use crate::telemetry::metrics::events as metrics;
 use crate::verify::compare::{Compared, Finding, Held, compare};
 
@@ -149,14 +149,7 @@ async fn look(context: &Context, order: &Order) -> Verification {
         repair: None,
         error: None,
     };
-    let store = DayStore {
-        lake: context.lake.clone(),
-        dataset: order.dataset.clone(),
-        zone: context.zone,
-        day: order.day,
-        clock: context.clock.clone(),
-        entropy: context.entropy.clone(),
-    };
+    let store = context.day(&order.dataset, order.day);
     let state = match store.look().await {
         Ok(state) => state,
         Err(error) => {

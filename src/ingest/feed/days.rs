@@ -15,7 +15,7 @@ use crate::failpoint::failpoint;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::counts::Counts;
 use crate::ingest::versions::Versions;
-use crate::ingest::{Context, Order, day_store, log_recovery};
+use crate::ingest::{Context, Order, log_recovery};
 use crate::record::RecordId;
 use crate::source::Usage;
 use crate::state::execution::{Execution, Status};
@@ -244,7 +244,7 @@ impl<'a> OpenDays<'a> {
                     day,
                     ..self.home.clone()
                 };
-                let store = day_store(self.context, &order);
+                let store = self.context.day(&order.dataset, order.day);
                 let state = store.open().await?;
                 log_recovery(state.recovery());
                 let before = self.closed.remove(&day);

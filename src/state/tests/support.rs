@@ -21,7 +21,6 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::settings::{LakeSettings, StateCompression};
 use crate::day::Day;
 use crate::entropy::Entropy;
-use crate::ingest::counts::Counts;
 use crate::lake::Lake;
 use crate::record::RecordId;
 use crate::source::declaration::Dataset;
@@ -164,17 +163,7 @@ impl World {
     /// A run that begins now.
     pub fn run(&self, job: &str) -> Execution {
         let now = self.clock.now();
-        Execution {
-            run_id: self.entropy.run_id(now),
-            job: job.to_owned(),
-            status: Status::Running,
-            started_at: now,
-            timestamp: now,
-            counts: Counts::default(),
-            files: Vec::new(),
-            failed_slices: Vec::new(),
-            error: None,
-        }
+        Execution::begun(self.entropy.run_id(now), job, now)
     }
 
     /// A file of the run with a row for each id.
