@@ -123,6 +123,8 @@ impl Inner {
             error: Some(format!(
                 "a fault of the program ended the run, please report it: {panic}"
             )),
+            stop: None,
+            again_at: None,
         };
         match record(&context, &order, &execution).await {
             Ok(written) => execution = written,

@@ -5,9 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Said of a run that was told to stop ([`Context::cancel`](super::Context::cancel)) before it had read everything: it
-/// speaks neither for the API nor against it.
-pub const STOPPED: &str = "told to stop before everything was read";
+use crate::state::execution::StopReason;
 
 /// The bound on a run's time, and whether it was that which ended it.
 pub(super) struct Overdue {
@@ -37,15 +35,21 @@ impl Overdue {
         }
     }
 
-    /// Why a run that was cut short was; `None`: it wasn't.
-    pub(super) fn cause(&self) -> Option<String> {
+    /// Why a run was cut short, and the same in words; `None`: it wasn't.
+    pub(super) fn cause(&self) -> Option<(StopReason, String)> {
         let expired = self.watch.as_ref().is_some_and(|watch| watch.is_finished());
         match self.deadline {
-            Some(deadline) if expired => Some(format!(
-                "the deadline of {} passed before everything was read",
-                humantime::format_duration(deadline)
+            Some(deadline) if expired => Some((
+                StopReason::Deadline,
+                format!(
+                    "the deadline of {} passed before everything was read",
+                    humantime::format_duration(deadline)
+                ),
             )),
-            _ if self.stop.is_cancelled() => Some(STOPPED.to_owned()),
+            _ if self.stop.is_cancelled() => Some((
+                StopReason::Cancelled,
+                "told to stop before everything was read".to_owned(),
+            )),
             _ => None,
         }
     }

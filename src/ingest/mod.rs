@@ -34,7 +34,6 @@ mod versions;
 mod walk;
 
 pub(crate) use child::parents;
-pub use deadline::STOPPED;
 #[cfg(any(test, fuzzing))]
 pub use feed::fuzz::route as fuzz_route;
 pub(crate) use values::with_values;

@@ -44,7 +44,7 @@ impl Run<'_> {
         execution.status = match execution.failed_slices.first() {
             None => Status::Ok,
             Some(_) if cut_short.is_some() => {
-                execution.error = cut_short;
+                (execution.stop, execution.error) = cut_short.unzip();
                 Status::Partial
             }
             Some(_) if none_read && execution.counts.fetched == 0 => {

@@ -24,7 +24,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::schedule::cron::Slot;
 use crate::schedule::knowledge::{ExecutionFacts, Verified};
 use crate::source::declaration::Mode;
-use crate::state::execution::Status;
+use crate::state::execution::{Status, StopReason};
 
 /// A slot that is found later than this was missed: nobody was there at its time.
 pub(super) const LATE: TimeDelta = TimeDelta::minutes(1);
@@ -107,7 +107,7 @@ pub(super) fn attempts(
     executions
         .iter()
         .filter(|facts| facts.status != Status::Adopted && facts.started_at <= now)
-        .filter(|facts| !facts.stopped)
+        .filter(|facts| facts.stop.is_none_or(StopReason::is_attempt))
         .filter(|facts| mode_of(&facts.job).covers(mode))
         .map(|facts| Attempt {
             started: facts.started_at,
@@ -338,7 +338,8 @@ mod tests {
             run_id: uuid::Uuid::nil(),
             job: job.into(),
             status,
-            stopped: false,
+            stop: None,
+            again_at: None,
             started_at: at(started),
             ended_at: at(ended),
         };

@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::day::Day;
-use crate::ingest::STOPPED;
-use crate::state::execution::{Execution, Status};
+use crate::state::execution::{Execution, Status, StopReason};
 
 /// What is known of the datasets of one source, by their short names.
 #[derive(Debug, Clone, Default)]
@@ -146,8 +145,10 @@ pub struct ExecutionFacts {
     pub job: Arc<str>,
     /// How it stands, or stood when it was last heard of.
     pub status: Status,
-    /// It was told to stop before it had read everything, which says nothing of the API.
-    pub stopped: bool,
+    /// Why it ended early, where it did.
+    pub stop: Option<StopReason>,
+    /// When the day is worth reading again, as the run itself found.
+    pub again_at: Option<DateTime<Utc>>,
     /// When the run began.
     pub started_at: DateTime<Utc>,
     /// When its entry was last written: the end, unless it was cut off.
@@ -160,7 +161,8 @@ impl From<&Execution> for ExecutionFacts {
             run_id: execution.run_id,
             job: execution.job.as_str().into(),
             status: execution.status,
-            stopped: execution.error.as_deref() == Some(STOPPED),
+            stop: execution.stop,
+            again_at: execution.again_at,
             started_at: execution.started_at,
             ended_at: execution.timestamp,
         }
@@ -176,7 +178,8 @@ mod tests {
             run_id: Uuid::from_u128(run),
             job: "hourly".into(),
             status,
-            stopped: false,
+            stop: None,
+            again_at: None,
             started_at: "2025-10-22T12:00:00Z".parse().unwrap(),
             ended_at: ended_at.parse().unwrap(),
         }

@@ -10,7 +10,8 @@
 //! Beside these, where it isn't zero, `vanished` counts the rows of a snapshot that stand for records
 //! which are there no more; they are among the new ones, and not among the fetched. Where they aren't
 //! zero, `withdrawn` and `returned` count the stored ids that the run
-//! found the API to list no more, or again. The first four members are those of the earlier pipeline. Members that this program doesn't
+//! found the API to list no more, or again. `stop` says why a run ended early (a
+//! [`StopReason`](super::execution::StopReason)), `again_at` from when on the day is worth another reading. The first four members are those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
 use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
@@ -103,6 +104,14 @@ impl Entry {
         match &run.error {
             Some(error) => self.set_text("error", error),
             None => self.members.retain(|(key, _)| key != "error"),
+        }
+        match run.stop {
+            Some(stop) => self.set_text("stop", stop.name()),
+            None => self.members.retain(|(key, _)| key != "stop"),
+        }
+        match run.again_at {
+            Some(at) => self.set_time("again_at", at, zone),
+            None => self.members.retain(|(key, _)| key != "again_at"),
         }
     }
 

@@ -37,6 +37,44 @@ impl Status {
     }
 }
 
+/// Why a run ended before it had read what it was asked to: none of these says anything about the API's
+/// data, or about the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It was told to stop: the process ends.
+    Cancelled,
+    /// The job's deadline passed.
+    Deadline,
+    /// The source's host was down: requests were refused by the circuit breaker, without being sent.
+    SourceDown,
+    /// The lake refused a write: it is full, or read-only.
+    LakeRefused,
+    /// It was cut off (killed, or its machine died), as the next run of the day found.
+    Interrupted,
+}
+
+impl StopReason {
+    /// As the state and the logs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+            Self::SourceDown => "source_down",
+            Self::LakeRefused => "lake_refused",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the run counts as a try of its day, after which the next one keeps its distance.
+    pub fn is_attempt(self) -> bool {
+        match self {
+            Self::Deadline | Self::Interrupted => true,
+            Self::Cancelled | Self::SourceDown | Self::LakeRefused => false,
+        }
+    }
+}
+
 /// One execution. `state::document` writes it into the state under its run id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -58,6 +96,11 @@ pub struct Execution {
     pub failed_slices: Vec<(String, String)>,
     /// Why the run failed as a whole.
     pub error: Option<String>,
+    /// Why it ended early; `None` unless it did.
+    pub stop: Option<StopReason>,
+    /// When the day is worth reading again, where the run knows it better than the distances do: an
+    /// empty answer that wants a second one some hours later.
+    pub again_at: Option<DateTime<Utc>>,
 }
 
 impl Execution {
@@ -73,6 +116,8 @@ impl Execution {
             files: Vec::new(),
             failed_slices: Vec::new(),
             error: None,
+            stop: None,
+            again_at: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::document::{Document, Doubt, time};
 use super::entry::Entry;
-use super::execution::Execution;
+use super::execution::{Execution, StopReason};
 use crate::bronze::layout;
 use crate::day::Day;
 use crate::lake::{Lake, LakeError};
@@ -47,6 +47,15 @@ pub async fn glance(
     }))
 }
 
+/// Why the run ended early. Before 0.1 that was said by a sentence alone.
+fn stop(entry: &Entry) -> Option<StopReason> {
+    const SENTENCE: &str = "told to stop before everything was read";
+    match entry.get("stop") {
+        Some(text) => serde_json::from_str(text).ok(),
+        None => (entry.text("error").as_deref() == Some(SENTENCE)).then_some(StopReason::Cancelled),
+    }
+}
+
 /// The run that an entry is of; `None` for the earlier pipeline's, and for what isn't understood.
 fn execution(entry: &Entry, zone: Tz) -> Option<Execution> {
     let at = |key| -> Option<DateTime<Utc>> { time(entry.get(key)?, zone) };
@@ -59,6 +68,8 @@ fn execution(entry: &Entry, zone: Tz) -> Option<Execution> {
         counts: entry.counts(),
         files: Vec::new(),
         failed_slices: Vec::new(),
+        stop: stop(entry),
+        again_at: at("again_at"),
         error: entry.text("error"),
     })
 }

@@ -235,5 +235,7 @@ pub(super) fn recovered(
         files: Vec::new(),
         failed_slices: Vec::new(),
         error: None,
+        stop: None,
+        again_at: None,
     }
 }

@@ -168,7 +168,7 @@ impl Run<'_> {
         execution.status = match all_done {
             true => Status::Ok,
             false if cut_short.is_some() => {
-                execution.error = cut_short;
+                (execution.stop, execution.error) = cut_short.unzip();
                 Status::Partial
             }
             false if none_done => {

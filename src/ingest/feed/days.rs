@@ -18,7 +18,7 @@ use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order, log_recovery};
 use crate::record::RecordId;
 use crate::source::Usage;
-use crate::state::execution::{Execution, Status};
+use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, StateError};
 
 /// So many days are open at a time.
@@ -61,6 +61,8 @@ pub struct Ended {
     pub failed_slices: Vec<(String, String)>,
     /// Why the run failed, or was stopped.
     pub error: Option<String>,
+    /// Why it ended early, where it did.
+    pub stop: Option<StopReason>,
 }
 
 impl<'a> OpenDays<'a> {
@@ -228,6 +230,7 @@ impl<'a> OpenDays<'a> {
         total.status = ended.status.unwrap_or(Status::Ok);
         total.failed_slices.clone_from(&ended.failed_slices);
         total.error.clone_from(&ended.error);
+        total.stop = ended.stop;
         total
     }
 
@@ -274,6 +277,7 @@ impl<'a> OpenDays<'a> {
         execution.status = ended.status.unwrap_or(Status::Ok);
         execution.failed_slices.clone_from(&ended.failed_slices);
         execution.error.clone_from(&ended.error);
+        execution.stop = ended.stop;
         let none = BTreeMap::new();
         let recorded = open
             .store

@@ -130,12 +130,14 @@ impl Run<'_> {
             true => Status::Failed,
             false => Status::Partial,
         };
+        let (stop, stopped) = stopped.unzip();
         Ended {
             status: Some(status),
             error: match status {
                 Status::Failed => Some(reason.clone()),
                 _ => stopped,
             },
+            stop,
             failed_slices: vec![(walk.slice.label.to_string(), reason)],
         }
     }

@@ -129,7 +129,8 @@ impl Case {
             run_id: Uuid::from_u128(self.runs),
             job: job.into(),
             status,
-            stopped: false,
+            stop: None,
+            again_at: None,
             started_at: at(from),
             ended_at: at(to),
         };

@@ -288,7 +288,8 @@ impl World {
             run_id: run.run_id,
             job: Arc::clone(&run.task.job),
             status,
-            stopped: false,
+            stop: None,
+            again_at: None,
             started_at: shown.0,
             ended_at: shown.1,
         };
