@@ -63,6 +63,15 @@ impl Reason {
         }
     }
 
+    /// Who it goes before, and whom it has to leave a share to.
+    pub fn class(self) -> Class {
+        match self {
+            Self::Slot | Self::CatchUp | Self::Coverage => Class::FirstReading,
+            Self::Settle => Class::Settle,
+            Self::Retry => Class::Retry,
+        }
+    }
+
     /// Of the first run that a slot asks for.
     pub(super) fn of_slot(slot: Slot, now: DateTime<Utc>) -> Self {
         if now - slot.at > LATE {
@@ -70,6 +79,25 @@ impl Reason {
         } else {
             Self::Slot
         }
+    }
+}
+
+/// What a reading is to those that wait beside it: see [`crate::schedule::deal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Nobody has read the day since its slot, or since it ended.
+    FirstReading,
+    /// It was read well, and is read again: it could still change, or can be proven only now.
+    Settle,
+    /// The last try didn't end well, or without the proof that the day is complete.
+    Retry,
+}
+
+impl Class {
+    /// Whether the day was read before, so that it may take its share of the places only while others
+    /// were never read.
+    pub fn is_again(self) -> bool {
+        self != Self::FirstReading
     }
 }
 

@@ -14,9 +14,10 @@
 //! (dataset, day) is read twice at a time; every slot leads to a run of its own day, or is joined
 //! to one under way; a day that can't be read is tried at a growing distance, and holds up nobody.
 //!
-//! [`estimate`] and [`shard`] serve a backfill that is asked for by hand.
+//! [`deal`] says whose turn it is where there are more tasks than places. [`estimate`] and [`shard`] serve a backfill that is asked for by hand.
 
 pub mod cron;
+pub mod deal;
 mod due;
 pub mod estimate;
 pub mod jobs;

@@ -30,7 +30,7 @@ use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::missed;
 use crate::source::declaration::{Blackout, JobDays, Mode, Priority};
 
-pub use crate::schedule::due::Reason;
+pub use crate::schedule::due::{Class, Reason};
 pub use crate::schedule::missed::{MissedReason, MissedSlots};
 
 /// Where nothing is scheduled, the next look is this much later.
@@ -81,6 +81,15 @@ pub struct Task {
     pub slot: DateTime<Utc>,
     /// Why now.
     pub reason: Reason,
+    /// Since when it has been due.
+    pub due: DateTime<Utc>,
+}
+
+impl Task {
+    /// What it is to the others that wait.
+    pub fn class(&self) -> Class {
+        self.reason.class()
+    }
 }
 
 /// A slot that needs no run of its own.
@@ -100,7 +109,8 @@ pub struct Joined {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What is due, one for each dataset and day at most: highest priority first, then the newest
-    /// day. All of it, however much that is; how much is done at once isn't decided here.
+    /// day. All of it, however much that is; how much is done at once, and whose turn it is among
+    /// equals, [`crate::schedule::deal`] says.
     pub tasks: Vec<Task>,
     /// Slots that came while their day is being read, as long as that takes.
     pub joined: Vec<Joined>,
@@ -257,7 +267,7 @@ impl<'a> Planner<'a> {
         let key = (Arc::clone(asking.dataset_name), day);
         match self.situation.running.get(&key) {
             Some(run) => self.join(asking, day, slot, *run),
-            None => self.propose(asking, day, slot, wish.reason),
+            None => self.propose(asking, day, slot, wish),
         }
     }
 
@@ -301,7 +311,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, reason: Reason) {
+    fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
         let job = &asking.job.job;
         // What is urgent about today isn't any more when the day is over: catching up with it must
         // not hold up the slots of the day that is under way.
@@ -317,7 +327,8 @@ impl<'a> Planner<'a> {
             job: Arc::clone(asking.name),
             priority,
             slot: slot.at,
-            reason,
+            reason: wish.reason,
+            due: wish.at,
         };
         let key = (Arc::clone(asking.dataset_name), day);
         let merged = match self.tasks.remove(&key) {

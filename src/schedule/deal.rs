@@ -1,0 +1,259 @@
+//! Whose turn it is, where more is due than there are places for: nobody starves.
+//!
+//! ```text
+//! the higher priority first; within it, and within a source:
+//!   of every four that begin, one at most was read before, as long as others never were
+//!   round the datasets: who had no turn for longest goes first
+//!   of a dataset: of the days never read the newest, of the others the one due for longest
+//! ```
+//!
+//! A plan is made anew at every wake-up, and only its head finds a place: so whose turn it was is
+//! remembered from one to the next. That is lost with the process, at the cost of one round.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::day::Day;
+use crate::schedule::plan::Class;
+use crate::source::declaration::Priority;
+
+/// Of so many that begin, one was read before, while others wait that never were.
+const SHARE: u32 = 4;
+
+/// What is to be known of a run that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// `pncp`
+    pub source: Arc<str>,
+    /// `contratacoes`
+    pub dataset: Arc<str>,
+    /// The day that it reads.
+    pub day: Day,
+    /// Who goes first.
+    pub priority: Priority,
+    /// Whether the day was read before.
+    pub class: Class,
+    /// Since when it has been due.
+    pub due: DateTime<Utc>,
+}
+
+/// Remembers who had a turn.
+#[derive(Debug, Clone, Default)]
+pub struct Deal {
+    turns: u64,
+    /// The number of each dataset's last turn.
+    last: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// How many first readings have begun since the last of a day that was read before.
+    firsts: BTreeMap<(Arc<str>, Priority), u32>,
+}
+
+/// What waits of one dataset.
+#[derive(Debug)]
+struct Waiting<T> {
+    firsts: VecDeque<(Turn, T)>,
+    again: VecDeque<(Turn, T)>,
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self {
+            firsts: VecDeque::new(),
+            again: VecDeque::new(),
+        }
+    }
+}
+
+type Group<T> = BTreeMap<(Arc<str>, Arc<str>), Waiting<T>>;
+
+impl Deal {
+    /// Puts all that wait into the order of their turns. Those that are equal stay as they came.
+    pub fn order<T>(&self, waiting: impl IntoIterator<Item = (Turn, T)>) -> Vec<(Turn, T)> {
+        let mut groups: BTreeMap<Reverse<Priority>, Group<T>> = BTreeMap::new();
+        let mut count = 0;
+        for (turn, one) in waiting {
+            count += 1;
+            let group = groups.entry(Reverse(turn.priority)).or_default();
+            let of_dataset = group.entry(turn.of()).or_default();
+            match turn.class.is_again() {
+                true => of_dataset.again.push_back((turn, one)),
+                false => of_dataset.firsts.push_back((turn, one)),
+            }
+        }
+        let mut ordered = Vec::with_capacity(count);
+        let mut deal = self.clone();
+        for (Reverse(priority), mut group) in groups {
+            for of_dataset in group.values_mut() {
+                let firsts = of_dataset.firsts.make_contiguous();
+                firsts.sort_by_key(|(turn, _)| Reverse(turn.day));
+                let again = of_dataset.again.make_contiguous();
+                again.sort_by_key(|(turn, _)| (turn.due, Reverse(turn.day)));
+            }
+            while let Some(next) = deal.next(priority, &mut group) {
+                deal.begun(&next.0);
+                ordered.push(next);
+            }
+        }
+        ordered
+    }
+
+    /// Remembers that one has begun.
+    pub fn begun(&mut self, turn: &Turn) {
+        self.turns += 1;
+        self.last.insert(turn.of(), self.turns);
+        let of_source = (Arc::clone(&turn.source), turn.priority);
+        let firsts = self.firsts.entry(of_source).or_default();
+        *firsts = match turn.class.is_again() {
+            true => 0,
+            false => firsts.saturating_add(1),
+        };
+    }
+
+    fn next<T>(&self, priority: Priority, group: &mut Group<T>) -> Option<(Turn, T)> {
+        let mut best: Option<(bool, Option<u64>, Reverse<Day>, (Arc<str>, Arc<str>))> = None;
+        let waits = |source: &Arc<str>, again: bool, group: &Group<T>| {
+            let of_source = group.iter().filter(|((name, _), _)| name == source);
+            of_source.into_iter().any(|(_, waiting)| match again {
+                true => !waiting.again.is_empty(),
+                false => !waiting.firsts.is_empty(),
+            })
+        };
+        let mut known: Option<(Arc<str>, bool)> = None;
+        for (of, waiting) in group.iter() {
+            // The keys are in the order of sources.
+            let again = match known.as_ref().filter(|(source, _)| *source == of.0) {
+                Some((_, again)) => *again,
+                None => {
+                    let share = self.firsts.get(&(Arc::clone(&of.0), priority));
+                    let due = share.is_some_and(|firsts| *firsts >= SHARE - 1);
+                    let again = (due && waits(&of.0, true, group)) || !waits(&of.0, false, group);
+                    known = Some((Arc::clone(&of.0), again));
+                    again
+                }
+            };
+            let queue = match again {
+                true => &waiting.again,
+                false => &waiting.firsts,
+            };
+            let Some((turn, _)) = queue.front() else {
+                continue;
+            };
+            let rank = (
+                again,
+                self.last.get(of).copied(),
+                Reverse(turn.day),
+                of.clone(),
+            );
+            let better = best
+                .as_ref()
+                .is_none_or(|best| (&rank.1, &rank.2) < (&best.1, &best.2));
+            if better {
+                best = Some(rank);
+            }
+        }
+        let (again, _, _, of) = best?;
+        let waiting = group.get_mut(&of)?;
+        match again {
+            true => waiting.again.pop_front(),
+            false => waiting.firsts.pop_front(),
+        }
+    }
+}
+
+impl Turn {
+    fn of(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.source), Arc::clone(&self.dataset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Class::{FirstReading, Retry, Settle};
+    use Priority::{Backfill, Daily};
+
+    fn turn(dataset: &str, day: &str, priority: Priority, class: Class) -> Turn {
+        let day: Day = format!("2025-10-{day}").parse().unwrap();
+        Turn {
+            source: "pncp".into(),
+            dataset: dataset.into(),
+            day,
+            priority,
+            class,
+            due: day.end(chrono_tz::UTC),
+        }
+    }
+
+    /// Begins `count` runs, one after the other, of what waits and comes again when it has begun.
+    fn begin(deal: &mut Deal, waiting: &[Turn], count: usize) -> Vec<String> {
+        let begun = (0..count).map(|_| {
+            let ordered = deal.order(waiting.iter().cloned().map(|turn| (turn, ())));
+            let (first, ()) = ordered.into_iter().next().unwrap();
+            deal.begun(&first);
+            format!("{} {}", first.dataset, first.day.date().format("%d"))
+        });
+        begun.collect()
+    }
+
+    #[test]
+    fn a_dataset_whose_days_are_newer_does_not_keep_the_places_for_itself() {
+        let waiting = [
+            turn("a", "20", Backfill, FirstReading),
+            turn("a", "19", Backfill, FirstReading),
+            turn("b", "02", Backfill, FirstReading),
+            turn("c", "01", Backfill, FirstReading),
+        ];
+        let begun = begin(&mut Deal::default(), &waiting, 6);
+        assert_eq!(begun, ["a 20", "b 02", "c 01", "a 20", "b 02", "c 01"]);
+    }
+
+    #[test]
+    fn days_that_fail_again_and_again_leave_three_of_four_places_to_days_never_read() {
+        let mut waiting: Vec<_> = (10..28)
+            .map(|day| turn("a", &day.to_string(), Backfill, Retry))
+            .collect();
+        waiting.push(turn("b", "02", Backfill, FirstReading));
+        waiting.push(turn("b", "05", Backfill, Settle));
+        let mut deal = Deal::default();
+        let begun = begin(&mut deal, &waiting, 8);
+        let firsts = begun.iter().filter(|one| *one == "b 02").count();
+        assert_eq!(firsts, 6, "{begun:?}");
+        // And without anything else, all of them.
+        waiting.truncate(18);
+        assert_eq!(
+            begin(&mut deal, &waiting, 4),
+            ["a 10"; 4],
+            "due for longest"
+        );
+    }
+
+    #[test]
+    fn what_is_urgent_goes_first_whatever_it_is() {
+        let waiting = [
+            turn("a", "20", Backfill, FirstReading),
+            turn("b", "21", Daily, Retry),
+        ];
+        assert_eq!(begin(&mut Deal::default(), &waiting, 2), ["b 21"; 2]);
+    }
+
+    #[test]
+    fn an_order_holds_all_that_wait_once() {
+        let waiting = (1..29).map(|number| {
+            let class = [FirstReading, Settle, Retry][number % 3];
+            let priority = [Backfill, Daily][number % 2];
+            let dataset = ["a", "b", "c", "d", "e"][number % 5];
+            (
+                turn(dataset, &format!("{number:02}"), priority, class),
+                number,
+            )
+        });
+        let ordered = Deal::default().order(waiting);
+        let mut numbers: Vec<_> = ordered.iter().map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..29).collect::<Vec<_>>());
+        let priorities = ordered.iter().map(|(turn, _)| Reverse(turn.priority));
+        assert!(priorities.is_sorted());
+    }
+}
