@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::board::{Board, News};
 use crate::daemon::learn::{Learned, learn};
-use crate::daemon::paused::{Paused, PausedError};
+use crate::daemon::paused::Paused;
 use crate::daemon::runs::{Asked, Key};
 use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
 use crate::lake::LakeError;
+use crate::lake::document::DocumentError;
 use crate::protection::seal::SealError;
 use crate::secrets::hide;
 
@@ -42,7 +43,7 @@ enum Done {
     /// The lake was asked about a source.
     Learned(Arc<str>, Learned),
     /// The lake was asked for the paused jobs.
-    Paused(Result<Paused, PausedError>),
+    Paused(Result<Paused, DocumentError>),
 }
 
 /// The tasks under way. Dropped, they end with it.
@@ -174,7 +175,7 @@ impl Inner {
                 board.paused = paused;
             }
             Ok((_, Done::Paused(Err(error)))) => {
-                board.lake_reachable = Some(!matches!(error, PausedError::Lake(_)));
+                board.lake_reachable = Some(!matches!(error, DocumentError::Lake(_)));
                 tracing::warn!(%error, "paused jobs not read");
             }
             Err(failed) => self.failed(&board, tasks, failed),

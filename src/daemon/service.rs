@@ -134,7 +134,8 @@ impl crate::server::daemon::Daemon for Daemon {
         let one = self.0.sources.get(source).ok_or_else(not_found)?;
         let (name, declared) = one.schedule.jobs.get_key_value(job).ok_or_else(not_found)?;
         let since = paused.then(|| self.0.now());
-        let changed = Paused::change(self.0.session.lake(), source, job, since).await;
+        let (lake, entropy) = (self.0.session.lake(), self.0.session.entropy());
+        let changed = Paused::change(lake, entropy, source, job, since).await;
         let changed = changed.map_err(|error| DaemonError::Unavailable {
             reason: error.to_string(),
         })?;

@@ -11,6 +11,7 @@
 //! A key is the path of an object below the lake's root:
 //! `pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet`.
 
+pub mod document;
 mod error;
 mod folder;
 mod open;
@@ -228,6 +229,18 @@ impl Lake {
             // A 409 of S3 (others were writing at the same time) comes as `AlreadyExists`.
             Err(Precondition { .. } | AlreadyExists { .. }) => Ok(Replaced::Conflict),
             Err(error @ NotFound { .. }) if !bucket_is_missing(&error) => Ok(Replaced::Conflict),
+            Err(error) => Err(self.error(Action::Write, key, error)),
+        }
+    }
+
+    /// Removes an object; one that isn't there is no failure. Never a file of a day: they are created,
+    /// and nothing else (see [`crate::state`]). Markers are taken back so.
+    ///
+    /// # Errors
+    /// When it can't be removed, or that isn't certain: doing it again is harmless.
+    pub async fn delete(&self, key: &str) -> Result<(), LakeError> {
+        match self.store.delete(&path(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.error(Action::Write, key, error)),
         }
     }

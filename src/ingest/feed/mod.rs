@@ -59,7 +59,7 @@ enum Cut {
     Intake(#[from] IntakeError),
     /// What was covered can't be read or noted.
     #[error(transparent)]
-    Coverage(#[from] coverage::CoverageError),
+    Coverage(#[from] crate::lake::document::DocumentError),
     /// The feed denies what it had.
     #[error("the API has no records, where the lake has some; these stay")]
     Emptied,

@@ -1,6 +1,7 @@
 //! What is a folder's own, and the errors of a server that is none. The promises of a lake on every
 //! backend are `tests/it/backends`.
 
+mod document;
 mod folder;
 mod server;
 
