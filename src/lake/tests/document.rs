@@ -37,7 +37,9 @@ fn faulty(store: &Arc<InMemory>, mut faults: Vec<Fault>) -> Lake {
 }
 
 async fn add(lake: &Lake, name: &str) -> Result<Names, DocumentError> {
-    let add = |names: &mut Names| drop(names.names.insert(name.to_owned()));
+    let add = |names: &mut Names| {
+        names.names.insert(name.to_owned());
+    };
     document(lake).update(&Entropy::seeded(7), add).await
 }
 
