@@ -56,6 +56,8 @@ pub enum FromParent {
 /// How the reading of parents ended.
 #[derive(Debug, Default)]
 struct Outcomes {
+    /// How many were done before.
+    before: usize,
     done: usize,
     /// Label and reason.
     failed: Vec<(String, String)>,
@@ -108,7 +110,8 @@ impl Run<'_> {
             .into_iter()
             .filter(|row| !state.is_parent_done(&row.id))
             .collect();
-        tracing::info!(parents = known, left = rows.len(), "parents listed");
+        let left = rows.len();
+        tracing::info!(parents = known, left, "parents listed");
         let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
         let stop = self.context.cancel.child_token();
         let context = Context {
@@ -137,6 +140,8 @@ impl Run<'_> {
         };
         let (outcomes, taken) = tokio::join!(read_parents(&reader, rows, sender), taking);
         taken.map_err(|error| error.to_string())?;
+        let before = known - left;
+        let outcomes = Outcomes { before, ..outcomes };
         Ok((outcomes, all_listed))
     }
 
@@ -144,13 +149,15 @@ impl Run<'_> {
     fn judge_children(&mut self, outcomes: Outcomes) -> bool {
         let execution = &mut self.execution;
         let Outcomes {
+            before,
             done,
             mut failed,
             halted,
             left,
         } = outcomes;
         let all_done = failed.is_empty() && left == 0;
-        let none_done = done == 0 && execution.counts.fetched == 0;
+        // A parent that fails for ever is the last one left, and holds up itself only.
+        let none_done = before == 0 && done == 0 && execution.counts.fetched == 0;
         failed.sort();
         let unnamed = failed.len().saturating_sub(NAMED_FAILURES);
         failed.truncate(NAMED_FAILURES);

@@ -185,6 +185,24 @@ async fn a_parent_that_fails_is_named_and_costs_no_other() {
     assert_eq!(asked(&scene), ["/compras/a%2F1/itens"]);
 }
 
+/// Later runs have nothing but this parent left; they failed as a whole.
+#[tokio::test]
+async fn one_parent_that_fails_for_ever_leaves_the_day_partial_and_not_failed() {
+    let (scene, _) = scene(&[
+        ("/compras", THREE),
+        ("/compras/a%2F1/itens", "500"),
+        ("/compras/b%262/itens", r#"[{"n":1}]"#),
+    ])
+    .await;
+    read(&scene, "compras").await;
+    for _ in 0..3 {
+        let report = read(&scene, "itens").await;
+        assert_eq!(report.status(), Status::Partial, "{report:?}");
+        assert_eq!(report.execution.error, None);
+        assert_eq!(report.execution.failed_slices[0].0, "a/1");
+    }
+}
+
 #[tokio::test]
 async fn a_parent_without_children_is_done_when_two_answers_say_so_or_a_rule_does() {
     let (scene, _) = scene(&[("/compras", THREE), ("/compras/a%2F1/itens", "[]")]).await;

@@ -287,3 +287,34 @@ fn a_rule_may_limit_the_tries_of_what_it_tries_again() {
         }
     ));
 }
+
+/// Excluded procurements held up the days of their items and documents for ever.
+#[test]
+fn the_shipped_files_say_what_404_means_of_a_procurement_that_is_no_more() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
+    let settings = crate::config::load(Some(folder), []);
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let says = |name: &str, content_type: &str, body: &str| {
+        let dataset = &settings.sources["pncp"].datasets[name];
+        classify(dataset, reply(404, content_type, body), now())
+    };
+    let gone =
+        r#"{"status":"404","error":"404 NOT_FOUND","message":"Contratação não cadastrada."}"#;
+    for name in ["itens", "arquivos", "resultados"] {
+        let said = says(name, "application/json", gone);
+        assert!(
+            matches!(said, Verdict::Skipped { status: 404, .. }),
+            "{name}: {said:?}"
+        );
+        for (content_type, body) in [
+            ("text/html", "<html>404</html>"),
+            (
+                "application/json",
+                r#"{"status":404,"error":"Not Found","path":"/api/pncp/v1"}"#,
+            ),
+        ] {
+            let said = says(name, content_type, body);
+            assert!(matches!(said, Verdict::Refused { .. }), "{name}: {said:?}");
+        }
+    }
+}
