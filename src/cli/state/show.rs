@@ -92,6 +92,7 @@ fn in_words(dataset: &Dataset, day: Day, state: &DayState, zone: Tz) -> String {
     lines.extend(table::aligned(&slices(state)));
     lines.push(String::new());
     lines.extend(table::aligned(&executions(&audit)));
+    lines.extend(reasons(&audit));
     for (id, at) in state.withdrawn() {
         let at = at.with_timezone(&zone);
         let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -151,4 +152,54 @@ fn executions(audit: &[Value]) -> Vec<Vec<String>> {
         rows.push(cells.chain([failed]).collect());
     }
     rows
+}
+
+/// What kept the last run from being whole, and when it wants another; of earlier runs `--json` has it.
+fn reasons(audit: &[Value]) -> Vec<String> {
+    let Some(entry) = audit.last() else {
+        return Vec::new();
+    };
+    let text = |key: &str| entry[key].as_str();
+    let failures = entry["failures"].as_object().into_iter().flatten();
+    let failures = failures.map(|(label, reason)| {
+        let reason = reason.as_str().unwrap_or_default();
+        format!("{label}: {reason}")
+    });
+    let error = text("error").map(|error| format!("error: {error}"));
+    let stop = text("stop").map(|stop| format!("ended early: {stop}"));
+    let again = text("again_at").map(|at| format!("to be read again from {at} on"));
+    let rest = [error, stop, again].into_iter().flatten();
+    let mut lines: Vec<_> = failures.chain(rest).collect();
+    if !lines.is_empty() {
+        lines.insert(0, "the last run:".to_owned());
+        lines.insert(0, String::new());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_run_says_in_words_what_kept_it_from_being_whole() {
+        let well = json!({"status": "ok", "failures": {}});
+        let entry = json!({
+            "status": "partial",
+            "failed_slices": ["modalidade=6"],
+            "failures": {"modalidade=6": "gave up after 2 tries: 503"},
+            "stop": "deadline",
+            "again_at": "2025-10-23T09:00:00-03:00",
+        });
+        assert_eq!(
+            reasons(&[well.clone(), entry.clone()])[1..],
+            [
+                "the last run:",
+                "modalidade=6: gave up after 2 tries: 503",
+                "ended early: deadline",
+                "to be read again from 2025-10-23T09:00:00-03:00 on",
+            ]
+        );
+        assert!(reasons(&[entry, well]).is_empty() && reasons(&[]).is_empty());
+    }
 }
