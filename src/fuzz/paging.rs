@@ -31,6 +31,7 @@ pub fn paging(input: &[u8]) {
         page_size_param: Some("size".to_owned()),
         total_records_path: None,
         total_pages_path: None,
+        totals_on_first_page_only: false,
         has_more_path: None,
         next_path: None,
         stop_on_short_page: false,

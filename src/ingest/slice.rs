@@ -165,10 +165,7 @@ impl SliceReader<'_> {
         if (found < grown || seen.shrunk) && !mutated!(GrowthIsBelieved) {
             return self.read_full(walk, Some(before)).await;
         }
-        let progress = SliceProgress {
-            total,
-            seen: before.seen + found,
-        };
+        let progress = SliceProgress::of(total, before.seen + found);
         Ok(Outcome::Read {
             progress: Some(progress),
         })
@@ -195,8 +192,5 @@ fn vanished(seen: &Walk, before: Option<SliceProgress>) -> Option<String> {
 }
 
 fn progress_of(seen: &Walk) -> SliceProgress {
-    SliceProgress {
-        total: seen.last_total.unwrap_or(seen.rows),
-        seen: seen.unique(),
-    }
+    SliceProgress::of(seen.last_total.unwrap_or(seen.rows), seen.unique())
 }

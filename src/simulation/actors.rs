@@ -112,7 +112,7 @@ impl Run {
         let mut slices = BTreeMap::new();
         if self.execution.status == Status::Ok {
             let (total, seen) = (read, read);
-            slices.insert(SLICE.to_owned(), SliceProgress { total, seen });
+            slices.insert(SLICE.to_owned(), SliceProgress::of(total, seen));
         }
         if self.execution.status == Status::Partial {
             let reason = "the API broke off".to_owned();

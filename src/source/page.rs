@@ -13,6 +13,19 @@ use crate::source::failure::snippet;
 /// each takes some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
 const MOST_RECORDS: usize = 250_000;
 
+/// What may be the matter where a count isn't there.
+fn hint(found: &str) -> &'static str {
+    match found {
+        ABSENT | "null" => {
+            " (where only the first page states it: `totals_on_first_page_only = true`)"
+        }
+        _ => "",
+    }
+}
+
+/// Found where nothing stands.
+const ABSENT: &str = "absent";
+
 /// One page of records.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -61,7 +74,7 @@ pub enum PageError {
     #[error("no array of records at `{0}`")]
     NoRecords(String),
     /// What paging goes by is absent, or of another type.
-    #[error("no usable count or flag at `{0}`, but {1}")]
+    #[error("no usable count or flag at `{0}`, but {1}{hint}", hint = hint(.1))]
     NoCount(String, String),
     /// More records than this process should hold.
     #[error("more than {MOST_RECORDS} records are on one page: ask for smaller pages")]
@@ -112,15 +125,23 @@ impl Page {
             }
         }
         let paging = &dataset.paginator;
-        let total = count(&envelope, paging.total_records_path.as_deref())?;
-        let total_pages = count(&envelope, paging.total_pages_path.as_deref())?;
+        let count = |path: &Option<String>| match count(&envelope, path.as_deref()) {
+            Err(PageError::NoCount(_, found))
+                if paging.totals_on_first_page_only && (found == ABSENT || found == "null") =>
+            {
+                Ok(None)
+            }
+            counted => counted,
+        };
+        let total = count(&paging.total_records_path)?;
+        let total_pages = count(&paging.total_pages_path)?;
         let has_more = match &paging.has_more_path {
             None => None,
             Some(path) => match envelope.find(path)? {
                 Some("true") => Some(true),
                 Some("false") => Some(false),
                 other => {
-                    let found = shown(other.unwrap_or("absent"));
+                    let found = shown(other.unwrap_or(ABSENT));
                     return Err(PageError::NoCount(path.clone(), found));
                 }
             },
@@ -262,11 +283,24 @@ impl<'a> Envelope<'a> {
 
 fn count(envelope: &Envelope<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
     let Some(path) = path else { return Ok(None) };
-    let found = envelope.find(path)?.unwrap_or("absent");
-    match found.parse() {
-        Ok(count) => Ok(Some(count)),
-        Err(_) => Err(PageError::NoCount(path.to_owned(), shown(found))),
+    let found = envelope.find(path)?.unwrap_or(ABSENT);
+    match whole_number(found) {
+        Some(count) => Ok(Some(count)),
+        None => Err(PageError::NoCount(path.to_owned(), shown(found))),
     }
+}
+
+/// A count as APIs write it: `1200`, `"1200"`, `1200.0`.
+fn whole_number(found: &str) -> Option<u64> {
+    let text = match json::kind(found) {
+        json::Kind::String => json::string(found).ok()?,
+        _ => found.into(),
+    };
+    let text = text.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = digits(whole) && digits(fraction) && fraction.bytes().all(|byte| byte == b'0');
+    is_whole.then(|| whole.parse().ok())?
 }
 
 /// What was found instead, for people: one line that is never long.
@@ -316,8 +350,43 @@ mod tests {
         let error = parse(r#"{"data":[],"totalRegistros":0}"#).unwrap_err();
         assert!(matches!(error, PageError::NoCount(path, found)
             if path == "/totalPaginas" && found == "absent"));
-        let mistyped = r#"{"data":[],"totalRegistros":"0","totalPaginas":0}"#;
-        assert!(matches!(parse(mistyped), Err(PageError::NoCount(..))));
+        for mistyped in [
+            "null", "\"\"", "\"many\"", "-1", "1.5", "true", "[1]", "1e3",
+        ] {
+            let body = format!(r#"{{"data":[],"totalRegistros":{mistyped},"totalPaginas":0}}"#);
+            assert!(
+                matches!(parse(&body), Err(PageError::NoCount(..))),
+                "{mistyped}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_total_as_text_or_as_a_decimal_is_read() {
+        for (written, total) in [
+            ("\"1200\"", 1200),
+            ("1200.0", 1200),
+            ("\" 7 \"", 7),
+            ("0.00", 0),
+        ] {
+            let body = format!(r#"{{"data":[],"totalRegistros":{written},"totalPaginas":1.0}}"#);
+            let page = parse(&body).unwrap();
+            assert_eq!(
+                (page.total, page.total_pages),
+                (Some(total), Some(1)),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_may_lack_the_totals_that_the_first_one_alone_states() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.totals_on_first_page_only = true;
+        let page = Page::parse(&dataset, r#"{"data":[1]}"#.into(), None).unwrap();
+        assert_eq!((page.total, page.total_pages), (None, None));
+        let mistyped = r#"{"data":[1],"totalRegistros":"x","totalPaginas":1}"#;
+        assert!(Page::parse(&dataset, mistyped.into(), None).is_err());
     }
 
     #[test]

@@ -114,6 +114,7 @@ pub(crate) fn dataset() -> Dataset {
             page_size_param: Some("tamanhoPagina".to_owned()),
             total_records_path: Some("/totalRegistros".to_owned()),
             total_pages_path: Some("/totalPaginas".to_owned()),
+            totals_on_first_page_only: false,
             has_more_path: None,
             next_path: None,
             stop_on_short_page: false,
@@ -124,6 +125,7 @@ pub(crate) fn dataset() -> Dataset {
             rewalks: 2,
         },
         verify: true,
+        rows_leave: false,
         responses: vec![
             rule(204, None, Action::Empty),
             rule(200, Some(true), Action::Empty),

@@ -188,8 +188,13 @@ impl DayStore {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
         if let Some(slices) = change.slices {
-            let slices = slices.iter().map(|(label, read)| (label.clone(), *read));
-            document.slices.extend(slices);
+            for (label, read) in slices {
+                // What is proven once stays so, whatever less was read of it since.
+                let before = document.slices.get(label);
+                let proven = read.proven || before.is_some_and(|before| before.proven);
+                let read = SliceProgress { proven, ..*read };
+                document.slices.insert(label.clone(), read);
+            }
         }
         document.complete &= !mutated!(CompleteIsForgotten);
         document.complete |= change.complete;

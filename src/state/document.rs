@@ -22,6 +22,10 @@
 //! `parents_done` (of children only) are the ids, versions included, of the parents whose children
 //! were read to their end and have their rows in the files that `commits` counts.
 //!
+//! Of a slice, `proven` says that it was read in full with its proof once the day had settled, and
+//! `empty_since` from when on it is answered empty, with no rows in between; neither is there where it
+//! says nothing.
+//!
 //! `withdrawn_ids` (not there where there are none) are those of the ids whose records the API was
 //! found to list no more, each with the time of the finding. Their rows stay, and so do they in
 //! `processed_ids`; one that returns is taken out.
@@ -55,12 +59,40 @@ use crate::json::{self, Object};
 const FORMAT: u64 = 1;
 
 /// How far a slice of the day was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SliceProgress {
     /// How many records the API stated, when the slice was last proven.
     pub total: u64,
     /// How many it was found to have.
     pub seen: u64,
+    /// Whether the slice was read in full with its proof, once its day had ended and settled.
+    pub proven: bool,
+    /// Since when it is answered empty, with no rows in between; `None` while it has rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty_since: Option<DateTime<Utc>>,
+}
+
+impl SliceProgress {
+    /// Of a slice with rows: `total` stated, `seen` found.
+    pub fn of(total: u64, seen: u64) -> Self {
+        Self {
+            total,
+            seen,
+            proven: false,
+            empty_since: None,
+        }
+    }
+}
+
+/// A slice as the document has it; the time is read with care, as all are.
+#[derive(Deserialize)]
+struct SliceText<'a> {
+    total: u64,
+    seen: u64,
+    #[serde(default)]
+    proven: bool,
+    #[serde(borrow, default)]
+    empty_since: Option<&'a RawValue>,
 }
 
 /// The state of one day.
@@ -161,7 +193,7 @@ impl Document {
                 "processed_ids" => document.ids = typed(&key, value)?,
                 "total_processed" => total = Some(typed::<u64>(&key, value)?),
                 "executions" => document.executions = entries(value)?,
-                "slices" => document.slices = typed(&key, value)?,
+                "slices" => document.slices = slices(value, zone)?,
                 "withdrawn_ids" => document.withdrawn = noted(value, zone, now)?,
                 "parents_done" => document.parents = typed(&key, value)?,
                 "known" => document.known = typed(&key, value)?,
@@ -204,7 +236,7 @@ impl Document {
             entry.write(out)
         });
         member(&mut out, "created_at", &quoted_stamp(self.created_at, zone));
-        self.write_slices(&mut out);
+        self.write_slices(&mut out, zone);
         self.write_withdrawn(&mut out, zone);
         if !self.parents.is_empty() {
             list(&mut out, "parents_done", &self.parents, |out, id| {
@@ -275,13 +307,25 @@ impl Document {
         Some(Doubt::Contradiction(what))
     }
 
-    fn write_slices(&self, out: &mut String) {
+    fn write_slices(&self, out: &mut String, zone: Tz) {
         out.push_str(",\n  \"slices\": {");
         for (position, (label, progress)) in self.slices.iter().enumerate() {
             out.push_str(if position > 0 { ",\n    " } else { "\n    " });
             push_quoted(out, label);
-            let SliceProgress { total, seen } = progress;
-            let _ = write!(out, ": {{\"total\": {total}, \"seen\": {seen}}}");
+            let SliceProgress {
+                total,
+                seen,
+                proven,
+                empty_since,
+            } = progress;
+            let _ = write!(out, ": {{\"total\": {total}, \"seen\": {seen}");
+            if *proven {
+                out.push_str(", \"proven\": true");
+            }
+            if let Some(at) = empty_since {
+                let _ = write!(out, ", \"empty_since\": {}", quoted_stamp(*at, zone));
+            }
+            out.push('}');
         }
         out.push_str(if self.slices.is_empty() { "}" } else { "\n  }" });
     }
@@ -355,6 +399,21 @@ fn entries(executions: &str) -> Result<Vec<Entry>, ReadError> {
     let entries = elements.into_iter().map(Entry::parse);
     let entries: Option<_> = entries.collect();
     entries.ok_or_else(|| unreadable("`executions` has an element that isn't an object"))
+}
+
+/// How far each slice was read, by label.
+fn slices(value: &str, zone: Tz) -> Result<BTreeMap<String, SliceProgress>, ReadError> {
+    let read: BTreeMap<String, SliceText<'_>> = typed("slices", value)?;
+    let read = read.into_iter().map(|(label, text)| {
+        let progress = SliceProgress {
+            total: text.total,
+            seen: text.seen,
+            proven: text.proven,
+            empty_since: text.empty_since.and_then(|at| time(at.get(), zone)),
+        };
+        (label, progress)
+    });
+    Ok(read.collect())
 }
 
 /// Ids, each with the time at which something was noted of it.
@@ -481,8 +540,14 @@ mod tests {
         entry.describe_takeover(now, Sao_Paulo);
         entry.set_number("new_records", 2);
         document.executions.push(entry);
-        let progress = SliceProgress { total: 3, seen: 2 };
+        let progress = SliceProgress::of(3, 2);
         document.slices.insert("modalidade=6".to_owned(), progress);
+        let empty = SliceProgress {
+            proven: true,
+            empty_since: Some(now),
+            ..SliceProgress::of(0, 0)
+        };
+        document.slices.insert("modalidade=7".to_owned(), empty);
         document.withdrawn.insert("b \"\\\u{7}é".into(), now);
         document.parents.insert("p|\"1\"@2".into());
         document.known = Some("pncp/_state/known/x".to_owned());

@@ -122,6 +122,13 @@ impl DayState {
         &self.document.slices
     }
 
+    /// Whether the slice was read in full with its proof: it says so itself, or the day was complete
+    /// when slices didn't say it yet.
+    pub fn is_slice_proven(&self, label: &str) -> bool {
+        let slice = self.document.slices.get(label);
+        slice.is_some_and(|slice| slice.proven || self.document.complete)
+    }
+
     /// Every stored id, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.document.ids.iter().map(|id| &**id)

@@ -217,7 +217,7 @@ mod tests {
         let noted = slices.iter().enumerate();
         let noted = noted.filter_map(|(position, (_, noted))| {
             let (total, seen) = (*noted)?;
-            Some((label(position), SliceProgress { total, seen }))
+            Some((label(position), SliceProgress::of(total, seen)))
         });
         let noted = noted.collect();
         let held = Held {

@@ -123,6 +123,7 @@ impl Build<'_> {
             paginator: paginator?,
             completeness,
             verify: table.verify.unwrap_or(true),
+            rows_leave: table.rows_leave.unwrap_or(false),
             responses,
             retry,
             limits,

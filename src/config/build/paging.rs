@@ -38,6 +38,7 @@ impl Build<'_> {
             page_size_param: table.page_size_param.clone(),
             total_records_path: pointer("total_records_path", &table.total_records_path),
             total_pages_path: pointer("total_pages_path", &table.total_pages_path),
+            totals_on_first_page_only: table.totals_on_first_page_only.unwrap_or(false),
             has_more_path: pointer("has_more_path", &table.has_more_path),
             next_path: pointer("next_path", &table.next_path),
             stop_on_short_page: short,

@@ -67,6 +67,10 @@ pub struct DatasetTable {
     /// `true` where nothing is said. `false` where records leave a day by design: listings by date
     /// of update.
     pub verify: Option<bool>,
+    /// Whether records leave a day by design, as they do in listings by date of update: then a slice,
+    /// or a day, that had rows and is empty once the day has settled is no fault. `false` where
+    /// nothing is said: it is one, until answers some hours apart agree.
+    pub rows_leave: Option<bool>,
     /// Fields with personal data (names, or JSON pointers for nested ones; lists on the way are gone
     /// through), and what becomes of their values before anything is written.
     #[serde(default)]
@@ -265,6 +269,9 @@ pub struct PaginatorTable {
     pub total_records_path: Option<String>,
     /// JSON pointer to the number of pages in all: `/totalPaginas`.
     pub total_pages_path: Option<String>,
+    /// Whether the first page alone states the totals, and later ones may lack them. `false` where
+    /// nothing is said: a page without a total that is declared can't be understood.
+    pub totals_on_first_page_only: Option<bool>,
     /// JSON pointer to a boolean that says whether more pages follow.
     pub has_more_path: Option<String>,
     /// Where nothing else says whether more pages follow: a page that isn't full is the last

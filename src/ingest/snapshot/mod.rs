@@ -132,13 +132,7 @@ impl Run<'_> {
 fn before(known: &Known) -> BTreeMap<String, SliceProgress> {
     let counts = known.by_slice().into_iter();
     counts
-        .map(|(label, rows)| {
-            let progress = SliceProgress {
-                total: rows,
-                seen: rows,
-            };
-            (label.to_owned(), progress)
-        })
+        .map(|(label, rows)| (label.to_owned(), SliceProgress::of(rows, rows)))
         .collect()
 }
 

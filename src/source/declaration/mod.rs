@@ -209,6 +209,9 @@ pub struct Dataset {
     /// Whether days are compared later with what the API states then; not where records leave a
     /// day by design, as they do in listings by date of update.
     pub verify: bool,
+    /// Whether records leave a day by design: then one that had rows and is empty is no fault, once it
+    /// has settled.
+    pub rows_leave: bool,
     /// Rules on answers, the dataset's own before the source's; the first match wins.
     pub responses: Vec<ResponseRule>,
     /// How failing requests are tried again.

@@ -13,6 +13,8 @@ pub struct Paginator {
     pub total_records_path: Option<String>,
     /// JSON pointer to the number of pages in all.
     pub total_pages_path: Option<String>,
+    /// Only the first page states totals; later ones may lack them.
+    pub totals_on_first_page_only: bool,
     /// JSON pointer to a boolean that says whether more follow.
     pub has_more_path: Option<String>,
     /// JSON pointer to what leads to the next page: nothing there (absent, null, an empty text)

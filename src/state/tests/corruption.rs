@@ -23,10 +23,7 @@ pub async fn sound_day(world: World) -> World {
             .unwrap();
     }
     state.note_withdrawn(["b".into()]);
-    let slices = [(
-        "modalidade=6".to_owned(),
-        SliceProgress { total: 5, seen: 5 },
-    )];
+    let slices = [("modalidade=6".to_owned(), SliceProgress::of(5, 5))];
     day.record(&mut state, &run, &slices.into(), true)
         .await
         .unwrap();
@@ -94,7 +91,7 @@ async fn survive(world: &World, sound: &Bytes, damaged: Bytes, what: &str) -> Ou
         Ok(mut state) => {
             assert_eq!(state.ids().collect::<Vec<_>>(), PAGE[..5], "{what}");
             let proven = state.slices().values().copied().collect::<Vec<_>>();
-            let progress = SliceProgress { total: 5, seen: 5 };
+            let progress = SliceProgress::of(5, 5);
             assert!(proven.is_empty() || proven == [progress], "{what}");
             assert_eq!(state.is_complete(), world.exists(MARKER).await, "{what}");
             let rebuilt = state.recovery().rebuilt.is_some();

@@ -10,7 +10,7 @@ use crate::state::execution::{Execution, Status};
 use crate::state::{SliceProgress, complete_days, glance};
 
 fn slices(read: &[(&str, u64)]) -> BTreeMap<String, SliceProgress> {
-    let progress = |total| SliceProgress { total, seen: total };
+    let progress = |total| SliceProgress::of(total, total);
     let read = read.iter();
     read.map(|(label, total)| ((*label).to_owned(), progress(*total)))
         .collect()

@@ -270,7 +270,7 @@ async fn a_rebuilt_state_has_no_proven_slices() {
     let run = run_once(&world, "hourly", &["a"]).await;
     let day = world.day();
     let mut state = day.open().await.unwrap();
-    let progress = crate::state::SliceProgress { total: 1, seen: 1 };
+    let progress = crate::state::SliceProgress::of(1, 1);
     let slices = [("modalidade=6".to_owned(), progress)].into();
     day.record(&mut state, &run, &slices, false).await.unwrap();
     let text = world.text(STATE).await;
