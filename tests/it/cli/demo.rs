@@ -18,7 +18,7 @@ fn demo(lake: &TestLake) -> String {
 /// The rows that the printed command asks DuckDB for: modality, records, money.
 fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
     let (_, sql) = said.split_once("duckdb -c \"").expect("a command");
-    let (sql, _) = sql.rsplit_once('"').expect("its end");
+    let (sql, _) = sql.split_once('"').expect("its end");
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(file.path(), sql).expect("a temporary file");
     let mut script = python().script("readers.py");
@@ -47,6 +47,15 @@ fn a_second_demo_finds_only_duplicates_and_both_print_a_query_that_works() {
     let rows = query(&lake, &first);
     assert!(rows.len() > 5 && stored > 500, "{rows:?}");
     assert_eq!(rows.iter().map(|(_, count)| count).sum::<u64>(), stored);
+    let (_, answer) = first.split_once("Its answer:").expect("an answer");
+    for (name, count) in &rows {
+        let told = answer.lines().any(|line| {
+            let mut words = line.trim().strip_prefix(name.as_str()).into_iter();
+            let count = count.to_string();
+            words.any(|rest| rest.split_whitespace().next() == Some(count.as_str()))
+        });
+        assert!(told, "no {name} with {count} records in {answer}");
+    }
 
     let second = demo(&lake);
     assert!(second.contains(ONLY_DUPLICATES), "{second}");

@@ -1,5 +1,7 @@
 //! `bronzed demo`: one simulated day of PNCP, read at three times of day, offline.
 
+mod answer;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,7 +101,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         reports.push(report);
     }
     say(&format!("\n{}", summary::table(&reports)));
-    say(&closing(&args.folder, &reports)?);
+    let answer = answer::answer(session.lake(), &order.dataset).await?;
+    say(&closing(&args.folder, &reports, &answer)?);
     Ok(exit(&reports, TIMES.len() - reports.len()))
 }
 
@@ -144,7 +147,7 @@ fn told(time: &str, report: &RunReport) -> String {
     )
 }
 
-fn closing(folder: &Path, reports: &[RunReport]) -> anyhow::Result<String> {
+fn closing(folder: &Path, reports: &[RunReport], answer: &str) -> anyhow::Result<String> {
     let new: u64 = reports.iter().map(|report| report.counts().new).sum();
     let all_read =
         reports.len() == TIMES.len() && reports.iter().all(|report| report.status() == Status::Ok);
@@ -163,7 +166,10 @@ fn closing(folder: &Path, reports: &[RunReport]) -> anyhow::Result<String> {
     text.push_str(&format!(
         "\nRead it with DuckDB:\n  duckdb -c \"SELECT modalidadeNome, count(*), sum(valorTotalEstimado) \
          FROM read_parquet('{}/pncp/year=*/**/*.parquet', hive_partitioning = true, union_by_name = true) \
-         GROUP BY ALL ORDER BY 2 DESC\"",
+         GROUP BY ALL ORDER BY 2 DESC\"\n\n\
+         Its answer:\n  {answer}\n\n\
+         Next: `bronzed status` and `bronzed state show pncp.contratacoes --day {DAY}`, with BRONZED__LAKE__URL={}",
+        folder.display(),
         folder.display()
     ));
     Ok(text)

@@ -1,0 +1,74 @@
+//! The answer to the query that the demo prints, computed here: a machine without DuckDB sees it, too.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+
+use crate::bronze::reader;
+use crate::cli::table::aligned;
+use crate::json;
+use crate::json::decimal::Decimal;
+use crate::lake::Lake;
+use crate::source::declaration::Dataset;
+
+const NAME: &str = "modalidadeNome";
+const VALUE: &str = "valorTotalEstimado";
+
+/// Digits behind the point of [`VALUE`], as its column declares it.
+const SCALE: u8 = 4;
+
+/// Returns the table of the printed query over all files of the dataset: modality, records, value.
+///
+/// # Errors
+/// When a file can't be read.
+pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<String> {
+    let mut groups: BTreeMap<String, (u64, i128)> = BTreeMap::new();
+    let years = format!("{}/year=", dataset.prefix);
+    for entry in lake.list(&dataset.prefix).await? {
+        if !entry.key.starts_with(&years) || !entry.key.ends_with(".parquet") {
+            continue;
+        }
+        let file = lake.get(&entry.key).await?;
+        let (bytes, _) = file.with_context(|| format!("`{}` is gone", entry.key))?;
+        let pointers = ["/modalidadeNome", "/valorTotalEstimado"];
+        for row in reader::stored(&bytes, &dataset.primary_key, &pointers)? {
+            let record = json::Object::parse(&row.record)?;
+            let name = record.get(NAME).map(json::string).transpose()?;
+            let value = record.get(VALUE).and_then(Decimal::parse);
+            let group = groups.entry(name.unwrap_or_default().into_owned());
+            let (count, sum) = group.or_default();
+            *count += 1;
+            *sum += value
+                .and_then(|value| value.to_scaled(38, SCALE))
+                .unwrap_or(0);
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, (count, _))| Reverse(*count));
+    let head = ["modalidadeNome", "records", "valorTotalEstimado"].map(str::to_owned);
+    let rows = groups
+        .into_iter()
+        .map(|(name, (count, sum))| vec![name, count.to_string(), decimal(sum)]);
+    let rows: Vec<_> = std::iter::once(head.to_vec()).chain(rows).collect();
+    Ok(aligned(&rows).join("\n  "))
+}
+
+fn decimal(scaled: i128) -> String {
+    let one = 10_i128.pow(u32::from(SCALE));
+    let (sign, scaled) = (if scaled < 0 { "-" } else { "" }, scaled.unsigned_abs());
+    let one = one.unsigned_abs();
+    format!("{sign}{}.{:04}", scaled / one, scaled % one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn sums_keep_their_digits() {
+        for (scaled, shown) in [(0, "0.0000"), (-5, "-0.0005"), (1_234_567, "123.4567")] {
+            assert_eq!(decimal(scaled), shown);
+        }
+    }
+}
