@@ -28,7 +28,9 @@ const MOST_SAID: usize = 3 * MOST_SHOWN;
 pub fn answer(input: &[u8]) {
     let mut input = Input::new(input);
     let dataset = sources::dataset(&mut input);
-    let reply = reply(&mut input);
+    let Ok(reply) = reply(&mut input).decoded(dataset.limits.max_body_bytes) else {
+        return;
+    };
     let body = reply.body.clone();
     let status = reply.status;
     let now = DateTime::from_timestamp(1_761_134_400, 0).unwrap();
@@ -90,6 +92,7 @@ fn reply(input: &mut Input<'_>) -> Reply {
         date: date.map(DateTime::<Utc>::from),
         headers,
         body: Bytes::copy_from_slice(input.rest()),
+        unreadable: None,
         secrets: Arc::new([sources::TOKEN.into()]),
     }
 }

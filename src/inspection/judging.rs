@@ -105,13 +105,14 @@ impl Judged<'_> {
             self.problem(Verdict::Wall, text);
             return None;
         }
-        let unreadable = matches!(
-            error,
+        let said = match &error {
             FetchError::GaveUp {
-                reason: Failure::BadBody { .. },
+                reason: Failure::BadBody { problem, .. },
                 ..
-            }
-        );
+            } => Some(problem.clone()),
+            _ => None,
+        };
+        let unreadable = said.is_some();
         match read(self.dataset, &seen.body) {
             Ok((page, missing)) if unreadable => return Some(self.page(page, &missing)),
             Err(PageError::NoRecords(pointer)) if unreadable => {
@@ -121,7 +122,8 @@ impl Judged<'_> {
             }
             Err(problem) if unreadable => {
                 self.sight.envelope = Envelope::NotJson;
-                self.problem(Verdict::Differs, problem.to_string());
+                let text = said.unwrap_or_else(|| problem.to_string());
+                self.problem(Verdict::Differs, text);
             }
             _ => self.problem(Verdict::Failed, error.to_string()),
         }

@@ -2,7 +2,9 @@
 //!
 //! Failures: exponential back-off with full jitter, a number of tries, and a bound on the time.
 //! "Too many requests" isn't a failure of the request: it takes no try, but waits several times
-//! longer, and is bounded by the time alone. A wait that the server asks for is obeyed.
+//! longer, and is bounded by the time alone. A wait that the server asks for is obeyed where the time
+//! allows it. One that is longer isn't the end: what asks for a day may answer in a minute, so that
+//! it is tried again after the longest wait of one's own.
 
 use std::time::Duration;
 
@@ -61,7 +63,7 @@ impl<'a> Tries<'a> {
             return None;
         }
         let ceiling = self.grown(self.retry.initial, self.failed);
-        self.in_time(asked.unwrap_or_else(|| self.entropy.up_to(ceiling)))
+        self.in_time(asked, || self.entropy.up_to(ceiling))
     }
 
     /// After "too many requests": how long to wait before the next try. `None`: give up.
@@ -70,7 +72,7 @@ impl<'a> Tries<'a> {
         let first = self.retry.initial.saturating_mul(RATE_LIMITED_FACTOR);
         let ceiling = self.grown(first, self.rate_limited);
         // Never next to nothing, as full jitter may be.
-        self.in_time(asked.unwrap_or_else(|| ceiling / 2 + self.entropy.up_to(ceiling / 2)))
+        self.in_time(asked, || ceiling / 2 + self.entropy.up_to(ceiling / 2))
     }
 
     fn grown(&self, first: Duration, nth: u32) -> Duration {
@@ -78,9 +80,17 @@ impl<'a> Tries<'a> {
         first.saturating_mul(factor).min(self.retry.max)
     }
 
-    fn in_time(&self, wait: Duration) -> Option<Duration> {
+    fn in_time(&self, asked: Option<Duration>, own: impl FnOnce() -> Duration) -> Option<Duration> {
         let spent = self.begun.elapsed().saturating_sub(self.queued);
-        (spent.saturating_add(wait) <= self.retry.max_elapsed).then_some(wait)
+        let left = self.retry.max_elapsed.checked_sub(spent)?;
+        let wait = match asked {
+            Some(asked) if asked > left => self.retry.max.min(left),
+            Some(asked) => asked,
+            None => own(),
+        };
+        // At the very end, a wait of nothing would be the first of many.
+        let over = asked.is_some() && wait.is_zero();
+        (wait <= left && !over).then_some(wait)
     }
 }
 
@@ -151,11 +161,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_wait_longer_than_the_time_is_cut_to_the_longest_of_ones_own_until_the_time_is_over()
+    {
+        let (retry, entropy) = (retry(), Entropy::seeded(5));
+        for asked in [Duration::from_secs(86_400), Duration::MAX] {
+            let mut tries = Tries::new(&retry, &entropy);
+            assert_eq!(tries.after_failure(Some(asked), None), Some(retry.max));
+            advance(Duration::from_secs(595)).await;
+            let rest = Some(Duration::from_secs(5));
+            assert_eq!(tries.after_rate_limit(Some(asked)), rest);
+            advance(Duration::from_secs(5)).await;
+            assert_eq!(tries.after_rate_limit(Some(asked)), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn no_try_begins_after_the_time_is_over() {
         let (retry, entropy) = (retry(), Entropy::seeded(4));
         let mut tries = Tries::new(&retry, &entropy);
-        assert_eq!(tries.after_rate_limit(Some(Duration::from_secs(601))), None);
-        assert_eq!(tries.after_rate_limit(Some(Duration::MAX)), None);
         advance(Duration::from_secs(600)).await;
         assert_eq!(
             tries.after_failure(Some(Duration::from_millis(1)), None),

@@ -2,8 +2,8 @@
 //!
 //! | answer | meaning without a rule |
 //! |---|---|
-//! | 2xx with whole JSON in the declared envelope | a page |
-//! | 2xx with HTML, another type, no body, cut-off JSON, another envelope | retry |
+//! | 2xx with whole JSON in the declared envelope, called anything but HTML | a page |
+//! | 2xx with HTML, no body, cut-off JSON, another envelope | retry |
 //! | 408, 425, 5xx | retry, after `Retry-After` where a 503 has one |
 //! | 429 | too many requests: wait, as a rule or `Retry-After` says, where one does |
 //! | 3xx | a redirect, refused: the configuration should name the new place |
@@ -22,8 +22,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::json;
 use crate::mutation::mutated;
 use crate::source::declaration::{Action, Dataset, ResponseRule, Wait};
+use crate::source::decode::Unreadable;
 use crate::source::failure::{Failure, snippet};
-use crate::source::page::Page;
+use crate::source::page::{Page, PageError};
 
 /// How much of an answer is searched for secrets before its beginning is shown.
 const SEARCHED_BYTES: usize = 16 * 1024;
@@ -43,6 +44,8 @@ pub struct Reply {
     pub date: Option<DateTime<Utc>>,
     /// The body, decompressed.
     pub body: Bytes,
+    /// Why its text can't be read, where it was tried in vain.
+    pub unreadable: Option<Unreadable>,
     /// What proved who asked: an error page may repeat it.
     pub secrets: Arc<[SecretString]>,
 }
@@ -152,11 +155,7 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
 
 fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
     match reply.status {
-        200..=299 => match unlike_json(dataset, &reply) {
-            Some(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
-            Some(failure) => Verdict::again(failure),
-            None => page(dataset, reply),
-        },
+        200..=299 => accepted(dataset, reply),
         300..=399 => Verdict::Redirected {
             status: reply.status,
             location: match &reply.location {
@@ -204,43 +203,138 @@ fn refused(reply: &Reply) -> Verdict {
     }
 }
 
-/// Reads the body as a page; what can't be read may be whole the next time.
-fn page(dataset: &Dataset, reply: Reply) -> Verdict {
-    match Page::parse(dataset, reply.body.clone(), reply.date) {
-        Ok(page) => Verdict::Page(page),
-        Err(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
-        Err(problem) => Verdict::again(Failure::BadBody {
-            status: reply.status,
-            problem: problem.to_string(),
-            snippet: shown(dataset, &reply),
-        }),
+/// An accepted answer that no rule speaks of. Whole JSON of the declared shape is a page, whatever
+/// the server calls it, but for HTML: that an error page can't have that shape is nobody's promise.
+fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
+    let status = reply.status;
+    let failure = if reply.body.is_empty() {
+        Failure::EmptyBody { status }
+    } else if is_html(&reply.body) {
+        Failure::Html {
+            status,
+            snippet: reply.snippet(),
+        }
+    } else {
+        let declared = declared(&reply);
+        let (media, read) = (declared.media(), read(dataset, &reply));
+        match (declared, read) {
+            (Declared::Html(_), Ok(_)) => misnamed(&reply, media),
+            (Declared::Html(_), Err(_)) => Failure::Html {
+                status,
+                snippet: reply.snippet(),
+            },
+            (_, Ok(page)) => return Verdict::Page(page),
+            (Declared::Other(_), Err(Unread::NotJson(_))) => Failure::NotJson {
+                status,
+                content_type: media,
+                snippet: shown(dataset, &reply),
+            },
+            (_, Err(unread)) => bad_body(dataset, &reply, &unread),
+        }
+    };
+    match mutated!(UnreadableIsEmpty) {
+        true => Verdict::Empty { date: reply.date },
+        false => Verdict::again(failure),
     }
 }
 
-/// What is wrong with an accepted answer before its JSON is looked at. An answer without a
-/// `Content-Type` is left to the parser.
-fn unlike_json(dataset: &Dataset, reply: &Reply) -> Option<Failure> {
-    let status = reply.status;
-    if reply.body.is_empty() {
-        return Some(Failure::EmptyBody { status });
+/// What a server calls a body.
+enum Declared {
+    /// JSON, or nothing.
+    Json,
+    Html(String),
+    Other(String),
+}
+
+impl Declared {
+    /// Its text for people.
+    fn media(&self) -> String {
+        match self {
+            Self::Json => "application/json".to_owned(),
+            Self::Html(media) | Self::Other(media) => media.clone(),
+        }
     }
-    let declared = reply.content_type.as_deref()?;
+}
+
+fn declared(reply: &Reply) -> Declared {
+    let Some(declared) = reply.content_type.as_deref() else {
+        return Declared::Json;
+    };
     let media = declared.split(';').next().unwrap_or_default();
     let media = media.trim().to_ascii_lowercase();
-    if media == "application/json" || media.ends_with("+json") || media == "text/json" {
-        return None;
+    let shown = || reply.shown(declared.as_bytes());
+    match media.as_str() {
+        "application/json" | "text/json" => Declared::Json,
+        "text/html" | "application/xhtml+xml" => Declared::Html(shown()),
+        media if media.ends_with("+json") => Declared::Json,
+        _ => Declared::Other(shown()),
     }
-    Some(match media.as_str() {
-        "text/html" | "application/xhtml+xml" => Failure::Html {
-            status,
-            snippet: reply.snippet(),
-        },
-        _ => Failure::NotJson {
-            status,
-            content_type: reply.shown(declared.as_bytes()),
-            snippet: shown(dataset, reply),
-        },
+}
+
+/// Whether a body begins as HTML does.
+fn is_html(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    [&b"<!doctype html"[..], b"<html"].iter().any(|start| {
+        let head = body.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
     })
+}
+
+/// A page that is called HTML: read only where a rule says so.
+fn misnamed(reply: &Reply, media: String) -> Failure {
+    let kind = media.split(';').next().unwrap_or_default().trim();
+    let rule = format!(
+        "[[response]] status = {}, content_type = \"{kind}\", action = \"ok\"",
+        reply.status
+    );
+    Failure::Misnamed {
+        status: reply.status,
+        rule,
+        content_type: media,
+    }
+}
+
+/// Why a body gives no page.
+enum Unread {
+    /// Not JSON from its first to its last byte.
+    NotJson(String),
+    /// Another envelope, or an encoding that isn't read.
+    Otherwise(String),
+}
+
+fn read(dataset: &Dataset, reply: &Reply) -> Result<Page, Unread> {
+    if let Some(unreadable) = &reply.unreadable {
+        return Err(Unread::Otherwise(unreadable.to_string()));
+    }
+    Page::parse(dataset, reply.body.clone(), reply.date).map_err(|problem| match problem {
+        PageError::Json(_) => Unread::NotJson(problem.to_string()),
+        // A text that isn't JSON at all isn't looked through for its end.
+        problem if !matches!(reply.body.trim_ascii_start(), [b'{' | b'[', ..]) => {
+            Unread::NotJson(problem.to_string())
+        }
+        problem => Unread::Otherwise(problem.to_string()),
+    })
+}
+
+fn bad_body(dataset: &Dataset, reply: &Reply, unread: &Unread) -> Failure {
+    let (Unread::NotJson(problem) | Unread::Otherwise(problem)) = unread;
+    Failure::BadBody {
+        status: reply.status,
+        problem: problem.clone(),
+        snippet: match reply.unreadable {
+            Some(Unreadable::Compressed(_) | Unreadable::Broken(..)) => String::new(),
+            _ => shown(dataset, reply),
+        },
+    }
+}
+
+/// Reads the body as a page, as a rule says; what can't be read may be whole the next time.
+fn page(dataset: &Dataset, reply: Reply) -> Verdict {
+    match read(dataset, &reply) {
+        Ok(page) => Verdict::Page(page),
+        Err(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
+        Err(unread) => Verdict::again(bad_body(dataset, &reply, &unread)),
+    }
 }
 
 /// The beginning of a body that may have records in it, where nothing in them is protected.
@@ -290,15 +384,7 @@ fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Opti
         Wait::Header(name) => wait_of(reply.headers.get(name)?.to_str().ok()?, reply, now),
         Wait::Pattern(pattern) => {
             let body = String::from_utf8_lossy(&reply.body);
-            let seconds = pattern
-                .captures(&body)?
-                .get(1)?
-                .as_str()
-                .trim()
-                .parse()
-                .ok();
-            let wait = Duration::try_from_secs_f64(seconds?).ok()?;
-            (!wait.is_zero()).then_some(wait)
+            wait_of(pattern.captures(&body)?.get(1)?.as_str(), reply, now)
         }
     }
 }
@@ -308,16 +394,30 @@ fn retry_after(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
     wait_of(reply.headers.get(RETRY_AFTER)?.to_str().ok()?, reply, now)
 }
 
-/// Seconds, or an HTTP date. A wait that is over already is none, and neither is nonsense.
+/// From here on a number is a moment, and no wait: 2001-09-09 in seconds since 1970.
+const FIRST_MOMENT: f64 = 1e9;
+/// From here on it is one in milliseconds.
+const FIRST_IN_MILLISECONDS: f64 = 1e12;
+
+/// Seconds, with a fraction or without, or a moment: an HTTP date, one of RFC 3339, or what has
+/// passed since 1970. A wait that is over already is none, and neither is nonsense.
 fn wait_of(value: &str, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
-    let wait = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = DateTime::<Utc>::from(httpdate::parse_http_date(value).ok()?);
-            // The server's date is meant by the server's clock.
-            (at - reply.date.unwrap_or(now)).to_std().ok()?
+    // The server's date is meant by the server's clock.
+    let until = |at: DateTime<Utc>| (at - reply.date.unwrap_or(now)).to_std().ok();
+    let wait = match value.parse::<f64>() {
+        Ok(number) if number >= FIRST_MOMENT => {
+            let thousandths = match number < FIRST_IN_MILLISECONDS {
+                true => number * 1e3,
+                false => number,
+            };
+            until(DateTime::from_timestamp_millis(thousandths as i64)?)?
         }
+        Ok(number) => Duration::try_from_secs_f64(number).ok()?,
+        Err(_) => match httpdate::parse_http_date(value) {
+            Ok(at) => until(DateTime::<Utc>::from(at))?,
+            Err(_) => until(DateTime::parse_from_rfc3339(value).ok()?.to_utc())?,
+        },
     };
     (!wait.is_zero()).then_some(wait)
 }

@@ -17,8 +17,8 @@ use url::Url;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::source::backoff::Tries;
-use crate::source::classify::{Verdict, classify};
-use crate::source::declaration::Source;
+use crate::source::classify::{Reply, Verdict, classify};
+use crate::source::declaration::{RequestLimits, Source};
 use crate::source::error::{ClientError, FetchError};
 use crate::source::exchange::{Broken, Exchange, Http};
 use crate::source::failure::Failure;
@@ -158,7 +158,7 @@ impl Inner {
             });
         }
         let begun = Instant::now();
-        let answer = self.exchange.get(url, &dataset.limits).await;
+        let answer = self.ask(url, &dataset.limits).await;
         let finished = RequestFinished {
             source: &self.name,
             dataset: &dataset.name,
@@ -183,6 +183,12 @@ impl Inner {
         };
         self.learn(url, &verdict, turn);
         Ok(verdict)
+    }
+
+    /// Asks once, and has the text of the answer read.
+    pub(super) async fn ask(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        let reply = self.exchange.get(url, limits).await?;
+        reply.decoded(limits.max_body_bytes)
     }
 
     /// Tells limits and breaker what came of a request.
@@ -213,11 +219,12 @@ pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answe
     Err(match verdict {
         Verdict::Page(page) => return Ok(Answer::Page(page)),
         Verdict::Empty { date } => return Ok(Answer::Empty { date }),
-        Verdict::Retry { failure, .. } | Verdict::RateLimited { failure, .. } => {
+        Verdict::Retry { failure, asked, .. } | Verdict::RateLimited { failure, asked } => {
             FetchError::GaveUp {
                 url,
                 attempts,
                 reason: failure,
+                asked,
             }
         }
         Verdict::Refused { status, snippet } => FetchError::Refused {

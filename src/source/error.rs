@@ -13,7 +13,11 @@ use crate::source::request::RequestError;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Every try failed: the slice has failed for this run; a later run may do better.
-    #[error("gave up on {url} after {attempts} {}: {reason}", tries(*attempts))]
+    #[error(
+        "gave up on {url} after {attempts} {}: {reason}{}",
+        tries(*attempts),
+        asked_for(*asked)
+    )]
     GaveUp {
         /// What was asked for.
         url: String,
@@ -21,6 +25,8 @@ pub enum FetchError {
         attempts: u32,
         /// What the last one came to.
         reason: Failure,
+        /// How long the server asked to wait then.
+        asked: Option<Duration>,
     },
     /// The API refuses this very request: asking again doesn't help. On a page after the first, a
     /// 400 may mean that the slice has become shorter.
@@ -120,6 +126,18 @@ impl FetchError {
             _ => None,
         }
     }
+}
+
+/// A wait that was asked for, after what it belongs to; to whole seconds where it has some.
+fn asked_for(wait: Option<Duration>) -> String {
+    let Some(wait) = wait else {
+        return String::new();
+    };
+    let shown = match wait.as_secs() {
+        0 => wait,
+        seconds => Duration::from_secs(seconds),
+    };
+    format!("; it asks to wait {}", humantime::format_duration(shown))
 }
 
 fn tries(count: u32) -> &'static str {

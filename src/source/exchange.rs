@@ -49,6 +49,8 @@ pub(super) struct Http {
     outer: Client,
     /// For this machine, which such a proxy can't reach; built where something is read there.
     loopback: Option<Client>,
+    /// Why no server can prove itself over TLS, where this machine trusts nobody.
+    no_authorities: Option<Failure>,
     basic: Option<(String, SecretString)>,
     /// What is sent to prove who asks, in every form that an answer may repeat.
     secrets: Arc<[SecretString]>,
@@ -93,19 +95,19 @@ impl Http {
                 .retry(retry::never())
                 .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
                 .pool_max_idle_per_host(source.limits.concurrency.max(1));
-            let builder = if proxied { builder } else { builder.no_proxy() };
-            let client = with_ca_file(builder, source)?.build();
-            client.map_err(|error| ClientError::Http {
-                name: name(),
-                problem: root_cause(&error),
-            })
+            Ok(if proxied { builder } else { builder.no_proxy() })
         };
+        let (outer, no_authorities) = build(source, &client, true)?;
         let datasets = source.datasets.values();
         let mut urls = datasets.filter_map(|dataset| dataset.base_url.as_ref());
         let any_loopback = is_loopback(url) || urls.any(is_loopback);
         Ok(Self {
-            outer: client(true)?,
-            loopback: any_loopback.then(|| client(false)).transpose()?,
+            outer,
+            loopback: match any_loopback {
+                true => Some(build(source, &client, false)?.0),
+                false => None,
+            },
+            no_authorities,
             basic: match &source.auth {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
@@ -115,6 +117,13 @@ impl Http {
     }
 
     async fn whole(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        if let Some(failure) = self
+            .no_authorities
+            .as_ref()
+            .filter(|_| url.scheme() == "https")
+        {
+            return Err(Broken::Off(failure.clone()));
+        }
         let client = match &self.loopback {
             Some(client) if is_loopback(url) => client,
             _ => &self.outer,
@@ -139,12 +148,42 @@ impl Http {
                 Some(DateTime::<Utc>::from(date))
             }),
             body: Bytes::new(),
+            unreadable: None,
             secrets: Arc::clone(&self.secrets),
             headers,
         };
         reply.body = body(response, limits).await?;
         Ok(reply)
     }
+}
+
+/// Builds a client. On a machine without any certificate authority it is one that reaches servers
+/// over plain HTTP alone, with what comes of every other request beside it.
+fn build(
+    source: &Source,
+    builder: &dyn Fn(bool) -> Result<ClientBuilder, ClientError>,
+    proxied: bool,
+) -> Result<(Client, Option<Failure>), ClientError> {
+    let unusable = |error: &reqwest::Error| ClientError::Http {
+        name: source.name.clone(),
+        problem: root_cause(error),
+    };
+    let error = match with_ca_file(builder(proxied)?, source)?.build() {
+        Ok(client) => return Ok((client, None)),
+        Err(error) => error,
+    };
+    let plain = builder(proxied)?.tls_certs_only([]).build();
+    let client = plain.map_err(|_| unusable(&error))?;
+    let failure = Failure::NoConnection {
+        host: source.base_url.host_str().unwrap_or("the API").to_owned(),
+        problem: snippet(root_cause(&error).as_bytes()),
+        cure: format!(
+            ": install the system's `ca-certificates`, or name a file of certificates (PEM) as \
+             `ca_file` of source `{}`",
+            source.name
+        ),
+    };
+    Ok((client, Some(failure)))
 }
 
 /// The body after decompression. Of an error page its beginning is enough.
@@ -180,6 +219,7 @@ fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
     Broken::Off(if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
         Failure::NoConnection {
+            cure: cure(&cause, host, error.url()),
             host: host.to_owned(),
             problem: cause,
         }
@@ -188,6 +228,25 @@ fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
     } else {
         Failure::BrokeOff(cause)
     })
+}
+
+/// What would help against a certificate that proves nothing; nothing for any other cause.
+fn cure(cause: &str, host: &str, url: Option<&Url>) -> String {
+    let port = url.and_then(Url::port_or_known_default).unwrap_or(443);
+    if cause.contains("UnknownIssuer") {
+        format!(
+            ": nobody here knows who issued the server's certificate, be it that it sends its chain \
+             without the intermediate certificate, or that its authority is its own. `openssl \
+             s_client -showcerts -connect {host}:{port}` shows the issuer (the last line `i:`): put \
+             the issuer's own certificate (PEM) into the file that `ca_file` of the source names"
+        )
+    } else if cause.contains("not valid for name") || cause.contains("NotValidForName") {
+        ": it is another host's: mend `base_url`".to_owned()
+    } else if cause.contains("certificate expired") || cause.contains("not valid yet") {
+        ": the provider has to renew it, or this machine's clock is wrong".to_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// What is sent with every request; JSON is asked for unless the declaration says otherwise.

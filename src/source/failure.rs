@@ -50,6 +50,19 @@ pub enum Failure {
         /// The body's beginning.
         snippet: String,
     },
+    /// Whole JSON of the declared shape that is called HTML.
+    #[error(
+        "answered {content_type} with status {status}, though the body is a page of records: if \
+         it is one, declare `{rule}`"
+    )]
+    Misnamed {
+        /// The HTTP status.
+        status: u16,
+        /// What the server calls the body.
+        content_type: String,
+        /// The rule that has it read.
+        rule: String,
+    },
     /// No bytes at all, where no rule says that this means "no data".
     #[error("answered an empty body with status {status}, and no rule says that this is no data")]
     EmptyBody {
@@ -70,12 +83,14 @@ pub enum Failure {
     #[error("no whole answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     /// No connection: unknown host, refused, TLS.
-    #[error("no connection to {host}: {problem}")]
+    #[error("no connection to {host}: {problem}{cure}")]
     NoConnection {
         /// Who was called.
         host: String,
         /// What the network says.
         problem: String,
+        /// What would help, where that is known, after a colon; else nothing.
+        cure: String,
     },
     /// The connection broke, or the body ended before its end.
     #[error("the answer broke off: {0}")]
@@ -89,7 +104,7 @@ impl Failure {
             Self::Status { .. } => "status",
             Self::RateLimited { .. } => "rate_limited",
             Self::Html { .. } => "html",
-            Self::NotJson { .. } => "not_json",
+            Self::NotJson { .. } | Self::Misnamed { .. } => "not_json",
             Self::EmptyBody { .. } => "empty_body",
             Self::BadBody { .. } => "bad_body",
             Self::TimedOut(_) => "timed_out",
@@ -105,6 +120,7 @@ impl Failure {
             | Self::RateLimited { status, .. }
             | Self::Html { status, .. }
             | Self::NotJson { status, .. }
+            | Self::Misnamed { status, .. }
             | Self::EmptyBody { status }
             | Self::BadBody { status, .. } => Some(*status),
             Self::TimedOut(_) | Self::NoConnection { .. } | Self::BrokeOff(_) => None,

@@ -14,6 +14,7 @@ mod breaker;
 pub(crate) mod classify;
 pub mod client;
 pub mod declaration;
+mod decode;
 pub mod error;
 mod exchange;
 pub mod failure;

@@ -71,21 +71,18 @@ impl Inner {
         let dataset = &request.dataset;
         let _permits = self.turns.enter(dataset, request.priority).await;
         let begun = Instant::now();
-        let reply = self
-            .exchange
-            .get(&url, &dataset.limits)
-            .await
-            .map_err(|broken| {
-                let url = url.to_string();
-                match broken {
-                    Broken::Off(reason) => FetchError::GaveUp {
-                        url,
-                        attempts: 1,
-                        reason,
-                    },
-                    Broken::TooLarge { max } => FetchError::TooLarge { url, max },
-                }
-            })?;
+        let reply = self.ask(&url, &dataset.limits).await.map_err(|broken| {
+            let url = url.to_string();
+            match broken {
+                Broken::Off(reason) => FetchError::GaveUp {
+                    url,
+                    attempts: 1,
+                    reason,
+                    asked: None,
+                },
+                Broken::TooLarge { max } => FetchError::TooLarge { url, max },
+            }
+        })?;
         let took = begun.elapsed();
         let now = self.clock.now();
         let status = reply.status;

@@ -40,6 +40,8 @@ struct Server {
     port: u16,
     /// What a client needs to trust it.
     intermediate: String,
+    /// What would do if the server sent its intermediate certificate along.
+    root: String,
     /// How many requests were sent by clients that trusted it.
     asked: Arc<AtomicUsize>,
 }
@@ -59,7 +61,9 @@ impl Server {
             params
         };
         let key = || KeyPair::generate().unwrap();
-        let root = Issuer::new(authority("root"), key());
+        let (root_params, root_key) = (authority("root"), key());
+        let root_certificate = root_params.self_signed(&root_key).unwrap();
+        let root = Issuer::new(root_params, root_key);
         let (params, middle_key) = (authority("intermediate"), key());
         let intermediate = params.signed_by(&middle_key, &root).unwrap();
         let issuer = Issuer::new(params, middle_key);
@@ -101,13 +105,7 @@ impl Server {
                         if !head(&mut stream).await.is_empty() {
                             counted.fetch_add(1, Ordering::SeqCst);
                         }
-                        let body = r#"[{"id":"a"}]"#;
-                        let answer = format!(
-                            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
-                             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                            body.len()
-                        );
-                        let _ = stream.write_all(answer.as_bytes()).await;
+                        let _ = stream.write_all(record().as_bytes()).await;
                         let _ = stream.shutdown().await;
                     }
                 });
@@ -116,6 +114,7 @@ impl Server {
         Self {
             port,
             intermediate: intermediate.pem(),
+            root: root_certificate.pem(),
             asked,
         }
     }
@@ -240,6 +239,96 @@ fn a_certificate_that_the_system_does_not_know_is_trusted_by_ca_file_alone() {
         None,
     )
     .expect(1);
+}
+
+/// It was `UnknownIssuer` alone, and then "source taken for down".
+#[test]
+fn a_chain_without_its_intermediate_certificate_tells_what_to_put_where() {
+    let server = Server::start();
+    let url = format!("https://localhost:{}", server.port);
+    for trusted in [None, Some(&*server.root)] {
+        let folder = configuration(&url, trusted);
+        let config = folder.path().to_str().unwrap();
+        for args in [
+            &["run", "s.d", "--day", "2025-10-22", "--config", config][..],
+            &["check", "--online", "s", "--config", config],
+        ] {
+            let outcome = Program::new(args).run().expect(1);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            for part in [
+                "intermediate certificate",
+                &format!(
+                    "openssl s_client -showcerts -connect localhost:{}",
+                    server.port
+                ),
+                "`ca_file` of the source",
+            ] {
+                assert!(said.contains(part), "no {part} in {said}");
+            }
+        }
+    }
+}
+
+/// It was exit 1, and another source was blamed.
+#[test]
+fn without_any_authority_on_the_machine_what_needs_none_is_read_and_what_does_is_named() {
+    let server = Server::start();
+    let url = format!("https://localhost:{}", server.port);
+    let read = |config: &TempDir, target: &str| {
+        let config = config.path().to_str().unwrap();
+        Program::new(&["run", target, "--day", "2025-10-22", "--config", config])
+            .env("SSL_CERT_FILE", "/nowhere.pem")
+            .env("SSL_CERT_DIR", "/nowhere")
+            .run()
+    };
+    let own = configuration(&url, Some(&server.intermediate));
+    let plain = plain_server();
+    let other = |name: &str, url: &str| {
+        let text = fs::read_to_string(own.path().join("sources/s.toml")).unwrap();
+        let text = text.replace("name = \"s\"", &format!("name = \"{name}\""));
+        let text = text.replace("ca_file = \"extra.pem\"", "");
+        let lines = text.lines().map(|line| match line.starts_with("base_url") {
+            true => format!("base_url = \"{url}\""),
+            false => line.to_owned(),
+        });
+        let lines: Vec<_> = lines.collect();
+        let file = own.path().join(format!("sources/{name}.toml"));
+        fs::write(file, lines.join("\n")).unwrap();
+    };
+    other("a", &url);
+    other("b", &plain);
+    read(&own, "s.d").expect(0);
+    read(&own, "b.d").expect(0);
+    let outcome = read(&own, "a.d").expect(1);
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(said.contains("`ca_file` of source `a`"), "{said}");
+    assert!(said.contains("ca-certificates"), "{said}");
+}
+
+/// The URL of a server without TLS that answers every request with one record.
+fn plain_server() -> String {
+    let listener = runtime()
+        .block_on(TcpListener::bind(("127.0.0.1", 0)))
+        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime().spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            head(&mut stream).await;
+            let _ = stream.write_all(record().as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    url
+}
+
+/// An answer with one record.
+fn record() -> String {
+    let body = r#"[{"id":"a"}]"#;
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[test]

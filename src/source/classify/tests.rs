@@ -93,6 +93,59 @@ fn p2_html_with_status_200_is_a_failure_that_is_named() {
 }
 
 #[test]
+fn json_that_the_server_calls_something_else_is_read_by_its_shape() {
+    let body = testing::envelope(&["1"], 1);
+    for kind in [
+        "json",
+        "text/plain; charset=utf-8",
+        "application/octet-stream",
+        "text/xml",
+        "/",
+    ] {
+        let verdict = plain(reply(200, kind, &body));
+        assert!(
+            matches!(verdict, Verdict::Page(page) if page.len() == 1),
+            "{kind}"
+        );
+        // Of another shape, or none: what is wrong is told.
+        let text = reason(plain(reply(200, kind, r#"{"erro":1}"#)));
+        assert!(
+            text.contains("no array of records at `/data`"),
+            "{kind}: {text}"
+        );
+        let text = reason(plain(reply(200, kind, "{\"data\":[")));
+        assert!(
+            text.contains(&format!("answered {kind} instead of JSON")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn p2_html_is_refused_whatever_it_is_called_and_json_that_is_called_html_names_its_rule() {
+    for kind in ["application/json", "text/plain", "json", ""] {
+        for body in ["<!DOCTYPE html><p>[]", " \n<html>{}</html>"] {
+            let text = reason(plain(reply(200, kind, body)));
+            assert!(
+                text.starts_with("answered HTML with status 200"),
+                "{kind}: {text}"
+            );
+        }
+    }
+    let body = testing::envelope(&["1"], 1);
+    let text = reason(plain(reply(200, "text/html; charset=UTF-8", &body)));
+    let rule = "`[[response]] status = 200, content_type = \"text/html\", action = \"ok\"`";
+    assert!(text.contains(rule), "{text}");
+    let rule = ResponseRule {
+        status: Some(200),
+        content_type: Some("text/html".to_owned()),
+        ..any()
+    };
+    let verdict = with_rule(rule, reply(200, "text/html; charset=UTF-8", &body));
+    assert!(matches!(verdict, Verdict::Page(_)));
+}
+
+#[test]
 fn p2_cut_off_json_and_another_envelope_are_failures() {
     let whole = testing::envelope(&["1", "2"], 2);
     let text = reason(plain(reply(200, "application/json", &whole[..30])));
@@ -128,7 +181,7 @@ fn a_redirect_says_where_to() {
 }
 
 #[test]
-fn retry_after_is_seconds_or_a_date_for_429_and_503() {
+fn retry_after_is_seconds_or_a_moment_for_429_and_503() {
     let date = Some("2025-10-22T11:00:00Z".parse().unwrap());
     let cases = [
         (429, "30", None, Some(30)),
@@ -137,6 +190,15 @@ fn retry_after_is_seconds_or_a_date_for_429_and_503() {
         (429, "0", None, None),
         (429, "soon", None, None),
         (429, "-3", None, None),
+        (429, "1.5", None, Some(1)),
+        (429, "86400", None, Some(86_400)),
+        (429, "NaN", None, None),
+        (429, "1e300", None, None),
+        // A moment since 1970, in seconds and in milliseconds; one that is over.
+        (429, "1761134460", None, Some(60)),
+        (503, "1761134460000", None, Some(60)),
+        (429, "1761134340", None, None),
+        (503, "2025-10-22T09:01:00-03:00", None, Some(60)),
         (429, "Wed, 22 Oct 2025 12:01:00 GMT", None, Some(60)),
         (429, "Wed, 22 Oct 2025 11:59:00 GMT", None, None),
         // By the server's own clock, which is an hour behind.
@@ -152,7 +214,8 @@ fn retry_after_is_seconds_or_a_date_for_429_and_503() {
         else {
             panic!("tried again");
         };
-        assert_eq!(asked, seconds.map(Duration::from_secs), "{status} {header}");
+        let asked = asked.map(|wait| wait.as_secs());
+        assert_eq!(asked, seconds, "{status} {header}");
     }
 }
 

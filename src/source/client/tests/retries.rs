@@ -135,12 +135,31 @@ async fn retry_after_is_waited_for() {
     }
 }
 
+/// Each took a single try: "answered status 503: busy".
 #[tokio::test]
-async fn a_retry_after_beyond_the_time_is_not_waited_for() {
-    let asked = answer("429 Too Many Requests", "Retry-After: 3600\r\n", b"");
-    let (outcome, requests) = fetch(vec![Step::Answer(asked), page()]).await;
-    assert_eq!(gave_up(outcome).0, 1);
-    assert_eq!(requests, 1);
+async fn a_retry_after_beyond_the_time_costs_no_more_than_the_longest_wait() {
+    let moment = chrono::Utc::now() + chrono::TimeDelta::days(1);
+    for asked in ["86400".to_owned(), moment.timestamp().to_string()] {
+        for line in ["429 Too Many Requests", "503 Service Unavailable"] {
+            let head = format!("Retry-After: {asked}\r\n");
+            let busy = Step::Answer(answer(line, &head, b"busy"));
+            let (outcome, requests) = fetch(vec![busy, page()]).await;
+            assert_page(outcome);
+            assert_eq!(requests, 2, "{line} {asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_was_asked_for_in_vain_is_told() {
+    let busy = || {
+        let head = "Retry-After: 86400\r\n";
+        Step::Answer(answer("503 Service Unavailable", head, b"busy"))
+    };
+    let error = fetch(vec![busy(), busy(), busy(), busy()]).await.0;
+    let text = error.unwrap_err().to_string();
+    let told = "after 4 tries: answered status 503: busy; it asks to wait 1day";
+    assert!(text.ends_with(told), "{text}");
 }
 
 #[tokio::test]
