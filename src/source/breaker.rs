@@ -1,107 +1,157 @@
-//! The circuit breaker of a source: an API that is down is probed, not hammered.
+//! The circuit breaker of a host: an API that is down is probed, not hammered, and one endpoint
+//! that fails doesn't take the others down.
 //!
-//! It counts failures in a row over all requests of the source. After 20 it opens, provided that
-//! they weren't all of one URL: a page that can't be read is no sign that the API is down, and its
-//! tries are bounded anyway. Then requests fail at once, without being sent, until a cool-down is
-//! over; and then one request, and one only, probes the API. A failed probe doubles the cool-down
-//! (60 s to 10 min); any understood answer closes the breaker, whichever request it came to. A
-//! cool-down is over when the machine's ticks or the clock say so: ticks stand still while a machine
-//! sleeps, and a clock may be put back.
+//! It has a circuit for the host and one for each endpoint (path) on it. A circuit opens after 20
+//! failures in a row: an endpoint's by its own; the host's only where nobody was answered in
+//! between, and either several endpoints failed or there was no connection at all. Then requests
+//! aren't sent until a cool-down is over (60 s; doubled up to 10 min by each probe that fails).
+//! After it one request, and one only, is sent as the probe, and the others wait for its outcome:
+//! any understood answer closes the circuit, and they go on at once.
+//!
+//! An endpoint without a part in the failures of the host may probe it at once: its answer tells
+//! the host from the endpoints that failed.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use tokio::time::Instant;
+use chrono::{DateTime, SecondsFormat, Utc};
+use tokio::sync::Notify;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::source::circuit::{Circuit, Gate};
+use crate::source::failure::Failure;
 
-/// Failures in a row that open the breaker.
-pub const FAILURES_TO_OPEN: u32 = 20;
-const FIRST_COOL_DOWN: Duration = Duration::from_secs(60);
-const LONGEST_COOL_DOWN: Duration = Duration::from_secs(600);
+#[cfg(test)]
+pub(super) use crate::source::circuit::FAILURES_TO_OPEN;
 
-/// See the module's promise.
+/// Of so many failures each must two endpoints be for the host to be taken for down.
+const FAILURES_OF_ANOTHER: u32 = 5;
+
+/// The circuits of one host.
 #[derive(Debug)]
 pub struct Breaker {
+    host: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// A probe has ended, however.
+    probed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    failures: u32,
-    since: Option<DateTime<Utc>>,
-    last: String,
-    /// What the first of the failures asked for, and whether another asked for something else.
-    first_url: Option<Url>,
-    several: bool,
-    open: Option<Open>,
+    host: Circuit,
+    /// The endpoints that failed since the host's last answer, and how often.
+    failing: BTreeMap<Arc<str>, u32>,
+    endpoints: BTreeMap<Arc<str>, Circuit>,
 }
 
-#[derive(Debug)]
-struct Open {
-    until: Instant,
-    until_shown: DateTime<Utc>,
-    cool_down: Duration,
-    probing: bool,
+/// A host or an endpoint is taken for down: nothing is sent there for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// The host (`https://pncp.gov.br`), with the path where only an endpoint is down.
+    pub what: String,
+    /// When the first of the failures in a row happened.
+    pub since: DateTime<Utc>,
+    /// Number of the failures.
+    pub failures: u32,
+    /// The last one.
+    pub last: String,
+    /// Time until a request is let through again; zero where one may probe now.
+    pub probe_in: Duration,
+    /// A request is probing: others wait for its outcome.
+    pub probing: bool,
+    /// This endpoint's was the last probe of the host, and failed: another one tells more.
+    pub probed: bool,
 }
 
-impl Open {
-    fn cools(&self, now: DateTime<Utc>) -> bool {
-        Instant::now() < self.until && now < self.until_shown
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let again = humantime::format_duration(Duration::from_secs(self.probe_in.as_secs()));
+        write!(
+            f,
+            "{} failures in a row at {} since {since} (the last: {}); it is tried again in {again}",
+            self.failures, self.what, self.last
+        )
     }
 }
 
-/// The source is taken for down: nothing is sent for now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Down {
-    /// When the first of the failures in a row happened.
-    pub since: DateTime<Utc>,
-    /// How many there have been.
-    pub failures: u32,
-    /// What the last one was.
-    pub last: String,
-    /// How long until a request is let through again; zero while one is probing.
-    pub probe_in: Duration,
+/// What a request may do.
+enum Way {
+    /// Be sent.
+    Free,
+    /// Be sent as the one probe, of the host, of its endpoint, or of both.
+    Probe { host: bool, endpoint: bool },
+    /// Wait for the outcome of a probe.
+    Wait(Down),
+    /// Not be sent.
+    Shut(Down),
 }
 
 impl Breaker {
-    /// A closed breaker.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    /// The breaker of a host, closed.
+    pub fn new(host: String, clock: Arc<dyn Clock>) -> Self {
         Self {
+            host,
             clock,
             state: Mutex::default(),
+            probed: Notify::new(),
         }
     }
 
-    /// Whether a request could pass now; takes nothing.
-    ///
-    /// # Errors
-    /// [`Down`] when it couldn't.
-    pub fn check(&self) -> Result<(), Down> {
-        self.lock().check(self.clock.now())
+    /// Why a request to an endpoint can't be sent like any other; `None`: it can. Takes nothing.
+    pub fn down(&self, endpoint: &str) -> Option<Down> {
+        let (state, now) = (self.lock(), self.clock.now());
+        match state.way(&self.host, endpoint, now) {
+            Way::Free => None,
+            Way::Wait(down) | Way::Shut(down) => Some(down),
+            Way::Probe { host, .. } => Some(Down {
+                probe_in: Duration::ZERO,
+                ..state.describe(&self.host, host, endpoint, now)
+            }),
+        }
     }
 
-    /// Lets a request pass. Its outcome is told to the [`Pass`].
+    /// Waits while a probe is under way; takes nothing.
     ///
     /// # Errors
-    /// [`Down`] during the cool-down, and while another request is probing.
-    pub fn pass(&self) -> Result<Pass<'_>, Down> {
-        let mut state = self.lock();
-        state.check(self.clock.now())?;
-        let probe = match &mut state.open {
-            Some(open) => {
-                open.probing = true;
-                true
+    /// [`Down`] during the cool-down.
+    pub async fn probed(&self, endpoint: &str) -> Result<(), Down> {
+        loop {
+            let probed = self.probed.notified();
+            tokio::pin!(probed);
+            probed.as_mut().enable();
+            match self.lock().way(&self.host, endpoint, self.clock.now()) {
+                Way::Free | Way::Probe { .. } => return Ok(()),
+                Way::Shut(down) => return Err(down),
+                Way::Wait(_) => {}
             }
-            None => false,
+            probed.await;
+        }
+    }
+
+    /// Lets a request pass. Its outcome is told to the [`Pass`]. `None`: a probe is under way.
+    ///
+    /// # Errors
+    /// [`Down`] during the cool-down.
+    pub fn pass(&self, endpoint: &str) -> Result<Option<Pass<'_>>, Down> {
+        let mut state = self.lock();
+        let (of_host, of_endpoint) = match state.way(&self.host, endpoint, self.clock.now()) {
+            Way::Free => (false, false),
+            Way::Probe { host, endpoint } => (host, endpoint),
+            Way::Wait(_) => return Ok(None),
+            Way::Shut(down) => return Err(down),
         };
-        Ok(Pass {
+        state.probe(endpoint, of_host, of_endpoint, true);
+        Ok(Some(Pass {
             breaker: self,
-            probe,
-        })
+            endpoint: endpoint.into(),
+            of_host,
+            of_endpoint,
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,16 +160,120 @@ impl Breaker {
 }
 
 impl State {
-    fn check(&self, now: DateTime<Utc>) -> Result<(), Down> {
-        match &self.open {
-            Some(open) if open.probing || open.cools(now) => Err(Down {
-                since: self.since.unwrap_or(now),
-                failures: self.failures,
-                last: self.last.clone(),
-                probe_in: open.until.saturating_duration_since(Instant::now()),
-            }),
-            _ => Ok(()),
+    /// The way of a request to `endpoint`.
+    fn way(&self, host: &str, endpoint: &str, now: DateTime<Utc>) -> Way {
+        let mut of_host = self.host.gate(now);
+        if of_host == Gate::Cooling && !self.failing.contains_key(endpoint) {
+            of_host = Gate::ProbeDue;
         }
+        let own = self.endpoints.get(endpoint);
+        let own = own.map_or(Gate::Free, |circuit| circuit.gate(now));
+        let host_is_worse = matches!(of_host, Gate::Cooling | Gate::Probing);
+        match (of_host, own) {
+            (Gate::Free, Gate::Free) => Way::Free,
+            (Gate::Cooling, _) | (_, Gate::Cooling) => {
+                Way::Shut(self.describe(host, host_is_worse, endpoint, now))
+            }
+            (Gate::Probing, _) | (_, Gate::Probing) => {
+                Way::Wait(self.describe(host, host_is_worse, endpoint, now))
+            }
+            (of_host, own) => Way::Probe {
+                host: of_host == Gate::ProbeDue,
+                endpoint: own == Gate::ProbeDue,
+            },
+        }
+    }
+
+    fn describe(&self, host: &str, whole: bool, endpoint: &str, now: DateTime<Utc>) -> Down {
+        let own = self.endpoints.get(endpoint).filter(|_| !whole);
+        let circuit = own.unwrap_or(&self.host);
+        Down {
+            what: match own {
+                Some(_) => format!("{host}{endpoint}"),
+                None => host.to_owned(),
+            },
+            since: circuit.since.unwrap_or(now),
+            failures: circuit.failures,
+            last: circuit.last.clone(),
+            probe_in: circuit.probe_in(now),
+            probing: circuit.open.as_ref().is_some_and(|open| open.probing),
+            probed: own.is_none() && self.failing.contains_key(endpoint),
+        }
+    }
+
+    /// A probe begins or ends.
+    fn probe(&mut self, endpoint: &str, of_host: bool, of_endpoint: bool, probing: bool) {
+        let own = self.endpoints.get_mut(endpoint);
+        let own = own.filter(|_| of_endpoint).and_then(|it| it.open.as_mut());
+        let host = self.host.open.as_mut().filter(|_| of_host);
+        for open in [host, own].into_iter().flatten() {
+            open.probing = probing;
+        }
+    }
+
+    /// An endpoint was answered. Returns what was down and isn't any more.
+    fn answered(&mut self, host: &str, endpoint: &str, now: DateTime<Utc>) -> Option<Down> {
+        let own = self.endpoints.get(endpoint);
+        let own_was_open = own.is_some_and(|circuit| circuit.open.is_some());
+        let host_was_open = self.host.open.is_some();
+        let was = (host_was_open || own_was_open)
+            .then(|| self.describe(host, host_was_open, endpoint, now));
+        self.endpoints.remove(endpoint);
+        if host_was_open {
+            // What failed while the host was down says nothing about an endpoint.
+            let since = self.host.since;
+            self.endpoints.retain(|_, circuit| circuit.since < since);
+        }
+        self.host = Circuit::default();
+        self.failing.clear();
+        was
+    }
+
+    /// A request of an endpoint has failed. Returns what is down since.
+    fn failed(
+        &mut self,
+        pass: &Pass<'_>,
+        url: &Url,
+        failure: &Failure,
+        now: DateTime<Utc>,
+    ) -> Option<Down> {
+        let endpoint = &pass.endpoint;
+        let host = &pass.breaker.host;
+        let failures = self.failing.entry(Arc::clone(endpoint)).or_default();
+        let first_of_endpoint = *failures == 0;
+        *failures += 1;
+        self.host.count(url, failure, now);
+        if self.host.open.is_some() {
+            // A straggler from before it opened is no news, and an endpoint that hadn't failed yet
+            // only adds its word.
+            if pass.of_host && !first_of_endpoint {
+                self.host.trip(now);
+            }
+            return None;
+        }
+        if self.is_host_down() {
+            self.host.trip(now);
+            return Some(self.describe(host, true, endpoint, now));
+        }
+        let own = self.endpoints.entry(Arc::clone(endpoint)).or_default();
+        own.count(url, failure, now);
+        match own.open {
+            None if own.is_broken() => {
+                own.trip(now);
+                Some(self.describe(host, false, endpoint, now))
+            }
+            Some(_) if pass.of_endpoint => {
+                own.trip(now);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn is_host_down(&self) -> bool {
+        let often = |failures: &&u32| **failures >= FAILURES_OF_ANOTHER;
+        let several = self.failing.values().filter(often).count() > 1;
+        self.host.is_broken() && (several || self.host.is_cut_off())
     }
 }
 
@@ -128,173 +282,39 @@ impl State {
 #[derive(Debug)]
 pub struct Pass<'b> {
     breaker: &'b Breaker,
-    probe: bool,
+    endpoint: Arc<str>,
+    of_host: bool,
+    of_endpoint: bool,
 }
 
 impl Pass<'_> {
-    /// The API gave an answer that was understood, be it a refusal. `true` when that closed an
-    /// open breaker.
-    pub fn answered(self) -> bool {
-        let mut state = self.breaker.lock();
-        let was_open = state.open.is_some();
-        *state = State::default();
-        was_open
-    }
-
-    /// No answer, or none that could be understood. `true` when that opened the breaker.
-    pub fn failed(self, url: &Url, reason: String) -> bool {
+    /// The API gave an answer that was understood, be it a refusal. Returns what was down, and isn't
+    /// any more.
+    pub fn answered(self) -> Option<Down> {
         let now = self.breaker.clock.now();
         let mut state = self.breaker.lock();
-        let first_url = state.first_url.get_or_insert_with(|| url.clone());
-        state.several |= *first_url != *url;
-        state.failures = state.failures.saturating_add(1);
-        state.since.get_or_insert(now);
-        state.last = reason;
-        let enough = state.failures >= FAILURES_TO_OPEN && state.several;
-        let cool_down = match &state.open {
-            None if !enough => return false,
-            None => FIRST_COOL_DOWN,
-            // A straggler from before the breaker opened is no news.
-            Some(_) if !self.probe => return false,
-            Some(open) => (open.cool_down * 2).min(LONGEST_COOL_DOWN),
-        };
-        state.open = Some(Open {
-            until: Instant::now() + cool_down,
-            until_shown: now + cool_down,
-            cool_down,
-            probing: false,
-        });
-        true
+        state.answered(&self.breaker.host, &self.endpoint, now)
+    }
+
+    /// No answer, or none that could be understood. Returns what is taken for down since.
+    pub fn failed(self, url: &Url, failure: &Failure) -> Option<Down> {
+        let now = self.breaker.clock.now();
+        let mut state = self.breaker.lock();
+        state.failed(&self, url, failure, now)
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.probe
-            && let Some(open) = &mut self.breaker.lock().open
-        {
-            open.probing = false;
+        if self.of_host || self.of_endpoint {
+            let mut state = self.breaker.lock();
+            state.probe(&self.endpoint, self.of_host, self.of_endpoint, false);
+            drop(state);
         }
+        // Also by an answer to a straggler, which ends the wait for a probe.
+        self.breaker.probed.notify_waiters();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::ManualClock;
-    use tokio::time::advance;
-
-    fn breaker() -> Breaker {
-        let now = "2025-10-22T12:00:00Z".parse().unwrap();
-        Breaker::new(Arc::new(ManualClock::new(now)))
-    }
-
-    fn url(page: u32) -> Url {
-        Url::parse(&format!("http://h/?pagina={page}")).unwrap()
-    }
-
-    /// Fails `count` requests for several pages; whether the last one opened the breaker.
-    fn fail(breaker: &Breaker, count: u32) -> bool {
-        let fail = |page| {
-            let pass = breaker.pass().unwrap();
-            pass.failed(&url(page), "timed out".to_owned())
-        };
-        let failures = (0..count).map(fail);
-        failures.last().unwrap_or(false)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_in_a_row_open_it_and_say_since_when() {
-        let breaker = breaker();
-        assert!(!fail(&breaker, FAILURES_TO_OPEN - 1));
-        assert!(breaker.check().is_ok());
-        assert!(fail(&breaker, 1));
-        let down = breaker.pass().unwrap_err();
-        assert_eq!(down.failures, FAILURES_TO_OPEN);
-        assert_eq!(down.since.to_rfc3339(), "2025-10-22T12:00:00+00:00");
-        assert_eq!(down.last, "timed out");
-        assert_eq!(down.probe_in, FIRST_COOL_DOWN);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_page_that_fails_and_fails_does_not_take_the_source_down() {
-        let breaker = breaker();
-        for _ in 0..3 * FAILURES_TO_OPEN {
-            let pass = breaker.pass().unwrap();
-            assert!(!pass.failed(&url(1), "cut off".to_owned()));
-        }
-        let other = breaker.pass().unwrap();
-        assert!(other.failed(&url(2), "cut off".to_owned()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_in_between_starts_the_count_again() {
-        let breaker = breaker();
-        for _ in 0..3 {
-            assert!(!fail(&breaker, FAILURES_TO_OPEN - 1));
-            assert!(!breaker.pass().unwrap().answered());
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_the_cool_down_one_request_probes_and_closes_it() {
-        let breaker = breaker();
-        fail(&breaker, FAILURES_TO_OPEN);
-        advance(FIRST_COOL_DOWN - Duration::from_millis(1)).await;
-        assert!(breaker.pass().is_err());
-        advance(Duration::from_millis(1)).await;
-        let probe = breaker.pass().unwrap();
-        assert!(breaker.pass().is_err(), "one probe at a time");
-        assert!(breaker.check().is_err());
-        assert!(probe.answered());
-        assert!(breaker.pass().is_ok());
-        assert!(!fail(&breaker, FAILURES_TO_OPEN - 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_machine_that_slept_through_the_cool_down_probes_at_once() {
-        let clock = ManualClock::new("2025-10-22T12:00:00Z".parse().unwrap());
-        let breaker = Breaker::new(Arc::new(clock.clone()));
-        fail(&breaker, FAILURES_TO_OPEN);
-        clock.set("2025-10-22T09:00:00Z".parse().unwrap());
-        assert!(breaker.pass().is_err(), "the clock was put back");
-        clock.set("2025-10-22T12:01:00Z".parse().unwrap());
-        assert!(breaker.pass().is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failed_probes_double_the_cool_down_up_to_a_bound() {
-        let breaker = breaker();
-        fail(&breaker, FAILURES_TO_OPEN);
-        advance(FIRST_COOL_DOWN).await;
-        for seconds in [120, 240, 480, 600, 600] {
-            assert!(fail(&breaker, 1));
-            let cool_down = Duration::from_secs(seconds);
-            assert_eq!(breaker.check().unwrap_err().probe_in, cool_down);
-            advance(cool_down).await;
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_probe_without_an_outcome_leaves_the_next_one_free() {
-        let breaker = breaker();
-        fail(&breaker, FAILURES_TO_OPEN);
-        advance(FIRST_COOL_DOWN).await;
-        drop(breaker.pass().unwrap());
-        assert!(breaker.pass().is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn stragglers_do_not_prolong_the_cool_down_and_an_answer_ends_it() {
-        let breaker = breaker();
-        let late = [(); 2].map(|()| breaker.pass().unwrap());
-        fail(&breaker, FAILURES_TO_OPEN);
-        advance(Duration::from_secs(30)).await;
-        let [failing, answered] = late;
-        assert!(!failing.failed(&url(1), "reset".to_owned()));
-        let left = breaker.check().unwrap_err().probe_in;
-        assert_eq!(left, Duration::from_secs(30));
-        assert!(answered.answered());
-        assert!(breaker.check().is_ok());
-    }
-}
+mod tests;

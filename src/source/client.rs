@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -17,8 +18,9 @@ use url::Url;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::source::backoff::Tries;
+use crate::source::breaker::Down;
 use crate::source::classify::{Reply, Verdict, classify};
-use crate::source::declaration::{RequestLimits, Source};
+use crate::source::declaration::{Dataset, RequestLimits, Source};
 use crate::source::error::{ClientError, FetchError};
 use crate::source::exchange::{Broken, Exchange, Http};
 use crate::source::failure::Failure;
@@ -52,6 +54,8 @@ pub(super) struct Inner {
     pub(super) turns: Turns,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
+    /// Something that was down answers again.
+    back: Notify,
 }
 
 impl SourceClient {
@@ -82,6 +86,7 @@ impl SourceClient {
             turns: Turns::new(source, &clock),
             clock,
             entropy,
+            back: Notify::new(),
         }))
     }
 
@@ -101,6 +106,19 @@ impl SourceClient {
             () = cancel.cancelled() => Err(FetchError::Cancelled),
             answer = self.0.fetch(request, usage) => answer,
         }
+    }
+
+    /// Why a run of `dataset` can't do anything now: its host or its endpoint is taken for down.
+    /// With `probe_in` zero one request may probe it; `None`: it is well, as far as is known.
+    pub fn down(&self, dataset: &Dataset) -> Option<Down> {
+        let url = dataset.base_url.as_ref().unwrap_or(&self.0.base_url);
+        self.0.turns.down(dataset, url)
+    }
+
+    /// Waits until a host or an endpoint that was taken for down answers again. One waits at a time:
+    /// each return is told to one.
+    pub async fn back(&self) {
+        self.0.back.notified().await;
     }
 
     pub(super) fn inner(&self) -> &Inner {
@@ -149,7 +167,10 @@ impl Inner {
         let dataset = &request.dataset;
         let arrived = Instant::now();
         let turn = self.turns.wait(dataset, url, request.priority).await;
-        let turn = turn.map_err(|down| FetchError::down(&self.name, down))?;
+        let turn = turn.map_err(|down| FetchError::SourceDown {
+            name: self.name.clone(),
+            down: Box::new(down),
+        })?;
         tries.leave_out(arrived.elapsed());
         let max = dataset.limits.max_requests_per_run;
         if !usage.take(max, tries.count() > 0) {
@@ -174,7 +195,7 @@ impl Inner {
             }
             Err(Broken::Off(failure)) => Verdict::again(failure),
             Err(Broken::TooLarge { max }) => {
-                turn.alive();
+                self.is_back(turn.alive());
                 return Err(FetchError::TooLarge {
                     url: url.to_string(),
                     max,
@@ -196,20 +217,32 @@ impl Inner {
         match verdict {
             Verdict::RateLimited { .. } => turn.rate_limited(),
             Verdict::Retry { failure, .. } => {
-                if turn.failed(url, failure.to_string()) {
-                    warn!(source = self.name, reason = %failure, "source taken for down");
+                if let Some(down) = turn.failed(url, failure) {
+                    let (what, reason) = (&*down.what, &*down.last);
+                    let failures = down.failures;
+                    warn!(
+                        source = self.name,
+                        what, failures, reason, "source taken for down"
+                    );
                 }
             }
             Verdict::Page(_)
             | Verdict::Empty { .. }
             | Verdict::Skipped { .. }
             | Verdict::Refused { .. }
-            | Verdict::Redirected { .. } => {
-                if turn.answered() {
-                    info!(source = self.name, "source answers again");
-                }
-            }
+            | Verdict::Redirected { .. } => self.is_back(turn.answered()),
         }
+    }
+
+    /// Tells that what was down answers again.
+    fn is_back(&self, was: Option<Down>) {
+        let Some(was) = was else {
+            return;
+        };
+        let away = (self.clock.now() - was.since).to_std().unwrap_or_default();
+        let (what, seconds) = (&*was.what, away.as_secs());
+        info!(source = self.name, what, seconds, "source answers again");
+        self.back.notify_one();
     }
 }
 

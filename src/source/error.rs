@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-
 use crate::source::breaker::Down;
 use crate::source::failure::{Failure, quoted};
 use crate::source::request::RequestError;
@@ -65,24 +63,13 @@ pub enum FetchError {
         /// Where it leads.
         location: String,
     },
-    /// The whole source fails: stop, and try later.
-    #[error(
-        "source `{name}` is taken for down: {failures} failures in a row since {} \
-         (the last: {last}); it is tried again in {}",
-        .since.to_rfc3339_opts(SecondsFormat::Secs, true),
-        humantime::format_duration(Duration::from_secs(probe_in.as_secs()))
-    )]
+    /// The source fails as a whole, or the dataset's endpoint of it: stop, and try later.
+    #[error("source `{name}` is taken for down: {down}")]
     SourceDown {
         /// The source.
         name: String,
-        /// When the first of the failures happened.
-        since: DateTime<Utc>,
-        /// How many there have been in a row.
-        failures: u32,
-        /// What the last one was.
-        last: String,
-        /// How long until a request is let through again.
-        probe_in: Duration,
+        /// What is down, since when, and until when it is left alone.
+        down: Box<Down>,
     },
     /// The run has used up its requests: end it as partial.
     #[error("the run has sent the {max} requests that `max_requests_per_run` allows")]
@@ -109,16 +96,6 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    pub(super) fn down(name: &str, down: Down) -> Self {
-        Self::SourceDown {
-            name: name.to_owned(),
-            since: down.since,
-            failures: down.failures,
-            last: down.last,
-            probe_in: down.probe_in,
-        }
-    }
-
     /// The status of an answer that refused the request.
     pub fn refused_status(&self) -> Option<u16> {
         match self {

@@ -11,6 +11,7 @@
 
 pub(crate) mod backoff;
 mod breaker;
+mod circuit;
 pub(crate) mod classify;
 pub mod client;
 pub mod declaration;
@@ -31,6 +32,7 @@ pub mod usage;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use breaker::Down;
 pub use client::{Answer, SourceClient};
 pub use error::{ClientError, FetchError};
 pub use request::PageRequest;

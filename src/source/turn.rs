@@ -1,5 +1,5 @@
 //! What a request waits for before it is sent: the end of a blackout, its pool's limits and the
-//! source's, and that the host isn't taken for down.
+//! source's, and the outcome of a probe where its host or endpoint is taken for down.
 //!
 //! Pool and source are passed in this order by all requests, so that none waits for what another
 //! one holds while that waits for it. What comes of a request is told to all of them.
@@ -15,6 +15,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::source::breaker::{Breaker, Down, Pass};
 use crate::source::declaration::{Blackout, Dataset, Priority, Source};
+use crate::source::failure::Failure;
 use crate::source::gate::{Gate, Permit};
 
 /// A blackout is waited out in parts, so that a clock that is set doesn't make it longer.
@@ -44,7 +45,7 @@ impl Turns {
     pub(super) fn new(source: &Source, clock: &Arc<dyn Clock>) -> Self {
         let datasets = source.datasets.values();
         let elsewhere = datasets.filter_map(|dataset| dataset.base_url.as_ref());
-        let breaker = |url: &Url| (host(url), Breaker::new(Arc::clone(clock)));
+        let breaker = |url: &Url| (host(url), Breaker::new(host(url), Arc::clone(clock)));
         let pool = |(name, pool): (&String, _)| (name.clone(), Gate::new(pool));
         Self {
             source: source.name.clone(),
@@ -60,7 +61,7 @@ impl Turns {
     /// Waits for a turn to ask for `url`.
     ///
     /// # Errors
-    /// [`Down`] where its host is taken for down.
+    /// [`Down`] where its host or its endpoint is taken for down, and no probe is due.
     pub(super) async fn wait(
         &self,
         dataset: &Dataset,
@@ -68,19 +69,45 @@ impl Turns {
         priority: Priority,
     ) -> Result<Turn<'_>, Down> {
         let breaker = self.breakers.get(&host(url));
-        // Before the queue, so that nobody waits for a turn that is no use …
-        breaker.map(Breaker::check).transpose()?;
-        let permits = loop {
+        let endpoint = endpoint(dataset);
+        loop {
+            // Before the queue, so that nobody waits for a turn that is no use, or holds one while a
+            // probe is under way …
+            if let Some(breaker) = breaker {
+                breaker.probed(&endpoint).await?;
+            }
+            let permits = self.enter_outside_blackout(dataset, priority).await;
+            // … and behind it, for the source may have gone down meanwhile.
+            let Some(breaker) = breaker else {
+                let pass = None;
+                return Ok(Turn { permits, pass });
+            };
+            if let Some(pass) = breaker.pass(&endpoint)? {
+                let pass = Some(pass);
+                return Ok(Turn { permits, pass });
+            }
+        }
+    }
+
+    /// Why the requests of a dataset to `url` aren't sent like any others; `None`: they are.
+    pub(super) fn down(&self, dataset: &Dataset, url: &Url) -> Option<Down> {
+        let breaker = self.breakers.get(&host(url))?;
+        breaker.down(&endpoint(dataset))
+    }
+
+    async fn enter_outside_blackout(
+        &self,
+        dataset: &Dataset,
+        priority: Priority,
+    ) -> [Option<Permit>; 2] {
+        loop {
             self.end_of_blackout(dataset).await;
             let permits = self.enter(dataset, priority).await;
             // The queue may have been long.
             if self.blackout_left().is_none() {
-                break permits;
+                return permits;
             }
-        };
-        // … and behind it, for the source may have gone down meanwhile.
-        let pass = breaker.map(Breaker::pass).transpose()?;
-        Ok(Turn { permits, pass })
+        }
     }
 
     /// Waits for the limits alone.
@@ -123,10 +150,10 @@ impl Turns {
 }
 
 impl Turn<'_> {
-    /// An understood answer; says whether the host was taken for down before.
-    pub(super) fn answered(self) -> bool {
+    /// An understood answer. Returns what was taken for down before.
+    pub(super) fn answered(self) -> Option<Down> {
         self.permits.into_iter().flatten().for_each(Permit::good);
-        self.pass.is_some_and(Pass::answered)
+        self.pass.and_then(Pass::answered)
     }
 
     /// Too many requests: that says neither that the host works nor that it is down.
@@ -135,15 +162,21 @@ impl Turn<'_> {
         permits.for_each(Permit::rate_limited);
     }
 
-    /// A failure; says whether the host is taken for down now.
-    pub(super) fn failed(self, url: &Url, reason: String) -> bool {
-        self.pass.is_some_and(|pass| pass.failed(url, reason))
+    /// A failure. Returns what is taken for down since.
+    pub(super) fn failed(self, url: &Url, failure: &Failure) -> Option<Down> {
+        self.pass?.failed(url, failure)
     }
 
-    /// An answer that says that the host works, and nothing of its limits.
-    pub(super) fn alive(self) {
-        self.pass.map(Pass::answered);
+    /// An answer that says that the host works, and nothing of its limits. Returns what was taken
+    /// for down before.
+    pub(super) fn alive(self) -> Option<Down> {
+        self.pass?.answered()
     }
+}
+
+/// The endpoint as its dataset declares it: one for all parents of a child, whose paths differ.
+fn endpoint(dataset: &Dataset) -> String {
+    dataset.path.to_string()
 }
 
 fn host(url: &Url) -> String {

@@ -181,8 +181,10 @@ pub const CATALOGUE: &[Event] = &[
         name: "source taken for down",
         levels: WARN,
         within: Within::Reading,
-        fields: &["source", "reason"],
-        meaning: "So many requests in a row have failed that the API is only probed from now on.",
+        fields: &["source", "what", "failures", "reason"],
+        meaning: "So many requests in a row have failed that `what` (a host, or one endpoint of it) is \
+                  only probed from now on: no run begins that could only fail. Told once, however \
+                  long it lasts.",
     },
     Event {
         name: "parents listed",
@@ -209,8 +211,9 @@ pub const CATALOGUE: &[Event] = &[
         name: "source answers again",
         levels: INFO,
         within: Within::Reading,
-        fields: &["source"],
-        meaning: "A probe was answered.",
+        fields: &["source", "what", "seconds"],
+        meaning: "A probe was answered: `what` was down for so many seconds, and what waits for it \
+                  goes on.",
     },
     Event {
         name: "day verified",
