@@ -28,6 +28,7 @@ pub mod inspection;
 pub mod invariants;
 pub mod json;
 pub mod lake;
+mod lease;
 mod mutation;
 pub mod protection;
 pub mod record;

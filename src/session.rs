@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use crate::entropy::Entropy;
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
 use crate::lake::Lake;
+use crate::lease::{Identity, Shared};
 use crate::protection::seal::{self, SealError};
 use crate::source::SourceClient;
 
@@ -47,14 +49,21 @@ impl Session {
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> anyhow::Result<Self> {
+        let lake = lake.with_states(settings.state.compression);
         let mut clients = BTreeMap::new();
         for (name, source) in &settings.sources {
             let client = SourceClient::new(source, clock.clone(), entropy.clone())
                 .with_context(|| format!("source `{name}`"))?;
+            let together = source.limits.together.max(source.limits.concurrency);
+            client.lease(Shared {
+                lake: lake.clone(),
+                together,
+                who: Identity::of_process(),
+            });
             clients.insert(name.clone(), client);
         }
         Ok(Self {
-            lake: lake.with_states(settings.state.compression),
+            lake,
             clients,
             settings,
             clock,
@@ -105,6 +114,12 @@ impl Session {
     /// Cancelled: the runs end at a safe point.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
+    }
+
+    /// Gives back what is held of the sources' limits: other processes needn't wait for that to expire.
+    /// No request is sent afterwards.
+    pub async fn close(&self) {
+        join_all(self.clients.values().map(SourceClient::close)).await;
     }
 
     /// What the runs of `source` work with. `None`: there is no such source.

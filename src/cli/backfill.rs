@@ -110,6 +110,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         reports.push(report.clone());
     })
     .await;
+    session.close().await;
     bar.finish();
     let unread = orders.len() - reports.len();
     if !args.json {

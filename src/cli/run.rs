@@ -80,6 +80,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         }
         reports.push(report);
     }
+    session.close().await;
     if !args.json {
         say(&summary::table(&reports));
     }

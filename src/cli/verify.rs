@@ -64,6 +64,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let orders = orders(&args, &datasets);
     bar.begin(orders.len());
     let found = verify_all(&context, &orders, &args, &bar).await;
+    session.close().await;
     bar.finish();
     let unread = orders.len() - found.len();
     if !args.json {

@@ -234,6 +234,7 @@ impl Inner {
             }
         }
         tasks.set.shutdown().await;
+        self.session.close().await;
         tracing::info!("daemon stopped");
     }
 }

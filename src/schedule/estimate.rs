@@ -94,6 +94,7 @@ mod tests {
         Limits {
             runs: 2,
             concurrency,
+            together: concurrency,
             requests_per_second,
             burst: 1,
             timeout: Duration::from_secs(60),

@@ -120,6 +120,7 @@ mod tests {
         Limits {
             runs: 2,
             concurrency,
+            together: concurrency,
             requests_per_second: Some(6.0),
             burst: 4,
             timeout: Duration::from_secs(60),

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::lease::{Lease, Shared};
 use crate::source::backoff::Tries;
 use crate::source::breaker::Down;
 use crate::source::classify::{Reply, Verdict, classify};
@@ -119,6 +120,21 @@ impl SourceClient {
     /// each return is told to one.
     pub async fn back(&self) {
         self.0.back.notified().await;
+    }
+
+    /// Shares the source's limits with the other processes of the lake from now on.
+    pub(crate) fn lease(&self, shared: Shared) {
+        let inner = &*self.0;
+        let (clock, entropy) = (inner.clock.clone(), inner.entropy.clone());
+        let lease = || Lease::new(&inner.name, &inner.turns.gate, shared, clock, entropy);
+        inner.turns.lease.get_or_init(lease);
+    }
+
+    /// Gives back what is held of the source's limits. No request is let through afterwards.
+    pub async fn close(&self) {
+        if let Some(lease) = self.0.turns.lease.get() {
+            lease.close().await;
+        }
     }
 
     pub(super) fn inner(&self) -> &Inner {

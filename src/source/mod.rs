@@ -19,7 +19,7 @@ mod decode;
 pub mod error;
 mod exchange;
 pub mod failure;
-mod gate;
+pub(crate) mod gate;
 pub mod page;
 pub mod paginator;
 pub mod probe;

@@ -42,6 +42,7 @@ pub(crate) fn source(base_url: &Url) -> Source {
         limits: Limits {
             runs: 2,
             concurrency: 8,
+            together: 8,
             requests_per_second: None,
             burst: 1,
             timeout: Duration::from_secs(30),

@@ -1,11 +1,10 @@
 //! What a request waits for before it is sent: the end of a blackout, its pool's limits and the
 //! source's, and the outcome of a probe where its host or endpoint is taken for down.
 //!
-//! Pool and source are passed in this order by all requests, so that none waits for what another
-//! one holds while that waits for it. What comes of a request is told to all of them.
+//! What comes of a request is told to all of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -13,10 +12,11 @@ use tracing::info;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::lease::Lease;
 use crate::source::breaker::{Breaker, Down, Pass};
 use crate::source::declaration::{Blackout, Dataset, Priority, Source};
 use crate::source::failure::Failure;
-use crate::source::gate::{Gate, Permit};
+use crate::source::gate::{Gate, Part, Permit};
 
 /// A blackout is waited out in parts, so that a clock that is set doesn't make it longer.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -27,8 +27,9 @@ pub(super) struct Turns {
     source: String,
     zone: Tz,
     blackout: Vec<Blackout>,
-    gate: Arc<Gate>,
-    pools: BTreeMap<String, Arc<Gate>>,
+    pub(super) gate: Arc<Gate>,
+    /// What bounds this process within the limits, where other processes share them.
+    pub(super) lease: OnceLock<Lease>,
     /// By host, for the datasets of a source may be read at several.
     breakers: BTreeMap<String, Breaker>,
     clock: Arc<dyn Clock>,
@@ -37,7 +38,7 @@ pub(super) struct Turns {
 /// The right to send one request.
 #[derive(Debug)]
 pub(super) struct Turn<'t> {
-    permits: [Option<Permit>; 2],
+    permit: Permit,
     pass: Option<Pass<'t>>,
 }
 
@@ -46,13 +47,12 @@ impl Turns {
         let datasets = source.datasets.values();
         let elsewhere = datasets.filter_map(|dataset| dataset.base_url.as_ref());
         let breaker = |url: &Url| (host(url), Breaker::new(host(url), Arc::clone(clock)));
-        let pool = |(name, pool): (&String, _)| (name.clone(), Gate::new(pool));
         Self {
             source: source.name.clone(),
             zone: source.timezone,
             blackout: source.blackout.clone(),
-            gate: Gate::new(&source.limits.pool()),
-            pools: source.pools.iter().map(pool).collect(),
+            gate: Gate::new(&source.limits.pool(), &source.pools),
+            lease: OnceLock::new(),
             breakers: elsewhere.chain([&source.base_url]).map(breaker).collect(),
             clock: Arc::clone(clock),
         }
@@ -76,15 +76,15 @@ impl Turns {
             if let Some(breaker) = breaker {
                 breaker.probed(&endpoint).await?;
             }
-            let permits = self.enter_outside_blackout(dataset, priority).await;
+            let permit = self.enter_outside_blackout(dataset, priority).await;
             // … and behind it, for the source may have gone down meanwhile.
             let Some(breaker) = breaker else {
                 let pass = None;
-                return Ok(Turn { permits, pass });
+                return Ok(Turn { permit, pass });
             };
             if let Some(pass) = breaker.pass(&endpoint)? {
                 let pass = Some(pass);
-                return Ok(Turn { permits, pass });
+                return Ok(Turn { permit, pass });
             }
         }
     }
@@ -95,29 +95,28 @@ impl Turns {
         breaker.down(&endpoint(dataset))
     }
 
-    async fn enter_outside_blackout(
-        &self,
-        dataset: &Dataset,
-        priority: Priority,
-    ) -> [Option<Permit>; 2] {
+    async fn enter_outside_blackout(&self, dataset: &Dataset, priority: Priority) -> Permit {
         loop {
             self.end_of_blackout(dataset).await;
-            let permits = self.enter(dataset, priority).await;
+            let permit = self.enter(dataset, priority).await;
             // The queue may have been long.
             if self.blackout_left().is_none() {
-                return permits;
+                return permit;
             }
         }
     }
 
     /// Waits for the limits alone.
-    pub(super) async fn enter(&self, dataset: &Dataset, priority: Priority) -> [Option<Permit>; 2] {
-        let pool = dataset.pool.as_ref().and_then(|pool| self.pools.get(pool));
-        let pool = match pool {
-            Some(gate) => Some(gate.enter(priority).await),
-            None => None,
-        };
-        [pool, Some(self.gate.enter(priority).await)]
+    pub(super) async fn enter(&self, dataset: &Dataset, priority: Priority) -> Permit {
+        let pool = self.pool(dataset);
+        if let Some(lease) = self.lease.get() {
+            lease.want(pool);
+        }
+        self.gate.enter(pool, priority).await
+    }
+
+    fn pool(&self, dataset: &Dataset) -> Option<Part> {
+        self.gate.pool(dataset.pool.as_deref()?)
     }
 
     /// How many requests may be in flight now.
@@ -152,14 +151,13 @@ impl Turns {
 impl Turn<'_> {
     /// An understood answer. Returns what was taken for down before.
     pub(super) fn answered(self) -> Option<Down> {
-        self.permits.into_iter().flatten().for_each(Permit::good);
+        self.permit.good();
         self.pass.and_then(Pass::answered)
     }
 
     /// Too many requests: that says neither that the host works nor that it is down.
     pub(super) fn rate_limited(self) {
-        let permits = self.permits.into_iter().flatten();
-        permits.for_each(Permit::rate_limited);
+        self.permit.rate_limited();
     }
 
     /// A failure. Returns what is taken for down since.

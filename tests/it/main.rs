@@ -10,6 +10,7 @@
 )]
 
 mod support;
+mod together;
 
 mod backends;
 mod backfill;

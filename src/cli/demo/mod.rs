@@ -100,6 +100,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         say(&told(time, &report));
         reports.push(report);
     }
+    session.close().await;
     say(&format!("\n{}", summary::table(&reports)));
     let answer = answer::answer(session.lake(), &order.dataset).await?;
     say(&closing(&args.folder, &reports, &answer)?);

@@ -198,6 +198,7 @@ impl Build<'_> {
         Limits {
             runs: table.runs.unwrap_or(2).into(),
             concurrency: table.concurrency.unwrap_or(1).into(),
+            together: table.concurrency.unwrap_or(1).into(),
             requests_per_second: table.requests_per_second,
             burst: table.burst.unwrap_or(1),
             timeout: self.wait(&path.key("timeout"), timeout, Duration::from_secs(60)),

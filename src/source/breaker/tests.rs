@@ -122,7 +122,11 @@ async fn one_page_that_fails_and_fails_takes_nothing_down() {
             assert_eq!(pass(&breaker, ONE).failed(&url(1), &failure), None);
         }
     }
-    assert!(pass(&breaker, ONE).failed(&url(2), &unavailable()).is_some());
+    assert!(
+        pass(&breaker, ONE)
+            .failed(&url(2), &unavailable())
+            .is_some()
+    );
 }
 
 #[tokio::test(start_paused = true)]

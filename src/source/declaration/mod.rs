@@ -91,6 +91,9 @@ pub struct Limits {
     pub runs: usize,
     /// Requests in flight at most.
     pub concurrency: usize,
+    /// Requests in flight at most of all processes of the lake together: more than `concurrency` for
+    /// one of several shards.
+    pub together: usize,
     /// Requests begun in a second at most; may be a fraction. `None`: as many as come.
     pub requests_per_second: Option<f64>,
     /// How many requests may begin at once after a pause, within the rate.

@@ -1,6 +1,7 @@
 use super::*;
 use futures::FutureExt;
 use futures::future::join_all;
+use std::time::Duration;
 use tokio::time::{advance, sleep};
 
 fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> Pool {
@@ -12,24 +13,24 @@ fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> P
 }
 
 fn gate(concurrency: usize) -> Arc<Gate> {
-    Gate::new(&limits(concurrency, None, 1))
+    Gate::new(&limits(concurrency, None, 1), &BTreeMap::new())
 }
 
 /// Passes the gate at once, or fails the test.
 fn enter_now(gate: &Arc<Gate>) -> Permit {
-    let entered = gate.enter(Priority::Hourly).now_or_never();
+    let entered = gate.enter(None, Priority::Hourly).now_or_never();
     entered.expect("a free place")
 }
 
 fn is_full(gate: &Arc<Gate>) -> bool {
-    gate.enter(Priority::Hourly).now_or_never().is_none()
+    gate.enter(None, Priority::Hourly).now_or_never().is_none()
 }
 
 /// When each of `count` requests begins that all come at once, and end at once.
 async fn beginnings(gate: &Arc<Gate>, count: usize) -> Vec<Duration> {
     let origin = Instant::now();
     let requests = (0..count).map(|_| async {
-        let _permit = gate.enter(Priority::Daily).await;
+        let _permit = gate.enter(None, Priority::Daily).await;
         origin.elapsed()
     });
     let mut times = join_all(requests).await;
@@ -69,7 +70,7 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
         (2.5, 2),
         (1.0, 3),
     ] {
-        let gate = Gate::new(&limits(100, Some(rate), burst));
+        let gate = Gate::new(&limits(100, Some(rate), burst), &BTreeMap::new());
         // After a pause, as at the beginning, a burst is allowed.
         let mut times = beginnings(&gate, 37).await;
         let so_far = times.last().copied().unwrap();
@@ -97,7 +98,7 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn p8_a_rate_below_one_spaces_requests() {
-    let gate = Gate::new(&limits(8, Some(0.5), 5));
+    let gate = Gate::new(&limits(8, Some(0.5), 5), &BTreeMap::new());
     let times = beginnings(&gate, 4).await;
     let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
     assert_eq!(seconds, [0, 2, 4, 6]);
@@ -118,7 +119,7 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
     ] {
         let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
         tasks.push(tokio::spawn(async move {
-            let _permit = gate.enter(priority).await;
+            let _permit = gate.enter(None, priority).await;
             order.lock().unwrap().push(name);
         }));
         // Each comes to wait before the next arrives.
@@ -135,16 +136,16 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
 
 #[tokio::test(start_paused = true)]
 async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
-    let gate = Gate::new(&limits(8, Some(1.0), 1));
+    let gate = Gate::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
     let origin = Instant::now();
     drop(enter_now(&gate));
     let backfill = async {
-        drop(gate.enter(Priority::Backfill).await);
+        drop(gate.enter(None, Priority::Backfill).await);
         origin.elapsed().as_secs()
     };
     let hourly = async {
         sleep(Duration::from_millis(500)).await;
-        drop(gate.enter(Priority::Hourly).await);
+        drop(gate.enter(None, Priority::Hourly).await);
         origin.elapsed().as_secs()
     };
     assert_eq!(futures::join!(backfill, hourly), (2, 1));
@@ -154,7 +155,10 @@ async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
 async fn who_stops_waiting_leaves_nothing_behind() {
     let gate = gate(1);
     let holder = enter_now(&gate);
-    let (first, second) = (gate.enter(Priority::Hourly), gate.enter(Priority::Daily));
+    let (first, second) = (
+        gate.enter(None, Priority::Hourly),
+        gate.enter(None, Priority::Daily),
+    );
     let (mut first, mut second) = (Box::pin(first), Box::pin(second));
     assert!(first.as_mut().now_or_never().is_none());
     assert!(second.as_mut().now_or_never().is_none());
@@ -165,13 +169,13 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     assert!(is_full(&gate));
     drop(permit);
     drop(enter_now(&gate));
-    let state = gate.lock();
-    assert_eq!((state.in_flight, state.waiting.len()), (0, 0));
+    assert_eq!(gate.in_flight(Part::SOURCE), 0);
+    assert!(!gate.is_wanted(Part::SOURCE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_for_the_rate_takes_none_of_it() {
-    let gate = Gate::new(&limits(8, Some(1.0), 1));
+    let gate = Gate::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
     drop(enter_now(&gate));
     for _ in 0..5 {
         assert!(is_full(&gate), "the rate");
@@ -216,7 +220,89 @@ async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_on
 #[tokio::test(start_paused = true)]
 async fn the_declared_limits_may_be_as_odd_as_they_like() {
     for (rate, burst) in [(1e-9, 1), (1e12, u32::MAX)] {
-        let gate = Gate::new(&limits(0, Some(rate), burst));
+        let gate = Gate::new(&limits(0, Some(rate), burst), &BTreeMap::new());
         drop(enter_now(&gate));
     }
+}
+
+/// A source of two at a time, and its pool of one.
+fn with_pool() -> (Arc<Gate>, Option<Part>) {
+    let pools = BTreeMap::from([("slow".to_owned(), limits(1, None, 1))]);
+    let gate = Gate::new(&limits(2, None, 1), &pools);
+    let pool = gate.pool("slow");
+    assert!(pool.is_some());
+    (gate, pool)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_queueing_at_the_source_held_the_place_of_its_pool_against_an_hourly_run() {
+    let (gate, pool) = with_pool();
+    let others = [(); 2].map(|()| enter_now(&gate));
+    let mut backfill = Box::pin(gate.enter(pool, Priority::Backfill));
+    assert!(backfill.as_mut().now_or_never().is_none());
+    let mut hourly = Box::pin(gate.enter(pool, Priority::Hourly));
+    assert!(hourly.as_mut().now_or_never().is_none());
+    drop(others);
+    let first = hourly.await;
+    assert!(
+        backfill.as_mut().now_or_never().is_none(),
+        "the pool is full"
+    );
+    drop(first);
+    drop(backfill.await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_full_pool_lets_others_pass() {
+    let (gate, pool) = with_pool();
+    let in_pool = gate.enter(pool, Priority::Daily).now_or_never();
+    assert!(in_pool.is_some());
+    let mut waiting = Box::pin(gate.enter(pool, Priority::Hourly));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let other = gate.enter(None, Priority::Backfill).now_or_never();
+    assert!(
+        other.is_some(),
+        "the source has room for one that isn't of the pool"
+    );
+    // And the pool's place, when it frees, is of use although the source is full but for it.
+    drop(in_pool);
+    drop(waiting.await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_share_bounds_what_is_in_flight_and_the_rate() {
+    let gate = Gate::new(&limits(4, Some(4.0), 1), &BTreeMap::new());
+    gate.set_share(Part::SOURCE, 0);
+    assert!(is_full(&gate), "no share");
+    assert!(!gate.is_wanted(Part::SOURCE));
+    let raised = async {
+        sleep(Duration::from_secs(5)).await;
+        gate.set_share(Part::SOURCE, 1);
+    };
+    let waiting = async {
+        let origin = Instant::now();
+        let _permit = gate.enter(None, Priority::Daily).await;
+        (origin.elapsed(), gate.in_flight(Part::SOURCE))
+    };
+    let ((), waited) = futures::join!(raised, waiting);
+    assert_eq!(waited, (Duration::from_secs(5), 1));
+    sleep(Duration::from_secs(5)).await;
+    let times = beginnings(&gate, 4).await;
+    let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [0, 1, 2, 3], "a quarter of the rate");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_flight_when_the_share_falls_is_let_finish() {
+    let gate = gate(3);
+    let mut permits: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
+    gate.set_share(Part::SOURCE, 1);
+    assert_eq!(gate.in_flight(Part::SOURCE), 3);
+    permits.truncate(1);
+    assert!(is_full(&gate));
+    permits.clear();
+    drop(enter_now(&gate));
+    gate.set_share(Part::SOURCE, 3);
+    let _all: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
+    assert!(is_full(&gate));
 }

@@ -253,6 +253,45 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The first SIGINT or SIGTERM.",
     },
     Event {
+        name: "limit shared with another process",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "processes", "share", "of"],
+        meaning: "So many processes of the lake ask this source; this one may have `share` of `of` \
+                  requests in flight, or waits for its turn where that is 0.",
+    },
+    Event {
+        name: "limit shared no longer",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "share"],
+        meaning: "The other processes have given back their shares of the source's limits.",
+    },
+    Event {
+        name: "lease taken over",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "host", "pid", "command", "expired"],
+        meaning: "A process ended, or lost the lake, without giving back its share of the source's \
+                  limits; the others have it now.",
+    },
+    Event {
+        name: "lease not kept",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "error"],
+        meaning: "The lake couldn't be asked for this process's share of the source's limits: it goes \
+                  on with the last one for a minute, and then with one request at a time.",
+    },
+    Event {
+        name: "lease not given back",
+        levels: DEBUG,
+        within: Within::Process,
+        fields: &["source", "error"],
+        meaning: "The lake couldn't be told that this process asks the source no longer; its share \
+                  expires by itself.",
+    },
+    Event {
         name: "daemon started",
         levels: INFO,
         within: Within::Process,
