@@ -6,22 +6,33 @@
 //! on ([`until_complete`]).
 //!
 //! ```text
-//! it didn't end well, or there is no proof      10 min later, 20, 40 … 24 h (from end to start)
-//! it ended well, inside the settle time         once more at twice the day's age, within 1 h to
-//!                                               24 h; and when the day has settled
+//! it didn't end well, or there is no proof      10 min later, 20, 40 … up to a quarter of the day's age,
+//!                                               within a day and three weeks (from end to start)
+//! it ended well, inside the settle time         once more at twice the day's age, at most a day later
+//!                                               or a quarter of its age, within 1 h and three weeks;
+//!                                               and when the day has settled
+//! it said itself from when on it is worth it    then
 //! ```
+//!
+//! So a day of yesterday that failed is tried within minutes, one of last year each three weeks, and within
+//! thirty days after an API is well again everything was tried. What has a distance of weeks is old, or was
+//! tried often.
 //!
 //! A run counts for a job where it read the day at least as thoroughly as the job asks. One that
 //! is still `running` in the lake, with nobody running it here, was cut off (or is another
 //! process's), and is waited for like a failed one: so that a day that kills the process doesn't
-//! do so in a loop. One that was told to stop doesn't count: who starts next goes on with it. Nor
-//! does one that began in the future, dated by a clock that was wrong.
+//! do so in a loop. One that ended without having tried (told to stop, its host down, the lake full) doesn't
+//! count: who starts next goes on with it. Nor does one that began in the future, dated by a clock that was
+//! wrong.
 
 use std::cmp;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
+use crate::day::Day;
 use crate::schedule::cron::Slot;
+use crate::schedule::jobs::ScheduledDataset;
 use crate::schedule::knowledge::{ExecutionFacts, Verified};
 use crate::source::declaration::Mode;
 use crate::state::execution::{Status, StopReason};
@@ -33,8 +44,12 @@ pub(super) const LATE: TimeDelta = TimeDelta::minutes(1);
 const FIRST_RETRY: TimeDelta = TimeDelta::minutes(10);
 /// Reading again inside the settle time is at least this far apart.
 const LEAST_SETTLING: TimeDelta = TimeDelta::hours(1);
-/// No distance is longer.
-const LONGEST: TimeDelta = TimeDelta::hours(24);
+/// A young day is waited for no longer, and a slot, or a comparison with the API.
+const DAILY: TimeDelta = TimeDelta::hours(24);
+/// No distance is longer: thirty days after an API is well again everything was tried, with days to spare.
+const LONGEST: TimeDelta = TimeDelta::days(21);
+/// A day that isn't young is read again after this part of its age.
+const PART_OF_AGE: i32 = 4;
 
 /// Why a day is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,12 +132,37 @@ pub(super) struct Ripeness {
     pub settled: DateTime<Utc>,
 }
 
+impl Ripeness {
+    pub(super) fn of(day: Day, dataset: &ScheduledDataset, zone: Tz) -> Self {
+        let ended = day.end(zone);
+        Self {
+            ended,
+            settled: ended + dataset.settle,
+        }
+    }
+}
+
 /// A run that counts for a job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
     started: DateTime<Utc>,
     ended: DateTime<Utc>,
     well: bool,
+    /// When the run itself says that the day is worth reading again.
+    again: Option<DateTime<Utc>>,
+}
+
+impl Attempt {
+    /// Whether the day was read well, and can still change.
+    fn settling(&self, day: Ripeness) -> bool {
+        self.well && self.started < day.settled
+    }
+}
+
+/// How often in a row, up to now, a day was tried that has settled, and isn't complete.
+pub(super) fn tries(day: Ripeness, attempts: &[Attempt]) -> usize {
+    let settled = attempts.iter().filter(|run| run.started >= day.settled);
+    settled.count()
 }
 
 /// The runs of a day that count for a job that reads it in `mode`, in the order of their ends.
@@ -144,6 +184,7 @@ pub(super) fn attempts(
                 .filter(|ended| *ended <= now)
                 .unwrap_or(facts.started_at),
             well: facts.status == Status::Ok,
+            again: facts.again_at,
         })
         .collect()
 }
@@ -162,7 +203,7 @@ pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> O
             reason: Reason::of_slot(slot, now),
         },
         Some(last) => Wish {
-            at: last.ended + retry_distance(attempts.iter().rev().take_while(|run| !run.well)),
+            at: last.ended + distance(in_a_row(attempts, |run| !run.well), DAILY),
             reason: Reason::Retry,
         },
     })
@@ -171,23 +212,41 @@ pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> O
 /// When a day that has ended, and isn't complete, is to be read next; `first` where it wasn't yet.
 pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -> Wish {
     // A run that began before the end can't complete the day.
-    let since_end = attempts.iter().filter(|run| run.started >= day.ended);
-    let Some(last) = since_end.clone().next_back() else {
+    let mut since_end = attempts.iter().filter(|run| run.started >= day.ended);
+    let Some(last) = since_end.next_back() else {
         return first;
     };
-    let settling = |run: &Attempt| run.well && run.started < day.settled;
-    if settling(last) {
+    let most = longest(last.ended - day.ended);
+    if let Some(again) = last.again.filter(|again| *again > last.ended) {
+        return Wish {
+            // A clock that was wrong mustn't put it off for ever.
+            at: cmp::min(again, last.ended + LONGEST),
+            reason: match last.well {
+                true => Reason::Settle,
+                false => Reason::Retry,
+            },
+        };
+    }
+    if last.settling(day) {
         let age = last.started - day.ended;
-        let again = last.ended + age.clamp(LEAST_SETTLING, LONGEST);
+        let again = last.ended + cmp::min(age, most).max(LEAST_SETTLING);
         return Wish {
             at: cmp::min(again, day.settled),
             reason: Reason::Settle,
         };
     }
+    let tries = in_a_row(attempts, |run| {
+        run.started >= day.ended && !run.settling(day)
+    });
     Wish {
-        at: last.ended + retry_distance(since_end.rev().take_while(|run| !settling(run))),
+        at: last.ended + distance(tries, most),
         reason: Reason::Retry,
     }
+}
+
+/// The longest distance between two readings of a day of this age.
+fn longest(age: TimeDelta) -> TimeDelta {
+    (age / PART_OF_AGE).clamp(DAILY, LONGEST)
 }
 
 /// When a complete day is to be compared with the API for the latest slot that names it. `None`: it
@@ -200,21 +259,23 @@ pub(super) fn to_verify(slot: Slot, last: Option<Verified>, now: DateTime<Utc>) 
         }),
         Some(last) if last.failures == 0 => None,
         Some(last) => Some(Wish {
-            at: last.at + distance(last.failures),
+            at: last.at + distance(last.failures, DAILY),
             reason: Reason::Retry,
         }),
     }
 }
 
-/// How long to wait after that many tries in a row.
-fn retry_distance<'a>(tries: impl Iterator<Item = &'a Attempt>) -> TimeDelta {
-    distance(u32::try_from(tries.take(9).count()).unwrap_or(u32::MAX))
+/// How many of the last runs are all such.
+fn in_a_row(attempts: &[Attempt], such: impl Fn(&Attempt) -> bool) -> u32 {
+    let count = attempts.iter().rev().take_while(|run| such(run)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn distance(tries: u32) -> TimeDelta {
-    // 2^8 times ten minutes is more than a day already.
-    let doublings = tries.saturating_sub(1).min(8);
-    cmp::min(FIRST_RETRY * (1 << doublings), LONGEST)
+/// How long to wait after that many tries in a row.
+fn distance(tries: u32, longest: TimeDelta) -> TimeDelta {
+    // 2^12 times ten minutes is more than three weeks already.
+    let doublings = tries.saturating_sub(1).min(12);
+    cmp::min(FIRST_RETRY * (1 << doublings), longest)
 }
 
 #[cfg(test)]
@@ -230,6 +291,7 @@ mod tests {
             started: at(started),
             ended: at(ended),
             well,
+            again: None,
         }
     }
 
@@ -311,6 +373,7 @@ mod tests {
                 started: next.at,
                 ended,
                 well: runs.len() % 2 == 0,
+                again: None,
             });
             next = until_complete(day, &runs, first);
             assert_eq!(next.reason, Reason::Retry);
@@ -338,6 +401,7 @@ mod tests {
                 started: next.at,
                 ended: next.at,
                 well: true,
+                again: None,
             });
             next = until_complete(day, &runs, first);
             assert_eq!(next.reason, Reason::Settle);

@@ -1,7 +1,7 @@
 //! What the configuration asks of one source: its jobs with their cron expressions read, and of its
 //! datasets what says when a day can be complete.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -110,24 +110,15 @@ impl Schedule {
             .filter(move |(name, _)| all || job.datasets.iter().any(|asked| **asked == ***name))
     }
 
-    /// The days of a dataset that its jobs may want read now, complete or not.
-    pub fn wanted_days(&self, dataset: &str, now: DateTime<Utc>) -> BTreeSet<Day> {
-        let mut wanted = BTreeSet::new();
-        for job in self.jobs.values() {
-            for (name, scheduled) in self.datasets_of(&job.job) {
-                if **name != *dataset {
-                    continue;
-                }
-                match (job.job.days, scheduled.coverage_from) {
-                    (JobDays::Incomplete, None) => {}
-                    (JobDays::Incomplete, Some(from)) => {
-                        wanted.extend(from.through(Day::of(now, self.zone)));
-                    }
-                    _ => wanted.extend(job.named_days(now).into_keys()),
-                }
-            }
-        }
-        wanted
+    /// The jobs that read a dataset, by name.
+    pub fn jobs_of<'a>(
+        &'a self,
+        dataset: &'a str,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a ScheduledJob)> {
+        let reads = move |job: &Job| {
+            job.datasets.is_empty() || job.datasets.iter().any(|asked| asked == dataset)
+        };
+        self.jobs.iter().filter(move |(_, job)| reads(&job.job))
     }
 
     /// How a day was read that was read in the name of `job`. A job that isn't known any more, or

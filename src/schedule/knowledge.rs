@@ -1,10 +1,10 @@
 //! What the lake tells about a source's days: enough to say what is due, without a database of our
 //! own.
 //!
-//! Two things per dataset: which days are complete (one LIST of markers), and, of the days that
-//! aren't and that somebody has looked at, what the runs did (the executions in their states). A
-//! day of which nothing is known was never read. Of complete days it is known when they were last
-//! compared with the API.
+//! Per dataset: which days are complete or accepted, and which were begun (one LIST of markers and
+//! states); the first day that a job or coverage has ever named (`_bronzed/named`); and, of the days that
+//! were begun and aren't done, what the runs did (the executions in their states). A day of which nothing
+//! is known was never read. Of complete days it is known when they were last compared with the API.
 //!
 //! A dataset that isn't in here is one of which the lake couldn't be asked; nothing is planned for
 //! it, for missing knowledge is not the knowledge that nothing is there (promise P5).
@@ -44,11 +44,17 @@ impl Knowledge {
 #[derive(Debug, Clone, Default)]
 pub struct DatasetKnowledge {
     complete: BTreeSet<Day>,
+    accepted: BTreeSet<Day>,
+    begun: BTreeSet<Day>,
+    named_from: Option<Day>,
     executions: BTreeMap<Day, Vec<ExecutionFacts>>,
     last_seen: Option<DateTime<Utc>>,
-    last_success: Option<DateTime<Utc>>,
+    good: BTreeMap<Arc<str>, BTreeMap<Day, DateTime<Utc>>>,
     verified: BTreeMap<Day, Verified>,
 }
+
+/// Of each job the good runs of so many days are known, those that began last.
+const GOOD_DAYS: usize = 32;
 
 /// When a complete day was last compared with what the API states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,13 +75,23 @@ impl DatasetKnowledge {
         }
     }
 
-    /// Adds what a run did, in place of what was known of the same run.
+    /// Adds what a run did that has just ended, in place of what was known of the same run.
     pub fn note(&mut self, day: Day, facts: ExecutionFacts) {
-        self.last_seen = self.last_seen.max(Some(facts.ended_at));
-        if facts.status == Status::Ok {
-            self.last_success = self.last_success.max(Some(facts.started_at));
+        let now = facts.ended_at.max(facts.started_at);
+        self.note_at(day, facts, now);
+    }
+
+    /// Adds what the lake tells at `now` of a run. What is dated in the future was dated by a clock that
+    /// was wrong: it says neither that somebody was at work, nor that data are fresh.
+    pub fn note_at(&mut self, day: Day, facts: ExecutionFacts, now: DateTime<Utc>) {
+        self.begun.insert(day);
+        if facts.ended_at <= now {
+            self.last_seen = self.last_seen.max(Some(facts.ended_at));
         }
-        if self.complete.contains(&day) {
+        if facts.status == Status::Ok && facts.started_at <= now {
+            self.note_good(day, &facts);
+        }
+        if self.is_done(day) {
             return;
         }
         let known = self.executions.entry(day).or_default();
@@ -84,10 +100,37 @@ impl DatasetKnowledge {
         known.sort_by_key(|facts| (facts.ended_at, facts.started_at));
     }
 
+    fn note_good(&mut self, day: Day, facts: &ExecutionFacts) {
+        let of_job = self.good.entry(Arc::clone(&facts.job)).or_default();
+        let at = of_job.entry(day).or_insert(facts.started_at);
+        *at = facts.started_at.max(*at);
+        if of_job.len() > GOOD_DAYS {
+            let oldest = of_job.iter().min_by_key(|(_, at)| **at);
+            let oldest = oldest.map(|(day, _)| *day);
+            oldest.map(|day| of_job.remove(&day));
+        }
+    }
+
     /// The day is complete, for ever. What its runs did is forgotten: nobody asks any more.
     pub fn complete(&mut self, day: Day) {
         self.complete.insert(day);
         self.executions.remove(&day);
+    }
+
+    /// A person has taken the day as it is: nobody wants it any more, and it isn't complete.
+    pub fn accept(&mut self, day: Day) {
+        self.accepted.insert(day);
+        self.executions.remove(&day);
+    }
+
+    /// These days have a state: they were begun.
+    pub fn begin(&mut self, days: impl IntoIterator<Item = Day>) {
+        self.begun.extend(days);
+    }
+
+    /// A job, or coverage, has named this day, and so all since then.
+    pub fn name_from(&mut self, day: Day) {
+        self.named_from = Some(self.named_from.map_or(day, |known| known.min(day)));
     }
 
     /// Adds when days were last compared with the API.
@@ -100,6 +143,37 @@ impl DatasetKnowledge {
         self.verified.get(&day).copied()
     }
 
+    /// When days were compared with the API, and all was well; of those up to `now` the last.
+    pub fn last_verification(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let well = self.verified.values().filter(|mark| mark.failures == 0);
+        well.map(|mark| mark.at).filter(|at| *at <= now).max()
+    }
+
+    /// The first day that a job or coverage has ever named.
+    pub fn named_from(&self) -> Option<Day> {
+        self.named_from
+    }
+
+    /// The days that have a state.
+    pub fn begun(&self) -> &BTreeSet<Day> {
+        &self.begun
+    }
+
+    /// The days that are complete.
+    pub fn complete_set(&self) -> &BTreeSet<Day> {
+        &self.complete
+    }
+
+    /// The days that a person has accepted, and that aren't complete.
+    pub fn accepted(&self) -> impl Iterator<Item = Day> + '_ {
+        self.accepted.difference(&self.complete).copied()
+    }
+
+    /// Whether nobody needs to read the day again: it is complete, or accepted.
+    pub fn is_done(&self, day: Day) -> bool {
+        self.complete.contains(&day) || self.accepted.contains(&day)
+    }
+
     /// Whether the day is complete.
     pub fn is_complete(&self, day: Day) -> bool {
         self.complete.contains(&day)
@@ -110,28 +184,34 @@ impl DatasetKnowledge {
         self.complete.len()
     }
 
-    /// How many days of a range aren't complete, both ends included.
-    pub fn incomplete_days(&self, from: Day, to: Day) -> u64 {
-        if from > to {
-            return 0;
-        }
-        let days = (to.date() - from.date()).num_days().unsigned_abs() + 1;
-        days - self.complete.range(from..=to).count() as u64
-    }
-
     /// What the runs of a day did, in the order of their ends.
     pub fn executions(&self, day: Day) -> &[ExecutionFacts] {
         self.executions.get(&day).map_or(&[], Vec::as_slice)
     }
 
-    /// The end of the last known run of any day: somebody was at work then.
-    pub fn last_seen(&self) -> Option<DateTime<Utc>> {
-        self.last_seen
+    /// The end of the last known run of any day up to `now`: somebody was at work then.
+    pub fn last_seen(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.last_seen.filter(|at| *at <= now)
     }
 
     /// The start of the last known run, of any day, that ended well.
-    pub fn last_success(&self) -> Option<DateTime<Utc>> {
-        self.last_success
+    pub fn last_success(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.last_good(now, |_, _, _| true)
+    }
+
+    /// The start of the last known run up to `now` that ended well, of those that count by their job,
+    /// their day and their start.
+    pub fn last_good(
+        &self,
+        now: DateTime<Utc>,
+        counts: impl Fn(&str, Day, DateTime<Utc>) -> bool,
+    ) -> Option<DateTime<Utc>> {
+        let runs = self.good.iter().flat_map(|(job, days)| {
+            let days = days.iter();
+            days.map(move |(day, at)| (&**job, *day, *at))
+        });
+        let counted = runs.filter(|(job, day, at)| *at <= now && counts(job, *day, *at));
+        counted.map(|(_, _, at)| at).max()
     }
 }
 
@@ -194,7 +274,8 @@ mod tests {
         known.note(day, facts(1, Status::Ok, "2025-10-22T12:09:00Z"));
         let seen: Vec<_> = known.executions(day).iter().map(|f| f.status).collect();
         assert_eq!(seen, [Status::Partial, Status::Ok]);
-        assert_eq!(known.last_seen(), "2025-10-22T12:09:00Z".parse().ok());
+        let now = "2025-10-22T13:00:00Z".parse().unwrap();
+        assert_eq!(known.last_seen(now), "2025-10-22T12:09:00Z".parse().ok());
     }
 
     #[test]
@@ -206,6 +287,38 @@ mod tests {
         known.note(day, facts(2, Status::Ok, "2025-10-23T12:05:00Z"));
         assert!(known.is_complete(day));
         assert!(known.executions(day).is_empty());
-        assert_eq!(known.last_seen(), "2025-10-23T12:05:00Z".parse().ok());
+        let now = "2025-10-23T13:00:00Z".parse().unwrap();
+        assert_eq!(known.last_seen(now), "2025-10-23T12:05:00Z".parse().ok());
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_one_run_blinds_freshness_for_no_moment() {
+        let day = "2025-10-22".parse().unwrap();
+        let now = "2025-10-22T13:00:00Z".parse().unwrap();
+        let mut known = DatasetKnowledge::default();
+        known.note_at(day, facts(1, Status::Ok, "2025-10-22T12:05:00Z"), now);
+        let ahead = ExecutionFacts {
+            started_at: "2026-01-20T12:00:00Z".parse().unwrap(),
+            ..facts(2, Status::Ok, "2026-01-20T12:05:00Z")
+        };
+        known.note_at(day, ahead, now);
+        for later in ["2025-10-22T13:00:00Z", "2025-12-21T13:00:00Z", "2026-03-01T00:00:00Z"] {
+            let later = later.parse().unwrap();
+            assert_eq!(known.last_seen(later), "2025-10-22T12:05:00Z".parse().ok());
+            assert_eq!(known.last_success(later), "2025-10-22T12:00:00Z".parse().ok());
+        }
+    }
+
+    #[test]
+    fn a_day_that_a_person_accepted_is_done_and_not_complete() {
+        let day = "2025-10-22".parse().unwrap();
+        let mut known = DatasetKnowledge::default();
+        known.note(day, facts(1, Status::Partial, "2025-10-22T12:05:00Z"));
+        known.accept(day);
+        assert!(known.is_done(day) && !known.is_complete(day));
+        assert!(known.executions(day).is_empty());
+        assert_eq!(known.accepted().collect::<Vec<_>>(), [day]);
+        known.complete(day);
+        assert_eq!(known.accepted().count(), 0, "proven since");
     }
 }

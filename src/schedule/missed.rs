@@ -103,7 +103,7 @@ pub(super) fn count(
 /// From when on slots haven't been counted yet. `None`: a dataset that was never read, of which
 /// nobody can say that it should have been.
 fn since(dataset: &str, situation: Situation<'_>) -> Option<DateTime<Utc>> {
-    let seen = || situation.knowledge.of(dataset)?.last_seen();
+    let seen = || situation.knowledge.of(dataset)?.last_seen(situation.now);
     Some(
         situation
             .previous

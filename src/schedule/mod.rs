@@ -10,7 +10,8 @@
 //! jobs, knowledge, now ──► cron: slots ──► which days ──► due: when to read them ──► plan: tasks
 //! ```
 //!
-//! Promises, tested in `simulation`: every day that coverage asks for becomes complete; no
+//! Promises, tested in `simulation`: every day that was begun, or that a job or coverage has named, becomes
+//! complete, whatever happened in between (`wanted`); no
 //! (dataset, day) is read twice at a time; every slot leads to a run of its own day, or is joined
 //! to one under way; a day that can't be read is tried at a growing distance, and holds up nobody.
 //!
@@ -25,6 +26,7 @@ pub mod knowledge;
 mod missed;
 pub mod plan;
 pub mod shard;
+mod wanted;
 
 #[cfg(test)]
 mod cases;

@@ -5,7 +5,8 @@
 //!   than the job's catch-up are let go. A day that is over is no more urgent than a daily job's.
 //! - In the hours of a blackout nothing is begun; what they held up is caught up with at their end.
 //! - Other jobs work on ended days until they are complete: those that the slots within the
-//!   catch-up name, or those that coverage asks for, the newest first.
+//!   catch-up name. All other days that are wanted (begun, named once, or asked for by coverage) are
+//!   carried by one job of the dataset, with the lowest priority.
 //! - Of a snapshot or a feed, only the day that is under way can be read: a slot of an earlier day that
 //!   nobody served is caught up with by a reading of today, if no slot has come since.
 //! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
@@ -24,7 +25,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::day::Day;
 use crate::schedule::cron::Slot;
-use crate::schedule::due::{self, Ripeness, Wish};
+use crate::schedule::due::{self, Attempt, Ripeness, Wish};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::missed;
@@ -147,12 +148,15 @@ struct Planner<'a> {
 }
 
 /// A job at work on one dataset.
+#[derive(Clone, Copy)]
 struct Asking<'a> {
     name: &'a Arc<str>,
     job: &'a ScheduledJob,
     dataset_name: &'a Arc<str>,
     dataset: &'a ScheduledDataset,
     known: &'a DatasetKnowledge,
+    /// The days are wanted, and have left the jobs' windows.
+    carried: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -165,10 +169,8 @@ impl<'a> Planner<'a> {
             self.wake(end);
             return;
         }
-        let (named, latest) = match job.job.days {
-            JobDays::Incomplete => (BTreeMap::new(), job.cron.last_at_or_before(now)),
-            _ => (job.named_days(now), None),
-        };
+        let named = job.named_days(now);
+        let latest = job.cron.last_at_or_before(now);
         let schedule = self.schedule;
         for (dataset_name, dataset) in schedule.datasets_of(&job.job) {
             let Some(known) = self.situation.knowledge.of(dataset_name) else {
@@ -180,13 +182,11 @@ impl<'a> Planner<'a> {
                 dataset_name,
                 dataset,
                 known,
+                carried: false,
             };
             if dataset.only_today {
                 self.today(&asking, &named);
                 continue;
-            }
-            if let Some(slot) = latest {
-                self.coverage(&asking, slot);
             }
             for (day, slot) in &named {
                 match job.job.mode {
@@ -194,14 +194,24 @@ impl<'a> Planner<'a> {
                     Mode::Full | Mode::New => self.day(&asking, *day, *slot),
                 }
             }
+            if let Some(slot) = latest.filter(|_| schedule.carries(name, job, dataset_name)) {
+                self.wanted(&asking, &named, slot);
+            }
         }
     }
 
-    /// All days that coverage asks for and that had ended at the latest slot.
-    fn coverage(&mut self, asking: &Asking<'a>, slot: Slot) {
-        if let Some(from) = asking.dataset.coverage_from {
-            for day in from.through(slot.day.previous()) {
-                self.day(asking, day, slot);
+    /// All days that are wanted, that had ended at the latest slot, and that the job's slots don't name.
+    fn wanted(&mut self, asking: &Asking<'a>, named: &BTreeMap<Day, Slot>, slot: Slot) {
+        let now = self.situation.now;
+        let wanted = self.schedule.wanted(asking.dataset_name, asking.known, now);
+        let newest = slot.day.previous();
+        let asking = &Asking {
+            carried: true,
+            ..*asking
+        };
+        for day in wanted.into_iter().filter(|day| *day <= newest) {
+            if !named.contains_key(&day) {
+                self.carried(asking, day, slot);
             }
         }
     }
@@ -236,15 +246,31 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans a day for a job where it is due.
+    /// Plans a day for a job that names it where it is due.
     fn day(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
         let too_early = asking.dataset.earliest.is_some_and(|first| day < first);
-        if too_early || asking.known.is_complete(day) {
+        if too_early || asking.known.is_done(day) {
             return;
         }
-        if let Some(wish) = self.wish(asking, day, slot) {
+        let first = Reason::of_slot(slot, self.situation.now);
+        let wish = match asking.job.job.days {
+            JobDays::Today => due::at_slot(slot, &self.attempts(asking, day), self.situation.now),
+            _ => Some(self.until_complete(asking, day, slot, first)),
+        };
+        if let Some(wish) = wish {
             self.due(asking, day, slot, wish);
         }
+    }
+
+    /// Plans a day that is wanted and that has left the windows of the jobs where it is due.
+    fn carried(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+        let covered = asking.dataset.coverage_from.is_some_and(|from| from <= day);
+        let first = match covered {
+            true => Reason::Coverage,
+            false => Reason::CatchUp,
+        };
+        let wish = self.until_complete(asking, day, slot, first);
+        self.due(asking, day, slot, wish);
     }
 
     /// Plans the comparison of a day with the API where it is due.
@@ -271,32 +297,32 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// When the job wants the day read. `None`: not before another slot.
-    fn wish(&self, asking: &Asking<'a>, day: Day, slot: Slot) -> Option<Wish> {
-        let now = self.situation.now;
-        let job = &asking.job.job;
-        let runs = asking.known.executions(day);
-        let attempts = due::attempts(runs, job.mode, |name| self.schedule.mode_of(name), now);
-        if job.days == JobDays::Today {
-            return due::at_slot(slot, &attempts, now);
-        }
+    /// When the job wants the ended day read.
+    fn until_complete(
+        &self,
+        asking: &Asking<'a>,
+        day: Day,
+        slot: Slot,
+        reason: Reason,
+    ) -> Wish {
         let first = Wish {
             at: slot.at,
-            reason: match job.days {
-                JobDays::Incomplete => Reason::Coverage,
-                _ => Reason::of_slot(slot, now),
-            },
+            reason,
         };
+        let attempts = self.attempts(asking, day);
         // Of most days of a long coverage nothing is known, and their ends don't matter.
         if attempts.is_empty() {
-            return Some(first);
+            return first;
         }
-        let ended = day.end(self.schedule.zone);
-        let ripeness = Ripeness {
-            ended,
-            settled: ended + asking.dataset.settle,
-        };
-        Some(due::until_complete(ripeness, &attempts, first))
+        let ripeness = Ripeness::of(day, asking.dataset, self.schedule.zone);
+        due::until_complete(ripeness, &attempts, first)
+    }
+
+    /// The runs of a day that count for the job.
+    fn attempts(&self, asking: &Asking<'a>, day: Day) -> Vec<Attempt> {
+        let (runs, mode) = (asking.known.executions(day), asking.job.job.mode);
+        let mode_of = |name: &str| self.schedule.mode_of(name);
+        due::attempts(runs, mode, mode_of, self.situation.now)
     }
 
     /// The day is being read: a slot that came since the run began is served by it.
@@ -314,10 +340,12 @@ impl<'a> Planner<'a> {
     fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
         let job = &asking.job.job;
         // What is urgent about today isn't any more when the day is over: catching up with it must
-        // not hold up the slots of the day that is under way.
+        // not hold up the slots of the day that is under way. And what has left a job's window is nobody's
+        // hurry.
         let over = day < Day::of(self.situation.now, self.schedule.zone);
-        let priority = match job.days {
-            JobDays::Today if over => job.priority.min(Priority::Daily),
+        let priority = match (job.days, asking.carried) {
+            (_, true) => job.priority.min(Priority::Backfill),
+            (JobDays::Today, false) if over => job.priority.min(Priority::Daily),
             _ => job.priority,
         };
         let task = Task {

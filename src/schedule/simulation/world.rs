@@ -156,6 +156,7 @@ impl World {
     /// Plans, starts what there is a place for, and sets the timer.
     fn reconcile(&mut self) {
         let now = self.shown();
+        self.name(now);
         let mut daemon = self.daemon.take().unwrap_or_default();
         let running: Running = daemon
             .active
@@ -186,6 +187,16 @@ impl World {
         let wait = (plan.next_wake - now).max(TimeDelta::zero());
         daemon.wakes = Some(self.truth + wait + TimeDelta::milliseconds(late));
         self.daemon = Some(daemon);
+    }
+
+    /// Remembers in the lake what jobs and coverage name, as the daemon does when it learns.
+    fn name(&mut self, now: DateTime<Utc>) {
+        for dataset in self.schedule.datasets.keys() {
+            let first = self.schedule.first_named(dataset, now);
+            if let (Some(first), Some(known)) = (first, self.lake.of_mut(dataset)) {
+                known.name_from(first);
+            }
+        }
     }
 
     fn plan(&self, now: DateTime<Utc>, previous: Option<DateTime<Utc>>, running: &Running) -> Plan {
