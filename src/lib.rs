@@ -30,6 +30,7 @@ pub mod json;
 pub mod lake;
 mod lease;
 mod mutation;
+pub mod named;
 pub mod protection;
 pub mod record;
 pub mod schedule;

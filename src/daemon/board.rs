@@ -55,6 +55,9 @@ pub(super) struct SourceBoard {
     pub planned_at: Option<DateTime<Utc>>,
     /// Datasets, with the job that says so, whose data are too old.
     pub stale: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Datasets of which days are overdue, and when that was looked at last.
+    pub overdue: BTreeSet<Arc<str>>,
+    pub overdue_at: Option<DateTime<Utc>>,
 }
 
 /// What a run has done to its day.

@@ -1,49 +1,94 @@
 //! What the daemon must know of a source, read from the lake: it keeps nothing on a disk of its
 //! own.
 //!
-//! One LIST a dataset tells which days are complete and which have a state; then the states of
-//! those days are read that a job may want, and that aren't complete. Done at the start and once an
-//! hour, for other processes may work on the same lake.
+//! One LIST a dataset tells which days are complete or accepted, and which have a state; then the states
+//! are read of those that aren't, and that may be read again. Done at the start and once an hour, for other
+//! processes may work on the same lake.
+//!
+//! What a state said is remembered while the LIST shows the same object. So an hour in which nothing
+//! happens costs a dataset of days one LIST and two GETs (`_bronzed/named`, `_bronzed/verified`), however
+//! many of its days are open, and however old the lake is: only the pages of the LIST grow with it.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::bronze::layout;
 use crate::day::Day;
-use crate::lake::{Lake, LakeError};
+use crate::entropy::Entropy;
+use crate::lake::document::DocumentError;
+use crate::lake::{Entry, Lake, LakeError};
+use crate::named::Named;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts};
 use crate::source::declaration::{Dataset, Source};
-use crate::state::glance;
+use crate::state::{Listing, glance, listing};
 use crate::verify::marks;
 
 /// States read at once.
 const AT_ONCE: usize = 8;
 
 /// Of so many of the newest days the runs are known, whether they are complete or not: they tell
-/// when somebody was last at work.
-const NEWEST: usize = 2;
+/// when somebody was last at work, and which jobs have been served.
+const NEWEST: usize = 3;
 
 /// What was learned of the datasets of a source, by their short names.
 pub(super) type Learned = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
 
+/// What states said that were read before, by the prefix of their table.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<BTreeMap<String, Remembered>>);
+
+type Remembered = BTreeMap<Day, Seen>;
+
+/// A state that was read.
+#[derive(Debug, Clone)]
+struct Seen {
+    /// The object, as the LIST showed it.
+    entry: Entry,
+    runs: Vec<ExecutionFacts>,
+}
+
 /// Asks the lake about every dataset of a source.
 pub(super) async fn learn(
     lake: &Lake,
-    source: &Source,
-    schedule: &Schedule,
+    entropy: &Entropy,
+    (source, schedule): (&Source, &Schedule),
+    memory: &Memory,
     now: DateTime<Utc>,
 ) -> Learned {
     let mut learned = Vec::new();
     for (name, dataset) in enabled(source, schedule) {
-        let wanted = schedule.wanted_days(name, now);
-        let known = learn_dataset(lake, schedule, &dataset.prefix, &wanted).await;
+        let asking = Asking {
+            lake,
+            entropy,
+            schedule,
+            name,
+            prefix: &dataset.prefix,
+            now,
+        };
+        let remembered = memory.take(&dataset.prefix);
+        let known = asking.learn(remembered).await;
+        let known = known.map(|(known, seen)| {
+            memory.keep(&dataset.prefix, seen);
+            known
+        });
         learned.push((Arc::clone(name), known));
     }
     learned
+}
+
+impl Memory {
+    fn take(&self, prefix: &str) -> Remembered {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(prefix).unwrap_or_default()
+    }
+
+    fn keep(&self, prefix: &str, seen: Remembered) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(prefix.to_owned(), seen);
+    }
 }
 
 /// The datasets that jobs read.
@@ -55,32 +100,108 @@ pub(super) fn enabled<'a>(
     names.filter_map(|name| Some((name, source.datasets.get(&**name)?)))
 }
 
-async fn learn_dataset(
-    lake: &Lake,
-    schedule: &Schedule,
-    prefix: &str,
-    wanted: &BTreeSet<Day>,
-) -> Result<DatasetKnowledge, LakeError> {
-    let (mut complete, mut with_state) = (BTreeSet::new(), BTreeSet::new());
-    for entry in lake.list(&layout::state_folder(prefix)).await? {
-        complete.extend(layout::complete_day(prefix, &entry.key));
-        with_state.extend(layout::state_day(prefix, &entry.key));
-    }
-    let newest: BTreeSet<_> = with_state.iter().rev().take(NEWEST).copied().collect();
-    let to_read = with_state
-        .into_iter()
-        .filter(|day| newest.contains(day) || (wanted.contains(day) && !complete.contains(day)));
-    let glances = futures::stream::iter(to_read).map(|day| async move {
-        let glance = glance(lake, prefix, day, schedule.zone).await?;
-        Ok((day, glance.unwrap_or_default()))
-    });
-    let glances: Vec<_> = glances.buffer_unordered(AT_ONCE).try_collect().await?;
-    let mut known = DatasetKnowledge::new(complete);
-    known.verified(marks::load(lake, prefix).await?);
-    for (day, glance) in glances {
-        for run in &glance.runs {
-            known.note(day, ExecutionFacts::from(run));
+/// A dataset that the lake is asked about.
+struct Asking<'a> {
+    lake: &'a Lake,
+    entropy: &'a Entropy,
+    schedule: &'a Schedule,
+    name: &'a str,
+    prefix: &'a str,
+    now: DateTime<Utc>,
+}
+
+impl Asking<'_> {
+    async fn learn(
+        &self,
+        remembered: Remembered,
+    ) -> Result<(DatasetKnowledge, Remembered), LakeError> {
+        let listing = listing(self.lake, self.prefix).await?;
+        let seen = self.states(&listing, remembered).await?;
+        let mut known = DatasetKnowledge::new(listing.complete);
+        known.begin(listing.states.into_keys());
+        for day in listing.accepted {
+            known.accept(day);
         }
+        for (day, state) in &seen {
+            for facts in &state.runs {
+                known.note_at(*day, facts.clone(), self.now);
+            }
+        }
+        if self.schedule.datasets.get(self.name).is_some_and(|one| one.verify) {
+            known.verified(marks::load(self.lake, self.prefix).await?);
+        }
+        if let Some(from) = self.named_from().await? {
+            known.name_from(from);
+        }
+        Ok((known, seen))
     }
-    Ok(known)
+
+    /// What the states say that planning needs: those of open days, and of the newest ones.
+    async fn states(
+        &self,
+        listing: &Listing,
+        mut remembered: Remembered,
+    ) -> Result<Remembered, LakeError> {
+        let newest: BTreeSet<_> = listing.states.keys().rev().take(NEWEST).collect();
+        let done = |day: &Day| listing.complete.contains(day) || listing.accepted.contains(day);
+        let earliest = self.schedule.first_readable(self.name, self.now);
+        let needed = listing
+            .states
+            .iter()
+            .filter(|(day, _)| newest.contains(day) || (**day >= earliest && !done(day)));
+        let (mut seen, mut unknown) = (Remembered::new(), Vec::new());
+        for (day, entry) in needed {
+            match remembered.remove(day).filter(|seen| seen.is_of(entry)) {
+                Some(known) => drop(seen.insert(*day, known)),
+                None => unknown.push((*day, entry.clone())),
+            }
+        }
+        let zone = self.schedule.zone;
+        let read = futures::stream::iter(unknown).map(|(day, entry)| async move {
+            let glance = glance(self.lake, self.prefix, day, zone).await?;
+            let runs = glance.unwrap_or_default().runs;
+            let runs = runs.iter().map(ExecutionFacts::from).collect();
+            Ok((day, Seen { entry, runs }))
+        });
+        let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
+        seen.extend(read);
+        Ok(seen)
+    }
+
+    /// The first day that was ever named. That it can't be written stops nobody: it is tried again.
+    async fn named_from(&self) -> Result<Option<Day>, LakeError> {
+        let Some(first) = self.schedule.first_named(self.name, self.now) else {
+            return Ok(None);
+        };
+        let known = match Named::load(self.lake, self.prefix).await {
+            Ok(known) => known,
+            Err(DocumentError::Lake(error)) => return Err(error),
+            Err(error) => {
+                self.not_noted(&error);
+                return Ok(Some(first));
+            }
+        };
+        let when = (self.now, Day::of(self.now, self.schedule.zone));
+        let noted = Named::note(self.lake, self.entropy, self.prefix, known, first, when).await;
+        Ok(Some(match noted {
+            Ok(named) => named.from,
+            Err(error) => {
+                self.not_noted(&error);
+                known.map_or(first, |known| known.from.min(first))
+            }
+        }))
+    }
+
+    fn not_noted(&self, error: &DocumentError) {
+        let (source, dataset) = (&*self.schedule.source, self.name);
+        tracing::warn!(source, dataset, %error, "named days not noted");
+    }
+}
+
+impl Seen {
+    /// Whether the LIST shows the object that was read. One without a version may have been written
+    /// since within the same moment, so it is read again.
+    fn is_of(&self, entry: &Entry) -> bool {
+        self.entry.e_tag.is_some() && self.entry == *entry
+    }
 }

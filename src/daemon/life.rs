@@ -141,7 +141,8 @@ impl Inner {
                     None => Vec::new(),
                     Some(one) => {
                         let lake = inner.session.lake();
-                        learn(lake, &one.source, &one.schedule, now).await
+                        let asked = (&*one.source, &one.schedule);
+                        learn(lake, inner.session.entropy(), asked, &one.memory, now).await
                     }
                 };
                 Done::Learned(name, learned)

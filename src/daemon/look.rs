@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backfill;
-use crate::daemon::board::{Board, SourceBoard};
+use crate::daemon::board::Board;
 use crate::daemon::places::Places;
 use crate::daemon::runs::{Asked, Key, Watch};
-use crate::daemon::{Inner, Scheduled};
+use crate::daemon::Inner;
 use crate::schedule::plan::{Plan, Reason, Situation, Task, plan};
 use crate::source::declaration::Priority;
 use crate::telemetry::metrics::events;
@@ -59,7 +59,7 @@ impl Inner {
             of_source.planned_at = Some(now);
             next_wake = next_wake.min(plan.next_wake);
             count_missed(name, &plan);
-            self.watch_freshness(name, scheduled, of_source, now);
+            self.watch(scheduled, of_source, now);
             candidates.extend(self.planned(board, name, plan.tasks, now));
         }
         board.next_wake = Some(next_wake);
@@ -144,46 +144,6 @@ impl Inner {
             places.take(&key.source, run.asked.priority);
         }
         places
-    }
-
-    /// Warns once when data become too old, and tells when they are fresh again.
-    fn watch_freshness(
-        &self,
-        source: &Arc<str>,
-        scheduled: &Scheduled,
-        board: &mut SourceBoard,
-        now: DateTime<Utc>,
-    ) {
-        let Some(knowledge) = &board.knowledge else {
-            return;
-        };
-        for (job, declared) in &scheduled.schedule.jobs {
-            let Some(bound) = declared.job.freshness else {
-                continue;
-            };
-            for (dataset, _) in scheduled.schedule.datasets_of(&declared.job) {
-                let success = knowledge.of(dataset).and_then(|known| known.last_success());
-                let age = now - success.unwrap_or(self.started_at);
-                let age = age.to_std().unwrap_or_default();
-                let entry = (Arc::clone(dataset), Arc::clone(job));
-                let (source, dataset, job) = (&**source, &**dataset, &**job);
-                if age <= bound {
-                    if board.stale.remove(&entry) {
-                        tracing::info!(source, dataset, job, "dataset fresh again");
-                    }
-                } else if board.stale.insert(entry) {
-                    let (age_seconds, bound_seconds) = (age.as_secs(), bound.as_secs());
-                    tracing::warn!(
-                        source,
-                        dataset,
-                        job,
-                        age_seconds,
-                        bound_seconds,
-                        "dataset stale"
-                    );
-                }
-            }
-        }
     }
 }
 

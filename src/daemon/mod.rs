@@ -20,10 +20,12 @@
 //! - `look`: what is due now, and who begins
 //! - `work`: one run, and what is left of one that panicked
 //! - `learn`, `paused`: what the lake tells
+//! - `freshness`: what is too old, or overdue
 //! - `board`, `runs`, `places`: what is known and under way
 //! - `service`: what the server asks and orders
 
 mod board;
+mod freshness;
 mod learn;
 mod life;
 mod look;
@@ -42,6 +44,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::daemon::board::Board;
+use crate::daemon::learn::Memory;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::Session;
 use crate::source::declaration::Source;
@@ -68,6 +71,8 @@ struct Inner {
 struct Scheduled {
     source: Arc<Source>,
     schedule: Schedule,
+    /// What its states said when they were read last.
+    memory: Memory,
 }
 
 impl Daemon {
@@ -84,7 +89,12 @@ impl Daemon {
             board.sources.insert(Arc::clone(&name), Default::default());
             let schedule = Schedule::of(source)?;
             let source = Arc::clone(source);
-            sources.insert(name, Scheduled { source, schedule });
+            let scheduled = Scheduled {
+                source,
+                schedule,
+                memory: Memory::default(),
+            };
+            sources.insert(name, scheduled);
         }
         let started_at = session.clock().now();
         Ok(Self(Arc::new(Inner {

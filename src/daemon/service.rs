@@ -17,8 +17,8 @@ use crate::schedule::jobs::ScheduledJob;
 use crate::server::daemon::{DaemonError, Readiness};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
-use crate::source::declaration::{Dataset, Job, Mode, Priority};
-use crate::telemetry::metrics::events::DatasetStanding;
+use crate::source::declaration::{Dataset, Mode, Priority};
+use crate::telemetry::metrics::events::{DatasetStanding, job_freshness};
 
 /// The job that runs name which a person asked for.
 const MANUAL: &str = "manual";
@@ -40,22 +40,25 @@ impl crate::server::daemon::Daemon for Daemon {
 
     fn observe(&self) {
         let board = self.0.board();
+        let now = self.0.now();
         for (source, scheduled) in &self.0.sources {
-            for (_, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
+            for (name, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
                 let view = self.0.dataset(&board, scheduled, dataset);
-                let seconds = view.freshness_seconds.map(Duration::try_from_secs_f64);
-                let jobs = scheduled.schedule.jobs.values();
-                let reads =
-                    |job: &Job| job.datasets.is_empty() || job.datasets.contains(&dataset.name);
-                let of_dataset = jobs.filter(|job| reads(&job.job));
+                let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
                 let standing = DatasetStanding {
                     source,
                     dataset: &dataset.name,
-                    freshness: seconds.and_then(Result::ok),
-                    freshness_limit: of_dataset.filter_map(|job| job.job.freshness).min(),
-                    backlog_days: view.coverage.incomplete_days,
+                    freshness: view.freshness_seconds.and_then(seconds),
+                    coverage: view.coverage,
                 };
                 standing.record();
+                let known = board.knowledge(source, dataset).ok();
+                for (job, declared) in scheduled.schedule.jobs_of(name) {
+                    if let (Some(limit), Some(_)) = (declared.job.freshness, known) {
+                        let age = self.0.age(scheduled, declared, known, now);
+                        job_freshness((source, &dataset.name, job), age, limit);
+                    }
+                }
             }
         }
     }
@@ -230,9 +233,10 @@ impl Inner {
     fn dataset(&self, board: &Board, one: &Scheduled, dataset: &Dataset) -> DatasetView {
         let now = self.now();
         let known = board.knowledge(&one.source.name, dataset).ok();
-        let last_success = known.and_then(|known| known.last_success());
-        let yesterday = Day::of(now, one.schedule.zone).previous();
-        let missing = |from| known.map_or(0, |known| known.incomplete_days(from, yesterday));
+        let last_success = known.and_then(|known| known.last_success(now));
+        let backlog = known.map(|known| one.schedule.backlog(&dataset.name, known, now));
+        let backlog = backlog.unwrap_or_default();
+        let oldest_age = backlog.oldest_age.and_then(|age| age.to_std().ok());
         DatasetView {
             source: one.source.name.clone(),
             name: dataset.name.clone(),
@@ -240,7 +244,13 @@ impl Inner {
             coverage: Coverage {
                 from: dataset.days.coverage_from,
                 complete_days: known.map_or(0, |known| known.complete_days() as u64),
-                incomplete_days: dataset.days.coverage_from.map_or(0, missing),
+                accepted_days: known.map_or(0, |known| known.accepted().count() as u64),
+                incomplete_days: backlog.wanted,
+                backlog_days: backlog.days,
+                overdue_days: backlog.overdue,
+                stuck_days: backlog.stuck,
+                oldest_backlog_day: backlog.oldest,
+                oldest_backlog_seconds: oldest_age.map(|age| age.as_secs()),
             },
             freshness_seconds: last_success.map(|at| (now - at).as_seconds_f64().max(0.0)),
             last_success,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::daemon::Daemon;
+use crate::telemetry::metrics::events;
 
 /// Between two ticks: a slot that the cron crate missed isn't late yet.
 pub const TICK: Duration = Duration::from_secs(15);
@@ -68,6 +69,7 @@ pub async fn tick(daemon: Daemon, clock: Arc<dyn Clock>, stop: CancellationToken
         let jump = jump(last, now);
         if jump.abs() > JUMP {
             let seconds = jump.num_seconds();
+            events::clock_jumped();
             tracing::warn!(seconds, "clock set, or machine asleep");
         }
         last = now;

@@ -82,6 +82,8 @@ pub struct Entry {
     pub size: u64,
     /// When it was written, by the store's clock.
     pub modified: DateTime<Utc>,
+    /// The state that it was written in, where the store tells it in a LIST: equal ones are equal contents.
+    pub e_tag: Option<String>,
 }
 
 impl Lake {
@@ -259,6 +261,7 @@ impl Lake {
             key: meta.location.to_string(),
             size: meta.size,
             modified: meta.last_modified,
+            e_tag: meta.e_tag,
         });
         let found: Result<Vec<_>, _> = found.try_collect().await;
         let mut found = found.map_err(|error| self.error(Action::List, prefix, error))?;

@@ -17,6 +17,7 @@
 //!
 //! [`deal`] says whose turn it is where there are more tasks than places. [`estimate`] and [`shard`] serve a backfill that is asked for by hand.
 
+pub mod backlog;
 pub mod cron;
 pub mod deal;
 mod due;

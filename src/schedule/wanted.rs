@@ -60,6 +60,23 @@ impl Schedule {
         Some(scheduled.earliest.map_or(first, |earliest| first.max(earliest)))
     }
 
+    /// The first day whose runs matter to a plan: of a snapshot or a feed those that slots may still name,
+    /// of all others every day that the API has.
+    pub fn first_readable(&self, dataset: &str, now: DateTime<Utc>) -> Day {
+        let first = Day::new(chrono::NaiveDate::MIN);
+        match self.datasets.get(dataset) {
+            Some(scheduled) if scheduled.only_today => {
+                let named = self.jobs_of(dataset).filter_map(|(_, job)| {
+                    let days = job.named_days(now).into_keys();
+                    days.min()
+                });
+                let today = Day::of(now, self.zone);
+                named.min().unwrap_or(today)
+            }
+            scheduled => scheduled.and_then(|one| one.earliest).unwrap_or(first),
+        }
+    }
+
     /// Whether the job reads those wanted days of a dataset that have left the windows: each job of
     /// incomplete days; where there is none, one of those that read ended days in full, or else any.
     pub(super) fn carries(&self, name: &str, job: &ScheduledJob, dataset: &str) -> bool {
@@ -71,7 +88,7 @@ impl Schedule {
         }
     }
 
-    fn carrier(&self, dataset: &str) -> Option<&Arc<str>> {
+    fn carrier<'a>(&'a self, dataset: &'a str) -> Option<&'a Arc<str>> {
         let jobs = self.jobs_of(dataset);
         let reading = jobs.filter(|(_, job)| job.job.mode != Mode::Verify);
         let best = reading.max_by_key(|(_, job)| {

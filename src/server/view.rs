@@ -56,8 +56,20 @@ pub struct Coverage {
     pub from: Option<Day>,
     /// Days that are complete, whether they were asked for or not.
     pub complete_days: u64,
-    /// Past days since `from` that aren't complete; 0 without `from`.
+    /// Days that a person has accepted as they are; not counted as complete.
+    pub accepted_days: u64,
+    /// Past days that are wanted: begun, named by a job or covered once, and neither complete nor accepted.
     pub incomplete_days: u64,
+    /// Days among them that could be complete: they have settled, and a slot has come since.
+    pub backlog_days: u64,
+    /// Days among these that could be complete for longer than `complete_by` of their job.
+    pub overdue_days: u64,
+    /// Days of the backlog that were tried eight times or more since they settled.
+    pub stuck_days: u64,
+    /// The oldest day of the backlog; null: there is none.
+    pub oldest_backlog_day: Option<Day>,
+    /// Seconds since that day has settled.
+    pub oldest_backlog_seconds: Option<u64>,
 }
 
 /// One reading of one dataset for one day.

@@ -55,6 +55,8 @@ impl Build<'_> {
         }
         let freshness = table.freshness.as_deref();
         let freshness = freshness.map(|text| self.bound(&path.key("freshness"), text));
+        let complete_by = table.complete_by.as_deref();
+        let complete_by = self.duration(&path.key("complete_by"), complete_by, Job::COMPLETE_BY);
         let deadline = table.deadline.as_deref();
         let deadline = deadline.map(|text| self.bound(&path.key("deadline"), text));
         let datasets = table.datasets.clone().unwrap_or_default();
@@ -76,6 +78,7 @@ impl Build<'_> {
             catch_up,
             blackout,
             freshness,
+            complete_by,
             deadline,
         })
     }

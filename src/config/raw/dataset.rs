@@ -223,8 +223,9 @@ pub struct WindowTable {
     /// How that field begins, as strftime has it: `%d/%m/%Y`. `%Y-%m-%d` where nothing is said. With
     /// an offset (`%Y-%m-%dT%H:%M:%S%#z`) it is an instant, whose day is that of the source's zone.
     pub day_format: Option<String>,
-    /// How long after its end a day may still change. `"0s"` where nothing is said. A feed looks for
-    /// late records that long.
+    /// How long after its end a day may still change. `"0s"` where nothing is said. Until then it is
+    /// read again at growing distance, and once when it has settled, also where that is longer than
+    /// its jobs' windows and catch-up reach. A feed looks for late records that long.
     pub settle: Option<String>,
 }
 

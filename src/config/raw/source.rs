@@ -171,7 +171,8 @@ pub struct JobTable {
     #[schemars(required)]
     pub cron: Option<String>,
     /// Which days it reads: `"today"`, `"yesterday"`, `"last 7"` (days before the slot's), or
-    /// `"incomplete"` (what coverage asks for and isn't complete).
+    /// `"incomplete"` (what coverage asks for, and every other day that was begun or named once and
+    /// isn't complete).
     #[schemars(required)]
     pub days: Option<String>,
     /// How a day is read; `full` where nothing is said. `new` asks for more than the first page of a
@@ -189,10 +190,14 @@ pub struct JobTable {
     pub catch_up: Option<String>,
     /// Hours of each day in which it isn't begun, in the source's zone: `["20:00-21:00"]`.
     pub blackout: Option<Vec<String>>,
-    /// Data of its datasets that are older than this are stale: the daemon warns, and
-    /// `bronzed_dataset_freshness_limit_seconds` has the bound for alerts. Nobody is warned where
-    /// nothing is said.
+    /// How long ago a run may have done well what the job asks for; what other jobs do to other days
+    /// doesn't count. Older data are stale: the daemon warns, and `bronzed_job_freshness_limit_seconds`
+    /// has the bound for alerts. Nobody is warned where nothing is said.
     pub freshness: Option<String>,
+    /// A day that isn't complete so long after it could be (it has settled, and a slot has come since)
+    /// is overdue: the daemon warns, and `bronzed_overdue_partitions` counts it. `"2d"` where nothing
+    /// is said.
+    pub complete_by: Option<String>,
     /// A run that takes longer commits what it has read and ends as partial. No bound where nothing
     /// is said.
     pub deadline: Option<String>,

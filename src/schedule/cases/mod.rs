@@ -44,6 +44,7 @@ pub(super) fn job(name: &str, cron: &str, days: JobDays, mode: Mode, priority: P
         blackout: Vec::new(),
         catch_up: Job::CATCH_UP,
         freshness: None,
+        complete_by: Job::COMPLETE_BY,
         deadline: None,
     }
 }

@@ -27,6 +27,8 @@ pub struct Job {
     pub blackout: Vec<Blackout>,
     /// Data of its datasets that are older than this are stale. `None`: nobody cares.
     pub freshness: Option<Duration>,
+    /// A day that isn't complete so long after it settled and a slot has come since is overdue.
+    pub complete_by: Duration,
     /// A run that takes longer is ended at a safe point. `None`: no bound.
     pub deadline: Option<Duration>,
 }
@@ -34,6 +36,8 @@ pub struct Job {
 impl Job {
     /// The [`Job::catch_up`] of jobs that say nothing about it: a week.
     pub const CATCH_UP: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// The [`Job::complete_by`] of jobs that say nothing about it: two days.
+    pub const COMPLETE_BY: Duration = Duration::from_secs(2 * 24 * 3600);
 }
 
 /// Hours of each day, in the source's zone, in which nothing is asked or begun: from its start up

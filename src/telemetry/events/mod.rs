@@ -320,8 +320,8 @@ pub const CATALOGUE: &[Event] = &[
         levels: WARN,
         within: Within::Process,
         fields: &["source", "dataset", "job", "age_seconds", "bound_seconds"],
-        meaning: "The last run that ended well is longer ago than the job's `freshness`. \
-                  Told once.",
+        meaning: "The last run that did well what the job asks for is longer ago than its \
+                  `freshness`. Told once.",
     },
     Event {
         name: "dataset fresh again",
@@ -329,6 +329,29 @@ pub const CATALOGUE: &[Event] = &[
         within: Within::Process,
         fields: &["source", "dataset", "job"],
         meaning: "A run has ended well since.",
+    },
+    Event {
+        name: "days overdue",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "day", "days"],
+        meaning: "So many days could have been complete for longer than `complete_by` of their job; \
+                  `day` is the oldest that isn't. Told once.",
+    },
+    Event {
+        name: "days no longer overdue",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset"],
+        meaning: "They are complete, or accepted.",
+    },
+    Event {
+        name: "named days not noted",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "error"],
+        meaning: "The first day that a job has named couldn't be read or written \
+                  (`_bronzed/named`): it is tried again within an hour.",
     },
     Event {
         name: "lake not reached",

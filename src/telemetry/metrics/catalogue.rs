@@ -159,21 +159,70 @@ pub(super) const FRESHNESS: Metric = Metric {
     kind: Kind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET],
-    help: "Time since the start of the last run that ended well; the age of the newest data.",
+    help: "Time since the start of the last run that ended well, whatever its job; the age of the newest data.",
 };
-pub(super) const FRESHNESS_LIMIT: Metric = Metric {
-    name: "bronzed_dataset_freshness_limit_seconds",
+pub(super) const JOB_FRESHNESS: Metric = Metric {
+    name: "bronzed_job_freshness_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
+    labels: &[SOURCE, DATASET, JOB],
+    help: "Time since a run last did well what the job asks for; where none is known, since the daemon started.",
+};
+pub(super) const JOB_FRESHNESS_LIMIT: Metric = Metric {
+    name: "bronzed_job_freshness_limit_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[SOURCE, DATASET, JOB],
+    help: "The age beyond which data are stale: the job's `freshness`.",
+};
+pub(super) const COMPLETE: Metric = Metric {
+    name: "bronzed_complete_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
     labels: &[SOURCE, DATASET],
-    help: "The age beyond which data are stale: the least `freshness` of its jobs, where one has it.",
+    help: "Days that are complete.",
+};
+pub(super) const ACCEPTED: Metric = Metric {
+    name: "bronzed_accepted_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Days that a person has accepted as they are, and that are not complete.",
+};
+pub(super) const INCOMPLETE: Metric = Metric {
+    name: "bronzed_incomplete_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Past days that are wanted (begun, or named by a job or coverage once) and neither complete nor accepted.",
 };
 pub(super) const BACKLOG: Metric = Metric {
     name: "bronzed_backlog_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
-    help: "Past days that coverage asks for and that are not complete, one partition each.",
+    help: "Incomplete days that could be complete: they have settled, and a slot has come since.",
+};
+pub(super) const BACKLOG_AGE: Metric = Metric {
+    name: "bronzed_backlog_oldest_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[SOURCE, DATASET],
+    help: "How long the oldest day of the backlog has been settled; 0 where there is none.",
+};
+pub(super) const OVERDUE: Metric = Metric {
+    name: "bronzed_overdue_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Days of the backlog that could be complete for longer than their job's `complete_by`.",
+};
+pub(super) const STUCK: Metric = Metric {
+    name: "bronzed_stuck_partitions",
+    kind: Kind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Days of the backlog that were tried eight times or more since they settled.",
 };
 pub(super) const VERIFIED: Metric = Metric {
     name: "bronzed_verified_partitions_total",
@@ -202,6 +251,13 @@ pub(super) const MISSED_SLOTS: Metric = Metric {
     unit: "slots",
     labels: &[SOURCE, DATASET, JOB, one_of("reason", MISSED_REASON)],
     help: "Slots that passed without a run of their own, by reason.",
+};
+pub(super) const CLOCK_JUMPS: Metric = Metric {
+    name: "bronzed_clock_jumps_total",
+    kind: Kind::Counter,
+    unit: "jumps",
+    labels: &[],
+    help: "How often the clock was set, or the machine slept.",
 };
 pub(super) const LAKE_DURATION: Metric = Metric {
     name: "bronzed_lake_operation_duration_seconds",
@@ -232,12 +288,20 @@ pub const CATALOGUE: &[&Metric] = &[
     &REQUEST_DURATION,
     &RETRIES,
     &FRESHNESS,
-    &FRESHNESS_LIMIT,
+    &JOB_FRESHNESS,
+    &JOB_FRESHNESS_LIMIT,
+    &COMPLETE,
+    &ACCEPTED,
+    &INCOMPLETE,
     &BACKLOG,
+    &BACKLOG_AGE,
+    &OVERDUE,
+    &STUCK,
     &VERIFIED,
     &STATE_SIZE,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,
+    &CLOCK_JUMPS,
     &LAKE_DURATION,
     &BUILD_INFO,
 ];

@@ -8,6 +8,7 @@ use metrics::{counter, gauge, histogram};
 use super::catalogue as names;
 use crate::ingest::counts::Counts;
 use crate::schedule::plan::{MissedReason, MissedSlots};
+use crate::server::view::Coverage;
 use crate::state::execution::Status;
 use crate::verify::Outcome;
 
@@ -89,10 +90,8 @@ pub struct DatasetStanding<'a> {
     pub dataset: &'a str,
     /// Since the start of the last run that ended well. `None`: there was none.
     pub freshness: Option<Duration>,
-    /// The age beyond which they are stale. `None`: nobody cares.
-    pub freshness_limit: Option<Duration>,
-    /// Past days that coverage asks for and that aren't complete.
-    pub backlog_days: u64,
+    /// Which days are there, and which are missing.
+    pub coverage: Coverage,
 }
 
 impl DatasetStanding<'_> {
@@ -102,11 +101,35 @@ impl DatasetStanding<'_> {
         if let Some(age) = self.freshness {
             gauge!(names::FRESHNESS.name, &labels).set(age);
         }
-        if let Some(limit) = self.freshness_limit {
-            gauge!(names::FRESHNESS_LIMIT.name, &labels).set(limit);
+        let days = &self.coverage;
+        for (metric, count) in [
+            (&names::COMPLETE, days.complete_days),
+            (&names::ACCEPTED, days.accepted_days),
+            (&names::INCOMPLETE, days.incomplete_days),
+            (&names::BACKLOG, days.backlog_days),
+            (&names::BACKLOG_AGE, days.oldest_backlog_seconds.unwrap_or(0)),
+            (&names::OVERDUE, days.overdue_days),
+            (&names::STUCK, days.stuck_days),
+        ] {
+            gauge!(metric.name, &labels).set(lossy(count));
         }
-        gauge!(names::BACKLOG.name, &labels).set(lossy(self.backlog_days));
     }
+}
+
+/// How long ago a job (by source, dataset and name) was served last, and how long that may be.
+pub fn job_freshness((source, dataset, job): (&str, &str, &str), age: Duration, limit: Duration) {
+    let labels = [
+        ("source", source.to_owned()),
+        ("dataset", dataset.to_owned()),
+        ("job", job.to_owned()),
+    ];
+    gauge!(names::JOB_FRESHNESS.name, &labels).set(age);
+    gauge!(names::JOB_FRESHNESS_LIMIT.name, &labels).set(limit);
+}
+
+/// The clock was set, or the machine slept.
+pub fn clock_jumped() {
+    counter!(names::CLOCK_JUMPS.name).increment(1);
 }
 
 /// A day was compared with what the API states.

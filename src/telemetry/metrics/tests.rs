@@ -12,6 +12,7 @@ use super::events::{self, *};
 use super::*;
 use crate::ingest::counts::Counts;
 use crate::schedule::plan::{MissedReason, MissedSlots};
+use crate::server::view::Coverage;
 use crate::state::execution::Status;
 
 /// One of everything that can be recorded.
@@ -58,10 +59,25 @@ fn sample() -> String {
             source,
             dataset,
             freshness: Some(Duration::from_secs(90)),
-            freshness_limit: Some(Duration::from_secs(7_200)),
-            backlog_days: 3,
+            coverage: Coverage {
+                from: None,
+                complete_days: 20,
+                accepted_days: 2,
+                incomplete_days: 4,
+                backlog_days: 3,
+                overdue_days: 1,
+                stuck_days: 1,
+                oldest_backlog_day: None,
+                oldest_backlog_seconds: Some(90_000),
+            },
         }
         .record();
+        job_freshness(
+            (source, dataset, "hourly"),
+            Duration::from_secs(90),
+            Duration::from_secs(7_200),
+        );
+        clock_jumped();
         state_written(source, dataset, 4096);
         day_verified(source, dataset, crate::verify::Outcome::Same);
         slot_started(source, "hourly", Duration::from_millis(20));

@@ -1,0 +1,116 @@
+//! What is too old, or overdue: told in the log once when it becomes so, and once when it is over.
+//!
+//! Freshness goes by job: only a run that did what the job asks for makes its data fresh, never the good
+//! run of another. Whether days are missing is another question, which goes by day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::daemon::board::SourceBoard;
+use crate::daemon::{Inner, Scheduled};
+use crate::schedule::jobs::ScheduledJob;
+use crate::schedule::knowledge::DatasetKnowledge;
+
+impl Inner {
+    /// Tells what has become stale, fresh, overdue or complete since the last look.
+    pub(super) fn watch(&self, scheduled: &Scheduled, board: &mut SourceBoard, now: DateTime<Utc>) {
+        let schedule = &scheduled.schedule;
+        let Some(knowledge) = board.knowledge.take() else {
+            return;
+        };
+        for (job, declared) in &schedule.jobs {
+            let Some(bound) = declared.job.freshness else {
+                continue;
+            };
+            for (dataset, _) in schedule.datasets_of(&declared.job) {
+                let age = self.age(scheduled, declared, knowledge.of(dataset), now);
+                let entry = (Arc::clone(dataset), Arc::clone(job));
+                tell_age(&schedule.source, board, entry, age, bound);
+            }
+        }
+        // Enough for people; going through the days at each look is work for nothing.
+        if board.overdue_at.is_none_or(|at| (now - at).abs() >= EVERY) {
+            board.overdue_at = Some(now);
+            for dataset in schedule.datasets.keys() {
+                if let Some(known) = knowledge.of(dataset) {
+                    tell_overdue(scheduled, board, dataset, known, now);
+                }
+            }
+        }
+        board.knowledge = Some(knowledge);
+    }
+
+    /// How long ago a job was served last. Where no good run is known, that is as long as the daemon has
+    /// been there, at least.
+    pub(super) fn age(
+        &self,
+        scheduled: &Scheduled,
+        job: &ScheduledJob,
+        known: Option<&DatasetKnowledge>,
+        now: DateTime<Utc>,
+    ) -> Duration {
+        let served = known.and_then(|known| scheduled.schedule.last_served(job, known, now));
+        let age = now - served.unwrap_or(self.started_at);
+        age.to_std().unwrap_or_default()
+    }
+}
+
+/// Between two looks at what is overdue.
+const EVERY: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+
+fn tell_age(
+    source: &str,
+    board: &mut SourceBoard,
+    entry: (Arc<str>, Arc<str>),
+    age: Duration,
+    bound: Duration,
+) {
+    let (dataset, job) = (Arc::clone(&entry.0), Arc::clone(&entry.1));
+    let (dataset, job) = (&*dataset, &*job);
+    if age <= bound {
+        if board.stale.remove(&entry) {
+            tracing::info!(source, dataset, job, "dataset fresh again");
+        }
+    } else if board.stale.insert(entry) {
+        let (age_seconds, bound_seconds) = (age.as_secs(), bound.as_secs());
+        tracing::warn!(
+            source,
+            dataset,
+            job,
+            age_seconds,
+            bound_seconds,
+            "dataset stale"
+        );
+    }
+}
+
+fn tell_overdue(
+    scheduled: &Scheduled,
+    board: &mut SourceBoard,
+    dataset: &Arc<str>,
+    known: &DatasetKnowledge,
+    now: DateTime<Utc>,
+) {
+    let source = &*scheduled.schedule.source;
+    let backlog = scheduled.schedule.backlog(dataset, known, now);
+    match backlog.oldest.filter(|_| backlog.overdue > 0) {
+        None => {
+            if board.overdue.remove(dataset) {
+                tracing::info!(source, dataset = &**dataset, "days no longer overdue");
+            }
+        }
+        Some(oldest) => {
+            if board.overdue.insert(Arc::clone(dataset)) {
+                tracing::warn!(
+                    source,
+                    dataset = &**dataset,
+                    day = %oldest,
+                    days = backlog.overdue,
+                    "days overdue"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The first day of a table that a job or coverage has ever named: a small document in the lake, so that
+//! a downtime longer than a job's catch-up forgets no day (promise P10).
+//!
+//! ```text
+//! _bronzed/named/pncp.json
+//! {"format": 1, "from": "2025-10-15", "noted_at": "2025-10-22T08:00:00Z"}
+//! ```
+//!
+//! All days from there on are wanted. It only ever moves back, but for two cases of a wrong clock: a first
+//! day in the future is moved to the present, and a clock that shows less than when the document was
+//! written moves nothing. Who wants to give up what coverage has asked for removes the object: the days
+//! that were begun stay wanted.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::day::Day;
+use crate::entropy::Entropy;
+use crate::lake::Lake;
+use crate::lake::document::{DocumentError, JsonDocument};
+
+/// The format that this version writes, and the highest that it knows.
+const FORMAT: u64 = 1;
+
+/// See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The first day that was named.
+    pub from: Day,
+    /// When that was noted.
+    noted_at: DateTime<Utc>,
+}
+
+impl Named {
+    /// Reads what the lake knows of the table of this prefix.
+    ///
+    /// # Errors
+    /// When the lake can't be read, or the document isn't understood.
+    pub async fn load(lake: &Lake, prefix: &str) -> Result<Option<Self>, DocumentError> {
+        document(lake, prefix).load().await
+    }
+
+    /// Notes `first` in the lake, unless `known` says that already. `today` is the day of `now`.
+    ///
+    /// # Errors
+    /// When the lake can't be read or written, or the document isn't understood.
+    pub async fn note(
+        lake: &Lake,
+        entropy: &Entropy,
+        prefix: &str,
+        known: Option<Self>,
+        first: Day,
+        (now, today): (DateTime<Utc>, Day),
+    ) -> Result<Self, DocumentError> {
+        let first = Self {
+            from: first,
+            noted_at: now.trunc_subsecs(0),
+        };
+        if let Some(known) = known.filter(|known| !known.moves_to(first, today)) {
+            return Ok(known);
+        }
+        let mut then = first;
+        let change = |found: Option<Self>| {
+            let stays = found.filter(|known: &Self| !known.moves_to(first, today));
+            then = stays.unwrap_or(first);
+            Ok::<_, DocumentError>(stays.is_none().then_some(first))
+        };
+        document(lake, prefix).change(entropy, change).await?;
+        Ok(then)
+    }
+
+    fn moves_to(self, then: Self, today: Day) -> bool {
+        let clock_is_right = self.noted_at <= then.noted_at || self.from > today;
+        then.from < self.from && clock_is_right
+    }
+}
+
+fn document(lake: &Lake, prefix: &str) -> JsonDocument<Named> {
+    JsonDocument::new(lake, format!("_bronzed/named/{prefix}.json"), FORMAT)
+        .cure("update bronzed, or remove the object: then days count from those that jobs name now")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn lake() -> Lake {
+        Lake::over(
+            Arc::new(object_store::memory::InMemory::new()),
+            "memory:///",
+        )
+    }
+
+    async fn note(lake: &Lake, first: &str, now: &str) -> String {
+        let now: DateTime<Utc> = format!("{now}T12:00:00Z").parse().unwrap();
+        let today = Day::of(now, chrono_tz::UTC);
+        let entropy = Entropy::seeded(1);
+        let first = first.parse().unwrap();
+        let known = Named::load(lake, "pncp").await.unwrap();
+        let named = Named::note(lake, &entropy, "pncp", known, first, (now, today)).await;
+        let loaded = Named::load(lake, "pncp").await.unwrap();
+        assert_eq!(loaded, named.as_ref().ok().copied());
+        named.unwrap().from.to_string()
+    }
+
+    #[tokio::test]
+    async fn the_first_day_named_stays_the_first_whatever_slots_name_later() {
+        let lake = lake();
+        assert_eq!(Named::load(&lake, "pncp").await.unwrap(), None);
+        assert_eq!(note(&lake, "2025-10-15", "2025-10-22").await, "2025-10-15");
+        let written = lake.get("_bronzed/named/pncp.json").await.unwrap();
+        assert_eq!(note(&lake, "2025-12-01", "2025-12-08").await, "2025-10-15");
+        let unchanged = lake.get("_bronzed/named/pncp.json").await.unwrap();
+        assert_eq!(written, unchanged, "nothing is written where nothing changes");
+        assert_eq!(note(&lake, "2021-04-01", "2025-12-09").await, "2021-04-01");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_wrong_asks_neither_for_centuries_nor_for_the_future() {
+        let lake = lake();
+        assert_eq!(note(&lake, "2026-01-15", "2026-01-22").await, "2026-01-15", "90 days ahead");
+        assert_eq!(note(&lake, "2025-10-15", "2025-10-22").await, "2025-10-15", "set right");
+        assert_eq!(note(&lake, "1969-12-25", "1970-01-01").await, "2025-10-15", "far behind");
+    }
+}

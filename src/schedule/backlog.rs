@@ -1,0 +1,129 @@
+//! How far a dataset is behind, and when its jobs were served last: what pages, metrics and alerts show.
+//!
+//! ```text
+//! wanted     ended, begun or named, and neither complete nor accepted
+//! backlog    of these, settled before the latest slot: they could be complete
+//! overdue    of these, for longer than the job's `complete_by`
+//! stuck      of these, tried eight times or more since they settled
+//! ```
+//!
+//! A young day of a dataset that settles in weeks is wanted, and no backlog: it needn't worry anybody.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::day::Day;
+use crate::schedule::due::{self, Ripeness};
+use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, delta};
+use crate::schedule::knowledge::DatasetKnowledge;
+use crate::source::declaration::{JobDays, Mode};
+
+/// A day that was tried so often since it settled is stuck: the distances make that a day at least.
+pub const STUCK: usize = 8;
+
+/// See the module.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Days that are wanted.
+    pub wanted: u64,
+    /// Days of the backlog.
+    pub days: u64,
+    /// Days that are overdue.
+    pub overdue: u64,
+    /// Days that are stuck.
+    pub stuck: u64,
+    /// The oldest day of the backlog.
+    pub oldest: Option<Day>,
+    /// How long the oldest day of the backlog has been settled.
+    pub oldest_age: Option<TimeDelta>,
+}
+
+impl Schedule {
+    /// How far a dataset is behind at `now`.
+    pub fn backlog(&self, dataset: &str, known: &DatasetKnowledge, now: DateTime<Utc>) -> Backlog {
+        let Some(scheduled) = self.datasets.get(dataset) else {
+            return Backlog::default();
+        };
+        let wanted = self.wanted(dataset, known, now);
+        let mut found = Backlog {
+            wanted: wanted.len() as u64,
+            ..Backlog::default()
+        };
+        let Some(ripe) = self.ripe(dataset, scheduled, now, |_| TimeDelta::zero()) else {
+            return found;
+        };
+        let due = self.ripe(dataset, scheduled, now, |job| delta(job.job.complete_by));
+        for day in wanted.range(..=ripe) {
+            found.days += 1;
+            found.overdue += u64::from(due.is_some_and(|due| *day <= due));
+            found.stuck += u64::from(self.is_stuck(dataset, *day, known, now));
+        }
+        found.oldest = wanted.first().copied().filter(|day| *day <= ripe);
+        found.oldest_age = found.oldest.map(|day| {
+            let settled = Ripeness::of(day, scheduled, self.zone).settled;
+            (now - settled).max(TimeDelta::zero())
+        });
+        found
+    }
+
+    /// The last run that ended well and that served the job: at least as thorough as it asks, of a day
+    /// under way for a job of `today`, and of an ended one for all others. What another job did to other
+    /// days doesn't count.
+    pub fn last_served(
+        &self,
+        job: &ScheduledJob,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        if job.job.mode == Mode::Verify {
+            return known.last_verification(now);
+        }
+        let of_today = job.job.days == JobDays::Today;
+        known.last_good(now, |name, day, started| {
+            let under_way = Day::of(started, self.zone) <= day;
+            self.mode_of(name).covers(job.job.mode) && under_way == of_today
+        })
+    }
+
+    /// The last day that had settled at a slot as long ago as `before` says. `None`: no job reads the
+    /// dataset's ended days.
+    fn ripe(
+        &self,
+        dataset: &str,
+        scheduled: &ScheduledDataset,
+        now: DateTime<Utc>,
+        before: impl Fn(&ScheduledJob) -> TimeDelta,
+    ) -> Option<Day> {
+        let reading = self.jobs_of(dataset).filter(|(name, job)| {
+            let names = matches!(job.job.days, JobDays::Yesterday | JobDays::Last(_));
+            let reads = names || self.carries(name, job, dataset);
+            reads && job.job.mode != Mode::Verify
+        });
+        let slots = reading.filter_map(|(_, job)| {
+            let slot = job.cron.last_at_or_before(now - before(job))?;
+            Some(slot.at)
+        });
+        let settled = slots.max()? - scheduled.settle;
+        Some(Day::of(settled, self.zone).previous())
+    }
+
+    fn is_stuck(
+        &self,
+        dataset: &str,
+        day: Day,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let runs = known.executions(day);
+        let Some(scheduled) = self.datasets.get(dataset).filter(|_| runs.len() >= STUCK) else {
+            return false;
+        };
+        let modes = self.jobs_of(dataset).map(|(_, job)| job.job.mode);
+        let in_full = modes.into_iter().any(|mode| mode == Mode::Full);
+        let mode = match in_full {
+            true => Mode::Full,
+            false => Mode::New,
+        };
+        let attempts = due::attempts(runs, mode, |name| self.mode_of(name), now);
+        due::tries(Ripeness::of(day, scheduled, self.zone), &attempts) >= STUCK
+    }
+}
