@@ -6,12 +6,12 @@
 //! {"format": 1, "from": "2025-10-15", "noted_at": "2025-10-22T08:00:00Z"}
 //! ```
 //!
-//! All days from there on are wanted. It only ever moves back, but for two cases of a wrong clock: a first
-//! day in the future is moved to the present, and a clock that shows less than when the document was
-//! written moves nothing. Who wants to give up what coverage has asked for removes the object: the days
+//! All days from there on are wanted. It only ever moves back. A clock that shows less than when the document
+//! was written moves nothing, for it may be decades behind; unless it is the document that a clock has
+//! dated into the future, by a year at most. Who wants to give up what coverage has asked for removes the object: the days
 //! that were begun stay wanted.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::day::Day;
@@ -21,6 +21,9 @@ use crate::lake::document::{DocumentError, JsonDocument};
 
 /// The format that this version writes, and the highest that it knows.
 const FORMAT: u64 = 1;
+
+/// A first day that lies no further in the future was written by a clock that was ahead.
+const MENDED: TimeDelta = TimeDelta::days(366);
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +73,9 @@ impl Named {
     }
 
     fn moves_to(self, then: Self, today: Day) -> bool {
-        let clock_is_right = self.noted_at <= then.noted_at || self.from > today;
-        then.from < self.from && clock_is_right
+        let ahead = self.from.date() - today.date();
+        let was_ahead = (TimeDelta::days(1)..=MENDED).contains(&ahead);
+        then.from < self.from && (self.noted_at <= then.noted_at || was_ahead)
     }
 }
 
@@ -113,15 +117,30 @@ mod tests {
         let written = lake.get("_bronzed/named/pncp.json").await.unwrap();
         assert_eq!(note(&lake, "2025-12-01", "2025-12-08").await, "2025-10-15");
         let unchanged = lake.get("_bronzed/named/pncp.json").await.unwrap();
-        assert_eq!(written, unchanged, "nothing is written where nothing changes");
+        assert_eq!(
+            written, unchanged,
+            "nothing is written where nothing changes"
+        );
         assert_eq!(note(&lake, "2021-04-01", "2025-12-09").await, "2021-04-01");
     }
 
     #[tokio::test]
     async fn a_clock_that_was_wrong_asks_neither_for_centuries_nor_for_the_future() {
         let lake = lake();
-        assert_eq!(note(&lake, "2026-01-15", "2026-01-22").await, "2026-01-15", "90 days ahead");
-        assert_eq!(note(&lake, "2025-10-15", "2025-10-22").await, "2025-10-15", "set right");
-        assert_eq!(note(&lake, "1969-12-25", "1970-01-01").await, "2025-10-15", "far behind");
+        assert_eq!(
+            note(&lake, "2026-01-15", "2026-01-22").await,
+            "2026-01-15",
+            "90 days ahead"
+        );
+        assert_eq!(
+            note(&lake, "2025-10-15", "2025-10-22").await,
+            "2025-10-15",
+            "set right"
+        );
+        assert_eq!(
+            note(&lake, "1969-12-25", "1970-01-01").await,
+            "2025-10-15",
+            "far behind"
+        );
     }
 }

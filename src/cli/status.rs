@@ -10,15 +10,17 @@ use crate::cli::{Exit, Shell, Stop, say, table, target};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::lake::Lake;
+use crate::schedule::jobs::Schedule;
 use crate::source::declaration::{Dataset, Source};
 use crate::standing::{Standing, standing};
 
-const HEAD: [&str; 9] = [
+const HEAD: [&str; 10] = [
     "dataset",
     "complete",
     "first",
     "newest",
     "incomplete",
+    "accepted",
     "last run",
     "of day",
     "job",
@@ -45,7 +47,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let mut found = Vec::new();
     for (source, dataset) in asked {
         let zone = source.timezone;
-        let standing = standing(&lake, &dataset, zone, now).await;
+        let schedule = Schedule::of(&source).map_err(anyhow::Error::from)?;
+        let standing = standing(&lake, &schedule, &dataset, now).await;
         let standing = standing.map_err(anyhow::Error::from)?;
         if args.json {
             say(&standing.to_json().to_string());
@@ -80,15 +83,44 @@ fn tell(found: &[(Standing, Tz)]) {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|(standing, zone)| row(standing, *zone)));
     say(&table::aligned(&rows).join("\n"));
-    for (standing, _) in found {
-        if let Some(since) = standing.since.filter(|_| !standing.incomplete.is_empty()) {
-            say(&format!(
-                "{} since {since}, not complete: {}",
-                standing.dataset,
-                spans(&standing.incomplete)
-            ));
+    for (standing, zone) in found {
+        for line in details(standing, *zone) {
+            say(&line);
         }
     }
+}
+
+/// What the table has no room for: which days are missing or accepted, and when they are tried next.
+fn details(standing: &Standing, zone: Tz) -> Vec<String> {
+    let name = &standing.dataset;
+    let mut lines = Vec::new();
+    if !standing.incomplete.is_empty() {
+        let since = standing.since.map(|since| format!(" since {since}"));
+        let since = since.unwrap_or_default();
+        let days = spans(&standing.incomplete);
+        lines.push(format!("{name}{since}, not complete: {days}"));
+    }
+    if let Some(oldest) = standing.backlog.oldest {
+        let (days, overdue) = (standing.backlog.days, standing.backlog.overdue);
+        lines.push(format!(
+            "{name}: {days} of them could be complete, {overdue} are overdue, the oldest is {oldest}"
+        ));
+    }
+    for open in &standing.open {
+        let next = open.next_try.map(|at| at.with_timezone(&zone));
+        let next = next.map_or("at a slot to come".to_owned(), |at| {
+            at.format("%Y-%m-%d %H:%M").to_string()
+        });
+        let (day, status) = (open.day, open.status.name());
+        let error = open.error.iter().map(|error| format!(": {error}"));
+        let error: String = error.collect();
+        lines.push(format!("{name} {day}: {status}, next try {next}{error}"));
+    }
+    if !standing.accepted.is_empty() {
+        let days: Vec<_> = standing.accepted.iter().copied().collect();
+        lines.push(format!("{name}, accepted and not proven: {}", spans(&days)));
+    }
+    lines
 }
 
 fn row(standing: &Standing, zone: Tz) -> Vec<String> {
@@ -104,9 +136,13 @@ fn row(standing: &Standing, zone: Tz) -> Vec<String> {
         standing.complete.len().to_string(),
         day(standing.complete.first()),
         day(standing.complete.last()),
-        match standing.since {
-            Some(_) => standing.incomplete.len().to_string(),
-            None => "-".to_owned(),
+        match standing.days_can_be_asked_for {
+            true => standing.incomplete.len().to_string(),
+            false => "-".to_owned(),
+        },
+        match standing.accepted.len() {
+            0 => "-".to_owned(),
+            days => days.to_string(),
         },
         or_none(ended),
         or_none(run.map(|(day, _)| day.to_string())),

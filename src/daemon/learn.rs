@@ -127,7 +127,12 @@ impl Asking<'_> {
                 known.note_at(*day, facts.clone(), self.now);
             }
         }
-        if self.schedule.datasets.get(self.name).is_some_and(|one| one.verify) {
+        if self
+            .schedule
+            .datasets
+            .get(self.name)
+            .is_some_and(|one| one.verify)
+        {
             known.verified(marks::load(self.lake, self.prefix).await?);
         }
         if let Some(from) = self.named_from().await? {

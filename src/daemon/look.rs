@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backfill;
+use crate::daemon::Inner;
 use crate::daemon::board::Board;
 use crate::daemon::places::Places;
 use crate::daemon::runs::{Asked, Key, Watch};
-use crate::daemon::Inner;
 use crate::schedule::plan::{Plan, Reason, Situation, Task, plan};
 use crate::source::declaration::Priority;
 use crate::telemetry::metrics::events;

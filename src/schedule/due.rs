@@ -411,6 +411,74 @@ mod tests {
     }
 
     #[test]
+    fn the_distance_of_retries_grows_with_the_age_of_the_day_up_to_three_weeks() {
+        let ended = at("01T03:00");
+        let day = Ripeness {
+            ended,
+            settled: ended,
+        };
+        let first = wish("01T05:00", Reason::Slot);
+        let waited = |age: i64, tries: usize| {
+            let last = ended + TimeDelta::days(age);
+            let run = |number: usize| Attempt {
+                started: last - TimeDelta::minutes(number as i64),
+                ended: last - TimeDelta::minutes(number as i64),
+                well: false,
+                again: None,
+            };
+            let runs: Vec<_> = (0..tries).rev().map(run).collect();
+            let wait = until_complete(day, &runs, first).at - last;
+            (wait.num_days(), wait.num_minutes() % 1440)
+        };
+        assert_eq!(waited(1, 1), (0, 10), "yesterday is tried within minutes");
+        assert_eq!(waited(1, 30), (1, 0));
+        assert_eq!(waited(20, 30), (5, 0));
+        assert_eq!(waited(365, 1), (0, 10));
+        assert_eq!(waited(365, 30), (21, 0));
+        assert_eq!(waited(3650, 30), (21, 0), "in time for thirty quiet days");
+    }
+
+    #[test]
+    fn inside_a_long_settle_time_a_day_is_not_read_every_night() {
+        let ended = at("01T03:00");
+        let day = Ripeness {
+            ended,
+            settled: ended + TimeDelta::days(120),
+        };
+        let mut next = wish("01T05:00", Reason::Slot);
+        let mut runs = Vec::new();
+        while next.at < day.settled {
+            runs.push(Attempt {
+                started: next.at,
+                ended: next.at,
+                well: true,
+                again: None,
+            });
+            let last = next.at;
+            next = until_complete(day, &runs, next);
+            let age = last - ended;
+            assert!(next.at - last <= (age / 4).max(TimeDelta::days(1)), "{age}");
+        }
+        assert_eq!(next.at, day.settled);
+        // It was 124.
+        assert_eq!(runs.len(), 23);
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_puts_no_day_off_for_ever() {
+        let day = Ripeness {
+            ended: at("01T03:00"),
+            settled: at("01T05:00"),
+        };
+        let runs = [Attempt {
+            again: Some(at("02T05:00") + TimeDelta::days(900)),
+            ..run("02T04:00", "02T04:01", true)
+        }];
+        let next = until_complete(day, &runs, wish("01T05:00", Reason::Slot));
+        assert_eq!(next.at, at("02T04:01") + TimeDelta::days(21));
+    }
+
+    #[test]
     fn a_failure_inside_the_settle_time_is_tried_again_soon() {
         let day = Ripeness {
             ended: at("01T03:00"),

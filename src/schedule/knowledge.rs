@@ -302,10 +302,17 @@ mod tests {
             ..facts(2, Status::Ok, "2026-01-20T12:05:00Z")
         };
         known.note_at(day, ahead, now);
-        for later in ["2025-10-22T13:00:00Z", "2025-12-21T13:00:00Z", "2026-03-01T00:00:00Z"] {
+        for later in [
+            "2025-10-22T13:00:00Z",
+            "2025-12-21T13:00:00Z",
+            "2026-03-01T00:00:00Z",
+        ] {
             let later = later.parse().unwrap();
             assert_eq!(known.last_seen(later), "2025-10-22T12:05:00Z".parse().ok());
-            assert_eq!(known.last_success(later), "2025-10-22T12:00:00Z".parse().ok());
+            assert_eq!(
+                known.last_success(later),
+                "2025-10-22T12:00:00Z".parse().ok()
+            );
         }
     }
 

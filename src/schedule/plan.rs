@@ -124,19 +124,16 @@ pub struct Plan {
 
 /// Says what to do now for one source. The same input gives the same plan.
 pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
-    let mut planner = Planner {
-        schedule,
-        situation,
-        tasks: BTreeMap::new(),
-        joined: Vec::new(),
-        next_wake: situation.now + IDLE,
-    };
-    for (name, job) in &schedule.jobs {
-        if !situation.paused.contains(&**name) {
-            planner.job(name, job);
-        }
-    }
-    planner.finish()
+    Planner::of(schedule, situation).finish()
+}
+
+/// Says when the days are tried next that jobs want: now, or later. A day isn't in here whose next try a
+/// slot decides that has yet to come, or whose jobs are paused.
+pub fn next_tries(
+    schedule: &Schedule,
+    situation: Situation<'_>,
+) -> BTreeMap<(Arc<str>, Day), DateTime<Utc>> {
+    Planner::of(schedule, situation).wishes
 }
 
 struct Planner<'a> {
@@ -144,6 +141,8 @@ struct Planner<'a> {
     situation: Situation<'a>,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<Joined>,
+    /// When each day is to be read next.
+    wishes: BTreeMap<(Arc<str>, Day), DateTime<Utc>>,
     next_wake: DateTime<Utc>,
 }
 
@@ -160,6 +159,24 @@ struct Asking<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// With all that the jobs ask for.
+    fn of(schedule: &'a Schedule, situation: Situation<'a>) -> Self {
+        let mut planner = Self {
+            schedule,
+            situation,
+            tasks: BTreeMap::new(),
+            joined: Vec::new(),
+            wishes: BTreeMap::new(),
+            next_wake: situation.now + IDLE,
+        };
+        for (name, job) in &schedule.jobs {
+            if !situation.paused.contains(&**name) {
+                planner.job(name, job);
+            }
+        }
+        planner
+    }
+
     fn job(&mut self, name: &'a Arc<str>, job: &'a ScheduledJob) {
         let now = self.situation.now;
         if let Some(next) = job.cron.next_after(now) {
@@ -286,11 +303,14 @@ impl<'a> Planner<'a> {
     }
 
     fn due(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
+        let key = (Arc::clone(asking.dataset_name), day);
         if wish.at > self.situation.now {
             self.wake(wish.at);
+            let next = self.wishes.entry(key).or_insert(wish.at);
+            *next = wish.at.min(*next);
             return;
         }
-        let key = (Arc::clone(asking.dataset_name), day);
+        self.wishes.insert(key.clone(), self.situation.now);
         match self.situation.running.get(&key) {
             Some(run) => self.join(asking, day, slot, *run),
             None => self.propose(asking, day, slot, wish),
@@ -298,13 +318,7 @@ impl<'a> Planner<'a> {
     }
 
     /// When the job wants the ended day read.
-    fn until_complete(
-        &self,
-        asking: &Asking<'a>,
-        day: Day,
-        slot: Slot,
-        reason: Reason,
-    ) -> Wish {
+    fn until_complete(&self, asking: &Asking<'a>, day: Day, slot: Slot, reason: Reason) -> Wish {
         let first = Wish {
             at: slot.at,
             reason,

@@ -36,7 +36,9 @@ impl Schedule {
             return BTreeSet::new();
         };
         let yesterday = Day::of(now, self.zone).previous();
-        let earliest = scheduled.earliest.unwrap_or(Day::new(chrono::NaiveDate::MIN));
+        let earliest = scheduled
+            .earliest
+            .unwrap_or(Day::new(chrono::NaiveDate::MIN));
         let open = |day: &Day| (earliest..=yesterday).contains(day) && !known.is_done(*day);
         let through = |from: Option<Day>, to: Day| {
             let days = from.into_iter().flat_map(move |from| from.through(to));
@@ -54,10 +56,16 @@ impl Schedule {
     /// The first day that slots within the catch-up name now, or coverage: what the lake is to remember.
     pub fn first_named(&self, dataset: &str, now: DateTime<Utc>) -> Option<Day> {
         let scheduled = self.datasets.get(dataset).filter(|one| !one.only_today)?;
-        let naming = self.jobs_of(dataset).filter(|(_, job)| names_ended_days(job));
+        let naming = self
+            .jobs_of(dataset)
+            .filter(|(_, job)| names_ended_days(job));
         let named = naming.filter_map(|(_, job)| job.named_days(now).into_keys().next());
         let first = named.chain(self.covered_from(dataset, scheduled)).min()?;
-        Some(scheduled.earliest.map_or(first, |earliest| first.max(earliest)))
+        Some(
+            scheduled
+                .earliest
+                .map_or(first, |earliest| first.max(earliest)),
+        )
     }
 
     /// The first day whose runs matter to a plan: of a snapshot or a feed those that slots may still name,
@@ -84,7 +92,9 @@ impl Schedule {
         let mut jobs = self.jobs_of(dataset);
         match jobs.any(|(_, other)| of_incomplete(other)) {
             true => of_incomplete(job),
-            false => self.carrier(dataset).is_some_and(|carrier| **carrier == *name),
+            false => self
+                .carrier(dataset)
+                .is_some_and(|carrier| **carrier == *name),
         }
     }
 
@@ -93,7 +103,11 @@ impl Schedule {
         let reading = jobs.filter(|(_, job)| job.job.mode != Mode::Verify);
         let best = reading.max_by_key(|(_, job)| {
             let in_full = job.job.mode == Mode::Full;
-            (in_full, names_ended_days(job), std::cmp::Reverse(job.job.priority))
+            (
+                in_full,
+                names_ended_days(job),
+                std::cmp::Reverse(job.job.priority),
+            )
         });
         best.map(|(name, _)| name)
     }
@@ -106,7 +120,9 @@ impl Schedule {
 
     /// The newest ended day that the jobs' slots have named by `now`.
     fn newest_named(&self, dataset: &str, now: DateTime<Utc>) -> Option<Day> {
-        let naming = self.jobs_of(dataset).filter(|(_, job)| names_ended_days(job));
+        let naming = self
+            .jobs_of(dataset)
+            .filter(|(_, job)| names_ended_days(job));
         let newest = naming.filter_map(|(_, job)| {
             let slot = job.cron.last_at_or_before(now)?;
             days_of(job.job.days, slot).next()

@@ -24,8 +24,12 @@ pub struct Listing {
 pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
     let mut found = Listing::default();
     for entry in lake.list(&layout::state_folder(prefix)).await? {
-        found.complete.extend(layout::complete_day(prefix, &entry.key));
-        found.accepted.extend(layout::accepted_day(prefix, &entry.key));
+        found
+            .complete
+            .extend(layout::complete_day(prefix, &entry.key));
+        found
+            .accepted
+            .extend(layout::accepted_day(prefix, &entry.key));
         if let Some(day) = layout::state_day(prefix, &entry.key) {
             found.states.insert(day, entry);
         }

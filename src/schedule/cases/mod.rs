@@ -4,9 +4,11 @@
 
 mod coverage;
 mod only_today;
+mod served;
 mod slots;
 mod together;
 mod verification;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +23,7 @@ use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge, Verified};
 use crate::schedule::plan::{Plan, Running, RunningRead, Situation, plan};
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
-use crate::state::execution::Status;
+use crate::state::execution::{Status, StopReason};
 
 fn at(text: &str) -> DateTime<Utc> {
     let (day, time) = text.split_once(' ').unwrap();
@@ -136,6 +138,39 @@ impl Case {
             ended_at: at(to),
         };
         self.known.note(day(of), facts);
+        self
+    }
+
+    /// A run ended early, without having tried, or says when the day is worth reading again.
+    fn ended(
+        mut self,
+        of: &str,
+        (from, to): (&str, &str),
+        stop: Option<StopReason>,
+        again_at: Option<&str>,
+    ) -> Self {
+        self.runs += 1;
+        let facts = ExecutionFacts {
+            run_id: Uuid::from_u128(self.runs),
+            job: "daily".into(),
+            status: Status::Partial,
+            stop,
+            again_at: again_at.map(at),
+            started_at: at(from),
+            ended_at: at(to),
+        };
+        self.known.note(day(of), facts);
+        self
+    }
+
+    fn accepted(mut self, of: &str) -> Self {
+        self.known.accept(day(of));
+        self
+    }
+
+    /// The first day that a job has ever named.
+    fn named_from(mut self, first: &str) -> Self {
+        self.known.name_from(day(first));
         self
     }
 

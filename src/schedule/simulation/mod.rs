@@ -8,6 +8,7 @@
 //! be true of every life.
 
 mod faults;
+mod shipped;
 mod world;
 
 use std::collections::BTreeMap;
@@ -260,11 +261,14 @@ fn a_day_that_can_not_be_read_is_tried_ever_more_seldom_and_holds_up_nobody() {
             .map(|two| (two[1].begun - two[0].ended).num_minutes());
         let waits: Vec<_> = waits.collect();
         // Free places are waited for a little, too.
-        let ladder = [10, 20, 40, 80, 160, 320, 640, 1280];
-        let ladder = ladder.into_iter().chain(std::iter::repeat(1440));
-        assert!(waits.len() >= 14, "{waits:?}");
+        let ladder = [10, 20, 40, 80, 160, 320, 640, 1280, 2560];
+        assert!(waits.len() >= 10, "{waits:?}");
         for (wait, least) in waits.iter().zip(ladder) {
             assert!((least..least + 60).contains(wait), "{name}: {waits:?}");
+        }
+        // Then by its age, of ten to twenty-two days.
+        for wait in waits.iter().skip(ladder.len()) {
+            assert!((3600..8000).contains(wait), "{name}: {waits:?}");
         }
     }
 }

@@ -107,7 +107,10 @@ impl DatasetStanding<'_> {
             (&names::ACCEPTED, days.accepted_days),
             (&names::INCOMPLETE, days.incomplete_days),
             (&names::BACKLOG, days.backlog_days),
-            (&names::BACKLOG_AGE, days.oldest_backlog_seconds.unwrap_or(0)),
+            (
+                &names::BACKLOG_AGE,
+                days.oldest_backlog_seconds.unwrap_or(0),
+            ),
             (&names::OVERDUE, days.overdue_days),
             (&names::STUCK, days.stuck_days),
         ] {

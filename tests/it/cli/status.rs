@@ -36,8 +36,10 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
     );
     assert_eq!(told["newest_complete"], DAY);
     assert_eq!(told["days_with_state"], 2);
-    assert_eq!(told["since"], DAY);
-    assert_eq!(told["incomplete"][0], "2025-10-23");
+    // Two days that a person read make no year of missing days between them.
+    assert_eq!(told["since"], Value::Null);
+    assert_eq!(told["incomplete"], json!([later]));
+    assert_eq!(told["open"][0]["day"], later);
     assert_eq!(told["last_run"]["run_id"], last["run_id"]);
     assert_eq!(told["last_run"]["day"], later);
 
@@ -61,7 +63,8 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
 
     let table = scene.program(&["status"]).run().expect(0).stdout;
     assert!(table.contains("pncp.contratacoes"), "{table}");
-    assert!(table.contains("not complete: 2025-10-23 … "), "{table}");
+    assert!(table.contains("not complete: 2025-10-25"), "{table}");
+    assert!(table.contains("2025-10-25: ok, next try"), "{table}");
 }
 
 #[test]
