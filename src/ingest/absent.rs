@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crate::ingest::Order;
 use crate::record::RecordId;
-use crate::source::declaration::{Dataset, Version};
-use crate::state::DayState;
+use crate::source::declaration::{Dataset, Mode, Version};
+use crate::state::{DayState, SliceProgress};
 
 /// The stored ids that haven't come yet.
 #[derive(Debug)]
@@ -19,6 +20,17 @@ pub struct Absent {
 }
 
 impl Absent {
+    /// Whether a run has to know what didn't come: where the day is verified, and where it may turn
+    /// out that slices which had rows are empty for good.
+    pub fn is_asked_for(order: &Order, state: &DayState) -> bool {
+        let slices = state.slices();
+        let empty = |slice: &SliceProgress| slice.empty_since.is_some();
+        let emptied = slices.values().any(|slice| slice.total > 0 && empty(slice))
+            || (!slices.is_empty() && slices.values().all(empty));
+        let leaves = order.dataset.rows_leave;
+        order.mode == Mode::Verify || (emptied && !leaves && !state.is_empty())
+    }
+
     /// All that are stored when the run begins.
     pub fn of(dataset: &Dataset, state: &DayState) -> Self {
         Self {

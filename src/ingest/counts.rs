@@ -23,6 +23,9 @@ pub struct Counts {
     pub requests: u64,
     /// Requests sent again after a failure.
     pub retries: u64,
+    /// Rows that came again within a walk over a slice: an order that is undefined, or repeats that
+    /// the API lists.
+    pub repeats: u64,
     /// Stored ids whose records the API was found to list no more, in a run that verified the day.
     pub withdrawn: u64,
     /// Rows of a snapshot that stand for records which are there no more: found by what wasn't

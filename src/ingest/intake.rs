@@ -18,7 +18,6 @@ use crate::ingest::{Context, Order};
 use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::Usage;
-use crate::source::declaration::Mode;
 use crate::source::page::Page;
 use crate::state::execution::Execution;
 use crate::state::{DayState, DayStore};
@@ -60,7 +59,7 @@ impl<'a> Intake<'a> {
         execution: &'a mut Execution,
         usage: &'a Usage,
     ) -> Self {
-        let absent = (order.mode == Mode::Verify).then(|| Absent::of(&order.dataset, state));
+        let absent = Absent::is_asked_for(order, state).then(|| Absent::of(&order.dataset, state));
         Self {
             context,
             order,

@@ -12,11 +12,13 @@
 
 mod absent;
 mod batch;
+mod canary;
 mod child;
 pub mod counts;
 mod deadline;
 mod feed;
 mod intake;
+mod nothing;
 pub(crate) mod off_day;
 mod place;
 pub mod progress;
@@ -38,7 +40,7 @@ pub(crate) use child::parents;
 pub use feed::fuzz::route as fuzz_route;
 pub(crate) use values::with_values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
 use crate::mutation::mutated;
 use crate::source::declaration::{Dataset, Kind, Mode, Priority};
-use crate::source::{SourceClient, Usage};
+use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress};
 
@@ -226,21 +228,25 @@ impl<'a> Run<'a> {
         log_recovery(state.recovery());
         let usage = Usage::new();
         let known = self.known_slices(&state);
-        let (outcomes, taken) = self.read(&mut state, &usage, &known).await;
+        let only = self.missing_slices(&state);
+        let whole = only.is_none();
+        let (outcomes, taken) = self.read(&mut state, &usage, &known, only.as_ref()).await;
         let (absent, failure) = match taken {
             Ok(absent) => (absent, None),
             Err(_) if mutated!(LakeErrorIsGreen) => (None, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let complete = failure.is_none() && self.judge(&outcomes, state.len());
+        let complete = failure.is_none() && self.judge(&outcomes, &state, whole).await;
         if failure.is_some() {
             self.execution.status = Status::Failed;
             self.execution.error = failure;
         }
-        if let Some(absent) = absent.filter(|_| complete || mutated!(NotedWithoutProof)) {
+        let absent = absent.filter(|_| whole && (complete || mutated!(NotedWithoutProof)));
+        if let Some(absent) = absent {
             self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
         }
-        let proven = self.proven(&outcomes);
+        self.note_rows(&outcomes);
+        let proven = self.proven(&outcomes, &state, complete);
         self.conclude(state, &usage, &proven, complete).await
     }
 
@@ -255,6 +261,7 @@ impl<'a> Run<'a> {
         let was_complete = state.is_complete();
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
+        self.execution.counts.repeats = usage.repeats();
         let recorded = self
             .store
             .record(&mut state, &self.execution, proven, complete)
@@ -275,25 +282,39 @@ impl<'a> Run<'a> {
     /// against a slice that had rows and is empty now: its records may have been taken away, and
     /// that isn't believed of all slices at once.
     fn known_slices(&self, state: &DayState) -> BTreeMap<String, SliceProgress> {
+        let mut known = state.slices().clone();
         if self.order.mode == Mode::Verify && state.is_complete() {
-            BTreeMap::new()
-        } else {
-            state.slices().clone()
+            known.values_mut().for_each(|slice| slice.total = 0);
         }
+        known
     }
 
-    /// Reads every slice and takes in what they deliver, side by side.
+    /// Of a complete day: the slices that are declared since, which are all that is left to read.
+    /// `None`: there are none, and everything is read.
+    fn missing_slices(&self, state: &DayState) -> Option<BTreeSet<String>> {
+        if self.order.mode == Mode::Verify || !state.is_complete() {
+            return None;
+        }
+        let declared = slices(&self.order.dataset);
+        let missing = state.unproven(declared.iter().map(|slice| &*slice.label));
+        (!missing.is_empty() && missing.len() < declared.len()).then_some(missing)
+    }
+
+    /// Reads the slices and takes in what they deliver, side by side.
     async fn read(
         &mut self,
         state: &mut DayState,
         usage: &Usage,
         known: &BTreeMap<String, SliceProgress>,
+        only: Option<&BTreeSet<String>>,
     ) -> (Vec<(String, Outcome)>, Result<Option<Absent>, IntakeError>) {
         let reading = Reading {
             context: self.context,
             order: self.order,
             usage,
             proof_due: self.ended,
+            settled: settled_at(self.order, self.context.zone),
+            only,
         };
         let mut intake = Intake::new(
             self.context,

@@ -1,10 +1,12 @@
 //! One page of a slice, asked for until the answer agrees with what the API said before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ingest::slice::SliceReader;
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::mutation::mutated;
+use crate::source::declaration::Dataset;
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest};
 
@@ -104,6 +106,15 @@ impl SliceWalk<'_> {
     }
 
     pub(super) async fn fetch(&self, place: &Place) -> Result<Answer, WalkError> {
+        self.fetch_as(self.dataset(), place).await
+    }
+
+    /// Asks for a page of `dataset`, which may page by another size than the declared one.
+    pub(super) async fn fetch_as(
+        &self,
+        dataset: &Arc<Dataset>,
+        place: &Place,
+    ) -> Result<Answer, WalkError> {
         let SliceReader {
             context,
             order,
@@ -111,17 +122,19 @@ impl SliceWalk<'_> {
             ..
         } = self.reader;
         let request = PageRequest {
-            dataset: order.dataset.clone(),
+            dataset: dataset.clone(),
             day: order.day,
             slice: self.slice.clone(),
             page: place.index,
             next: place.next.clone(),
             priority: order.priority,
         };
-        Ok(context
-            .client
-            .fetch(&request, usage, &context.cancel)
-            .await?)
+        let answer = context.client.fetch(&request, usage, &context.cancel);
+        let answer = answer.await?;
+        if matches!(&answer, Answer::Page(page) if !page.is_empty()) {
+            usage.note_answered();
+        }
+        Ok(answer)
     }
 
     async fn pause(&self, most: Duration) -> Result<(), WalkError> {

@@ -19,6 +19,19 @@ pub struct Walk {
     pub last_total: Option<u64>,
     /// Rows of all pages.
     pub rows: u64,
+    /// How many pages had rows.
+    pub pages: u64,
+    /// Rows are elements of lists within what the API counts, so that there may be more of them.
+    pub exploded: bool,
+    /// Rows of a first page that had fewer than were asked for though more are stated, and how many
+    /// were asked for.
+    pub short: Option<(u64, u64)>,
+    /// Pages in a row that brought rows, and none that is new to the walk.
+    pub stale: u32,
+    /// Pages in a row without a row.
+    pub idle: u32,
+    /// It is to confirm an earlier walk.
+    pub confirms: bool,
     /// The API answered that there is nothing.
     pub empty: bool,
     /// The last page said that no more follow.
@@ -27,18 +40,24 @@ pub struct Walk {
     pub shrunk: bool,
     /// The earliest `Date` among the responses.
     pub server_time: Option<DateTime<Utc>>,
-    /// Hashes of the ids. A collision could only make them fewer, and fewer prove nothing.
-    ids: HashSet<u64>,
+    /// Hashes of the records' keys. A collision could only make them fewer, and fewer prove nothing.
+    keys: HashSet<u64>,
+    /// Hashes of the ids of those that have versions.
+    versions: HashSet<u64>,
+    /// Keys that earlier walks of the same reading saw.
+    earlier: HashSet<u64>,
 }
 
 impl Walk {
     /// Counts the rows of a page.
     pub fn count(&mut self, ids: &[RecordId]) {
         self.rows += ids.len() as u64;
+        self.pages += u64::from(!ids.is_empty());
         for id in ids {
-            let mut hasher = DefaultHasher::new();
-            id.id.hash(&mut hasher);
-            self.ids.insert(hasher.finish());
+            self.keys.insert(hash_of(id.key()));
+            if id.version().is_some() || id.content().is_some() {
+                self.versions.insert(hash_of((&id.id, id.content())));
+            }
         }
     }
 
@@ -50,9 +69,25 @@ impl Walk {
 
     /// Adds the rows of a page that was counted by itself.
     pub fn add(&mut self, page: Self) {
+        let before = self.keys.len() + self.versions.len();
         self.rows += page.rows;
-        self.ids.extend(page.ids);
+        self.pages += page.pages;
+        self.keys.extend(page.keys);
+        self.versions.extend(page.versions);
         self.note_date(page.server_time);
+        let brought = self.keys.len() + self.versions.len() > before;
+        (self.stale, self.idle) = match page.rows {
+            0 => (self.stale, self.idle + 1),
+            _ if brought => (0, 0),
+            _ => (self.stale + 1, 0),
+        };
+    }
+
+    /// Makes it the walk after `earlier`: what a walk is compared with must have been read after the
+    /// end of the day, too.
+    pub fn follow(&mut self, earlier: &Self) {
+        self.note_date(earlier.server_time);
+        self.earlier = &earlier.earlier | &earlier.keys;
     }
 
     /// Remembers when a response was written, by the server's own clock.
@@ -63,10 +98,22 @@ impl Walk {
         };
     }
 
-    /// How many different ids were seen.
+    /// How many different records were seen, whatever versions they came in: what totals count.
     pub fn unique(&self) -> u64 {
-        self.ids.len() as u64
+        self.keys.len() as u64
     }
+
+    /// How many rows came again within the walk, to the letter of their ids.
+    pub fn repeats(&self) -> u64 {
+        let different = self.keys.len().max(self.versions.len());
+        self.rows.saturating_sub(different as u64)
+    }
+}
+
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether `walk`, after `previous`, proves that the slice was read in full.
@@ -95,33 +142,91 @@ pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(
                 }
             })
         }
-        Require::RowTotal => meets_total(walk, walk.rows, "rows"),
-        Require::TwoWalks => match previous {
-            Some(previous) if previous.ids == walk.ids => Ok(()),
-            Some(previous) => Err(format!(
-                "two walks found {} and {} different ids, not the same ones",
-                previous.unique(),
-                walk.unique()
-            )),
-            None => Err("one walk, not yet confirmed by a second one".to_owned()),
-        },
-        Require::HasMore if walk.ended => Ok(()),
-        Require::HasMore => Err("the last page doesn't say that no more follow".to_owned()),
-        Require::None => Ok(()),
+        Require::RowTotal => {
+            meets_total(walk, walk.rows, "rows")?;
+            brings_nothing_new(walk, previous)
+        }
+        Require::TwoWalks => {
+            contradicts_no_total(walk)?;
+            agree(walk, previous)
+        }
+        Require::HasMore => {
+            contradicts_no_total(walk)?;
+            match walk.ended {
+                true => Ok(()),
+                false => Err("the last page doesn't say that no more follow".to_owned()),
+            }
+        }
+        Require::None => contradicts_no_total(walk),
     }
 }
 
 fn meets_total(walk: &Walk, counted: u64, what: &str) -> Result<(), String> {
     match (walk.first_total, walk.last_total) {
         (_, Some(total)) if total == counted && mutated!(OnlyTheEndCounts) => Ok(()),
-        (Some(first), Some(last)) if first != last => Err(format!(
-            "the API's total went from {first} to {last} while reading"
-        )),
+        (Some(first), Some(last)) if first != last => Err(moved(first, last)),
         (Some(total), Some(_)) if total == counted => Ok(()),
-        (Some(total), _) => Err(format!(
-            "{counted} {what} read where the API states {total}"
-        )),
+        (Some(total), _) => Err(unmet(walk, &format!("{counted} {what}"), total)),
         (None, _) => Err("the API stated no total".to_owned()),
+    }
+}
+
+/// A total that is stated is held against what was read, whatever else is asked for. What it counts
+/// isn't known here: rows, or different records.
+fn contradicts_no_total(walk: &Walk) -> Result<(), String> {
+    let (Some(first), last) = (walk.first_total, walk.last_total) else {
+        return Ok(());
+    };
+    if let Some(last) = last.filter(|last| *last != first) {
+        return Err(moved(first, last));
+    }
+    let met = walk.rows == first || walk.unique() == first;
+    if met || (walk.exploded && walk.rows > first) {
+        return Ok(());
+    }
+    let read = format!("{} rows with {} different ids", walk.rows, walk.unique());
+    Err(unmet(walk, &read, first))
+}
+
+fn moved(first: u64, last: u64) -> String {
+    format!("the API's total went from {first} to {last} while reading")
+}
+
+fn unmet(walk: &Walk, read: &str, total: u64) -> String {
+    let pages = walk.short.map(|(rows, asked)| {
+        format!("; its first page has {rows} rows where `page_size` is {asked}")
+    });
+    let pages = pages.unwrap_or_default();
+    format!("{read} read where the API states {total}{pages}")
+}
+
+fn agree(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
+    match previous {
+        Some(previous) if previous.keys == walk.keys => Ok(()),
+        Some(previous) => Err(format!(
+            "two walks found {} and {} different ids, not the same ones",
+            previous.unique(),
+            walk.unique()
+        )),
+        None => Err("one walk, not yet confirmed by a second one".to_owned()),
+    }
+}
+
+/// Where the order of rows is undefined, full pages add up whatever comes twice and whatever is left
+/// out: it takes a second walk that finds nothing else. One page is of one instant.
+fn brings_nothing_new(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
+    if walk.pages <= 1 {
+        return Ok(());
+    }
+    if previous.is_none() {
+        return Err("the total is met, and not yet confirmed by a second walk".to_owned());
+    }
+    let new = walk.keys.difference(&walk.earlier).count();
+    match new {
+        0 => Ok(()),
+        new => Err(format!(
+            "the total is met, and a second walk brought {new} other ids"
+        )),
     }
 }
 
@@ -162,6 +267,71 @@ mod tests {
         assert!(prove(Require::RowTotal, &walk(2, &["a", "b", "a"]), None).is_err());
     }
 
+    /// Pages `a b` and `b c` of four rows: `d` never came.
+    #[test]
+    fn p4_a_row_total_met_by_rows_that_came_twice_takes_a_second_walk_without_a_new_id() {
+        let two_pages = |ids: &[&str]| {
+            let mut whole = walk(ids.len() as u64, &[]);
+            for page in ids.chunks(2) {
+                whole.add(walk(0, page));
+            }
+            whole
+        };
+        let after = |first: &Walk, ids: &[&str]| {
+            let mut second = two_pages(ids);
+            second.follow(first);
+            second
+        };
+        let row_total = |walk: &Walk, previous| prove(Require::RowTotal, walk, previous);
+        let first = two_pages(&["a", "b", "b", "c"]);
+        assert!(row_total(&first, None).is_err());
+        let second = after(&first, &["a", "b", "c", "d"]);
+        assert!(row_total(&second, Some(&first)).is_err(), "`d` is new");
+        let third = after(&second, &["a", "a", "b", "c"]);
+        assert!(row_total(&third, Some(&second)).is_ok(), "all came before");
+        let moved = after(&third, &["a", "b", "c"]);
+        assert!(row_total(&moved, Some(&third)).is_ok());
+    }
+
+    #[test]
+    fn p4_a_stated_total_is_compared_whatever_is_asked_for() {
+        for require in [Require::TwoWalks, Require::HasMore, Require::None] {
+            let proves = |total, ids: &[&str]| {
+                let mut walk = walk(total, ids);
+                walk.ended = true;
+                prove(require, &walk, Some(&walk)).is_ok()
+            };
+            assert!(proves(2, &["a", "b"]), "{require:?}");
+            assert!(proves(3, &["a", "b", "a"]), "it counts rows: {require:?}");
+            assert!(
+                proves(2, &["a", "b", "a"]),
+                "it counts records: {require:?}"
+            );
+            assert!(!proves(1_200, &["a", "b"]), "{require:?}");
+            assert!(!proves(1, &["a", "b"]), "{require:?}");
+        }
+    }
+
+    #[test]
+    fn p4_one_record_in_two_versions_does_not_stand_for_two() {
+        let mut walk = walk(2, &[]);
+        walk.count(&[
+            RecordId::of_version("a", "1"),
+            RecordId::of_version("a", "2"),
+        ]);
+        assert!(prove(Require::UniqueTotal, &walk, None).is_err());
+        assert_eq!((walk.unique(), walk.repeats()), (1, 0));
+    }
+
+    #[test]
+    fn a_first_page_that_is_too_short_is_told_where_the_total_is_not_met() {
+        let mut walk = walk(1_200, &["a"]);
+        walk.short = Some((100, 500));
+        let reason = prove(Require::TwoWalks, &walk, None).unwrap_err();
+        let told = "its first page has 100 rows where `page_size` is 500";
+        assert!(reason.contains(told), "{reason}");
+    }
+
     #[test]
     fn p4_a_total_that_moves_proves_nothing() {
         let mut moving = walk(2, &["a", "b"]);
@@ -178,7 +348,7 @@ mod tests {
 
     #[test]
     fn p4_a_walk_ends_where_the_last_page_says_so() {
-        let mut more = walk(0, &["a", "b"]);
+        let mut more = walk(2, &["a", "b"]);
         assert!(prove(Require::HasMore, &more, None).is_err());
         more.ended = true;
         assert!(prove(Require::HasMore, &more, None).is_ok());
@@ -189,9 +359,10 @@ mod tests {
     #[test]
     fn p4_without_totals_two_walks_must_agree() {
         let two = Require::TwoWalks;
-        assert!(prove(two, &walk(0, &["a", "b"]), None).is_err());
-        assert!(prove(two, &walk(0, &["a", "b"]), Some(&walk(0, &["b", "a"]))).is_ok());
-        assert!(prove(two, &walk(0, &["a", "b"]), Some(&walk(0, &["a", "c"]))).is_err());
+        let walk = |ids: &[&str]| walk(2, ids);
+        assert!(prove(two, &walk(&["a", "b"]), None).is_err());
+        assert!(prove(two, &walk(&["a", "b"]), Some(&walk(&["b", "a"]))).is_ok());
+        assert!(prove(two, &walk(&["a", "b"]), Some(&walk(&["a", "c"]))).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The slices of a day, read side by side with the taking in of what they deliver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
@@ -20,10 +21,14 @@ pub struct Reading<'a> {
     pub usage: &'a Usage,
     /// Each slice is walked until its proof holds.
     pub proof_due: bool,
+    /// See [`SliceReader::settled`].
+    pub settled: DateTime<Utc>,
+    /// The slices to read, by their labels. `None`: all of them.
+    pub only: Option<&'a BTreeSet<String>>,
 }
 
 impl Reading<'_> {
-    /// Reads every slice, and has `take` take in what they deliver, side by side. `known` is what
+    /// Reads the slices, and has `take` take in what they deliver, side by side. `known` is what
     /// was proven of slices before.
     pub async fn slices<T>(
         self,
@@ -32,7 +37,10 @@ impl Reading<'_> {
     ) -> (Vec<(String, Outcome)>, T) {
         let concurrency = self.context.concurrency;
         let (sender, receiver) = mpsc::channel(concurrency.max(1));
-        let slices = slices(&self.order.dataset);
+        let mut slices = slices(&self.order.dataset);
+        if let Some(only) = self.only {
+            slices.retain(|slice| only.contains(&*slice.label));
+        }
         self.context.observer.notice(Progress::Started {
             slices: slices.len(),
         });
@@ -47,24 +55,37 @@ impl Reading<'_> {
             order: self.order,
             usage: self.usage,
             proof_due: self.proof_due,
+            settled: self.settled,
         };
         let reading = async move {
             let sender = sender;
-            let outcomes: Vec<_> = futures::stream::iter(slices)
+            let read: Vec<_> = futures::stream::iter(slices)
                 .map(|slice| {
                     let before = known.get(&*slice.label).copied();
-                    let reader = &reader;
-                    let sender = &sender;
+                    let label = slice.label.to_string();
+                    let (reader, sender) = (&reader, &sender);
                     async move {
-                        let outcome = reader.read(&slice, before, sender).await;
-                        reader.context.observer.notice(Progress::SliceDone);
-                        (slice.label.to_string(), outcome)
+                        let read = reader.read(slice, before, sender).await;
+                        if read.is_ok() {
+                            reader.context.observer.notice(Progress::SliceDone);
+                        }
+                        (label, read)
                     }
                 })
                 // More than the limit would only queue; the client's gate decides who is next.
                 .buffer_unordered(concurrency.saturating_mul(2).max(1))
                 .collect()
                 .await;
+            let (mut outcomes, mut nothing) = (Vec::new(), Vec::new());
+            for (label, read) in read {
+                match read {
+                    Ok(outcome) => outcomes.push((label, outcome)),
+                    Err(empty) => nothing.push(empty),
+                }
+            }
+            let rows = outcomes.iter().find(|(_, outcome)| outcome.has_rows());
+            let rows = rows.map(|(label, _)| label.clone());
+            outcomes.extend(reader.confirm(nothing, rows.as_deref(), &sender).await);
             drop(sender);
             outcomes
         };

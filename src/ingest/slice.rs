@@ -1,17 +1,22 @@
 //! Reads one slice of a day: in full until its proof holds, or only what is new.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
+use crate::ingest::nothing::Nothing;
 use crate::ingest::proof::{Walk, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use crate::mutation::mutated;
 use crate::source::Usage;
-use crate::source::declaration::{Mode, Slice, Version};
+use crate::source::declaration::{Mode, Require, Slice, Version};
 use crate::source::page::Page;
 use crate::state::SliceProgress;
+
+/// Two answers that there is nothing, where there was something or should be, count as two only so
+/// far apart.
+pub const APART: TimeDelta = TimeDelta::hours(3);
 
 /// How the reading of a slice ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +37,51 @@ pub enum Outcome {
     Unproven {
         /// Why it doesn't.
         reason: String,
+        /// From when on another reading may find more, where that is known.
+        again_at: Option<DateTime<Utc>>,
+    },
+    /// Answered empty, where it had rows: a failure, until an answer hours later agrees.
+    Emptied {
+        /// The same in words.
+        reason: String,
+        /// What it had, and since when it is empty.
+        progress: SliceProgress,
+        /// From when on an answer that agrees is believed.
+        again_at: DateTime<Utc>,
     },
     /// Not read, or not all of it.
     Failed(String),
+}
+
+impl Outcome {
+    /// Whether the slice was read and has rows.
+    pub fn has_rows(&self) -> bool {
+        match self {
+            Self::Proven { progress, .. } | Self::Read { progress } => {
+                progress.is_some_and(|progress| progress.total > 0)
+            }
+            Self::Unproven { .. } | Self::Emptied { .. } | Self::Failed(_) => false,
+        }
+    }
+
+    /// Why the slice isn't what the run was asked for, where it isn't.
+    pub fn fault(&self) -> Option<&str> {
+        match self {
+            Self::Failed(reason) | Self::Unproven { reason, .. } | Self::Emptied { reason, .. } => {
+                Some(reason)
+            }
+            Self::Proven { .. } | Self::Read { .. } => None,
+        }
+    }
+}
+
+/// How far the reading of a slice came by itself.
+#[derive(Debug)]
+pub enum Reach {
+    /// To its end.
+    Ended(Outcome),
+    /// To an answer that there is nothing, which is to be confirmed.
+    Nothing(Walk),
 }
 
 /// What the slices of one run share.
@@ -44,131 +91,205 @@ pub struct SliceReader<'a> {
     pub usage: &'a Usage,
     /// Each slice is walked until its proof holds: the day had ended and settled when the run began.
     pub proof_due: bool,
+    /// When the day had settled, or what is read can be told to be so: empty answers from before don't
+    /// count.
+    pub settled: DateTime<Utc>,
 }
 
 impl SliceReader<'_> {
-    /// Reads one slice; `before` is what an earlier run proved of it.
+    /// Reads one slice, until it is read or was answered empty; `before` is what an earlier run proved
+    /// of it.
     pub async fn read(
         &self,
-        slice: &Slice,
+        slice: Slice,
         before: Option<SliceProgress>,
         sender: &mpsc::Sender<Delivery>,
-    ) -> Outcome {
-        let walk = SliceWalk {
-            reader: self,
-            slice,
-            sender,
-        };
+    ) -> Result<Outcome, Nothing> {
+        let walk = SliceWalk::new(self, &slice, sender);
         // The total tells of new records, and says nothing of those that were updated.
         let by_total = self.order.mode == Mode::New && self.order.dataset.version == Version::None;
         let read = match before.filter(|_| by_total) {
             Some(before) => self.read_new(&walk, before).await,
-            None => self.read_full(&walk, before).await,
+            None => self.read_full(&walk, before, None).await,
         };
-        let outcome = read.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
-        match &outcome {
-            Outcome::Failed(reason) | Outcome::Unproven { reason } => {
-                tracing::warn!(slice = &*slice.label, reason, "slice not complete");
-            }
-            Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
-                let total = progress.map(|progress| progress.total);
-                tracing::debug!(slice = &*slice.label, total, "slice read");
-            }
+        match read {
+            Ok(Reach::Nothing(walk)) => Err(Nothing {
+                slice,
+                before,
+                walk,
+                answered: self.usage.answered(),
+            }),
+            Ok(Reach::Ended(outcome)) => Ok(told(&slice, outcome)),
+            Err(error) => Ok(told(&slice, Outcome::Failed(error.to_string()))),
         }
-        outcome
     }
 
-    /// Every page; once the day has ended and settled, again until the proof holds.
+    /// Every page; once the day has ended and settled, again until the proof holds. `empty` is an
+    /// earlier walk that was answered empty, which this reading is to confirm.
     pub(super) async fn read_full(
         &self,
         walk: &SliceWalk<'_>,
         before: Option<SliceProgress>,
-    ) -> Result<Outcome, WalkError> {
+        empty: Option<Walk>,
+    ) -> Result<Reach, WalkError> {
         let completeness = self.order.dataset.completeness;
-        let mut previous: Option<Walk> = None;
+        let confirms = empty.is_some();
+        let mut previous = empty;
         let mut reason = String::new();
         // An empty answer, and a dataset without totals, need a second walk in any case.
-        for _ in 0..=completeness.rewalks.max(1) {
-            let mut seen = walk.full().await?;
-            // What a walk is compared with must have been read after the end of the day, too.
-            seen.note_date(previous.as_ref().and_then(|walk| walk.server_time));
-            if let Some(lost) = vanished(&seen, before) {
-                return Ok(Outcome::Failed(lost));
+        for _ in u32::from(confirms)..=self.rewalks() {
+            let mut seen = walk.full(previous.is_some()).await?;
+            self.usage.note_repeats(seen.repeats());
+            if let Some(previous) = &previous {
+                seen.follow(previous);
+            }
+            if seen.empty
+                && !confirms
+                && !mutated!(OneEmptyAnswerIsProof)
+                && let Some(reach) = self.answered_empty(&mut seen, before)
+            {
+                return Ok(reach);
             }
             let proof = prove(completeness.require, &seen, previous.as_ref());
             if !self.proof_due {
                 let met = proof.is_ok() || mutated!(UnmetTotalIsKept);
-                let progress = met.then(|| progress_of(&seen));
-                return Ok(Outcome::Read { progress });
+                let progress = met.then(|| self.progress_of(&seen, before));
+                return Ok(Reach::Ended(Outcome::Read { progress }));
             }
             match proof {
-                Ok(()) => {
-                    return Ok(Outcome::Proven {
-                        progress: Some(progress_of(&seen)),
+                Err(why) if !mutated!(ProofIsSkipped) => reason = why,
+                _ => {
+                    return Ok(Reach::Ended(Outcome::Proven {
+                        progress: Some(self.progress_of(&seen, before)),
                         server_time: seen.server_time,
-                    });
+                    }));
                 }
-                Err(_) if mutated!(ProofIsSkipped) => {
-                    let progress = Some(progress_of(&seen));
-                    return Ok(Outcome::Proven {
-                        progress,
-                        server_time: seen.server_time,
-                    });
-                }
-                Err(why) => reason = why,
             }
             previous = Some(seen);
         }
-        Ok(Outcome::Unproven { reason })
+        let again_at = None;
+        Ok(Reach::Ended(Outcome::Unproven { reason, again_at }))
     }
 
-    /// Only what is new: nothing, where the total is the one last proven; else back from the end,
-    /// where new records appear, until as many new ones are found as the total has grown by. When
-    /// the count can't be reached that way, everything.
+    /// How often a slice without its proof is read again. Where rows have no order, a second walk that
+    /// finds other rows takes a third.
+    fn rewalks(&self) -> u32 {
+        let completeness = self.order.dataset.completeness;
+        let least = match completeness.require {
+            Require::RowTotal => 2,
+            _ => 1,
+        };
+        completeness.rewalks.max(least)
+    }
+
+    /// What an answer that there is nothing comes to, before anything confirms it. `None`: no proof is
+    /// due, and nothing is held against it.
+    fn answered_empty(&self, seen: &mut Walk, before: Option<SliceProgress>) -> Option<Reach> {
+        let had = before.filter(|before| before.total > 0);
+        let leaves = self.order.dataset.rows_leave && self.proof_due;
+        if let Some(had) = had.filter(|_| !leaves && !self.agrees(before)) {
+            return Some(Reach::Ended(self.emptied(had)));
+        }
+        let counts = self.proof_due || had.is_some();
+        counts.then(|| Reach::Nothing(std::mem::take(seen)))
+    }
+
+    /// An empty slice that had rows is a failure of the API, not news, until it says so for long.
+    fn emptied(&self, had: SliceProgress) -> Outcome {
+        let since = self.empty_since(Some(had));
+        let (total, again_at) = (had.total, since + APART);
+        Outcome::Emptied {
+            reason: format!(
+                "answered empty, where {total} records were stated before; it is believed if it is \
+                 answered so again after {again_at:.0}"
+            ),
+            progress: SliceProgress {
+                empty_since: Some(since),
+                ..had
+            },
+            again_at,
+        }
+    }
+
+    /// Since when the slice is answered empty, if it is so now.
+    fn empty_since(&self, before: Option<SliceProgress>) -> DateTime<Utc> {
+        let now = self.context.clock.now().trunc_subsecs(0);
+        let since = before.and_then(|before| before.empty_since);
+        // Times of a clock that was wrong, and of a day that hadn't settled, are none.
+        let counts = |at: &DateTime<Utc>| *at <= now && (!self.proof_due || *at >= self.settled);
+        since.filter(counts).unwrap_or(now)
+    }
+
+    /// Whether an empty answer now agrees with an earlier one that is far enough away.
+    fn agrees(&self, before: Option<SliceProgress>) -> bool {
+        let now = self.context.clock.now();
+        self.empty_since(before) + APART <= now
+    }
+
+    fn progress_of(&self, seen: &Walk, before: Option<SliceProgress>) -> SliceProgress {
+        let total = seen.last_total.unwrap_or(seen.rows);
+        SliceProgress {
+            empty_since: seen.empty.then(|| self.empty_since(before)),
+            ..SliceProgress::of(total, seen.unique())
+        }
+    }
+
+    /// Only what is new: nothing, where the total is the one last proven; else from the end at which
+    /// new records appear, until as many new ones are found as the total has grown by. When the count
+    /// can't be reached that way, everything.
     async fn read_new(
         &self,
         walk: &SliceWalk<'_>,
         before: SliceProgress,
-    ) -> Result<Outcome, WalkError> {
+    ) -> Result<Reach, WalkError> {
         let (mut seen, first) = walk.first().await?;
         let Some(first) = first else {
-            return Ok(match vanished(&seen, Some(before)) {
-                Some(lost) => Outcome::Failed(lost),
-                None => Outcome::Read {
-                    progress: Some(before),
-                },
-            });
+            let held = Some(before).filter(|before| before.total > 0);
+            let reach = held.and_then(|_| self.answered_empty(&mut seen, held));
+            let progress = Some(before);
+            return Ok(reach.unwrap_or(Reach::Ended(Outcome::Read { progress })));
         };
-        let (total, pages) = (first.total, walk.pages(&first)?);
-        let (Some(total), Some(pages)) = (total, pages) else {
-            return self.read_full(walk, Some(before)).await;
+        let ahead = walk.ahead(&mut seen, &first).await?;
+        let (Some(total), Some(pages)) = (first.total, ahead.pages) else {
+            return self.read_full(walk, Some(before), None).await;
         };
-        let mut found = self.take_first(walk, &mut seen, first).await?;
+        let rows = first.len() as u64;
+        let on_first = self.take_first(walk, &mut seen, first).await?;
+        let mut found = ahead.new + on_first;
         let Some(grown) = total.checked_sub(before.total) else {
-            return self.read_full(walk, Some(before)).await;
+            return self.read_full(walk, Some(before), None).await;
         };
-        // The pages that should hold the new rows, at once; then one by one towards the start.
-        let size = self.order.dataset.paginator.page_size.max(1);
-        let from = if grown == 0 {
-            pages
-        } else {
-            (before.total / size).clamp(1, pages)
-        };
+        let size = walk.dataset().paginator.page_size.max(1);
+        let mut front = ahead.next;
+        // A first page of new records: they come first, and go on where it ends.
+        if found < grown && on_first * 2 >= rows {
+            let next = (front + (grown - found).div_ceil(size)).min(pages);
+            found += walk.pages_at_once(&mut seen, front..next).await?;
+            front = next;
+            while found < grown && front < pages {
+                let new = walk.pages_at_once(&mut seen, front..front + 1).await?;
+                (found, front) = (found + new, front + 1);
+                if new == 0 {
+                    break;
+                }
+            }
+        }
+        // The pages at the end that should hold the new rows, at once; then one by one towards the
+        // start.
+        let from = (before.total / size).clamp(front, pages.max(front));
+        let mut next = if found < grown { from } else { front };
         if found < grown {
             found += walk.pages_at_once(&mut seen, from..pages).await?;
         }
-        let mut next = from;
-        while found < grown && next > 1 {
+        while found < grown && next > front {
             next -= 1;
             found += walk.pages_at_once(&mut seen, next..next + 1).await?;
         }
         if (found < grown || seen.shrunk) && !mutated!(GrowthIsBelieved) {
-            return self.read_full(walk, Some(before)).await;
+            return self.read_full(walk, Some(before), None).await;
         }
-        let progress = SliceProgress::of(total, before.seen + found);
-        Ok(Outcome::Read {
-            progress: Some(progress),
-        })
+        let progress = Some(SliceProgress::of(total, before.seen + found));
+        Ok(Reach::Ended(Outcome::Read { progress }))
     }
 
     async fn take_first(
@@ -182,15 +303,17 @@ impl SliceReader<'_> {
     }
 }
 
-/// An empty slice that had rows is a failure of the API, not news.
-fn vanished(seen: &Walk, before: Option<SliceProgress>) -> Option<String> {
-    let before = before.filter(|before| seen.empty && before.total > 0)?;
-    Some(format!(
-        "answered empty, where {} records were stated before",
-        before.total
-    ))
-}
-
-fn progress_of(seen: &Walk) -> SliceProgress {
-    SliceProgress::of(seen.last_total.unwrap_or(seen.rows), seen.unique())
+/// Tells how the reading of a slice ended.
+pub(super) fn told(slice: &Slice, outcome: Outcome) -> Outcome {
+    match &outcome {
+        Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
+            let total = progress.map(|progress| progress.total);
+            tracing::debug!(slice = &*slice.label, total, "slice read");
+        }
+        faulty => {
+            let reason = faulty.fault().unwrap_or_default();
+            tracing::warn!(slice = &*slice.label, reason, "slice not complete");
+        }
+    }
+    outcome
 }

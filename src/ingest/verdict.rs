@@ -8,37 +8,49 @@ use chrono::{DateTime, Utc};
 use crate::ingest::slice::Outcome;
 use crate::ingest::{Run, settled_at};
 use crate::mutation::mutated;
-use crate::state::SliceProgress;
 use crate::state::execution::{Execution, Status};
+use crate::state::{DayState, SliceProgress};
 
 impl Run<'_> {
-    /// Sets the status, and says whether the day is proven complete; `stored` is how many records
-    /// it has.
-    pub(super) fn judge(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
+    /// Sets the status, and says whether the day is proven complete; `whole` says whether all of its
+    /// slices were read.
+    pub(super) async fn judge(
+        &mut self,
+        outcomes: &[(String, Outcome)],
+        state: &DayState,
+        whole: bool,
+    ) -> bool {
+        let sound = self.is_sound(outcomes);
         let settled = settled_at(self.order, self.context.zone);
-        self.is_sound(outcomes, stored)
+        let proven = sound
             && self.ended
             && is_proven(outcomes, |server_time| {
                 server_time >= settled || mutated!(ServerTimeIsIgnored)
-            })
+            });
+        let Execution { status, counts, .. } = &self.execution;
+        let nothing = whole && *status == Status::Ok && counts.fetched == 0;
+        match sound && nothing {
+            true => self.believe_nothing(outcomes, state, proven).await,
+            false => proven,
+        }
     }
 
     /// Sets the status, and says whether what was read can be true.
-    pub(super) fn is_sound(&mut self, outcomes: &[(String, Outcome)], stored: usize) -> bool {
+    pub(super) fn is_sound(&mut self, outcomes: &[(String, Outcome)]) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
-            if let Outcome::Failed(reason) | Outcome::Unproven { reason } = outcome
+            if let Some(reason) = outcome.fault()
                 && !mutated!(FailedSliceIsGreen)
             {
-                execution
-                    .failed_slices
-                    .push((label.clone(), reason.clone()));
+                let failed = (label.clone(), reason.to_owned());
+                execution.failed_slices.push(failed);
             }
         }
         execution.failed_slices.sort();
+        execution.again_at = again_at(outcomes);
         let none_read = outcomes
             .iter()
-            .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+            .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::Emptied { .. }));
         // What was told to stop hasn't failed.
         let cut_short = self.overdue.cause();
         execution.status = match execution.failed_slices.first() {
@@ -53,28 +65,27 @@ impl Run<'_> {
             }
             Some(_) => Status::Partial,
         };
-        if let Some(contradiction) = self.contradiction(stored) {
+        if let Some(fault) = self.unbalanced() {
             self.execution.status = Status::Failed;
-            self.execution.error = Some(contradiction);
+            self.execution.error = Some(fault);
             return false;
         }
         true
     }
 
-    /// What can't be true of a run over a day that has `stored` records.
-    fn contradiction(&self, stored: usize) -> Option<String> {
-        if let Some(fault) = self.unbalanced() {
-            return Some(fault);
-        }
+    /// Whether a snapshot can be true that had `stored` rows before: one without a single row isn't
+    /// believed.
+    pub(super) fn has_rows_as_before(&mut self, stored: usize) -> bool {
         let Execution { status, counts, .. } = &self.execution;
-        // Of single slices that isn't known where the state was rebuilt or taken over.
         let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
-        vanished.then(|| {
-            format!(
+        if vanished {
+            self.execution.status = Status::Failed;
+            self.execution.error = Some(format!(
                 "the API has no records of this day, where the lake has {stored}; these stay, \
                  and the day must be read again"
-            )
-        })
+            ));
+        }
+        !vanished
     }
 
     /// Rows that aren't accounted for (P2).
@@ -88,14 +99,49 @@ impl Run<'_> {
         })
     }
 
-    /// What may be said of the slices that were read.
-    pub(super) fn proven(&self, outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
-        match self.execution.status {
-            // What was read isn't stored: nothing may say that these totals are met (P2).
-            Status::Failed => BTreeMap::new(),
-            _ => proven_slices(outcomes),
-        }
+    /// What the state may say of the slices that were read; `complete` says whether the day is proven
+    /// by the run.
+    pub(super) fn proven(
+        &self,
+        outcomes: &[(String, Outcome)],
+        state: &DayState,
+        complete: bool,
+    ) -> BTreeMap<String, SliceProgress> {
+        let settled = settled_at(self.order, self.context.zone);
+        let (status, counts) = (self.execution.status, &self.execution.counts);
+        // A day without a row isn't believed yet, or anymore: what it had stays, until it is.
+        let doubted = !complete && counts.fetched == 0;
+        let progress = outcomes.iter().filter_map(|(label, outcome)| {
+            let (progress, is_proof) = progress_of(outcome, settled)?;
+            let proven = complete || (is_proof && self.ended && progress.total > 0);
+            let empty_since = progress.empty_since;
+            let progress = match state.slice(label) {
+                Some(had) if doubted && empty_since.is_some() => {
+                    SliceProgress { empty_since, ..had }
+                }
+                _ => SliceProgress { proven, ..progress },
+            };
+            Some((label.clone(), progress))
+        });
+        progress
+            // Where what was read isn't stored, nothing may say that totals are met (P2).
+            .filter(|(_, progress)| status != Status::Failed || progress.empty_since.is_some())
+            .collect()
     }
+}
+
+/// From when on the day is worth reading again: where that is known of each slice that isn't complete.
+fn again_at(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
+    let faulty = outcomes.iter().map(|(_, outcome)| outcome);
+    let times = faulty
+        .filter(|outcome| outcome.fault().is_some())
+        .map(|outcome| match outcome {
+            Outcome::Emptied { again_at, .. } => Some(*again_at),
+            Outcome::Unproven { again_at, .. } => *again_at,
+            _ => None,
+        });
+    let times: Option<Vec<_>> = times.collect();
+    times?.into_iter().max()
 }
 
 /// Whether every slice was read in full with its proof, each at a time that will do by the server's
@@ -110,15 +156,16 @@ pub(super) fn is_proven(
     })
 }
 
-/// What the state may say of slices after this run: only totals that were met.
-fn proven_slices(outcomes: &[(String, Outcome)]) -> BTreeMap<String, SliceProgress> {
-    outcomes
-        .iter()
-        .filter_map(|(label, outcome)| match outcome {
-            Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
-                progress.map(|progress| (label.clone(), progress))
-            }
-            Outcome::Failed(_) | Outcome::Unproven { .. } => None,
-        })
-        .collect()
+/// What an outcome says of its slice: only totals that were met; and whether that is its proof, read
+/// when the day had `settled` by the server's own clock.
+fn progress_of(outcome: &Outcome, settled: DateTime<Utc>) -> Option<(SliceProgress, bool)> {
+    match outcome {
+        Outcome::Proven {
+            progress,
+            server_time,
+        } => Some(((*progress)?, server_time.is_none_or(|at| at >= settled))),
+        Outcome::Read { progress } => Some(((*progress)?, false)),
+        Outcome::Emptied { progress, .. } => Some((*progress, false)),
+        Outcome::Failed(_) | Outcome::Unproven { .. } => None,
+    }
 }

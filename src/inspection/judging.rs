@@ -158,9 +158,26 @@ impl Judged<'_> {
             }
             return page;
         }
+        self.size(&page);
         self.ids(&page);
         self.fields(&page);
         page
+    }
+
+    /// A page with fewer records than are asked for is the last one, or the API hands out smaller pages.
+    fn size(&mut self, page: &Page) {
+        let (paginator, rows) = (&self.dataset.paginator, page.len() as u64);
+        let size = paginator.page_size;
+        let more = page.total.is_some_and(|total| total > rows) || page.has_more == Some(true);
+        if paginator.counts() && self.dataset.explode.is_none() && rows < size && more {
+            let total = page.total.map(|total| format!(" of {total}"));
+            let total = total.unwrap_or_default();
+            let text = format!(
+                "the first page has {rows} records{total}, where `page_size = {size}` asks for more: \
+                 write page_size = {rows}, if the API hands out no larger pages"
+            );
+            self.problem(Verdict::Differs, text);
+        }
     }
 
     fn ids(&mut self, page: &Page) {

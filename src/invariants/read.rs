@@ -101,6 +101,7 @@ pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<B
             requests: entry.requests,
             retries: entry.retries,
             drift: entry.drift,
+            repeats: entry.repeats,
             vanished: entry.vanished,
             withdrawn: entry.withdrawn,
             returned: entry.returned,
@@ -164,6 +165,8 @@ struct Entry {
     retries: u64,
     #[serde(default)]
     drift: u64,
+    #[serde(default)]
+    repeats: u64,
     #[serde(default)]
     vanished: u64,
     #[serde(default)]

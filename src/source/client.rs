@@ -25,6 +25,7 @@ use crate::source::declaration::{Dataset, RequestLimits, Source};
 use crate::source::error::{ClientError, FetchError};
 use crate::source::exchange::{Broken, Exchange, Http};
 use crate::source::failure::Failure;
+use crate::source::known_rows::KnownRows;
 use crate::source::page::Page;
 use crate::source::request::PageRequest;
 use crate::source::turn::{Turn, Turns};
@@ -57,6 +58,7 @@ pub(super) struct Inner {
     entropy: Arc<Entropy>,
     /// Something that was down answers again.
     back: Notify,
+    known_rows: KnownRows,
 }
 
 impl SourceClient {
@@ -88,6 +90,7 @@ impl SourceClient {
             clock,
             entropy,
             back: Notify::new(),
+            known_rows: KnownRows::default(),
         }))
     }
 
@@ -135,6 +138,11 @@ impl SourceClient {
         if let Some(lease) = self.0.turns.lease.get() {
             lease.close().await;
         }
+    }
+
+    /// Where the source's datasets are known to have rows.
+    pub fn known_rows(&self) -> &KnownRows {
+        &self.0.known_rows
     }
 
     pub(super) fn inner(&self) -> &Inner {

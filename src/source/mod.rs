@@ -20,6 +20,7 @@ pub mod error;
 mod exchange;
 pub mod failure;
 pub(crate) mod gate;
+pub mod known_rows;
 pub mod page;
 pub mod paginator;
 pub mod probe;

@@ -58,13 +58,40 @@ impl Paginator {
         }
     }
 
-    /// By how many records the walk gets on from page to page.
-    pub fn step(&self) -> u64 {
-        let overlap = match self.style {
+    /// Whether pages are asked for by counting them, or the records on them, by the declared size.
+    pub fn counts(&self) -> bool {
+        matches!(
+            self.style,
+            PagingStyle::PageNumber { .. } | PagingStyle::Offset { .. }
+        )
+    }
+
+    /// Whether a parameter takes how many records to leave out.
+    pub fn is_by_offset(&self) -> bool {
+        matches!(self.style, PagingStyle::Offset { .. })
+    }
+
+    /// The same with pages of another size. `None`: a walk wouldn't get on by them.
+    #[must_use]
+    pub fn with_size(&self, page_size: u64) -> Option<Self> {
+        let sized = Self {
+            page_size,
+            ..self.clone()
+        };
+        (sized.page_size > sized.overlap()).then_some(sized)
+    }
+
+    /// How many records of a page are asked for again with the next one.
+    pub fn overlap(&self) -> u64 {
+        match self.style {
             PagingStyle::Offset { overlap, .. } => overlap,
             _ => 0,
-        };
-        self.page_size.saturating_sub(overlap).max(1)
+        }
+    }
+
+    /// By how many records the walk gets on from page to page.
+    pub fn step(&self) -> u64 {
+        self.page_size.saturating_sub(self.overlap()).max(1)
     }
 
     /// The query parameters of page `page`, counted from 0.

@@ -36,7 +36,8 @@ pub struct PageRequest {
     /// Counted from 0, whatever the API counts from.
     pub page: u64,
     /// What the page before says of this one, where that is needed to ask for it: a cursor, or a
-    /// URL, which may be relative to that of the first page.
+    /// URL, which may be relative to that of the first page. By offset, the offset itself, where it
+    /// isn't that of full pages.
     pub next: Option<String>,
     /// Who goes first where the source's limits bind.
     pub priority: Priority,
@@ -120,8 +121,13 @@ impl PageRequest {
             );
             query.extend(declared.end_param.clone().map(|name| (name, end.clone())));
         }
-        query.extend(dataset.paginator.params(self.page)?);
         let style = &dataset.paginator.style;
+        let mut paging = dataset.paginator.params(self.page)?;
+        if let (PagingStyle::Offset { offset_param, .. }, Some(at)) = (style, &self.next) {
+            let offsets = paging.iter_mut().filter(|(name, _)| name == offset_param);
+            offsets.for_each(|(_, offset)| offset.clone_from(at));
+        }
+        query.extend(paging);
         if let (PagingStyle::Cursor { cursor_param }, Some(cursor)) = (style, &self.next) {
             query.push((cursor_param.clone(), cursor.clone()));
         }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Usage {
     requests: AtomicU64,
     retries: AtomicU64,
+    answered: AtomicU64,
+    repeats: AtomicU64,
 }
 
 impl Usage {
@@ -23,6 +25,26 @@ impl Usage {
     /// Requests sent again after a failure or "too many requests".
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Pages with rows so far: an answer that there are none means more where the number grows.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Counts a page with rows.
+    pub fn note_answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Rows that came again within a walk over a slice.
+    pub fn repeats(&self) -> u64 {
+        self.repeats.load(Ordering::Relaxed)
+    }
+
+    /// Counts rows that came again.
+    pub fn note_repeats(&self, rows: u64) {
+        self.repeats.fetch_add(rows, Ordering::Relaxed);
     }
 
     /// Counts a request that is about to be sent, unless that would be more than `max`.

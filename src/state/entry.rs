@@ -10,7 +10,8 @@
 //! Beside these, where it isn't zero, `vanished` counts the rows of a snapshot that stand for records
 //! which are there no more; they are among the new ones, and not among the fetched. Where they aren't
 //! zero, `withdrawn` and `returned` count the stored ids that the run
-//! found the API to list no more, or again. `stop` says why a run ended early (a
+//! found the API to list no more, or again, and `repeats` the rows that came again within a walk over a
+//! slice. `stop` says why a run ended early (a
 //! [`StopReason`](super::execution::StopReason)), `again_at` from when on the day is worth another reading. The first four members are those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
@@ -78,6 +79,7 @@ impl Entry {
             drift: self.number("drift"),
             requests: self.number("requests"),
             retries: self.number("retries"),
+            repeats: self.number("repeats"),
             vanished: self.number("vanished"),
             withdrawn: self.number("withdrawn"),
             returned: self.number("returned"),
@@ -135,6 +137,7 @@ impl Entry {
         self.set_number("retries", counts.retries);
         self.set_number("drift", counts.drift);
         for (key, count) in [
+            ("repeats", counts.repeats),
             ("vanished", counts.vanished),
             ("withdrawn", counts.withdrawn),
             ("returned", counts.returned),

@@ -3,10 +3,12 @@
 //!
 //! Enough to plan by. What a run may rest on is what [`super::DayStore::open`] finds.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::document::{Document, Doubt, time};
+use super::document::{Document, Doubt, SliceProgress, time};
 use super::entry::Entry;
 use super::execution::{Execution, StopReason};
 use crate::bronze::layout;
@@ -45,6 +47,27 @@ pub async fn glance(
         complete: document.complete,
         runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
     }))
+}
+
+/// How far each slice of a day was read, as its state says. Empty: nothing is known, or nothing that
+/// can be relied on.
+///
+/// # Errors
+/// When the lake can't be asked.
+pub async fn slice_progress(
+    lake: &Lake,
+    prefix: &str,
+    day: Day,
+    zone: Tz,
+) -> Result<BTreeMap<String, SliceProgress>, LakeError> {
+    let Some((bytes, _)) = lake.get(&layout::state_key(prefix, day)).await? else {
+        return Ok(BTreeMap::new());
+    };
+    let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
+    Ok(match read {
+        Ok((document, None)) => document.slices,
+        _ => BTreeMap::new(),
+    })
 }
 
 /// Why the run ended early. Before 0.1 that was said by a sentence alone.

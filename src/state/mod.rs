@@ -53,7 +53,7 @@ mod tests;
 pub use coverage::complete_days;
 pub use document::SliceProgress;
 pub use error::StateError;
-pub use glance::{Glance, glance};
+pub use glance::{Glance, glance, slice_progress};
 pub use inspect::{Inspection, Table, inspect};
 pub use listing::{Listing, listing};
 pub(crate) use packing::unpack;

@@ -129,6 +129,13 @@ impl DayState {
         slice.is_some_and(|slice| slice.proven || self.document.complete)
     }
 
+    /// Those of the slices of these labels that aren't proven.
+    pub fn unproven<'a>(&self, labels: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+        let labels = labels.into_iter();
+        let unproven = labels.filter(|label| !self.is_slice_proven(label));
+        unproven.map(str::to_owned).collect()
+    }
+
     /// Every stored id, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.document.ids.iter().map(|id| &**id)

@@ -18,6 +18,7 @@ pub(crate) mod parents;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -123,6 +124,7 @@ impl Run<'_> {
             order: self.order,
             usage,
             proof_due: true,
+            settled: DateTime::<Utc>::MIN_UTC,
         };
         let mut intake = Intake::new(
             self.context,
@@ -248,7 +250,11 @@ async fn read_parent(
     let label = slice.parent.as_deref().unwrap_or(&slice.label).to_owned();
     match walk(reader, &slice, sender).await {
         Ok(Outcome::Proven { .. } | Outcome::Read { .. }) => {}
-        Ok(Outcome::Unproven { reason } | Outcome::Failed(reason)) => {
+        Ok(
+            Outcome::Unproven { reason, .. }
+            | Outcome::Emptied { reason, .. }
+            | Outcome::Failed(reason),
+        ) => {
             tracing::warn!(slice = &*slice.label, reason, "slice not complete");
             return Walked::Failed(label, reason);
         }
@@ -278,12 +284,8 @@ async fn walk(
 ) -> Result<Outcome, WalkError> {
     let (pages, mut delivered) = mpsc::channel(1);
     let reading = async move {
-        let walk = SliceWalk {
-            reader,
-            slice,
-            sender: &pages,
-        };
-        reader.read_full(&walk, None).await
+        let walk = SliceWalk::new(reader, slice, &pages);
+        reader.read_whole(&walk, None, None).await
     };
     let passing_on = async {
         while let Some(page) = delivered.recv().await {

@@ -61,13 +61,13 @@ impl Run<'_> {
         };
         log_recovery(state.recovery());
         let usage = Usage::new();
-        let before = before(&folded.known);
+        let before = before(&folded.known, &state);
         let rows = folded.known.len();
         let (outcomes, taken) = self
             .read_table(&mut state, &mut folded, &usage, &before)
             .await;
         let whole = taken.as_ref().is_ok_and(|whole| *whole);
-        let sound = taken.is_ok() && self.is_sound(&outcomes, rows);
+        let sound = taken.is_ok() && self.is_sound(&outcomes) && self.has_rows_as_before(rows);
         if let Err(error) = taken {
             self.execution.status = Status::Failed;
             self.execution.error = Some(error.to_string());
@@ -80,7 +80,7 @@ impl Run<'_> {
                 Err(error) => tracing::warn!(%error, "known rows can't be kept"),
             }
         }
-        let proven = self.proven(&outcomes);
+        let proven = self.proven(&outcomes, &state, complete);
         self.conclude(state, &usage, &proven, complete).await
     }
 
@@ -102,6 +102,8 @@ impl Run<'_> {
             order: &order,
             usage,
             proof_due: true,
+            settled: self.order.day.start(self.context.zone),
+            only: None,
         };
         let (zone, day) = (self.context.zone, self.order.day);
         let is_whole = |outcomes: &Outcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
@@ -128,11 +130,18 @@ impl Run<'_> {
     }
 }
 
-/// How many rows each slice had: one that answers empty, and had some, has failed.
-fn before(known: &Known) -> BTreeMap<String, SliceProgress> {
+/// How many rows each slice had: one that answers empty, and had some, has failed until a reading
+/// hours later on the same day agrees.
+fn before(known: &Known, state: &DayState) -> BTreeMap<String, SliceProgress> {
     let counts = known.by_slice().into_iter();
     counts
-        .map(|(label, rows)| (label.to_owned(), SliceProgress::of(rows, rows)))
+        .map(|(label, rows)| {
+            let progress = SliceProgress {
+                empty_since: state.slice(label).and_then(|slice| slice.empty_since),
+                ..SliceProgress::of(rows, rows)
+            };
+            (label.to_owned(), progress)
+        })
         .collect()
 }
 

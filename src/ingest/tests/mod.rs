@@ -2,7 +2,10 @@
 //! of each way to page, of versions, and of children.
 
 mod child;
+mod clamped;
 mod counted;
+mod emptied;
+mod newest;
 mod paging;
 mod values;
 mod versions;
@@ -121,6 +124,23 @@ impl Scene {
     }
 
     async fn run_until(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
+        self.run_day(dataset, day(), mode, cancel).await
+    }
+
+    /// A run in full for another day than the usual one.
+    async fn run_for(&self, dataset: &str, day: &str) -> RunReport {
+        let cancel = CancellationToken::new();
+        self.run_day(dataset, day.parse().unwrap(), Mode::Full, cancel)
+            .await
+    }
+
+    async fn run_day(
+        &self,
+        dataset: &str,
+        day: Day,
+        mode: Mode,
+        cancel: CancellationToken,
+    ) -> RunReport {
         let clock = Arc::new(self.clock.clone());
         let entropy = Arc::clone(&self.entropy);
         let client = SourceClient::new(&self.source, clock.clone(), entropy.clone()).unwrap();
@@ -137,12 +157,20 @@ impl Scene {
         };
         let order = Order {
             dataset: self.source.datasets[dataset].clone(),
-            day: day(),
+            day,
             mode,
             job: "test".to_owned(),
             priority: Priority::Hourly,
         };
         run(&context, &order).await
+    }
+
+    /// The state of a dataset's day.
+    async fn state(&self, dataset: &str, day: &str) -> Value {
+        let prefix = &self.source.datasets[dataset].prefix;
+        let key = layout::state_key(prefix, day.parse().unwrap());
+        let (bytes, _) = self.lake.get(&key).await.unwrap().unwrap();
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     /// The rows of a dataset's day, file by file.

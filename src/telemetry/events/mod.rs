@@ -81,6 +81,7 @@ pub const CATALOGUE: &[Event] = &[
             "drift",
             "requests",
             "retries",
+            "repeats",
             "vanished",
             "withdrawn",
             "returned",
@@ -149,6 +150,22 @@ pub const CATALOGUE: &[Event] = &[
         within: Within::Run,
         fields: &["slice", "reason"],
         meaning: "A slice couldn't be read, or its proof doesn't hold; the run will be `partial`.",
+    },
+    Event {
+        name: "pages are smaller",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["slice", "declared", "rows"],
+        meaning: "The API hands out fewer rows a page than `page_size` declares; the slice is read by \
+                  the size that it uses.",
+    },
+    Event {
+        name: "known rows are answered empty",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["known_day", "slice"],
+        meaning: "A page that is known to have rows is answered empty: the API has failed, and no \
+                  empty answer of the run is believed.",
     },
     Event {
         name: "answer contradicts the slice",

@@ -1,0 +1,240 @@
+//! A first page that is known to have rows, asked for where an API says "nothing" to everything else:
+//! if that is empty, too, it is the API that has failed, and no day is empty.
+//!
+//! It is a page of another day that had rows: of one that was read a moment ago, or else of the nearest
+//! ones that have files in the lake, by what their states say of the slices.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Datelike, Utc};
+
+use crate::bronze::layout;
+use crate::day::Day;
+use crate::ingest::Run;
+use crate::ingest::slice::{APART, Outcome, SliceReader};
+use crate::lake::LakeError;
+use crate::source::declaration::{Kind, Slice};
+use crate::source::known_rows::{MOST_PLACES, RowsAt};
+use crate::source::{Answer, PageRequest, slices};
+use crate::state::{SliceProgress, slice_progress};
+
+/// So many days with files are looked at for one whose slices are known.
+const MOST_DAYS: usize = 8;
+/// So many slices of a day are asked for of which only the day is known to have rows.
+const MOST_SLICES: usize = 16;
+/// The lake is searched so many years back and ahead.
+const MOST_YEARS: i32 = 15;
+
+/// Why nothing confirms that the API answers.
+#[derive(Debug, Clone)]
+pub enum Unheard {
+    /// What is known to have rows is answered empty, or not at all.
+    Silent(String),
+    /// Nothing is known to have rows.
+    Unknown {
+        /// From when on it is worth another try.
+        again_at: DateTime<Utc>,
+    },
+}
+
+impl Unheard {
+    /// What it means for a slice that was answered empty.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Silent(reason) => Outcome::Unproven {
+                reason: reason.clone(),
+                again_at: None,
+            },
+            Self::Unknown { again_at } => Outcome::Unproven {
+                reason: "answered empty, and no other day is known to have rows, by which an API \
+                         that fails could be told from one that has nothing"
+                    .to_owned(),
+                again_at: Some(*again_at),
+            },
+        }
+    }
+}
+
+/// Asks for a page that is known to have rows; `rows` is the label of a slice of the day that had some a
+/// moment ago.
+///
+/// # Errors
+/// Why it isn't confirmed that the API answers.
+pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unheard> {
+    let dataset = &reader.order.dataset;
+    // Of a snapshot there is no other day to ask for, and the next one is read in full again.
+    if !matches!(dataset.kind, Kind::Dated(_)) {
+        return Ok(());
+    }
+    let known = reader.context.client.known_rows();
+    let own = rows.map(|slice| RowsAt {
+        day: reader.order.day,
+        slice: slice.into(),
+    });
+    let places = match own {
+        Some(own) => vec![own],
+        None => places(reader).await,
+    };
+    let mut empty = None;
+    for place in places {
+        match first_page(reader, &place).await {
+            Ok(Answer::Page(page)) if !page.is_empty() => {
+                known.note(&dataset.name, place);
+                return Ok(());
+            }
+            Ok(_) => empty = empty.or(Some(place)),
+            Err(error) => return Err(Unheard::Silent(error)),
+        }
+    }
+    Err(match empty {
+        Some(RowsAt { day, slice }) => {
+            let reason = format!(
+                "answered empty, and so is {slice} of {day}, which is known to have rows: the API \
+                 seems to have nothing for now"
+            );
+            tracing::warn!(known_day = %day, slice = &*slice, "known rows are answered empty");
+            Unheard::Silent(reason)
+        }
+        None => Unheard::Unknown {
+            again_at: reader.context.clock.now() + APART,
+        },
+    })
+}
+
+async fn first_page(reader: &SliceReader<'_>, place: &RowsAt) -> Result<Answer, String> {
+    let SliceReader {
+        context,
+        order,
+        usage,
+        ..
+    } = reader;
+    let slice = slice_of(reader, &place.slice).ok_or("the slice is declared no more")?;
+    let request = PageRequest {
+        dataset: order.dataset.clone(),
+        day: place.day,
+        slice,
+        page: 0,
+        next: None,
+        priority: order.priority,
+    };
+    let answer = context.client.fetch(&request, usage, &context.cancel).await;
+    answer.map_err(|error| format!("answered empty, and known rows can't be read: {error}"))
+}
+
+fn slice_of(reader: &SliceReader<'_>, label: &str) -> Option<Slice> {
+    let mut declared = slices(&reader.order.dataset).into_iter();
+    declared.find(|slice| &*slice.label == label)
+}
+
+/// Where the dataset is known to have rows: as noted, or else as the lake tells.
+async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
+    let (client, dataset) = (&reader.context.client, &reader.order.dataset);
+    let known = client.known_rows();
+    let noted = known.beside(&dataset.name, reader.order.day);
+    if !noted.is_empty() || !known.begin_search(&dataset.name, reader.context.clock.now()) {
+        return noted;
+    }
+    let found = search(reader).await.unwrap_or_default();
+    for place in found.iter().take(MOST_PLACES).rev() {
+        known.note(&dataset.name, place.clone());
+    }
+    found
+}
+
+/// Looks in the lake for days with files, the nearest first.
+async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
+    let (dataset, context) = (&reader.order.dataset, reader.context);
+    let prefix = &dataset.prefix;
+    let labels: Vec<_> = slices(dataset)
+        .into_iter()
+        .map(|slice| slice.label)
+        .collect();
+    let (mut found, mut unsure) = (Vec::new(), None);
+    for day in days_with_files(reader).await? {
+        let progress = slice_progress(&context.lake, prefix, day, context.zone).await?;
+        let rows = |label: &str| {
+            let read: Option<&SliceProgress> = progress.get(label);
+            read.filter(|read| read.empty_since.is_none())
+                .map_or(0, |read| read.total)
+        };
+        let most = labels.iter().max_by_key(|label| rows(label));
+        match most.filter(|label| rows(label) > 0) {
+            Some(slice) => found.push(RowsAt {
+                day,
+                slice: (**slice).into(),
+            }),
+            None => unsure = unsure.or(Some(day)),
+        }
+        if found.len() == MOST_PLACES {
+            break;
+        }
+    }
+    // Of a state that was rebuilt, or taken over, only the files tell.
+    if let (true, Some(day)) = (found.is_empty(), unsure) {
+        let slices = labels.iter().take(MOST_SLICES);
+        found.extend(slices.map(|slice| RowsAt {
+            day,
+            slice: (**slice).into(),
+        }));
+    }
+    Ok(found)
+}
+
+/// Some other days that have files: those of the year first, then of the years around it.
+async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError> {
+    let (dataset, context) = (&reader.order.dataset, reader.context);
+    let (prefix, day) = (&dataset.prefix, reader.order.day);
+    let this_year = Day::of(context.clock.now(), context.zone).date().year();
+    let earliest = dataset
+        .days
+        .earliest
+        .map_or(i32::MIN, |day| day.date().year());
+    let year = day.date().year();
+    let around = (1..=MOST_YEARS).flat_map(|away| [year + away, year - away]);
+    for year in std::iter::once(year).chain(around) {
+        if year > this_year || year < earliest {
+            continue;
+        }
+        let listed = context
+            .lake
+            .list(&format!("{prefix}/year={year:04}"))
+            .await?;
+        let files = listed
+            .iter()
+            .filter(|entry| entry.key.ends_with(".parquet"));
+        let days: BTreeSet<_> = files
+            .filter_map(|entry| layout::file_day(prefix, &entry.key))
+            .filter(|other| *other != day)
+            .collect();
+        let mut days: Vec<_> = days.into_iter().collect();
+        days.sort_by_key(|other| (other.date() - day.date()).num_days().abs());
+        days.truncate(MOST_DAYS);
+        if !days.is_empty() {
+            return Ok(days);
+        }
+    }
+    Ok(Vec::new())
+}
+
+impl Run<'_> {
+    /// Notes the slice that had most rows, for days that have none.
+    pub(super) fn note_rows(&self, outcomes: &[(String, Outcome)]) {
+        let rows = outcomes
+            .iter()
+            .filter_map(|(label, outcome)| match outcome {
+                Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
+                    Some((progress.as_ref()?.total, label))
+                }
+                _ => None,
+            });
+        let most = rows.max().filter(|(total, _)| *total > 0);
+        if let Some((_, label)) = most {
+            let place = RowsAt {
+                day: self.order.day,
+                slice: label.as_str().into(),
+            };
+            let known = self.context.client.known_rows();
+            known.note(&self.order.dataset.name, place);
+        }
+    }
+}

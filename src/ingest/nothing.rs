@@ -1,0 +1,185 @@
+//! Answers that there is nothing, and when they are believed (P4).
+//!
+//! Of a slice: two of them, with an answer that has rows in between. A spell in which an API says
+//! "nothing" to everything can't be on both sides of it. The rows may be those of any other slice; where
+//! none has any, a page is asked for that is known to have some ([`canary`](super::canary)).
+//!
+//! Of a whole day that would be complete without a row: of a working day only by a second run hours
+//! later, unless both neighbours are complete and empty, too. Of a day that has rows in the lake: by a
+//! second run in any case, but where rows leave their day by design.
+
+use chrono::{DateTime, Datelike, Utc, Weekday};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+
+use crate::bronze::layout;
+use crate::day::Day;
+use crate::ingest::Run;
+use crate::ingest::canary;
+use crate::ingest::intake::Delivery;
+use crate::ingest::progress::Progress;
+use crate::ingest::proof::Walk;
+use crate::ingest::slice::{APART, Outcome, Reach, SliceReader, told};
+use crate::ingest::walk::{SliceWalk, WalkError};
+use crate::lake::LakeError;
+use crate::source::declaration::Slice;
+use crate::state::execution::Status;
+use crate::state::{DayState, SliceProgress};
+
+/// A slice that was answered empty once.
+#[derive(Debug)]
+pub struct Nothing {
+    pub slice: Slice,
+    pub before: Option<SliceProgress>,
+    pub walk: Walk,
+    /// How many pages with rows had come by then.
+    pub answered: u64,
+}
+
+impl SliceReader<'_> {
+    /// Asks again for slices that were answered empty, once something was answered with rows; `rows` is
+    /// the label of a slice that had some in this run.
+    pub(super) async fn confirm(
+        &self,
+        nothing: Vec<Nothing>,
+        rows: Option<&str>,
+        sender: &mpsc::Sender<Delivery>,
+    ) -> Vec<(String, Outcome)> {
+        let Some(answered) = nothing.iter().map(|nothing| nothing.answered).max() else {
+            return Vec::new();
+        };
+        let heard = match self.usage.answered() > answered {
+            true => Ok(()),
+            false => canary::ask(self, rows).await,
+        };
+        let concurrency = self.context.concurrency.saturating_mul(2).max(1);
+        futures::stream::iter(nothing)
+            .map(|nothing| {
+                let heard = &heard;
+                async move {
+                    let outcome = match heard {
+                        Ok(()) => self.ask_again(&nothing, sender).await,
+                        Err(unheard) => Ok(unheard.outcome()),
+                    };
+                    let outcome =
+                        outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+                    self.context.observer.notice(Progress::SliceDone);
+                    (
+                        nothing.slice.label.to_string(),
+                        told(&nothing.slice, outcome),
+                    )
+                }
+            })
+            .buffer_unordered(concurrency)
+            .collect()
+            .await
+    }
+
+    async fn ask_again(
+        &self,
+        nothing: &Nothing,
+        sender: &mpsc::Sender<Delivery>,
+    ) -> Result<Outcome, WalkError> {
+        let walk = SliceWalk::new(self, &nothing.slice, sender);
+        let empty = Some(nothing.walk.clone());
+        self.read_whole(&walk, nothing.before, empty).await
+    }
+
+    /// Reads a slice to its end, whatever it is answered. `empty` is an earlier walk that was answered
+    /// empty.
+    pub(super) async fn read_whole(
+        &self,
+        walk: &SliceWalk<'_>,
+        before: Option<SliceProgress>,
+        empty: Option<Walk>,
+    ) -> Result<Outcome, WalkError> {
+        let reach = match self.read_full(walk, before, empty).await? {
+            Reach::Nothing(seen) => self.read_full(walk, before, Some(seen)).await?,
+            ended => ended,
+        };
+        Ok(match reach {
+            Reach::Ended(outcome) => outcome,
+            Reach::Nothing(_) => Outcome::Unproven {
+                reason: "answered empty again and again".to_owned(),
+                again_at: None,
+            },
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Judges a day without a row in this run; `proven` says whether every slice is proven. Says whether
+    /// it still is complete by that, and sets status and reason where not.
+    pub(super) async fn believe_nothing(
+        &mut self,
+        outcomes: &[(String, Outcome)],
+        state: &DayState,
+        proven: bool,
+    ) -> bool {
+        // Notes of what is withdrawn are of ids that are stored.
+        let stored = state.len().saturating_sub(state.withdrawn().len());
+        let since = empty_since(outcomes).filter(|_| !outcomes.is_empty());
+        let now = self.execution.started_at;
+        let agrees = since.is_some_and(|since| since + APART <= now);
+        let leaves = self.order.dataset.rows_leave && self.ended;
+        if agrees || (stored > 0 && leaves) {
+            return proven;
+        }
+        let again_at = since.unwrap_or(now) + APART;
+        if stored > 0 {
+            self.execution.status = Status::Failed;
+            self.execution.error = Some(format!(
+                "the API has no records of this day, where the lake has {stored}; these stay, and it \
+                 is believed if a run after {again_at:.0} finds none either"
+            ));
+        } else if !proven || state.is_complete() || is_weekend(self.order.day) {
+            return proven;
+        } else if self.neighbours_are_empty().await.unwrap_or(false) {
+            return true;
+        } else {
+            self.execution.status = Status::Partial;
+            self.execution.error = Some(format!(
+                "a working day without a record: it is believed if a run after {again_at:.0} finds \
+                 none either"
+            ));
+        }
+        self.execution.again_at = Some(again_at);
+        false
+    }
+
+    /// Whether the day before and the day after are complete, and have no file.
+    async fn neighbours_are_empty(&self) -> Result<bool, LakeError> {
+        let (lake, prefix) = (&self.context.lake, &self.order.dataset.prefix);
+        let day = self.order.day;
+        for neighbour in [day.previous(), day.next()] {
+            let complete = lake
+                .exists(&layout::complete_key(prefix, neighbour))
+                .await?;
+            if !complete
+                || !lake
+                    .list(&layout::partition(prefix, neighbour))
+                    .await?
+                    .is_empty()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Since when all slices are answered empty; `None` where one of them isn't.
+fn empty_since(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
+    let mut latest = DateTime::<Utc>::MIN_UTC;
+    for (_, outcome) in outcomes {
+        let (Outcome::Proven { progress, .. } | Outcome::Read { progress }) = outcome else {
+            return None;
+        };
+        latest = latest.max(progress.as_ref()?.empty_since?);
+    }
+    Some(latest)
+}
+
+fn is_weekend(day: Day) -> bool {
+    matches!(day.date().weekday(), Weekday::Sat | Weekday::Sun)
+}

@@ -1,0 +1,372 @@
+//! Answers that there is nothing: of a slice, of a whole day, for a moment or for good.
+
+use super::*;
+use crate::state::execution::Status;
+
+/// Three slices, one page each. 2025-10-22 is a Wednesday, 2025-10-25 and 26 are a weekend.
+const SOURCE: &str = r#"
+[dataset.d]
+path = "/d"
+primary_key = ["id"]
+data_selector = "/data"
+schema = "columns.txt"
+params = { s = "{s}" }
+slices = { s = [1, 2, 3] }
+window = { start_param = "day", format = "%Y-%m-%d" }
+paginator = { type = "page_number", page_param = "p", page_size = 10, total_records_path = "/total" }
+completeness = { require = "unique_total" }
+response = [{ status = 204, action = "empty" }]
+"#;
+
+/// The ids that the API has, by day and slice.
+type Listed = Arc<Mutex<BTreeMap<(String, usize), Vec<String>>>>;
+
+struct World {
+    scene: Scene,
+    listed: Listed,
+    /// The API says "nothing" to everything.
+    silent: Arc<Mutex<bool>>,
+}
+
+impl World {
+    async fn new(keys: &str) -> Self {
+        Self::of(SOURCE, keys).await
+    }
+
+    async fn of(source: &str, keys: &str) -> Self {
+        let (listed, silent) = (Listed::default(), Arc::new(Mutex::new(false)));
+        let (served, quiet) = (Arc::clone(&listed), Arc::clone(&silent));
+        let toml = format!("{source}{keys}");
+        let scene = Scene::new(&toml, "id = \"string\"", move |url| {
+            let key = (param(url, "day").unwrap(), number(url, "s"));
+            let listed = served.lock().unwrap();
+            let rows = listed.get(&key).filter(|rows| !rows.is_empty());
+            let Some(rows) = rows.filter(|_| !*quiet.lock().unwrap()) else {
+                return answer("204 No Content", "", b"");
+            };
+            let data: Vec<_> = rows
+                .iter()
+                .map(|id| format!(r#"{{"id":"{id}"}}"#))
+                .collect();
+            let (data, total) = (data.join(","), rows.len());
+            ok(format!(r#"{{"data":[{data}],"total":{total}}}"#))
+        })
+        .await;
+        Self {
+            scene,
+            listed,
+            silent,
+        }
+    }
+
+    fn list(&self, day: &str, slice: usize, ids: &[&str]) -> &Self {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        let mut listed = self.listed.lock().unwrap();
+        listed.insert((day.to_owned(), slice), ids);
+        drop(listed);
+        self
+    }
+
+    fn silent(&self, silent: bool) -> &Self {
+        *self.silent.lock().unwrap() = silent;
+        self
+    }
+
+    async fn at(&self, time: &str, day: &str) -> RunReport {
+        self.scene.clock.set(time.parse().unwrap());
+        self.scene.run_for("d", day).await
+    }
+}
+
+/// Finding 3: 204 to all for 14 s made 1,060 days complete for ever.
+#[tokio::test]
+async fn p4_a_spell_of_nothing_makes_no_day_complete() {
+    let world = World::new("").await;
+    for day in ["2025-10-22", "2025-10-25"] {
+        world.list(day, 1, &["a"]);
+    }
+    world.list("2025-10-21", 2, &["k"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-21")
+            .await
+            .complete
+    );
+    world.silent(true);
+    for day in ["2025-10-22", "2025-10-25"] {
+        let report = world.at("2025-11-03T12:01:00Z", day).await;
+        assert!(!report.complete, "{report:?}");
+        let reason = "so is s=2 of 2025-10-21, which is known to have rows";
+        assert!(report.reasons().contains(reason), "{}", report.reasons());
+    }
+    // Hours later, in another spell.
+    let report = world.at("2025-11-03T19:00:00Z", "2025-10-22").await;
+    assert!(!report.complete, "{report:?}");
+    world.silent(false);
+    for day in ["2025-10-22", "2025-10-25"] {
+        let report = world.at("2025-11-03T20:00:00Z", day).await;
+        assert!(report.complete, "{report:?}");
+        assert_eq!(report.counts().new, 1, "{report:?}");
+    }
+}
+
+/// A spell that begins while a day is read: the slices that were read before it prove nothing.
+#[tokio::test]
+async fn p4_a_spell_that_begins_within_a_run_is_seen_by_a_page_that_is_known() {
+    let world = World::new("").await;
+    world.list("2025-10-21", 2, &["k"]);
+    world
+        .list("2025-10-22", 1, &["a"])
+        .list("2025-10-22", 3, &["b"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-21")
+            .await
+            .complete
+    );
+    let silent = Arc::clone(&world.silent);
+    let listed = Arc::clone(&world.listed);
+    let scene = Scene::new(SOURCE, "id = \"string\"", move |url| {
+        // The first slice is answered, and nothing after it.
+        let (day, slice) = (param(url, "day").unwrap(), number(url, "s"));
+        let mut silent = silent.lock().unwrap();
+        let rows = listed.lock().unwrap().get(&(day, slice)).cloned();
+        match rows.filter(|_| !*silent) {
+            Some(rows) => {
+                *silent = slice == 1;
+                let data: Vec<_> = rows
+                    .iter()
+                    .map(|id| format!(r#"{{"id":"{id}"}}"#))
+                    .collect();
+                let (data, total) = (data.join(","), rows.len());
+                ok(format!(r#"{{"data":[{data}],"total":{total}}}"#))
+            }
+            None => answer("204 No Content", "", b""),
+        }
+    })
+    .await;
+    let scene = Scene {
+        lake: world.scene.lake.clone(),
+        ..scene
+    };
+    scene.clock.set("2025-11-03T13:00:00Z".parse().unwrap());
+    for _ in 0..5 {
+        let report = scene.run_for("d", "2025-10-22").await;
+        assert!(
+            !report.complete || scene.ids("d").await.len() == 2,
+            "{report:?}"
+        );
+        *world.silent.lock().unwrap() = false;
+    }
+}
+
+#[tokio::test]
+async fn p4_a_working_day_without_a_record_waits_for_a_second_run_and_a_weekend_does_not() {
+    let world = World::new("").await;
+    world.list("2025-10-21", 2, &["k"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-21")
+            .await
+            .complete
+    );
+    let report = world.at("2025-11-03T12:00:00Z", "2025-10-25").await;
+    assert!(report.complete, "a Saturday: {report:?}");
+
+    let report = world.at("2025-11-03T12:00:00Z", "2025-10-22").await;
+    assert!(!report.complete, "{report:?}");
+    assert_eq!(report.status(), Status::Partial);
+    let again_at = report.execution.again_at.unwrap();
+    assert_eq!(again_at.to_rfc3339(), "2025-11-03T15:00:00+00:00");
+    let report = world.at("2025-11-03T14:59:00Z", "2025-10-22").await;
+    assert!(!report.complete, "too soon: {report:?}");
+    assert_eq!(report.execution.again_at, Some(again_at));
+    let report = world.at("2025-11-03T15:00:00Z", "2025-10-22").await;
+    assert!(report.complete, "{report:?}");
+    assert_eq!(report.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn p4_a_working_day_between_empty_complete_ones_needs_no_second_run() {
+    let world = World::new("").await;
+    world.list("2025-10-16", 2, &["k"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-16")
+            .await
+            .complete
+    );
+    for day in ["2025-10-25", "2025-10-23"] {
+        world.at("2025-11-03T12:00:00Z", day).await;
+        world.at("2025-11-03T16:00:00Z", day).await;
+    }
+    let report = world.at("2025-11-03T16:00:00Z", "2025-10-24").await;
+    assert!(report.complete, "{report:?}");
+}
+
+#[tokio::test]
+async fn p4_an_empty_day_is_not_believed_where_no_day_is_known_to_have_rows() {
+    let world = World::new("").await;
+    let report = world.at("2025-11-03T12:00:00Z", "2025-10-25").await;
+    assert!(!report.complete, "{report:?}");
+    let reason = "no other day is known to have rows";
+    assert!(report.reasons().contains(reason), "{}", report.reasons());
+    assert!(report.execution.again_at.is_some());
+    // Rows turn up elsewhere: in another process, for all that is known of it.
+    world.list("2025-10-30", 3, &["k"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-30")
+            .await
+            .complete
+    );
+    let report = world.at("2025-11-03T12:10:00Z", "2025-10-25").await;
+    assert!(report.complete, "{report:?}");
+}
+
+#[tokio::test]
+async fn p4_an_empty_answer_from_before_a_day_has_settled_is_no_first_one() {
+    let world = World::new("").await;
+    world.list("2025-10-21", 2, &["k"]);
+    world.at("2025-11-03T12:00:00Z", "2025-10-21").await;
+    // At noon of the day itself.
+    let report = world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
+    assert_eq!(report.status(), Status::Ok);
+    let report = world.at("2025-10-23T03:10:00Z", "2025-10-22").await;
+    assert!(!report.complete, "{report:?}");
+    assert!(
+        world
+            .at("2025-10-23T06:10:00Z", "2025-10-22")
+            .await
+            .complete
+    );
+}
+
+/// Finding 2: partial for ever, and no command led out.
+#[tokio::test]
+async fn p10_a_slice_that_has_emptied_converges_by_answers_hours_apart() {
+    let world = World::new("").await;
+    world.list("2025-10-22", 1, &["a", "b"]);
+    world.list("2025-10-22", 2, &["c"]);
+    // Noted while the day is under way.
+    let report = world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
+    assert_eq!(report.counts().new, 3, "{report:?}");
+    world.list("2025-10-22", 2, &[]);
+    let report = world.at("2025-10-24T12:00:00Z", "2025-10-22").await;
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    let reason = "s=2: answered empty, where 1 records were stated before";
+    assert!(report.reasons().contains(reason), "{}", report.reasons());
+    let again_at = report.execution.again_at.unwrap().to_rfc3339();
+    assert_eq!(again_at, "2025-10-24T15:00:00+00:00");
+    let report = world.at("2025-10-24T14:00:00Z", "2025-10-22").await;
+    assert!(!report.complete, "too soon: {report:?}");
+    let report = world.at("2025-10-24T15:00:00Z", "2025-10-22").await;
+    assert!(report.complete, "{report:?}");
+    assert_eq!(report.counts().withdrawn, 1, "{report:?}");
+    let state = world.scene.state("d", "2025-10-22").await;
+    assert_eq!(state["withdrawn_ids"].as_object().unwrap().len(), 1);
+    assert_eq!(state["slices"]["s=2"]["total"], 0);
+    assert_eq!(world.scene.ids("d").await, ["a", "b", "c"], "rows stay");
+}
+
+/// The same for the hourly job, whose runs were `partial` from then on.
+#[tokio::test]
+async fn p10_a_slice_that_has_emptied_converges_while_the_day_is_under_way() {
+    let world = World::new("").await;
+    world
+        .list("2025-10-22", 1, &["a"])
+        .list("2025-10-22", 2, &["c"]);
+    world.at("2025-10-22T12:00:00Z", "2025-10-22").await;
+    world.list("2025-10-22", 2, &[]);
+    for (time, status) in [
+        ("2025-10-22T13:00:00Z", Status::Partial),
+        ("2025-10-22T14:00:00Z", Status::Partial),
+        ("2025-10-22T16:00:00Z", Status::Ok),
+        ("2025-10-22T17:00:00Z", Status::Ok),
+    ] {
+        world.scene.clock.set(time.parse().unwrap());
+        let report = world.scene.run("d", Mode::New).await;
+        assert_eq!(report.status(), status, "{time}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn p10_a_day_that_has_emptied_converges_by_answers_hours_apart() {
+    let world = World::new("").await;
+    world.list("2025-10-21", 2, &["k"]);
+    world.list("2025-10-22", 1, &["a", "b"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-21")
+            .await
+            .complete
+    );
+    world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
+    world.list("2025-10-22", 1, &[]);
+    let report = world.at("2025-10-24T12:00:00Z", "2025-10-22").await;
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    // Once the state has lost its slices, the stored rows speak for them.
+    let mut times = ["2025-10-24T15:00:00Z", "2025-10-24T18:00:00Z"].into_iter();
+    let report = loop {
+        let report = world.at(times.next().unwrap(), "2025-10-22").await;
+        if report.complete {
+            break report;
+        }
+        assert!(report.execution.again_at.is_some(), "{report:?}");
+    };
+    assert_eq!(report.counts().withdrawn, 2, "{report:?}");
+    let report = world.at("2025-10-24T19:00:00Z", "2025-10-22").await;
+    assert_eq!(report.status(), Status::Ok, "and it stays so: {report:?}");
+}
+
+/// Finding 2, on `contratacoes_atualizacao`: rows leave their day with the next update.
+#[tokio::test]
+async fn p10_a_slice_whose_rows_leave_by_design_is_no_fault_once_the_day_has_settled() {
+    let world = World::new("rows_leave = true\n").await;
+    world
+        .list("2025-10-22", 1, &["a"])
+        .list("2025-10-22", 3, &["b"]);
+    world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
+    world.list("2025-10-22", 3, &[]);
+    let report = world.at("2025-10-24T12:00:00Z", "2025-10-22").await;
+    assert!(report.complete, "{report:?}");
+    assert_eq!(report.counts().withdrawn, 0, "they are elsewhere");
+
+    world.list("2025-10-23", 1, &["c"]);
+    world.at("2025-10-23T15:00:00Z", "2025-10-23").await;
+    world.list("2025-10-23", 1, &[]);
+    let report = world.at("2025-10-25T12:00:00Z", "2025-10-23").await;
+    assert!(report.complete, "a whole day: {report:?}");
+}
+
+/// Finding 9: complete days stayed complete without the fifteenth modality.
+#[tokio::test]
+async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() {
+    let world = World::new("").await;
+    world
+        .list("2025-10-22", 1, &["a"])
+        .list("2025-10-22", 4, &["n"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-22")
+            .await
+            .complete
+    );
+    let state = world.scene.state("d", "2025-10-22").await;
+    assert_eq!(state["slices"]["s=1"]["proven"], true, "{state}");
+
+    let more = World::of(&SOURCE.replace("[1, 2, 3]", "[1, 2, 3, 4]"), "").await;
+    more.list("2025-10-22", 1, &["a"])
+        .list("2025-10-22", 4, &["n"]);
+    let scene = Scene {
+        lake: world.scene.lake.clone(),
+        ..more.scene
+    };
+    scene.asked();
+    let report = scene.run("d", Mode::Full).await;
+    assert!(report.complete, "{report:?}");
+    assert_eq!(scene.asked(), ["/api/d?s=4&day=2025-10-22&p=1"]);
+    assert_eq!(scene.ids("d").await, ["a", "n"]);
+    scene.run("d", Mode::Full).await;
+    assert!(scene.asked().len() > 4, "full is full again");
+}
