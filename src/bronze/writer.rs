@@ -38,6 +38,8 @@ pub struct FileWriter {
     ids: Vec<Box<str>>,
     json_bytes: u64,
     batch_bytes: usize,
+    /// The `_extra` of the first row with values that no column takes.
+    drifted: Option<Box<str>>,
 }
 
 /// The metadata columns whose values differ from row to row.
@@ -109,6 +111,7 @@ impl FileWriter {
             ids: Vec::new(),
             json_bytes: 0,
             batch_bytes: 0,
+            drifted: None,
         })
     }
 
@@ -127,6 +130,9 @@ impl FileWriter {
         }
         let extra = self.columns.append(record);
         let drifted = extra.drifted();
+        if drifted > 0 && self.drifted.is_none() {
+            self.drifted = extra.text().map(Into::into);
+        }
         self.labels.append(id, origin, extra.text());
         self.ids.push(id.id.as_str().into());
         self.json_bytes = self.json_bytes.saturating_add(record.len() as u64);
@@ -135,6 +141,11 @@ impl FileWriter {
             self.flush()?;
         }
         Ok(drifted)
+    }
+
+    /// The `_extra` of the first row with values that no column takes.
+    pub fn drifted(&self) -> Option<&str> {
+        self.drifted.as_deref()
     }
 
     /// How many records were appended.

@@ -7,15 +7,17 @@
 use std::collections::HashSet;
 
 use crate::bronze::BronzeError;
+use crate::bronze::drift::Drift;
 use crate::bronze::writer::{FileMeta, FileWriter, Origin};
 use crate::ingest::counts::Counts;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
+use crate::lake::document::DocumentError;
 use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::Usage;
 use crate::state::execution::Execution;
-use crate::state::{Committed, DayState, DayStore, StateError};
+use crate::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
 /// Why rows aren't stored: the run has failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum IntakeError {
     /// The lake didn't take the commit.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A small document of the lake can't be read or written.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
 }
 
 /// What was taken in of one day since the last commit.
@@ -36,6 +41,8 @@ pub struct Batch {
     /// Of a child: the parents whose children are all in the batch, or stored.
     parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
+    /// The `_extra` of the first row with values that no column takes.
+    drifted: Option<Box<str>>,
 }
 
 impl Batch {
@@ -88,10 +95,19 @@ impl Batch {
             )?,
         };
         let writer = self.writer.insert(writer);
-        self.counts.drift += writer.append(id, origin, record)?;
+        let drift = writer.append(id, origin, record)?;
+        if drift > 0 && self.drifted.is_none() {
+            self.drifted = writer.drifted().map(Into::into);
+        }
+        self.counts.drift += drift;
         self.counts.new += 1;
         self.ids.insert(id.id.as_str().into());
         Ok(())
+    }
+
+    /// The `_extra` of the first row, since the run began, with values that no column takes.
+    pub fn drifted(&self) -> Option<&str> {
+        self.drifted.as_deref()
     }
 
     /// Whether it holds as much as a file should.
@@ -99,6 +115,24 @@ impl Batch {
         let limits = &context.commit;
         self.writer.as_ref().is_some_and(|writer| {
             writer.rows() >= limits.max_records || writer.json_bytes() >= limits.max_bytes
+        })
+    }
+
+    /// Encodes what remains.
+    ///
+    /// # Errors
+    /// When the rows can't be written as columns.
+    pub fn finish(self) -> Result<LastCommit, BronzeError> {
+        let Self {
+            writer, parents, ..
+        } = self;
+        let Some(writer) = writer else {
+            let file = None;
+            return Ok(LastCommit { file, parents });
+        };
+        Ok(LastCommit {
+            file: Some(writer.finish_with(parents)?),
+            parents: Vec::new(),
         })
     }
 
@@ -131,14 +165,7 @@ impl Batch {
             Some(writer) => {
                 let file = writer.finish_with(std::mem::take(&mut self.parents))?;
                 let committed = store.commit(state, file, &mut settled).await?;
-                tracing::info!(
-                    key = committed.key.as_deref().unwrap_or_default(),
-                    rows = committed.rows,
-                    dropped = committed.dropped,
-                    "file committed"
-                );
-                let rows = committed.rows;
-                context.observer.notice(Progress::Committed { rows });
+                tell(context, &committed);
                 Some(committed)
             }
         };
@@ -146,5 +173,31 @@ impl Batch {
         self.counts = Counts::default();
         self.ids.clear();
         Ok(committed)
+    }
+}
+
+/// Tells of a commit.
+pub(super) fn tell(context: &Context, committed: &Committed) {
+    tracing::info!(
+        key = committed.key.as_deref().unwrap_or_default(),
+        rows = committed.rows,
+        dropped = committed.dropped,
+        "file committed"
+    );
+    let rows = committed.rows;
+    context.observer.notice(Progress::Committed { rows });
+}
+
+/// Tells once of the values that went into `_extra`, with one of them: `extra` is a row's.
+pub(super) fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
+    let Some(extra) = extra else {
+        return;
+    };
+    let mut drift = Drift::default();
+    drift.see(&order.dataset.schema, order.day, extra);
+    if let Some(found) = drift.findings().first() {
+        let (field, example) = (found.field.as_str(), found.example.as_str());
+        let why = found.why.name();
+        tracing::warn!(field, why, example, values, "schema drift seen");
     }
 }

@@ -13,8 +13,11 @@ pub struct Counts {
     pub new: u64,
     /// Rows whose id was stored already, or came twice.
     pub duplicates: u64,
-    /// Rows that belong to another day by their own date.
+    /// Rows that belong to another day by their own date, and are left to it.
     pub off_day: u64,
+    /// Rows among the new ones that belong to another day by their own date, and are stored here
+    /// because that day doesn't have them.
+    pub misplaced: u64,
     /// Rows among the fetched ones without a usable id, stored under the hash of their content.
     pub unidentified: u64,
     /// Values that went into `_extra`: undeclared, or not what the schema declares.
@@ -42,6 +45,7 @@ impl Counts {
         self.new += more.new;
         self.duplicates += more.duplicates;
         self.off_day += more.off_day;
+        self.misplaced += more.misplaced;
         self.unidentified += more.unidentified;
         self.drift += more.drift;
         self.vanished += more.vanished;

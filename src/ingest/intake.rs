@@ -11,7 +11,8 @@ use crate::bronze::BronzeError;
 use crate::bronze::writer::Origin;
 use crate::ingest::absent::Absent;
 use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::off_day::is_off_day;
+use crate::ingest::off_day::held::{Held, HeldRow, Place, count_fetched, count_left};
+use crate::ingest::off_day::other_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
@@ -20,7 +21,7 @@ use crate::record::RecordId;
 use crate::source::Usage;
 use crate::source::page::Page;
 use crate::state::execution::Execution;
-use crate::state::{DayState, DayStore};
+use crate::state::{DayState, DayStore, StateError};
 
 /// A page on its way from a slice's reader, with the ids of its records.
 pub struct Delivery {
@@ -46,8 +47,21 @@ pub struct Intake<'a> {
     /// Rows taken in since the last commit.
     pub(super) pending: Batch,
     versions: Versions,
+    /// Rows whose own date is another day.
+    held: Held,
     /// Where the day is verified: which stored ids haven't come yet.
     absent: Option<Absent>,
+}
+
+/// What is left when everything was taken in: it is committed with the run's verdict.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// Rows taken in since the last commit.
+    pub pending: Batch,
+    /// Rows that wait for their own days.
+    held: Held,
+    /// Where the day was verified: which stored ids didn't come.
+    pub absent: Option<Absent>,
 }
 
 impl<'a> Intake<'a> {
@@ -69,35 +83,50 @@ impl<'a> Intake<'a> {
             usage,
             pending: Batch::default(),
             versions: Versions::default(),
+            held: Held::default(),
             absent,
         }
     }
 
-    /// Takes in every delivery until no reader is left, and commits what remains. Where the day is
-    /// verified, returns which stored ids didn't come.
+    /// Takes in every delivery until no reader is left; returns what isn't committed yet.
     pub async fn take_all(
-        &mut self,
+        mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
-    ) -> Result<Option<Absent>, IntakeError> {
+    ) -> Result<Rest, IntakeError> {
         while let Some(delivery) = deliveries.recv().await {
-            if self.take_page(delivery)? {
+            if self.take_page(delivery).await? {
                 self.commit().await?;
             }
         }
-        if !mutated!(RestIsDropped) {
-            self.commit().await?;
+        self.finish().await
+    }
+
+    /// What isn't committed yet.
+    pub(super) async fn finish(mut self) -> Result<Rest, IntakeError> {
+        self.decide().await?;
+        if mutated!(RestIsDropped) {
+            self.pending = Batch::default();
+            self.held = Held::default();
         }
-        Ok(self.absent.take())
+        self.held.count_waiting(self.pending.count());
+        Ok(Rest {
+            pending: self.pending,
+            held: self.held,
+            absent: self.absent,
+        })
     }
 
     /// Takes in one page; says whether it is time to commit.
-    pub(super) fn take_page(&mut self, delivery: Delivery) -> Result<bool, BronzeError> {
+    pub(super) async fn take_page(&mut self, delivery: Delivery) -> Result<bool, IntakeError> {
         let records = delivery.ids.len() as u64;
         let new = self.take(&delivery)?;
         let observer = &self.context.observer;
         observer.notice(Progress::Page { records, new });
         // A reader that was cancelled no longer listens; its rows are in all the same.
         let _ = delivery.reply.send(new);
+        if self.held.is_full() {
+            self.decide().await?;
+        }
         Ok(self.pending.is_full(self.context))
     }
 
@@ -107,18 +136,25 @@ impl<'a> Intake<'a> {
             let id = &*self.versions.of(id, self.state);
             let is_stored = (self.state.contains(&id.id) && !mutated!(DedupByCommit))
                 || self.pending.contains(&id.id);
-            let returned = self.state.note_listed(id);
+            self.pending.count().returned += self.state.note_listed(id);
             if let Some(absent) = &mut self.absent {
                 absent.saw(id);
+            }
+            let other = other_day(&self.order.dataset.days, self.order.day, record);
+            if let Some(own) = other.filter(|_| !is_stored) {
+                let row = (id, record);
+                let dataset = &self.order.dataset;
+                if !self.held.take(dataset, own, row, delivery) {
+                    continue;
+                }
             }
             let counts = self.pending.count();
             counts.fetched += 1;
             counts.unidentified += u64::from(!id.identified);
-            counts.returned += returned;
-            if is_off_day(&self.order.dataset.days, self.order.day, record) {
-                counts.off_day += u64::from(!mutated!(OffDayIsForgotten));
-            } else if is_stored {
+            if is_stored {
                 counts.duplicates += 1;
+            } else if other.is_some() {
+                counts.off_day += u64::from(!mutated!(OffDayIsForgotten));
             } else {
                 let origin = Origin {
                     parent_id: delivery.parent.as_deref(),
@@ -148,4 +184,86 @@ impl<'a> Intake<'a> {
         self.versions.committed();
         Ok(())
     }
+
+    /// Finds out where the rows of other days belong, and takes in those that belong here.
+    async fn decide(&mut self) -> Result<(), IntakeError> {
+        for row in self.held.undecided() {
+            // It may have come with a date of this day meanwhile.
+            if self.state.contains(&row.id.id) || self.pending.contains(&row.id.id) {
+                count_fetched(&row, self.pending.count());
+                self.pending.count().duplicates += row.times;
+                continue;
+            }
+            let place = self.held.place(self.context, self.order, &row).await;
+            match place.map_err(StateError::from)? {
+                Place::There => count_left(&row, self.pending.count()),
+                Place::Open => self.held.wait(row, self.pending.count()),
+                Place::Here => {
+                    count_fetched(&row, self.pending.count());
+                    let (held, pending) = (&mut self.held, &mut self.pending);
+                    take_here(
+                        self.context,
+                        self.order,
+                        self.execution,
+                        (held, pending),
+                        &row,
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rest {
+    /// Stores the rows that wait for their own days here: this day may not be read again. Where there
+    /// are more than could be held, none is stored, and the day isn't complete: says how many more.
+    pub fn store_waiting(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        (execution, state): (&Execution, &DayState),
+    ) -> Result<u64, BronzeError> {
+        if self.held.beyond > 0 && !state.is_complete() {
+            return Ok(self.held.beyond);
+        }
+        for row in self.held.waiting() {
+            self.pending.count().off_day -= row.times;
+            if state.contains(&row.id.id) || self.pending.contains(&row.id.id) {
+                self.pending.count().duplicates += row.times;
+                continue;
+            }
+            let parts = (&mut self.held, &mut self.pending);
+            take_here(context, order, execution, parts, &row)?;
+        }
+        Ok(self.held.beyond)
+    }
+
+    /// Tells of the rows of other days that are stored here.
+    pub fn tell(&self) {
+        if let Some(misplaced) = &self.held.misplaced {
+            let (rows, id, own_day) = (misplaced.rows, &misplaced.id, misplaced.own);
+            tracing::warn!(rows, id, %own_day, "rows of other days stored here");
+        }
+    }
+}
+
+/// Takes a row of another day in, whose coming is counted already.
+fn take_here(
+    context: &Context,
+    order: &Order,
+    execution: &Execution,
+    (held, pending): (&mut Held, &mut Batch),
+    row: &HeldRow,
+) -> Result<(), BronzeError> {
+    let origin = Origin {
+        parent_id: row.parent.as_deref(),
+        ..Origin::slice(&row.slice)
+    };
+    pending.append(context, order, execution, (&row.id, origin, &row.record))?;
+    let counts = pending.count();
+    counts.duplicates += row.times - 1;
+    counts.misplaced += 1;
+    held.note(row);
+    Ok(())
 }

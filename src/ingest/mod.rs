@@ -54,10 +54,10 @@ use crate::clock::Clock;
 use crate::config::settings::CommitSettings;
 use crate::day::Day;
 use crate::entropy::Entropy;
-use crate::ingest::absent::Absent;
-use crate::ingest::batch::IntakeError;
+use crate::ingest::batch::{Batch, IntakeError, tell, tell_drift};
+use crate::ingest::counts::Counts;
 use crate::ingest::deadline::Overdue;
-use crate::ingest::intake::Intake;
+use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
@@ -67,7 +67,7 @@ use crate::mutation::mutated;
 use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status};
-use crate::state::{DayState, DayStore, Recovery, SliceProgress};
+use crate::state::{DayState, DayStore, Recovery, SliceProgress, Verdict};
 
 /// What a run works with; shared by all runs of a source.
 #[derive(Clone)]
@@ -151,6 +151,7 @@ pub async fn run_as(
         day = %order.day,
         job = order.job,
     );
+    let _alive = context.lake.living().begin(run_id);
     async {
         let mode = order.mode.name();
         tracing::info!(mode, "run started");
@@ -231,51 +232,129 @@ impl<'a> Run<'a> {
         let only = self.missing_slices(&state);
         let whole = only.is_none();
         let (outcomes, taken) = self.read(&mut state, &usage, &known, only.as_ref()).await;
-        let (absent, failure) = match taken {
-            Ok(absent) => (absent, None),
-            Err(_) if mutated!(LakeErrorIsGreen) => (None, None),
-            Err(error) => (None, Some(error.to_string())),
+        let (mut rest, failure) = match taken {
+            Ok(rest) => (rest, None),
+            Err(_) if mutated!(LakeErrorIsGreen) => (Rest::default(), None),
+            Err(error) => (Rest::default(), Some(error.to_string())),
         };
+        // Judged by what will be stored; counted when it is.
+        let settled = self.execution.counts;
+        self.execution.counts.add(rest.pending.counts());
         let complete = failure.is_none() && self.judge(&outcomes, &state, whole).await;
         if failure.is_some() {
             self.execution.status = Status::Failed;
             self.execution.error = failure;
         }
-        let absent = absent.filter(|_| whole && (complete || mutated!(NotedWithoutProof)));
-        if let Some(absent) = absent {
+        let complete = self.place_rest(&mut rest, &state, complete);
+        let proven = self.proven(&outcomes, &state, complete);
+        self.execution.counts = settled;
+        if let Some(absent) = rest.absent.take()
+            && whole
+            && (complete || mutated!(NotedWithoutProof))
+        {
             self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
         }
         self.note_rows(&outcomes);
-        let proven = self.proven(&outcomes, &state, complete);
-        self.conclude(state, &usage, &proven, complete).await
+        let verdict = (&proven, complete);
+        self.conclude(state, &usage, verdict, rest.pending).await
     }
 
-    /// Writes how the run ended into the state, and tells it.
+    /// Stores what waited for other days here, where nobody has to read this day again: says whether
+    /// it is complete then.
+    fn place_rest(&mut self, rest: &mut Rest, state: &DayState, complete: bool) -> bool {
+        let mut complete = complete;
+        if complete || state.is_complete() {
+            let stored = rest.store_waiting(self.context, self.order, (&self.execution, state));
+            let reason = match stored {
+                Ok(0) => None,
+                Ok(more) => Some(format!(
+                    "{more} rows more than can be held are of other days by their own date, and not \
+                     stored there yet: this day is complete when those days are"
+                )),
+                Err(error) => Some(error.to_string()),
+            };
+            if reason.is_some() && self.execution.status != Status::Failed {
+                self.execution.status = Status::Partial;
+                self.execution.error = reason;
+                complete = false;
+            }
+        }
+        rest.tell();
+        complete
+    }
+
+    /// Writes how the run ended into the state, with the last of its rows, and tells it.
     async fn conclude(
         mut self,
         mut state: DayState,
         usage: &Usage,
-        proven: &BTreeMap<String, SliceProgress>,
-        complete: bool,
+        verdict: (&BTreeMap<String, SliceProgress>, bool),
+        pending: Batch,
     ) -> RunReport {
-        let was_complete = state.is_complete();
+        let (was_complete, settled) = (state.is_complete(), self.execution.counts);
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
         self.execution.counts.repeats = usage.repeats();
-        let recorded = self
-            .store
-            .record(&mut state, &self.execution, proven, complete)
-            .await;
-        match recorded {
-            Ok(written) => self.execution = written,
+        let concluded = self.commit_last(&mut state, verdict, pending).await;
+        match concluded {
+            Ok(()) => self.report(verdict.1 || was_complete),
+            Err(_) if mutated!(LakeErrorIsGreen) => self.report(verdict.1 || was_complete),
             Err(error) => {
+                // Rows that aren't stored are in no count, and nothing is proven of them.
+                self.execution.counts = Counts {
+                    requests: usage.requests(),
+                    retries: usage.retries(),
+                    repeats: usage.repeats(),
+                    withdrawn: 0,
+                    ..settled
+                };
+                state.forget_withdrawn();
                 self.execution.status = Status::Failed;
-                let earlier = self.execution.error.take();
-                self.execution.error = Some(earlier.unwrap_or_else(|| error.to_string()));
-                return self.report(was_complete);
+                self.execution.error.get_or_insert(error.to_string());
+                self.record_failure(state).await;
+                self.report(was_complete)
             }
         }
-        self.report(complete || was_complete)
+    }
+
+    async fn commit_last(
+        &mut self,
+        state: &mut DayState,
+        (proven, complete): (&BTreeMap<String, SliceProgress>, bool),
+        pending: Batch,
+    ) -> Result<(), IntakeError> {
+        let mut execution = self.execution.clone();
+        execution.counts.add(pending.counts());
+        if mutated!(CountedBeforeStored) {
+            self.execution = execution.clone();
+        }
+        tell_drift(self.order, pending.drifted(), execution.counts.drift);
+        let last = pending.finish()?;
+        let verdict = Verdict {
+            slices: proven,
+            complete,
+        };
+        let committed = self
+            .store
+            .conclude(state, last, &mut execution, verdict)
+            .await?;
+        if let Some(committed) = committed {
+            tell(self.context, &committed);
+        }
+        self.execution = execution;
+        Ok(())
+    }
+
+    /// The audit should say that the run has failed, if the lake takes that.
+    async fn record_failure(&mut self, mut state: DayState) {
+        let nothing = BTreeMap::new();
+        let recorded = self
+            .store
+            .record(&mut state, &self.execution, &nothing, false)
+            .await;
+        if let Ok(written) = recorded {
+            self.execution = written;
+        }
     }
 
     /// What earlier runs proved of the slices. Where a complete day is verified, nothing is held
@@ -307,7 +386,7 @@ impl<'a> Run<'a> {
         usage: &Usage,
         known: &BTreeMap<String, SliceProgress>,
         only: Option<&BTreeSet<String>>,
-    ) -> (Vec<(String, Outcome)>, Result<Option<Absent>, IntakeError>) {
+    ) -> (Vec<(String, Outcome)>, Result<Rest, IntakeError>) {
         let reading = Reading {
             context: self.context,
             order: self.order,
@@ -316,7 +395,7 @@ impl<'a> Run<'a> {
             settled: settled_at(self.order, self.context.zone),
             only,
         };
-        let mut intake = Intake::new(
+        let intake = Intake::new(
             self.context,
             self.order,
             &self.store,
@@ -354,8 +433,12 @@ fn log_recovery(recovery: &Recovery) {
 
 /// The instant from which on the day can be proven: its end, and the time it takes to settle.
 fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
-    let settle = order.dataset.days.settle;
-    order.day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
+    day_settled_at(&order.dataset, order.day, zone)
+}
+
+fn day_settled_at(dataset: &Dataset, day: Day, zone: Tz) -> DateTime<Utc> {
+    let settle = dataset.days.settle;
+    day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
 }
 
 #[cfg(test)]

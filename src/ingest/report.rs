@@ -86,6 +86,7 @@ impl RunReport {
             "new": counts.new,
             "duplicates": counts.duplicates,
             "off_day": counts.off_day,
+            "misplaced": counts.misplaced,
             "unidentified": counts.unidentified,
             "drift": counts.drift,
             "requests": counts.requests,
@@ -99,6 +100,8 @@ impl RunReport {
             "started_at": execution.started_at.to_rfc3339(),
             "duration_seconds": self.took.as_secs_f64(),
             "error": execution.error,
+            "stop": execution.stop,
+            "again_at": execution.again_at.map(|at| at.to_rfc3339()),
         })
     }
 
@@ -131,6 +134,7 @@ impl RunReport {
                     new = counts.new,
                     duplicates = counts.duplicates,
                     off_day = counts.off_day,
+                    misplaced = counts.misplaced,
                     unidentified = counts.unidentified,
                     drift = counts.drift,
                     requests = counts.requests,

@@ -1,14 +1,15 @@
-//! The values of slices that come out of another dataset: those of a field in the rows that are in
-//! force by the newest snapshots.
+//! The values of slices that come out of another dataset: those of a field in the rows that were in
+//! force on the newest day on which that one was read as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::bronze::writer::Op;
 use crate::bronze::{BronzeError, layout, reader};
 use crate::lake::{Lake, LakeError};
 use crate::record;
 use crate::source::declaration::{Dataset, SliceValues};
+use crate::state::known::known_at;
+use crate::state::{StateError, complete_days};
 
 /// Why there are no values.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +27,13 @@ pub enum ValuesError {
         /// What is wrong with it.
         source: BronzeError,
     },
-    /// Nothing is known of the other dataset.
+    /// Its known rows can't be made of its files.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The other dataset was never read as a whole.
     #[error(
-        "the values of `{{{variable}}}` are those of `{dataset}`, which has no rows in the lake yet: \
-         read that one first"
+        "the values of `{{{variable}}}` are those of `{dataset}`, which has no complete day with rows in \
+         the lake yet: read that one first"
     )]
     None {
         /// The slice variable.
@@ -69,24 +73,35 @@ pub async fn with_values(lake: &Lake, dataset: &Arc<Dataset>) -> Result<Arc<Data
     Ok(listed)
 }
 
-/// The values, sorted: what the rows of all days add up to, the newest of each key.
+/// The values, sorted: those of the rows in force when the other dataset was last read as a whole.
 async fn values(
     lake: &Lake,
     variable: &str,
     prefix: &str,
     field: &str,
 ) -> Result<BTreeSet<String>, ValuesError> {
+    let mut values = BTreeSet::new();
+    // What was read in part may lack any row, and says nothing of those that it lacks.
+    let Some(newest) = complete_days(lake, prefix).await?.pop_last() else {
+        return Ok(values);
+    };
+    let known = known_at(lake, prefix, newest).await?;
+    let mut wanted: HashSet<_> = known.into_keys().collect();
     let mut files = BTreeMap::new();
     for entry in lake.list(prefix).await? {
-        let Some(day) = layout::file_day(prefix, &entry.key) else {
-            continue;
-        };
-        if let Some(number) = layout::file_number(prefix, day, &entry.key) {
+        let day = layout::file_day(prefix, &entry.key).filter(|day| *day <= newest);
+        if let Some(day) = day
+            && let Some(number) = layout::file_number(prefix, day, &entry.key)
+        {
             files.insert((day, number), entry.key);
         }
     }
-    let mut in_force: BTreeMap<Box<str>, String> = BTreeMap::new();
-    for key in files.into_values() {
+    // The newest first: of each row its first sight is the one in force, and older files needn't be
+    // read when all have been seen.
+    for key in files.into_values().rev() {
+        if wanted.is_empty() {
+            break;
+        }
         let Some((bytes, _)) = lake.get(&key).await? else {
             continue;
         };
@@ -96,13 +111,11 @@ async fn values(
             key,
             source,
         })?;
-        for row in rows {
-            let gone = row.op.as_deref() == Some(Op::Vanished.name());
-            match record::field(&row.record, field).filter(|_| !gone) {
-                Some(value) => _ = in_force.insert(row.key, value),
-                None => _ = in_force.remove(&row.key),
+        for row in rows.into_iter().rev() {
+            if wanted.remove(&row.key) {
+                values.extend(record::field(&row.record, field));
             }
         }
     }
-    Ok(in_force.into_values().collect())
+    Ok(values)
 }

@@ -97,6 +97,7 @@ pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<B
             new: entry.new_records,
             duplicates: entry.duplicates_filtered,
             off_day: entry.off_day,
+            misplaced: entry.misplaced,
             unidentified: entry.unidentified,
             requests: entry.requests,
             retries: entry.retries,
@@ -157,6 +158,8 @@ struct Entry {
     duplicates_filtered: u64,
     #[serde(default)]
     off_day: u64,
+    #[serde(default)]
+    misplaced: u64,
     #[serde(default)]
     unidentified: u64,
     #[serde(default)]

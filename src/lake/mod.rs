@@ -14,6 +14,7 @@
 pub mod document;
 mod error;
 mod folder;
+mod living;
 mod open;
 mod probe;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersi
 
 pub use error::LakeError;
 use error::{Action, bucket_is_missing, classify};
+pub use living::{Alive, Living};
 
 use tokio::time::Instant;
 
@@ -48,6 +50,7 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     name: Arc<str>,
     states: StateCompression,
+    living: Living,
 }
 
 /// The state that an object was read or written in. Equal versions are equal contents.
@@ -102,6 +105,7 @@ impl Lake {
             store,
             name: name.into(),
             states: StateCompression::default(),
+            living: Living::default(),
         }
     }
 
@@ -109,6 +113,11 @@ impl Lake {
     #[must_use]
     pub fn with_states(self, states: StateCompression) -> Self {
         Self { states, ..self }
+    }
+
+    /// The runs that are at work on it in this process.
+    pub fn living(&self) -> &Living {
+        &self.living
     }
 
     /// How states are written in this lake.

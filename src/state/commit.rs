@@ -188,6 +188,10 @@ impl DayStore {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
         if let Some(slices) = change.slices {
+            // With the verdict of a run, those that were cut off before it get theirs.
+            let living = self.lake.living();
+            let own = run.as_ref().map(|run| run.run_id);
+            document.end_cut_off(|run| own == Some(run) || living.has(run));
             for (label, read) in slices {
                 // What is proven once stays so, whatever less was read of it since.
                 let before = document.slices.get(label);

@@ -274,6 +274,17 @@ impl Document {
         &mut self.executions[position]
     }
 
+    /// Ends the entries of runs that are neither this process's nor ended: they were cut off. A run of
+    /// another process that lives all the same writes its entry again with whatever it writes next.
+    pub(super) fn end_cut_off(&mut self, is_living: impl Fn(Uuid) -> bool) {
+        for entry in &mut self.executions {
+            let run = entry.run_id();
+            if entry.is_running() && run.is_some_and(|run| !is_living(run)) {
+                entry.cut_off();
+            }
+        }
+    }
+
     /// Adds ids of a file; returns how many of them weren't known.
     pub(super) fn add_ids(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
         ids.into_iter()

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Beside these, where it isn't zero, `vanished` counts the rows of a snapshot that stand for records
-//! which are there no more; they are among the new ones, and not among the fetched. Where they aren't
+//! which are there no more; they are among the new ones, and not among the fetched; `misplaced` counts
+//! the new rows that are of another day by their own date, which doesn't have them. Where they aren't
 //! zero, `withdrawn` and `returned` count the stored ids that the run
 //! found the API to list no more, or again, and `repeats` the rows that came again within a walk over a
 //! slice. `stop` says why a run ended early (a
@@ -19,7 +20,7 @@ use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::execution::{Execution, Status};
+use super::execution::{Execution, Status, StopReason};
 use crate::ingest::counts::Counts;
 use crate::json::{self, Object};
 
@@ -75,6 +76,7 @@ impl Entry {
             new: self.number("new_records"),
             duplicates: self.number("duplicates_filtered"),
             off_day: self.number("off_day"),
+            misplaced: self.number("misplaced"),
             unidentified: self.number("unidentified"),
             drift: self.number("drift"),
             requests: self.number("requests"),
@@ -117,6 +119,18 @@ impl Entry {
         }
     }
 
+    /// Whether the run goes on, or was killed.
+    pub(super) fn is_running(&self) -> bool {
+        self.text("status").as_deref() == Some(Status::Running.name())
+    }
+
+    /// Makes it the entry of a run that was killed: what it had committed is there. Its time stays that
+    /// of its last sign of life.
+    pub(super) fn cut_off(&mut self) {
+        self.set_status(Status::Partial);
+        self.set_text("stop", StopReason::Interrupted.name());
+    }
+
     /// Makes it the entry of the takeover.
     pub(super) fn describe_takeover(&mut self, at: DateTime<Utc>, zone: Tz) {
         self.set_time("timestamp", at, zone);
@@ -138,6 +152,7 @@ impl Entry {
         self.set_number("drift", counts.drift);
         for (key, count) in [
             ("repeats", counts.repeats),
+            ("misplaced", counts.misplaced),
             ("vanished", counts.vanished),
             ("withdrawn", counts.withdrawn),
             ("returned", counts.returned),

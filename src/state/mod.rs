@@ -22,7 +22,7 @@
 //! - `store`: what a run calls: open a day, commit a file, record how it ended
 //! - `commit`: steps 1 and 2
 //! - `coverage`: which days are complete
-//! - `glance`: what a state says, as it stands
+//! - `glance`, `peek`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
 //! - `inspect`: whether files, state and marker agree; `sound`: what of it is asserted in debug builds
 //! - `document`, `entry`, `seal`, `packing`: the document's format
@@ -40,6 +40,7 @@ mod inspect;
 pub mod known;
 mod listing;
 mod packing;
+pub mod peek;
 mod rebuild;
 mod recover;
 mod seal;
@@ -58,4 +59,4 @@ pub use inspect::{Inspection, Table, inspect};
 pub use listing::{Listing, listing};
 pub(crate) use packing::unpack;
 pub use recover::{Cause, Recovery};
-pub use store::{Committed, DayState, DayStore};
+pub use store::{Committed, DayState, DayStore, LastCommit, Verdict};

@@ -70,6 +70,24 @@ pub(super) struct Notes {
     pub known: Option<String>,
 }
 
+/// How a run ended, beside its own entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict<'a> {
+    /// How far the slices were read.
+    pub slices: &'a BTreeMap<String, SliceProgress>,
+    /// Whether the day is proven to be read in full.
+    pub complete: bool,
+}
+
+/// The last rows of a run, which are stored with its verdict.
+#[derive(Debug, Default)]
+pub struct LastCommit {
+    /// The file; `None`: there is no row to be stored.
+    pub file: Option<EncodedFile>,
+    /// Of a child: the parents that are done with it.
+    pub parents: Vec<Box<str>>,
+}
+
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -155,6 +173,11 @@ impl DayState {
         let before = self.notes.gone.len();
         self.notes.gone.extend(fresh);
         (self.notes.gone.len() - before) as u64
+    }
+
+    /// Forgets what isn't written yet of records that the API lists no more.
+    pub fn forget_withdrawn(&mut self) {
+        self.notes.gone.clear();
     }
 
     /// Takes note that the API lists this record, to be written next; says how many stored ids were
@@ -277,11 +300,24 @@ impl DayStore {
         if mutated!(StateBeforeData) {
             return self.commit_state_first(state, file, execution).await;
         }
+        let mut run = execution.clone();
+        run.status = Status::Running;
+        let (written, committed) = self.append(state, file, run, Change::default()).await?;
+        *execution = written;
+        Ok(committed)
+    }
+
+    /// Stores a file, and has the state follow with the run's entry and what else changes.
+    async fn append(
+        &self,
+        state: &mut DayState,
+        file: EncodedFile,
+        mut run: Execution,
+        change: Change<'_>,
+    ) -> Result<(Execution, Committed), StateError> {
         let offered = file.ids.len() as u64;
         let (file, number) = self.store(state, file).await?;
         let rows = file.ids.len() as u64;
-        let mut run = execution.clone();
-        run.status = Status::Running;
         run.timestamp = self.clock.now();
         if !mutated!(DroppedAreNew) {
             run.counts.new = run.counts.new.saturating_sub(offered - rows);
@@ -293,20 +329,67 @@ impl DayStore {
             run: Some(&run),
             file: number.map(|number| (number, file.ids.as_slice())),
             parents: &file.parents,
-            ..Change::default()
+            ..change
         };
         if number.is_some() {
             failpoint!("commit.after_data");
         }
-        if let Some(written) = self.update(state, &change).await? {
-            *execution = written;
-        }
+        let written = self.update(state, &change).await?;
         failpoint!("commit.after_state");
-        Ok(Committed {
+        let committed = Committed {
             key,
             rows,
             dropped: offered - rows,
-        })
+        };
+        Ok((written.unwrap_or(run), committed))
+    }
+
+    /// Stores the last rows of a run, with how it ended and how far the slices were read: as
+    /// [`DayStore::commit`] and [`DayStore::record`], and the state is written once.
+    ///
+    /// # Errors
+    /// Then `execution` is as it was given, and nothing is known of its rows: see [`DayStore::commit`].
+    pub async fn conclude(
+        &self,
+        state: &mut DayState,
+        last: LastCommit,
+        execution: &mut Execution,
+        verdict: Verdict<'_>,
+    ) -> Result<Option<Committed>, StateError> {
+        let Verdict { slices, complete } = verdict;
+        let LastCommit { file, parents } = last;
+        let Some(file) = file else {
+            *execution = self.settle_run(state, execution, verdict, &parents).await?;
+            return Ok(None);
+        };
+        #[cfg(test)]
+        if mutated!(StateBeforeData) {
+            let committed = self.commit_state_first(state, file, execution).await?;
+            *execution = self.record(state, execution, slices, complete).await?;
+            return Ok(Some(committed));
+        }
+        self.mark_early(complete).await?;
+        let change = Change {
+            slices: Some(slices),
+            complete,
+            ..Change::default()
+        };
+        let (written, committed) = self.append(state, file, execution.clone(), change).await?;
+        *execution = written;
+        if complete {
+            self.mark_complete().await?;
+            failpoint!("record.after_marker");
+        }
+        Ok(Some(committed))
+    }
+
+    /// A deliberate fault: the marker comes before the state that it is of.
+    async fn mark_early(&self, complete: bool) -> Result<(), StateError> {
+        if complete && mutated!(MarkerBeforeState) {
+            let key = layout::complete_key(&self.dataset.prefix, self.day);
+            self.lake.create(&key, Bytes::new()).await?;
+        }
+        Ok(())
     }
 
     /// Notes parents that are done without a new row, and brings the run's entry up to date.
@@ -347,18 +430,28 @@ impl DayStore {
         slices: &BTreeMap<String, SliceProgress>,
         complete: bool,
     ) -> Result<Execution, StateError> {
+        let verdict = Verdict { slices, complete };
+        self.settle_run(state, execution, verdict, &[]).await
+    }
+
+    async fn settle_run(
+        &self,
+        state: &mut DayState,
+        execution: &Execution,
+        verdict: Verdict<'_>,
+        parents: &[Box<str>],
+    ) -> Result<Execution, StateError> {
+        let Verdict { slices, complete } = verdict;
         let mut run = execution.clone();
         run.timestamp = self.clock.now();
         let change = Change {
             run: Some(&run),
             slices: Some(slices),
             complete,
+            parents,
             ..Change::default()
         };
-        if complete && mutated!(MarkerBeforeState) {
-            let key = layout::complete_key(&self.dataset.prefix, self.day);
-            self.lake.create(&key, Bytes::new()).await?;
-        }
+        self.mark_early(complete).await?;
         failpoint!("record.before_state");
         let written = self.update(state, &change).await?;
         failpoint!("record.after_state");

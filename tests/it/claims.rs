@@ -269,7 +269,7 @@ fn p4_a_total_that_is_never_met_is_partial() {
 }
 
 #[test]
-fn p2_rows_of_another_day_are_counted_and_left_to_it() {
+fn p2_rows_that_another_day_does_not_have_are_counted_and_stored() {
     let slice = "modalidade=13";
     let other = json!({"numeroControlePNCP": "b", "dataPublicacaoPncp": "2025-10-23T00:00:00"});
     let stage = stage(
@@ -278,10 +278,11 @@ fn p2_rows_of_another_day_are_counted_and_left_to_it() {
     );
     let report = stage.run(Mode::Full);
     let counts = report.counts();
-    assert_eq!((counts.fetched, counts.new, counts.off_day), (2, 1, 1));
+    let of = (counts.fetched, counts.new, counts.misplaced, counts.off_day);
+    assert_eq!(of, (2, 2, 1, 0));
     assert!(report.complete, "the total counts them: {report:?}");
-    assert_eq!(stage.stored(), ["a"]);
-    assert_eq!(stage.state()["executions"][0]["off_day"], 1);
+    assert_eq!(stage.stored(), ["a", "b"]);
+    assert_eq!(stage.state()["executions"][0]["misplaced"], 1);
 }
 
 /// Rows came and more went: only reading everything tells what is new.

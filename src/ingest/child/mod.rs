@@ -27,7 +27,7 @@ use crate::bronze::layout;
 use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
-use crate::ingest::intake::{Delivery, Intake};
+use crate::ingest::intake::{Delivery, Intake, Rest};
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::{Outcome, SliceReader};
@@ -78,25 +78,31 @@ impl Run<'_> {
         log_recovery(state.recovery());
         let usage = Usage::new();
         let read = self.read_children(&mut state, &usage, parent).await;
-        let complete = match read {
-            Ok((outcomes, all_listed)) => self.judge_children(outcomes) && all_listed,
+        let settled = self.execution.counts;
+        let (complete, mut rest) = match read {
+            Ok((outcomes, all_listed, rest)) => {
+                self.execution.counts.add(rest.pending.counts());
+                (self.judge_children(outcomes) && all_listed, rest)
+            }
             Err(error) => {
                 self.execution.status = Status::Failed;
                 self.execution.error = Some(error);
-                false
+                (false, Rest::default())
             }
         };
-        self.conclude(state, &usage, &BTreeMap::new(), complete)
-            .await
+        let complete = self.place_rest(&mut rest, &state, complete);
+        self.execution.counts = settled;
+        let verdict = (&BTreeMap::new(), complete);
+        self.conclude(state, &usage, verdict, rest.pending).await
     }
 
-    /// Says how it ended, and whether the parents were all there were to come.
+    /// Says how it ended, whether the parents were all there were to come, and what isn't committed yet.
     async fn read_children(
         &mut self,
         state: &mut DayState,
         usage: &Usage,
         parent: &Parent,
-    ) -> Result<(Outcomes, bool), String> {
+    ) -> Result<(Outcomes, bool, Rest), String> {
         let (lake, day) = (&self.context.lake, self.order.day);
         // Before the parents are listed: what comes later isn't among them.
         let complete = layout::complete_key(&parent.prefix, day);
@@ -126,7 +132,7 @@ impl Run<'_> {
             proof_due: true,
             settled: DateTime::<Utc>::MIN_UTC,
         };
-        let mut intake = Intake::new(
+        let intake = Intake::new(
             self.context,
             self.order,
             &self.store,
@@ -141,10 +147,10 @@ impl Run<'_> {
             taken
         };
         let (outcomes, taken) = tokio::join!(read_parents(&reader, rows, sender), taking);
-        taken.map_err(|error| error.to_string())?;
+        let rest = taken.map_err(|error| error.to_string())?;
         let before = known - left;
         let outcomes = Outcomes { before, ..outcomes };
-        Ok((outcomes, all_listed))
+        Ok((outcomes, all_listed, rest))
     }
 
     /// Sets the status, and says whether every parent is done.
@@ -312,20 +318,20 @@ fn concerns_all(error: &WalkError) -> bool {
 }
 
 impl Intake<'_> {
-    /// Takes in the children of parents until no walk is left, and commits what remains.
+    /// Takes in the children of parents until no walk is left; returns what isn't committed yet.
     async fn take_children(
-        &mut self,
+        mut self,
         mut deliveries: mpsc::Receiver<FromParent>,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<Rest, IntakeError> {
         while let Some(delivery) = deliveries.recv().await {
             let full = match delivery {
-                FromParent::Page(page) => self.take_page(page)?,
+                FromParent::Page(page) => self.take_page(page).await?,
                 FromParent::Done(parent) => self.pending.parent_done(&parent) >= PARENTS_A_COMMIT,
             };
             if full {
                 self.commit().await?;
             }
         }
-        self.commit().await
+        self.finish().await
     }
 }

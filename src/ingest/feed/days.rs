@@ -41,6 +41,8 @@ pub struct OpenDays<'a> {
     closed: BTreeMap<Day, Execution>,
     /// Closed before the walk was through with them.
     unfinished: BTreeSet<Day>,
+    /// The `_extra` of the first row with values that no column takes.
+    drifted: Option<Box<str>>,
 }
 
 struct OpenDay {
@@ -82,6 +84,7 @@ impl<'a> OpenDays<'a> {
             open: BTreeMap::new(),
             closed: BTreeMap::new(),
             unfinished: BTreeSet::new(),
+            drifted: None,
         };
         days.open(home.day).await?;
         Ok(days)
@@ -115,7 +118,14 @@ impl<'a> OpenDays<'a> {
         }
         let row = (id, Origin::slice(slice), record);
         batch.append(context, order, execution, row)?;
+        let drifted: Option<Box<str>> = batch.drifted().map(Into::into);
+        self.drifted = self.drifted.take().or(drifted);
         Ok(true)
+    }
+
+    /// The `_extra` of the first row with values that no column takes.
+    pub fn drifted(&self) -> Option<&str> {
+        self.drifted.as_deref()
     }
 
     /// Whether it is time to commit: what waits is enough for a file, or too many days are open.

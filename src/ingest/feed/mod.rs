@@ -29,7 +29,7 @@ use route::{Route, Sight, Step, Terms};
 
 use crate::day::Day;
 use crate::failpoint::failpoint;
-use crate::ingest::batch::IntakeError;
+use crate::ingest::batch::{IntakeError, tell_drift};
 use crate::ingest::off_day::own_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
@@ -115,6 +115,7 @@ impl Run<'_> {
         let ended = self.judge_walk(&walk, walked.err());
         let ended = walk.end(ended).await;
         let execution = walk.days.total(&ended);
+        tell_drift(self.order, walk.days.drifted(), execution.counts.drift);
         RunReport::new(self.order, execution, false, self.begun.elapsed())
     }
 

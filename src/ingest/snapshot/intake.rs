@@ -7,7 +7,7 @@ use crate::bronze::BronzeError;
 use crate::bronze::events::Op;
 use crate::bronze::writer::Origin;
 use crate::ingest::Run;
-use crate::ingest::batch::{Batch, IntakeError};
+use crate::ingest::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
@@ -84,9 +84,14 @@ impl<'a> SnapshotIntake<'a> {
         self.folded.known.misses_any()
     }
 
-    /// Every known row that didn't come is there no more.
-    pub fn take_vanished(&mut self) -> Result<(), BronzeError> {
-        for key in self.folded.known.unseen() {
+    /// The keys of the known rows that didn't come, and how many rows are known.
+    pub fn missing(&self) -> (Vec<Box<str>>, usize) {
+        (self.folded.known.unseen(), self.folded.known.len())
+    }
+
+    /// These known rows are there no more.
+    pub fn take_vanished(&mut self, gone: Vec<Box<str>>) -> Result<(), BronzeError> {
+        for key in gone {
             let id = self.fresh_id(&key, VANISHED);
             let origin = Origin {
                 op: Some(Op::Vanished),
@@ -97,6 +102,15 @@ impl<'a> SnapshotIntake<'a> {
             self.folded.known.remove(&key);
         }
         Ok(())
+    }
+
+    /// Tells of values that no column takes.
+    pub fn tell_drift(&self) {
+        tell_drift(
+            self.order,
+            self.pending.drifted(),
+            self.execution.counts.drift,
+        );
     }
 
     /// Commits the rows taken in so far; without any, only settles their counts.

@@ -9,25 +9,27 @@
 //! What is new or has changed is stored as it comes, whatever becomes of the run: it was seen.
 //! That a row is gone shows only in what doesn't come, and so it takes the whole table, proven. And
 //! because offsets shift while rows are taken away, a row that one walk has missed is looked for by
-//! a second one before it is called vanished.
+//! a second one before it is called vanished. Where very many are missing, a second *run* has to miss
+//! them ([`missing`]).
 //!
 //! A row is `key@version`: the version is the hash of the record's canonical JSON, or `vanished`;
 //! the second time that one comes up within a day it is `…~2` (it was changed, and changed back).
 //! `docs/design/001-snapshots.md` says why.
 
 mod intake;
+mod missing;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use crate::day::Day;
-use crate::ingest::batch::IntakeError;
+use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::ingest::verdict::is_proven;
-use crate::ingest::{Order, Run, log_recovery};
+use crate::ingest::{Context, Order, Run, log_recovery};
 use crate::source::declaration::{Mode, Require};
 use crate::source::{Usage, slices};
 use crate::state::execution::Status;
@@ -35,8 +37,17 @@ use crate::state::known::{Folded, Known};
 use crate::state::{DayState, SliceProgress, StateError};
 
 use intake::SnapshotIntake;
+use missing::{HeldBack, judge};
 
 type Outcomes = Vec<(String, Outcome)>;
+
+/// How much of a table a run has read.
+enum Extent {
+    Whole,
+    /// The whole of it, and many rows are missing.
+    HeldBack(HeldBack),
+    Part,
+}
 
 impl Run<'_> {
     /// A snapshot of the day that is under way.
@@ -66,12 +77,23 @@ impl Run<'_> {
         let (outcomes, taken) = self
             .read_table(&mut state, &mut folded, &usage, &before)
             .await;
-        let whole = taken.as_ref().is_ok_and(|whole| *whole);
         let sound = taken.is_ok() && self.is_sound(&outcomes) && self.has_rows_as_before(rows);
-        if let Err(error) = taken {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(error.to_string());
-        }
+        let whole = match taken {
+            Ok(Extent::Whole) => true,
+            Ok(Extent::Part) => false,
+            Ok(Extent::HeldBack(held)) if sound => {
+                self.execution.status = Status::Partial;
+                self.execution.error = Some(held.reason());
+                self.execution.again_at = Some(held.again_at);
+                false
+            }
+            Ok(Extent::HeldBack(_)) => false,
+            Err(error) => {
+                self.execution.status = Status::Failed;
+                self.execution.error = Some(error.to_string());
+                false
+            }
+        };
         let complete = sound && whole;
         if complete {
             match folded.leave(&self.store).await {
@@ -81,18 +103,21 @@ impl Run<'_> {
             }
         }
         let proven = self.proven(&outcomes, &state, complete);
-        self.conclude(state, &usage, &proven, complete).await
+        let verdict = (&proven, complete);
+        self.conclude(state, &usage, verdict, Batch::default())
+            .await
     }
 
     /// Reads the table, once more where rows were missed, and stores what became of it. Says
-    /// whether the whole of it was read.
+    /// how much of it was read.
     async fn read_table(
         &mut self,
         state: &mut DayState,
         folded: &mut Folded,
         usage: &Usage,
         before: &BTreeMap<String, SliceProgress>,
-    ) -> (Outcomes, Result<bool, IntakeError>) {
+    ) -> (Outcomes, Result<Extent, IntakeError>) {
+        let context = self.context;
         let order = Order {
             mode: Mode::Full,
             ..self.order.clone()
@@ -122,12 +147,32 @@ impl Run<'_> {
         if let Err(error) = taken {
             return (outcomes, Err(error));
         }
-        if whole && let Err(error) = intake.take_vanished() {
-            return (outcomes, Err(error.into()));
+        let mut extent = Extent::Part;
+        if whole {
+            match take_missing(context, &order, &mut intake).await {
+                Ok(seen) => extent = seen,
+                Err(error) => return (outcomes, Err(error)),
+            }
         }
         let committed = intake.commit().await;
-        (outcomes, committed.map(|()| whole))
+        intake.tell_drift();
+        (outcomes, committed.map(|()| extent))
     }
+}
+
+/// Calls those rows of a table vanished that didn't come, unless they are too many.
+async fn take_missing(
+    context: &Context,
+    order: &Order,
+    intake: &mut SnapshotIntake<'_>,
+) -> Result<Extent, IntakeError> {
+    let (unseen, known) = intake.missing();
+    let judged = judge(context, &order.dataset.prefix, unseen, known).await?;
+    intake.take_vanished(judged.gone)?;
+    Ok(match judged.held {
+        Some(held) => Extent::HeldBack(held),
+        None => Extent::Whole,
+    })
 }
 
 /// How many rows each slice had: one that answers empty, and had some, has failed until a reading

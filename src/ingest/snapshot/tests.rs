@@ -331,6 +331,46 @@ async fn a_row_that_slips_past_a_walk_has_not_vanished() {
     );
 }
 
+/// Half a table that wasn't listed for an hour was gone, and new again the next day.
+#[tokio::test]
+async fn half_a_table_vanishes_when_another_run_hours_later_misses_it_too() {
+    let (world, table) = given(Table::of(60), dataset(Require::RowTotal), 5).await;
+    assert_whole(&world.run().await, 60);
+    let half = {
+        let mut table = table.lock().unwrap();
+        table.rows.split_off(&30)
+    };
+    world.at("2025-10-23T11:00:00Z");
+    let report = world.run().await;
+    assert_eq!((report.status(), report.complete), (Status::Partial, false));
+    assert_eq!((report.counts().new, report.counts().vanished), (0, 0));
+    assert!(
+        report
+            .reasons()
+            .contains("30 of 60 known rows weren't listed"),
+        "{}",
+        report.reasons()
+    );
+    let again = "2025-10-23T15:00:00Z".parse().unwrap();
+    assert_eq!(report.execution.again_at, Some(again));
+
+    // Back an hour later: nothing has happened.
+    table.lock().unwrap().rows.extend(half);
+    world.at("2025-10-23T12:00:00Z");
+    assert_whole(&world.run().await, 0);
+
+    table.lock().unwrap().rows.split_off(&20);
+    for (time, vanished) in [("T13", 0), ("T14", 0), ("T17", 40)] {
+        world.at(&format!("2025-10-23{time}:00:00Z"));
+        let report = world.run().await;
+        assert_eq!(report.counts().vanished, vanished, "{report:?}");
+        assert_eq!(report.complete, true, "the day was complete at noon");
+        assert!(report.counts().balanced());
+    }
+    let rows = world.rows().await;
+    assert_eq!(in_force(&rows), table.lock().unwrap().records());
+}
+
 #[tokio::test]
 async fn a_table_that_is_empty_all_of_a_sudden_is_a_failure_of_the_api() {
     let (world, table) = given_small(5).await;

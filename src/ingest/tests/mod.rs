@@ -6,6 +6,7 @@ mod clamped;
 mod counted;
 mod emptied;
 mod newest;
+mod off_day;
 mod paging;
 mod values;
 mod versions;
@@ -71,6 +72,8 @@ struct Scene {
     clock: ManualClock,
     entropy: Arc<Entropy>,
     commit: CommitSettings,
+    /// The day that is read.
+    day: Day,
     /// The paths and queries that were asked for, in the order of their arrival.
     asked: Arc<Mutex<Vec<String>>>,
     _server: Server,
@@ -113,6 +116,7 @@ impl Scene {
             clock: ManualClock::new(LATER.parse().unwrap()),
             entropy: Arc::new(Entropy::seeded(11)),
             commit: settings.commit,
+            day: day(),
             asked,
             _server: server,
         }
@@ -179,11 +183,11 @@ impl Scene {
         let mut files = BTreeMap::new();
         for entry in self
             .lake
-            .list(&layout::partition(prefix, day()))
+            .list(&layout::partition(prefix, self.day))
             .await
             .unwrap()
         {
-            if let Some(number) = layout::file_number(prefix, day(), &entry.key) {
+            if let Some(number) = layout::file_number(prefix, self.day, &entry.key) {
                 let (bytes, _) = self.lake.get(&entry.key).await.unwrap().unwrap();
                 files.insert(number, rows(bytes));
             }

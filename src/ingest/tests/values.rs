@@ -1,7 +1,6 @@
 //! Slices out of another dataset: one for each row that is in force.
 
 use super::*;
-use crate::source::declaration::{Kind, Window, WindowEnd};
 use crate::state::execution::Status;
 
 const SOURCE: &str = r#"
@@ -10,7 +9,7 @@ kind = "snapshot"
 path = "/orgaos"
 primary_key = ["id"]
 schema = "columns.txt"
-paginator = { type = "single" }
+paginator = { type = "page_number", page_param = "p", page_size = 1, stop_on_short_page = true }
 completeness = { require = "none" }
 
 [dataset.contratos]
@@ -22,43 +21,77 @@ slices = { orgao = { dataset = "orgaos", field = "codigo" } }
 paginator = { type = "single" }
 completeness = { require = "none" }
 "#;
+const COLUMNS: &str = "id = \"string\"\ncodigo = \"int64\"\nn = \"string\"";
+
+/// The pages of `orgaos` that the API has; others are failures.
+type Pages = Arc<Mutex<Vec<&'static str>>>;
+
+async fn scene() -> (Scene, Pages) {
+    let pages = Pages::default();
+    let served = Arc::clone(&pages);
+    let scene = Scene::new(SOURCE, COLUMNS, move |url| match url.path() {
+        "/api/orgaos" => match served.lock().unwrap().get(number(url, "p") - 1) {
+            Some(page) => ok((*page).to_owned()),
+            None => answer("500 Oops", "", b"no"),
+        },
+        path => {
+            let orgao = path.rsplit('/').next().unwrap();
+            ok(format!(r#"[{{"n":"of {orgao}"}}]"#))
+        }
+    })
+    .await;
+    (scene, pages)
+}
+
+/// Reads the snapshot, of the day on which it is read, and a day of what depends on it.
+async fn read(scene: &mut Scene, day: &str) -> (RunReport, RunReport) {
+    scene.day = day.parse().unwrap();
+    scene.clock.set(format!("{day}T15:00:00Z").parse().unwrap());
+    let orgaos = scene.run("orgaos", Mode::Full).await;
+    scene.day = "2025-10-20".parse().unwrap();
+    let contratos = scene.run("contratos", Mode::Full).await;
+    (orgaos, contratos)
+}
+
+const X: &str = r#"[{"id":"x","codigo":20000}]"#;
+const Y: &str = r#"[{"id":"y","codigo":7}]"#;
+const Z: &str = r#"[{"id":"z","codigo":8}]"#;
 
 #[tokio::test]
 async fn there_is_a_slice_for_each_value_of_the_other_datasets_rows() {
-    let columns = "id = \"string\"\ncodigo = \"int64\"\nn = \"string\"";
-    let mut scene = Scene::new(SOURCE, columns, |url| match url.path() {
-        "/api/orgaos" => ok(r#"[{"id":"x","codigo":20000},{"id":"y","codigo":7}]"#.to_owned()),
-        path => ok(format!(
-            r#"[{{"n":"of {}"}}]"#,
-            path.rsplit('/').next().unwrap()
-        )),
-    })
-    .await;
-    let report = scene.run("contratos", Mode::Full).await;
-    assert_eq!(report.status(), Status::Failed);
-    let reason = "those of `orgaos`, which has no rows in the lake yet";
-    assert!(report.reasons().contains(reason), "{}", report.reasons());
-
-    // A snapshot's first rows are those of a plain reading.
-    let declared = Arc::clone(&scene.source);
-    let mut source = (*declared).clone();
-    let orgaos = Arc::make_mut(source.datasets.get_mut("orgaos").unwrap());
-    orgaos.kind = Kind::Dated(Window {
-        start_param: None,
-        end_param: None,
-        format: "%Y".to_owned(),
-        end: WindowEnd::Inclusive,
-        zone: source.timezone,
-    });
-    scene.source = Arc::new(source);
-    assert!(scene.run("orgaos", Mode::Full).await.complete);
-    scene.source = declared;
-
-    let report = scene.run("contratos", Mode::Full).await;
-    assert!(report.complete, "{report:?}");
+    let (mut scene, pages) = scene().await;
+    *pages.lock().unwrap() = vec![X, Y, "[]"];
+    let (orgaos, contratos) = read(&mut scene, "2025-10-22").await;
+    assert!(orgaos.complete && contratos.complete, "{contratos:?}");
     assert_eq!(scene.ids("contratos").await, ["of 20000", "of 7"]);
     let rows = scene.rows("contratos").await;
     let mut slices: Vec<_> = rows.into_iter().map(|row| row.slice.unwrap()).collect();
     slices.sort();
     assert_eq!(slices, ["orgao=20000", "orgao=7"]);
+}
+
+/// A snapshot stores what it has seen, whatever becomes of the run: days were complete without the rest.
+#[tokio::test]
+async fn half_a_list_is_no_list_and_the_last_whole_one_counts() {
+    let (mut scene, pages) = scene().await;
+    *pages.lock().unwrap() = vec![X];
+    let (orgaos, contratos) = read(&mut scene, "2025-10-22").await;
+    assert_eq!((orgaos.counts().new, orgaos.complete), (1, false));
+    assert_eq!(contratos.status(), Status::Failed);
+    let reason = "those of `orgaos`, which has no complete day";
+    let reasons = contratos.reasons();
+    assert!(reasons.contains(reason), "{reasons}");
+
+    // `x` has gone.
+    *pages.lock().unwrap() = vec![Y, "[]"];
+    let (orgaos, contratos) = read(&mut scene, "2025-10-23").await;
+    assert!(orgaos.complete && contratos.complete, "{contratos:?}");
+    assert_eq!(scene.ids("contratos").await, ["of 7"]);
+
+    // `z` is new, and perhaps others are.
+    *pages.lock().unwrap() = vec![Y, Z];
+    let (orgaos, contratos) = read(&mut scene, "2025-10-24").await;
+    assert_eq!((orgaos.counts().new, orgaos.complete), (1, false));
+    assert!(contratos.complete, "{contratos:?}");
+    assert_eq!(scene.ids("contratos").await, ["of 7"]);
 }

@@ -9,7 +9,7 @@ use crate::bronze::events::{Event, events};
 use crate::bronze::layout;
 use crate::day::Day;
 use crate::failpoint::failpoint;
-use crate::lake::Created;
+use crate::lake::{Created, Lake};
 use crate::state::{DayStore, StateError};
 
 /// A checkpoint is due when this many files were read beyond the last one …
@@ -36,13 +36,41 @@ pub struct Folded {
     joined: bool,
 }
 
+/// The files of a snapshot.
+struct Files<'a> {
+    lake: &'a Lake,
+    prefix: &'a str,
+}
+
 impl DayStore {
     /// The rows that are known when the files 1 to `commits` of the day have been counted.
     ///
     /// # Errors
     /// When the lake can't be read, or a file can't.
     pub async fn known(&self, commits: u64) -> Result<Folded, StateError> {
-        let prefix = &self.dataset.prefix;
+        self.files().known(self.day, commits).await
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files {
+            lake: &self.lake,
+            prefix: &self.dataset.prefix,
+        }
+    }
+}
+
+/// The rows of a snapshot that are known at the end of a day.
+///
+/// # Errors
+/// When the lake can't be read, or a file can't.
+pub async fn known_at(lake: &Lake, prefix: &str, day: Day) -> Result<Known, StateError> {
+    let folded = Files { lake, prefix }.known(day, u64::MAX).await?;
+    Ok(folded.known)
+}
+
+impl Files<'_> {
+    async fn known(&self, of_day: Day, commits: u64) -> Result<Folded, StateError> {
+        let prefix = self.prefix;
         let listed = self.lake.list(prefix).await?;
         let (mut files, mut checkpoints) = (BTreeSet::new(), BTreeSet::new());
         for entry in &listed {
@@ -54,9 +82,9 @@ impl DayStore {
                 checkpoints.insert((day, number, digest));
             }
         }
-        files.retain(|file| *file <= (self.day, commits));
+        files.retain(|file| *file <= (of_day, commits));
         for (day, number, digest) in checkpoints.into_iter().rev() {
-            if (day, number) > (self.day, commits) {
+            if (day, number) > (of_day, commits) {
                 continue;
             }
             let made_of = files.range(..=(day, number));
@@ -114,7 +142,7 @@ impl DayStore {
         (day, number): (Day, u64),
         mut each: impl FnMut(Event<'_>),
     ) -> Result<(), StateError> {
-        let key = layout::file_key(&self.dataset.prefix, day, number);
+        let key = layout::file_key(self.prefix, day, number);
         // A file that was taken out of the lake takes its rows along: they are read again.
         let Some((bytes, _)) = self.lake.get(&key).await? else {
             return Ok(());
@@ -126,7 +154,7 @@ impl DayStore {
 impl Folded {
     async fn count(
         &mut self,
-        store: &DayStore,
+        store: &Files<'_>,
         files: impl Iterator<Item = (Day, u64)>,
     ) -> Result<(), StateError> {
         for file in files {
@@ -161,7 +189,7 @@ impl Folded {
                 self.joined = true;
                 let known = &mut self.known;
                 let take = |event: Event<'_>| known.join(event);
-                store.each_event((day, number), take).await?;
+                store.files().each_event((day, number), take).await?;
             }
             note(&mut self.digest, (day, number));
             self.files += 1;

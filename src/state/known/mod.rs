@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::bronze::events::{Event, Op};
 
-pub use fold::Folded;
+pub use fold::{Folded, known_at};
 
 /// How many hexadecimal digits of a record's hash tell its versions apart. Two contents of one
 /// record would have to agree in 128 bits to be taken for one.
@@ -88,6 +88,11 @@ impl Known {
     #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The keys of the rows.
+    pub fn into_keys(self) -> impl Iterator<Item = Box<str>> {
+        self.rows.into_keys()
     }
 
     /// How many rows were last read from each slice, by label.

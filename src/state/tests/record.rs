@@ -214,3 +214,53 @@ async fn entries_and_slices_of_others_are_kept() {
     assert_eq!(entry_of(&stored, other_id)["job"], "hourly");
     assert_eq!(entry_of(&stored, run.run_id)["job"], "manual");
 }
+
+/// P7: the entry of a run that was killed after a commit said `running` for ever.
+#[tokio::test]
+async fn a_run_that_was_cut_off_has_an_end_when_the_next_one_has() {
+    let world = memory();
+    let killed = world.run("hourly");
+    let living = world.run("daily");
+    let day = world.day();
+    let mut of_living = day.open().await.unwrap();
+    for (run, id) in [(&killed, "a"), (&living, "b")] {
+        let mut run = run.clone();
+        run.counts.fetched = 1;
+        run.counts.new = 1;
+        let file = world.file(&run, &[id]);
+        day.commit(&mut of_living, file, &mut run).await.unwrap();
+    }
+    let status = async |run: &Execution| world.entry(run).await["status"].clone();
+    assert_eq!(status(&killed).await, "running");
+
+    let alive = day.lake.living().begin(living.run_id);
+    let next = world.run("manual");
+    let mut state = day.open().await.unwrap();
+    day.record(&mut state, &next, &BTreeMap::new(), false)
+        .await
+        .unwrap();
+    let entry = world.entry(&killed).await;
+    assert_eq!(
+        (&entry["status"], &entry["stop"]),
+        (&"partial".into(), &"interrupted".into())
+    );
+    assert_eq!(entry["new_records"], 1, "what it committed is its own");
+    assert_eq!(status(&living).await, "running", "it is this process's");
+    drop(alive);
+
+    // One of another process is taken for dead until it writes again.
+    day.record(&mut state, &next, &BTreeMap::new(), false)
+        .await
+        .unwrap();
+    assert_eq!(status(&living).await, "partial");
+    let mut ended = living.clone();
+    (ended.counts.fetched, ended.counts.new) = (1, 1);
+    ended.files = vec![(key(2), 1)];
+    ended.status = Status::Ok;
+    day.record(&mut of_living, &ended, &BTreeMap::new(), false)
+        .await
+        .unwrap();
+    let entry = world.entry(&living).await;
+    assert_eq!((&entry["status"], entry.get("stop")), (&"ok".into(), None));
+    world.assert_sound().await;
+}

@@ -77,6 +77,7 @@ pub const CATALOGUE: &[Event] = &[
             "new",
             "duplicates",
             "off_day",
+            "misplaced",
             "unidentified",
             "drift",
             "requests",
@@ -114,6 +115,23 @@ pub const CATALOGUE: &[Event] = &[
         within: Within::Run,
         fields: &["key", "rows", "dropped"],
         meaning: "New rows are stored; `dropped` others had been stored by another run meanwhile.",
+    },
+    Event {
+        name: "rows of other days stored here",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["rows", "id", "own_day"],
+        meaning: "The day lists so many rows that are of other days by their own date, and those days \
+                  don't have them: they are stored under the day that was read. `id` is one of them, \
+                  `own_day` the day of its date.",
+    },
+    Event {
+        name: "schema drift seen",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["field", "why", "example", "values"],
+        meaning: "So many values went into `_extra`, because no column is declared for them or its \
+                  type doesn't hold them; once a run, with one of them. `bronzed schema drift` has all.",
     },
     Event {
         name: "records without a readable day",

@@ -1,8 +1,10 @@
 //! Whose day a record belongs to, by its own date.
 //!
 //! The ends of windows differ from endpoint to endpoint, and change without notice: so the
-//! record's own date is checked, too. A row of another day is read there. A row whose date can't
-//! be read stays: nothing is lost because a date changed its form.
+//! record's own date is checked, too. A row of another day is looked for there ([`held`]). A row
+//! whose date can't be read stays: nothing is lost because a date changed its form.
+
+pub(super) mod held;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -12,7 +14,12 @@ use crate::source::declaration::Days;
 
 /// Whether the record belongs to another day than `day`.
 pub fn is_off_day(days: &Days, day: Day, record: &str) -> bool {
-    own_day(days, record).is_some_and(|own| own != day)
+    other_day(days, day, record).is_some()
+}
+
+/// The day that the record itself says it is of, where that isn't `day`.
+pub fn other_day(days: &Days, day: Day, record: &str) -> Option<Day> {
+    own_day(days, record).filter(|own| *own != day)
 }
 
 /// The day that the record itself says it is of, where it has one that can be read.
