@@ -4,6 +4,7 @@
 //! pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet        commit 7 of the day
 //! pncp/_state/year=2025/month=10/day=22/state_20251022.json           the day's index
 //! pncp/_state/complete/20251022                                       the day is complete
+//! pncp/_state/complete/20251022.1                                     … with the slices of generation 1
 //! pncp/_state/accepted/20251022                                       a person has taken the day as it is
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        the rows that a snapshot knew after
 //!                                                                     commit 2 of the day
@@ -73,6 +74,25 @@ pub fn state_day(prefix: &str, key: &str) -> Option<Day> {
 /// The key of the marker that says that the day is complete.
 pub fn complete_key(prefix: &str, day: Day) -> String {
     format!("{}/{}", complete_folder(prefix), day.compact())
+}
+
+/// The key of the marker that says that the day is complete with the slices of this generation, too.
+pub fn complete_key_of(prefix: &str, day: Day, generation: u64) -> String {
+    match generation {
+        0 => complete_key(prefix, day),
+        later => format!("{}.{later}", complete_key(prefix, day)),
+    }
+}
+
+/// The day and the generation whose marker `key` is. `None`: it is no marker.
+pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
+    let (_, name) = key.rsplit_once('/')?;
+    let (date, generation) = match name.split_once('.') {
+        Some((date, generation)) => (date, generation.parse().ok()?),
+        None => (name, 0),
+    };
+    let day = Day::new(NaiveDate::parse_from_str(date, "%Y%m%d").ok()?);
+    (complete_key_of(prefix, day, generation) == key).then_some((day, generation))
 }
 
 /// The folder of the markers, without a slash at its end.
@@ -197,6 +217,26 @@ mod tests {
         assert_eq!(accepted_day("pncp", &key), Some(day()));
         assert_eq!(complete_day("pncp", &key), None);
         assert_eq!(accepted_day("pncp", &complete_key("pncp", day())), None);
+    }
+
+    #[test]
+    fn a_marker_of_later_slices_tells_their_generation() {
+        for (generation, key) in [
+            (0, "pncp/_state/complete/20251022"),
+            (1, "pncp/_state/complete/20251022.1"),
+            (12, "pncp/_state/complete/20251022.12"),
+        ] {
+            assert_eq!(complete_key_of("pncp", day(), generation), key);
+            assert_eq!(complete_mark("pncp", key), Some((day(), generation)));
+        }
+        for key in [
+            "pncp/_state/complete/20251022.0",
+            "pncp/_state/complete/20251022.01",
+            "pncp/_state/complete/20251022.x",
+            "pncp/_state/accepted/20251022",
+        ] {
+            assert_eq!(complete_mark("pncp", key), None, "{key}");
+        }
     }
 
     #[test]

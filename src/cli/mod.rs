@@ -3,6 +3,7 @@
 mod backfill;
 mod check;
 mod daemon;
+mod day;
 mod demo;
 mod healthcheck;
 mod online;
@@ -60,6 +61,8 @@ enum Command {
     Status(status::Args),
     /// Look at the states of days, check them, make them anew
     State(state::Args),
+    /// Have days read again
+    Day(day::Args),
     /// Say whether the daemon of this machine is well, by its exit code
     Healthcheck(healthcheck::Args),
     /// Say whether the configuration is right, without running anything
@@ -155,6 +158,7 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
         Command::Daemon(args) => daemon::run(shell, args).await,
         Command::Status(args) => status::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
+        Command::Day(args) => day::run(shell, args).await,
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,

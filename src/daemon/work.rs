@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::bronze::layout;
 use crate::daemon::Inner;
 use crate::daemon::look::Start;
 use crate::daemon::runs::{Asked, Key};
@@ -17,6 +16,7 @@ use crate::ingest::{Context, Order, run_as};
 use crate::schedule::knowledge::Verified;
 use crate::schedule::plan::Reason;
 use crate::source::declaration::Mode;
+use crate::state;
 use crate::state::execution::{Execution, Status};
 use crate::verify::{Outcome, Verification, marks, verify_day};
 
@@ -166,8 +166,8 @@ impl Inner {
 /// Whether somebody else has completed the day since its state was read last. Where that can't be
 /// found out, the run will tell what is wrong.
 async fn is_complete(context: &Context, order: &Order) -> bool {
-    let marker = layout::complete_key(&order.dataset.prefix, order.day);
-    context.lake.exists(&marker).await.unwrap_or(false)
+    let complete = state::is_complete(&context.lake, &order.dataset.prefix, order.day);
+    complete.await.unwrap_or(false)
 }
 
 async fn record(

@@ -61,6 +61,10 @@ pub const POINTS: &[(&str, &str)] = &[
         "a file beyond the state was read, and the state doesn't count it",
     ),
     (
+        "recover.files_listed",
+        "the day's files are listed, and not compared with those of the state",
+    ),
+    (
         "recover.before_state",
         "the state was set right in memory, and not in the lake",
     ),

@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
         self.execution.counts.repeats = usage.repeats();
         let concluded = self.commit_last(&mut state, verdict, pending).await;
         match concluded {
-            Ok(()) => self.report(verdict.1 || was_complete),
+            Ok(()) => self.report(state.is_complete()),
             Err(_) if mutated!(LakeErrorIsGreen) => self.report(verdict.1 || was_complete),
             Err(error) => {
                 // Rows that aren't stored are in no count, and nothing is proven of them.
@@ -371,7 +371,7 @@ impl<'a> Run<'a> {
     /// Of a complete day: the slices that are declared since, which are all that is left to read.
     /// `None`: there are none, and everything is read.
     fn missing_slices(&self, state: &DayState) -> Option<BTreeSet<String>> {
-        if self.order.mode == Mode::Verify || !state.is_complete() {
+        if self.order.mode == Mode::Verify || !state.was_complete() {
             return None;
         }
         let declared = slices(&self.order.dataset);
@@ -425,6 +425,9 @@ fn log_recovery(recovery: &Recovery) {
     if let Some(cause) = &recovery.rebuilt {
         let removed_ids = recovery.removed_ids;
         tracing::warn!(%cause, removed_ids, "state rebuilt from the files");
+    }
+    if recovery.reopened {
+        tracing::warn!("day no longer complete");
     }
     for key in &recovery.adopted {
         tracing::warn!(key, "file adopted");

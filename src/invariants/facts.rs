@@ -52,6 +52,8 @@ pub struct State<Id> {
     pub commits: u64,
     /// `complete`.
     pub complete: bool,
+    /// `lost_files`: those that were there, are gone, and whose numbers aren't used again.
+    pub lost: BTreeSet<FileName>,
     /// From the takeover on, where there was one.
     pub executions: Vec<Execution>,
 }

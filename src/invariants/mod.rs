@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use facts::{Day, Execution, File, FileName, State};
+pub(crate) use promises::IN_NO_FILE;
 pub use promises::{
     at_every_step, at_rest, at_rest_in_itself, in_itself, p1_exactly_once, p2_accounted,
     p2_nothing_lost, p2_sums, p2_sums_hold, p3_behind_the_files, p3_counted, p4_complete,

@@ -12,6 +12,9 @@ use crate::state::execution::Status;
 
 type Violations = Vec<Violation>;
 
+/// What the findings on ids without a row say.
+pub(crate) const IN_NO_FILE: &str = "is in the state, and in no file";
+
 fn broken(promise: Promise, what: impl Into<String>) -> Violation {
     Violation {
         promise,
@@ -125,7 +128,7 @@ pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<
     let stored = stored(files);
     let rowless = state.ids.iter().filter(|id| !stored.contains(id));
     let mut violations: Violations = rowless
-        .map(|id| broken(Promise::P3, format!("{id} is in the state, and in no file")))
+        .map(|id| broken(Promise::P3, format!("{id} {IN_NO_FILE}")))
         .collect();
     let names: BTreeSet<_> = files.iter().map(|file| &file.name).collect();
     let named = state.executions.iter().flat_map(|entry| &entry.files);
@@ -184,7 +187,12 @@ pub fn p5_index_of_the_files<Id: Ord + Display>(
     state: &State<Id>,
 ) -> Violations {
     let mut violations = Vec::new();
-    let numbers: Vec<_> = files.iter().filter_map(File::number).collect();
+    let number = |name: &FileName| match name {
+        FileName::Numbered(number) => Some(*number),
+        FileName::Earlier(_) => None,
+    };
+    let lost = state.lost.iter().filter_map(number);
+    let numbers: BTreeSet<_> = files.iter().filter_map(File::number).chain(lost).collect();
     let there = numbers.len() as u64;
     if !numbers.iter().copied().eq(1..=there) {
         let what = format!("the files' numbers have a gap: {numbers:?}");
@@ -205,7 +213,7 @@ pub fn p5_index_of_the_files<Id: Ord + Display>(
         }
     }
     for id in state.ids.iter().filter(|id| !indexed.contains(id)) {
-        let what = format!("{id} is in the state, and in no file that it counts");
+        let what = format!("{id} {IN_NO_FILE} that it counts");
         violations.push(broken(Promise::P5, what));
     }
     violations
@@ -247,7 +255,9 @@ pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     };
     let mut violations = Vec::new();
     let mut blame = |what: String| violations.push(broken(Promise::P7, what));
-    if state.commits != day.commits() {
+    let lost = state.lost.iter();
+    let lost = lost.filter(|name| matches!(name, FileName::Numbered(_)));
+    if state.commits != day.commits() + lost.count() as u64 {
         blame(format!("the state counts {} files", state.commits));
     }
     let mut runs = BTreeSet::new();

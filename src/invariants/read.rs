@@ -121,6 +121,11 @@ pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<B
             .unwrap_or(document.processed_ids.len() as u64),
         commits: document.commits,
         complete: document.complete,
+        lost: document
+            .lost_files
+            .iter()
+            .map(|key| name(prefix, day, key))
+            .collect(),
         executions: executions.collect(),
         ids: document.processed_ids,
     })
@@ -142,6 +147,8 @@ struct Document {
     executions: Vec<Entry>,
     #[serde(default)]
     complete: bool,
+    #[serde(default)]
+    lost_files: Vec<String>,
     #[serde(default)]
     commits: u64,
     format: Option<u64>,

@@ -40,6 +40,7 @@ fn sound() -> (Day<u8>, Served<u8>) {
         total: 3,
         commits: 2,
         complete: true,
+        lost: BTreeSet::new(),
         executions: vec![execution(1, 2), execution(2, 1)],
     };
     let day = Day {

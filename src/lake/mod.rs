@@ -20,8 +20,9 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,7 +52,11 @@ pub struct Lake {
     name: Arc<str>,
     states: StateCompression,
     living: Living,
+    generations: Arc<Generations>,
 }
+
+/// By prefix, the generation of the slices that this process declares: see [`crate::table`].
+type Generations = RwLock<BTreeMap<String, u64>>;
 
 /// The state that an object was read or written in. Equal versions are equal contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +111,23 @@ impl Lake {
             name: name.into(),
             states: StateCompression::default(),
             living: Living::default(),
+            generations: Arc::default(),
         }
+    }
+
+    /// The generation of the slices that a day of this table must be read with to be complete, by the
+    /// declaration of this process; 0 where no slice was ever added.
+    pub fn generation(&self, prefix: &str) -> u64 {
+        let known = self.generations.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.get(prefix).copied().unwrap_or_default()
+    }
+
+    /// Sets what [`Lake::generation`] says, for this lake and its clones.
+    pub(crate) fn set_generation(&self, prefix: &str, generation: u64) {
+        let known = self.generations.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        known.insert(prefix.to_owned(), generation);
     }
 
     /// The lake, with states that are written so.

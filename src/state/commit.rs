@@ -9,6 +9,7 @@ use super::document::SliceProgress;
 use super::error::StateError;
 use super::execution::Execution;
 use super::packing::pack;
+use super::ruling::Ruling;
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
@@ -33,6 +34,8 @@ pub(super) struct Change<'a> {
     pub slices: Option<&'a BTreeMap<String, SliceProgress>>,
     /// Whether the day is proven to be read in full.
     pub complete: bool,
+    /// What a person has decided of the day.
+    pub ruling: Option<&'a Ruling>,
 }
 
 /// Whose file is under a number now.
@@ -118,8 +121,17 @@ impl DayStore {
         for attempt in 0..ATTEMPTS {
             let run = self.apply(state, change, &mut credited).await?;
             let bytes = pack(state.document.write(self.zone), self.lake.states());
+            let unmark = state.unmark && !state.document.complete;
+            if unmark {
+                self.unmark(&state.document).await?;
+            }
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
+                    if unmark {
+                        // A run that was about to put the marker may have put it in between.
+                        self.unmark(&state.document).await?;
+                        state.unmark = false;
+                    }
                     let dataset = &self.dataset;
                     let size = bytes.len() as u64;
                     state_written(&dataset.source, &dataset.name, size);
@@ -201,7 +213,16 @@ impl DayStore {
             }
         }
         document.complete &= !mutated!(CompleteIsForgotten);
-        document.complete |= change.complete;
+        // Ids that the run went by, and that are gone: their records weren't looked for.
+        if change.complete && !state.shrunk {
+            document.complete = true;
+            document.generation = document.generation.max(state.required);
+            document.accepted = None;
+        }
+        if let Some(ruling) = change.ruling {
+            ruling.apply(document, self.zone);
+            state.unmark |= !document.complete;
+        }
         let now = self.clock.now().trunc_subsecs(0);
         for id in &state.notes.gone {
             if document.ids.contains(id) {

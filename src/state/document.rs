@@ -12,6 +12,9 @@
 //!   "withdrawn_ids": {"45276128000110-1-003529/2025": "2025-12-07T05:12:00-03:00"},
 //!   "known": "tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683",
 //!   "complete": false,
+//!   "generation": 1,
+//!   "accepted": {"at": "2025-12-07T05:12:00-03:00", "reason": "the API states one record too many"},
+//!   "lost_files": ["pncp/year=2025/month=10/day=22/pncp_20251022_c000002.parquet"],
 //!   "commits": 7,
 //!   "revision": 31,
 //!   "format": 1,
@@ -32,6 +35,12 @@
 //!
 //! `known` (of a snapshot's day) is the object that has the rows which the run went by, or those that it
 //! left behind; the files make it again.
+//!
+//! `generation` (not there where it is 0) is that of the slices that the day is complete with: see
+//! [`crate::table`]. `accepted` (not there unless it is so) is the word of a person that the day is to
+//! be taken as it is, though it isn't proven; a proof takes its place. `lost_files` (not there where
+//! there are none) are files that the day had and that are gone; their ids were taken out, and their
+//! numbers aren't used again.
 //!
 //! The first six members are the format of the earlier pipeline, which has no `format`; its reader
 //! understands ours. Members that aren't known here, of the document and of every execution, stay
@@ -95,6 +104,15 @@ struct SliceText<'a> {
     empty_since: Option<&'a RawValue>,
 }
 
+/// That a person takes a day as it is, though it isn't proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
 /// The state of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
@@ -112,6 +130,12 @@ pub(super) struct Document {
     pub known: Option<String>,
     /// Whether the day is proven to be read in full.
     pub complete: bool,
+    /// With the slices of which generation it is.
+    pub generation: u64,
+    /// That a person takes the day as it is, and why.
+    pub accepted: Option<Accepted>,
+    /// Keys of files that the day had, and that are gone.
+    pub lost: BTreeSet<String>,
     /// How many numbered files the ids are of.
     pub commits: u64,
     /// Grows by one with each write, so that no two writes are equal.
@@ -153,6 +177,9 @@ impl Document {
             parents: BTreeSet::new(),
             known: None,
             complete: false,
+            generation: 0,
+            accepted: None,
+            lost: BTreeSet::new(),
             commits: 0,
             revision: 0,
             last_execution: now,
@@ -198,6 +225,9 @@ impl Document {
                 "parents_done" => document.parents = typed(&key, value)?,
                 "known" => document.known = typed(&key, value)?,
                 "complete" => document.complete = typed(&key, value)?,
+                "generation" => document.generation = typed(&key, value)?,
+                "accepted" => document.accepted = accepted(&key, value, zone, now)?,
+                "lost_files" => document.lost = typed(&key, value)?,
                 "commits" => document.commits = typed(&key, value)?,
                 "revision" => document.revision = typed(&key, value)?,
                 "created_at" => created_at = time(value, zone),
@@ -247,6 +277,19 @@ impl Document {
             member(&mut out, "known", &json::quote(known));
         }
         member(&mut out, "complete", &self.complete.to_string());
+        if self.generation > 0 {
+            member(&mut out, "generation", &self.generation.to_string());
+        }
+        if let Some(Accepted { at, reason }) = &self.accepted {
+            let (at, reason) = (quoted_stamp(*at, zone), json::quote(reason));
+            let accepted = format!("{{\"at\": {at}, \"reason\": {reason}}}");
+            member(&mut out, "accepted", &accepted);
+        }
+        if !self.lost.is_empty() {
+            list(&mut out, "lost_files", &self.lost, |out, key| {
+                push_quoted(out, key)
+            });
+        }
         member(&mut out, "commits", &self.commits.to_string());
         member(&mut out, "revision", &self.revision.to_string());
         member(&mut out, "format", &FORMAT.to_string());
@@ -427,6 +470,26 @@ fn slices(value: &str, zone: Tz) -> Result<BTreeMap<String, SliceProgress>, Read
     Ok(read.collect())
 }
 
+/// The word of a person, whose time is that of the source where it has no zone.
+fn accepted(
+    key: &str,
+    value: &str,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Option<Accepted>, ReadError> {
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        at: &'a RawValue,
+        reason: String,
+    }
+    let raw: Option<Raw<'_>> = typed(key, value)?;
+    Ok(raw.map(|raw| Accepted {
+        at: time(raw.at.get(), zone).unwrap_or(now),
+        reason: raw.reason,
+    }))
+}
+
 /// Ids, each with the time at which something was noted of it.
 fn noted(
     value: &str,
@@ -562,6 +625,12 @@ mod tests {
         document.withdrawn.insert("b \"\\\u{7}é".into(), now);
         document.parents.insert("p|\"1\"@2".into());
         document.known = Some("pncp/_state/known/x".to_owned());
+        document.generation = 2;
+        document.accepted = Some(Accepted {
+            at: now,
+            reason: "b \"\\".to_owned(),
+        });
+        document.lost.insert("pncp/x.parquet".to_owned());
         document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
         let bytes = document.write(Sao_Paulo);
         let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);

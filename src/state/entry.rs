@@ -13,7 +13,10 @@
 //! zero, `withdrawn` and `returned` count the stored ids that the run
 //! found the API to list no more, or again, and `repeats` the rows that came again within a walk over a
 //! slice. `stop` says why a run ended early (a
-//! [`StopReason`](super::execution::StopReason)), `again_at` from when on the day is worth another reading. The first four members are those of the earlier pipeline. Members that this program doesn't
+//! [`StopReason`](super::execution::StopReason)), `again_at` from when on the day is worth another
+//! reading. What a person has decided of the day (`bronzed state accept`, `bronzed day forget`) has an
+//! entry as well, with a `job` of that name, a `reason` and no `status`. The first four members are
+//! those of the earlier pipeline. Members that this program doesn't
 //! know stay what they are, to the letter: a value is the text that was read.
 
 use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
@@ -136,6 +139,26 @@ impl Entry {
         self.set_time("timestamp", at, zone);
         self.set_text("job", "takeover");
         self.set_text("status", ADOPTED);
+        self.set_version();
+    }
+
+    /// Makes it the entry of what a person has decided of the day. It has no `status`: it is no run.
+    pub(super) fn describe_ruling(
+        &mut self,
+        run_id: Uuid,
+        job: &str,
+        reason: Option<&str>,
+        at: DateTime<Utc>,
+        zone: Tz,
+    ) {
+        self.set_time("timestamp", at, zone);
+        self.set_counts(&Counts::default());
+        self.set_text("run_id", &run_id.to_string());
+        self.set_text("job", job);
+        if let Some(reason) = reason {
+            self.set_text("reason", reason);
+        }
+        self.set_files(std::iter::empty());
         self.set_version();
     }
 

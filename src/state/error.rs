@@ -13,7 +13,8 @@ pub enum StateError {
     /// A file of the day can't be read, so that nobody knows which records it holds.
     #[error(
         "`{key}` can't be used, and without it the ids of its day aren't known: {source}; \
-         restore it, or move it out of the lake to have its records read again"
+         restore it, or move it out of the lake: its day isn't complete any more then, and its records \
+         are read again"
     )]
     File {
         /// The file.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::document::{Document, Doubt, SliceProgress, time};
+use super::document::{Accepted, Document, Doubt, SliceProgress, time};
 use super::entry::Entry;
 use super::execution::{Execution, StopReason};
 use crate::bronze::layout;
@@ -18,8 +18,10 @@ use crate::lake::{Lake, LakeError};
 /// What a state says of its day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
-    /// Whether the day is proven to be read in full.
+    /// Whether the day is proven to be read in full, with the slices that are declared now.
     pub complete: bool,
+    /// That a person takes the day as it is, and why.
+    pub accepted: Option<Accepted>,
     /// Its runs, without their files and failed slices.
     pub runs: Vec<Execution>,
 }
@@ -44,7 +46,8 @@ pub async fn glance(
     };
     let runs = document.executions.iter();
     Ok(Some(Glance {
-        complete: document.complete,
+        accepted: document.accepted.clone(),
+        complete: document.complete && document.generation >= lake.generation(prefix),
         runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
     }))
 }

@@ -16,10 +16,12 @@ use super::known::ContentHash;
 use crate::bronze::layout;
 use crate::bronze::reader::{self, Identity};
 use crate::day::Day;
-use crate::invariants::{self, LookError, Promise, Violation};
+use crate::invariants::{self, FileName, LookError, Promise, Violation};
 use crate::lake::{Entry, Lake, LakeError};
 use crate::record::{ContentVersion, RecordId};
 use crate::source::declaration::{Dataset, Kind};
+
+type Found = invariants::Day<Box<str>>;
 
 /// How a day was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +100,7 @@ pub async fn inspect(
     let document = lake.get(&state_key).await?.map(|(bytes, _)| bytes);
     let (earlier, mut findings) = read_document(document, &state_key, day, zone)?;
     if !earlier {
-        findings.extend(invariants::at_rest_in_itself(&found));
+        findings.extend(at_rest(found.clone()));
         for file in found.files.iter().filter_map(|file| file.number()) {
             let key = layout::file_key(&dataset.prefix, day, file);
             if let Some((bytes, _)) = lake.get(&key).await? {
@@ -117,6 +119,82 @@ pub async fn inspect(
         earlier,
         findings,
     })
+}
+
+/// What is wrong with a day in itself; files that are gone are one finding, whatever they take along.
+fn at_rest(mut found: Found) -> Vec<Violation> {
+    let Some(state) = found.state.as_mut().filter(|state| state.ours) else {
+        return invariants::at_rest_in_itself(&found);
+    };
+    let there: BTreeSet<_> = found.files.iter().map(|file| file.name.clone()).collect();
+    let numbered = (1..=state.commits).map(FileName::Numbered);
+    let named = state.executions.iter().flat_map(|entry| &entry.files);
+    let counted: BTreeSet<_> = numbered.chain(named.cloned()).collect();
+    let gone: BTreeSet<_> = counted
+        .into_iter()
+        .filter(|name| !there.contains(name) && !state.lost.contains(name))
+        .collect();
+    if gone.is_empty() {
+        return grouped(invariants::at_rest_in_itself(&found));
+    }
+    // What is left is held against the promises as the next run will have it.
+    let stored: BTreeSet<_> = found.files.iter().flat_map(|file| &file.ids).collect();
+    let before = state.ids.len();
+    state.ids.retain(|id| stored.contains(id));
+    let records = before - state.ids.len();
+    state.total = state.ids.len() as u64;
+    for entry in &mut state.executions {
+        if entry.files.iter().any(|name| gone.contains(name)) {
+            entry.files.retain(|name| !gone.contains(name));
+            let left = found.files.iter();
+            let left = left.filter(|file| entry.files.contains(&file.name));
+            let rows: BTreeSet<_> = left.flat_map(|file| &file.ids).collect();
+            let lost = entry.counts.new.saturating_sub(rows.len() as u64);
+            entry.counts.new -= lost;
+            entry.counts.fetched = entry.counts.fetched.saturating_sub(lost);
+        }
+    }
+    let names: Vec<_> = gone.iter().map(short).collect();
+    let what = match names.as_slice() {
+        [one] => format!("file {one} is gone: {records} records"),
+        several => format!("files {} are gone: {records} records", several.join(", ")),
+    };
+    state.lost.extend(gone);
+    let mut findings = vec![broken(Promise::P5, what)];
+    findings.extend(grouped(invariants::at_rest_in_itself(&found)));
+    findings
+}
+
+/// A file as people look for it: `c000001`.
+fn short(name: &FileName) -> String {
+    match name {
+        FileName::Numbered(number) => format!("c{number:06}"),
+        FileName::Earlier(key) => key.clone(),
+    }
+}
+
+/// How many ids without a row are told one by one.
+const ROWLESS_TOLD: usize = 3;
+
+/// Many ids of the state that are in no file are one finding.
+fn grouped(findings: Vec<Violation>) -> Vec<Violation> {
+    let is_rowless = |finding: &Violation| {
+        finding.promise == Promise::P3 && finding.what.ends_with(invariants::IN_NO_FILE)
+    };
+    let rowless = findings.iter().filter(|finding| is_rowless(finding));
+    let count = rowless.count();
+    if count <= ROWLESS_TOLD {
+        return findings;
+    }
+    let again = |finding: &Violation| {
+        finding.promise == Promise::P5 && finding.what.contains(invariants::IN_NO_FILE)
+    };
+    let what = format!("{count} ids are in the state, and in no file");
+    let rest = findings.into_iter();
+    let rest = rest.filter(|finding| !is_rowless(finding) && !again(finding));
+    std::iter::once(broken(Promise::P3, what))
+        .chain(rest)
+        .collect()
 }
 
 /// Whether the document is the earlier pipeline's, and why it can't be relied on, if so.

@@ -9,9 +9,9 @@ use crate::lake::{Entry, Lake, LakeError};
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The days whose markers say that they are complete.
+    /// The days that are complete, with the slices that are declared now.
     pub complete: BTreeSet<Day>,
-    /// The days that a person has accepted.
+    /// The days that a person has accepted, and that aren't complete.
     pub accepted: BTreeSet<Day>,
     /// The days that have a state, with its object as it stands.
     pub states: BTreeMap<Day, Entry>,
@@ -23,10 +23,11 @@ pub struct Listing {
 /// When the lake can't be listed.
 pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
     let mut found = Listing::default();
+    let generation = lake.generation(prefix);
     for entry in lake.list(&layout::state_folder(prefix)).await? {
-        found
-            .complete
-            .extend(layout::complete_day(prefix, &entry.key));
+        let mark = layout::complete_mark(prefix, &entry.key);
+        let of_now = mark.filter(|(_, of)| *of == generation);
+        found.complete.extend(of_now.map(|(day, _)| day));
         found
             .accepted
             .extend(layout::accepted_day(prefix, &entry.key));
@@ -34,5 +35,13 @@ pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
             found.states.insert(day, entry);
         }
     }
+    // A marker without a state is no proof: whoever removed the state may have removed files as well.
+    let Listing {
+        complete,
+        accepted,
+        states,
+    } = &mut found;
+    complete.retain(|day| states.contains_key(day));
+    accepted.retain(|day| states.contains_key(day) && !complete.contains(day));
     Ok(found)
 }

@@ -21,7 +21,8 @@
 //!
 //! - `store`: what a run calls: open a day, commit a file, record how it ended
 //! - `commit`: steps 1 and 2
-//! - `coverage`: which days are complete
+//! - `coverage`, `listing`: which days are complete; `marks`: the markers that say so
+//! - `ruling`: what a person decides of a day
 //! - `glance`, `peek`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0
 //! - `inspect`: whether files, state and marker agree; `sound`: what of it is asserted in debug builds
@@ -39,10 +40,12 @@ mod glance;
 mod inspect;
 pub mod known;
 mod listing;
+mod marks;
 mod packing;
 pub mod peek;
 mod rebuild;
 mod recover;
+mod ruling;
 mod seal;
 mod sound;
 mod store;
@@ -51,12 +54,12 @@ pub(crate) use tests::{faulty as testing, support};
 #[cfg(test)]
 mod tests;
 
-pub use coverage::complete_days;
-pub use document::SliceProgress;
+pub use coverage::{complete_days, is_complete};
+pub use document::{Accepted, SliceProgress};
 pub use error::StateError;
 pub use glance::{Glance, glance, slice_progress};
 pub use inspect::{Inspection, Table, inspect};
 pub use listing::{Listing, listing};
 pub(crate) use packing::unpack;
-pub use recover::{Cause, Recovery};
+pub use recover::{Cause, FilesChanged, Recovery};
 pub use store::{Committed, DayState, DayStore, LastCommit, Verdict};

@@ -80,14 +80,18 @@ impl DayStore {
             state.document.last_execution = self.clock.now().trunc_subsecs(0);
             state.document.revision += 1;
             let bytes = pack(state.document.write(self.zone), self.lake.states());
+            if state.unmark {
+                self.unmark(&state.document).await?;
+            }
             failpoint!("rebuild.before_state");
             match self.swap(&key, bytes, state.version.as_ref()).await {
                 Ok(Some(version)) => {
                     failpoint!("rebuild.after_state");
                     state.version = Some(version);
-                    if state.is_complete() {
-                        self.mark_complete().await?;
+                    if state.unmark {
+                        self.unmark(&state.document).await?;
                     }
+                    self.mark_again(&state.document).await?;
                     return Ok(state);
                 }
                 // Another run wrote it, or this one did: what is there is made anew.
@@ -101,8 +105,9 @@ impl DayStore {
 
     /// Rebuilds the state from the files. Of `base`, a document that could be read, everything
     /// stays but what the files decide on: ids, commits and counts. How far slices were read isn't
-    /// believed either, and whether the day is complete its marker says: that was put after a state
-    /// that could be relied on.
+    /// believed either. Whether the day is complete, of a document that can't be relied on, its marker
+    /// says, which was put after one that could be; without a document a marker is no proof, for
+    /// nobody knows which files there were. A day that lost files or ids is complete no longer.
     pub(super) async fn rebuild(
         &self,
         base: Option<Document>,
@@ -110,43 +115,60 @@ impl DayStore {
     ) -> Result<(Document, Recovery), StateError> {
         let now = self.clock.now();
         let mut document = base.unwrap_or_else(|| Document::new(self.day, now));
-        let relied_on = cause == Cause::Asked;
+        let is_asked = cause == Cause::Asked;
+        let relied_on = is_asked || matches!(cause, Cause::Files(_));
+        let claims_ids = !matches!(cause, Cause::Missing | Cause::Unreadable(_));
+        let mut was_complete = document.complete;
         if !relied_on {
-            let marker = layout::complete_key(&self.dataset.prefix, self.day);
-            document.complete = self.lake.exists(&marker).await?;
+            let marked = self.marked().await?;
             failpoint!("rebuild.marker_seen");
+            document.complete = marked.is_some() && claims_ids;
+            document.generation = marked.unwrap_or_default();
+            was_complete = marked.is_some();
         }
+        let lost_before = document.lost.clone();
         let claimed = std::mem::take(&mut document.ids);
         let slices = std::mem::take(&mut document.slices);
         // A parent whose children aren't in the files must be read again.
         let parents = std::mem::take(&mut document.parents);
-        let (runs, earlier) = self.read_files(&mut document).await?;
+        let (runs, earlier) = self.read_files(&mut document, relied_on).await?;
         document.forget_notes_without_id();
-        if relied_on && claimed == document.ids {
+        if is_asked && claimed == document.ids {
             document.slices = slices;
             document.parents.extend(parents);
         }
         let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));
         let removed_ids = rowless.count() as u64;
+        let mut accepted = false;
+        if removed_ids > 0 || !document.lost.is_subset(&lost_before) {
+            document.complete = false;
+            accepted = document.accepted.take().is_some();
+        }
+        if !document.complete {
+            document.generation = 0;
+        }
         self.audit_again(&mut document, runs, &earlier, removed_ids);
 
         let is_new_day = cause == Cause::Missing
             && document.commits == 0
             && earlier.files.is_empty()
-            && !document.complete;
+            && !was_complete;
         let recovery = Recovery {
             rebuilt: (!is_new_day).then_some(cause),
             removed_ids,
             adopted: Vec::new(),
+            reopened: accepted || (was_complete && !document.complete),
         };
         Ok((document, recovery))
     }
 
     /// Takes the ids of all files of the day; returns what each run stored, and what the earlier
-    /// pipeline did.
+    /// pipeline did. Which files the day had before is believed of a document that is `relied_on`; of
+    /// any other, only a gap in the numbers tells of a file that is gone.
     async fn read_files(
         &self,
         document: &mut Document,
+        relied_on: bool,
     ) -> Result<(BTreeMap<Uuid, Stored>, Stored), StateError> {
         let prefix = &self.dataset.prefix;
         let listed = self.lake.list(&layout::partition(prefix, self.day)).await?;
@@ -156,7 +178,13 @@ impl DayStore {
         let (mut runs, mut earlier) = (BTreeMap::<_, Stored>::new(), Stored::default());
         // A listing isn't of one instant: it may lack a file that was made meanwhile, and have the
         // one after it. So the numbers are gone through, and not the list.
-        document.commits = last.unwrap_or_default();
+        let mut gone = std::mem::take(&mut document.lost);
+        gone.extend(document.executions.iter().flat_map(Entry::files));
+        if !relied_on {
+            gone.clear();
+            document.commits = 0;
+        }
+        document.commits = document.commits.max(last.unwrap_or_default());
         for number in 1..=document.commits {
             let key = self.file_key(number);
             let listed = || listed.iter().any(|entry| entry.key == key);
@@ -167,8 +195,11 @@ impl DayStore {
             }
             if let Some(facts) = self.facts(&key).await? {
                 failpoint!("rebuild.file_read");
+                gone.remove(&key);
                 let run_id = facts.run_id.unwrap_or(Uuid::nil());
                 runs.entry(run_id).or_default().take(document, key, facts);
+            } else {
+                gone.insert(key);
             }
         }
         for key in listed.into_iter().map(|entry| entry.key) {
@@ -177,9 +208,11 @@ impl DayStore {
                 && let Some(facts) = self.facts(&key).await?
             {
                 failpoint!("rebuild.file_read");
+                gone.remove(&key);
                 earlier.take(document, key, facts);
             }
         }
+        document.lost = gone;
         Ok((runs, earlier))
     }
 

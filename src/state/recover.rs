@@ -4,6 +4,7 @@
 //! not empty: its ids are those of the day's files. All of this happens in memory; the next
 //! compare-and-swap writes it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -11,9 +12,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::document::{Document, Doubt, ReadError};
+use super::entry::Entry;
 use super::error::StateError;
 use super::execution::{Execution, Status};
 use super::store::{DayState, DayStore, Notes};
+use crate::bronze::layout;
 use crate::bronze::reader::{self, FileFacts};
 use crate::failpoint::failpoint;
 use crate::ingest::counts::Counts;
@@ -33,6 +36,8 @@ pub struct Recovery {
     pub removed_ids: u64,
     /// Keys of the files that were found beyond those that the state counts.
     pub adopted: Vec<String>,
+    /// Whether the day was called complete, or accepted, and isn't any more: its rows are read again.
+    pub reopened: bool,
 }
 
 /// Why a state was rebuilt from the files.
@@ -46,8 +51,43 @@ pub enum Cause {
     Contradiction(String),
     /// The earlier pipeline wrote the state: a takeover.
     Earlier,
+    /// Files that the state counts are gone, or files that were gone are back: which ones.
+    Files(FilesChanged),
     /// Somebody asked for it; nothing is known to be wrong.
     Asked,
+}
+
+/// How the files of a day differ from those that its state counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilesChanged {
+    /// Keys of the files that the state counts, and that aren't there.
+    pub gone: Vec<String>,
+    /// Keys of the files that were gone, and are there again.
+    pub back: Vec<String>,
+}
+
+impl fmt::Display for FilesChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gone = Some(&self.gone).filter(|gone| !gone.is_empty());
+        let back = Some(&self.back).filter(|back| !back.is_empty());
+        let told = [("gone", gone), ("there again", back)];
+        let told = told.iter().filter_map(|(what, keys)| {
+            let keys = keys.as_ref()?;
+            Some(format!("{} {what}", named(keys)))
+        });
+        f.write_str(&told.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Files by their keys, the first of them only where there are many.
+fn named(keys: &[String]) -> String {
+    let shown = keys.iter().take(3).map(|key| format!("`{key}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match keys.len() {
+        1 => format!("the file {shown} is"),
+        all @ 2..=3 => format!("{all} files ({shown}) are"),
+        all => format!("{all} files ({shown}, …) are"),
+    }
 }
 
 impl fmt::Display for Cause {
@@ -56,6 +96,7 @@ impl fmt::Display for Cause {
             Self::Missing => f.write_str("the state is missing"),
             Self::Unreadable(reason) => write!(f, "the state can't be read: {reason}"),
             Self::Contradiction(reason) => write!(f, "the state can't be relied on: {reason}"),
+            Self::Files(changed) => changed.fmt(f),
             Self::Earlier => f.write_str("the state is of the earlier pipeline"),
             Self::Asked => f.write_str("it was asked for"),
         }
@@ -72,6 +113,7 @@ impl Recovery {
         self.rebuilt = later.rebuilt.or(self.rebuilt.take());
         self.removed_ids += later.removed_ids;
         self.adopted.extend(later.adopted);
+        self.reopened |= later.reopened;
     }
 }
 
@@ -83,7 +125,42 @@ impl DayStore {
         if found.is_err() && mutated!(ReadErrorIsNothing) {
             return Ok(self.without_looking());
         }
-        self.settle(found?, before, false).await
+        let mut state = self.settle(found?, before, false).await?;
+        if state.recovery.rebuilt.is_none()
+            && let Some(changed) = self.files_changed(&state.document).await?
+        {
+            let (document, recovery) = self
+                .rebuild(Some(state.document), Cause::Files(changed))
+                .await?;
+            state.document = document;
+            state.unmark |= recovery.reopened;
+            state.recovery.and(recovery);
+        }
+        Ok(state)
+    }
+
+    /// How the files that are there differ from those that the state counts; `None` as a rule. That a
+    /// file is gone isn't told by the listing alone, which isn't of one instant.
+    async fn files_changed(&self, document: &Document) -> Result<Option<FilesChanged>, StateError> {
+        let numbered = (1..=document.commits).map(|number| self.file_key(number));
+        let entries = document.executions.iter();
+        let counted: BTreeSet<_> = numbered.chain(entries.flat_map(Entry::files)).collect();
+        if counted.is_empty() {
+            return Ok(None);
+        }
+        let listed = layout::partition(&self.dataset.prefix, self.day);
+        let listed = self.lake.list(&listed).await?;
+        failpoint!("recover.files_listed");
+        let listed: BTreeSet<_> = listed.into_iter().map(|entry| entry.key).collect();
+        let mut changed = FilesChanged::default();
+        for key in counted.iter().filter(|key| !document.lost.contains(*key)) {
+            if !listed.contains(key) && !self.lake.exists(key).await? {
+                changed.gone.push(key.clone());
+            }
+        }
+        let back = document.lost.iter().filter(|key| listed.contains(*key));
+        changed.back = back.cloned().collect();
+        Ok((changed != FilesChanged::default()).then_some(changed))
     }
 
     /// Loads again.
@@ -100,6 +177,8 @@ impl DayStore {
         before: u64,
     ) -> Result<(), StateError> {
         let fresh = self.settle(found, before, false).await?;
+        state.shrunk |= !fresh.document.ids.is_superset(&state.document.ids);
+        state.unmark |= fresh.unmark;
         state.document = fresh.document;
         state.version = fresh.version;
         state.recovery.and(fresh.recovery);
@@ -150,8 +229,11 @@ impl DayStore {
         Ok(DayState {
             document,
             version,
+            unmark: recovery.reopened,
             recovery,
             notes: Notes::default(),
+            required: self.lake.generation(&self.dataset.prefix),
+            shrunk: false,
         })
     }
 

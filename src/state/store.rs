@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::commit::Change;
-use super::document::{Document, SliceProgress};
+use super::document::{Accepted, Document, SliceProgress};
 use super::entry::Entry;
 use super::error::StateError;
 use super::execution::{Execution, Status};
@@ -56,6 +55,12 @@ pub struct DayState {
     pub(super) version: Option<Version>,
     pub(super) recovery: Recovery,
     pub(super) notes: Notes,
+    /// The generation of slices that the day must be read with to be complete.
+    pub(super) required: u64,
+    /// The day's markers are to be taken back with the next write.
+    pub(super) unmark: bool,
+    /// Ids that were here are gone: what was deduplicated against them proves nothing.
+    pub(super) shrunk: bool,
 }
 
 /// What a run has found out about records that the API takes away; written with whatever is written
@@ -212,9 +217,26 @@ impl DayState {
         self.notes.known = Some(key);
     }
 
-    /// Whether the day is proven to be read in full. Once it is, it stays so.
+    /// Whether the day is proven to be read in full, with all slices that are declared now. Once it
+    /// is, it stays so, until a slice is added or files get lost.
     pub fn is_complete(&self) -> bool {
+        self.document.complete && self.document.generation >= self.required
+    }
+
+    /// Whether the day was proven, with the slices that were declared then: it lacks those that were
+    /// added since, at most.
+    pub fn was_complete(&self) -> bool {
         self.document.complete
+    }
+
+    /// That a person takes the day as it is, and why.
+    pub fn accepted(&self) -> Option<&Accepted> {
+        self.document.accepted.as_ref()
+    }
+
+    /// Keys of the files that the day had, and that are gone.
+    pub fn lost_files(&self) -> &BTreeSet<String> {
+        &self.document.lost
     }
 
     /// The audit, entry by entry, as the document has it; those of the earlier pipeline included.
@@ -268,6 +290,7 @@ impl DayStore {
             self.update(&mut state, &Change::default()).await?;
             failpoint!("recover.after_state");
         }
+        self.mark_again(&state.document).await?;
         debug_assert_eq!(self.violations(&state.document), [], "what is opened");
         Ok(state)
     }
@@ -374,20 +397,17 @@ impl DayStore {
             complete,
             ..Change::default()
         };
+        let was_accepted = state.document.accepted.is_some();
         let (written, committed) = self.append(state, file, execution.clone(), change).await?;
         *execution = written;
-        if complete {
-            self.mark_complete().await?;
-            failpoint!("record.after_marker");
-        }
+        self.mark_proven(state, complete, was_accepted).await?;
         Ok(Some(committed))
     }
 
     /// A deliberate fault: the marker comes before the state that it is of.
     async fn mark_early(&self, complete: bool) -> Result<(), StateError> {
         if complete && mutated!(MarkerBeforeState) {
-            let key = layout::complete_key(&self.dataset.prefix, self.day);
-            self.lake.create(&key, Bytes::new()).await?;
+            self.mark_complete(0).await?;
         }
         Ok(())
     }
@@ -418,7 +438,8 @@ impl DayStore {
     }
 
     /// Writes how a run ended, or how it stands, and how far the slices were read. A day that is
-    /// complete stays so, whatever is given; the marker that says so follows the state. Returns
+    /// complete stays so, whatever is given; the marker that says so follows the state. A day that lost
+    /// ids since it was opened isn't called complete by this run: see [`DayState::is_complete`]. Returns
     /// the run as it was written: with the files that were found to be its own.
     ///
     /// # Errors
@@ -453,19 +474,29 @@ impl DayStore {
         };
         self.mark_early(complete).await?;
         failpoint!("record.before_state");
+        let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;
         failpoint!("record.after_state");
-        if complete {
-            self.mark_complete().await?;
-            failpoint!("record.after_marker");
-        }
+        self.mark_proven(state, complete, was_accepted).await?;
         Ok(written.unwrap_or(run))
     }
 
-    /// Puts the marker of a day whose state says that it is complete.
-    pub(super) async fn mark_complete(&self) -> Result<(), StateError> {
-        let key = layout::complete_key(&self.dataset.prefix, self.day);
-        self.lake.create(&key, Bytes::new()).await?;
+    /// Puts the marker of a day that was proven just now, unless the state wouldn't have it.
+    async fn mark_proven(
+        &self,
+        state: &DayState,
+        complete: bool,
+        was_accepted: bool,
+    ) -> Result<(), StateError> {
+        if !complete || !state.document.complete {
+            return Ok(());
+        }
+        self.mark_complete(state.document.generation).await?;
+        failpoint!("record.after_marker");
+        if was_accepted {
+            // Beside a marker of completeness it says nothing, if it stays.
+            let _ = self.lake.delete(&self.accepted_key()).await;
+        }
         Ok(())
     }
 

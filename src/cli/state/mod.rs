@@ -1,5 +1,6 @@
 //! `bronzed state`: single state documents, for people.
 
+mod accept;
 mod rebuild;
 mod show;
 mod verify;
@@ -33,6 +34,8 @@ enum Command {
     Verify(verify::Args),
     /// Make the states of days anew from their files
     Rebuild(rebuild::Args),
+    /// Take a day as it is, though it can't be proven: nothing reads it any more
+    Accept(accept::Args),
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
@@ -40,12 +43,13 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         Command::Show(args) => show::run(shell, args).await,
         Command::Verify(args) => verify::run(shell, args).await,
         Command::Rebuild(args) => rebuild::run(shell, args).await,
+        Command::Accept(args) => accept::run(shell, args).await,
     }
 }
 
 /// The days of a dataset that a command is for.
 #[derive(Debug, clap::Args)]
-struct Selection {
+pub(super) struct Selection {
     /// A dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
@@ -61,11 +65,11 @@ struct Selection {
 }
 
 /// What a command finds when it has opened the lake.
-struct Opened {
-    place: Place,
+pub(super) struct Opened {
+    pub place: Place,
     table: Table,
     /// Those that are asked for.
-    days: Vec<Day>,
+    pub days: Vec<Day>,
 }
 
 impl Selection {
@@ -73,7 +77,25 @@ impl Selection {
         target::in_order(self.from, self.to)?;
         let settings = shell.settings()?;
         shell.log(&settings, true)?;
-        let place = Place::find(&settings, &self.target)?;
+        self.within(Place::to_read(&settings, &self.target).await?)
+            .await
+    }
+
+    /// The same for a command that changes what it finds.
+    pub(super) async fn open_to_write(&self, shell: &Shell) -> Result<Opened, Stop> {
+        target::in_order(self.from, self.to)?;
+        let settings = shell.settings()?;
+        shell.log(&settings, true)?;
+        self.within(Place::to_write(&settings, &self.target).await?)
+            .await
+    }
+
+    /// Whether any day is named; without one, all that the lake has are meant.
+    pub(super) fn names_days(&self) -> bool {
+        self.day.is_some() || self.from.is_some() || self.to.is_some()
+    }
+
+    async fn within(&self, place: Place) -> Result<Opened, Stop> {
         let table = Table::list(&place.lake, &place.dataset.prefix).await;
         let table = table.map_err(anyhow::Error::from)?;
         let days = self.of(&table.days);
@@ -94,14 +116,23 @@ impl Selection {
 }
 
 /// A dataset in the lake.
-struct Place {
+pub(super) struct Place {
     lake: Lake,
-    dataset: Arc<Dataset>,
+    pub dataset: Arc<Dataset>,
     zone: Tz,
 }
 
 impl Place {
     /// The one dataset that `target` names, in the lake of the settings.
+    async fn to_read(settings: &Settings, target: &str) -> Result<Self, Stop> {
+        Self::find(settings, target)
+    }
+
+    /// The same, for a command that writes.
+    async fn to_write(settings: &Settings, target: &str) -> Result<Self, Stop> {
+        Self::find(settings, target)
+    }
+
     fn find(settings: &Settings, target: &str) -> Result<Self, Stop> {
         let (source, datasets) = target::find(settings, target)?;
         let [dataset] = datasets.as_slice() else {
@@ -120,7 +151,7 @@ impl Place {
         })
     }
 
-    fn day(&self, day: Day) -> DayStore {
+    pub(super) fn day(&self, day: Day) -> DayStore {
         DayStore {
             lake: self.lake.clone(),
             dataset: self.dataset.clone(),

@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
-    let Opened { place, days, .. } = args.selection.open(shell).await?;
+    let Opened { place, days, .. } = args.selection.open_to_write(shell).await?;
     let mut failed = 0;
     for day in &days {
         match place.day(*day).rebuild_state().await {
@@ -57,9 +57,10 @@ fn in_words(place: &Place, day: Day, state: &DayState) -> String {
         0 => String::new(),
         removed => format!("; {removed} ids without a row were taken out"),
     };
-    let complete = match state.is_complete() {
-        true => ", complete",
-        false => "",
+    let complete = match (state.is_complete(), state.recovery().reopened) {
+        (true, _) => ", complete",
+        (false, true) => ", not complete any more: the next run reads the day again",
+        (false, false) => "",
     };
     format!(
         "{name} {day}: {} records in {} numbered files{complete}{removed}",

@@ -27,7 +27,7 @@ pub struct Args {
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
-    let place = Place::find(&settings, &args.target)?;
+    let place = Place::to_read(&settings, &args.target).await?;
     let state = place.day(args.day).look().await;
     let state = state.map_err(anyhow::Error::from)?;
     if args.json {
@@ -46,6 +46,11 @@ fn as_json(dataset: &Dataset, day: Day, state: &DayState) -> Value {
         "day": day,
         "key": layout::state_key(&dataset.prefix, day),
         "complete": state.is_complete(),
+        "accepted": state.accepted().map(|accepted| json!({
+            "at": accepted.at.to_rfc3339(),
+            "reason": accepted.reason,
+        })),
+        "lost_files": state.lost_files(),
         "records": state.len(),
         "withdrawn": state.withdrawn(),
         "commits": state.commits(),
@@ -66,9 +71,14 @@ fn in_words(dataset: &Dataset, day: Day, state: &DayState, zone: Tz) -> String {
     if state.is_empty() && audit.is_empty() && !state.is_complete() {
         return format!("{name} {day}: the lake knows nothing of this day");
     }
-    let complete = match state.is_complete() {
-        true => "complete",
-        false => "not complete",
+    let complete = match (state.is_complete(), state.accepted()) {
+        (true, _) => "complete".to_owned(),
+        (false, None) => "not complete".to_owned(),
+        (false, Some(accepted)) => {
+            let at = accepted.at.with_timezone(&zone);
+            let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            format!("not complete, accepted on {at}: {}", accepted.reason)
+        }
     };
     let withdrawn = match state.withdrawn().len() {
         0 => String::new(),
@@ -87,6 +97,8 @@ fn in_words(dataset: &Dataset, day: Day, state: &DayState, zone: Tz) -> String {
             state.revision()
         ),
     ];
+    let lost = state.lost_files().iter();
+    lines.extend(lost.map(|key| format!("lost: {key}; its records are read again")));
     lines.extend(to_set_right(state));
     lines.push(String::new());
     lines.extend(table::aligned(&slices(state)));

@@ -45,7 +45,10 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     if !args.json {
         say(&format!("{sound} of {} days are sound", days.len()));
         if sound + unread < days.len() {
-            say("`bronzed state rebuild` makes states anew from their files");
+            say(
+                "`bronzed state rebuild` makes states anew from their files, as the next run of such \
+                 a day does; what files that are gone held is read again then",
+            );
         }
     }
     Ok(match sound == days.len() && table.strays.is_empty() {

@@ -9,6 +9,7 @@ mod credit;
 pub(crate) mod faulty;
 mod inspect;
 mod lost_replies;
+mod missing;
 mod model;
 mod mutants;
 mod rebuild;

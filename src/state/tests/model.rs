@@ -156,6 +156,7 @@ impl World {
             total: u64::from(document.ids.count_ones()),
             commits: u64::from(document.commits),
             complete: false,
+            lost: BTreeSet::new(),
             executions: Vec::new(),
         });
         Day {

@@ -16,6 +16,9 @@ impl DayStore {
             version: None,
             recovery: Recovery::default(),
             notes: Notes::default(),
+            required: 0,
+            unmark: false,
+            shrunk: false,
         }
     }
 

@@ -99,7 +99,16 @@ pub const CATALOGUE: &[Event] = &[
         levels: WARN,
         within: Within::Run,
         fields: &["cause", "removed_ids"],
-        meaning: "The day's state was missing, unreadable, contradictory or of the earlier pipeline.",
+        meaning: "The day's state was missing, unreadable, contradictory or of the earlier pipeline, \
+                  or files that it counts are gone: `cause` says it.",
+    },
+    Event {
+        name: "day no longer complete",
+        levels: WARN,
+        within: Within::Run,
+        fields: &[],
+        meaning: "The day was complete or accepted, and has lost files, ids or its state: its marker is \
+                  taken back, and its records are read again.",
     },
     Event {
         name: "file adopted",

@@ -44,16 +44,23 @@ fn a_damaged_state_is_told_and_made_anew_from_the_files() {
 
     let args = ["state", "rebuild", TARGET, "--day", DAY];
     let rebuilt = scene.program(&args).run().expect(0);
-    let told = "5 records in 1 numbered files, complete; 1 ids without a row were taken out";
+    let told = "5 records in 1 numbered files, not complete any more: the next run reads the day \
+                again; 1 ids without a row were taken out";
     assert!(rebuilt.stdout.contains(told), "{}", rebuilt.stdout);
     let state = scene.state();
-    for member in ["processed_ids", "total_processed", "commits", "complete"] {
+    for member in ["processed_ids", "total_processed", "commits"] {
         assert_eq!(state[member], sound[member], "{member}");
     }
     let audit = state["executions"].as_array().unwrap();
     assert_eq!(audit[0]["removed_ids"], 1, "what was taken out is audited");
     assert_eq!(audit[1..], sound["executions"].as_array().unwrap()[..]);
     scene.program(&["state", "verify", TARGET]).run().expect(0);
+    // A record may have been lost with the id: the day is read again, and is complete then.
+    let again = scene.run_with(scene.reader()).expect(0).json();
+    assert_eq!(
+        (&again["complete"], &again["new"]),
+        (&true.into(), &0.into())
+    );
     scene.assert_lake(Expect::All);
 }
 
@@ -109,4 +116,102 @@ fn a_range_that_ends_before_it_begins_is_refused() {
         "{}",
         refused.stderr
     );
+}
+
+/// The worst of what a newcomer did to a lake: the files are gone, and all was said to be well.
+#[test]
+fn files_that_were_removed_are_missed_by_every_command_and_read_again() {
+    let scene = complete_day(|program| program);
+    scene.lake.delete(&file(1));
+    let verify = scene.program(&["state", "verify", TARGET]).run().expect(1);
+    let told = format!("{TARGET} {DAY}: P5: file c000001 is gone: 5 records\n");
+    assert!(verify.stdout.starts_with(&told), "{}", verify.stdout);
+    assert_eq!(verify.stdout.lines().count(), 3, "{}", verify.stdout);
+    let shown = scene.program(&["state", "show", TARGET, "--day", DAY]);
+    let shown = shown.run().expect(0).stdout;
+    assert!(shown.contains("c000001.parquet` is gone"), "{shown}");
+    assert!(shown.contains("not complete"), "{shown}");
+
+    let again = scene.run_with(scene.reader()).expect(0).json();
+    assert_eq!(
+        (&again["complete"], &again["new"]),
+        (&true.into(), &5.into())
+    );
+    assert!(
+        !scene.lake.keys().contains(&file(1)),
+        "no number is used again"
+    );
+    scene.program(&["state", "verify", TARGET]).run().expect(0);
+}
+
+#[test]
+fn a_marker_without_a_state_is_a_day_that_is_missing() {
+    let scene = complete_day(|program| program);
+    scene.lake.delete(&file(1));
+    scene.lake.delete(STATE);
+    let status = scene.program(&["status", TARGET, "--json"]).run().expect(0);
+    assert_eq!(status.json()["complete_days"], 0);
+    let again = scene.run_with(scene.reader()).expect(0).json();
+    assert_eq!(
+        (&again["complete"], &again["new"]),
+        (&true.into(), &5.into())
+    );
+}
+
+#[test]
+fn a_person_accepts_a_day_and_takes_it_back() {
+    let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
+    // While the day is under way, nothing of it is proven.
+    scene.simulator.set_now(at("12:00"));
+    scene.run_with(scene.reader());
+    let accept = ["state", "accept", TARGET, "--day", DAY];
+    scene.program(&accept).run().expect(2);
+    let reasoned = [&accept[..], &["--reason", "one record too many"]].concat();
+    let accepted = scene.program(&reasoned).run().expect(0);
+    assert_eq!(
+        accepted.stdout,
+        format!("{TARGET} {DAY}: accepted as it is\n")
+    );
+    let status = scene.program(&["status", TARGET, "--json"]).run().expect(0);
+    let status = status.json();
+    assert_eq!(status["complete_days"], 0);
+    assert_eq!(status["accepted"], serde_json::json!([DAY]));
+    assert!(
+        !status["incomplete"]
+            .as_array()
+            .unwrap()
+            .contains(&DAY.into())
+    );
+    let shown = scene.program(&["state", "show", TARGET, "--day", DAY]);
+    let shown = shown.run().expect(0).stdout;
+    assert!(shown.contains("one record too many"), "{shown}");
+    scene.program(&["state", "verify", TARGET]).run().expect(0);
+
+    let undone = scene
+        .program(&[&accept[..], &["--undo"]].concat())
+        .run()
+        .expect(0);
+    assert!(undone.stdout.contains("wanted again"), "{}", undone.stdout);
+    let status = scene.program(&["status", TARGET, "--json"]).run().expect(0);
+    assert_eq!(status.json()["accepted_days"], 0);
+}
+
+#[test]
+fn a_day_is_forgotten_on_purpose_and_read_again_without_doubles() {
+    let scene = complete_day(|program| program);
+    scene.program(&["day", "forget", TARGET]).run().expect(2);
+    let forget = ["day", "forget", TARGET, "--day", DAY, "--reason", "a doubt"];
+    let forgotten = scene.program(&forget).run().expect(0).stdout;
+    assert!(
+        forgotten.starts_with(&format!("{TARGET} {DAY}: forgotten")),
+        "{forgotten}"
+    );
+    let status = scene.program(&["status", TARGET, "--json"]).run().expect(0);
+    assert_eq!(status.json()["complete_days"], 0);
+    let again = scene.run_with(scene.reader()).expect(0).json();
+    assert_eq!(
+        (&again["complete"], &again["new"]),
+        (&true.into(), &0.into())
+    );
+    scene.assert_lake(Expect::All);
 }

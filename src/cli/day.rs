@@ -1,0 +1,89 @@
+//! `bronzed day`: what is to be done with days, for people.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::cli::state::{Opened, Selection};
+use crate::cli::{Exit, Shell, Stop, complain, say};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Have days read again from the start: they aren't complete any more; files and records stay, and
+    /// nothing is stored twice
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ForgetArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Why; kept in the days' states
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Print one JSON object per day
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let Command::Forget(args) = args.command;
+    if !args.selection.names_days() {
+        return Err(Stop::Usage(
+            "name the days to forget: --day, or --from and --to".to_owned(),
+        ));
+    }
+    let Opened { place, days, .. } = args.selection.open_to_write(shell).await?;
+    let name = place.dataset.full_name();
+    if place.dataset.kind.is_of_today() {
+        return Err(Stop::Usage(format!(
+            "`{name}` is a {}: its days before today can't be read any more, so none is forgotten; \
+             `bronzed run {name}` reads it as it is today",
+            place.dataset.kind.word()
+        )));
+    }
+    let (mut forgotten, mut failed) = (0_usize, 0_usize);
+    for day in &days {
+        match place.day(*day).forget(args.reason.as_deref()).await {
+            Ok(state) => {
+                let known = state.revision() > 0;
+                forgotten += usize::from(known);
+                let words = match known {
+                    true => "forgotten: not complete any more, and read again from the start",
+                    false => "the lake knows nothing of this day",
+                };
+                match args.json {
+                    true => say(&json!({
+                        "source": place.dataset.source,
+                        "dataset": place.dataset.name,
+                        "day": day,
+                        "forgotten": known,
+                        "records": state.len(),
+                    })
+                    .to_string()),
+                    false => say(&format!("{name} {day}: {words}")),
+                }
+            }
+            Err(error) => {
+                failed += 1;
+                complain(&format!("{name} {day}: {error}"));
+            }
+        }
+    }
+    if !args.json && forgotten > 0 {
+        say(&format!(
+            "{forgotten} of {} days forgotten; a daemon reads them again, or `bronzed backfill {name}` now",
+            days.len()
+        ));
+    }
+    Ok(match (forgotten, failed) {
+        (_, 0) => Exit::Done,
+        (0, _) => Exit::Failed,
+        _ => Exit::Partial,
+    })
+}

@@ -1,0 +1,78 @@
+//! `bronzed state accept`: a day is taken as it is, though it can't be proven.
+
+use serde_json::json;
+
+use super::Place;
+use crate::cli::{Exit, Shell, Stop, say};
+use crate::clock::{Clock, SystemClock};
+use crate::day::Day;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A dataset (`pncp.contratacoes`)
+    #[arg(value_name = "SOURCE.DATASET")]
+    target: String,
+    /// The day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    day: Day,
+    /// Why it is taken as it is; kept in the day's state
+    #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
+    reason: Option<String>,
+    /// Take the acceptance back: the day is wanted again
+    #[arg(long, conflicts_with = "reason")]
+    undo: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+    let reason = match args.reason.as_deref().map(str::trim) {
+        Some("") => {
+            return Err(Stop::Usage(
+                "--reason is empty; say why the day is taken as it is".to_owned(),
+            ));
+        }
+        reason => reason.unwrap_or_default(),
+    };
+    let settings = shell.settings()?;
+    shell.log(&settings, true)?;
+    let place = Place::to_write(&settings, &args.target).await?;
+    let today = Day::of(SystemClock.now(), place.zone);
+    if args.day >= today {
+        return Err(Stop::Usage(format!(
+            "{} isn't over: today is {today} in {}; only a day that has ended can be accepted",
+            args.day, place.zone
+        )));
+    }
+    let name = place.dataset.full_name();
+    let day = place.day(args.day);
+    let (accepted, done, words) = if args.undo {
+        let taken_back = day.take_back().await.map_err(anyhow::Error::from)?;
+        let words = match taken_back {
+            true => "accepted no longer, and wanted again",
+            false => "wasn't accepted",
+        };
+        (false, taken_back, words)
+    } else {
+        let state = day.accept(reason).await.map_err(anyhow::Error::from)?;
+        let accepted = state.accepted().is_some();
+        let words = match accepted {
+            true => "accepted as it is",
+            false => "complete: proven, with nothing to accept",
+        };
+        (accepted, accepted, words)
+    };
+    match args.json {
+        true => say(&json!({
+            "source": place.dataset.source,
+            "dataset": place.dataset.name,
+            "day": args.day,
+            "accepted": accepted,
+            "changed": done,
+        })
+        .to_string()),
+        false => say(&format!("{name} {}: {words}", args.day)),
+    }
+    Ok(Exit::Done)
+}

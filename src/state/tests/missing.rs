@@ -1,0 +1,233 @@
+//! P5: a lake that notices what is missing from it. A day whose files are gone, or of which only the
+//! marker is left, isn't complete, and its records are read again.
+
+use super::corruption::sound_day;
+use super::faulty::{Fault, Op};
+use super::support::*;
+use crate::state::{Cause, complete_days, inspect, is_complete};
+
+const ACCEPTED: &str = "pncp/_state/accepted/20251022";
+
+async fn is_called_complete(world: &World) -> bool {
+    let lake = world.day().lake;
+    let days = complete_days(&lake, "pncp").await.unwrap();
+    let one = is_complete(&lake, "pncp", day()).await.unwrap();
+    assert_eq!(one, days.contains(&day()));
+    one
+}
+
+/// Reads everything again, and proves it.
+async fn read_again(world: &World, ids: &[&str]) -> u64 {
+    let (day, mut run) = (world.day(), world.run("daily"));
+    let mut state = day.open().await.unwrap();
+    let new = ids.iter().copied().filter(|id| !state.contains(id));
+    let new: Vec<_> = new.collect();
+    ingest(world, &day, &mut state, &mut run, &new)
+        .await
+        .unwrap();
+    day.record(&mut state, &run, &Default::default(), true)
+        .await
+        .unwrap();
+    assert!(state.is_complete());
+    run.counts.new
+}
+
+#[tokio::test]
+async fn a_file_that_was_removed_is_noticed_and_its_records_are_read_again() {
+    for gone in [1, 2, 3] {
+        let world = sound_day(memory()).await;
+        let ids = world.files().await[&key(gone)].clone();
+        world.delete(&key(gone)).await;
+        let day = world.day();
+        let found = inspect(&day.lake, &day.dataset, day.zone, day.day).await;
+        let findings = found.unwrap().findings;
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        let told = format!("file c00000{gone} is gone: {} records", ids.len());
+        assert_eq!(findings[0].what, told);
+
+        let state = day.open().await.unwrap();
+        assert!(matches!(state.recovery().rebuilt, Some(Cause::Files(_))));
+        assert!(state.recovery().reopened && !state.is_complete());
+        assert_eq!(state.recovery().removed_ids, ids.len() as u64);
+        assert!(ids.iter().all(|id| !state.contains(id)));
+        assert!(!world.exists(MARKER).await && !is_called_complete(&world).await);
+        assert_eq!(strings(&world.state().await["lost_files"]), [key(gone)]);
+
+        // It is said once; and no number is used again.
+        assert!(day.open().await.unwrap().recovery().is_empty());
+        let all = ["a", "b", "c", "d", "e"];
+        assert_eq!(read_again(&world, &all).await, ids.len() as u64);
+        assert!(!world.exists(&key(gone)).await && world.exists(&key(4)).await);
+        assert!(is_called_complete(&world).await);
+        world.assert_sound().await;
+        let found = inspect(&day.lake, &day.dataset, day.zone, day.day).await;
+        assert_eq!(found.unwrap().findings, []);
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_leaves_a_file_out_is_not_believed() {
+    let world = sound_day(memory()).await;
+    let day = world.faulty_day(|op, _| (op == Op::List).then_some(Fault::Hide("c000002")));
+    let state = day.open().await.unwrap();
+    assert!(state.recovery().is_empty() && state.is_complete());
+}
+
+#[tokio::test]
+async fn a_file_that_comes_back_is_counted_again() {
+    let world = sound_day(memory()).await;
+    let bytes = world.bytes(&key(2)).await;
+    world.delete(&key(2)).await;
+    world.day().open().await.unwrap();
+    world.put(&key(2), bytes).await;
+    let state = world.day().open().await.unwrap();
+    assert!(state.contains("c") && !state.is_complete());
+    assert!(state.lost_files().is_empty());
+    world.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_rebuild_that_lost_ids_leaves_no_day_complete() {
+    let world = sound_day(memory()).await;
+    world.delete(&key(3)).await;
+    let state = world.day().rebuild_state().await.unwrap();
+    assert_eq!(state.recovery().removed_ids, 2);
+    assert!(!state.is_complete() && !is_called_complete(&world).await);
+    assert!(!world.exists(MARKER).await);
+}
+
+#[tokio::test]
+async fn a_marker_without_a_state_is_no_proof() {
+    let world = sound_day(memory()).await;
+    for key in [STATE.to_owned(), key(1), key(2), key(3)] {
+        world.delete(&key).await;
+    }
+    assert!(world.exists(MARKER).await && !is_called_complete(&world).await);
+    let state = world.day().open().await.unwrap();
+    assert!(!state.is_complete() && !world.exists(MARKER).await);
+    assert!(!is_called_complete(&world).await);
+}
+
+/// Cut off between state and marker: the day is complete, and nobody can tell.
+#[tokio::test]
+async fn a_complete_day_whose_marker_is_missing_is_given_it_by_any_run() {
+    let world = sound_day(memory()).await;
+    world.delete(MARKER).await;
+    world.day().open().await.unwrap();
+    assert!(is_called_complete(&world).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_while_markers_are_taken_back_leaves_no_false_one() {
+    for step in 0..12 {
+        let world = sound_day(memory()).await;
+        world.delete(&key(1)).await;
+        let mut left = step;
+        let day = world.faulty_day(move |_, _| {
+            left -= 1;
+            (left < 0).then_some(Fault::Fail)
+        });
+        drop(day.open().await);
+        let says = world.state().await["complete"] == true;
+        assert!(says || !world.exists(MARKER).await, "step {step}");
+        assert!(!world.day().open().await.unwrap().is_complete());
+        assert!(!world.exists(MARKER).await, "step {step}");
+    }
+}
+
+/// The run went by ids that are gone: it hasn't looked for their records.
+#[tokio::test]
+async fn a_run_under_way_while_files_get_lost_calls_no_day_complete() {
+    let world = sound_day(memory()).await;
+    let (day, run) = (world.day(), world.run("daily"));
+    let mut state = day.open().await.unwrap();
+    world.delete(&key(2)).await;
+    world.day().open().await.unwrap();
+    day.record(&mut state, &run, &Default::default(), true)
+        .await
+        .unwrap();
+    assert!(!state.is_complete() && !world.exists(MARKER).await);
+    assert_eq!(world.state().await["complete"], false);
+}
+
+/// A proven day with slices of the first generation only.
+#[tokio::test]
+async fn a_new_slice_opens_the_days_before_it_and_keeps_what_is_proven() {
+    let world = sound_day(memory()).await;
+    let day = world.day();
+    day.lake.set_generation("pncp", 1);
+    assert!(!is_called_complete(&world).await);
+    let (mut state, run) = (day.open().await.unwrap(), world.run("daily"));
+    assert!(!state.is_complete() && state.is_slice_proven("modalidade=6"));
+    day.record(&mut state, &run, &Default::default(), true)
+        .await
+        .unwrap();
+    assert!(state.is_complete() && is_called_complete(&world).await);
+    assert!(world.exists("pncp/_state/complete/20251022.1").await);
+    // One that lost a file has lost both.
+    world.delete(&key(1)).await;
+    day.open().await.unwrap();
+    assert!(!world.exists(MARKER).await);
+    assert!(!world.exists("pncp/_state/complete/20251022.1").await);
+}
+
+#[tokio::test]
+async fn an_accepted_day_is_audited_and_gives_way_to_a_proof() {
+    let world = memory();
+    run_once(&world, "hourly", &["a", "b"]).await;
+    let day = world.day();
+    let state = day.accept("one record too many").await.unwrap();
+    assert_eq!(state.accepted().unwrap().reason, "one record too many");
+    assert!(!state.is_complete() && !is_called_complete(&world).await);
+    assert!(world.exists(ACCEPTED).await);
+    let entry = state.audit().pop().unwrap();
+    assert_eq!(
+        (&entry["job"], &entry["reason"]),
+        (&"accept".into(), &"one record too many".into())
+    );
+    world.assert_sound().await;
+
+    assert!(day.take_back().await.unwrap());
+    assert!(!world.exists(ACCEPTED).await && !day.take_back().await.unwrap());
+    assert_eq!(
+        day.open().await.unwrap().audit().pop().unwrap()["job"],
+        "accept --undo"
+    );
+
+    day.accept("again").await.unwrap();
+    read_again(&world, &["a", "b", "c"]).await;
+    let state = day.open().await.unwrap();
+    assert!(state.accepted().is_none() && !world.exists(ACCEPTED).await);
+    // Nothing is to be accepted of a day that is proven.
+    assert!(day.accept("once more").await.unwrap().accepted().is_none());
+}
+
+#[tokio::test]
+async fn an_accepted_day_that_loses_a_file_is_wanted_again() {
+    let world = memory();
+    run_once(&world, "hourly", &["a", "b"]).await;
+    world.day().accept("enough").await.unwrap();
+    world.delete(&key(1)).await;
+    let state = world.day().open().await.unwrap();
+    assert!(state.accepted().is_none() && !world.exists(ACCEPTED).await);
+}
+
+#[tokio::test]
+async fn a_day_that_is_forgotten_is_read_again_and_stores_nothing_twice() {
+    let world = sound_day(memory()).await;
+    let state = world.day().forget(Some("the API was wrong")).await.unwrap();
+    assert!(!state.is_complete() && state.slices().is_empty());
+    assert!(!world.exists(MARKER).await && !is_called_complete(&world).await);
+    let entry = state.audit().pop().unwrap();
+    assert_eq!(
+        (&entry["job"], &entry["reason"]),
+        (&"forget".into(), &"the API was wrong".into())
+    );
+    let new = read_again(&world, &["a", "b", "c", "d", "e"]).await;
+    assert_eq!((new, is_called_complete(&world).await), (0, true));
+    world.assert_sound().await;
+    // Of what is not known, nothing is written.
+    let nothing = memory();
+    nothing.day().forget(None).await.unwrap();
+    assert!(!nothing.exists(STATE).await);
+}
