@@ -123,13 +123,13 @@ impl DayStore {
             let bytes = pack(state.document.write(self.zone), self.lake.states());
             let unmark = state.unmark && !state.document.complete;
             if unmark {
-                self.unmark(&state.document).await?;
+                Box::pin(self.unmark(&state.document)).await?;
             }
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
                     if unmark {
                         // A run that was about to put the marker may have put it in between.
-                        self.unmark(&state.document).await?;
+                        Box::pin(self.unmark(&state.document)).await?;
                         state.unmark = false;
                     }
                     let dataset = &self.dataset;

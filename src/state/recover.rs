@@ -127,11 +127,10 @@ impl DayStore {
         }
         let mut state = self.settle(found?, before, false).await?;
         if state.recovery.rebuilt.is_none()
-            && let Some(changed) = self.files_changed(&state.document).await?
+            && let Some(changed) = Box::pin(self.files_changed(&state.document)).await?
         {
-            let (document, recovery) = self
-                .rebuild(Some(state.document), Cause::Files(changed))
-                .await?;
+            let rebuilding = self.rebuild(Some(state.document), Cause::Files(changed));
+            let (document, recovery) = Box::pin(rebuilding).await?;
             state.document = document;
             state.unmark |= recovery.reopened;
             state.recovery.and(recovery);
@@ -201,7 +200,7 @@ impl DayStore {
         };
         let (mut document, mut recovery) = match read {
             Some(Ok((document, None))) if anew => {
-                self.rebuild(Some(document), Cause::Asked).await?
+                Box::pin(self.rebuild(Some(document), Cause::Asked)).await?
             }
             Some(Ok((document, None))) => (document, Recovery::default()),
             Some(Ok((document, _))) if mutated!(DoubtIsIgnored) => (document, Recovery::default()),
@@ -210,20 +209,20 @@ impl DayStore {
                     Doubt::Earlier => Cause::Earlier,
                     Doubt::Contradiction(what) => Cause::Contradiction(what),
                 };
-                self.rebuild(Some(document), cause).await?
+                Box::pin(self.rebuild(Some(document), cause)).await?
             }
             Some(Err(ReadError::Unreadable(_))) if mutated!(UnreadableIsNew) => {
                 let document = Document::new(self.day, self.clock.now());
                 (document, Recovery::default())
             }
             Some(Err(ReadError::Unreadable(why))) => {
-                self.rebuild(None, Cause::Unreadable(why)).await?
+                Box::pin(self.rebuild(None, Cause::Unreadable(why))).await?
             }
             Some(Err(ReadError::Newer(format))) => {
                 let key = self.state_key();
                 return Err(StateError::NewerFormat { key, format });
             }
-            None => self.rebuild(None, Cause::Missing).await?,
+            None => Box::pin(self.rebuild(None, Cause::Missing)).await?,
         };
         self.adopt(&mut document, before, &mut recovery).await?;
         Ok(DayState {

@@ -290,7 +290,7 @@ impl DayStore {
             self.update(&mut state, &Change::default()).await?;
             failpoint!("recover.after_state");
         }
-        self.mark_again(&state.document).await?;
+        Box::pin(self.mark_again(&state.document)).await?;
         debug_assert_eq!(self.violations(&state.document), [], "what is opened");
         Ok(state)
     }
@@ -400,7 +400,7 @@ impl DayStore {
         let was_accepted = state.document.accepted.is_some();
         let (written, committed) = self.append(state, file, execution.clone(), change).await?;
         *execution = written;
-        self.mark_proven(state, complete, was_accepted).await?;
+        Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(Some(committed))
     }
 
@@ -477,7 +477,7 @@ impl DayStore {
         let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;
         failpoint!("record.after_state");
-        self.mark_proven(state, complete, was_accepted).await?;
+        Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(written.unwrap_or(run))
     }
 
