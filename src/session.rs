@@ -106,6 +106,11 @@ impl Session {
         &self.clock
     }
 
+    /// The client of a source. `None`: there is no such source.
+    pub fn client(&self, source: &str) -> Option<&SourceClient> {
+        self.clients.get(source)
+    }
+
     /// Run ids and jitter.
     pub fn entropy(&self) -> &Arc<Entropy> {
         &self.entropy

@@ -144,7 +144,18 @@ impl Fields {
         let _ = write!(out, "\n{head}\n");
         let top = path == "columns";
         let mut tables = Vec::new();
+        let twins = self.twins();
         for (name, seen) in &self.seen {
+            if let Some(twin) = twins.get(name.as_str()) {
+                let why = "in case only, so that it stays in `_extra`";
+                let _ = writeln!(
+                    out,
+                    "# {}: differs from {} {why}",
+                    comment(name),
+                    comment(twin)
+                );
+                continue;
+            }
             if top && is_reserved(name) {
                 let why = "every table has a column of this name, so that it stays in `_extra`";
                 let _ = writeln!(out, "# {name}: {why}");
@@ -173,6 +184,23 @@ impl Fields {
         }
     }
 
+    /// Those of the fields that can't be declared because another one can, whose name differs in
+    /// case only: readers take the two for one. Each with that other one.
+    fn twins(&self) -> HashMap<&str, &str> {
+        let mut declared: HashMap<String, &str> = HashMap::new();
+        let mut twins = HashMap::new();
+        for (name, seen) in &self.seen {
+            if matches!(seen.shape(), Shape::Unknown(_)) {
+                continue;
+            }
+            match declared.get(&name.to_lowercase()) {
+                Some(twin) => _ = twins.insert(name.as_str(), *twin),
+                None => _ = declared.insert(name.to_lowercase(), name),
+            }
+        }
+        twins
+    }
+
     /// Whether a table of these fields would have a column.
     fn declares(&self) -> bool {
         let mut shapes = self.seen.iter().map(|(_, seen)| seen.shape());
@@ -181,7 +209,11 @@ impl Fields {
 
     /// `{ id = "int64" }`, where a table of its own can't stand.
     fn inline(&self) -> String {
+        let twins = self.twins();
         let members = self.seen.iter().filter_map(|(name, seen)| {
+            if twins.contains_key(name.as_str()) {
+                return None;
+            }
             let kind = match seen.shape() {
                 Shape::Unknown(_) => return None,
                 Shape::Inline(kind) => kind,
@@ -290,9 +322,8 @@ impl Seen {
 
 /// Whether every table has a column of this name by itself.
 fn is_reserved(name: &str) -> bool {
-    let metadata = METADATA_COLUMNS.iter();
-    let mut metadata = metadata.map(|column| column.eq_ignore_ascii_case(name));
-    metadata.any(|taken| taken) || PARTITION_COLUMNS.contains(&name)
+    let mut taken = METADATA_COLUMNS.iter().chain(&PARTITION_COLUMNS);
+    taken.any(|taken| taken.eq_ignore_ascii_case(name))
 }
 
 /// A name as a TOML key.
@@ -361,6 +392,29 @@ j = "decimal(18,4)"
 l = "decimal(38,18)"
 "#
         );
+    }
+
+    /// Both were drafted, and DuckDB read the other column.
+    #[test]
+    fn of_names_that_differ_in_case_only_one_is_drafted() {
+        let records = [
+            r#"{"urlPDF":null,"urlPdf":"a","URLPDF":"b","Year":1,"o":{"a":1,"A":2},"l":[[{"n":1,"N":2}]]}"#,
+        ];
+        assert_eq!(
+            body(&records),
+            r#"[columns]
+# urlPDF: null in every record
+urlPdf = "string"
+# URLPDF: differs from urlPdf in case only, so that it stays in `_extra`
+# Year: every table has a column of this name, so that it stays in `_extra`
+l = [[{ n = "int64" }]]
+
+[columns.o]
+a = "int64"
+# A: differs from a in case only, so that it stays in `_extra`
+"#
+        );
+        parsed(&draft(&records));
     }
 
     #[test]

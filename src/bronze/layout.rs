@@ -107,18 +107,6 @@ pub fn complete_day(prefix: &str, key: &str) -> Option<Day> {
     (complete_key(prefix, day) == key).then_some(day)
 }
 
-/// The key of the marker that says that a person has taken the day as it is.
-pub fn accepted_key(prefix: &str, day: Day) -> String {
-    format!("{prefix}/_state/accepted/{}", day.compact())
-}
-
-/// The accepted day whose marker `key` is. `None`: it is no such marker.
-pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
-    let (_, name) = key.rsplit_once('/')?;
-    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
-    (accepted_key(prefix, day) == key).then_some(day)
-}
-
 /// The key of the rows that a snapshot knew after commit `number` of `day`; `digest` tells which files
 /// they are made of.
 pub fn known_key(prefix: &str, day: Day, number: u64, digest: &str) -> String {
@@ -211,11 +199,26 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_of_an_accepted_day_is_none_of_a_complete_one() {
-        let key = accepted_key("pncp", day());
-        assert_eq!(key, "pncp/_state/accepted/20251022");
-        assert_eq!(accepted_day("pncp", &key), Some(day()));
-        assert_eq!(complete_day("pncp", &key), None);
+    fn a_marker_of_later_slices_tells_their_generation() {
+        for (generation, key) in [
+            (0, "pncp/_state/complete/20251022"),
+            (1, "pncp/_state/complete/20251022.1"),
+            (12, "pncp/_state/complete/20251022.12"),
+        ] {
+            assert_eq!(complete_key_of("pncp", day(), generation), key);
+            assert_eq!(complete_mark("pncp", key), Some((day(), generation)));
+        }
+        for key in [
+            "pncp/_state/complete/20251022.0",
+            "pncp/_state/complete/20251022.01",
+            "pncp/_state/complete/20251022.x",
+            "pncp/_state/accepted/20251022",
+        ] {
+            assert_eq!(complete_mark("pncp", key), None, "{key}");
+        }
+        let accepted = accepted_key("pncp", day());
+        assert_eq!(accepted, "pncp/_state/accepted/20251022");
+        assert_eq!(accepted_day("pncp", &accepted), Some(day()));
         assert_eq!(accepted_day("pncp", &complete_key("pncp", day())), None);
     }
 

@@ -4,9 +4,8 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::backfill::{DayOrder, LATENCY, Wanted, orders, outlook, work};
+use crate::backfill::{DayOrder, Told, Wanted, orders, work};
+use crate::cli::forecast::forecast;
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary, target};
@@ -14,11 +13,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::ingest::report::RunReport;
-use crate::ingest::{Context, Order};
-use crate::schedule::estimate::Estimate;
 use crate::schedule::shard::Shard;
 use crate::session::Session;
-use crate::source::declaration::{Dataset, Limits, Source};
+use crate::source::declaration::Source;
 use crate::state::execution::Status;
 
 /// What Kubernetes tells a process of an Indexed Job.
@@ -43,6 +40,10 @@ pub struct Args {
     /// JOB_COMPLETION_INDEX (from 0) and JOB_COMPLETION_COUNT say, where both are set
     #[arg(long, value_name = "i/n")]
     shard: Option<Shard>,
+    /// How long an outage of the API or of the lake is waited for, before giving up with exit code 3;
+    /// 0 doesn't wait
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = patience)]
+    max_outage: Duration,
     /// Only say which days, how many requests, and how long
     #[arg(long)]
     dry_run: bool,
@@ -69,14 +70,15 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let (source, datasets) = target::find(&settings, &args.target)?;
     let datasets = target::of_past_days(datasets)?;
     let today = Day::of(clock.now(), source.timezone);
-    let target::Range { from, to } = args.range;
-    target::check_days(from, to, &source, &datasets, today)?;
+    let named = args.target.contains('.');
+    let (target::Range { from, to }, datasets) =
+        target::cut(args.range, &source, datasets, today, named)?;
     let Ok(shard) = share(&mut settings, &source, shard(args.shard)?) else {
         say("nothing to do: there are more shards than requests may be in flight");
         return Ok(Exit::Done);
     };
     shell.log(&settings, std::io::stderr().is_terminal())?;
-    let limits = settings.sources[&source.name].limits.clone();
+    let shared = settings.sources[&source.name].clone();
     let session = Session::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
     let bar = DayBar::new(&shell.bars, &source.name);
@@ -97,30 +99,53 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         .await
         .map_err(anyhow::Error::from)?;
     if args.dry_run {
-        return forecast(&context, &datasets, &orders, &limits, args.json).await;
+        return forecast(&context, &datasets, &orders, &shared, args.json).await;
+    }
+    if orders.is_empty() && !args.json {
+        let days: usize = datasets.iter().map(|one| wanted.days_of(one).count()).sum();
+        say(&format!("all {days} days are complete already"));
+        return Ok(Exit::Done);
     }
     bar.begin(orders.len());
-    let (mut reports, mut open) = (Vec::new(), 0);
-    work(&context, &orders, |report| {
-        bar.day_done();
-        if args.json {
-            say(&report.to_json().to_string());
+    let (mut reports, mut cut, mut open) = (Vec::new(), Vec::new(), 0);
+    let outage = work(&context, &orders, args.max_outage, |told| match told {
+        Told::Waits(outage) => bar.waits(outage),
+        Told::Tries => bar.tries(),
+        Told::Cut(report) => cut.push(report.clone()),
+        Told::Done(report) => {
+            bar.day_done();
+            if args.json {
+                say(&report.to_json().to_string());
+            }
+            open += usize::from(!matches!(report.status(), Status::Ok));
+            reports.push(report.clone());
         }
-        open += usize::from(!matches!(report.status(), Status::Ok));
-        reports.push(report.clone());
     })
     .await;
     session.close().await;
     bar.finish();
     let unread = orders.len() - reports.len();
     if !args.json {
-        tell(&reports, unread);
+        tell(&reports, &cut, unread);
+    }
+    if let Some(outage) = outage {
+        let (what, reason) = (&*outage.what, &*outage.reason);
+        let max_outage = humantime::format_duration(args.max_outage);
+        tracing::error!(what, reason, unread, %max_outage, "backfill gave up");
     }
     Ok(if open + unread > 0 {
         Exit::Partial
     } else {
         Exit::Done
     })
+}
+
+/// A duration; `0` needs no unit.
+fn patience(text: &str) -> Result<Duration, humantime::DurationError> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => humantime::parse_duration(text),
+    }
 }
 
 /// The shard that was asked for, or the one that an Indexed Job has given this process.
@@ -173,59 +198,6 @@ fn share(
     Ok(Some(shard))
 }
 
-async fn forecast(
-    context: &Context,
-    datasets: &[Arc<Dataset>],
-    orders: &[Order],
-    limits: &Limits,
-    as_json: bool,
-) -> Result<Exit, Stop> {
-    for dataset in datasets {
-        let mine = orders.iter().filter(|o| o.dataset.name == dataset.name);
-        let days: Vec<_> = mine.map(|order| order.day).collect();
-        let found = outlook(context, dataset, &days, limits)
-            .await
-            .map_err(anyhow::Error::from)?;
-        if as_json {
-            let said = json!({
-                "source": dataset.source,
-                "dataset": dataset.name,
-                "days": days,
-                "requests": found.requests,
-                "seconds": found.time.as_secs_f64(),
-                "known_days": found.known_days,
-            });
-            say(&said.to_string());
-        } else {
-            say(&in_words(&dataset.full_name(), &days, &found, limits));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn in_words(name: &str, days: &[Day], found: &Estimate, limits: &Limits) -> String {
-    if days.is_empty() {
-        return format!("{name}: nothing is left to read");
-    }
-    let (least, basis) = match found.known_days {
-        0 => ("at least ", "no day in the lake tells more".to_owned()),
-        known => ("about ", format!("by {known} complete days")),
-    };
-    let rate = limits.requests_per_second.map_or(String::new(), |rate| {
-        format!(", {rate:.2} a second at most")
-    });
-    format!(
-        "{name}: {} days, {least}{} requests ({basis}), {least}{}\n  \
-         with {} in flight, each taken to last {}{rate}\n  {}",
-        days.len(),
-        found.requests,
-        humantime::format_duration(Duration::from_secs(found.time.as_secs())),
-        limits.concurrency,
-        humantime::format_duration(LATENCY),
-        spans(days)
-    )
-}
-
 /// `2025-10-01 … 2025-10-07, 2025-10-09`, whatever the order of the days.
 pub(super) fn spans(days: &[Day]) -> String {
     let mut days = days.to_vec();
@@ -247,8 +219,9 @@ pub(super) fn spans(days: &[Day]) -> String {
     spans.join(", ")
 }
 
-/// Sums over all days, and a line for each that isn't complete.
-fn tell(reports: &[RunReport], unread: usize) {
+/// Sums over all days, those of runs that an outage has cut included, and a line for each that isn't
+/// complete.
+fn tell(reports: &[RunReport], cut: &[RunReport], unread: usize) {
     let left: Vec<_> = reports
         .iter()
         .filter(|report| !report.complete)
@@ -257,7 +230,7 @@ fn tell(reports: &[RunReport], unread: usize) {
     if !left.is_empty() {
         say(&summary::table(&left));
     }
-    let sum = |of: fn(&RunReport) -> u64| reports.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&RunReport) -> u64| reports.iter().chain(cut).map(of).sum::<u64>();
     say(&format!(
         "{} of {} days complete; {} new records, {} duplicates, {} requests",
         reports.len() - left.len(),

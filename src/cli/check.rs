@@ -2,11 +2,13 @@
 //!
 //! Secrets aren't shown: of the lake's options only the names are.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::cli::{Stop, target};
 use crate::clock::Clock;
 use crate::config::settings::{Origin, Settings};
 use crate::schedule::cron::Cron;
@@ -15,11 +17,40 @@ use crate::source::declaration::{
     SliceVariable, Source,
 };
 
-/// Prints what was found, and when each job's next slot is.
+/// The full names of the datasets that targets name; everything where there is none.
+///
+/// # Errors
+/// When there is no such source or dataset.
+pub fn shown(settings: &Settings, targets: &[String]) -> Result<BTreeSet<String>, Stop> {
+    let mut shown = BTreeSet::new();
+    let everything: Vec<_> = settings.sources.keys().cloned().collect();
+    let targets = match targets {
+        [] => &everything,
+        targets => targets,
+    };
+    for target in targets {
+        match settings.sources.get(target) {
+            Some(source) => shown.extend(source.datasets.values().map(|one| one.full_name())),
+            None => {
+                let (_, datasets) = target::find(settings, target)?;
+                shown.extend(datasets.iter().map(|one| one.full_name()));
+            }
+        }
+    }
+    Ok(shown)
+}
+
+/// Prints what was found of the datasets that are to be shown, when each job's next slot is, what is
+/// doubtful, and a verdict.
 ///
 /// # Errors
 /// When `out` can't be written to.
-pub fn run(settings: &Settings, clock: &dyn Clock, out: &mut dyn Write) -> io::Result<()> {
+pub fn run(
+    settings: &Settings,
+    shown: &BTreeSet<String>,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let origin = match &settings.origin {
         Origin::Folder(folder) => folder.display().to_string(),
         Origin::Embedded => "built into the program".to_owned(),
@@ -35,13 +66,52 @@ pub fn run(settings: &Settings, clock: &dyn Clock, out: &mut dyn Write) -> io::R
     let commit = format!("at {} records or {megabytes} MB", commit.max_records);
     line(out, 0, "commits", &commit)?;
     line(out, 0, "logs", &settings.telemetry.log)?;
+    let mut counts = [0; 3];
     for source in settings.sources.values() {
-        print_source(source, clock.now(), out)?;
+        let datasets = source.datasets.values().map(AsRef::as_ref);
+        let datasets: Vec<_> = datasets
+            .filter(|dataset: &&Dataset| shown.contains(&dataset.full_name()))
+            .collect();
+        let jobs = source.jobs.values();
+        let jobs: Vec<_> = jobs.filter(|job| reads_any(job, &datasets)).collect();
+        if !datasets.is_empty() {
+            print_source(source, &datasets, &jobs, clock.now(), out)?;
+            for (count, more) in counts.iter_mut().zip([1, datasets.len(), jobs.len()]) {
+                *count += more;
+            }
+        }
     }
-    Ok(())
+    writeln!(out)?;
+    for warning in &settings.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    let [sources, datasets, jobs] = counts;
+    let parts = [
+        (sources, "source"),
+        (datasets, "dataset"),
+        (jobs, "job"),
+        (settings.warnings.len(), "warning"),
+    ];
+    let parts = parts.map(|(count, word)| match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    });
+    writeln!(out, "the configuration is right: {}", parts.join(", "))
 }
 
-fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {
+/// Whether a job reads one of these datasets.
+fn reads_any(job: &Job, datasets: &[&Dataset]) -> bool {
+    let reads = |dataset: &&Dataset| job.datasets.contains(&dataset.name);
+    job.datasets.is_empty() || datasets.iter().any(reads)
+}
+
+fn print_source(
+    source: &Source,
+    datasets: &[&Dataset],
+    jobs: &[&Job],
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out)?;
     let state = if source.enabled {
         ""
@@ -53,10 +123,10 @@ fn print_source(source: &Source, now: DateTime<Utc>, out: &mut dyn Write) -> io:
     line(out, 1, "credentials", credentials(&source.auth))?;
     line(out, 1, "time zone", source.timezone.name())?;
     line(out, 1, "limits", &limits(&source.limits))?;
-    for dataset in source.datasets.values() {
+    for dataset in datasets {
         print_dataset(dataset, source, out)?;
     }
-    for job in source.jobs.values() {
+    for job in jobs {
         let next = next_slot(source, job, now);
         let job_line = format!(
             "{}: {} at `{}`, next {next}",
@@ -240,15 +310,56 @@ fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::config::load;
+    use crate::config::{load, load_without_secrets};
 
     fn shown(environment: &[(&str, &str)]) -> String {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let settings = load(None, environment.iter().map(own)).unwrap();
+        of(environment.iter().map(own).collect(), &[])
+    }
+
+    fn of(environment: Vec<(String, String)>, targets: &[&str]) -> String {
+        let settings = load_without_secrets(None, environment).unwrap();
         let clock = ManualClock::new("2025-10-22T11:30:00Z".parse().unwrap());
+        let targets: Vec<_> = targets.iter().map(|target| (*target).to_owned()).collect();
+        let shown = super::shown(&settings, &targets).unwrap();
         let mut out = Vec::new();
-        run(&settings, &clock, &mut out).unwrap();
+        run(&settings, &shown, &clock, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_source_or_a_dataset_can_be_shown_alone() {
+        let tcu = of(Vec::new(), &["tcu"]);
+        assert!(tcu.contains("source            tcu\n"), "{tcu}");
+        assert!(!tcu.contains("pncp.gov.br"), "{tcu}");
+        let verdict = tcu.lines().last().unwrap();
+        let right = "the configuration is right: 1 source, 5 datasets, ";
+        assert!(verdict.starts_with(right), "{verdict}");
+        let one = of(Vec::new(), &["pncp.itens"]);
+        assert!(
+            one.contains("  dataset         pncp.itens (not enabled"),
+            "{one}"
+        );
+        assert!(one.contains("1 source, 1 dataset, "), "{one}");
+        let settings = load(None, []).unwrap();
+        assert!(super::shown(&settings, &["pncp.x".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_is_a_warning() {
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let environment = [
+            ("BRONZED__SOURCES__TCU__AUTH__TYPE", "bearer"),
+            ("BRONZED__SOURCES__TCU__AUTH__TOKEN_ENV", "NOBODY_SET_THIS"),
+        ]
+        .map(own);
+        let shown = of(environment.to_vec(), &["tcu"]);
+        let told = "warning: BRONZED__SOURCES__TCU__AUTH__TOKEN_ENV: `auth.token_env` names the \
+                    variable `NOBODY_SET_THIS`, which isn't set\n    set `NOBODY_SET_THIS`";
+        assert!(shown.contains(told), "{shown}");
+        assert!(shown.ends_with(", 1 warning\n"), "{shown}");
+        // Whatever runs needs it.
+        assert!(load(None, environment).is_err());
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
             start_at_zero(&source.name, &dataset.name, jobs());
         }
     }
-    let sources: Vec<_> = settings.sources.keys().cloned().collect();
+    let enabled = settings.sources.values().filter(|source| source.enabled);
+    let sources: Vec<_> = enabled.map(|source| source.name.clone()).collect();
     let entropy = Arc::new(Entropy::from_system());
     let session = Session::over(settings, lake, clock.clone(), entropy)?;
     let daemon = Daemon::new(session).map_err(anyhow::Error::from)?;
@@ -47,6 +48,9 @@ pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
         sources = sources.join(", "),
         "daemon started"
     );
+    if server_settings.token.is_none() {
+        tracing::info!("nothing can be paused or asked for: no token");
+    }
     let serving = tokio::spawn(server.serve(stop.clone()));
     tokio::spawn(wakers::tick(daemon.clone(), clock, stop.clone()));
     tokio::spawn(wake_at_slots(daemon.clone(), stop.clone()));

@@ -5,6 +5,7 @@ mod check;
 mod daemon;
 mod day;
 mod demo;
+mod forecast;
 mod healthcheck;
 mod online;
 mod progress;
@@ -26,7 +27,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
+use tracing::warn;
 
+use crate::config::problem::Problems;
 use crate::config::settings::Settings;
 use crate::secrets;
 
@@ -173,6 +176,18 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
 impl Shell {
     /// The settings that this process runs by.
     fn settings(&self) -> Result<Settings, Stop> {
+        self.load(crate::config::load)
+    }
+
+    /// The settings to be looked at: secrets may be missing, and nothing may be run by them.
+    fn settings_to_look_at(&self) -> Result<Settings, Stop> {
+        self.load(crate::config::load_without_secrets)
+    }
+
+    fn load(
+        &self,
+        load: fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>,
+    ) -> Result<Settings, Stop> {
         let folder = self.config_folder();
         // A variable that isn't Unicode is none of ours.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
@@ -183,7 +198,7 @@ impl Shell {
         secrets::keep(secrets::of_environment(
             pairs.map(|(name, value)| (name.as_str(), value.as_str())),
         ));
-        let settings = crate::config::load(folder.as_deref(), variables)
+        let settings = load(folder.as_deref(), variables)
             .map_err(|problems| Stop::Usage(problems.to_string()))?;
         secrets::keep(secrets::of_settings(&settings));
         Ok(settings)
@@ -198,8 +213,22 @@ impl Shell {
         })
     }
 
-    /// Begins to log. `quiet`: for a person, only warnings, unless more was asked for.
+    /// Begins to log, with what is doubtful in the settings. `quiet`: for a person, only warnings,
+    /// unless more was asked for.
     fn log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
+        self.begin_log(settings, quiet)?;
+        for warning in &settings.warnings {
+            warn!(
+                place = %warning.place,
+                detail = warning.what,
+                hint = warning.instead,
+                "configuration looks wrong"
+            );
+        }
+        Ok(())
+    }
+
+    fn begin_log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
         let asked = std::env::var("RUST_LOG").ok();
         let filter = match self.verbose {
             0 if asked.is_some() => asked.as_deref(),

@@ -28,9 +28,9 @@ pub struct Args {
     /// Ask the lake and the APIs instead: a page of each dataset, held against what is declared
     #[arg(long)]
     online: bool,
-    /// Sources (`pncp`) or datasets (`pncp.contratacoes`) to ask for; all that are enabled where
-    /// nothing is said
-    #[arg(value_name = "SOURCE[.DATASET]", requires = "online")]
+    /// Sources (`pncp`) or datasets (`pncp.contratacoes`) to show or to ask for; where nothing is
+    /// said, all are shown, and those asked for that are enabled
+    #[arg(value_name = "SOURCE[.DATASET]")]
     targets: Vec<String>,
     /// The day to ask for; the last working day before today when none is given
     #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
@@ -41,15 +41,17 @@ pub struct Args {
 }
 
 pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
-    let settings = shell.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if !args.online {
-        shell.log(&settings, true)?;
+        let settings = shell.settings_to_look_at()?;
+        shell.begin_log(&settings, true)?;
+        let shown = check::shown(&settings, &args.targets)?;
         let mut text = Vec::new();
-        check::run(&settings, clock.as_ref(), &mut text).map_err(anyhow::Error::from)?;
+        check::run(&settings, &shown, clock.as_ref(), &mut text).map_err(anyhow::Error::from)?;
         say(String::from_utf8_lossy(&text).trim_end());
         return Ok(Exit::Done);
     }
+    let settings = shell.settings()?;
     let asked = datasets(&settings, &args.targets)?;
     for (source, datasets) in &asked {
         if let Some(day) = args.day {

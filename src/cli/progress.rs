@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
+use crate::backfill::Outage;
 use crate::ingest::Order;
 use crate::ingest::progress::{Observer, Progress};
 
@@ -107,6 +108,22 @@ impl DayBar {
         self.records.begin();
         self.line.set_length(days as u64);
         self.line.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    /// An outage is waited for.
+    pub fn waits(&self, outage: &Outage) {
+        self.line.set_message(format!(
+            "waits for {} (down since {} UTC: {}), tried again at {}",
+            outage.what,
+            outage.since.format("%Y-%m-%d %H:%M:%S"),
+            outage.reason,
+            outage.probe_at.format("%H:%M:%S")
+        ));
+    }
+
+    /// What was down is tried again.
+    pub fn tries(&self) {
+        self.line.set_message("tries again");
     }
 
     /// A day is done, however it ended.

@@ -64,10 +64,19 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     shell.log(&settings, std::io::stderr().is_terminal())?;
     let session = Session::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
-    let mut reports = Vec::new();
+    let (mut reports, mut put_off, mut reason) = (Vec::new(), 0_usize, None);
     for order in &orders {
         if session.cancel().is_cancelled() {
             break;
+        }
+        let client = session.client(&source.name);
+        if let Some(down) = client.and_then(|client| client.down(&order.dataset))
+            && !down.probe_in.is_zero()
+        {
+            // It could only fail.
+            put_off += 1;
+            reason = Some(down);
+            continue;
         }
         let bar = Bar::of(&shell.bars, order);
         let Some(context) = session.context(&source.name, bar.clone()) else {
@@ -85,7 +94,12 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         say(&summary::table(&reports));
     }
     let unread = orders.len() - reports.len();
-    if unread > 0 {
+    if let Some(down) = reason {
+        let (what, since) = (&*down.what, down.since.to_rfc3339());
+        tracing::warn!(put_off, what, since, reason = down.last, "days put off");
+    }
+    if unread > put_off {
+        let unread = unread - put_off;
         tracing::warn!(unread, "stopped before all days were read");
     }
     Ok(exit(&reports, unread))

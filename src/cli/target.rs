@@ -121,3 +121,119 @@ pub fn check_days(
     }
     Ok(())
 }
+
+/// What can be read of a range: up to today, and of the datasets that have days in it, with a word
+/// about each that has fewer. `named`: the dataset was asked for by its name, and is refused where
+/// it lacks the first day.
+///
+/// # Errors
+/// When nothing of it can be read.
+pub fn cut(
+    Range { from, to }: Range,
+    source: &Source,
+    datasets: Vec<Arc<Dataset>>,
+    today: Day,
+    named: bool,
+) -> Result<(Range, Vec<Arc<Dataset>>), Stop> {
+    if named || from > today {
+        check_days(from, to.min(today.max(from)), source, &datasets, today)?;
+    }
+    in_order(Some(from), Some(to))?;
+    if to > today {
+        complain(&format!(
+            "{to} is in the future: days up to today, {today} in {}, are read",
+            source.timezone
+        ));
+    }
+    let range = Range {
+        from,
+        to: to.min(today),
+    };
+    let mut with_days = Vec::new();
+    for dataset in datasets {
+        let earliest = dataset.days.earliest.filter(|earliest| *earliest > from);
+        if let Some(earliest) = earliest {
+            let name = dataset.full_name();
+            let before = format!("`{name}` has nothing before {earliest} (window.earliest)");
+            if earliest > range.to {
+                complain(&format!("left out: {before}"));
+                continue;
+            }
+            complain(&format!("{before}: it is read from then on"));
+        }
+        with_days.push(dataset);
+    }
+    if with_days.is_empty() {
+        return Err(Stop::Usage(format!(
+            "no dataset of `{}` has days from {from} to {}",
+            source.name, range.to
+        )));
+    }
+    Ok((range, with_days))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::testing;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    /// One dataset from the beginning, one since 2025.
+    fn datasets() -> (Source, Vec<Arc<Dataset>>) {
+        let source = testing::source(&"http://localhost/".parse().unwrap());
+        let mut late = testing::dataset();
+        late.name = "instrumentos_cobranca".to_owned();
+        late.days.earliest = Some(day("2025-01-01"));
+        (source, vec![Arc::new(testing::dataset()), Arc::new(late)])
+    }
+
+    fn names(found: Result<(Range, Vec<Arc<Dataset>>), Stop>) -> (String, String, Vec<String>) {
+        let Ok((range, datasets)) = found else {
+            panic!("refused");
+        };
+        let names = datasets.iter().map(|dataset| dataset.name.clone());
+        (
+            range.from.to_string(),
+            range.to.to_string(),
+            names.collect(),
+        )
+    }
+
+    #[test]
+    fn a_backfill_of_2024_was_refused_as_a_whole_for_one_dataset_that_begins_in_2025() {
+        let (source, both) = datasets();
+        let today = day("2025-10-22");
+        let year = |year: i32| Range {
+            from: day(&format!("{year}-01-01")),
+            to: day(&format!("{year}-12-31")),
+        };
+        let only = vec!["contratacoes".to_owned()];
+        let found = names(cut(year(2024), &source, both.clone(), today, false));
+        assert_eq!(found, ("2024-01-01".into(), "2024-12-31".into(), only));
+        // And a year that isn't over is read as far as it is.
+        let found = names(cut(year(2025), &source, both.clone(), today, false));
+        assert_eq!((found.1.as_str(), found.2.len()), ("2025-10-22", 2));
+        let across = Range {
+            from: day("2024-12-01"),
+            to: day("2025-02-01"),
+        };
+        let found = names(cut(across, &source, both.clone(), today, false));
+        assert_eq!((found.0.as_str(), found.2.len()), ("2024-12-01", 2));
+        let late = vec![both[1].clone()];
+        assert!(
+            cut(across, &source, late.clone(), today, true).is_err(),
+            "named itself"
+        );
+        assert!(
+            cut(year(2024), &source, late, today, false).is_err(),
+            "nothing is left"
+        );
+        assert!(
+            cut(year(2026), &source, both, today, false).is_err(),
+            "future"
+        );
+    }
+}

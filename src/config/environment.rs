@@ -11,9 +11,12 @@ use std::sync::Arc;
 use super::document::{Document, Node, Value};
 use super::place::KeyPath;
 use super::problem::Problems;
+use super::raw::bronzed::BronzedFile;
 use super::shape::Shape;
 
 const PREFIX: &str = "BRONZED__";
+/// The prefix with an underscore too few.
+const ALMOST: &str = "BRONZED_";
 const SEPARATOR: &str = "__";
 
 /// A variable that says a key of one file.
@@ -37,6 +40,24 @@ pub struct Variables {
 }
 
 impl Variables {
+    /// The variables that would be this program's with one underscore more, each with that name:
+    /// `BRONZED_LAKE__URL`.
+    pub fn misspelt(environment: &BTreeMap<String, String>) -> Vec<(String, String)> {
+        let Shape::Table(fields) = Shape::of::<BronzedFile>() else {
+            return Vec::new();
+        };
+        let known = |step: &str| {
+            let mut tables = fields.iter().map(|field| field.name.as_str());
+            step == "sources" || tables.any(|table| table == step)
+        };
+        let misspelt = |name: &String| {
+            let rest = name.strip_prefix(ALMOST)?;
+            let (first, _) = rest.split_once(SEPARATOR)?;
+            known(&first.to_lowercase()).then(|| (name.clone(), format!("{PREFIX}{rest}")))
+        };
+        environment.keys().filter_map(misspelt).collect()
+    }
+
     /// Picks this program's variables from an environment.
     pub fn pick(environment: &BTreeMap<String, String>) -> Self {
         let mut picked = Self::default();

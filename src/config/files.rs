@@ -124,8 +124,8 @@ impl Files {
     /// When it isn't there, can't be read, or isn't UTF-8.
     pub fn read(&self, file: &Path) -> io::Result<String> {
         match self {
-            Self::Folder(folder) => std::fs::read_to_string(folder.join(file)),
-            Self::Embedded if file.is_absolute() => std::fs::read_to_string(file),
+            Self::Folder(folder) => text(&folder.join(file)),
+            Self::Embedded if file.is_absolute() => text(file),
             Self::Embedded => EMBEDDED
                 .iter()
                 .find(|(name, _)| Path::new(name) == file)
@@ -163,6 +163,25 @@ impl Files {
         found.sort();
         Ok(found)
     }
+}
+
+/// Bytes that aren't UTF-8 begin in this line, counted from 1.
+#[derive(Debug, thiserror::Error)]
+#[error("line {0} isn't UTF-8")]
+struct NotUtf8(usize);
+
+/// The line in which a file that was read stops being UTF-8, if that is what was wrong with it.
+pub fn bad_line(error: &io::Error) -> Option<usize> {
+    let NotUtf8(line) = error.get_ref()?.downcast_ref()?;
+    Some(*line)
+}
+
+fn text(file: &Path) -> io::Result<String> {
+    String::from_utf8(std::fs::read(file)?).map_err(|error| {
+        let (valid, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let breaks = bytes[..valid].iter().filter(|byte| **byte == b'\n');
+        io::Error::new(io::ErrorKind::InvalidData, NotUtf8(breaks.count() + 1))
+    })
 }
 
 /// Whether this is a TOML file, and not one that an editor or a mount hides.

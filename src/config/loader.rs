@@ -7,11 +7,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::Secrets;
 use super::build::{Build, failing};
 use super::conform::nearest;
 use super::document::Document;
 use super::environment::{Variable, Variables};
-use super::files::Files;
+use super::files::{Files, bad_line};
 use super::layer::{self, Layers};
 use super::place::{KeyPath, Places};
 use super::problem::{Place, Problems};
@@ -24,17 +25,22 @@ use crate::source::declaration::Source;
 pub(super) fn settings(
     files: &Files,
     environment: &BTreeMap<String, String>,
+    secrets: Secrets,
 ) -> Result<Settings, Problems> {
     let mut problems = Problems::default();
     let loader = Loader {
         files,
         environment,
+        secrets,
         variables: Variables::pick(environment),
         prefixes: Vec::new(),
         problems: &mut problems,
     };
     match loader.load() {
-        Some(settings) if problems.is_empty() => Ok(settings),
+        Some(settings) if problems.is_empty() => Ok(Settings {
+            warnings: problems.into_warnings(),
+            ..settings
+        }),
         _ => Err(problems),
     }
 }
@@ -42,6 +48,7 @@ pub(super) fn settings(
 struct Loader<'a> {
     files: &'a Files,
     environment: &'a BTreeMap<String, String>,
+    secrets: Secrets,
     variables: Variables,
     /// The prefixes of the tables so far, with the full names of their datasets.
     prefixes: Vec<(String, String)>,
@@ -56,6 +63,12 @@ impl Loader<'_> {
             self.problems.note(place, "there is no such folder", cure);
             return None;
         }
+        for (name, right) in Variables::misspelt(self.environment) {
+            let what =
+                "this variable is ignored: two underscores part the steps, the first ones too";
+            let place = Place::Variable(name);
+            self.problems.warn(place, what, format!("write `{right}`"));
+        }
         let bronzed = Path::new("bronzed.toml");
         let variables = std::mem::take(&mut self.variables.bronzed);
         let layers = self.layers::<BronzedFile>(bronzed, &variables);
@@ -67,6 +80,7 @@ impl Loader<'_> {
         let built = built?;
         Some(Settings {
             origin: self.files.origin(),
+            warnings: Vec::new(),
             lake: built.lake,
             commit: built.commit,
             state: built.state,
@@ -152,9 +166,13 @@ impl Loader<'_> {
                 layer::read(&document, variables, self.problems)
             }
             Err(error) => {
-                let cure = "name a folder that has `bronzed.toml` and `sources/` in it";
+                let line = bad_line(&error);
+                let cure = match line {
+                    Some(_) => "save it as UTF-8",
+                    None => "name a folder that has `bronzed.toml` and `sources/` in it",
+                };
                 let what = format!("this file {}", failing(&error));
-                self.problems.note(Place::File(name, None), what, cure);
+                self.problems.note(Place::File(name, line), what, cure);
                 None
             }
         }
@@ -166,6 +184,7 @@ impl Loader<'_> {
             file,
             places,
             environment: self.environment,
+            secrets: self.secrets,
             problems: self.problems,
         }
     }

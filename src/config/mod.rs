@@ -54,7 +54,31 @@ pub fn load(
         Some(folder) => Files::Folder(folder.to_owned()),
         None => Files::Embedded,
     };
-    loader::settings(&files, &environment.into_iter().collect())
+    loader::settings(&files, &environment.into_iter().collect(), Secrets::Needed)
+}
+
+/// Reads it to be looked at: a secret that isn't there is a warning, and empty.
+///
+/// # Errors
+/// Everything else that is wrong, at once.
+pub fn load_without_secrets(
+    folder: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, Problems> {
+    let files = match folder {
+        Some(folder) => Files::Folder(folder.to_owned()),
+        None => Files::Embedded,
+    };
+    loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
+}
+
+/// Whether the secrets that the files name must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    /// What is loaded is going to be run.
+    Needed,
+    /// It is going to be looked at.
+    Spared,
 }
 
 /// Reads the configuration that these files make, by their names.
@@ -66,7 +90,8 @@ pub(crate) fn load_given(
     files: BTreeMap<String, String>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
-    loader::settings(&Files::Given(files), &environment.into_iter().collect())
+    let environment = environment.into_iter().collect();
+    loader::settings(&Files::Given(files), &environment, Secrets::Needed)
 }
 
 /// Reads a file of columns, as a dataset's `schema` names one; `name` is what problems call it.

@@ -46,37 +46,55 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, by place.
+/// Everything that is wrong, by place, and beside it what only looks so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    wrong: Vec<Problem>,
+    doubtful: Vec<Problem>,
+}
 
 impl Problems {
     /// Notes a problem. One that was noted already, word for word, stays one.
     pub fn note(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
-        let problem = Problem {
-            place,
-            what: what.into(),
-            instead: instead.into(),
-        };
-        if let Err(position) = self.0.binary_search(&problem) {
-            self.0.insert(position, problem);
-        }
+        insert(&mut self.wrong, place, what.into(), instead.into());
+    }
+
+    /// Notes what is probably a mistake, and may be meant: settings come of it all the same.
+    pub fn warn(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
+        insert(&mut self.doubtful, place, what.into(), instead.into());
+    }
+
+    /// What is probably a mistake, sorted by place.
+    pub fn into_warnings(self) -> Vec<Problem> {
+        self.doubtful
     }
 
     /// The problems, sorted by place.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
-        self.0.iter()
+        self.wrong.iter()
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.wrong.is_empty()
+    }
+}
+
+/// One that was noted already, word for word, stays one.
+fn insert(problems: &mut Vec<Problem>, place: Place, what: String, instead: String) {
+    let problem = Problem {
+        place,
+        what,
+        instead,
+    };
+    if let Err(position) = problems.binary_search(&problem) {
+        problems.insert(position, problem);
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, problem) in self.0.iter().enumerate() {
+        for (position, problem) in self.wrong.iter().enumerate() {
             let separator = if position > 0 { "\n" } else { "" };
             write!(f, "{separator}{problem}")?;
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::config::problem::Problem;
 use crate::server::ServerSettings;
 use crate::source::declaration::Source;
 
@@ -15,6 +16,8 @@ use crate::source::declaration::Source;
 pub struct Settings {
     /// Where these settings came from, for `check` and the logs.
     pub origin: Origin,
+    /// What is probably a mistake in them.
+    pub warnings: Vec<Problem>,
     /// Where bronze and state live.
     pub lake: LakeSettings,
     /// How much a run holds before it commits.

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::daemon::lake::LakeWatch;
 use crate::daemon::learn::Learned;
 use crate::daemon::paused::Paused;
 use crate::daemon::runs::{Key, Runs};
+use crate::daemon::trouble::Troubles;
 use crate::ingest::report::RunReport;
+use crate::schedule::deal::Deal;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge, Verified};
 use crate::verify::Verification;
 
@@ -25,6 +28,10 @@ pub(super) struct Board {
     pub paused: Paused,
     /// When the lake was asked for them.
     pub paused_at: Option<DateTime<Utc>>,
+    /// Whether the lake takes what is written.
+    pub lake: LakeWatch,
+    /// Whose turn it was.
+    pub deal: Deal,
     /// Whether the lake answered when it was asked last. `None`: it wasn't asked yet.
     pub lake_reachable: Option<bool>,
     /// When the jobs were looked at last.
@@ -43,6 +50,8 @@ pub(super) struct Board {
 /// What is known of one source.
 #[derive(Debug, Default)]
 pub(super) struct SourceBoard {
+    /// Datasets whose last run failed at the API.
+    pub troubles: Troubles,
     /// What the lake tells; `None` until it was asked.
     pub knowledge: Option<Knowledge>,
     /// When the lake was asked last.
@@ -100,6 +109,14 @@ impl News {
             complete: true,
             verified: None,
         }
+    }
+
+    /// The run counts as a try of its day, whatever ended it.
+    pub(super) fn tried(mut self) -> Self {
+        if let Some(facts) = &mut self.facts {
+            facts.stop = None;
+        }
+        self
     }
 
     fn tell(&self, knowledge: &mut Knowledge) {

@@ -210,3 +210,155 @@ impl Seen {
         self.entry.e_tag.is_some() && self.entry == *entry
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::bronze::layout;
+    use crate::telemetry::metrics::Metrics;
+
+    const PREFIX: &str = "pncp";
+
+    fn state(day: Day, status: &str) -> String {
+        serde_json::json!({
+            "date": day,
+            "processed_ids": [],
+            "last_execution": format!("{day}T12:00:03-03:00"),
+            "total_processed": 0,
+            "executions": [{
+                "timestamp": format!("{day}T12:00:03-03:00"),
+                "new_records": 0, "duplicates_filtered": 0, "filter_rate": 0.0,
+                "run_id": uuid::Uuid::from_u128(1), "job": "daily", "status": status,
+                "fetched": 0, "unidentified": 0, "requests": 1, "retries": 0,
+                "failed_slices": [], "off_day": 0, "files": [],
+                "started_at": format!("{day}T12:00:00-03:00"), "version": "0.1.0",
+            }],
+            "created_at": format!("{day}T12:00:00-03:00"),
+            "slices": {}, "complete": false,
+        })
+        .to_string()
+    }
+
+    struct Scene {
+        lake: Lake,
+        schedule: Schedule,
+        entropy: Entropy,
+        memory: Memory,
+        now: DateTime<Utc>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let settings = crate::config::load(None, []).unwrap();
+            Self {
+                lake: Lake::over(
+                    Arc::new(object_store::memory::InMemory::new()),
+                    "memory:///",
+                ),
+                schedule: Schedule::of(&settings.sources["pncp"]).unwrap(),
+                entropy: Entropy::seeded(1),
+                memory: Memory::default(),
+                now: "2025-10-22T15:00:00Z".parse().unwrap(),
+            }
+        }
+
+        async fn put(&self, key: &str, text: String) {
+            match self.lake.get(key).await.unwrap() {
+                None => drop(self.lake.create(key, text.into()).await.unwrap()),
+                Some((_, version)) => {
+                    drop(self.lake.replace(key, text.into(), &version).await.unwrap());
+                }
+            }
+        }
+
+        async fn learn(&self) -> DatasetKnowledge {
+            let asking = Asking {
+                lake: &self.lake,
+                entropy: &self.entropy,
+                schedule: &self.schedule,
+                name: "contratacoes",
+                prefix: PREFIX,
+                now: self.now,
+            };
+            let (known, seen) = asking.learn(self.memory.take(PREFIX)).await.unwrap();
+            self.memory.keep(PREFIX, seen);
+            known
+        }
+    }
+
+    /// What `asked` costs: GETs and LISTs.
+    fn operations<T>(asked: impl Future<Output = T>) -> (T, u64, u64) {
+        let (metrics, recorder) = Metrics::detached().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let answer = metrics::with_local_recorder(&recorder, || runtime.block_on(asked));
+        let text = metrics.render();
+        let count = |operation: &str| {
+            let of = format!("operation=\"{operation}\"");
+            let counts = text.lines().filter(|line| {
+                line.starts_with("bronzed_lake_operation_duration_seconds_count")
+                    && line.contains(&of)
+            });
+            counts
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+                .sum()
+        };
+        (answer, count("get"), count("list"))
+    }
+
+    #[test]
+    fn an_hour_without_news_reads_no_state_again_however_many_days_are_open() {
+        let scene = Scene::new();
+        let last: Day = "2025-10-21".parse().unwrap();
+        let days: Vec<_> = Day::new(last.date() - TimeDelta::days(299))
+            .through(last)
+            .collect();
+        let filled = async {
+            for day in &days {
+                scene
+                    .put(&layout::state_key(PREFIX, *day), state(*day, "partial"))
+                    .await;
+            }
+        };
+        operations(filled);
+        let (first, gets, lists) = operations(scene.learn());
+        assert!(gets >= 300 && lists == 1, "{gets} GETs");
+        // `_bronzed/named` and `_bronzed/verified`. It was 300 more.
+        let (again, gets, lists) = operations(scene.learn());
+        assert_eq!((gets, lists), (2, 1));
+        for day in &days {
+            assert_eq!(first.executions(*day), again.executions(*day), "{day}");
+        }
+        assert_eq!(again.begun().len(), 300);
+        // What another process has written is read, and nothing else.
+        let key = layout::state_key(PREFIX, days[7]);
+        operations(scene.put(&key, state(days[7], "failed")));
+        let (news, gets, _) = operations(scene.learn());
+        assert_eq!(gets, 3);
+        let status = news.executions(days[7])[0].status;
+        assert_eq!(status, crate::state::execution::Status::Failed);
+    }
+
+    #[test]
+    fn accepted_days_are_known_as_such_and_the_first_day_named_is_noted() {
+        let scene = Scene::new();
+        let day: Day = "2025-10-01".parse().unwrap();
+        let (known, ..) = operations(async {
+            scene
+                .put(&layout::state_key(PREFIX, day), state(day, "partial"))
+                .await;
+            scene
+                .put(&layout::accepted_key(PREFIX, day), String::new())
+                .await;
+            scene.learn().await
+        });
+        assert!(known.is_done(day) && !known.is_complete(day));
+        assert_eq!(known.named_from(), Some("2025-10-15".parse().unwrap()));
+        let (named, ..) = operations(Named::load(&scene.lake, PREFIX));
+        assert_eq!(named.unwrap().map(|named| named.from), known.named_from());
+    }
+}

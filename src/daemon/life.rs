@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::daemon::board::{Board, News};
 use crate::daemon::learn::{Learned, learn};
@@ -18,6 +20,7 @@ use crate::lake::LakeError;
 use crate::lake::document::DocumentError;
 use crate::protection::seal::SealError;
 use crate::secrets::hide;
+use crate::state::execution::StopReason;
 
 /// After so long the lake is asked again what others may have done.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -44,6 +47,8 @@ enum Done {
     Learned(Arc<str>, Learned),
     /// The lake was asked for the paused jobs.
     Paused(Result<Paused, DocumentError>),
+    /// A probe was written into a lake that refuses writes.
+    Probed(Result<(), LakeError>),
 }
 
 /// The tasks under way. Dropped, they end with it.
@@ -78,6 +83,10 @@ impl Daemon {
                     self.wake();
                 }
                 () = inner.woken.notified() => inner.answer(&mut tasks),
+                source = inner.a_source_is_back() => {
+                    inner.go_on(&source);
+                    self.wake();
+                }
             }
         }
         inner.end(tasks).await;
@@ -93,12 +102,36 @@ impl Inner {
             let probed = self.session.make_ready().await;
             self.board().lake_reachable = Some(probed.is_ok());
             match probed {
-                Err(SealError::Lake(error @ LakeError::Unreachable { .. })) => {
+                Err(SealError::Lake(error)) if may_pass(&error) => {
                     tracing::warn!(%error, "lake not reached");
                     tokio::time::sleep(PROBE_EVERY).await;
                 }
                 probed => return probed,
             }
+        }
+    }
+
+    /// Waits until a source that was down answers again, and says which.
+    async fn a_source_is_back(&self) -> Arc<str> {
+        let clients = self.sources.keys();
+        let clients = clients.filter_map(|name| Some((name, self.session.client(name)?)));
+        let back = clients.map(|(name, client)| {
+            Box::pin(async move {
+                client.back().await;
+                Arc::clone(name)
+            })
+        });
+        let mut back: futures::stream::FuturesUnordered<_> = back.collect();
+        match back.next().await {
+            Some(name) => name,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A source is well again: nobody waits any longer for what happened while it was down.
+    fn go_on(&self, source: &str) {
+        if let Some(of_source) = self.board().sources.get_mut(source) {
+            of_source.troubles.forget();
         }
     }
 
@@ -125,6 +158,17 @@ impl Inner {
     /// Asks the lake what it was asked too long ago.
     fn ask_lake(self: &Arc<Self>, board: &mut Board, tasks: &mut Tasks) {
         let now = self.now();
+        if board.lake.begin_probe(now) {
+            let inner = Arc::clone(self);
+            tasks.set.spawn(async move {
+                let token = inner.session.entropy().run_id(now).to_string();
+                Done::Probed(inner.session.lake().probe_room(&token).await)
+            });
+        }
+        if board.lake.is_closed() {
+            // It is asked again when it takes a probe.
+            return;
+        }
         for (name, of_source) in &mut board.sources {
             let every = match of_source.told {
                 true => LEARN_EVERY,
@@ -162,8 +206,13 @@ impl Inner {
         match done {
             Ok((id, Done::Run(came))) => {
                 if let Some((key, _)) = tasks.runs.remove(&id) {
-                    board.came(key, came);
+                    let now = self.now();
+                    let again = self.session.entropy().run_id(now);
+                    board.came(key, came, now, again);
                 }
+            }
+            Ok((_, Done::Probed(probed))) => {
+                board.lake.probed(probed.is_ok(), self.now());
             }
             Ok((_, Done::Learned(source, learned))) => {
                 if let Some(of_source) = board.sources.get_mut(&source) {
@@ -241,11 +290,30 @@ impl Inner {
 }
 
 impl Board {
-    fn came(&mut self, key: Key, came: Came) {
+    /// A run has ended; one that was cut short by what isn't its day's fault, and that somebody asked
+    /// for, waits as `again`.
+    fn came(&mut self, key: Key, came: Came, now: DateTime<Utc>, again: Uuid) {
         let news = match came {
+            Came::PutOff => return self.runs.put_off(&key),
+            Came::Out(report) if report.put_off => return self.runs.put_off(&key),
             Came::Out(report) => {
-                self.runs.end(&key, &report);
-                News::of_run(key.clone(), &report)
+                let stop = report.execution.stop;
+                let cut = matches!(stop, Some(StopReason::SourceDown | StopReason::LakeRefused));
+                self.runs.end(&key, &report, Some(again).filter(|_| cut));
+                if let Some(of_source) = self.sources.get_mut(&key.source) {
+                    of_source.troubles.hear(&key.dataset, &report, now);
+                }
+                let news = News::of_run(key.clone(), &report);
+                if stop == Some(StopReason::LakeRefused) {
+                    let error = report.execution.error.as_deref().unwrap_or_default();
+                    match self.lake.refused(&key, error, now) {
+                        true => news.tried(),
+                        false => news,
+                    }
+                } else {
+                    self.lake.accepted(&key);
+                    news
+                }
             }
             Came::Verified(verification, mark) => {
                 self.runs.end_verified(&key, &verification, mark.at);
@@ -266,6 +334,15 @@ impl Board {
 /// Whether so long has passed since, by a clock that may have been set in between.
 fn is_over(since: Option<DateTime<Utc>>, now: DateTime<Utc>, every: TimeDelta) -> bool {
     since.is_none_or(|since| (now - since).abs() >= every)
+}
+
+/// Whether what keeps the lake from being used may pass by itself: a store that is restarted, or
+/// credentials that come late. A wrong configuration doesn't.
+fn may_pass(error: &LakeError) -> bool {
+    matches!(
+        error,
+        LakeError::Unreachable { .. } | LakeError::Failed { .. } | LakeError::Denied { .. }
+    )
 }
 
 fn panic_message(failed: JoinError) -> String {

@@ -1,6 +1,7 @@
 //! A look at what is due now: every source's plan, and which of it begins.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,9 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::backfill;
 use crate::daemon::Inner;
 use crate::daemon::board::Board;
+use crate::daemon::doors::Doors;
 use crate::daemon::places::Places;
-use crate::daemon::runs::{Asked, Key, Watch};
-use crate::schedule::plan::{Plan, Reason, Situation, Task, plan};
+use crate::daemon::runs::{Asked, Beginning, Key, Watch};
+use crate::schedule::deal::Turn;
+use crate::schedule::plan::{Class, Plan, Reason, Situation, Task, plan};
 use crate::source::declaration::Priority;
 use crate::telemetry::metrics::events;
 
@@ -29,7 +32,8 @@ pub(super) struct Start {
 /// What could begin.
 struct Candidate {
     key: Key,
-    asked: Asked,
+    /// What somebody waits for.
+    asked: Option<Asked>,
     task: Option<Task>,
 }
 
@@ -37,7 +41,7 @@ impl Inner {
     /// Looks at everything, and says what begins. The places are taken already.
     pub(super) fn look(&self, board: &mut Board) -> Vec<Start> {
         let now = self.now();
-        let mut candidates = self.asked_for(board);
+        let mut candidates = self.asked_for(board, now);
         let mut next_wake = now + IDLE;
         for (name, scheduled) in &self.sources {
             let running = board.runs.running(name);
@@ -60,72 +64,78 @@ impl Inner {
             next_wake = next_wake.min(plan.next_wake);
             count_missed(name, &plan);
             self.watch(scheduled, of_source, now);
-            candidates.extend(self.planned(board, name, plan.tasks, now));
+            candidates.extend(planned(name, plan.tasks));
         }
-        board.next_wake = Some(next_wake);
-        // Stable: among equals, what a person asked for comes first.
-        candidates.sort_by_key(|one| Reverse((one.asked.priority, one.key.day)));
-        self.begin(board, candidates, now)
+        let (starts, next) = self.begin(board, candidates, now);
+        let probe = board.lake.next_probe();
+        let next = [next, probe].into_iter().flatten().min();
+        board.next_wake = Some(next.map_or(next_wake, |next| next.min(next_wake)));
+        starts
     }
 
     /// What waits because somebody asked for it.
-    fn asked_for(&self, board: &Board) -> Vec<Candidate> {
-        let waiting = board.runs.waiting().map(|(key, asked)| Candidate {
-            key: key.clone(),
-            asked: asked.clone(),
-            task: None,
+    fn asked_for(&self, board: &Board, now: DateTime<Utc>) -> Vec<(Turn, Candidate)> {
+        let waiting = board.runs.waiting().map(|(key, asked)| {
+            let turn = Turn {
+                source: Arc::clone(&key.source),
+                dataset: Arc::clone(&key.dataset),
+                day: key.day,
+                priority: asked.priority,
+                class: Class::FirstReading,
+                due: now,
+            };
+            let candidate = Candidate {
+                key: key.clone(),
+                asked: Some(asked.clone()),
+                task: None,
+            };
+            (turn, candidate)
         });
         waiting.collect()
     }
 
-    fn planned(
-        &self,
-        board: &Board,
-        source: &Arc<str>,
-        tasks: Vec<Task>,
-        now: DateTime<Utc>,
-    ) -> Vec<Candidate> {
-        let candidates = tasks.into_iter().map(|task| {
-            let key = Key {
-                source: Arc::clone(source),
-                dataset: Arc::clone(&task.dataset),
-                day: task.day,
-            };
-            let promised = board.runs.promised(&key, task.mode);
-            let asked = Asked {
-                run_id: promised.unwrap_or_else(|| self.session.entropy().run_id(now)),
-                job: Arc::clone(&task.job),
-                mode: task.mode,
-                priority: task.priority,
-            };
-            Candidate {
-                key,
-                asked,
-                task: Some(task),
-            }
-        });
-        candidates.collect()
-    }
-
+    /// Gives places to those whose turn it is; also says when another one may be given without
+    /// anything having happened.
     fn begin(
         &self,
         board: &mut Board,
-        candidates: Vec<Candidate>,
+        candidates: Vec<(Turn, Candidate)>,
         now: DateTime<Utc>,
-    ) -> Vec<Start> {
-        if board.stopping {
-            return Vec::new();
+    ) -> (Vec<Start>, Option<DateTime<Utc>>) {
+        if board.stopping || board.lake.is_closed() {
+            return (Vec::new(), None);
         }
         let mut places = self.places(board);
+        let mut doors = Doors::new(&self.session, board, now);
+        let most = self.session.settings().pool.runs + board.runs.under_way().count();
+        let heads = heads(candidates, most, |turn, by_hand| {
+            doors.is_shut(board, turn, by_hand)
+        });
         let mut starts = Vec::new();
-        for Candidate { key, asked, task } in candidates {
-            if board.runs.is_under_way(&key) || !places.try_take(&key.source, asked.priority) {
+        for (turn, candidate) in board.deal.order(heads) {
+            let Candidate { key, asked, task } = candidate;
+            let by_hand = asked.is_some();
+            if board.runs.is_under_way(&key)
+                || doors.is_shut(board, &turn, by_hand)
+                || !places.try_take(&key.source, turn.priority)
+            {
                 continue;
             }
             if let Some(task) = &task {
                 tell_begin(&key, task, now);
             }
-            let watch = board.runs.begin(key.clone(), asked.clone(), now);
+            let asked = match (asked, &task) {
+                (Some(asked), _) => asked,
+                (None, Some(task)) => self.as_asked(board, &key, task, now),
+                (None, None) => continue,
+            };
+            board.deal.begun(&turn);
+            let beginning = Beginning {
+                by_hand: by_hand || board.runs.promised(&key, asked.mode).is_some(),
+                probes: doors.take(&turn),
+                at: now,
+            };
+            let watch = board.runs.begin(key.clone(), asked.clone(), beginning);
             starts.push(Start {
                 key,
                 asked,
@@ -133,7 +143,17 @@ impl Inner {
                 planned: task.map(|task| task.reason),
             });
         }
-        starts
+        (starts, doors.opens_at())
+    }
+
+    fn as_asked(&self, board: &Board, key: &Key, task: &Task, now: DateTime<Utc>) -> Asked {
+        let promised = board.runs.promised(key, task.mode);
+        Asked {
+            run_id: promised.unwrap_or_else(|| self.session.entropy().run_id(now)),
+            job: Arc::clone(&task.job),
+            mode: task.mode,
+            priority: task.priority,
+        }
     }
 
     fn places(&self, board: &Board) -> Places {
@@ -145,6 +165,66 @@ impl Inner {
         }
         places
     }
+}
+
+fn planned(source: &Arc<str>, tasks: Vec<Task>) -> impl Iterator<Item = (Turn, Candidate)> {
+    tasks.into_iter().map(|task| {
+        let key = Key {
+            source: Arc::clone(source),
+            dataset: Arc::clone(&task.dataset),
+            day: task.day,
+        };
+        let turn = Turn {
+            source: Arc::clone(source),
+            dataset: Arc::clone(&task.dataset),
+            day: task.day,
+            priority: task.priority,
+            class: task.class(),
+            due: task.due,
+        };
+        let candidate = Candidate {
+            key,
+            asked: None,
+            task: Some(task),
+        };
+        (turn, candidate)
+    })
+}
+
+/// Of each dataset, the first that can find a place: a backlog has thousands.
+fn heads(
+    candidates: Vec<(Turn, Candidate)>,
+    most: usize,
+    mut is_shut: impl FnMut(&Turn, bool) -> bool,
+) -> Vec<(Turn, Candidate)> {
+    let mut groups: BTreeMap<_, Vec<(Turn, Candidate)>> = BTreeMap::new();
+    for (turn, candidate) in candidates {
+        let by_hand = candidate.asked.is_some();
+        let group = (
+            Arc::clone(&turn.source),
+            Arc::clone(&turn.dataset),
+            turn.priority,
+            turn.class.is_again(),
+            by_hand,
+        );
+        groups.entry(group).or_default().push((turn, candidate));
+    }
+    let mut heads = Vec::new();
+    // What a person asked for comes first among equals.
+    let (by_hand, planned): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|((.., by_hand), _)| *by_hand);
+    for ((.., again, by_hand), mut group) in by_hand.into_iter().chain(planned) {
+        if group.first().is_none_or(|(turn, _)| is_shut(turn, by_hand)) {
+            continue;
+        }
+        match again {
+            true => group.sort_by_key(|(turn, _)| (turn.due, Reverse(turn.day))),
+            false => group.sort_by_key(|(turn, _)| Reverse(turn.day)),
+        }
+        group.truncate(most);
+        heads.extend(group);
+    }
+    heads
 }
 
 fn count_missed(source: &str, plan: &Plan) {

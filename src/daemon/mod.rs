@@ -22,10 +22,13 @@
 //! - `learn`, `paused`: what the lake tells
 //! - `freshness`: what is too old, or overdue
 //! - `board`, `runs`, `places`: what is known and under way
+//! - `doors`, `trouble`, `lake`: what waits while a source, an endpoint or the lake fails (P11)
 //! - `service`: what the server asks and orders
 
 mod board;
+mod doors;
 mod freshness;
+mod lake;
 mod learn;
 mod life;
 mod look;
@@ -33,6 +36,7 @@ mod paused;
 mod places;
 mod runs;
 mod service;
+mod trouble;
 pub mod wakers;
 mod work;
 

@@ -45,13 +45,24 @@ pub(super) struct Asked {
     pub priority: Priority,
 }
 
+/// How a run came to begin.
+#[derive(Debug, Clone)]
+pub(super) struct Beginning {
+    /// When it was.
+    pub at: DateTime<Utc>,
+    /// Somebody waits for it.
+    pub by_hand: bool,
+    /// The host or endpoint that is down, and whose one probe it is.
+    pub probes: Option<Arc<str>>,
+}
+
 /// A run under way.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     /// What was asked for.
     pub asked: Asked,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
+    /// How it came to begin.
+    pub beginning: Beginning,
     /// How far it is.
     pub watch: Arc<Watch>,
 }
@@ -105,7 +116,7 @@ impl Runs {
 
     /// When a run under way began.
     pub(super) fn started_at(&self, key: &Key) -> Option<DateTime<Utc>> {
-        self.under_way.get(key).map(|run| run.started_at)
+        self.under_way.get(key).map(|run| run.beginning.at)
     }
 
     /// What is under way of a source, as planning takes it.
@@ -118,7 +129,7 @@ impl Runs {
             .map(|(key, run)| {
                 let read = RunningRead {
                     mode: run.asked.mode,
-                    started_at: run.started_at,
+                    started_at: run.beginning.at,
                 };
                 ((Arc::clone(&key.dataset), key.day), read)
             })
@@ -126,7 +137,7 @@ impl Runs {
     }
 
     /// A run begins. One that waited for the same, or less, waits no longer.
-    pub(super) fn begin(&mut self, key: Key, asked: Asked, now: DateTime<Utc>) -> Arc<Watch> {
+    pub(super) fn begin(&mut self, key: Key, asked: Asked, beginning: Beginning) -> Arc<Watch> {
         if let Some(waiting) = self.waiting.get(&key)
             && asked.mode.covers(waiting.mode)
         {
@@ -135,7 +146,7 @@ impl Runs {
         let watch = Arc::new(Watch::default());
         let run = UnderWay {
             asked,
-            started_at: now,
+            beginning,
             watch: Arc::clone(&watch),
         };
         self.last_of_job.insert(
@@ -147,13 +158,17 @@ impl Runs {
         watch
     }
 
-    /// A run has ended.
-    pub(super) fn end(&mut self, key: &Key, report: &RunReport) {
+    /// A run has ended. One that was cut short waits again under the id that is given, where
+    /// somebody asked for it.
+    pub(super) fn end(&mut self, key: &Key, report: &RunReport, again: Option<Uuid>) {
         let Some(run) = self.under_way.remove(key) else {
             return;
         };
         let shown = shown_ended(shown_under_way(key, &run), report);
         self.keep(key, &run, shown);
+        if again.is_some() {
+            self.wait_again(key, &run, again);
+        }
     }
 
     /// The comparison of a day with the API has ended, with a run where it differed.
@@ -185,6 +200,25 @@ impl Runs {
         self.ended.truncate(KEPT);
     }
 
+    /// A run has got nothing, or not all, for a reason that isn't its day's: what somebody asked for
+    /// waits again, under `run_id` where the run has told of itself under its own.
+    fn wait_again(&mut self, key: &Key, run: &UnderWay, run_id: Option<Uuid>) {
+        if run.beginning.by_hand {
+            let asked = Asked {
+                run_id: run_id.unwrap_or(run.asked.run_id),
+                ..run.asked.clone()
+            };
+            self.waiting.entry(key.clone()).or_insert(asked);
+        }
+    }
+
+    /// A run is over as if it hadn't begun.
+    pub(super) fn put_off(&mut self, key: &Key) {
+        if let Some(run) = self.under_way.remove(key) {
+            self.wait_again(key, &run, None);
+        }
+    }
+
     /// A run wasn't needed after all: somebody else had read the day.
     pub(super) fn forget(&mut self, key: &Key) {
         self.under_way.remove(key);
@@ -214,7 +248,7 @@ impl Runs {
             .under_way
             .iter()
             .filter(|(key, run)| key.source == *source && run.asked.job == *job);
-        let newest = under_way.max_by_key(|(_, run)| run.started_at);
+        let newest = under_way.max_by_key(|(_, run)| run.beginning.at);
         let of_job = (Arc::clone(source), Arc::clone(job));
         newest
             .map(|(key, run)| shown_under_way(key, run))
@@ -278,7 +312,7 @@ fn shown_waiting(key: &Key, asked: &Asked) -> RunView {
 fn shown_under_way(key: &Key, run: &UnderWay) -> RunView {
     RunView {
         status: RunStatus::Running,
-        started_at: Some(run.started_at),
+        started_at: Some(run.beginning.at),
         progress: run.watch.progress(),
         ..shown_waiting(key, &run.asked)
     }

@@ -33,6 +33,7 @@ impl crate::server::daemon::Daemon for Daemon {
         let age = board.looked_at.map(|at| at.elapsed());
         Readiness {
             lake_reachable: board.lake_reachable.unwrap_or(false),
+            lake_writable: !board.lake.is_closed(),
             scheduler_ticking: !board.stopping && age.is_some_and(|age| age <= TICK * TICKS),
             last_tick_age: age,
         }

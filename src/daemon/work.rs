@@ -26,6 +26,8 @@ pub(super) enum Came {
     Out(Box<RunReport>),
     /// The day was compared with what the API states, and read again where it differed.
     Verified(Box<Verification>, Verified),
+    /// It couldn't do anything, for the source is down: as if it hadn't begun.
+    PutOff,
     /// It wasn't needed: somebody else had completed the day.
     Unneeded,
     /// There is nothing of that name any more, which can't be.
@@ -70,6 +72,9 @@ impl Inner {
         let at = self.now();
         let found = verify_day(context, order, true).await;
         let well = matches!(found.outcome(), Outcome::Same | Outcome::Repaired);
+        if !well && context.client.down(&order.dataset).is_some() {
+            return Came::PutOff;
+        }
         let failures = match well || context.cancel.is_cancelled() {
             true => 0,
             false => self.failures(order).saturating_add(1),
@@ -146,6 +151,8 @@ impl Inner {
             execution,
             complete: false,
             took: Duration::ZERO,
+            put_off: false,
+            unanswered: 0,
         };
         report.measure();
         Came::Out(Box::new(report))

@@ -16,7 +16,7 @@ use crate::lake::document::DocumentError;
 use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::Usage;
-use crate::state::execution::Execution;
+use crate::state::execution::{Execution, StopReason};
 use crate::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
 /// Why rows aren't stored: the run has failed.
@@ -31,6 +31,13 @@ pub enum IntakeError {
     /// A small document of the lake can't be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
+}
+
+/// A run that the lake refuses a write says nothing about its day.
+pub fn note_refusal(execution: &mut Execution, error: &StateError) {
+    if error.is_of_lake() {
+        execution.stop = Some(StopReason::LakeRefused);
+    }
 }
 
 /// What was taken in of one day since the last commit.
@@ -139,7 +146,7 @@ impl Batch {
     /// Commits the rows; without any, only settles the counts. What it did with a file is returned.
     ///
     /// # Errors
-    /// Then `execution` counts nothing of the batch.
+    /// Then `execution` counts nothing of the batch; where the lake refused it, it says so.
     pub async fn commit(
         &mut self,
         context: &Context,
@@ -159,12 +166,14 @@ impl Batch {
             None if self.parents.is_empty() => None,
             None => {
                 let parents = std::mem::take(&mut self.parents);
-                store.note_parents(state, &parents, &mut settled).await?;
+                let noted = store.note_parents(state, &parents, &mut settled).await;
+                noted.inspect_err(|error| note_refusal(execution, error))?;
                 None
             }
             Some(writer) => {
                 let file = writer.finish_with(std::mem::take(&mut self.parents))?;
-                let committed = store.commit(state, file, &mut settled).await?;
+                let committed = store.commit(state, file, &mut settled).await;
+                let committed = committed.inspect_err(|error| note_refusal(execution, error))?;
                 tell(context, &committed);
                 Some(committed)
             }

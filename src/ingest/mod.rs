@@ -54,7 +54,7 @@ use crate::clock::Clock;
 use crate::config::settings::CommitSettings;
 use crate::day::Day;
 use crate::entropy::Entropy;
-use crate::ingest::batch::{Batch, IntakeError, tell, tell_drift};
+use crate::ingest::batch::{Batch, IntakeError, note_refusal, tell, tell_drift};
 use crate::ingest::counts::Counts;
 use crate::ingest::deadline::Overdue;
 use crate::ingest::intake::{Intake, Rest};
@@ -66,8 +66,8 @@ use crate::lake::Lake;
 use crate::mutation::mutated;
 use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage, slices};
-use crate::state::execution::{Execution, Status};
-use crate::state::{DayState, DayStore, Recovery, SliceProgress, Verdict};
+use crate::state::execution::{Execution, Status, StopReason};
+use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
 
 /// What a run works with; shared by all runs of a source.
 #[derive(Clone)]
@@ -162,7 +162,7 @@ pub async fn run_as(
                     ..order.clone()
                 };
                 let run = Run::new(context, &order, run_id, started_at, &overdue);
-                run.execute().await
+                Box::pin(run.execute()).await
             }
             Err(error) => {
                 let run = Run::new(context, order, run_id, started_at, &overdue);
@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
     async fn read_day(mut self) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
-            Err(error) => return self.failed(error.to_string()),
+            Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
         let usage = Usage::new();
@@ -295,11 +295,28 @@ impl<'a> Run<'a> {
         self.execution.counts.requests = usage.requests();
         self.execution.counts.retries = usage.retries();
         self.execution.counts.repeats = usage.repeats();
+        self.note_outage(usage, pending.counts().fetched);
+        // What the breaker alone refused says nothing about the day: its state isn't touched.
+        let put_off = self.execution.stop == Some(StopReason::SourceDown)
+            && self.execution.counts.fetched + pending.counts().fetched == 0
+            && verdict.0.is_empty()
+            && !state.knows_run(self.execution.run_id);
+        let told = |report: RunReport| RunReport {
+            put_off,
+            unanswered: usage.unanswered(),
+            ..report
+        };
+        if put_off {
+            return told(self.report(was_complete));
+        }
         let concluded = self.commit_last(&mut state, verdict, pending).await;
         match concluded {
             Ok(()) => self.report(state.is_complete()),
             Err(_) if mutated!(LakeErrorIsGreen) => self.report(verdict.1 || was_complete),
             Err(error) => {
+                if let IntakeError::State(error) = &error {
+                    note_refusal(&mut self.execution, error);
+                }
                 // Rows that aren't stored are in no count, and nothing is proven of them.
                 self.execution.counts = Counts {
                     requests: usage.requests(),
@@ -312,7 +329,22 @@ impl<'a> Run<'a> {
                 self.execution.status = Status::Failed;
                 self.execution.error.get_or_insert(error.to_string());
                 self.record_failure(state).await;
-                self.report(was_complete)
+                told(self.report(was_complete))
+            }
+        }
+    }
+
+    /// Says that the run ended early because the source is down, where that is why it isn't whole;
+    /// `pending` is how many rows wait to be stored.
+    fn note_outage(&mut self, usage: &Usage, pending: u64) {
+        let execution = &mut self.execution;
+        let Some(down) = usage.down() else {
+            return;
+        };
+        if execution.status != Status::Ok && execution.stop.is_none() {
+            execution.stop = Some(StopReason::SourceDown);
+            if execution.counts.fetched + pending == 0 || execution.error.is_none() {
+                execution.error = Some(down.to_owned());
             }
         }
     }
@@ -409,6 +441,12 @@ impl<'a> Run<'a> {
     }
 
     /// The end of a run whose state can't be read.
+    fn unopened(mut self, error: &StateError) -> RunReport {
+        note_refusal(&mut self.execution, error);
+        self.failed(error.to_string())
+    }
+
+    /// The end of a run that can't begin.
     fn failed(mut self, error: String) -> RunReport {
         self.execution.status = Status::Failed;
         self.execution.error = Some(error);

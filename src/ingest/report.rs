@@ -28,6 +28,10 @@ pub struct RunReport {
     pub complete: bool,
     /// How long it took.
     pub took: Duration,
+    /// It got nothing because the source is down, and has left nothing behind: as if it hadn't begun.
+    pub put_off: bool,
+    /// Pages that were given up after all tries.
+    pub unanswered: u64,
 }
 
 impl RunReport {
@@ -40,6 +44,8 @@ impl RunReport {
             execution,
             complete,
             took,
+            put_off: false,
+            unanswered: 0,
         }
     }
 
@@ -105,8 +111,11 @@ impl RunReport {
         })
     }
 
-    /// Counts the run.
+    /// Counts the run, if it was one.
     pub(crate) fn measure(&self) {
+        if self.put_off {
+            return;
+        }
         let run = RunFinished {
             source: &self.source,
             dataset: &self.dataset,
@@ -122,6 +131,11 @@ impl RunReport {
     pub(super) fn log(&self) {
         let counts = self.counts();
         let execution = &self.execution;
+        if self.put_off {
+            let (requests, reason) = (counts.requests, execution.error.as_deref());
+            tracing::info!(requests, reason, "run put off");
+            return;
+        }
         let failed = execution.failed_slices.iter();
         let failed: Vec<_> = failed.map(|(label, _)| label.as_str()).collect();
         let failed = failed.join(", ");

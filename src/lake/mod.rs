@@ -155,6 +155,14 @@ impl Lake {
         probe::probe(self, token).await
     }
 
+    /// Whether the lake takes an object again, as large as a file may be: `Ok` when it did.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn probe_room(&self, token: &str) -> Result<(), LakeError> {
+        probe::room(self, token).await
+    }
+
     /// The object's content and version; `None` where there is no such object.
     ///
     /// # Errors

@@ -17,6 +17,15 @@ pub(super) async fn probe(lake: &Lake, token: &str) -> Result<(), LakeError> {
     outcome
 }
 
+/// See [`Lake::probe_room`]. A disk that is full has room for a small object still.
+pub(super) async fn room(lake: &Lake, token: &str) -> Result<(), LakeError> {
+    const ROOM: &[u8] = &[0; 1024 * 1024];
+    let key = format!("_bronzed/probe/{token}");
+    let outcome = lake.create(&key, Bytes::from_static(ROOM)).await;
+    let _ = lake.store.delete(&Path::from(key.as_str())).await;
+    outcome.map(drop)
+}
+
 async fn try_promises(lake: &Lake, key: &str) -> Result<(), LakeError> {
     const FIRST: Bytes = Bytes::from_static(b"first");
     const SECOND: Bytes = Bytes::from_static(b"second");

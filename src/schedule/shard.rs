@@ -123,6 +123,7 @@ mod tests {
             together: concurrency,
             requests_per_second: Some(6.0),
             burst: 4,
+            latency: Duration::from_secs(1),
             timeout: Duration::from_secs(60),
             max_body_bytes: 1024,
             max_requests_per_run: Some(100),

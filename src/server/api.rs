@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 
 use crate::server::App;
 use crate::server::body::JsonBody;
 use crate::server::error::ApiError;
+use crate::server::filter::RunFilter;
 use crate::server::order::{BackfillOrder, Nothing, RunOrder};
 use crate::server::view::{Backfill, DatasetView, Datasets, JobView, Jobs, RunView, Runs};
 
@@ -47,8 +48,10 @@ pub(super) async fn dataset(State(app): State<App>, named: Named) -> Answer<Data
         .ok_or_else(|| ApiError::NotFound(format!("dataset `{source}.{name}`")))
 }
 
-pub(super) async fn runs(State(app): State<App>) -> Answer<Runs> {
-    let runs = app.daemon.runs().await?;
+pub(super) async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Runs> {
+    let wanted = RunFilter::parse(query.as_deref().unwrap_or_default())?;
+    let mut runs = app.daemon.runs().await?;
+    runs.retain(|run| wanted.takes(run));
     Ok(Json(Runs { runs }))
 }
 

@@ -53,6 +53,8 @@ pub trait Daemon: Send + Sync + 'static {
 pub struct Readiness {
     /// The lake answered when it was asked last.
     pub lake_reachable: bool,
+    /// The lake takes what is written, as far as is known.
+    pub lake_writable: bool,
     /// The scheduler has looked at its jobs lately enough.
     pub scheduler_ticking: bool,
     /// Since the scheduler last looked. `None`: it hasn't yet.
@@ -62,7 +64,7 @@ pub struct Readiness {
 impl Readiness {
     /// Both the lake and the scheduler.
     pub fn is_ready(&self) -> bool {
-        self.lake_reachable && self.scheduler_ticking
+        self.lake_reachable && self.lake_writable && self.scheduler_ticking
     }
 }
 

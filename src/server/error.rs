@@ -66,6 +66,14 @@ pub enum ApiError {
         /// What would be right.
         cure: String,
     },
+    /// 422
+    #[error("{problem}")]
+    InvalidQuery {
+        /// What is wrong with it.
+        problem: String,
+        /// What would be right.
+        cure: String,
+    },
     /// 503
     #[error("{0}")]
     Unavailable(String),
@@ -102,6 +110,7 @@ pub enum ErrorName {
     TooLarge,
     WrongContentType,
     InvalidBody,
+    InvalidQuery,
     Unavailable,
     TimedOut,
 }
@@ -124,6 +133,9 @@ impl ApiError {
                 ErrorName::WrongContentType,
             ),
             Self::InvalidBody { .. } => (StatusCode::UNPROCESSABLE_ENTITY, ErrorName::InvalidBody),
+            Self::InvalidQuery { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, ErrorName::InvalidQuery)
+            }
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorName::Unavailable),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, ErrorName::TimedOut),
         }
@@ -148,7 +160,9 @@ impl ApiError {
             Self::TooLarge { .. } => "split the request",
             Self::WrongContentType => "send `Content-Type: application/json`",
             Self::Unavailable(_) | Self::TimedOut => "try again later; /readyz tells when",
-            Self::Refused { cure, .. } | Self::InvalidBody { cure, .. } => cure,
+            Self::Refused { cure, .. }
+            | Self::InvalidBody { cure, .. }
+            | Self::InvalidQuery { cure, .. } => cure,
         };
         text.to_owned()
     }

@@ -16,6 +16,7 @@ mod body;
 mod connections;
 pub mod daemon;
 mod error;
+mod filter;
 mod openapi;
 pub mod order;
 mod places;

@@ -21,6 +21,8 @@ pub(super) struct Operation {
     pub summary: &'static str,
     /// What is in the answer, in a sentence.
     pub gives: &'static str,
+    /// The parameters that its query may have.
+    pub query: &'static [&'static str],
     /// Who may call it.
     pub need: Need,
     /// What it takes.
@@ -107,7 +109,7 @@ impl Writer {
         let mut described = json!({
             "operationId": operation.id,
             "summary": operation.summary,
-            "parameters": parameters(operation.path),
+            "parameters": parameters(operation),
             "security": security(operation.need),
             "responses": self.responses(operation),
         });
@@ -161,15 +163,15 @@ fn error_statuses(operation: &Operation) -> Vec<u16> {
     statuses
 }
 
-/// The `{…}` of a path.
-fn parameters(path: &str) -> Vec<Value> {
-    let names = path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let described = names.map(
-        |name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}),
-    );
-    described.collect()
+/// The `{…}` of the path, and what the query may have.
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let described = |name, place, required| json!({"name": name, "in": place, "required": required, "schema": {"type": "string"}});
+    let parts = operation.path.split('/');
+    let names = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = names.map(|name| described(name, "path", true));
+    let query = operation.query.iter();
+    let in_query = query.map(|name| described(*name, "query", false));
+    in_path.chain(in_query).collect()
 }
 
 /// `{}` among the alternatives means that nothing may be enough: it goes by the address that the

@@ -1,6 +1,7 @@
 //! What the API is asked to do: bodies of POST requests. A field that isn't known is an error,
 //! so that a misspelt one isn't left out in silence.
 
+use chrono::Datelike as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,6 +11,12 @@ use crate::source::declaration::Mode;
 
 /// More days than this are a backfill: runs of a person go before everything else.
 pub const MAX_RUN_DAYS: usize = 31;
+
+/// More days than this, 20 years, are no backfill but a mistake: each one is a run that waits.
+const MAX_BACKFILL_DAYS: i64 = 20 * 366;
+
+/// No API has days of before.
+const FIRST_YEAR: i32 = 1990;
 
 /// Read these days of a dataset now, complete or not.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -73,13 +80,21 @@ impl RunOrder {
 impl BackfillOrder {
     /// What the schema can't say.
     pub(super) fn check(&self) -> Result<(), ApiError> {
-        if self.from <= self.to {
+        let Self { from, to, .. } = self;
+        let days = (to.date() - from.date()).num_days();
+        let (problem, cure) = if from > to {
+            let problem = format!("`from` ({from}) is after `to` ({to})");
+            (problem, "exchange them".to_owned())
+        } else if from.date().year() < FIRST_YEAR {
+            let problem = format!("`from` ({from}) is before {FIRST_YEAR}");
+            (problem, format!("name a day since {FIRST_YEAR}-01-01"))
+        } else if days >= MAX_BACKFILL_DAYS {
+            let problem = format!("{from} to {to} are more than 20 years");
+            (problem, "order one part after another".to_owned())
+        } else {
             return Ok(());
-        }
-        Err(ApiError::InvalidBody {
-            problem: format!("`from` ({}) is after `to` ({})", self.from, self.to),
-            cure: "exchange them".to_owned(),
-        })
+        };
+        Err(ApiError::InvalidBody { problem, cure })
     }
 }
 

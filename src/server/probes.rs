@@ -16,7 +16,7 @@ pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The lake can be reached and the scheduler ticks. An API that is down doesn't count: no other
+/// The lake can be reached, takes what is written, and the scheduler ticks. An API that is down doesn't count: no other
 /// daemon could do better. Reasons are in the log, not here, as anyone may ask.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadinessView>) {
     let readiness = app.daemon.readiness();
@@ -27,6 +27,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
     let view = ReadinessView {
         ready: readiness.is_ready(),
         lake_reachable: readiness.lake_reachable,
+        lake_writable: readiness.lake_writable,
         scheduler_ticking: readiness.scheduler_ticking,
         last_tick_age_seconds: readiness.last_tick_age.map(|age| age.as_secs_f64()),
     };

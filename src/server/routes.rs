@@ -17,7 +17,10 @@ use crate::server::order::{BackfillOrder, Nothing, RunOrder};
 use crate::server::view::{
     Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, Runs,
 };
-use crate::server::{App, api, probes};
+use crate::server::{App, api, filter, probes};
+
+/// What is told of runs can be narrowed down.
+const RUNS: &str = "/api/v1/runs";
 
 /// One method of one path, and what does it.
 pub(super) struct Route {
@@ -41,6 +44,7 @@ fn probe_routes() -> Vec<Route> {
             path,
             summary,
             gives: summary,
+            query: &[],
             need: Need::Nothing,
             body: None,
             answer,
@@ -81,10 +85,19 @@ fn read_routes() -> Vec<Route> {
             path,
             summary,
             gives: summary,
+            query: if path == RUNS {
+                filter::PARAMETERS
+            } else {
+                &[]
+            },
             need: Need::Read,
             body: None,
             answer,
-            errors: if path.ends_with('}') { &[404] } else { &[] },
+            errors: match path {
+                RUNS => &[422],
+                path if path.ends_with('}') => &[404],
+                _ => &[],
+            },
         },
         handler,
     };
@@ -149,6 +162,7 @@ fn change_routes() -> Vec<Route> {
             path,
             summary,
             gives,
+            query: &[],
             need: Need::Change,
             body: Some(body),
             answer,

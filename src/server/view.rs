@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::day::Day;
@@ -105,7 +105,7 @@ pub struct RunView {
 }
 
 /// How a run stands, or how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
     /// It waits for its turn.
@@ -187,10 +187,13 @@ pub struct Runs {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "Readiness")]
 pub struct ReadinessView {
-    /// Both of the following.
+    /// All of the following.
     pub ready: bool,
     /// The lake answered when it was asked last.
     pub lake_reachable: bool,
+    /// The lake takes what is written. False: it refused a write (it is full, or read-only), nothing
+    /// is begun, and a probe is written from time to time until it takes one.
+    pub lake_writable: bool,
     /// The scheduler has looked at its jobs lately enough.
     pub scheduler_ticking: bool,
     /// Seconds since the scheduler last looked; null: it hasn't yet.

@@ -105,11 +105,12 @@ impl SourceClient {
         usage: &Usage,
         cancel: &CancellationToken,
     ) -> Result<Answer, FetchError> {
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(FetchError::Cancelled),
             answer = self.0.fetch(request, usage) => answer,
-        }
+        };
+        answer.inspect_err(|error| usage.note(error))
     }
 
     /// Why a run of `dataset` can't do anything now: its host or its endpoint is taken for down.

@@ -45,6 +45,7 @@ pub(crate) fn source(base_url: &Url) -> Source {
             together: 8,
             requests_per_second: None,
             burst: 1,
+            latency: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
             max_body_bytes: 1024 * 1024,
             max_requests_per_run: None,

@@ -1,6 +1,9 @@
 //! What a run has asked of an API, counted while its pages are fetched concurrently.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::source::error::FetchError;
 
 /// Requests and retries of one run.
 #[derive(Debug, Default)]
@@ -9,6 +12,8 @@ pub struct Usage {
     retries: AtomicU64,
     answered: AtomicU64,
     repeats: AtomicU64,
+    unanswered: AtomicU64,
+    down: OnceLock<String>,
 }
 
 impl Usage {
@@ -45,6 +50,27 @@ impl Usage {
     /// Counts rows that came again.
     pub fn note_repeats(&self, rows: u64) {
         self.repeats.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Pages that were given up after as many tries as the dataset allows.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Why requests weren't sent: the source was taken for down. `None`: all were.
+    pub fn down(&self) -> Option<&str> {
+        self.down.get().map(String::as_str)
+    }
+
+    /// Takes note of why a page wasn't read.
+    pub(super) fn note(&self, error: &FetchError) {
+        match error {
+            FetchError::GaveUp { .. } => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            FetchError::SourceDown { .. } => _ = self.down.get_or_init(|| error.to_string()),
+            _ => {}
+        }
     }
 
     /// Counts a request that is about to be sent, unless that would be more than `max`.

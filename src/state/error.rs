@@ -55,3 +55,11 @@ pub enum StateError {
         source: LakeError,
     },
 }
+
+impl StateError {
+    /// Whether the lake as a whole may be what fails: full, read-only or out of reach. What a day has
+    /// isn't told by that.
+    pub fn is_of_lake(&self) -> bool {
+        matches!(self, Self::Lake(_) | Self::Unsettled { .. })
+    }
+}

@@ -22,6 +22,12 @@ pub struct Listing {
 /// # Errors
 /// When the lake can't be listed.
 pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
+    let entries = lake.list(&layout::state_folder(prefix)).await?;
+    Ok(sort(entries, prefix, lake.generation(prefix)))
+}
+
+/// A marker without a state is no proof: whoever removed the state may have removed files as well.
+fn sort(entries: Vec<Entry>, prefix: &str, generation: u64) -> Listing {
     let mut found = Listing::default();
     let generation = lake.generation(prefix);
     for entry in lake.list(&layout::state_folder(prefix)).await? {
@@ -33,6 +39,14 @@ pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
             .extend(layout::accepted_day(prefix, &entry.key));
         if let Some(day) = layout::state_day(prefix, &entry.key) {
             found.states.insert(day, entry);
+        } else if let Some((day, of)) = layout::complete_mark(prefix, &entry.key) {
+            if of == generation {
+                found.complete.insert(day);
+            }
+        } else {
+            found
+                .accepted
+                .extend(layout::accepted_day(prefix, &entry.key));
         }
     }
     // A marker without a state is no proof: whoever removed the state may have removed files as well.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use uuid::Uuid;
 
 use super::commit::Change;
 use super::document::{Accepted, Document, SliceProgress};
@@ -249,6 +250,11 @@ impl DayState {
                 serde_json::from_str(&text).unwrap_or_default()
             })
             .collect()
+    }
+
+    /// Whether the state has an entry of this run.
+    pub fn knows_run(&self, run_id: Uuid) -> bool {
+        self.document.entry(run_id).is_some()
     }
 
     /// How often the document was written.

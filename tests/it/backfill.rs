@@ -168,19 +168,26 @@ fn a_dry_run_tells_days_requests_and_time_and_reads_nothing() {
     assert_eq!(least["known_days"], 0);
     let slices = least["requests"].as_u64().unwrap() / 14;
     assert!(slices >= 13, "one request for each slice of 14 days");
-    // A second each, four in flight.
-    assert_eq!(least["seconds"], (14 * slices) as f64 / 4.0);
+    // Three seconds each, as the source's file says, and four in flight.
+    assert_eq!(least["seconds"], (14 * slices * 3) as f64 / 4.0);
+    // Empty slices are asked for twice.
+    assert_eq!(least["requests_to"], 28 * slices);
+    assert_eq!(least["basis"], "slices");
     assert_eq!(stage.simulator.ledger().len(), 0);
 
     let week = &fortnight[..7];
     backfill(&stage, week, &[]).run().expect(0);
     let cost = stage.simulator.ledger().len();
+    // The range was an honest one.
+    let (from, to) = (slices as usize * 7, slices as usize * 14);
+    assert!((from..=to).contains(&cost), "{from} to {to}: {cost}");
     let known = forecast(&fortnight);
     assert_eq!(known["known_days"], 7);
     let left: Vec<_> = fortnight[7..].iter().rev().map(Day::to_string).collect();
     assert_eq!(known["days"], serde_json::json!(left));
     // The week that is left is taken to cost what the known one has cost, weekday by weekday.
     assert_eq!(known["requests"], cost);
+    assert_eq!(known["basis"], "days");
     assert_eq!(stage.simulator.ledger().len(), cost);
 }
 
@@ -197,4 +204,21 @@ fn half_an_indexed_job_is_refused_before_anything_is_read() {
         "{refused:?}"
     );
     assert_eq!(stage.simulator.ledger().len(), 0);
+}
+
+#[test]
+fn a_backfill_that_was_done_said_0_of_0_days() {
+    let week = days("2025-10-06", "2025-10-12");
+    let stage = stage(&week);
+    backfill(&stage, &week, &[]).run().expect(0);
+    let args = [
+        "backfill",
+        "pncp.contratacoes",
+        "--from",
+        "2025-10-06",
+        "--to",
+        "2025-10-12",
+    ];
+    let again = Program::new(&args).on(&stage.lake).run().expect(0);
+    assert_eq!(again.stdout.trim(), "all 7 days are complete already");
 }

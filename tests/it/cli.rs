@@ -11,6 +11,7 @@ mod online;
 mod readers;
 mod schema;
 mod simulate;
+mod spellings;
 mod state;
 mod status;
 pub mod takeover;

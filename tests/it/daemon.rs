@@ -5,6 +5,7 @@ mod busy;
 mod clients;
 mod month;
 mod orders;
+mod outage;
 mod process;
 mod together;
 mod watched;

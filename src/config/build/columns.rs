@@ -75,6 +75,12 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
             Vec::new()
         }
     };
+    if let Some((line, name, table)) = strayed(&file.root, text) {
+        let what = format!("`{name}` is a member of `{table}`, the table above it");
+        let cure =
+            format!("a column `{name}` stands under [columns], before the first nested table");
+        problems.warn(Place::File(file.name, Some(line)), what, cure);
+    }
     (problems.iter().len() == before).then_some(Schema { columns })
 }
 
@@ -96,10 +102,22 @@ impl Reader<'_> {
             self.complain(node.line, what, "declare one or more: name = \"string\"");
         }
         let mut columns = Vec::new();
-        for (name, node) in entries {
+        for (position, (name, node)) in entries.iter().enumerate() {
             let path = format!("{path}.{name}");
-            let of_path = !taken.is_empty() && PARTITION_COLUMNS.contains(&name.as_str());
-            if taken.iter().any(|taken| taken.eq_ignore_ascii_case(name)) || of_path {
+            let of_path = !taken.is_empty() && is_one_of(&PARTITION_COLUMNS, name);
+            let before = entries[..position].iter().map(|(other, _)| other);
+            let twin = before.clone().find(|other| is_same(other, name));
+            if let Some(twin) = twin {
+                self.complain(
+                    node.line,
+                    format!(
+                        "`{path}` and `{twin}` differ in case only, and readers such as DuckDB take \
+                         them for one name"
+                    ),
+                    "leave one of them out: a field that isn't declared is kept in `_extra`, under \
+                     its own name",
+                );
+            } else if is_one_of(taken, name) || of_path {
                 self.complain(
                     node.line,
                     format!("`{path}` has the name of a column that every table has"),
@@ -168,6 +186,49 @@ impl Reader<'_> {
             },
         }
     }
+}
+
+/// Whether readers that don't heed case take two names for one.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|taken| is_same(taken, name))
+}
+
+/// The last field of a file that ends with a nested struct, where it is probably a column: one that
+/// was written at the end of the file, and so has become a member of the table that stood there.
+fn strayed(root: &Node, text: &str) -> Option<(usize, String, String)> {
+    let columns = root.get("columns")?;
+    let (mut table, mut path) = (columns, "columns".to_owned());
+    let (name, last) = loop {
+        let (name, last) = table.entries().iter().max_by_key(|(_, node)| end(node))?;
+        match &last.value {
+            Value::Table(members) if members.first().is_some_and(|(_, it)| it.line > last.line) => {
+                (table, path) = (last, format!("{path}.{name}"));
+            }
+            _ => break (name, last),
+        }
+    };
+    if std::ptr::eq(table, columns) {
+        return None;
+    }
+    // An empty line parts it from the other members, or it is the name of a column.
+    let above = text.lines().nth(last.line.checked_sub(2)?)?;
+    let parted = above.trim().is_empty();
+    let known = columns.get(name).is_some();
+    (parted || known).then(|| (last.line, name.clone(), path))
+}
+
+/// The last line of what stands in a node.
+fn end(node: &Node) -> usize {
+    let inner = match &node.value {
+        Value::Table(entries) => entries.iter().map(|(_, node)| end(node)).max(),
+        Value::List(elements) => elements.iter().map(end).max(),
+        _ => None,
+    };
+    inner.unwrap_or_default().max(node.line)
 }
 
 /// Precision and scale of `decimal(18,4)`.

@@ -90,6 +90,10 @@ impl Build<'_> {
     fn cron(&mut self, path: &KeyPath, text: &str) {
         // Whether it has slots at all is the same in every zone.
         if let Err(reason) = Cron::parse(text, chrono_tz::UTC) {
+            let reason = match out_of_range(text) {
+                Some(field) => field,
+                None => reason.to_string(),
+            };
             self.complain(
                 path,
                 format!("`{path} = \"{text}\"` is not a cron expression: {reason}"),
@@ -175,4 +179,34 @@ impl Build<'_> {
             instead,
         );
     }
+}
+
+/// The fields of a cron expression, the last five of six: their names and bounds.
+const FIELDS: [(&str, u32, u32); 6] = [
+    ("second", 0, 59),
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 7),
+];
+
+/// The first number of a cron expression that its field doesn't have: `hour 25: 0 to 23`.
+fn out_of_range(text: &str) -> Option<String> {
+    let fields: Vec<_> = text.split_whitespace().collect();
+    let declared = FIELDS.get(FIELDS.len().checked_sub(fields.len())?..)?;
+    fields
+        .iter()
+        .zip(declared)
+        .find_map(|(field, (name, least, most))| {
+            let parts = field
+                .split(',')
+                .map(|part| part.split('/').next().unwrap_or(part));
+            let mut numbers = parts.flat_map(|part| part.split('-'));
+            let wrong = numbers.find(|number| {
+                let number = number.parse::<u32>();
+                number.is_ok_and(|number| !(*least..=*most).contains(&number))
+            })?;
+            Some(format!("{name} {wrong}: {least} to {most}"))
+        })
 }

@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::Files;
+use super::Secrets;
+use super::files::{Files, bad_line};
 use super::place::{KeyPath, Places};
 use super::problem::Problems;
 
@@ -36,6 +37,8 @@ pub struct Build<'a> {
     pub places: &'a Places,
     /// The environment, which has secrets.
     pub environment: &'a BTreeMap<String, String>,
+    /// Whether secrets must be there.
+    pub(super) secrets: Secrets,
     /// Where complaints go.
     pub problems: &'a mut Problems,
 }
@@ -76,7 +79,16 @@ impl Build<'_> {
         text.map_err(|error| {
             let name = self.files.name(&file);
             let what = format!("`{path}` names {name}, which {}", failing(&error));
-            self.complain(path, what, "write the path of a file that can be read");
+            match bad_line(&error) {
+                Some(line) => {
+                    self.complain(
+                        path,
+                        what,
+                        format!("save that file as UTF-8: see its line {line}"),
+                    );
+                }
+                None => self.complain(path, what, "write the path of a file that can be read"),
+            }
         })
         .ok()
     }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::{Build, failing};
+use crate::config::Secrets;
 use crate::config::place::KeyPath;
 
 /// Parts of names under which secrets go.
@@ -66,7 +67,7 @@ impl Build<'_> {
                     "isn't set"
                 };
                 if names_a_variable(name) {
-                    self.complain(
+                    self.lacks_secret(
                         path,
                         format!("`{path}` names the variable `{name}`, which {state}"),
                         format!("set `{name}` in the environment"),
@@ -91,12 +92,20 @@ impl Build<'_> {
             Ok(_) => "is empty".to_owned(),
             Err(error) => failing(&error),
         };
-        self.complain(
+        self.lacks_secret(
             path,
             format!("`{path}` names the file {shown}, which {state}"),
             "write the path of a file that has the secret",
         );
         SecretString::default()
+    }
+
+    /// Notes a secret that isn't there: where nothing is going to be run, as a warning.
+    fn lacks_secret(&mut self, path: &KeyPath, what: String, instead: impl Into<String>) {
+        match self.secrets {
+            Secrets::Needed => self.complain(path, what, instead),
+            Secrets::Spared => self.problems.warn(self.places.of(path), what, instead),
+        }
     }
 }
 

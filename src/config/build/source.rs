@@ -201,6 +201,8 @@ impl Build<'_> {
             together: table.concurrency.unwrap_or(1).into(),
             requests_per_second: table.requests_per_second,
             burst: table.burst.unwrap_or(1),
+            latency: Duration::try_from_secs_f64(table.seconds_per_request.unwrap_or(1.0))
+                .unwrap_or(Duration::MAX),
             timeout: self.wait(&path.key("timeout"), timeout, Duration::from_secs(60)),
             max_body_bytes: self.size(&path.key("max_body_bytes"), max_body, 64_000_000),
             max_requests_per_run: table.max_requests_per_run,

@@ -336,7 +336,8 @@ pub struct RetryTable {
     /// The first wait is between nothing and this, and doubles from try to try. `"1s"` where
     /// nothing is said.
     pub initial: Option<String>,
-    /// No wait is longer, except one that the server asks for. `"60s"` where nothing is said.
+    /// No wait is longer, except one that the server asks for and that ends within `max_elapsed`; where
+    /// the server asks for a longer one, this long is waited. `"60s"` where nothing is said.
     pub max: Option<String>,
 }
 

@@ -25,8 +25,9 @@ pub struct SourceFile {
     pub timezone: Option<String>,
     /// Sent with every request; the program's name and version where nothing is said.
     pub user_agent: Option<String>,
-    /// A PEM file of certificates to trust beside the system's; a relative path is relative to
-    /// this file's folder.
+    /// A PEM file of certificates to trust beside the system's: of an authority that the system
+    /// doesn't know, or an intermediate certificate that the server doesn't send along. A relative
+    /// path is relative to this file's folder.
     pub ca_file: Option<String>,
     /// Further request headers. Credentials belong in `[auth]`.
     #[serde(default)]
@@ -138,6 +139,10 @@ pub struct LimitsTable {
     /// How many requests may begin at once after a pause, within the rate. 1 where nothing is said.
     #[schemars(range(min = 1))]
     pub burst: Option<u32>,
+    /// Seconds that a request usually takes: forecasts go by it where the lake has measured
+    /// nothing yet, and the dataset declares no cost. 1 where nothing is said.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub seconds_per_request: Option<f64>,
     /// For a whole request, the body included. `"60s"` where nothing is said.
     pub timeout: Option<String>,
     /// A longer body, after decompression, is an error. `"64MB"` where nothing is said.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{BRONZED, Folder, PNCP};
+use super::{BRONZED, COLUMNS, Folder, PNCP};
 use crate::config::load;
 use crate::config::settings::Origin;
 use crate::source::declaration::SliceValues;
@@ -57,7 +57,20 @@ fn files_that_are_not_there() {
 fn a_file_that_is_not_text() {
     let folder = Folder::shipped();
     std::fs::write(folder.0.path().join(PNCP), b"name = \"\xff\"").unwrap();
-    folder.tells_only(&[], (PNCP, 0), "this file isn't UTF-8 text", "");
+    folder.tells_only(
+        &[],
+        (PNCP, 1),
+        "this file isn't UTF-8 text",
+        "save it as UTF-8",
+    );
+
+    let folder = Folder::shipped();
+    let columns = [folder.read(COLUMNS).as_bytes(), b"# S\xe3o Paulo\n"].concat();
+    std::fs::write(folder.0.path().join(COLUMNS), &columns).unwrap();
+    let line = columns.split(|byte| *byte == b'\n').count() - 1;
+    let problems = folder.problems(&[]).to_string();
+    let cure = format!("save that file as UTF-8: see its line {line}\n");
+    assert!(format!("{problems}\n").contains(&cure), "{problems}");
 }
 
 #[test]

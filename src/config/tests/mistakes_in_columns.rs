@@ -96,6 +96,26 @@ fn names_and_keys() {
             ),
             (
                 "srp = \"boolean\"",
+                "¶Month = \"int64\"",
+                "`columns.Month` has the name of a column that every table has",
+                "`_extra`",
+            ),
+            (
+                "srp = \"boolean\"",
+                "srp = \"boolean\"\n¶SRP = \"string\"",
+                "`columns.SRP` and `srp` differ in case only, and readers such as DuckDB take them \
+                 for one name",
+                "kept in `_extra`, under its own name",
+            ),
+            (
+                "descricao = \"string\"\ndata",
+                "descricao = \"string\"\n¶Codigo = \"string\"\ndata",
+                "`columns.fontesOrcamentarias.Codigo` and `codigo` differ in case only, and readers \
+                 such as DuckDB take them for one name",
+                "kept in `_extra`, under its own name",
+            ),
+            (
+                "srp = \"boolean\"",
                 "srp = \"boolean\"\n¶srp = \"string\"",
                 "`srp` is said a second time",
                 "keep one",
@@ -140,4 +160,82 @@ fn a_file_that_is_not_toml() {
             "mend the line",
         )],
     );
+}
+
+fn warnings(folder: &Folder, environment: &[(&str, &str)]) -> Vec<(String, usize, String)> {
+    let settings = folder.load(environment);
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let warnings = settings.warnings.iter();
+    let warning = |problem| {
+        let (file, line) = folder.place(problem);
+        (file, line, format!("{}\n{}", problem.what, problem.instead))
+    };
+    warnings.map(warning).collect()
+}
+
+/// It became a member of that table, and nobody was told.
+#[test]
+fn a_column_that_was_written_below_a_nested_table_is_doubtful() {
+    let nested = "[columns.unidade]\ncodigo = \"string\"\nnome = \"string\"\n";
+    let columns =
+        "[columns]\nnumeroControlePNCP = \"string\"\ndataPublicacaoPncp = \"timestamp\"\n";
+    let told = |end: &str| {
+        let folder = Folder::shipped();
+        folder.write(COLUMNS, &format!("{columns}{nested}{end}"));
+        warnings(&folder, &[])
+    };
+    assert_eq!(told(""), []);
+    assert_eq!(told("uf = \"string\"\n"), [], "a member like the others");
+    for end in [
+        "\nvalorNovo = \"string\"\n",
+        "numeroControlePNCP = \"string\"\n",
+    ] {
+        let told = told(end);
+        let [(file, line, text)] = &told[..] else {
+            panic!("{end}: {told:?}")
+        };
+        assert_eq!(
+            (file.as_str(), *line),
+            (COLUMNS, 6 + end.matches('\n').count())
+        );
+        assert!(
+            text.contains("is a member of `columns.unidade`, the table above it"),
+            "{text}"
+        );
+        assert!(text.contains("stands under [columns]"), "{text}");
+    }
+}
+
+#[test]
+fn nothing_that_is_shipped_is_doubtful() {
+    let settings = crate::config::load(None, []).unwrap();
+    assert_eq!(settings.warnings, []);
+}
+
+/// It was ignored, and the lake was `./data`.
+#[test]
+fn a_variable_with_an_underscore_too_few_is_doubtful() {
+    let folder = Folder::shipped();
+    let told = warnings(
+        &folder,
+        &[
+            ("BRONZED_CONFIG", "x"),
+            ("BRONZED_TOKEN__OF_MINE", "x"),
+            ("BRONZED_LAKE__URL", "s3://bucket"),
+            ("BRONZED_sources__PNCP__ENABLED", "false"),
+        ],
+    );
+    let right: Vec<_> = told
+        .iter()
+        .map(|(name, _, text)| (name.as_str(), text))
+        .collect();
+    let [(lake, cure), (sources, _)] = right[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (lake, sources),
+        ("BRONZED_LAKE__URL", "BRONZED_sources__PNCP__ENABLED")
+    );
+    assert!(cure.contains("this variable is ignored"), "{cure}");
+    assert!(cure.contains("write `BRONZED__LAKE__URL`"), "{cure}");
 }

@@ -300,6 +300,18 @@ fn rules_and_jobs() {
             ),
             (
                 "\"0 3 * * *\"",
+                "¶\"0 25 * * *\"",
+                "`job.daily.cron = \"0 25 * * *\"` is not a cron expression: hour 25: 0 to 23",
+                "minute",
+            ),
+            (
+                "\"0 3 * * *\"",
+                "¶\"0 3 * 1,13/2 *\"",
+                "`job.daily.cron = \"0 3 * 1,13/2 *\"` is not a cron expression: month 13: 1 to 12",
+                "minute",
+            ),
+            (
+                "\"0 3 * * *\"",
                 "¶\"0 0 30 2 *\"",
                 "`job.daily.cron = \"0 0 30 2 *\"` is not a cron expression: no day is ever like that",
                 "minute, hour",

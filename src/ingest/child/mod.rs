@@ -73,7 +73,7 @@ impl Run<'_> {
     pub(super) async fn execute_child(mut self, parent: &Parent) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
-            Err(error) => return self.failed(error.to_string()),
+            Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
         let usage = Usage::new();

@@ -39,7 +39,7 @@ use crate::source::declaration::Slice;
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
 use crate::state::StateError;
-use crate::state::execution::{Execution, Status};
+use crate::state::execution::{Execution, Status, StopReason};
 
 /// At least after so many pages, what was read is committed and noted: a walk that dies loses no
 /// more than that.
@@ -105,6 +105,7 @@ impl Run<'_> {
         let opened = Walk::begin(self.context, self.order, &self.execution).await;
         let mut walk = match opened {
             Ok(walk) => walk,
+            Err(Cut::Intake(IntakeError::State(error))) => return self.unopened(&error),
             Err(error) => return self.failed(error.to_string()),
         };
         self.context
@@ -112,11 +113,19 @@ impl Run<'_> {
             .notice(Progress::Started { slices: 1 });
         let walked = walk.go().await;
         self.context.observer.notice(Progress::SliceDone);
-        let ended = self.judge_walk(&walk, walked.err());
-        let ended = walk.end(ended).await;
+        let mut ended = self.judge_walk(&walk, walked.err());
+        // What the breaker alone refused says nothing about any day.
+        let put_off = ended.stop == Some(StopReason::SourceDown) && walk.days.counts().fetched == 0;
+        if !put_off {
+            ended = walk.end(ended).await;
+        }
         let execution = walk.days.total(&ended);
         tell_drift(self.order, walk.days.drifted(), execution.counts.drift);
-        RunReport::new(self.order, execution, false, self.begun.elapsed())
+        RunReport {
+            put_off,
+            unanswered: walk.usage.unanswered(),
+            ..RunReport::new(self.order, execution, false, self.begun.elapsed())
+        }
     }
 
     fn judge_walk(&self, walk: &Walk<'_>, cut: Option<Cut>) -> Ended {
@@ -125,7 +134,15 @@ impl Run<'_> {
         };
         let reason = cut.to_string();
         tracing::warn!(slice = &*walk.slice.label, reason, "slice not complete");
-        let stopped = self.overdue.cause();
+        let stopped = self.overdue.cause().or_else(|| match &cut {
+            Cut::Intake(IntakeError::State(error)) if error.is_of_lake() => {
+                Some((StopReason::LakeRefused, reason.clone()))
+            }
+            _ => {
+                let down = walk.usage.down()?;
+                Some((StopReason::SourceDown, down.to_owned()))
+            }
+        });
         let none_read = walk.days.counts().fetched == 0;
         let status = match cut.is_failure() || (none_read && stopped.is_none()) {
             true => Status::Failed,

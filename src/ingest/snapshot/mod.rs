@@ -68,7 +68,7 @@ impl Run<'_> {
         };
         let (mut state, mut folded) = match opened.await {
             Ok(opened) => opened,
-            Err(error) => return self.failed(error.to_string()),
+            Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
         let usage = Usage::new();

@@ -222,3 +222,13 @@ async fn a_page_of_another_origin_gets_no_leave_to_ask() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_pause_without_a_body_wanted_a_content_type_for_nothing() {
+    let server = served().await;
+    let path = "/api/v1/jobs/pncp/hourly/pause";
+    let answer = server
+        .ask(Method::POST, path, |request| request.bearer_auth(TOKEN))
+        .await;
+    assert_eq!(answer.status, 200);
+}

@@ -19,6 +19,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 
 /// Fails where an answer isn't as described.
 pub fn check(method: &Method, path: &str, answer: &Answer) {
+    let path = path.split('?').next().unwrap_or(path);
     let Some(operation) = operation(method, path) else {
         let undescribed = matches!(answer.status, 404 | 405);
         assert!(undescribed, "{method} {path} isn't described: {answer:?}");

@@ -40,6 +40,7 @@ impl Default for FakeDaemon {
         Self {
             readiness: Mutex::new(Readiness {
                 lake_reachable: true,
+                lake_writable: true,
                 scheduler_ticking: true,
                 last_tick_age: Some(Duration::from_millis(1500)),
             }),

@@ -9,9 +9,15 @@ async fn ready_is_a_lake_that_answers_and_a_scheduler_that_ticks() {
     let answer = server.get("/readyz").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["last_tick_age_seconds"], 1.5);
-    for (lake_reachable, scheduler_ticking) in [(false, true), (true, false)] {
+    let faults = [
+        (false, true, true),
+        (true, false, true),
+        (true, true, false),
+    ];
+    for (lake_reachable, lake_writable, scheduler_ticking) in faults {
         *server.daemon.readiness.lock().unwrap() = Readiness {
             lake_reachable,
+            lake_writable,
             scheduler_ticking,
             last_tick_age: None,
         };
@@ -19,6 +25,7 @@ async fn ready_is_a_lake_that_answers_and_a_scheduler_that_ticks() {
         assert_eq!(answer.status, 503);
         assert_eq!(answer.json()["ready"], false);
         assert_eq!(answer.json()["lake_reachable"], lake_reachable);
+        assert_eq!(answer.json()["lake_writable"], lake_writable);
         assert_eq!(server.get("/healthz").await.text, "ok\n");
     }
 }

@@ -98,6 +98,8 @@ pub struct Limits {
     pub requests_per_second: Option<f64>,
     /// How many requests may begin at once after a pause, within the rate.
     pub burst: u32,
+    /// How long a request usually takes: for forecasts alone.
+    pub latency: Duration,
     /// For a whole request, the body included.
     pub timeout: Duration,
     /// A longer body, after decompression, is an error.

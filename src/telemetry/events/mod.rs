@@ -95,6 +95,22 @@ pub const CATALOGUE: &[Event] = &[
                   `fetched` + `vanished` = `new` + `duplicates` + `off_day`.",
     },
     Event {
+        name: "configuration looks wrong",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["place", "detail", "hint"],
+        meaning: "Something in the configuration can be read, and is probably a mistake: `place` is a \
+                  file with its line or a variable, `hint` tells what would be right.",
+    },
+    Event {
+        name: "run put off",
+        levels: INFO,
+        within: Within::Run,
+        fields: &["requests", "reason"],
+        meaning: "The source is down, and the run got nothing: it has left nothing behind, and its day \
+                  is read when the source is well.",
+    },
+    Event {
         name: "state rebuilt from the files",
         levels: WARN,
         within: Within::Run,
@@ -297,6 +313,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The first SIGINT or SIGTERM.",
     },
     Event {
+        name: "nothing can be paused or asked for: no token",
+        levels: INFO,
+        within: Within::Process,
+        fields: &[],
+        meaning: "The daemon has started without `server.token`, so that its API refuses whatever \
+                  changes something. A token takes a restart.",
+    },
+    Event {
         name: "limit shared with another process",
         levels: INFO,
         within: Within::Process,
@@ -396,6 +420,52 @@ pub const CATALOGUE: &[Event] = &[
         fields: &["source", "dataset", "error"],
         meaning: "The first day that a job has named couldn't be read or written \
                   (`_bronzed/named`): it is tried again within an hour.",
+    },
+    Event {
+        name: "backfill waits",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["what", "reason"],
+        meaning: "`bronzed backfill` waits for the end of an outage: `what` is a host, an endpoint or \
+                  the lake. Told once, however long it lasts.",
+    },
+    Event {
+        name: "backfill goes on",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["seconds"],
+        meaning: "The outage is over after so long, and the same day was read.",
+    },
+    Event {
+        name: "backfill gave up",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["what", "reason", "unread", "max_outage"],
+        meaning: "The outage has lasted longer than `--max-outage`: so many days are left for the next \
+                  backfill.",
+    },
+    Event {
+        name: "days put off",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["put_off", "what", "since", "reason"],
+        meaning: "`bronzed run` has left out so many days because `what` is down; `bronzed backfill` \
+                  waits for it.",
+    },
+    Event {
+        name: "lake refuses writes",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "It is full, read-only or out of reach: nothing begins until a probe is taken, and \
+                  `/readyz` says so. Told once, however long it lasts.",
+    },
+    Event {
+        name: "lake takes writes again",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["seconds"],
+        meaning: "A probe was taken: the lake refused writes for so long, and everything goes on.",
     },
     Event {
         name: "lake not reached",

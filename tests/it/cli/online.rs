@@ -372,9 +372,9 @@ fn a_blackout_is_kept_and_a_lake_that_is_not_there_is_told() {
 }
 
 #[test]
-fn targets_days_and_json_are_of_the_online_check() {
+fn days_and_json_are_of_the_online_check() {
     for args in [
-        &["check", "pncp"][..],
+        &["check", "pncp.x"][..],
         &["check", "--json"],
         &["check", "--day", DAY],
     ] {

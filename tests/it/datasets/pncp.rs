@@ -249,9 +249,9 @@ fn child(dataset: &'static str, samples: Vec<Sample>, asked: &'static str) -> Ca
         trouble: Trouble::Fails(
             json(
                 404,
-                r#"{"status":"404","message":"Contratação não cadastrada."}"#,
+                r#"{"status":404,"error":"Not Found","path":"/api/pncp/v1"}"#,
             ),
-            "Contratação não cadastrada",
+            "Not Found",
         ),
         before: Some(Box::new(parent)),
         ..listing(dataset, samples, asked)

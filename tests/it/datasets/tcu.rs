@@ -1,7 +1,7 @@
 //! The TCU: the recorded list of the unfit, and documented records for the rest.
 
 use super::api::{Envelope, json, other};
-use super::case::{Case, Sample, Trouble, documented, recorded};
+use super::case::{Case, Sample, Trouble, documented, recorded, with_extra};
 
 /// The firewall's page, with a status that says all is well.
 const WALL: Trouble = Trouble::Passes(other(
@@ -52,13 +52,15 @@ fn acordaos() -> Case {
         "dataSessao":"04/11/2026","relator":"FULANO DE TAL","situacao":"OFICIALIZADO",
         "urlArquivoPdf":"https://example.org/b.pdf"}"#,
     ]);
+    let mut samples = records.known_by(&["key"]);
+    let spelt_otherwise = with_extra(samples.split_off(1), &["urlArquivoPdf"]);
     Case {
         envelope: Envelope::BareByOffset,
         vary: "key",
         empty: json(200, "[]"),
         ..list(
             "tcu.acordaos",
-            records.known_by(&["key"]),
+            [samples, spelt_otherwise].concat(),
             "/api/acordao/recupera-acordaos?inicio=0&quantidade=500",
         )
     }

@@ -1,0 +1,91 @@
+//! What a backfill will cost, by what the lake knows of complete days and what is declared.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Datelike as _;
+
+use crate::day::Day;
+use crate::ingest::Context;
+use crate::lake::LakeError;
+use crate::schedule::estimate::{Estimate, Facts, Sample, estimate};
+use crate::source::declaration::{Dataset, Require, Source};
+use crate::source::slices;
+use crate::state::execution::Status;
+use crate::state::{complete_days, glance};
+
+/// How many days of each weekday an estimate looks at.
+const ALIKE: usize = 4;
+
+/// What reading `days` of a dataset in full will cost within the limits of `source`, by what complete
+/// days of the same weekdays in the lake have cost.
+///
+/// # Errors
+/// When the lake can't be asked. Nothing is written, whatever is found.
+pub async fn outlook(
+    context: &Context,
+    dataset: &Arc<Dataset>,
+    days: &[Day],
+    source: &Source,
+) -> Result<Estimate, LakeError> {
+    let samples = match days.first() {
+        Some(near) => samples(context, dataset, *near).await?,
+        None => Vec::new(),
+    };
+    let days = days.iter().copied();
+    Ok(estimate(days, &samples, &facts(dataset, source)))
+}
+
+fn facts(dataset: &Dataset, source: &Source) -> Facts {
+    let pool = dataset.pool.as_ref();
+    let pool = pool.and_then(|pool| source.pools.get(pool)).copied();
+    let limits = &source.limits;
+    Facts {
+        slices: slices(dataset).len() as u64,
+        walks: match dataset.completeness.require {
+            Require::TwoWalks => 2,
+            _ => 1,
+        },
+        cost: dataset.cost,
+        latency: limits.latency,
+        limits: [Some(limits.pool()), pool].into_iter().flatten().collect(),
+        part: limits.concurrency.max(1) as f64 / limits.together.max(1) as f64,
+    }
+}
+
+/// The complete days nearest to `near`, some of each weekday, with what reading them took.
+async fn samples(
+    context: &Context,
+    dataset: &Arc<Dataset>,
+    near: Day,
+) -> Result<Vec<Sample>, LakeError> {
+    let complete = complete_days(&context.lake, &dataset.prefix).await?;
+    let mut nearest: Vec<_> = complete.into_iter().collect();
+    nearest.sort_by_key(|day| (day.date() - near.date()).num_days().abs());
+    let mut alike: BTreeMap<u32, usize> = BTreeMap::new();
+    nearest.retain(|day| {
+        let weekday = day.date().weekday().num_days_from_monday();
+        let count = alike.entry(weekday).or_default();
+        *count += 1;
+        *count <= ALIKE
+    });
+    let mut samples = Vec::new();
+    for day in nearest {
+        let found = glance(&context.lake, &dataset.prefix, day, context.zone).await?;
+        let runs = found.into_iter().flat_map(|glance| glance.runs);
+        // The one that asked most has read the day in full.
+        let ok = runs.filter(|run| run.status == Status::Ok);
+        let longest = ok.max_by_key(|run| run.counts.requests);
+        samples.extend(longest.map(|run| {
+            Sample {
+                day,
+                requests: run.counts.requests,
+                time: (run.timestamp - run.started_at)
+                    .to_std()
+                    .unwrap_or(Duration::ZERO),
+            }
+        }));
+    }
+    Ok(samples)
+}

@@ -1,0 +1,225 @@
+//! Carries out the orders of a backfill, through outages.
+//!
+//! While a host or an endpoint is down, days of other datasets go on; where none is left, its probe is
+//! waited for, and the same day is read again. While the lake refuses writes, a probe is written at a
+//! growing distance. An outage that lasts longer than the caller has patience for ends the work.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use crate::ingest::report::RunReport;
+use crate::ingest::{Context, Order, run};
+use crate::state::execution::StopReason;
+
+/// Between two looks at an outage, so that a clock that is set doesn't make it longer.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Before the first probe of a lake; each that fails doubles it.
+const FIRST_PROBE: Duration = Duration::from_secs(10);
+/// No distance between probes of a lake is longer.
+const LONGEST_PROBE: Duration = Duration::from_secs(300);
+
+/// Why nothing can be read for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// What is down: `https://pncp.gov.br`, or `the lake`.
+    pub what: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The last failure.
+    pub reason: String,
+    /// When it is tried again.
+    pub probe_at: DateTime<Utc>,
+}
+
+/// What there is to tell of the work.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A day is done, however it ended.
+    Done(&'a RunReport),
+    /// An outage has ended a run that had stored something; its day is read again.
+    Cut(&'a RunReport),
+    /// An outage is waited for.
+    Waits(&'a Outage),
+    /// What was down is tried again.
+    Tries,
+}
+
+/// Carries out the orders one by one. Ends early where the context is cancelled (the day under way has
+/// committed what was read of it), or after an outage of `max_outage`, which is returned.
+pub async fn work(
+    context: &Context,
+    orders: &[Order],
+    max_outage: Duration,
+    mut tell: impl FnMut(Told<'_>),
+) -> Option<Outage> {
+    let mut left: Vec<&Order> = orders.iter().collect();
+    let mut patience = Patience::new(max_outage);
+    // Days that got no answer: an outage may be beginning, and then they are read again after it.
+    let mut suspects: Vec<(&Order, RunReport)> = Vec::new();
+    left.reverse();
+    while !left.is_empty() && !context.cancel.is_cancelled() {
+        // From the end, where the next one is.
+        let next = left
+            .iter()
+            .rposition(|order| outage(context, order).is_none());
+        let Some(next) = next else {
+            left.extend(suspects.drain(..).rev().map(|(order, _)| order));
+            let outages = left.iter().filter_map(|order| outage(context, order));
+            if let Some(outage) = outages.min_by_key(|outage| outage.probe_at)
+                && patience.wait(context, &outage, &mut tell).await.is_err()
+            {
+                return Some(outage);
+            }
+            continue;
+        };
+        let order = left[next];
+        let report = run(context, order).await;
+        match report.execution.stop {
+            Some(StopReason::SourceDown) => {
+                patience.begin();
+                if !report.put_off {
+                    tell(Told::Cut(&report));
+                }
+                continue;
+            }
+            Some(StopReason::LakeRefused) if !patience.is_of_this_day(order) => {
+                if let Err(outage) =
+                    lake_takes_writes(context, &report, &mut patience, &mut tell).await
+                {
+                    return Some(outage);
+                }
+                continue;
+            }
+            _ => {}
+        }
+        left.remove(next);
+        if report.unanswered > 0 && report.counts().fetched == 0 {
+            suspects.push((order, report));
+            continue;
+        }
+        patience.end();
+        let earlier = suspects.drain(..).map(|(_, report)| report);
+        earlier
+            .chain([report])
+            .for_each(|report| tell(Told::Done(&report)));
+    }
+    suspects
+        .iter()
+        .for_each(|(_, report)| tell(Told::Done(report)));
+    None
+}
+
+/// Why a run of this order could only fail now.
+fn outage(context: &Context, order: &Order) -> Option<Outage> {
+    let down = context.client.down(&order.dataset)?;
+    (!down.probe_in.is_zero()).then(|| Outage {
+        what: down.what,
+        since: down.since,
+        reason: down.last,
+        probe_at: context.clock.now() + down.probe_in,
+    })
+}
+
+/// Waits until the lake takes a probe.
+async fn lake_takes_writes(
+    context: &Context,
+    report: &RunReport,
+    patience: &mut Patience,
+    tell: &mut impl FnMut(Told<'_>),
+) -> Result<(), Outage> {
+    let since = context.clock.now();
+    let mut reason = report.execution.error.clone().unwrap_or_default();
+    let mut distance = FIRST_PROBE;
+    loop {
+        let outage = Outage {
+            what: "the lake".to_owned(),
+            since,
+            reason,
+            probe_at: context.clock.now() + distance,
+        };
+        if patience.wait(context, &outage, tell).await.is_err() {
+            return Err(outage);
+        }
+        if context.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let token = context.entropy.run_id(context.clock.now()).to_string();
+        match context.lake.probe_room(&token).await {
+            Ok(()) => return Ok(()),
+            Err(error) => reason = error.to_string(),
+        }
+        distance = (distance * 2).min(LONGEST_PROBE);
+    }
+}
+
+/// How long an outage has lasted, and may last.
+struct Patience {
+    max: Duration,
+    since: Option<Instant>,
+    told: bool,
+    /// The day that the lake refused last.
+    refused: Option<(String, crate::day::Day)>,
+}
+
+/// It has lasted too long.
+struct Over;
+
+impl Patience {
+    fn new(max: Duration) -> Self {
+        Self {
+            max,
+            since: None,
+            told: false,
+            refused: None,
+        }
+    }
+
+    fn begin(&mut self) -> Instant {
+        *self.since.get_or_insert_with(Instant::now)
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.told) {
+            let seconds = self.begin().elapsed().as_secs();
+            tracing::info!(seconds, "backfill goes on");
+        }
+        (self.since, self.refused) = (None, None);
+    }
+
+    /// Whether the lake has refused this day before, and taken a probe since: then it isn't the lake.
+    fn is_of_this_day(&mut self, order: &Order) -> bool {
+        let day = (order.dataset.name.clone(), order.day);
+        self.refused.replace(day.clone()) == Some(day)
+    }
+
+    /// Waits for the next probe.
+    async fn wait(
+        &mut self,
+        context: &Context,
+        outage: &Outage,
+        tell: &mut impl FnMut(Told<'_>),
+    ) -> Result<(), Over> {
+        let left = self.max.saturating_sub(self.begin().elapsed());
+        if left.is_zero() {
+            return Err(Over);
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            let (what, reason) = (&*outage.what, &*outage.reason);
+            tracing::warn!(what, reason, "backfill waits");
+        }
+        tell(Told::Waits(outage));
+        let until = (outage.probe_at - context.clock.now()).to_std();
+        let sleep = until.unwrap_or_default().min(left).min(LONGEST_SLEEP);
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = context.cancel.cancelled() => {}
+        }
+        tell(Told::Tries);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

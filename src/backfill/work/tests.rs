@@ -1,0 +1,159 @@
+use super::*;
+use crate::clock::SystemClock;
+use crate::config::settings::CommitSettings;
+use crate::entropy::Entropy;
+use crate::ingest::progress::Unwatched;
+use crate::lake::Lake;
+use crate::source::SourceClient;
+use crate::source::declaration::{Dataset, Mode, Priority, RequestLimits};
+use crate::source::failure::Failure;
+use crate::source::testing::{self, Broken, Exchange, Reply, source};
+use crate::state::execution::Status;
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use std::sync::Arc;
+use std::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// An API without records that can't be reached at some times.
+#[derive(Debug)]
+struct Api {
+    begun: Instant,
+    /// From, to, in seconds.
+    away: (u64, u64),
+    asked: Arc<Mutex<Vec<u64>>>,
+}
+
+#[async_trait]
+impl Exchange for Api {
+    async fn get(&self, _url: &Url, _limits: &RequestLimits) -> Result<Reply, Broken> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = self.begun.elapsed().as_secs();
+        self.asked.lock().unwrap().push(now);
+        if (self.away.0..self.away.1).contains(&now) {
+            return Err(Broken::Off(Failure::NoConnection {
+                host: "api".to_owned(),
+                problem: "connection refused".to_owned(),
+                cure: String::new(),
+            }));
+        }
+        Ok(Reply {
+            status: 204,
+            body: Bytes::new(),
+            ..Reply::default()
+        })
+    }
+}
+
+struct Scene {
+    context: Context,
+    orders: Vec<Order>,
+    asked: Arc<Mutex<Vec<u64>>>,
+    store: Arc<InMemory>,
+}
+
+/// Days of one dataset, whose API can't be reached from one second to another.
+fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
+    let source = source(&"http://api.test/".parse().unwrap());
+    let asked = Arc::default();
+    let api = Api {
+        begun: Instant::now(),
+        away,
+        asked: Arc::clone(&asked),
+    };
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(Entropy::seeded(7)));
+    let client = SourceClient::over(Arc::new(api), &source, clock.clone(), entropy.clone());
+    let store = Arc::new(InMemory::new());
+    let mut dataset: Dataset = testing::dataset();
+    dataset.retry.max_attempts = tries;
+    let dataset = Arc::new(dataset);
+    let first: crate::day::Day = "2025-10-01".parse().unwrap();
+    let orders = std::iter::successors(Some(first), |day| Some(day.next())).take(days);
+    let orders = orders.map(|day| Order {
+        dataset: Arc::clone(&dataset),
+        day,
+        mode: Mode::Full,
+        job: super::super::JOB.to_owned(),
+        priority: Priority::Backfill,
+    });
+    Scene {
+        orders: orders.collect(),
+        context: Context {
+            lake: Lake::over(store.clone(), "memory"),
+            client,
+            zone: source.timezone,
+            concurrency: source.limits.concurrency,
+            commit: CommitSettings {
+                max_records: 15_000,
+                max_bytes: 1 << 30,
+            },
+            clock,
+            entropy,
+            observer: Arc::new(Unwatched),
+            cancel: CancellationToken::new(),
+        },
+        asked,
+        store,
+    }
+}
+
+/// Works; the days that were done, how they ended, and the outage that ended the work.
+async fn work_through(
+    scene: &Scene,
+    max_outage: Duration,
+) -> (Vec<Status>, Option<Outage>, Vec<Outage>) {
+    let (mut done, mut waits) = (Vec::new(), Vec::new());
+    let tell = |told: Told<'_>| match told {
+        Told::Done(report) => done.push(report.status()),
+        Told::Waits(outage) => waits.push(outage.clone()),
+        Told::Cut(_) | Told::Tries => {}
+    };
+    let outage = work(&scene.context, &scene.orders, max_outage, tell).await;
+    (done, outage, waits)
+}
+
+async fn states(scene: &Scene) -> usize {
+    let store: Arc<dyn object_store::ObjectStore> = scene.store.clone();
+    let lake = Lake::over(store, "memory");
+    lake.list("pncp/").await.unwrap().len()
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_made_all_days_that_were_left_of_a_backfill_fail_in_seconds() {
+    let scene = scene(400, (10, 3_610), 4);
+    let (done, outage, waits) = work_through(&scene, DAY).await;
+    assert_eq!((done.len(), outage), (400, None));
+    assert!(done.iter().all(|status| *status == Status::Ok), "{done:?}");
+    assert_eq!(waits[0].what, "http://api.test");
+    let asked = scene.asked.lock().unwrap().clone();
+    let during = asked.iter().filter(|at| (10..3_610).contains(*at)).count();
+    assert!(during <= 50, "{during} requests in the outage");
+    let back = asked.iter().find(|at| **at >= 3_610).unwrap();
+    assert!(*back <= 3_610 + 600, "{back}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_longer_than_the_patience_ends_a_backfill() {
+    let scene = scene(3, (0, u64::MAX), 20);
+    let (done, outage, _) = work_through(&scene, Duration::from_secs(3_600)).await;
+    assert!(done.is_empty(), "{done:?}");
+    assert_eq!(
+        outage.unwrap().reason,
+        "no connection to api: connection refused"
+    );
+    let last = *scene.asked.lock().unwrap().last().unwrap();
+    assert!((3_000..=3_700).contains(&last), "{last}");
+    assert_eq!(states(&scene).await, 0, "no day was charged with it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_patience_a_backfill_gives_up_at_once() {
+    let scene = scene(3, (0, u64::MAX), 20);
+    let (_, outage, waits) = work_through(&scene, Duration::ZERO).await;
+    assert!(outage.is_some() && waits.is_empty());
+    assert!(*scene.asked.lock().unwrap().last().unwrap() < 60);
+}

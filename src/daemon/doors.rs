@@ -1,0 +1,106 @@
+//! Which datasets may have a run begun now, and when the others may.
+//!
+//! A source that is down gets none until its probe is due, and then exactly one: the others wait for
+//! its outcome. A dataset in trouble has one run at a time, and rests in between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::daemon::board::Board;
+use crate::schedule::deal::Turn;
+use crate::session::Session;
+use crate::source::Down;
+
+/// What one look has found out.
+pub(super) struct Doors<'a> {
+    session: &'a Session,
+    now: DateTime<Utc>,
+    /// By source and dataset.
+    down: BTreeMap<(Arc<str>, Arc<str>), Option<Down>>,
+    /// What runs under way, or just begun, probe, by source.
+    probing: Vec<(Arc<str>, Arc<str>)>,
+    /// Datasets whose one run has begun in this look.
+    begun: Vec<(Arc<str>, Arc<str>)>,
+    opens_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> Doors<'a> {
+    pub(super) fn new(session: &'a Session, board: &Board, now: DateTime<Utc>) -> Self {
+        let probing = board.runs.under_way().filter_map(|(key, run)| {
+            let what = run.beginning.probes.as_ref()?;
+            Some((Arc::clone(&key.source), Arc::clone(what)))
+        });
+        Self {
+            session,
+            now,
+            down: BTreeMap::new(),
+            probing: probing.collect(),
+            begun: Vec::new(),
+            opens_at: None,
+        }
+    }
+
+    /// Whether no run of the dataset may begin. One that a person asked for doesn't rest.
+    pub(super) fn is_shut(&mut self, board: &Board, turn: &Turn, by_hand: bool) -> bool {
+        let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
+        if let Some(down) = self.down(&of).cloned() {
+            if !down.probe_in.is_zero() {
+                let at =
+                    self.now + TimeDelta::from_std(down.probe_in).unwrap_or(TimeDelta::days(1));
+                self.note(at);
+                return true;
+            }
+            let what = (Arc::clone(&of.0), Arc::from(&*down.what));
+            if down.probing || self.probing.contains(&what) {
+                return true;
+            }
+        }
+        let troubles = board.sources.get(&of.0).map(|source| &source.troubles);
+        let Some(troubles) = troubles.filter(|troubles| troubles.has(&of.1)) else {
+            return false;
+        };
+        let under_way = |key: &crate::daemon::runs::Key| key.source == of.0 && key.dataset == of.1;
+        if self.begun.contains(&of) || board.runs.under_way().any(|(key, _)| under_way(key)) {
+            return true;
+        }
+        match troubles.rests_until(&of.1, self.now).filter(|_| !by_hand) {
+            Some(until) => {
+                self.note(until);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A run of the dataset begins. Returns what it probes, if it does.
+    pub(super) fn take(&mut self, turn: &Turn) -> Option<Arc<str>> {
+        let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
+        let probes = self.down(&of).map(|down| Arc::<str>::from(&*down.what));
+        if let Some(what) = &probes {
+            self.probing.push((Arc::clone(&of.0), Arc::clone(what)));
+        }
+        self.begun.push(of);
+        probes
+    }
+
+    /// When a door opens by itself; `None`: none does.
+    pub(super) fn opens_at(&self) -> Option<DateTime<Utc>> {
+        self.opens_at
+    }
+
+    fn note(&mut self, at: DateTime<Utc>) {
+        self.opens_at = Some(self.opens_at.map_or(at, |other| other.min(at)));
+    }
+
+    fn down(&mut self, of: &(Arc<str>, Arc<str>)) -> Option<&Down> {
+        let session = self.session;
+        let found = self.down.entry(of.clone()).or_insert_with(|| {
+            let source = session.settings().sources.get(&*of.0)?;
+            let dataset = source.datasets.get(&*of.1)?;
+            session.client(&of.0)?.down(dataset)
+        });
+        found.as_ref()
+    }
+}
