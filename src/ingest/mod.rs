@@ -311,8 +311,8 @@ impl<'a> Run<'a> {
         }
         let concluded = self.commit_last(&mut state, verdict, pending).await;
         match concluded {
-            Ok(()) => self.report(state.is_complete()),
-            Err(_) if mutated!(LakeErrorIsGreen) => self.report(verdict.1 || was_complete),
+            Ok(()) => told(self.report(state.is_complete())),
+            Err(_) if mutated!(LakeErrorIsGreen) => told(self.report(verdict.1 || was_complete)),
             Err(error) => {
                 if let IntakeError::State(error) = &error {
                     note_refusal(&mut self.execution, error);

@@ -21,6 +21,7 @@ begins with the promise that is broken.
 import argparse
 import collections
 import json
+import re
 import sys
 
 import canonical
@@ -28,6 +29,7 @@ import lake
 
 FINISHED = {"ok", "partial", "failed"}
 STATUSES = FINISHED | {"running", "recovered", "adopted"}
+NUMBERED = re.compile(r"_c(\d{6,})\.parquet$")
 # What a person has decided of a day is no run, and has no status.
 RULINGS = {"accept", "accept --undo", "forget"}
 
