@@ -16,6 +16,10 @@ use crate::lake::Lake;
 use crate::lease::{Identity, Shared};
 use crate::protection::seal::{self, SealError};
 use crate::source::SourceClient;
+#[cfg(test)]
+use crate::source::declaration::Source;
+#[cfg(test)]
+use crate::source::testing::Exchange;
 
 /// Everything that the runs of one process share.
 pub struct Session {
@@ -49,27 +53,59 @@ impl Session {
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> anyhow::Result<Self> {
-        let lake = lake.with_states(settings.state.compression);
         let mut clients = BTreeMap::new();
         for (name, source) in &settings.sources {
             let client = SourceClient::new(source, clock.clone(), entropy.clone())
                 .with_context(|| format!("source `{name}`"))?;
-            let together = source.limits.together.max(source.limits.concurrency);
-            client.lease(Shared {
-                lake: lake.clone(),
-                together,
-                who: Identity::of_process(),
-            });
             clients.insert(name.clone(), client);
         }
-        Ok(Self {
+        Ok(Self::with(settings, lake, clock, entropy, clients))
+    }
+
+    /// The same without a network: each source is asked over what `exchange` gives for it.
+    #[cfg(test)]
+    pub(crate) fn asking(
+        settings: Settings,
+        lake: Lake,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+        exchange: impl Fn(&Source) -> Arc<dyn Exchange>,
+    ) -> Self {
+        let clients = settings.sources.iter().map(|(name, source)| {
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let client = SourceClient::over(exchange(source), source, clock, entropy);
+            (name.clone(), client)
+        });
+        let clients = clients.collect();
+        Self::with(settings, lake, clock, entropy, clients)
+    }
+
+    fn with(
+        settings: Settings,
+        lake: Lake,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+        clients: BTreeMap<String, SourceClient>,
+    ) -> Self {
+        let lake = lake.with_states(settings.state.compression);
+        for (name, source) in &settings.sources {
+            let limits = &source.limits;
+            if let Some(client) = clients.get(name) {
+                client.lease(Shared {
+                    lake: lake.clone(),
+                    together: limits.together.max(limits.concurrency),
+                    who: Identity::of_process(),
+                });
+            }
+        }
+        Self {
             lake,
             clients,
             settings,
             clock,
             entropy,
             cancel: CancellationToken::new(),
-        })
+        }
     }
 
     /// Makes sure that the lake can be reached, that its conditional writes work, and that its tables

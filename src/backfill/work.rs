@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::state::execution::StopReason;
+use crate::state::execution::{Status, StopReason};
 
 /// Between two looks at an outage, so that a clock that is set doesn't make it longer.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -95,7 +95,7 @@ pub async fn work(
             _ => {}
         }
         left.remove(next);
-        if report.unanswered > 0 && report.counts().fetched == 0 {
+        if report.unanswered > 0 && report.status() != Status::Ok {
             suspects.push((order, report));
             continue;
         }

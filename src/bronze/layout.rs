@@ -5,7 +5,7 @@
 //! pncp/_state/year=2025/month=10/day=22/state_20251022.json           the day's index
 //! pncp/_state/complete/20251022                                       the day is complete
 //! pncp/_state/complete/20251022.1                                     … with the slices of generation 1
-//! pncp/_state/accepted/20251022                                       a person has accepted the day as it is
+//! pncp/_state/accepted/20251022                                       a person has taken the day as it is
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        the rows that a snapshot knew after
 //!                                                                     commit 2 of the day
 //! ```
@@ -95,18 +95,6 @@ pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
     (complete_key_of(prefix, day, generation) == key).then_some((day, generation))
 }
 
-/// The key of the marker that says that a person has accepted the day as it is.
-pub fn accepted_key(prefix: &str, day: Day) -> String {
-    format!("{prefix}/_state/accepted/{}", day.compact())
-}
-
-/// The day that a person has accepted, by its marker `key`. `None`: it is no such marker.
-pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
-    let (_, name) = key.rsplit_once('/')?;
-    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
-    (accepted_key(prefix, day) == key).then_some(day)
-}
-
 /// The folder of the markers, without a slash at its end.
 pub fn complete_folder(prefix: &str) -> String {
     format!("{prefix}/_state/complete")
@@ -117,6 +105,18 @@ pub fn complete_day(prefix: &str, key: &str) -> Option<Day> {
     let (_, name) = key.rsplit_once('/')?;
     let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
     (complete_key(prefix, day) == key).then_some(day)
+}
+
+/// The key of the marker that says that a person has taken the day as it is.
+pub fn accepted_key(prefix: &str, day: Day) -> String {
+    format!("{prefix}/_state/accepted/{}", day.compact())
+}
+
+/// The accepted day whose marker `key` is. `None`: it is no such marker.
+pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
+    let (_, name) = key.rsplit_once('/')?;
+    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
+    (accepted_key(prefix, day) == key).then_some(day)
 }
 
 /// The key of the rows that a snapshot knew after commit `number` of `day`; `digest` tells which files
@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn a_marker_of_an_accepted_day_is_none_of_a_complete_one() {
+        let key = accepted_key("pncp", day());
+        assert_eq!(key, "pncp/_state/accepted/20251022");
+        assert_eq!(accepted_day("pncp", &key), Some(day()));
+        assert_eq!(complete_day("pncp", &key), None);
+        assert_eq!(accepted_day("pncp", &complete_key("pncp", day())), None);
+    }
+
+    #[test]
     fn a_marker_of_later_slices_tells_their_generation() {
         for (generation, key) in [
             (0, "pncp/_state/complete/20251022"),
@@ -228,10 +237,6 @@ mod tests {
         ] {
             assert_eq!(complete_mark("pncp", key), None, "{key}");
         }
-        let accepted = accepted_key("pncp", day());
-        assert_eq!(accepted, "pncp/_state/accepted/20251022");
-        assert_eq!(accepted_day("pncp", &accepted), Some(day()));
-        assert_eq!(accepted_day("pncp", &complete_key("pncp", day())), None);
     }
 
     #[test]

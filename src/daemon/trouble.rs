@@ -81,3 +81,91 @@ impl Troubles {
         self.0.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::declaration::Mode;
+    use crate::state::execution::Execution;
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    fn start() -> DateTime<Utc> {
+        "2025-10-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn report(status: Status, unanswered: u64, took: Duration) -> RunReport {
+        let mut execution = Execution::begun(Uuid::nil(), "backfill", start());
+        execution.status = status;
+        RunReport {
+            source: "pncp".to_owned(),
+            dataset: "contratos".to_owned(),
+            day: "2025-10-01".parse().unwrap(),
+            mode: Mode::Full,
+            execution,
+            complete: false,
+            took,
+            put_off: false,
+            unanswered,
+        }
+    }
+
+    /// The rests after failures in a row of runs that take so long, in seconds.
+    fn rests(took: Duration, count: usize) -> Vec<i64> {
+        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        let rests = (0..count).map(|_| {
+            troubles.hear(&dataset, &report(Status::Failed, 4, took), start());
+            let until = troubles.rests_until(&dataset, start()).unwrap();
+            (until - start()).num_seconds()
+        });
+        rests.collect()
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_and_fails_held_up_its_siblings() {
+        assert_eq!(rests(Duration::ZERO, 5), [10, 20, 40, 80, 160]);
+        assert_eq!(rests(Duration::ZERO, 12)[9..], [3_600; 3]);
+        // Of the places it takes a tenth: nine times as long as it ran, others run.
+        assert_eq!(rests(Duration::from_secs(100), 3), [10, 900, 900]);
+        assert_eq!(rests(Duration::from_secs(900), 2), [10, 3_600]);
+    }
+
+    #[test]
+    fn a_run_with_all_its_answers_ends_the_trouble_proven_or_not() {
+        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        troubles.hear(
+            &dataset,
+            &report(Status::Failed, 1, Duration::ZERO),
+            start(),
+        );
+        assert!(troubles.has(&dataset) && !troubles.has("itens"));
+        let stopped = RunReport {
+            execution: Execution {
+                stop: Some(crate::state::execution::StopReason::Cancelled),
+                ..report(Status::Partial, 0, Duration::ZERO).execution
+            },
+            ..report(Status::Partial, 0, Duration::ZERO)
+        };
+        troubles.hear(&dataset, &stopped, start());
+        assert!(troubles.has(&dataset), "it was stopped: that says nothing");
+        troubles.hear(
+            &dataset,
+            &report(Status::Partial, 0, Duration::ZERO),
+            start(),
+        );
+        assert!(!troubles.has(&dataset));
+    }
+
+    #[test]
+    fn a_rest_ends_by_a_clock_that_was_set_too() {
+        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        troubles.hear(
+            &dataset,
+            &report(Status::Failed, 1, Duration::ZERO),
+            start(),
+        );
+        let rests = |at: TimeDelta| troubles.rests_until(&dataset, start() + at).is_some();
+        assert!(rests(TimeDelta::seconds(9)) && !rests(TimeDelta::seconds(10)));
+        assert!(!rests(-TimeDelta::days(90)));
+    }
+}

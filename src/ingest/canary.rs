@@ -1,8 +1,9 @@
 //! A first page that is known to have rows, asked for where an API says "nothing" to everything else:
 //! if that is empty, too, it is the API that has failed, and no day is empty.
 //!
-//! It is a page of another day that had rows: of one that was read a moment ago, or else of the nearest
-//! ones that have files in the lake, by what their states say of the slices.
+//! It is a page of another slice of the day, where one had rows. For a day without any it is one of
+//! another day: of one that was read a moment ago, or else of the nearest ones that have files in the
+//! lake, by what their states say of the slices.
 
 use std::collections::BTreeSet;
 

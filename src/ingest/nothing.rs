@@ -24,7 +24,7 @@ use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::lake::LakeError;
 use crate::source::declaration::Slice;
 use crate::state::execution::Status;
-use crate::state::{DayState, SliceProgress};
+use crate::state::{DayState, SliceProgress, is_complete};
 
 /// A slice that was answered empty once.
 #[derive(Debug)]
@@ -152,9 +152,7 @@ impl Run<'_> {
         let (lake, prefix) = (&self.context.lake, &self.order.dataset.prefix);
         let day = self.order.day;
         for neighbour in [day.previous(), day.next()] {
-            let complete = lake
-                .exists(&layout::complete_key(prefix, neighbour))
-                .await?;
+            let complete = is_complete(lake, prefix, neighbour).await?;
             if !complete
                 || !lake
                     .list(&layout::partition(prefix, neighbour))

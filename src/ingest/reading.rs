@@ -28,6 +28,15 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Of a day that is read in part: the slice that had most rows when it was read.
+    fn rows_before(&self, known: &BTreeMap<String, SliceProgress>) -> Option<String> {
+        let only = self.only?;
+        let others = known.iter().filter(|(label, _)| !only.contains(*label));
+        let most = others.max_by_key(|(_, slice)| slice.total);
+        most.filter(|(_, slice)| slice.total > 0)
+            .map(|(label, _)| label.clone())
+    }
+
     /// Reads the slices, and has `take` take in what they deliver, side by side. `known` is what
     /// was proven of slices before.
     pub async fn slices<T>(
@@ -85,6 +94,7 @@ impl Reading<'_> {
             }
             let rows = outcomes.iter().find(|(_, outcome)| outcome.has_rows());
             let rows = rows.map(|(label, _)| label.clone());
+            let rows = rows.or_else(|| self.rows_before(known));
             outcomes.extend(reader.confirm(nothing, rows.as_deref(), &sender).await);
             drop(sender);
             outcomes

@@ -7,6 +7,7 @@
 //! - `actors`, `reads`: runs, recoveries, onlookers, rebuilds: the program's own code
 //! - `scheduler`: one schedule, and what is held against it
 //! - `mutations`: the faults that it must find
+//! - `year`: a daemon's life of 400 days over providers as they are, which has a seed and no schedule
 //!
 //! A failure prints its smallest schedule and the command that plays it again.
 
@@ -20,6 +21,7 @@ mod reads;
 mod scenario;
 mod scheduler;
 mod stage;
+mod year;
 
 use std::collections::BTreeMap;
 use std::env;

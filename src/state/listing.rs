@@ -11,7 +11,7 @@ use crate::lake::{Entry, Lake, LakeError};
 pub struct Listing {
     /// The days that are complete, with the slices that are declared now.
     pub complete: BTreeSet<Day>,
-    /// The days that a person has accepted as they are, and that aren't complete.
+    /// The days that a person has accepted, and that aren't complete.
     pub accepted: BTreeSet<Day>,
     /// The days that have a state, with its object as it stands.
     pub states: BTreeMap<Day, Entry>,
@@ -22,26 +22,20 @@ pub struct Listing {
 /// # Errors
 /// When the lake can't be listed.
 pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
-    let entries = lake.list(&layout::state_folder(prefix)).await?;
-    Ok(sort(entries, prefix, lake.generation(prefix)))
-}
-
-/// A marker without a state is no proof: whoever removed the state may have removed files as well.
-fn sort(entries: Vec<Entry>, prefix: &str, generation: u64) -> Listing {
     let mut found = Listing::default();
-    for entry in entries {
+    let generation = lake.generation(prefix);
+    for entry in lake.list(&layout::state_folder(prefix)).await? {
+        let mark = layout::complete_mark(prefix, &entry.key);
+        let of_now = mark.filter(|(_, of)| *of == generation);
+        found.complete.extend(of_now.map(|(day, _)| day));
+        found
+            .accepted
+            .extend(layout::accepted_day(prefix, &entry.key));
         if let Some(day) = layout::state_day(prefix, &entry.key) {
             found.states.insert(day, entry);
-        } else if let Some((day, of)) = layout::complete_mark(prefix, &entry.key) {
-            if of == generation {
-                found.complete.insert(day);
-            }
-        } else {
-            found
-                .accepted
-                .extend(layout::accepted_day(prefix, &entry.key));
         }
     }
+    // A marker without a state is no proof: whoever removed the state may have removed files as well.
     let Listing {
         complete,
         accepted,
@@ -49,5 +43,5 @@ fn sort(entries: Vec<Entry>, prefix: &str, generation: u64) -> Listing {
     } = &mut found;
     complete.retain(|day| states.contains_key(day));
     accepted.retain(|day| states.contains_key(day) && !complete.contains(day));
-    found
+    Ok(found)
 }

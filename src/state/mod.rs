@@ -21,7 +21,7 @@
 //!
 //! - `store`: what a run calls: open a day, commit a file, record how it ended
 //! - `commit`: steps 1 and 2
-//! - `coverage`, `listing`: which days are complete, accepted or begun; `marks`: the markers that say so
+//! - `coverage`, `listing`: which days are complete; `marks`: the markers that say so
 //! - `ruling`: what a person decides of a day
 //! - `glance`, `peek`: what a state says, as it stands
 //! - `recover`, `rebuild`: step 0

@@ -97,8 +97,9 @@ impl Sighting {
         // A clock that was set back begins anew.
         let since = self.since.filter(|since| *since <= now);
         let due = since.is_some_and(|since| now >= since + LATER);
-        let known_missing = |key: &Box<str>| due && self.keys.contains(key);
-        let (gone, rest): (Vec<_>, Vec<_>) = unseen.into_iter().partition(known_missing);
+        let (gone, rest): (Vec<_>, Vec<_>) = unseen
+            .into_iter()
+            .partition(|key| due && self.keys.contains(key));
         if !is_many(rest.len()) {
             return all(gone.into_iter().chain(rest).collect());
         }

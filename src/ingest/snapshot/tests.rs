@@ -364,7 +364,7 @@ async fn half_a_table_vanishes_when_another_run_hours_later_misses_it_too() {
         world.at(&format!("2025-10-23{time}:00:00Z"));
         let report = world.run().await;
         assert_eq!(report.counts().vanished, vanished, "{report:?}");
-        assert_eq!(report.complete, true, "the day was complete at noon");
+        assert!(report.complete, "the day was complete at noon");
         assert!(report.counts().balanced());
     }
     let rows = world.rows().await;

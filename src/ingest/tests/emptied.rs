@@ -362,6 +362,8 @@ async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() 
         lake: world.scene.lake.clone(),
         ..more.scene
     };
+    // As it is when the table's document has taken note of the new slice.
+    scene.lake.set_generation("s_d", 1);
     scene.asked();
     let report = scene.run("d", Mode::Full).await;
     assert!(report.complete, "{report:?}");

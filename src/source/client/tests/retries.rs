@@ -5,7 +5,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::*;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::source::declaration::{Action, RequestLimits, ResponseRule, Wait};
 use crate::source::testing::{Broken, Exchange, Reply};
 
@@ -138,7 +138,7 @@ async fn retry_after_is_waited_for() {
 /// Each took a single try: "answered status 503: busy".
 #[tokio::test]
 async fn a_retry_after_beyond_the_time_costs_no_more_than_the_longest_wait() {
-    let moment = chrono::Utc::now() + chrono::TimeDelta::days(1);
+    let moment = SystemClock.now() + chrono::TimeDelta::days(1);
     for asked in ["86400".to_owned(), moment.timestamp().to_string()] {
         for line in ["429 Too Many Requests", "503 Service Unavailable"] {
             let head = format!("Retry-After: {asked}\r\n");

@@ -1,0 +1,122 @@
+//! What the lake holds, read with the parquet crate alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use arrow_array::{Array, RecordBatch, StringArray};
+use chrono::NaiveDate;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::model::{Kept, TABLES};
+use super::store::Store;
+
+/// A row of a file.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub id: String,
+    pub key: String,
+    /// Its stamp, or the text that tells its version.
+    pub version: String,
+    pub op: String,
+}
+
+/// The rows of a table by day, in the order in which they were written.
+pub type Rows = BTreeMap<NaiveDate, Vec<Stored>>;
+
+/// The lake as it is.
+#[derive(Debug, Default)]
+pub struct Bronze {
+    /// By table.
+    pub rows: Vec<Rows>,
+    /// Days with a state, by table.
+    pub begun: Vec<BTreeSet<NaiveDate>>,
+    /// Days that a person has accepted, by table.
+    pub accepted: Vec<BTreeSet<NaiveDate>>,
+    pub files: usize,
+}
+
+pub async fn read(store: &Store) -> Bronze {
+    let tables: HashMap<_, _> = TABLES
+        .iter()
+        .enumerate()
+        .map(|(at, one)| (one.prefix, at))
+        .collect();
+    let listed = store
+        .list(None)
+        .map(|meta| meta.map(|meta| meta.location.to_string()));
+    let mut keys: Vec<String> = listed.try_collect().await.expect("a listing");
+    keys.sort();
+    let mut bronze = Bronze {
+        rows: vec![Rows::new(); TABLES.len()],
+        begun: vec![BTreeSet::new(); TABLES.len()],
+        accepted: vec![BTreeSet::new(); TABLES.len()],
+        files: 0,
+    };
+    for key in keys {
+        let Some((prefix, rest)) = key.split_once('/') else {
+            continue;
+        };
+        let Some(&table) = tables.get(prefix) else {
+            continue;
+        };
+        if let Some(day) = rest.strip_prefix("_state/year=").and_then(date) {
+            bronze.begun[table].insert(day);
+        } else if let Some(day) = rest.strip_prefix("_state/accepted/") {
+            let day = NaiveDate::parse_from_str(day, "%Y%m%d").expect("a day");
+            bronze.accepted[table].insert(day);
+        } else if let Some(day) = rest.strip_prefix("year=").and_then(date)
+            && key.ends_with(".parquet")
+        {
+            let path = key.as_str().into();
+            let bytes = store.get(&path).await.expect("the object").bytes().await;
+            bronze.files += 1;
+            let rows = bronze.rows[table].entry(day).or_default();
+            read_file(bytes.expect("its bytes"), table, rows);
+        }
+    }
+    bronze
+}
+
+/// Of `2025/month=10/day=22/…`.
+fn date(path: &str) -> Option<NaiveDate> {
+    let (year, rest) = path.split_once("/month=")?;
+    let (month, rest) = rest.split_once("/day=")?;
+    let (day, _) = rest.split_once('/')?;
+    NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
+}
+
+fn read_file(bytes: bytes::Bytes, table: usize, out: &mut Vec<Stored>) {
+    let table = &TABLES[table];
+    let version = match table.kept {
+        Kept::Marks => table.mark,
+        _ => "_version",
+    };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+    let wanted = ["_id", "_key", "_op", version];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    let reader = builder.with_projection(mask).build().expect("its columns");
+    for batch in reader {
+        let batch = batch.expect("its rows");
+        let [id, key, op, version] =
+            ["_id", "_key", "_op", version].map(|name| column(&batch, name));
+        let text = |column: Option<&StringArray>, row: usize| {
+            let column = column.filter(|column| !column.is_null(row));
+            column
+                .map(|column| column.value(row).to_owned())
+                .unwrap_or_default()
+        };
+        out.extend((0..batch.num_rows()).map(|row| Stored {
+            id: text(id, row),
+            key: text(key, row),
+            version: text(version, row),
+            op: text(op, row),
+        }));
+    }
+}
+
+fn column<'b>(batch: &'b RecordBatch, name: &str) -> Option<&'b StringArray> {
+    let column = batch.column_by_name(name)?;
+    Some(column.as_any().downcast_ref::<StringArray>().expect("text"))
+}

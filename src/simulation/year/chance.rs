@@ -1,0 +1,43 @@
+//! Chance by a seed: the same seed is the same life.
+
+/// SplitMix64.
+#[derive(Debug, Clone)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// A stream of its own for each purpose, so that one more draw here changes nothing there.
+    pub fn of(seed: u64, purpose: &str) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for byte in purpose.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Self(mix(hash))
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    /// Of `from..=to`.
+    pub fn within(&mut self, from: i64, to: i64) -> i64 {
+        let width = u64::try_from(to - from).expect("a range") + 1;
+        from + i64::try_from(self.next() % width).expect("small")
+    }
+
+    /// So many times of a thousand.
+    pub fn in_1000(&mut self, times: i64) -> bool {
+        self.within(0, 999) < times
+    }
+
+    pub fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        let at = self.next() % u64::try_from(all.len()).expect("small");
+        all[usize::try_from(at).expect("small")]
+    }
+}
+
+pub fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}

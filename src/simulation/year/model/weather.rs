@@ -1,0 +1,202 @@
+//! What goes wrong in the year, where, and from when until when.
+
+use super::tables::{TABLES, Table};
+use crate::simulation::year::chance::Chance;
+use crate::simulation::year::time::{At, days, minutes, start_of};
+use chrono::{Datelike, NaiveDate, TimeDelta};
+
+/// Where something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Source(&'static str),
+    Table(usize),
+    /// Writing to the lake.
+    Lake,
+    /// Nobody is there.
+    Daemon,
+    /// The daemon's clock.
+    Clock,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    Refused,
+    Busy503,
+    Hangs,
+    /// As the provider says that there is nothing.
+    Nothing,
+    /// 200 without a byte.
+    NoBytes,
+    /// 200 with an error page.
+    Html,
+    /// The right totals, and no records.
+    EmptyPages,
+    /// No more than so many records a page, without a word.
+    Clamp(usize),
+    Full,
+    Down,
+    Ahead,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Spell {
+    pub from: At,
+    pub until: At,
+    pub scope: Scope,
+    pub wrong: Wrong,
+}
+
+impl Spell {
+    fn is_at(&self, at: At) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// Whether it keeps `table` from being read.
+    fn hinders(&self, table: usize) -> bool {
+        match self.scope {
+            Scope::Source(source) => TABLES[table].source == source,
+            Scope::Table(one) => one == table,
+            Scope::Lake | Scope::Daemon | Scope::Clock => true,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Weather {
+    pub spells: Vec<Spell>,
+}
+
+impl Weather {
+    /// What is wrong with an answer of `table`.
+    pub fn of(&self, table: usize, at: At) -> impl Iterator<Item = Wrong> {
+        let here = self.spells.iter().filter(move |spell| {
+            let api = matches!(spell.scope, Scope::Source(_) | Scope::Table(_));
+            api && spell.is_at(at) && spell.hinders(table)
+        });
+        here.map(|spell| spell.wrong)
+    }
+
+    pub fn lake_is_full(&self, at: At) -> bool {
+        let mut spells = self.spells.iter();
+        spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
+    }
+
+    /// How much of the time between them `table` could be read in: at least.
+    pub fn readable(&self, table: usize, from: At, until: At) -> TimeDelta {
+        let whole = (until - from).max(TimeDelta::zero());
+        let hindering = self.spells.iter().filter(|spell| spell.hinders(table));
+        let lost = hindering.map(|spell| {
+            let overlap = spell.until.min(until) - spell.from.max(from);
+            overlap.max(TimeDelta::zero())
+        });
+        (whole - lost.sum::<TimeDelta>()).max(TimeDelta::zero())
+    }
+}
+
+/// When the jobs of the sources are at work: in the small hours mostly.
+fn busy_moment(chance: &mut Chance, day: NaiveDate) -> At {
+    let hour = chance.one_of(&[0, 1, 3, 3, 5, 5, 6, 9, 14, 20]);
+    start_of(day) + TimeDelta::hours(hour) + TimeDelta::seconds(chance.within(0, 400))
+}
+
+fn table(name: &str) -> usize {
+    let mut names = TABLES.iter().map(Table::name);
+    names.position(|one| one == name).expect("a table")
+}
+
+/// The year's, of these days; the last `quiet` of them are without.
+pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
+    let chance = &mut Chance::of(seed, "weather");
+    let length = (last - first).num_days();
+    let mut spells = Vec::new();
+    let mut add = |from, lasts, scope, wrong| {
+        let until = from + lasts;
+        spells.push(Spell {
+            from,
+            until,
+            scope,
+            wrong,
+        });
+    };
+    let sources = ["pncp", "pncp", "comprasnet", "comprasnet", "tcu"];
+    let day = |chance: &mut Chance| first + days(chance.within(3, length - 4));
+
+    // Outages of a minute to three days.
+    for _ in 0..(length / 20).max(2) {
+        let lasts = minutes(chance.one_of(&[1, 7, 45, 60, 300, 1_000, 4_320]));
+        let wrong = chance.one_of(&[Wrong::Refused, Wrong::Busy503, Wrong::Hangs]);
+        let on = day(chance).min(last - days(4));
+        let from = busy_moment(chance, on);
+        add(from, lasts, Scope::Source(chance.one_of(&sources)), wrong);
+    }
+    // Spells of false emptiness.
+    for _ in 0..(length / 12).max(3) {
+        let lasts = minutes(chance.one_of(&[2, 5, 9, 15, 40]));
+        let kinds = [
+            Wrong::Nothing,
+            Wrong::Nothing,
+            Wrong::NoBytes,
+            Wrong::Html,
+            Wrong::EmptyPages,
+        ];
+        let on = day(chance);
+        let from = busy_moment(chance, on);
+        let wrong = chance.one_of(&kinds);
+        add(from, lasts, Scope::Source(chance.one_of(&sources)), wrong);
+    }
+    if length < 200 {
+        return Weather { spells };
+    }
+    // An endpoint that fails for a month.
+    let endpoints = [
+        "pncp.contratos",
+        "pncp.contratos_atualizacao",
+        "pncp.atas",
+        "comprasnet.itens",
+    ];
+    let endpoint = Scope::Table(table(chance.one_of(&endpoints)));
+    let from = start_of(first + days(chance.within(30, length - 80)));
+    add(from, days(30), endpoint, Wrong::Busy503);
+    // A server that clamps its pages.
+    for name in [
+        "pncp.contratos",
+        "comprasnet.itens",
+        "comprasnet.arp_itens",
+        "comprasnet.uasg",
+    ] {
+        let clamped = Scope::Table(table(name));
+        let from = start_of(first + days(chance.within(20, length - 60)));
+        let rows = usize::try_from(chance.within(4, 15)).expect("small");
+        add(
+            from,
+            days(chance.within(10, 25)),
+            clamped,
+            Wrong::Clamp(rows),
+        );
+    }
+    // A full disk in August; a clock 90 days ahead for an hour; an afternoon without the daemon.
+    let august = first
+        .with_month(8)
+        .and_then(|day| day.with_day(1))
+        .expect("a day");
+    let on = august + days(chance.within(0, 27));
+    let from = busy_moment(chance, on);
+    add(
+        from,
+        TimeDelta::hours(chance.within(5, 40)),
+        Scope::Lake,
+        Wrong::Full,
+    );
+    let from = start_of(day(chance)) + minutes(chance.within(150, 320));
+    add(from, TimeDelta::hours(1), Scope::Clock, Wrong::Ahead);
+    let on = day(chance);
+    let from = busy_moment(chance, on);
+    add(
+        from,
+        TimeDelta::hours(chance.within(2, 60)),
+        Scope::Daemon,
+        Wrong::Down,
+    );
+    Weather { spells }
+}
