@@ -43,5 +43,6 @@ pub mod simulator;
 pub mod source;
 pub mod standing;
 pub mod state;
+pub mod table;
 pub mod telemetry;
 pub mod verify;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,8 @@ use crate::config::settings::Settings;
 use crate::entropy::Entropy;
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
-use crate::lake::Lake;
+use crate::lake::document::DocumentError;
+use crate::lake::{Joined, Lake, LakeError};
 use crate::lease::{Identity, Shared};
 use crate::protection::seal::{self, SealError};
 use crate::source::SourceClient;
@@ -20,6 +22,51 @@ use crate::source::SourceClient;
 use crate::source::declaration::Source;
 #[cfg(test)]
 use crate::source::testing::Exchange;
+use crate::table::{self, TableError};
+
+/// Why nothing can be read into the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The lake doesn't do what it is asked.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A table is protected in another way.
+    #[error(transparent)]
+    Seal(SealError),
+    /// A table was written in another way.
+    #[error(transparent)]
+    Table(TableError),
+    /// A small document of the lake can't be read or written.
+    #[error(transparent)]
+    Document(DocumentError),
+}
+
+impl From<DocumentError> for NotReady {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::Lake(error) => Self::Lake(error),
+            other => Self::Document(other),
+        }
+    }
+}
+
+impl From<SealError> for NotReady {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Lake(error) => Self::Lake(error),
+            other => Self::Seal(other),
+        }
+    }
+}
+
+impl From<TableError> for NotReady {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Document(error) => error.into(),
+            other => Self::Table(other),
+        }
+    }
+}
 
 /// Everything that the runs of one process share.
 pub struct Session {
@@ -113,8 +160,10 @@ impl Session {
     ///
     /// # Errors
     /// When it can't, they don't, or they aren't.
-    pub async fn make_ready(&self) -> Result<(), SealError> {
-        let token = self.entropy.run_id(self.clock.now()).to_string();
+    pub async fn make_ready(&self) -> Result<Joined, NotReady> {
+        let now = self.clock.now();
+        let joined = self.lake.join(&self.entropy, now).await?;
+        let token = self.entropy.run_id(now).to_string();
         self.lake.probe(&token).await?;
         let sealed = self.lake.list(seal::FOLDER).await?;
         let datasets = self.settings.sources.values();
@@ -124,7 +173,30 @@ impl Session {
                 seal::settle(&self.lake, dataset).await?;
             }
         }
+        self.settle_tables(now).await?;
+        Ok(joined)
+    }
+
+    /// Holds the declarations against what tables were written by; of a table that has no document yet,
+    /// the first run makes it.
+    async fn settle_tables(&self, now: DateTime<Utc>) -> Result<(), NotReady> {
+        let written = self.lake.list(table::FOLDER).await?;
+        let datasets = self.settings.sources.values();
+        for dataset in datasets.flat_map(|source| source.datasets.values()) {
+            let key = table::key(&dataset.prefix);
+            if written.iter().any(|entry| entry.key == key) {
+                table::settle(&self.lake, dataset, &self.entropy, now).await?;
+            }
+        }
         Ok(())
+    }
+
+    /// Makes sure that it is still the lake that was there when the session became ready.
+    ///
+    /// # Errors
+    /// When it isn't, or that can't be found out.
+    pub async fn check_lake(&self) -> Result<(), LakeError> {
+        self.lake.recognize().await
     }
 
     /// What the session goes by.

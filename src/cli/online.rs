@@ -65,6 +65,10 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let entropy = Arc::new(Entropy::from_system());
     let lake = open_lake(&settings, &entropy, clock.as_ref()).await;
     tell_lake(&settings, &lake, args.json);
+    let refused = match &lake {
+        Ok(lake) => refused_tables(lake, &asked, args.json).await,
+        Err(_) => 0,
+    };
     let looks = asked.iter().map(|(source, datasets)| {
         let (clock, entropy) = (clock.clone(), entropy.clone());
         let (lake, cancel) = (lake.as_ref().ok(), cancel.clone());
@@ -85,7 +89,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         findings.extend(found?);
     }
     tell(&findings, args.json);
-    Ok(exit(lake.is_ok(), &findings))
+    Ok(exit(lake.is_ok() && refused == 0, &findings))
 }
 
 /// A source, and those of its datasets that are asked for.
@@ -129,6 +133,27 @@ async fn open_lake(
     let lake = Lake::open(&settings.lake)?;
     lake.probe(&entropy.run_id(clock.now()).to_string()).await?;
     Ok(lake)
+}
+
+/// Tells of tables that were written in another way than is declared now; how many there are.
+async fn refused_tables(lake: &Lake, asked: &[Asked], as_json: bool) -> usize {
+    let mut refused = 0;
+    for dataset in asked.iter().flat_map(|(_, datasets)| datasets) {
+        if let Err(error) = crate::table::look(lake, dataset).await {
+            refused += 1;
+            let problem = error.to_string();
+            match as_json {
+                true => say(&json!({
+                    "table": dataset.prefix,
+                    "verdict": "failed",
+                    "problem": problem,
+                })
+                .to_string()),
+                false => say(&format!("table {}: failed: {problem}", dataset.prefix)),
+            }
+        }
+    }
+    refused
 }
 
 fn tell_lake(settings: &Settings, lake: &Result<Lake, LakeError>, as_json: bool) {

@@ -6,7 +6,7 @@ use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
 use crate::cli::backfill::spans;
-use crate::cli::{Exit, Shell, Stop, say, table, target};
+use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::lake::Lake;
@@ -42,7 +42,13 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
     let asked = datasets(&settings, args.target.as_deref())?;
-    let lake = Lake::open(&settings.lake).map_err(anyhow::Error::from)?;
+    let lake = Lake::open_existing(&settings.lake).await;
+    let lake = lake.map_err(anyhow::Error::from)?;
+    for (_, dataset) in &asked {
+        if let Err(error) = crate::table::look(&lake, dataset).await {
+            complain(&error.to_string());
+        }
+    }
     let now = SystemClock.now();
     let mut found = Vec::new();
     for (source, dataset) in asked {

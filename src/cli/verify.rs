@@ -9,6 +9,7 @@ use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
 use crate::clock::{Clock, SystemClock};
 use crate::day::Day;
 use crate::ingest::{Context, Order};
+use crate::lake::Lake;
 use crate::session::Session;
 use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::verify::compare::{Compared, Finding};
@@ -55,6 +56,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     }
     let datasets = chosen(&datasets)?;
     shell.log(&settings, std::io::stderr().is_terminal())?;
+    let lake = Lake::open_existing(&settings.lake).await;
+    lake.map_err(anyhow::Error::from)?;
     let session = Session::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
     let bar = DayBar::new(&shell.bars, &source.name);

@@ -18,8 +18,8 @@ use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
 use crate::lake::LakeError;
 use crate::lake::document::DocumentError;
-use crate::protection::seal::SealError;
 use crate::secrets::hide;
+use crate::session::NotReady;
 use crate::state::execution::StopReason;
 
 /// After so long the lake is asked again what others may have done.
@@ -36,7 +36,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 pub enum DaemonError {
     /// The lake is there, and can't be used, or not as the configuration says.
     #[error(transparent)]
-    Lake(#[from] SealError),
+    Lake(#[from] NotReady),
 }
 
 /// What a task has done.
@@ -97,16 +97,16 @@ impl Daemon {
 impl Inner {
     /// Makes sure that the lake keeps its promises before anything rests on them. One that can't be
     /// reached may come yet.
-    async fn probe(&self) -> Result<(), SealError> {
+    async fn probe(&self) -> Result<(), NotReady> {
         loop {
             let probed = self.session.make_ready().await;
             self.board().lake_reachable = Some(probed.is_ok());
             match probed {
-                Err(SealError::Lake(error)) if may_pass(&error) => {
+                Err(NotReady::Lake(error)) if may_pass(&error) => {
                     tracing::warn!(%error, "lake not reached");
                     tokio::time::sleep(PROBE_EVERY).await;
                 }
-                probed => return probed,
+                probed => return probed.map(|_| ()),
             }
         }
     }
@@ -197,8 +197,14 @@ impl Inner {
             let inner = Arc::clone(self);
             tasks
                 .set
-                .spawn(async move { Done::Paused(Paused::load(inner.session.lake()).await) });
+                .spawn(async move { Done::Paused(inner.paused().await) });
         }
+    }
+
+    /// What is paused, in the lake that it must still be.
+    async fn paused(&self) -> Result<Paused, DocumentError> {
+        self.session.check_lake().await?;
+        Paused::load(self.session.lake()).await
     }
 
     fn done(self: &Arc<Self>, tasks: &mut Tasks, done: Result<(Id, Done), JoinError>) {

@@ -68,6 +68,7 @@ use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
+use crate::table;
 
 /// What a run works with; shared by all runs of a source.
 #[derive(Clone)]
@@ -155,7 +156,7 @@ pub async fn run_as(
     async {
         let mode = order.mode.name();
         tracing::info!(mode, "run started");
-        let report = match with_values(&context.lake, &order.dataset).await {
+        let report = match prepared(context, order).await {
             Ok(dataset) => {
                 let order = Order {
                     dataset,
@@ -166,7 +167,7 @@ pub async fn run_as(
             }
             Err(error) => {
                 let run = Run::new(context, order, run_id, started_at, &overdue);
-                run.failed(error.to_string())
+                run.failed(error)
             }
         };
         report.log();
@@ -175,6 +176,18 @@ pub async fn run_as(
     }
     .instrument(span)
     .await
+}
+
+/// The dataset with all of its slices listed, once it is known that its table may be written so.
+async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, String> {
+    let (lake, dataset) = (&context.lake, &order.dataset);
+    if !lake.is_settled(&dataset.prefix) {
+        let settled = table::settle(lake, dataset, &context.entropy, context.clock.now());
+        let settled = Box::pin(settled).await;
+        settled.map_err(|error| error.to_string())?;
+    }
+    let listed = with_values(lake, dataset).await;
+    listed.map_err(|error| error.to_string())
 }
 
 struct Run<'a> {

@@ -71,6 +71,24 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
+    /// There is no lake at the address, and who asks creates none.
+    #[error(
+        "there is no lake at {lake}: nothing is there. Mend `lake.url`, or mount what should be there; \
+         a new lake is created by the first command that writes, such as `bronzed run`"
+    )]
+    Absent {
+        /// The lake.
+        lake: String,
+    },
+    /// Another lake is at the address than the one that was met there, or none any more.
+    #[error(
+        "the lake at {lake} isn't the one that was there when this process began: it was moved away, \
+         isn't mounted, or is another one. Bring it back, or start the process anew"
+    )]
+    Another {
+        /// The lake.
+        lake: String,
+    },
     /// Nobody answers at the lake's address, or not in time.
     #[error(
         "the lake {lake} can't be reached: {detail}; \

@@ -130,6 +130,13 @@ impl FolderStore {
 
 /// Waits for the folder's lock; dropping the file releases it, and so does the end of the process.
 fn lock(root: &FilePath) -> io::Result<File> {
+    // The root was there when it was opened: a lake that was moved away isn't made anew in its place.
+    if !root.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "the folder is gone: it was moved away, or isn't mounted",
+        ));
+    }
     let folder = root.join("_bronzed");
     fs::create_dir_all(&folder)?;
     let file = File::create(folder.join("lock"))?;

@@ -14,6 +14,7 @@
 pub mod document;
 mod error;
 mod folder;
+mod identity;
 mod living;
 mod open;
 mod probe;
@@ -33,6 +34,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersi
 
 pub use error::LakeError;
 use error::{Action, bucket_is_missing, classify};
+pub use identity::Joined;
 pub use living::{Alive, Living};
 
 use tokio::time::Instant;
@@ -53,6 +55,7 @@ pub struct Lake {
     states: StateCompression,
     living: Living,
     generations: Arc<Generations>,
+    met: Arc<identity::Met>,
 }
 
 /// By prefix, the generation of the slices that this process declares: see [`crate::table`].
@@ -112,7 +115,15 @@ impl Lake {
             states: StateCompression::default(),
             living: Living::default(),
             generations: Arc::default(),
+            met: Arc::default(),
         }
+    }
+
+    /// Whether this process knows what the table of this prefix was written by: see [`crate::table`].
+    pub fn is_settled(&self, prefix: &str) -> bool {
+        let known = self.generations.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(prefix)
     }
 
     /// The generation of the slices that a day of this table must be read with to be complete, by the

@@ -52,6 +52,21 @@ pub(super) fn open(settings: &LakeSettings) -> Result<Lake, LakeError> {
     }
 }
 
+/// The folder that the settings name, if it is one that isn't there.
+pub(super) fn missing_folder(settings: &LakeSettings) -> Option<String> {
+    let address = settings.url.trim();
+    let path = match address.contains("://") {
+        false if address.is_empty() => return None,
+        false => FilePath::new(address).to_owned(),
+        true => {
+            let url = Url::parse(address).ok()?;
+            let is_folder = url.scheme() == "file";
+            is_folder.then(|| url.to_file_path().ok())??
+        }
+    };
+    (!path.exists()).then(|| path.display().to_string())
+}
+
 fn folder(path: &FilePath) -> Result<Lake, LakeError> {
     let store = FolderStore::open(path)
         .map_err(|error| not_writable(&path.display().to_string(), &error))?;

@@ -10,6 +10,7 @@ use crate::failpoint::failpoint;
 /// See [`Lake::probe`]. What a write is told counts less than what can be read afterwards: a reply
 /// may get lost, and then the write is refused when it is sent again.
 pub(super) async fn probe(lake: &Lake, token: &str) -> Result<(), LakeError> {
+    lake.recognize().await?;
     let key = format!("_bronzed/probe/{token}");
     let outcome = try_promises(lake, &key).await;
     // Litter at worst: credentials need no right to delete for anything else.

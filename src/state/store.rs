@@ -290,6 +290,7 @@ impl DayStore {
     /// When state or files can't be read with certainty. There is no such thing as an empty state
     /// by mistake.
     pub async fn open(&self) -> Result<DayState, StateError> {
+        Box::pin(self.lake.recognize()).await?;
         let mut state = self.load(u64::MAX).await?;
         if !state.recovery.is_empty() {
             failpoint!("recover.before_state");

@@ -47,7 +47,8 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let (_, datasets) = target::find(&settings, &args.target)?;
     target::in_order(args.from, args.to)?;
     shell.log(&settings, true)?;
-    let lake = Lake::open(&settings.lake).context("the lake")?;
+    let lake = Lake::open_existing(&settings.lake).await;
+    let lake = lake.context("the lake")?;
     for dataset in &datasets {
         let seen = look(&lake, dataset, args.from, args.to).await?;
         if args.json {

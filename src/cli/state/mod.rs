@@ -11,14 +11,15 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use crate::cli::{Exit, Shell, Stop, target};
-use crate::clock::SystemClock;
+use crate::cli::{Exit, Shell, Stop, complain, target};
+use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::source::declaration::Dataset;
 use crate::state::{DayStore, Table};
+use crate::table;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -125,15 +126,25 @@ pub(super) struct Place {
 impl Place {
     /// The one dataset that `target` names, in the lake of the settings.
     async fn to_read(settings: &Settings, target: &str) -> Result<Self, Stop> {
-        Self::find(settings, target)
+        let place = Self::find(settings, target).await?;
+        let look = table::look(&place.lake, &place.dataset).await;
+        if let Err(error) = look {
+            // The days are told as they are all the same.
+            complain(&error.to_string());
+        }
+        Ok(place)
     }
 
     /// The same, for a command that writes.
     async fn to_write(settings: &Settings, target: &str) -> Result<Self, Stop> {
-        Self::find(settings, target)
+        let place = Self::to_read(settings, target).await?;
+        let entropy = Entropy::from_system();
+        let joined = place.lake.join(&entropy, SystemClock.now()).await;
+        joined.map_err(anyhow::Error::from)?;
+        Ok(place)
     }
 
-    fn find(settings: &Settings, target: &str) -> Result<Self, Stop> {
+    async fn find(settings: &Settings, target: &str) -> Result<Self, Stop> {
         let (source, datasets) = target::find(settings, target)?;
         let [dataset] = datasets.as_slice() else {
             return Err(Stop::Usage(format!(
@@ -143,7 +154,8 @@ impl Place {
                     .map_or_else(|| "pncp.contratacoes".to_owned(), |one| one.full_name())
             )));
         };
-        let lake = Lake::open(&settings.lake).map_err(anyhow::Error::from)?;
+        let lake = Lake::open_existing(&settings.lake).await;
+        let lake = lake.map_err(anyhow::Error::from)?;
         Ok(Self {
             lake: lake.with_states(settings.state.compression),
             dataset: dataset.clone(),

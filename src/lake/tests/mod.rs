@@ -3,6 +3,7 @@
 
 mod document;
 mod folder;
+mod identity;
 mod server;
 
 use super::*;

@@ -119,6 +119,22 @@ pub const CATALOGUE: &[Event] = &[
                   or files that it counts are gone: `cause` says it.",
     },
     Event {
+        name: "new lake created",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["lake", "id"],
+        meaning: "There was nothing at the lake's address: a new lake begins there, with `id` as its \
+                  identity. Where one should have been, `lake.url` or a mount is wrong.",
+    },
+    Event {
+        name: "lake adopted",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["lake", "id"],
+        meaning: "There are data at the lake's address, and no identity yet: it has one now, \
+                  `_bronzed/lake.json`.",
+    },
+    Event {
         name: "day no longer complete",
         levels: WARN,
         within: Within::Run,

@@ -215,3 +215,21 @@ fn a_day_is_forgotten_on_purpose_and_read_again_without_doubles() {
     );
     scene.assert_lake(Expect::All);
 }
+
+#[test]
+fn a_command_that_reads_a_lake_that_is_not_there_creates_none() {
+    let scene = complete_day(|program| program);
+    let nowhere = scene.lake.as_folder().join("not").join("there");
+    for args in [
+        vec!["status"],
+        vec!["state", "verify", TARGET],
+        vec!["state", "show", TARGET, "--day", DAY],
+        vec!["schema", "drift", TARGET],
+    ] {
+        let program = scene.program(&args);
+        let program = program.env("BRONZED__LAKE__URL", nowhere.to_str().unwrap());
+        let told = program.run().expect(1).stderr;
+        assert!(told.contains("there is no lake"), "{args:?}: {told}");
+        assert!(!nowhere.exists(), "{args:?}");
+    }
+}

@@ -1,0 +1,111 @@
+//! What a declaration says of its table, in the form in which it is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bronze::schema::{Column, ColumnType};
+use crate::source::declaration::{Dataset, Kind, SliceValues, Version};
+use crate::source::slices;
+
+/// What the ids of a table's records, and their days, depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    kind: String,
+    primary_key: Vec<String>,
+    version: String,
+    explode: Option<String>,
+    zone: String,
+    day_field: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) identity: Identity,
+    /// By JSON pointer.
+    pub(super) columns: BTreeMap<String, String>,
+    /// `None`: they come out of another dataset, or days can't be read again.
+    pub(super) slices: Option<BTreeSet<String>>,
+}
+
+impl Declared {
+    pub(super) fn of(dataset: &Dataset) -> Self {
+        let mut columns = BTreeMap::new();
+        add(&mut columns, "", &dataset.schema.columns);
+        Self {
+            identity: Identity {
+                kind: dataset.kind.word().to_owned(),
+                primary_key: dataset.primary_key.clone(),
+                version: match &dataset.version {
+                    Version::None => "none".to_owned(),
+                    Version::Field(field) => field.clone(),
+                    Version::Content => "content".to_owned(),
+                },
+                explode: dataset.explode.clone(),
+                zone: dataset.days.zone.name().to_owned(),
+                day_field: dataset.days.day_field.clone(),
+            },
+            columns,
+            slices: labels(dataset),
+        }
+    }
+}
+
+impl Identity {
+    /// The first thing that differs: as it is here, and as `said` has it.
+    pub(super) fn differs(&self, said: &Self) -> Option<(String, String)> {
+        let list = |fields: &[String]| format!("{fields:?}");
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        let members = [
+            ("kind", self.kind.clone(), said.kind.clone()),
+            (
+                "primary_key",
+                list(&self.primary_key),
+                list(&said.primary_key),
+            ),
+            ("version", self.version.clone(), said.version.clone()),
+            ("explode", or_none(&self.explode), or_none(&said.explode)),
+            ("timezone", self.zone.clone(), said.zone.clone()),
+            (
+                "window.day_field",
+                or_none(&self.day_field),
+                or_none(&said.day_field),
+            ),
+        ];
+        let differs = |(name, written, said): &(&str, String, String)| {
+            (written != said).then(|| (format!("{name} = {written}"), format!("{name} = {said}")))
+        };
+        members.iter().find_map(differs)
+    }
+}
+
+fn labels(dataset: &Dataset) -> Option<BTreeSet<String>> {
+    let listed = |values: &SliceValues| matches!(values, SliceValues::Listed(_));
+    let all_listed = dataset.slices.iter().all(|one| listed(&one.values));
+    let read_again = matches!(dataset.kind, Kind::Dated(_) | Kind::Child(_));
+    let labels = || {
+        slices(dataset)
+            .into_iter()
+            .map(|slice| slice.label.to_string())
+    };
+    (all_listed && read_again).then(|| labels().collect())
+}
+
+fn add(columns: &mut BTreeMap<String, String>, above: &str, declared: &[Column]) {
+    for Column { name, kind } in declared {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        add_one(columns, format!("{above}/{name}"), kind);
+    }
+}
+
+fn add_one(columns: &mut BTreeMap<String, String>, path: String, kind: &ColumnType) {
+    match kind {
+        ColumnType::Struct(members) => add(columns, &path, members),
+        ColumnType::List(item) if matches!(**item, ColumnType::Struct(_) | ColumnType::List(_)) => {
+            add_one(columns, format!("{path}/*"), item);
+        }
+        _ => {}
+    }
+    columns.insert(path, kind.to_string());
+}

@@ -1,0 +1,263 @@
+//! What a table was written by: a small document in the lake for each table.
+//!
+//! ```json
+//! {
+//!   "format": 1,
+//!   "dataset": "pncp.contratacoes",
+//!   "since": "2025-10-22T12:00:00Z",
+//!   "identity": {"kind": "dated", "primary_key": ["/numeroControlePNCP"], "version": "none",
+//!                "explode": null, "zone": "America/Sao_Paulo", "day_field": "/dataPublicacaoPncp"},
+//!   "columns": {"/valorTotalEstimado": "decimal(18,4)", "/orgaoEntidade/cnpj": "string", …},
+//!   "slices": {"modalidade=1": 0, …, "modalidade=15": 1},
+//!   "generation": 1
+//! }
+//! ```
+//!
+//! Its key is `_bronzed/tables/{prefix}.json`. What is promised:
+//!
+//! - a table with data is never written by another identity (each record would be stored again under
+//!   another id) nor with another type of a column (readers would take all of it for text): both are
+//!   refused, with the cure. A table without data takes any declaration;
+//! - a new column is taken; one that isn't declared any more stays known;
+//! - a slice that is added makes the days before it incomplete for that slice alone. It gets the next
+//!   generation, and a day that is complete with it has the marker `20251022.1` beside `20251022`.
+//!
+//! Of a table that is older than its document, the first declaration that is seen is taken.
+//! `undeclared` (not there where there are none) are slices that were declared once, each with the
+//! highest generation by which days were completed without it.
+
+mod declared;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::bronze::layout;
+use crate::entropy::Entropy;
+use crate::lake::document::{DocumentError, JsonDocument};
+use crate::lake::{Lake, LakeError};
+use crate::source::declaration::Dataset;
+
+use declared::{Declared, Identity};
+
+/// The format that this version writes, and the highest that it knows.
+const FORMAT: u64 = 1;
+
+/// What a table was written by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    dataset: String,
+    since: DateTime<Utc>,
+    identity: Identity,
+    /// By JSON pointer into the record; `/*` stands for the elements of a list.
+    columns: BTreeMap<String, String>,
+    /// By label, with the generation that it came with.
+    slices: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    undeclared: BTreeMap<String, u64>,
+    generation: u64,
+}
+
+/// Why a table can't be written as the configuration says.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The document can't be read or written.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The table was written in another way.
+    #[error(
+        "`{dataset}`: the table `{prefix}` in the lake was written with {written}, and the \
+         configuration says {said}: {harm}. Set it as it was; or move the table on purpose: give the \
+         dataset another `prefix`, and read it anew by `bronzed backfill {dataset} --from … --to …`"
+    )]
+    Other {
+        /// `pncp.contratos`
+        dataset: String,
+        /// `pncp_contratos`
+        prefix: String,
+        /// What is written: `primary_key ["/id"]`.
+        written: String,
+        /// What is said.
+        said: String,
+        /// What would come of it.
+        harm: &'static str,
+    },
+}
+
+impl From<LakeError> for TableError {
+    fn from(error: LakeError) -> Self {
+        Self::Document(error.into())
+    }
+}
+
+/// Where the documents lie.
+pub const FOLDER: &str = "_bronzed/tables/";
+
+/// Where the document of a table lies.
+pub fn key(prefix: &str) -> String {
+    format!("{FOLDER}{prefix}.json")
+}
+
+fn document(lake: &Lake, prefix: &str) -> JsonDocument<Table> {
+    JsonDocument::new(lake, key(prefix), FORMAT)
+}
+
+/// Makes sure that the table may be written as `dataset` says, and notes what it says; the lake's
+/// handle knows the generation of its slices from here on.
+///
+/// # Errors
+/// When it was written in another way, or the lake can't be asked.
+pub async fn settle(
+    lake: &Lake,
+    dataset: &Dataset,
+    entropy: &Entropy,
+    now: DateTime<Utc>,
+) -> Result<(), TableError> {
+    let said = Declared::of(dataset);
+    let document = document(lake, &dataset.prefix);
+    let mut table = document.load().await?;
+    if let Some(error) = table
+        .as_ref()
+        .and_then(|table| table.refuses(dataset, &said))
+    {
+        if has_data(lake, &dataset.prefix).await? {
+            return Err(error);
+        }
+        // Nothing was written by what it says.
+        table = None;
+    }
+    let empty_at = table.is_none();
+    let mut generation = 0;
+    let change = |found: Option<Table>| {
+        let refused = found
+            .as_ref()
+            .and_then(|found| found.refuses(dataset, &said));
+        let before = match refused {
+            Some(_) if empty_at => None,
+            Some(error) => return Err(error),
+            None => found.clone(),
+        };
+        let mut next = before.unwrap_or_else(|| Table::new(dataset, &said, now));
+        next.take(&said);
+        generation = next.required(&said);
+        Ok((found.as_ref() != Some(&next)).then_some(next))
+    };
+    document.change(entropy, change).await?;
+    lake.set_generation(&dataset.prefix, generation);
+    Ok(())
+}
+
+/// The same for who only reads: the lake's handle knows the generation of the table's slices from here
+/// on, and nothing is written.
+///
+/// # Errors
+/// When the table was written in another way, or the lake can't be asked.
+pub async fn look(lake: &Lake, dataset: &Dataset) -> Result<Option<Table>, TableError> {
+    let said = Declared::of(dataset);
+    let Some(mut table) = document(lake, &dataset.prefix).load().await? else {
+        return Ok(None);
+    };
+    if let Some(error) = table.refuses(dataset, &said) {
+        return match has_data(lake, &dataset.prefix).await? {
+            true => Err(error),
+            false => Ok(None),
+        };
+    }
+    table.take(&said);
+    lake.set_generation(&dataset.prefix, table.required(&said));
+    Ok(Some(table))
+}
+
+async fn has_data(lake: &Lake, prefix: &str) -> Result<bool, LakeError> {
+    let found = lake.list(prefix).await?;
+    let files = |key: &str| layout::file_day(prefix, key).is_some();
+    Ok(found
+        .iter()
+        .any(|entry| files(&entry.key) || layout::state_day(prefix, &entry.key).is_some()))
+}
+
+impl Table {
+    fn new(dataset: &Dataset, said: &Declared, now: DateTime<Utc>) -> Self {
+        let slices = said.slices.iter().flatten();
+        Self {
+            dataset: dataset.full_name(),
+            since: now.trunc_subsecs(0),
+            identity: said.identity.clone(),
+            columns: said.columns.clone(),
+            slices: slices.map(|label| (label.clone(), 0)).collect(),
+            undeclared: BTreeMap::new(),
+            generation: 0,
+        }
+    }
+
+    /// Why the table can't be written so. `None`: it can.
+    fn refuses(&self, dataset: &Dataset, said: &Declared) -> Option<TableError> {
+        let other = |written: String, said: String, harm: &'static str| TableError::Other {
+            dataset: dataset.full_name(),
+            prefix: dataset.prefix.clone(),
+            written,
+            said,
+            harm,
+        };
+        if let Some((written, said)) = self.identity.differs(&said.identity) {
+            let harm = "each record would be stored again under another id, or on another day";
+            return Some(other(written, said, harm));
+        }
+        let retyped = said.columns.iter().find_map(|(path, kind)| {
+            let before = self.columns.get(path).filter(|before| *before != kind)?;
+            Some((format!("`{path}` as {before}"), kind.clone()))
+        });
+        retyped.map(|(written, said)| {
+            other(
+                written,
+                said,
+                "readers would get the column as text, or nothing of it",
+            )
+        })
+    }
+
+    /// Takes in what is new in a declaration that isn't refused.
+    fn take(&mut self, said: &Declared) {
+        for (path, kind) in &said.columns {
+            self.columns
+                .entry(path.clone())
+                .or_insert_with(|| kind.clone());
+        }
+        let Some(labels) = &said.slices else {
+            return;
+        };
+        // Days were completed without it by as high a generation: it is new to them.
+        let is_new = |label: &String| match (self.slices.get(label), self.undeclared.get(label)) {
+            (None, _) => true,
+            (Some(own), Some(without)) => own <= without,
+            (Some(_), None) => false,
+        };
+        let new: Vec<_> = labels
+            .iter()
+            .filter(|label| is_new(label))
+            .cloned()
+            .collect();
+        if !new.is_empty() {
+            self.generation += 1;
+        }
+        for label in new {
+            self.slices.insert(label, self.generation);
+        }
+        let required = self.required(said);
+        self.undeclared.retain(|label, _| !labels.contains(label));
+        for label in self.slices.keys().filter(|label| !labels.contains(*label)) {
+            let without = self.undeclared.entry(label.clone()).or_default();
+            *without = required.max(*without);
+        }
+    }
+
+    /// The generation that a day must be read with to be complete, by this declaration.
+    fn required(&self, said: &Declared) -> u64 {
+        let labels = said.slices.iter().flatten();
+        let generations = labels.filter_map(|label| self.slices.get(label));
+        generations.copied().max().unwrap_or_default()
+    }
+}
