@@ -15,6 +15,7 @@ use crate::daemon::trouble::Troubles;
 use crate::ingest::report::RunReport;
 use crate::schedule::deal::Deal;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge, Verified};
+use crate::schedule::plan::{Running, Task};
 use crate::verify::Verification;
 
 /// See the module.
@@ -60,6 +61,8 @@ pub(super) struct SourceBoard {
     pub told: bool,
     /// The lake is being asked; what runs have done since comes on top of its answer.
     pub learning: Option<Vec<News>>,
+    /// The plan that was made last, as long as nothing has changed that it was made of.
+    pub plan: Option<Planned>,
     /// When the plan before the next one was made.
     pub planned_at: Option<DateTime<Utc>>,
     /// Datasets, with the job that says so, whose data are too old.
@@ -67,6 +70,29 @@ pub(super) struct SourceBoard {
     /// Datasets of which days are overdue, and when that was looked at last.
     pub overdue: BTreeSet<Arc<str>>,
     pub overdue_at: Option<DateTime<Utc>>,
+}
+
+/// A plan, and what it was made of beside the source's knowledge: planning goes through every day that is
+/// wanted, and each run that ends, of whichever source, calls for a look at all of them.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub at: DateTime<Utc>,
+    pub running: Running,
+    pub paused: BTreeSet<String>,
+    pub tasks: Vec<Task>,
+    pub next_wake: DateTime<Utc>,
+}
+
+impl Planned {
+    /// Whether a plan that is made now would be the same.
+    pub(super) fn is_of(
+        &self,
+        now: DateTime<Utc>,
+        running: &Running,
+        paused: &BTreeSet<String>,
+    ) -> bool {
+        self.at <= now && now < self.next_wake && self.running == *running && self.paused == *paused
+    }
 }
 
 /// What a run has done to its day.
@@ -137,6 +163,7 @@ impl News {
 impl SourceBoard {
     /// Takes in what a run has done.
     pub(super) fn hear(&mut self, news: News) {
+        self.plan = None;
         if let Some(knowledge) = &mut self.knowledge {
             news.tell(knowledge);
         }
@@ -148,6 +175,7 @@ impl SourceBoard {
     /// Takes in what the lake tells. Of a dataset that it doesn't tell of, what was known stays.
     /// Says whether it told of all.
     pub(super) fn learn(&mut self, source: &str, learned: Learned) -> bool {
+        self.plan = None;
         let since = self.learning.take().unwrap_or_default();
         let knowledge = self.knowledge.get_or_insert_default();
         let mut all = true;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backfill;
 use crate::daemon::Inner;
-use crate::daemon::board::Board;
+use crate::daemon::board::{Board, Planned};
 use crate::daemon::doors::Doors;
 use crate::daemon::places::Places;
 use crate::daemon::runs::{Asked, Beginning, Key, Watch};
@@ -52,19 +52,31 @@ impl Inner {
             let Some(knowledge) = &of_source.knowledge else {
                 continue;
             };
-            let situation = Situation {
-                now,
-                previous: of_source.planned_at,
-                knowledge,
-                running: &running,
-                paused: &paused,
-            };
-            let plan = plan(&scheduled.schedule, situation);
-            of_source.planned_at = Some(now);
+            let known = of_source.plan.take();
+            let known = known.filter(|plan| plan.is_of(now, &running, &paused));
+            let plan = known.unwrap_or_else(|| {
+                let situation = Situation {
+                    now,
+                    previous: of_source.planned_at,
+                    knowledge,
+                    running: &running,
+                    paused: &paused,
+                };
+                let plan = plan(&scheduled.schedule, situation);
+                count_missed(name, &plan);
+                of_source.planned_at = Some(now);
+                Planned {
+                    at: now,
+                    tasks: plan.tasks,
+                    next_wake: plan.next_wake,
+                    running,
+                    paused,
+                }
+            });
             next_wake = next_wake.min(plan.next_wake);
-            count_missed(name, &plan);
+            candidates.extend(planned(name, &plan.tasks));
+            of_source.plan = Some(plan);
             self.watch(scheduled, of_source, now);
-            candidates.extend(planned(name, plan.tasks));
         }
         let (starts, next) = self.begin(board, candidates, now);
         let probe = board.lake.next_probe();
@@ -167,8 +179,8 @@ impl Inner {
     }
 }
 
-fn planned(source: &Arc<str>, tasks: Vec<Task>) -> impl Iterator<Item = (Turn, Candidate)> {
-    tasks.into_iter().map(|task| {
+fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (Turn, Candidate)> {
+    tasks.iter().map(|task| {
         let key = Key {
             source: Arc::clone(source),
             dataset: Arc::clone(&task.dataset),
@@ -185,7 +197,7 @@ fn planned(source: &Arc<str>, tasks: Vec<Task>) -> impl Iterator<Item = (Turn, C
         let candidate = Candidate {
             key,
             asked: None,
-            task: Some(task),
+            task: Some(task.clone()),
         };
         (turn, candidate)
     })

@@ -85,7 +85,9 @@ impl Troubles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::declaration::Mode;
+    use crate::schedule::deal::{Deal, Turn};
+    use crate::schedule::plan::Class;
+    use crate::source::declaration::{Mode, Priority};
     use crate::state::execution::Execution;
     use std::time::Duration;
     use uuid::Uuid;
@@ -167,5 +169,63 @@ mod tests {
         let rests = |at: TimeDelta| troubles.rests_until(&dataset, start() + at).is_some();
         assert!(rests(TimeDelta::seconds(9)) && !rests(TimeDelta::seconds(10)));
         assert!(!rests(-TimeDelta::days(90)));
+    }
+
+    /// Runs of each of six datasets in six hours, with two places; a run takes a second, and one of
+    /// `failing` five minutes, for nothing.
+    fn six_hours(failing: Option<usize>) -> Vec<u32> {
+        let names: Vec<Arc<str>> = (0..6).map(|n| Arc::from(format!("d{n}"))).collect();
+        let (mut deal, mut troubles) = (Deal::default(), Troubles::default());
+        let mut running: Vec<(DateTime<Utc>, usize)> = Vec::new();
+        let (mut runs, mut now) = (vec![0; 6], start());
+        let long = Duration::from_secs(300);
+        while now < start() + TimeDelta::hours(6) {
+            let turns = names.iter().enumerate().map(|(n, name)| {
+                let turn = Turn {
+                    source: "pncp".into(),
+                    dataset: Arc::clone(name),
+                    day: "2025-10-01".parse().unwrap(),
+                    priority: Priority::Backfill,
+                    class: Class::FirstReading,
+                    due: start(),
+                };
+                (turn, n)
+            });
+            // As long as there is a place, whose turn it is.
+            for (turn, n) in deal.order(turns) {
+                let twice = troubles.has(&turn.dataset) && running.iter().any(|(_, of)| *of == n);
+                let rests = troubles.rests_until(&turn.dataset, now).is_some();
+                if running.len() < 2 && !twice && !rests {
+                    deal.begun(&turn);
+                    let takes = match failing == Some(n) {
+                        true => TimeDelta::seconds(300),
+                        false => TimeDelta::seconds(1),
+                    };
+                    running.push((now + takes, n));
+                }
+            }
+            now = running.iter().map(|(end, _)| *end).min().unwrap();
+            let (ended, rest) = running.into_iter().partition(|(end, _)| *end <= now);
+            running = rest;
+            let ended: Vec<(DateTime<Utc>, usize)> = ended;
+            for (_, n) in ended {
+                let report = match failing == Some(n) {
+                    true => report(Status::Failed, 4, long),
+                    false => report(Status::Ok, 0, Duration::ZERO),
+                };
+                troubles.hear(&names[n], &report, now);
+                runs[n] += 1;
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn the_siblings_of_an_endpoint_that_fails_keep_nine_tenths_of_their_pace() {
+        let (well, ill) = (six_hours(None), six_hours(Some(0)));
+        for n in 1..6 {
+            assert!(ill[n] * 10 >= well[n] * 9, "{well:?} {ill:?}");
+        }
+        assert!(ill[0] >= 5, "it is tried again: {ill:?}");
     }
 }

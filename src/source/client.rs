@@ -175,9 +175,23 @@ impl Inner {
                 _ => None,
             };
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => {
+                    self.unless_down(&request.dataset, &url)?;
+                    tokio::time::sleep(wait).await;
+                }
                 None => return settle(verdict, &url, tries.count()),
             }
+        }
+    }
+
+    /// Who would wait for another try that isn't sent anyway ends at once.
+    fn unless_down(&self, dataset: &Dataset, url: &Url) -> Result<(), FetchError> {
+        match self.turns.down(dataset, url) {
+            Some(down) if !down.probe_in.is_zero() => Err(FetchError::SourceDown {
+                name: self.name.clone(),
+                down: Box::new(down),
+            }),
+            _ => Ok(()),
         }
     }
 

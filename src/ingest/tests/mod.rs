@@ -128,7 +128,7 @@ impl Scene {
     }
 
     async fn run_until(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
-        self.run_day(dataset, day(), mode, cancel).await
+        self.run_day(dataset, self.day, mode, cancel).await
     }
 
     /// A run in full for another day than the usual one.

@@ -3,10 +3,12 @@
 //!
 //! - `model`: the providers: what they list, when, and what goes wrong
 //! - `life`, `store`, `time`: the daemon, its lake, its clock, and what happens to them
+//! - `alerts`: what the daemon warned of, and what it should have
 //! - `bronze`, `oracle`, `least`: what the lake holds, what is held against it, and what it had to take
 //!
 //! A year has a seed; `YEAR_SEED=7` plays one again, `YEAR_SEEDS=200` plays so many.
 
+mod alerts;
 mod bronze;
 mod chance;
 mod least;
@@ -24,7 +26,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use chrono::NaiveDate;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+use alerts::Ears;
 use life::World;
 use model::{Api, TABLES};
 use oracle::{Case, Verdict};
@@ -78,8 +83,13 @@ async fn live(seed: u64, plan: Plan) -> Outcome {
         truth: True::from(start_of(first)),
         asks: Arc::default(),
     };
+    let ears = Ears::new(api.truth);
     let mut world = World::new(seed, api, plan.only);
+    let heard = tracing_subscriber::registry()
+        .with(ears.clone())
+        .set_default();
     world.live(seed, first, last).await;
+    drop(heard);
     let bronze = bronze::read(&world.store).await;
     let is_read = |name: &str| plan.only.is_empty() || plan.only.contains(&name);
     let tables = TABLES.iter().enumerate();
@@ -97,7 +107,9 @@ async fn live(seed: u64, plan: Plan) -> Outcome {
         new_slice_at: world.new_slice_at,
         tables: &tables,
     };
-    let verdict = case.judge();
+    let mut verdict = case.judge();
+    let alerts = ears.heard();
+    verdict.alerts = alerts::judge(&alerts, &world.api.weather, &tables);
     let least = least::least(
         &world.api.ledger,
         &tables,
@@ -105,7 +117,16 @@ async fn live(seed: u64, plan: Plan) -> Outcome {
         case.end,
         world.new_slice_at,
     );
-    let story = story(seed, &verdict, &world, bronze.files, &least);
+    let mut story = story(seed, &verdict, &world, bronze.files, &least);
+    let of_days = alerts
+        .iter()
+        .filter(|alert| alert.message == "days overdue");
+    let of_days = of_days.count();
+    let stale = alerts.len() - of_days;
+    _ = writeln!(
+        story,
+        "  alerts: {stale} of stale datasets, {of_days} of overdue days"
+    );
     Outcome {
         seed,
         verdict,
@@ -127,13 +148,14 @@ fn story(
     let at_least: u64 = least.values().sum();
     _ = writeln!(
         text,
-        "seed {seed}: {} listings, lost {}, falsely complete {}, stuck {}, doubled {}, snapshots {}, unseen {}; {requests} requests of {at_least}, {files} files, {} deaths",
+        "seed {seed}: {} listings, lost {}, falsely complete {}, stuck {}, doubled {}, snapshots {}, alerts {}, unseen {}; {requests} requests of {at_least}, {files} files, {} deaths",
         verdict.listings,
         verdict.lost.len(),
         verdict.falsely_complete.len(),
         verdict.stuck.len(),
         verdict.doubled.len(),
         verdict.snapshots.len(),
+        verdict.alerts.len(),
         verdict.unseen.len(),
         world.deaths,
     );
@@ -151,6 +173,7 @@ fn story(
         ("stuck", &verdict.stuck),
         ("doubled", &verdict.doubled),
         ("snapshot", &verdict.snapshots),
+        ("alert", &verdict.alerts),
         ("unseen", &verdict.unseen),
     ];
     for (kind, lines) in kinds {

@@ -31,6 +31,8 @@ pub struct Verdict {
     pub doubled: Vec<String>,
     /// Rows of tables that are listed as they stand: missing, left over, or said to have gone.
     pub snapshots: Vec<String>,
+    /// Alerts that were wrong, and those that are missing.
+    pub alerts: Vec<String>,
     pub unseen: Vec<String>,
     pub listings: usize,
 }
@@ -43,6 +45,7 @@ impl Verdict {
             &self.stuck,
             &self.doubled,
             &self.snapshots,
+            &self.alerts,
         ];
         all.iter().map(|one| one.len()).sum()
     }

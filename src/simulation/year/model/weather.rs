@@ -82,6 +82,24 @@ impl Weather {
         spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
     }
 
+    /// When an endpoint was away without a pause, each from when until when.
+    pub fn away(&self, table: usize) -> Vec<(At, At)> {
+        let gone = self.spells.iter().filter(|spell| {
+            // Of a clamp a reader may make the best, and a wrong clock keeps nobody from reading.
+            spell.hinders(table) && !matches!(spell.wrong, Wrong::Clamp(_) | Wrong::Ahead)
+        });
+        let mut gone: Vec<_> = gone.map(|spell| (spell.from, spell.until)).collect();
+        gone.sort();
+        let mut joined: Vec<(At, At)> = Vec::new();
+        for (from, until) in gone {
+            match joined.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(until),
+                _ => joined.push((from, until)),
+            }
+        }
+        joined
+    }
+
     /// How much of the time between them `table` could be read in: at least.
     pub fn readable(&self, table: usize, from: At, until: At) -> TimeDelta {
         let whole = (until - from).max(TimeDelta::zero());

@@ -1,0 +1,149 @@
+//! Alerts: what the daemon raised, and what the year deserved.
+//!
+//! An alert on a stale dataset is wrong where endpoint, lake and daemon were well in nearly all of the
+//! time that it speaks of; one is missing where they were away for the whole of it, and a slot longer.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use super::model::{TABLES, Weather};
+use super::time::{At, True, days};
+
+/// Something that the daemon warned of.
+#[derive(Debug, Clone, Default)]
+pub struct Alert {
+    pub at: Option<At>,
+    pub message: String,
+    pub source: String,
+    pub dataset: String,
+    pub job: String,
+}
+
+/// Hears the warnings that alerts are made of. Clones hear for the same list.
+#[derive(Clone)]
+pub struct Ears {
+    heard: Arc<Mutex<Vec<Alert>>>,
+    truth: True,
+}
+
+impl Ears {
+    pub fn new(truth: True) -> Self {
+        let heard = Arc::default();
+        Self { heard, truth }
+    }
+
+    pub fn heard(&self) -> Vec<Alert> {
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Ears {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() == Level::WARN && metadata.target().ends_with("daemon::freshness")
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut alert = Alert {
+            at: Some(self.truth.now()),
+            ..Alert::default()
+        };
+        event.record(&mut alert);
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(alert);
+    }
+}
+
+impl Visit for Alert {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let place = match field.name() {
+            "message" => &mut self.message,
+            "source" => &mut self.source,
+            "dataset" => &mut self.dataset,
+            "job" => &mut self.job,
+            _ => return,
+        };
+        value.clone_into(place);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// A job's promise of freshness as shipped.
+struct Promise {
+    job: &'static str,
+    bound: TimeDelta,
+    /// Between two slots.
+    slots: TimeDelta,
+    /// Who was away for less than this has no excuse.
+    excuse: TimeDelta,
+}
+
+fn promises(table: usize) -> Vec<Promise> {
+    let hours = TimeDelta::hours;
+    let spec = &TABLES[table];
+    let promise = |job, bound, slots, excuse| Promise {
+        job,
+        bound,
+        slots,
+        excuse,
+    };
+    let daily = || promise("daily", hours(36), days(1), hours(4));
+    match (spec.source, spec.dataset) {
+        ("pncp", "contratacoes" | "contratos") => {
+            vec![daily(), promise("hourly", hours(24), hours(1), hours(20))]
+        }
+        ("comprasnet", "uasg" | "orgaos" | "materiais" | "servicos") => {
+            vec![promise("weekly", days(8), days(7), hours(12))]
+        }
+        _ => vec![daily()],
+    }
+}
+
+/// Alerts on stale datasets that were wrong, and those that are missing.
+pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> Vec<String> {
+    let stale = alerts
+        .iter()
+        .filter(|alert| alert.message == "dataset stale");
+    let stale: Vec<_> = stale.filter_map(|alert| Some((alert.at?, alert))).collect();
+    let mut faults = Vec::new();
+    for &table in tables {
+        let spec = &TABLES[table];
+        for promise in promises(table) {
+            let raised = stale.iter().filter(|(_, alert)| {
+                (&*alert.source, &*alert.dataset, &*alert.job)
+                    == (spec.source, spec.dataset, promise.job)
+            });
+            let raised: Vec<_> = raised.map(|(at, _)| *at).collect();
+            let (name, job) = (spec.name(), promise.job);
+            for at in &raised {
+                let away = promise.bound - weather.readable(table, *at - promise.bound, *at);
+                if away < promise.excuse {
+                    faults.push(format!("{name} {job}: stale at {at}, and all was well"));
+                }
+            }
+            for (from, until) in weather.away(table) {
+                let heard = raised.iter().any(|at| from <= *at && *at <= until);
+                if until - from >= promise.bound + promise.slots && !heard {
+                    faults.push(format!(
+                        "{name} {job}: away {from} to {until}, and no alert"
+                    ));
+                }
+            }
+        }
+    }
+    faults
+}
