@@ -6,12 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::daemon::board::SourceBoard;
 use crate::daemon::{Inner, Scheduled};
 use crate::schedule::jobs::ScheduledJob;
 use crate::schedule::knowledge::DatasetKnowledge;
+
+/// Between two looks at what is overdue.
+const EVERY: TimeDelta = TimeDelta::minutes(10);
 
 impl Inner {
     /// Tells what has become stale, fresh, overdue or complete since the last look.
@@ -56,9 +59,6 @@ impl Inner {
         age.to_std().unwrap_or_default()
     }
 }
-
-/// Between two looks at what is overdue.
-const EVERY: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 
 fn tell_age(
     source: &str,

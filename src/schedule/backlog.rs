@@ -117,8 +117,8 @@ impl Schedule {
         let Some(scheduled) = self.datasets.get(dataset).filter(|_| runs.len() >= STUCK) else {
             return false;
         };
-        let modes = self.jobs_of(dataset).map(|(_, job)| job.job.mode);
-        let in_full = modes.into_iter().any(|mode| mode == Mode::Full);
+        let mut modes = self.jobs_of(dataset).map(|(_, job)| job.job.mode);
+        let in_full = modes.any(|mode| mode == Mode::Full);
         let mode = match in_full {
             true => Mode::Full,
             false => Mode::New,

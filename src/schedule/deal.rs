@@ -45,7 +45,7 @@ pub struct Turn {
 pub struct Deal {
     turns: u64,
     /// The number of each dataset's last turn.
-    last: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    last: BTreeMap<Of, u64>,
     /// How many first readings have begun since the last of a day that was read before.
     firsts: BTreeMap<(Arc<str>, Priority), u32>,
 }
@@ -66,7 +66,10 @@ impl<T> Default for Waiting<T> {
     }
 }
 
-type Group<T> = BTreeMap<(Arc<str>, Arc<str>), Waiting<T>>;
+/// A source and its dataset.
+type Of = (Arc<str>, Arc<str>);
+
+type Group<T> = BTreeMap<Of, Waiting<T>>;
 
 impl Deal {
     /// Puts all that wait into the order of their turns. Those that are equal stay as they came.
@@ -112,58 +115,57 @@ impl Deal {
     }
 
     fn next<T>(&self, priority: Priority, group: &mut Group<T>) -> Option<(Turn, T)> {
-        let mut best: Option<(bool, Option<u64>, Reverse<Day>, (Arc<str>, Arc<str>))> = None;
-        let waits = |source: &Arc<str>, again: bool, group: &Group<T>| {
-            let of_source = group.iter().filter(|((name, _), _)| name == source);
-            of_source.into_iter().any(|(_, waiting)| match again {
-                true => !waiting.again.is_empty(),
-                false => !waiting.firsts.is_empty(),
-            })
-        };
-        let mut known: Option<(Arc<str>, bool)> = None;
+        let mut best: Option<(Option<u64>, Reverse<Day>, &Of, bool)> = None;
+        // The keys are in the order of sources: it is found out once for each.
+        let mut of_source: Option<(&Arc<str>, bool)> = None;
         for (of, waiting) in group.iter() {
-            // The keys are in the order of sources.
-            let again = match known.as_ref().filter(|(source, _)| *source == of.0) {
-                Some((_, again)) => *again,
-                None => {
-                    let share = self.firsts.get(&(Arc::clone(&of.0), priority));
-                    let due = share.is_some_and(|firsts| *firsts >= SHARE - 1);
-                    let again = (due && waits(&of.0, true, group)) || !waits(&of.0, false, group);
-                    known = Some((Arc::clone(&of.0), again));
-                    again
-                }
+            let again = match of_source {
+                Some((source, again)) if *source == of.0 => again,
+                _ => self.is_turn_of_again(&of.0, priority, group),
             };
-            let queue = match again {
-                true => &waiting.again,
-                false => &waiting.firsts,
-            };
-            let Some((turn, _)) = queue.front() else {
-                continue;
-            };
-            let rank = (
-                again,
-                self.last.get(of).copied(),
-                Reverse(turn.day),
-                of.clone(),
-            );
-            let better = best
-                .as_ref()
-                .is_none_or(|best| (&rank.1, &rank.2) < (&best.1, &best.2));
-            if better {
-                best = Some(rank);
+            of_source = Some((&of.0, again));
+            if let Some((turn, _)) = waiting.queue(again).front() {
+                let rank = (self.last.get(of).copied(), Reverse(turn.day), of, again);
+                best = Some(
+                    best.map_or(rank, |best| match (rank.0, rank.1) < (best.0, best.1) {
+                        true => rank,
+                        false => best,
+                    }),
+                );
             }
         }
-        let (again, _, _, of) = best?;
+        let (_, _, of, again) = best?;
+        let of = of.clone();
         let waiting = group.get_mut(&of)?;
         match again {
             true => waiting.again.pop_front(),
             false => waiting.firsts.pop_front(),
         }
     }
+
+    /// Whether the next of a source is one that was read before: its share has come, or nothing else waits.
+    fn is_turn_of_again<T>(&self, source: &Arc<str>, priority: Priority, group: &Group<T>) -> bool {
+        let waits = |again: bool| {
+            let mut of_source = group.iter().filter(|(of, _)| of.0 == *source);
+            of_source.any(|(_, waiting)| !waiting.queue(again).is_empty())
+        };
+        let firsts = self.firsts.get(&(Arc::clone(source), priority));
+        let due = firsts.is_some_and(|firsts| *firsts >= SHARE - 1);
+        !waits(false) || (due && waits(true))
+    }
+}
+
+impl<T> Waiting<T> {
+    fn queue(&self, again: bool) -> &VecDeque<(Turn, T)> {
+        match again {
+            true => &self.again,
+            false => &self.firsts,
+        }
+    }
 }
 
 impl Turn {
-    fn of(&self) -> (Arc<str>, Arc<str>) {
+    fn of(&self) -> Of {
         (Arc::clone(&self.source), Arc::clone(&self.dataset))
     }
 }

@@ -106,8 +106,9 @@ impl DatasetKnowledge {
         *at = facts.started_at.max(*at);
         if of_job.len() > GOOD_DAYS {
             let oldest = of_job.iter().min_by_key(|(_, at)| **at);
-            let oldest = oldest.map(|(day, _)| *day);
-            oldest.map(|day| of_job.remove(&day));
+            if let Some(oldest) = oldest.map(|(day, _)| *day) {
+                of_job.remove(&oldest);
+            }
         }
     }
 
