@@ -63,12 +63,13 @@ use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
+use crate::lake::document::DocumentError;
 use crate::mutation::mutated;
 use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage, slices};
 use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
-use crate::table;
+use crate::table::{self, TableError};
 
 /// What a run works with; shared by all runs of a source.
 #[derive(Clone)]
@@ -167,7 +168,10 @@ pub async fn run_as(
             }
             Err(error) => {
                 let run = Run::new(context, order, run_id, started_at, &overdue);
-                run.failed(error)
+                match error {
+                    Unprepared::Lake(error) => run.unopened(&error),
+                    Unprepared::Other(error) => run.failed(error),
+                }
             }
         };
         report.log();
@@ -179,15 +183,25 @@ pub async fn run_as(
 }
 
 /// The dataset with all of its slices listed, once it is known that its table may be written so.
-async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, String> {
+async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, Unprepared> {
     let (lake, dataset) = (&context.lake, &order.dataset);
     if !lake.is_settled(&dataset.prefix) {
         let settled = table::settle(lake, dataset, &context.entropy, context.clock.now());
         let settled = Box::pin(settled).await;
-        settled.map_err(|error| error.to_string())?;
+        settled.map_err(|error| match error {
+            TableError::Document(DocumentError::Lake(error)) => Unprepared::Lake(error.into()),
+            other => Unprepared::Other(other.to_string()),
+        })?;
     }
     let listed = with_values(lake, dataset).await;
-    listed.map_err(|error| error.to_string())
+    listed.map_err(|error| Unprepared::Other(error.to_string()))
+}
+
+/// Why a run can't begin.
+enum Unprepared {
+    /// The lake can't be asked or written: that says nothing about the day.
+    Lake(StateError),
+    Other(String),
 }
 
 struct Run<'a> {

@@ -118,25 +118,23 @@ pub async fn settle(
 ) -> Result<(), TableError> {
     let said = Declared::of(dataset);
     let document = document(lake, &dataset.prefix);
-    let mut table = document.load().await?;
-    if let Some(error) = table
-        .as_ref()
-        .and_then(|table| table.refuses(dataset, &said))
-    {
+    let table = document.load().await?;
+    let refused = table.and_then(|table| table.refuses(dataset, &said));
+    // Where nothing was written by what it says, it says nothing.
+    let mut void = false;
+    if let Some(error) = refused {
         if has_data(lake, &dataset.prefix).await? {
             return Err(error);
         }
-        // Nothing was written by what it says.
-        table = None;
+        void = true;
     }
-    let empty_at = table.is_none();
     let mut generation = 0;
     let change = |found: Option<Table>| {
         let refused = found
             .as_ref()
             .and_then(|found| found.refuses(dataset, &said));
         let before = match refused {
-            Some(_) if empty_at => None,
+            Some(_) if void => None,
             Some(error) => return Err(error),
             None => found.clone(),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::bronze::schema::ColumnType;
+use crate::bronze::schema::{Column, ColumnType};
 use crate::source::declaration::{SliceValues, Version};
 
 fn dataset() -> Dataset {
@@ -84,11 +84,8 @@ async fn whatever_ids_and_days_depend_on_is_held() {
 async fn a_column_of_another_type_is_refused_and_a_new_one_is_taken() {
     let lake = with_data().await;
     let mut schema = (*dataset().schema).clone();
-    let column = schema.columns.iter_mut();
-    let column = column
-        .filter(|one| matches!(one.kind, ColumnType::Decimal { .. }))
-        .next();
-    let column = column.unwrap();
+    let is_decimal = |one: &&mut Column| matches!(one.kind, ColumnType::Decimal { .. });
+    let column = schema.columns.iter_mut().find(is_decimal).unwrap();
     let path = format!("`/{}` as decimal(", column.name);
     column.kind = ColumnType::String;
     let retyped = Dataset {

@@ -185,26 +185,12 @@ fn p4_a_day_that_has_rows_is_not_complete_by_answering_nothing() {
             .set_faults(Faults::by_rule([Rule::always(nothing())]));
         let report = stage.at(NEXT_MORNING).run(mode);
         assert!(!report.complete, "{report:?}");
-        assert_eq!(report.status(), Status::Failed, "never green");
-        let error = report.execution.error.expect("a reason");
-        assert!(error.contains("no records"), "{error}");
+        assert_ne!(report.status(), Status::Ok, "never green");
+        // No other day tells whether the API answers at all.
+        let reasons = report.reasons();
+        assert!(reasons.contains("answered empty"), "{reasons}");
         assert_eq!(stage.state()["complete"], false);
     }
-}
-
-/// Two empty answers, and only the second one after the end of the day by the API's own clock.
-#[test]
-fn p4_both_walks_of_a_proof_begin_after_the_end_of_the_day() {
-    let hours = chrono::TimeDelta::hours(8);
-    let stage = stage(0, [Rule::nth(2, Fault::Advance(hours))]);
-    stage.simulator.clock().advance(-hours);
-    let report = stage.run(Mode::Full);
-    assert_eq!(
-        (report.status(), report.counts().requests),
-        (Status::Ok, 28)
-    );
-    assert!(!report.complete);
-    assert!(stage.run(Mode::Full).complete, "now both are");
 }
 
 #[test]

@@ -372,3 +372,33 @@ async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() 
     scene.run("d", Mode::Full).await;
     assert!(scene.asked().len() > 4, "full is full again");
 }
+
+/// Two empty answers, and only the second one after the end of the day by the API's own clock.
+#[tokio::test]
+async fn p4_both_walks_of_a_proof_begin_after_the_end_of_the_day() {
+    let asked = Arc::new(Mutex::new(0));
+    let scene = Scene::new(
+        &SOURCE.replace("[1, 2, 3]", "[1]"),
+        "id = \"string\"",
+        move |url| {
+            if param(url, "day").unwrap() == "2025-10-21" {
+                return ok(r#"{"data":[{"id":"k"}],"total":1}"#.to_owned());
+            }
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            let date = match *asked {
+                1 => "Date: Sat, 25 Oct 2025 20:00:00 GMT\r\n",
+                _ => "Date: Sun, 26 Oct 2025 20:00:00 GMT\r\n",
+            };
+            answer("204 No Content", date, b"")
+        },
+    )
+    .await;
+    scene.clock.set("2025-10-26T20:00:00Z".parse().unwrap());
+    assert!(scene.run_for("d", "2025-10-21").await.complete);
+    let report = scene.run_for("d", "2025-10-25").await;
+    assert_eq!((report.status(), report.counts().requests), (Status::Ok, 3));
+    assert!(!report.complete, "{report:?}");
+    let report = scene.run_for("d", "2025-10-25").await;
+    assert!(report.complete, "now both are: {report:?}");
+}

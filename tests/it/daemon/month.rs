@@ -60,8 +60,8 @@ async fn compare(days: i64, seed: u64) {
     assert_eq!((calm.restarts, calm.failed), (1, 0));
     assert!(i64::from(stormy.restarts) > days && stormy.failed > 0);
     assert!(i64::from(stormy.killed_within_runs) > days / 3);
-    // News take their pages, and an empty answer is asked for twice.
-    assert!(of_calm < 1.25, "{of_calm}");
+    // News take their pages, and an empty answer is asked for twice, with one that has rows in between.
+    assert!(of_calm < 1.3, "{of_calm}");
     // What failed, was cut off or dated wrongly is read again, and nothing else is; hours in which
     // nobody was there cost nothing.
     assert!(of_stormy < 1.25, "{of_stormy}");
@@ -297,7 +297,11 @@ type Ended = BTreeMap<Uuid, (String, Day, bool)>;
 async fn note_ended(life: &Life, seen: &mut Ended) {
     for run in life.daemon.runs().await.unwrap() {
         if run.ended_at.is_some() {
-            let well = run.status == RunStatus::Ok;
+            // Working days before the first with records are caught up with, too: the first run of
+            // each isn't believed yet.
+            let unbelieved = "a working day without a record";
+            let waits = run.error.is_some_and(|error| error.contains(unbelieved));
+            let well = run.status == RunStatus::Ok || waits;
             seen.insert(run.run_id, (run.source, run.day, well));
         }
     }
