@@ -173,6 +173,9 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
     }
 }
 
+/// Reads the configuration of a folder, with variables on top.
+type Load = fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>;
+
 impl Shell {
     /// The settings that this process runs by.
     fn settings(&self) -> Result<Settings, Stop> {
@@ -184,10 +187,7 @@ impl Shell {
         self.load(crate::config::load_without_secrets)
     }
 
-    fn load(
-        &self,
-        load: fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>,
-    ) -> Result<Settings, Stop> {
+    fn load(&self, load: Load) -> Result<Settings, Stop> {
         let folder = self.config_folder();
         // A variable that isn't Unicode is none of ours.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
