@@ -3,7 +3,7 @@
 //!
 //! There is no list of what was done but the lake's own `complete` markers, so a backfill that was
 //! stopped, killed or left incomplete is resumed by starting it again. A day that can't be read, or
-//! not in full, holds up no other, and an outage of the API or of the lake is waited for ([`work`]).
+//! not in full, holds up no other, and an outage of the API or of the lake is waited for ([`work()`]).
 
 mod outlook;
 mod work;

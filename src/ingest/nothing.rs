@@ -2,7 +2,7 @@
 //!
 //! Of a slice: two of them, with an answer that has rows in between. A spell in which an API says
 //! "nothing" to everything can't be on both sides of it. The rows may be those of any other slice; where
-//! none has any, a page is asked for that is known to have some ([`canary`](super::canary)).
+//! none has any, a page is asked for that is known to have some ([`super::canary`]).
 //!
 //! Of a whole day that would be complete without a row: of a working day only by a second run hours
 //! later, unless both neighbours are complete and empty, too. Of a day that has rows in the lake: by a

@@ -13,7 +13,7 @@
 //! zero, `withdrawn` and `returned` count the stored ids that the run
 //! found the API to list no more, or again, and `repeats` the rows that came again within a walk over a
 //! slice. `stop` says why a run ended early (a
-//! [`StopReason`](super::execution::StopReason)), `again_at` from when on the day is worth another
+//! [`StopReason`]), `again_at` from when on the day is worth another
 //! reading. What a person has decided of the day (`bronzed state accept`, `bronzed day forget`) has an
 //! entry as well, with a `job` of that name, a `reason` and no `status`. The first four members are
 //! those of the earlier pipeline. Members that this program doesn't

@@ -160,7 +160,10 @@ fn what_is_not_json_is_a_failure() {
     refused(&api::OPEN_BRACKETS, "the body is not whole JSON");
     refused(&api::NAN, "the body is not whole JSON");
     refused(&api::RAW_NUL, "the body is not whole JSON");
-    refused(&api::INVALID_UTF8, "the body is not whole JSON");
+    refused(
+        &api::INVALID_UTF8,
+        "the body isn't UTF-8 from its byte 12 on",
+    );
     refused(
         &api::SURROGATE_IN_THE_ENVELOPE,
         "the body is not whole JSON",

@@ -183,7 +183,7 @@ fn slices_out_of_another_dataset_need_the_lake() {
     assert_said(
         &finding,
         "not_asked",
-        "`orgaos`, which has no rows in the lake yet",
+        "`orgaos`, which has no complete day with rows in the lake yet",
     );
     assert!(scene.simulator.ledger().is_empty());
 }

@@ -19,10 +19,13 @@ fn status(scene: &Scene) -> Value {
 #[test]
 fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
     let scene = scene();
-    let nothing = status(&scene);
-    assert_eq!(nothing["complete_days"], 0);
-    assert_eq!(nothing["last_run"], Value::Null);
-    assert_eq!(nothing["since"], Value::Null);
+    let args = ["status", "pncp.contratacoes", "--json"];
+    let nothing = scene.program(&args).run().expect(1);
+    assert!(nothing.stderr.contains("there is no lake"), "{nothing:?}");
+    assert!(
+        scene.lake.keys().is_empty(),
+        "who only looks creates nothing"
+    );
 
     let first = scene.run().expect(0).json();
     let later = "2025-10-25";
@@ -71,14 +74,13 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
 fn a_state_is_shown_and_nothing_is_changed() {
     let scene = scene();
     let show = ["state", "show", "pncp.contratacoes", "--day", DAY];
-    let unknown = scene.program(&show).run().expect(0);
-    assert!(
-        unknown
-            .stdout
-            .contains("the lake knows nothing of this day")
-    );
-
     let report = scene.run().expect(0).json();
+    let other = ["state", "show", "pncp.contratacoes", "--day", "2025-10-01"];
+    let unknown = scene.program(&other).run().expect(0).stdout;
+    assert!(
+        unknown.contains("the lake knows nothing of this day"),
+        "{unknown}"
+    );
     let before = scene.lake.get(STATE);
     let mut as_json = show.to_vec();
     as_json.push("--json");

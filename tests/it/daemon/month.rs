@@ -58,7 +58,8 @@ async fn compare(days: i64, seed: u64) {
     println!("stormy: {stormy:?}");
     println!("requests, calm to the least possible: {of_calm:.3}; stormy to calm: {of_stormy:.3}");
     assert_eq!((calm.restarts, calm.failed), (1, 0));
-    assert!(i64::from(stormy.restarts) > days && stormy.failed > 0);
+    // Outages end no run in failure (P11): what is felt of the storm are its deaths.
+    assert!(i64::from(stormy.restarts) > days);
     assert!(i64::from(stormy.killed_within_runs) > days / 3);
     // News take their pages, and an empty answer is asked for twice, with one that has rows in between.
     assert!(of_calm < 1.3, "{of_calm}");

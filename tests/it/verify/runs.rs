@@ -142,11 +142,13 @@ fn a_slice_that_was_emptied_is_believed_of_a_complete_day_and_a_day_without_any_
     for id in stage.served() {
         catalog.withdraw(&id);
     }
+    // One moment's word is not believed; another run hours later may agree.
     let report = stage.at(LATER_STILL).run(Mode::Verify);
     assert_eq!(
         (report.status(), report.counts().withdrawn),
-        (Status::Failed, 0)
+        (Status::Partial, 0)
     );
+    assert!(report.execution.again_at.is_some());
     let noted = stage.state()["withdrawn_ids"].clone();
     assert_eq!(noted.as_object().unwrap().len(), 1);
 }
