@@ -47,6 +47,8 @@ pub struct Scenario {
     before: Vec<(String, Vec<u8>)>,
     /// Where another process comes in between, and does the same work to its end.
     pub overtaken_at: Option<&'static str>,
+    /// Whether a day is complete when the work is done.
+    pub completes: bool,
     pub ends: Ends,
     /// How the names of the points begin that are tried.
     pub about: &'static str,
@@ -93,6 +95,7 @@ impl Scenario {
             env,
             before: Vec::new(),
             overtaken_at: None,
+            completes: true,
             ends: Ends::ByItself,
             about: "",
             expected: Expected::Rows(0),
@@ -283,7 +286,8 @@ impl Scenario {
         if let Expected::Rows(expected) = self.expected {
             assert_eq!(rows, expected, "{}", self.name);
         }
-        assert!(truth.values().any(|day| day.complete), "{}", self.name);
+        let complete = truth.values().any(|day| day.complete);
+        assert_eq!(complete, self.completes, "{}", self.name);
         truth
     }
 
