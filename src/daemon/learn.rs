@@ -147,7 +147,10 @@ impl Asking<'_> {
         listing: &Listing,
         mut remembered: Remembered,
     ) -> Result<Remembered, LakeError> {
-        let newest: BTreeSet<_> = listing.states.keys().rev().take(NEWEST).collect();
+        // Days that a wrong clock has begun are newer than all, and tell nothing of anybody's work.
+        let today = Day::of(self.now, self.schedule.zone);
+        let begun = listing.states.range(..=today).rev();
+        let newest: BTreeSet<_> = begun.map(|(day, _)| day).take(NEWEST).collect();
         let done = |day: &Day| listing.complete.contains(day) || listing.accepted.contains(day);
         let earliest = self.schedule.first_readable(self.name, self.now);
         let needed = listing
@@ -341,6 +344,39 @@ mod tests {
         assert_eq!(gets, 3);
         let status = news.executions(days[7])[0].status;
         assert_eq!(status, crate::state::execution::Status::Failed);
+    }
+
+    /// A clock that was 90 days ahead for an hour had days read that haven't come yet: each hour they were
+    /// taken for the newest ones, the good runs of the real ones were forgotten, and for three months the
+    /// dataset was called stale.
+    #[test]
+    fn days_that_a_wrong_clock_has_begun_do_not_hide_the_runs_of_the_newest_ones() {
+        let scene = Scene::new();
+        let yesterday: Day = "2025-10-21".parse().unwrap();
+        let ahead: Day = "2026-01-17".parse().unwrap();
+        let last_day = Day::new(ahead.date() + TimeDelta::days(3));
+        let (known, ..) = operations(async {
+            scene
+                .put(
+                    &layout::state_key(PREFIX, yesterday),
+                    state(yesterday, "ok"),
+                )
+                .await;
+            scene
+                .put(&layout::complete_key(PREFIX, yesterday), String::new())
+                .await;
+            for day in ahead.through(last_day) {
+                scene
+                    .put(&layout::state_key(PREFIX, day), state(day, "partial"))
+                    .await;
+            }
+            scene.learn().await
+        });
+        assert!(known.is_complete(yesterday));
+        assert_eq!(
+            known.last_success(scene.now),
+            Some("2025-10-21T15:00:00Z".parse().unwrap())
+        );
     }
 
     #[test]

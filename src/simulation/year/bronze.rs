@@ -79,6 +79,36 @@ pub async fn read(store: &Store) -> Bronze {
     bronze
 }
 
+/// How the last runs of a day ended, as its state says.
+pub async fn last_runs(store: &Store, table: usize, day: NaiveDate) -> Vec<String> {
+    let prefix = TABLES[table].prefix;
+    let folder = day.format("year=%Y/month=%m/day=%d");
+    let key = format!(
+        "{prefix}/_state/{folder}/state_{}.json",
+        day.format("%Y%m%d")
+    );
+    let Ok(found) = store.get(&key.as_str().into()).await else {
+        return vec!["no state".to_owned()];
+    };
+    let bytes = found.bytes().await.expect("its bytes");
+    let state: serde_json::Value = serde_json::from_slice(&bytes).expect("a document");
+    let runs = state["executions"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let mut shown = vec![format!(
+        "complete {} slices {}",
+        state["complete"], state["slices"]
+    )];
+    shown.extend(runs.iter().rev().take(4).map(|run| {
+        let mut run = run.clone();
+        for field in ["run_id", "files", "filter_rate", "version", "created_at"] {
+            run.as_object_mut().map(|run| run.remove(field));
+        }
+        run.to_string()
+    }));
+    shown
+}
+
 /// Of `2025/month=10/day=22/…`.
 fn date(path: &str) -> Option<NaiveDate> {
     let (year, rest) = path.split_once("/month=")?;

@@ -68,7 +68,7 @@ struct Alive {
 }
 
 impl World {
-    pub fn new(seed: u64, api: Api, only: &[&str]) -> Self {
+    pub fn new(seed: u64, api: Api, only: Vec<String>) -> Self {
         let store = Store::new(Arc::clone(&api.weather), api.truth);
         Self {
             shown: Shown::over(api.truth),
@@ -76,7 +76,7 @@ impl World {
             api,
             entropy: Arc::new(Entropy::seeded(seed)),
             with_new_slice: false,
-            only: only.iter().map(|name| (*name).to_owned()).collect(),
+            only,
             hours: Vec::new(),
             deaths: 0,
             new_slice_at: None,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | falsely complete | a day whose marker was put while a record was listed that the lake lacks, or before the day had settled |
 //! | lost | a record (or version) that the lake lacks although it could be read for long enough: two days and four tenths of the day's age, a month at most, before the day was complete; or, where complete days are compared, for nine days after it |
-//! | unseen | listed at the end, and in the lake's lack for none of these reasons: it came when the day had been proven, and nobody reads a proven day of that dataset again |
+//! | unseen | listed at the end, and not in the lake for none of these reasons: it came when the day had been proven, and nobody reads a proven day of that dataset again, or compares its total, which another record that was taken away made the same |
 //! | stuck | a day that is neither complete nor accepted three days after it could be |
 //! | doubled | an id that is in two rows of a day |
 //!
@@ -12,15 +12,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, TimeDelta, Weekday};
 
 use super::bronze::Bronze;
 use super::model::{Asked, Home, Kept, Ledger, Listing, NEW_SLICE, TABLES, Weather};
 use super::store::Marked;
-use super::time::{At, days, end_of, start_of};
+use super::time::{At, day_of, days, end_of, start_of};
 
 /// A run that began so long before its marker was put saw what was listed all the while.
 const PROOF: TimeDelta = TimeDelta::hours(8);
+
+/// When complete days are compared as shipped: on Sundays at five.
+const COMPARES: Weekday = Weekday::Sun;
+const COMPARED_AT: TimeDelta = TimeDelta::hours(5);
 
 /// What is held against a life.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ pub struct Verdict {
     pub falsely_complete: Vec<String>,
     pub lost: Vec<String>,
     pub stuck: Vec<String>,
+    /// The same as table and day.
+    pub stuck_days: Vec<(usize, NaiveDate)>,
     pub doubled: Vec<String>,
     /// Rows of tables that are listed as they stand: missing, left over, or said to have gone.
     pub snapshots: Vec<String>,
@@ -209,7 +215,8 @@ impl Case<'_> {
         if let Some(at) = proven.filter(|_| TABLES[table].verified) {
             let from = listing.from.max(at);
             let until = listing.until.min(end_of(day) + days(88)).min(self.end);
-            if self.weather.readable(table, from, until) >= days(9) {
+            let long = self.weather.readable(table, from, until) >= days(9);
+            if long && !self.is_masked(listing, day, at, (from, until)) {
                 return Missing::Lost("readable for nine days in which days are compared");
             }
         }
@@ -218,6 +225,23 @@ impl Case<'_> {
             true => Missing::Unseen,
             false => Missing::Excused,
         }
+    }
+
+    /// Whether as many were listed at each comparison as when the day was proven: one that came while
+    /// another was taken away. Totals are what is compared.
+    fn is_masked(&self, listing: &Listing, day: NaiveDate, proven: At, within: (At, At)) -> bool {
+        let count = |at| {
+            let here = self.ledger.at(listing.table, Some(day), listing.slice, at);
+            here.map(|one| one.copies).sum::<usize>()
+        };
+        let then = count(proven);
+        let compared = day_of(within.0)
+            .iter_days()
+            .map(|day| start_of(day) + COMPARED_AT);
+        let compared = compared.take_while(|at| *at < within.1);
+        let mut compared =
+            compared.filter(|at| within.0 < *at && day_of(*at).weekday() == COMPARES);
+        compared.all(|at| count(at) == then)
     }
 
     /// Days that were proven too early, and days that weren't.
@@ -238,17 +262,21 @@ impl Case<'_> {
                 );
                 verdict.falsely_complete.push(what);
             }
-            let named = spec.asked != Asked::NewestFirst || self.bronze.begun[table].contains(&day);
+            // A feed lists no day by name: one without records has nothing to prove.
+            let has_rows = || self.bronze.rows[table].contains_key(&day);
+            let named = spec.asked != Asked::NewestFirst || has_rows();
             if !named || end_of(day) > last || self.bronze.accepted[table].contains(&day) {
                 continue;
             }
             let sliced = spec.slices.len() == 15 && self.new_slice_at.is_some();
             if proven.is_none() {
                 verdict.stuck.push(format!("{} {day}", spec.name()));
+                verdict.stuck_days.push((table, day));
             } else if sliced && self.proven(table, day, true).is_none() {
                 verdict
                     .stuck
                     .push(format!("{} {day}: without slice {NEW_SLICE}", spec.name()));
+                verdict.stuck_days.push((table, day));
             }
         }
     }

@@ -11,6 +11,7 @@ use bronzed::day::Day;
 use bronzed::server::daemon::Daemon as _;
 use bronzed::server::view::RunStatus;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
+use bronzed::simulator::ledger::Entry;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -58,8 +59,11 @@ async fn compare(days: i64, seed: u64) {
     println!("stormy: {stormy:?}");
     println!("requests, calm to the least possible: {of_calm:.3}; stormy to calm: {of_stormy:.3}");
     assert_eq!((calm.restarts, calm.failed), (1, 0));
-    // Outages end no run in failure (P11): what is felt of the storm are its deaths.
     assert!(i64::from(stormy.restarts) > days);
+    // The outages were met, and no day was charged with them: a probe now and then is all (P11).
+    assert!(stormy.unavailable > 0, "{stormy:?}");
+    let hours = OUTAGES.iter().sum::<i64>().unsigned_abs() as usize;
+    assert!(stormy.unavailable < 40 * hours, "{stormy:?}");
     assert!(i64::from(stormy.killed_within_runs) > days / 3);
     // News take their pages, and an empty answer is asked for twice, with one that has rows in between.
     assert!(of_calm < 1.3, "{of_calm}");
@@ -210,6 +214,8 @@ struct Facts {
     /// Runs that didn't end well.
     failed: usize,
     requests: usize,
+    /// Requests that met an outage.
+    unavailable: usize,
     least: usize,
 }
 
@@ -277,6 +283,9 @@ async fn live(days: i64, seed: u64, storm: &Storm) -> Facts {
     facts.runs = seen.len();
     facts.failed = seen.values().filter(|(.., well)| !well).count();
     facts.requests = world.requests();
+    let ledgers = world.simulators.values().map(|one| one.ledger());
+    let met = |entry: &Entry| entry.fault == Some("unavailable");
+    facts.unavailable = ledgers.flatten().filter(met).count();
     facts.least = least(&world, world.truth.now(), &days);
     every_run_is_audited(&world, &seen).await;
     no_day_was_read_twice_at_a_time(&world, &days, storm).await;
