@@ -121,7 +121,8 @@ def in_order(trace, lake):
             files += name.endswith(".parquet")
             state += name.endswith(".json")
     assert not named, f"the folder of {named} never was on disk"
-    assert files > 1 and state > files, (files, state)
+    # A state after each file; that of the last one carries the verdict.
+    assert files > 1 and state >= files, (files, state)
     return {call: len(re.findall(rf"\b{call}\(", trace)) for call in CALLS}
 
 
