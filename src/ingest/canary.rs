@@ -1,9 +1,10 @@
 //! A first page that is known to have rows, asked for where an API says "nothing" to everything else:
 //! if that is empty, too, it is the API that has failed, and no day is empty.
 //!
-//! It is a page of another slice of the day, where one had rows. For a day without any it is one of
-//! another day: of one that was read a moment ago, or else of the nearest ones that have files in the
-//! lake, by what their states say of the slices.
+//! It is a page of another slice of the day, where one had rows; then one of another day: of one that
+//! was read a moment ago, or else of the nearest ones that have files in the lake, by what their states
+//! say of the slices. Where rows leave by design (`rows_leave`), they may have left the day's own page, so
+//! that other days, the newest first, are asked for as well; elsewhere an empty page of the day settles it.
 
 use std::collections::BTreeSet;
 
@@ -72,20 +73,24 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unh
         day: reader.order.day,
         slice: slice.into(),
     });
-    let places = match own {
-        Some(own) => vec![own],
-        None => places(reader).await,
-    };
     let mut empty = None;
-    for place in places {
-        match first_page(reader, &place).await {
-            Ok(Answer::Page(page)) if !page.is_empty() => {
-                known.note(&dataset.name, place);
-                return Ok(());
-            }
-            Ok(_) => empty = empty.or(Some(place)),
-            Err(error) => return Err(Unheard::Silent(error)),
+    if let Some(own) = own {
+        match has_rows(reader, &own).await? {
+            true => return Ok(()),
+            false => empty = Some(own),
         }
+    }
+    // Where rows don't leave by design, a page of the day that had some and is empty now is answer enough.
+    let elsewhere = match empty {
+        Some(_) if !dataset.rows_leave => Vec::new(),
+        _ => places(reader).await,
+    };
+    for place in elsewhere {
+        if has_rows(reader, &place).await? {
+            known.note(&dataset.name, place);
+            return Ok(());
+        }
+        empty = empty.or(Some(place));
     }
     Err(match empty {
         Some(RowsAt { day, slice }) => {
@@ -100,6 +105,11 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unh
             again_at: reader.context.clock.now() + APART,
         },
     })
+}
+
+async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, Unheard> {
+    let answer = first_page(reader, place).await.map_err(Unheard::Silent)?;
+    Ok(matches!(answer, Answer::Page(page) if !page.is_empty()))
 }
 
 async fn first_page(reader: &SliceReader<'_>, place: &RowsAt) -> Result<Answer, String> {
@@ -142,7 +152,7 @@ async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
     found
 }
 
-/// Looks in the lake for days with files, the nearest first.
+/// Looks in the lake for days with files, the nearest first, or the newest where rows leave their days.
 async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
     let (dataset, context) = (&reader.order.dataset, reader.context);
     let prefix = &dataset.prefix;
@@ -190,6 +200,11 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
         .days
         .earliest
         .map_or(i32::MIN, |day| day.date().year());
+    // The rows of old days have left them, where they do by design.
+    let day = match dataset.rows_leave {
+        true => Day::of(context.clock.now(), context.zone),
+        false => day,
+    };
     let year = day.date().year();
     let around = (1..=MOST_YEARS).flat_map(|away| [year + away, year - away]);
     for year in std::iter::once(year).chain(around) {
@@ -205,7 +220,7 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
             .filter(|entry| entry.key.ends_with(".parquet"));
         let days: BTreeSet<_> = files
             .filter_map(|entry| layout::file_day(prefix, &entry.key))
-            .filter(|other| *other != day)
+            .filter(|other| *other != reader.order.day)
             .collect();
         let mut days: Vec<_> = days.into_iter().collect();
         days.sort_by_key(|other| (other.date() - day.date()).num_days().abs());

@@ -373,6 +373,45 @@ async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() 
     assert!(scene.asked().len() > 4, "full is full again");
 }
 
+/// By design the rows of old days have moved to the days of their updates: a page of the day that had rows
+/// months ago was empty, so that the API was taken for silent, and the new slice stayed unproven for ever.
+#[tokio::test]
+async fn p10_a_new_slice_is_proven_empty_of_a_day_that_its_rows_have_left() {
+    let leave = "rows_leave = true\n";
+    let world = World::of(SOURCE, leave).await;
+    let old = ["2025-03-03", "2025-03-04", "2025-03-05"];
+    for day in old {
+        world.list(day, 1, &["a"]);
+        assert!(world.at("2025-03-10T12:00:00Z", day).await.complete);
+    }
+    world.list("2025-10-21", 1, &["k"]);
+    assert!(
+        world
+            .at("2025-11-03T12:00:00Z", "2025-10-21")
+            .await
+            .complete
+    );
+
+    let more = World::of(&SOURCE.replace("[1, 2, 3]", "[1, 2, 3, 4]"), leave).await;
+    more.list("2025-10-21", 1, &["k"]);
+    let silent = Arc::clone(&more.silent);
+    let scene = Scene {
+        lake: world.scene.lake.clone(),
+        ..more.scene
+    };
+    scene.lake.set_generation("s_d", 1);
+    scene.clock.set("2025-11-04T12:00:00Z".parse().unwrap());
+    *silent.lock().unwrap() = true;
+    let report = scene.run_for("d", old[1]).await;
+    assert!(!report.complete, "the API is silent: {report:?}");
+    *silent.lock().unwrap() = false;
+    scene.clock.set("2025-11-05T12:00:00Z".parse().unwrap());
+    for day in old {
+        let report = scene.run_for("d", day).await;
+        assert!(report.complete, "{day}: {report:?}");
+    }
+}
+
 /// Two empty answers, and only the second one after the end of the day by the API's own clock.
 #[tokio::test]
 async fn p4_both_walks_of_a_proof_begin_after_the_end_of_the_day() {
