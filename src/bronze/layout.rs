@@ -73,7 +73,7 @@ pub fn state_day(prefix: &str, key: &str) -> Option<Day> {
 
 /// The key of the marker that says that the day is complete.
 pub fn complete_key(prefix: &str, day: Day) -> String {
-    format!("{}/{}", complete_folder(prefix), day.compact())
+    format!("{prefix}/_state/complete/{}", day.compact())
 }
 
 /// The key of the marker that says that the day is complete with the slices of this generation, too.
@@ -93,18 +93,6 @@ pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
     };
     let day = Day::new(NaiveDate::parse_from_str(date, "%Y%m%d").ok()?);
     (complete_key_of(prefix, day, generation) == key).then_some((day, generation))
-}
-
-/// The folder of the markers, without a slash at its end.
-pub fn complete_folder(prefix: &str) -> String {
-    format!("{prefix}/_state/complete")
-}
-
-/// The day whose marker `key` is. `None`: it is no marker.
-pub fn complete_day(prefix: &str, key: &str) -> Option<Day> {
-    let (_, name) = key.rsplit_once('/')?;
-    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
-    (complete_key(prefix, day) == key).then_some(day)
 }
 
 /// The key of the marker that says that a person has taken the day as it is.
@@ -199,14 +187,14 @@ mod tests {
     #[test]
     fn a_marker_tells_its_day() {
         let key = complete_key("pncp", day());
-        assert_eq!(complete_day("pncp", &key), Some(day()));
+        assert_eq!(complete_mark("pncp", &key), Some((day(), 0)));
         for key in [
             "pncp/_state/complete/2025-10-22",
             "pncp/_state/complete/20251322",
             "pncp/_state/complete/x/20251022",
             "other/_state/complete/20251022",
         ] {
-            assert_eq!(complete_day("pncp", key), None, "{key}");
+            assert_eq!(complete_mark("pncp", key), None, "{key}");
         }
     }
 
@@ -215,7 +203,7 @@ mod tests {
         let key = accepted_key("pncp", day());
         assert_eq!(key, "pncp/_state/accepted/20251022");
         assert_eq!(accepted_day("pncp", &key), Some(day()));
-        assert_eq!(complete_day("pncp", &key), None);
+        assert_eq!(complete_mark("pncp", &key), None);
         assert_eq!(accepted_day("pncp", &complete_key("pncp", day())), None);
     }
 

@@ -103,11 +103,17 @@ pub fn publish(stage: &Stage, objects: &mut Objects, scenario: &Scenario, id: &s
 pub fn settle(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
     stage.truth().settle();
     if scenario.is_of_children() {
-        objects.apply(&Op::Put {
-            key: layout::complete_key(api::PARENTS, support::day()),
-            bytes: Bytes::new(),
-            mode: object_store::PutMode::Overwrite,
-        });
+        // A marker without a state is no proof.
+        for key in [
+            layout::state_key(api::PARENTS, support::day()),
+            layout::complete_key(api::PARENTS, support::day()),
+        ] {
+            objects.apply(&Op::Put {
+                key,
+                bytes: Bytes::new(),
+                mode: object_store::PutMode::Overwrite,
+            });
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Table {
         let key = entry.key;
         let day = layout::file_day(prefix, &key)
             .or_else(|| layout::state_day(prefix, &key))
-            .or_else(|| layout::complete_day(prefix, &key));
+            .or_else(|| layout::complete_mark(prefix, &key).map(|(day, _)| day));
         let aside = key.starts_with(&format!("{}/", layout::state_folder(prefix)));
         match day {
             Some(day) => {

@@ -23,7 +23,6 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::bronze::layout;
 use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
@@ -36,8 +35,8 @@ use crate::ingest::{Context, Run, log_recovery};
 use crate::mutation::mutated;
 use crate::source::declaration::{Parent, Slice};
 use crate::source::{FetchError, Usage};
-use crate::state::DayState;
 use crate::state::execution::Status;
+use crate::state::{DayState, is_complete};
 
 /// So many parents are done at most before a commit: what a crash costs in requests, which take
 /// seconds each, weighed against files.
@@ -105,8 +104,9 @@ impl Run<'_> {
     ) -> Result<(Outcomes, bool, Rest), String> {
         let (lake, day) = (&self.context.lake, self.order.day);
         // Before the parents are listed: what comes later isn't among them.
-        let complete = layout::complete_key(&parent.prefix, day);
-        let all_listed = lake.exists(&complete).await.map_err(|e| e.to_string())?;
+        let all_listed = is_complete(lake, &parent.prefix, day)
+            .await
+            .map_err(|e| e.to_string())?;
         failpoint!("child.marker_seen");
         let rows = parents(lake, parent, day)
             .await

@@ -409,3 +409,21 @@ impl Scene {
         done
     }
 }
+
+#[tokio::test]
+async fn a_marker_of_parents_without_their_state_made_a_day_of_children_complete() {
+    let (scene, _) = scene(&[
+        ("/compras", THREE),
+        ("/compras/a%2F1/itens", r#"[{"n":1}]"#),
+        ("/compras/b%262/itens", "[]"),
+    ])
+    .await;
+    assert!(read(&scene, "compras").await.complete);
+    // Whoever removed the state may have removed files, too: there may have been more parents.
+    let state = layout::state_key("s_compras", day());
+    scene.store.delete(&state.as_str().into()).await.unwrap();
+    let report = read(&scene, "itens").await;
+    assert_eq!((report.status(), report.complete), (Status::Ok, false));
+    assert!(read(&scene, "compras").await.complete);
+    assert!(read(&scene, "itens").await.complete);
+}
