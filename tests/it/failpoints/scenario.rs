@@ -214,8 +214,7 @@ impl Scenario {
         let mut running = self.own_program(lake).start_to_stop_at(&points);
         if let Some(point) = self.overtaken_at {
             assert!(running.stops_at(&[point]).is_some(), "{}", self.name);
-            self.run_again(lake);
-            running.go_on();
+            self.overtake(&mut running, lake);
         }
         let mut passed = passed(&self.finish(running, lake));
         if self.ends != Ends::ByItself {
@@ -233,12 +232,21 @@ impl Scenario {
         let mut running = self.own_program(lake).start_to_stop_at(&points.join(","));
         let mut at = running.stops_at(&points);
         if at.is_some() && at == pause {
-            self.run_again(lake);
-            running.go_on();
+            self.overtake(&mut running, lake);
             at = running.stops_at(&[point]);
         }
         assert_eq!(at, Some(point), "it ended: {:?}", running.kill());
         running.kill();
+    }
+
+    /// Does the work while the program that has begun it is frozen, for so long that its lease on the
+    /// source's limits is gone.
+    fn overtake(&self, running: &mut Running, lake: &TestLake) {
+        running.signal("STOP");
+        lake.delete(&format!("_bronzed/leases/{}.json", self.dataset.source));
+        self.run_again(lake);
+        running.signal("CONT");
+        running.go_on();
     }
 
     /// Does the work again, without a fault.
