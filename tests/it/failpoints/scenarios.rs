@@ -116,13 +116,13 @@ fn versions() -> Scenario {
     scenario.expecting_rows(rows)
 }
 
-fn with_parents(name: &'static str, dataset: &str) -> Scenario {
+fn with_parents(name: &'static str, dataset: &str, parents: u32) -> Scenario {
     let config = SimConfig {
         details: Details {
             documents: 0,
             ..Details::default()
         },
-        ..simulated(catalog(20))
+        ..simulated(catalog(parents))
     };
     let args = ["run", dataset, "--day", DAY];
     Scenario::new(name, dataset, config, &args).after(|scenario, lake| {
@@ -133,14 +133,14 @@ fn with_parents(name: &'static str, dataset: &str) -> Scenario {
 
 /// The items of a day's procurements.
 fn children() -> Scenario {
-    let scenario = with_parents("children", "pncp.itens");
+    let scenario = with_parents("children", "pncp.itens", 20);
     let items = scenario.listed(Some(day()));
     scenario.expecting_rows(items)
 }
 
-/// The documents of a day's procurements, of which there are none.
+/// The documents of a day's procurements, of which there are none: more parents than one commit takes.
 fn childless() -> Scenario {
-    with_parents("children of none", "pncp.arquivos")
+    with_parents("children of none", "pncp.arquivos", 510)
 }
 
 /// A feed of some days, in an empty lake.
