@@ -194,6 +194,31 @@ impl<'a> OpenDays<'a> {
         Ok(())
     }
 
+    /// Says that these days are complete, if they never had a record: days of earlier readings, for which a
+    /// feed that is covered lists nothing. One that lost files isn't among them.
+    ///
+    /// # Errors
+    /// When a state can't be read or written.
+    pub async fn close_without_records(
+        &mut self,
+        days: impl IntoIterator<Item = Day>,
+    ) -> Result<(), StateError> {
+        for day in days {
+            if self.open.contains_key(&day) || self.closed.contains_key(&day) {
+                continue;
+            }
+            let state = &self.open(day).await?.state;
+            let never_had_any =
+                state.is_empty() && state.commits() == 0 && state.lost_files().is_empty();
+            if never_had_any {
+                self.close_day(day, &Ended::default(), true).await?;
+            } else {
+                self.open.remove(&day);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes how the run ended into every day that it hasn't been written into yet, the day of
     /// reading last. All must be committed.
     ///

@@ -38,8 +38,8 @@ use crate::record::RecordId;
 use crate::source::declaration::Slice;
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
-use crate::state::StateError;
 use crate::state::execution::{Execution, Status, StopReason};
+use crate::state::{StateError, listing};
 
 /// At least after so many pages, what was read is committed and noted: a walk that dies loses no
 /// more than that.
@@ -83,6 +83,8 @@ struct Walk<'a> {
     context: &'a Context,
     order: &'a Order,
     coverage: CoverageStore,
+    /// Records of this day and of earlier ones had settled when they were read, before this walk.
+    reread_after: Option<Day>,
     slice: Slice,
     route: Route,
     days: OpenDays<'a>,
@@ -182,6 +184,7 @@ impl<'a> Walk<'a> {
             context,
             order,
             coverage,
+            reread_after: known.reread_after,
             slice: slice.unwrap_or(Slice {
                 label: "all".into(),
                 values: Vec::new(),
@@ -203,7 +206,8 @@ impl<'a> Walk<'a> {
             Err(Cut::Intake(error)) => Err(error.into()),
             walked => {
                 self.settle().await?;
-                walked
+                walked?;
+                self.close_days_without_records().await
             }
         }
     }
@@ -308,6 +312,24 @@ impl<'a> Walk<'a> {
         self.coverage.add(&progress, entropy).await?;
         failpoint!("feed.after_coverage");
         self.pages_at_risk = 0;
+        Ok(())
+    }
+
+    /// Says of earlier days of reading that they are complete, where the feed has no record of theirs and they
+    /// have settled: no page names them.
+    async fn close_days_without_records(&mut self) -> Result<(), Cut> {
+        let settled = self.last_settled();
+        if self.reread_after >= Some(settled) {
+            return Ok(());
+        }
+        let dataset = &self.order.dataset;
+        let known = listing(&self.context.lake, &dataset.prefix).await;
+        let known = known.map_err(StateError::from)?;
+        let days = known.states.into_keys().filter(|day| {
+            let is_covered = *day <= settled && dataset.days.earliest <= Some(*day);
+            is_covered && *day != undated() && !known.complete.contains(day)
+        });
+        self.days.close_without_records(days).await?;
         Ok(())
     }
 

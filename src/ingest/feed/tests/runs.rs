@@ -319,6 +319,49 @@ async fn late_and_changed_records_are_found_as_long_as_their_day_may_change() {
 }
 
 #[tokio::test]
+async fn p10_a_day_on_which_a_feed_was_only_read_never_was_complete() {
+    let (world, _) = given_small(100).await;
+    for (now, complete) in [
+        ("2025-10-23T11:00:00Z", false),
+        ("2025-10-24T11:00:00Z", false),
+        // It ends at 03:00 of the 24th, and settles within five days.
+        ("2025-10-29T02:00:00Z", false),
+        ("2025-10-30T11:00:00Z", true),
+    ] {
+        world.at(now);
+        assert_eq!(world.run().await.status(), Status::Ok);
+        let complete_days = world.keys("_state/complete").await;
+        let is_complete = complete_days.iter().any(|key| key.ends_with("20251023"));
+        assert_eq!(is_complete, complete, "{now}: {complete_days:?}");
+        assert!(!complete_days.iter().any(|key| key.ends_with("20251030")));
+    }
+    let state = world.state("2025-10-23").await;
+    assert_eq!(state["complete"], true);
+}
+
+#[tokio::test]
+async fn p5_a_day_of_a_feed_that_lost_its_file_is_not_one_without_records() {
+    let (world, _) = given_small(100).await;
+    world.run().await;
+    let files = world.keys("day=22/tcu").await;
+    let marker = "tcu_acordaos/_state/complete/20251022";
+    assert!(!files.is_empty());
+    for file in &files {
+        world.delete(file).await;
+    }
+    for now in ["2025-10-29T11:00:00Z", "2025-10-30T11:00:00Z"] {
+        world.at(now);
+        world.run().await;
+        let complete = world.keys("_state/complete").await;
+        let has_rows = !world.keys("day=22/tcu").await.is_empty();
+        assert!(
+            has_rows || !complete.iter().any(|key| key == marker),
+            "{now}: complete without its rows"
+        );
+    }
+}
+
+#[tokio::test]
 async fn records_without_a_readable_day_have_one_day_of_their_own() {
     let mut dataset = dataset();
     dataset.days.day_format = "%Y-%m-%d".to_owned();
