@@ -16,7 +16,7 @@ use tracing_subscriber::layer::Context;
 use super::model::{TABLES, Weather};
 use super::time::{At, True, days};
 
-/// Something that the daemon warned of.
+/// Something that the daemon warned of, or the end of it.
 #[derive(Debug, Clone, Default)]
 pub struct Alert {
     pub at: Option<At>,
@@ -26,7 +26,11 @@ pub struct Alert {
     pub job: String,
 }
 
-/// Hears the warnings that alerts are made of. Clones hear for the same list.
+/// As the daemon says it.
+pub const STALE: &str = "dataset stale";
+pub const OVERDUE: &str = "days overdue";
+
+/// Hears the events that alerts are made of. Clones hear for the same list.
 #[derive(Clone)]
 pub struct Ears {
     heard: Arc<Mutex<Vec<Alert>>>,
@@ -49,7 +53,7 @@ impl Ears {
 
 impl<S: Subscriber> Layer<S> for Ears {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() == Level::WARN && metadata.target().ends_with("daemon::freshness")
+        *metadata.level() <= Level::INFO && metadata.target().ends_with("daemon::freshness")
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -115,28 +119,36 @@ fn promises(table: usize) -> Vec<Promise> {
 
 /// Alerts on stale datasets that were wrong, and those that are missing.
 pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> Vec<String> {
-    let stale = alerts
-        .iter()
-        .filter(|alert| alert.message == "dataset stale");
-    let stale: Vec<_> = stale.filter_map(|alert| Some((alert.at?, alert))).collect();
+    let told = alerts.iter().filter_map(|alert| Some((alert.at?, alert)));
+    let told: Vec<_> = told.collect();
     let mut faults = Vec::new();
     for &table in tables {
         let spec = &TABLES[table];
         for promise in promises(table) {
-            let raised = stale.iter().filter(|(_, alert)| {
+            let of_job = told.iter().filter(|(_, alert)| {
                 (&*alert.source, &*alert.dataset, &*alert.job)
                     == (spec.source, spec.dataset, promise.job)
             });
+            let of_job: Vec<_> = of_job
+                .map(|(at, alert)| (*at, alert.message == STALE))
+                .collect();
+            let raised = of_job.iter().filter(|(_, stale)| *stale);
             let raised: Vec<_> = raised.map(|(at, _)| *at).collect();
             let (name, job) = (spec.name(), promise.job);
             for at in &raised {
+                // By a clock that is months ahead data are months old, and it knows no better.
+                if weather.clock_is_wrong(*at) {
+                    continue;
+                }
                 let away = promise.bound - weather.readable(table, *at - promise.bound, *at);
                 if away < promise.excuse {
                     faults.push(format!("{name} {job}: stale at {at}, and all was well"));
                 }
             }
             for (from, until) in weather.away(table) {
-                let heard = raised.iter().any(|at| from <= *at && *at <= until);
+                let before = of_job.iter().take_while(|(at, _)| *at < from).last();
+                let heard = before.is_some_and(|(_, stale)| *stale)
+                    || raised.iter().any(|at| from <= *at && *at <= until);
                 if until - from >= promise.bound + promise.slots && !heard {
                     faults.push(format!(
                         "{name} {job}: away {from} to {until}, and no alert"

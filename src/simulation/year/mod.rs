@@ -113,11 +113,13 @@ async fn live(seed: u64, plan: &Plan) -> Outcome {
             _ = writeln!(story, "  of {name} {day}: {run}");
         }
     }
-    let of_days = alerts
-        .iter()
-        .filter(|alert| alert.message == "days overdue");
-    let of_days = of_days.count();
-    let stale = alerts.len() - of_days;
+    let count = |message| {
+        alerts
+            .iter()
+            .filter(|alert| alert.message == message)
+            .count()
+    };
+    let (stale, of_days) = (count(alerts::STALE), count(alerts::OVERDUE));
     _ = writeln!(
         story,
         "  alerts: {stale} of stale datasets, {of_days} of overdue days"

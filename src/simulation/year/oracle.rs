@@ -4,7 +4,7 @@
 //! |---|---|
 //! | falsely complete | a day whose marker was put while a record was listed that the lake lacks, or before the day had settled |
 //! | lost | a record (or version) that the lake lacks although it could be read for long enough: two days and four tenths of the day's age, a month at most, before the day was complete; or, where complete days are compared, for nine days after it |
-//! | unseen | listed at the end, and not in the lake for none of these reasons: it came when the day had been proven, and nobody reads a proven day of that dataset again, or compares its total, which another record that was taken away made the same |
+//! | unseen | listed at the end, and not in the lake for none of these reasons: it came when the day had been proven, and nobody reads a proven day of that dataset again |
 //! | stuck | a day that is neither complete nor accepted three days after it could be |
 //! | doubled | an id that is in two rows of a day |
 //!
@@ -12,19 +12,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{Datelike as _, NaiveDate, TimeDelta, Weekday};
+use chrono::{NaiveDate, TimeDelta};
 
 use super::bronze::Bronze;
-use super::model::{Asked, Home, Kept, Ledger, Listing, NEW_SLICE, TABLES, Weather};
+use super::model::{Home, Kept, Ledger, Listing, NEW_SLICE, TABLES, Weather};
 use super::store::Marked;
-use super::time::{At, day_of, days, end_of, start_of};
+use super::time::{At, days, end_of, start_of};
 
 /// A run that began so long before its marker was put saw what was listed all the while.
 const PROOF: TimeDelta = TimeDelta::hours(8);
-
-/// When complete days are compared as shipped: on Sundays at five.
-const COMPARES: Weekday = Weekday::Sun;
-const COMPARED_AT: TimeDelta = TimeDelta::hours(5);
 
 /// What is held against a life.
 #[derive(Debug, Default)]
@@ -215,8 +211,7 @@ impl Case<'_> {
         if let Some(at) = proven.filter(|_| TABLES[table].verified) {
             let from = listing.from.max(at);
             let until = listing.until.min(end_of(day) + days(88)).min(self.end);
-            let long = self.weather.readable(table, from, until) >= days(9);
-            if long && !self.is_masked(listing, day, at, (from, until)) {
+            if self.weather.readable(table, from, until) >= days(9) {
                 return Missing::Lost("readable for nine days in which days are compared");
             }
         }
@@ -225,23 +220,6 @@ impl Case<'_> {
             true => Missing::Unseen,
             false => Missing::Excused,
         }
-    }
-
-    /// Whether as many were listed at each comparison as when the day was proven: one that came while
-    /// another was taken away. Totals are what is compared.
-    fn is_masked(&self, listing: &Listing, day: NaiveDate, proven: At, within: (At, At)) -> bool {
-        let count = |at| {
-            let here = self.ledger.at(listing.table, Some(day), listing.slice, at);
-            here.map(|one| one.copies).sum::<usize>()
-        };
-        let then = count(proven);
-        let compared = day_of(within.0)
-            .iter_days()
-            .map(|day| start_of(day) + COMPARED_AT);
-        let compared = compared.take_while(|at| *at < within.1);
-        let mut compared =
-            compared.filter(|at| within.0 < *at && day_of(*at).weekday() == COMPARES);
-        compared.all(|at| count(at) == then)
     }
 
     /// Days that were proven too early, and days that weren't.
@@ -262,10 +240,7 @@ impl Case<'_> {
                 );
                 verdict.falsely_complete.push(what);
             }
-            // A feed lists no day by name: one without records has nothing to prove.
-            let has_rows = || self.bronze.rows[table].contains_key(&day);
-            let named = spec.asked != Asked::NewestFirst || has_rows();
-            if !named || end_of(day) > last || self.bronze.accepted[table].contains(&day) {
+            if end_of(day) > last || self.bronze.accepted[table].contains(&day) {
                 continue;
             }
             let sliced = spec.slices.len() == 15 && self.new_slice_at.is_some();

@@ -82,6 +82,14 @@ impl Weather {
         spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
     }
 
+    /// Whether the daemon's clock is wrong, or has just been set right.
+    pub fn clock_is_wrong(&self, at: At) -> bool {
+        let mut spells = self.spells.iter();
+        spells.any(|spell| {
+            spell.scope == Scope::Clock && spell.from <= at && at < spell.until + minutes(5)
+        })
+    }
+
     /// When an endpoint was away without a pause, each from when until when.
     pub fn away(&self, table: usize) -> Vec<(At, At)> {
         let gone = self.spells.iter().filter(|spell| {
