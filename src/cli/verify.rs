@@ -212,7 +212,9 @@ fn row(day: &Verification, slice: &Compared) -> Vec<String> {
     });
     let note = match (&slice.finding, slice.missing) {
         (Finding::Unasked(reason), _) => reason.clone(),
-        (_, missing) if missing > 0 => format!("of the first page, {missing} not in the lake"),
+        (_, missing) if missing > 0 => {
+            format!("of the first and last page, {missing} not in the lake")
+        }
         _ if slice.held.is_none() => "never proven".to_owned(),
         _ => String::new(),
     };

@@ -1,4 +1,6 @@
-//! The one request that tells what an API states of a slice now: its first page.
+//! The requests that tell what an API states of a slice now: its first page, and where there are more its
+//! last one. Records that are published late are on it where an API lists by time, even if as many were taken
+//! away meanwhile, so that the total is the same.
 
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
@@ -9,18 +11,18 @@ use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::state::DayState;
 use crate::verify::compare::Stated;
 
-/// Asks for the first page of a slice, and looks which of its records the lake doesn't hold.
+/// Asks for the first and the last page of a slice, and looks which of their records the lake doesn't hold.
 ///
 /// # Errors
 /// As for [`crate::source::SourceClient::fetch`].
-pub async fn first_page(
+pub async fn outer_pages(
     context: &Context,
     order: &Order,
     slice: Slice,
     state: &DayState,
     usage: &Usage,
 ) -> Result<Stated, FetchError> {
-    let request = PageRequest {
+    let first = PageRequest {
         dataset: order.dataset.clone(),
         day: order.day,
         slice,
@@ -28,29 +30,48 @@ pub async fn first_page(
         next: None,
         priority: order.priority,
     };
-    let answer = context
-        .client
-        .fetch(&request, usage, &context.cancel)
-        .await?;
-    Ok(match answer {
-        Answer::Empty { .. } => Stated::nothing(),
-        Answer::Page(page) => stated(order, state, &page),
-    })
+    let client = &context.client;
+    let page = match client.fetch(&first, usage, &context.cancel).await? {
+        Answer::Empty { .. } => return Ok(Stated::nothing()),
+        Answer::Page(page) => page,
+    };
+    let mut stated = stated(order, state, &page);
+    if let Some(page) = last_page(&order.dataset, &page) {
+        let last = PageRequest { page, ..first };
+        // Empty: there are fewer by now, which the next comparison sees.
+        if let Answer::Page(page) = client.fetch(&last, usage, &context.cancel).await? {
+            stated.missing += missing(order, state, &page);
+        }
+    }
+    Ok(stated)
+}
+
+/// The number of the last page, counted from 0, where it isn't the first and can be asked for.
+fn last_page(dataset: &Dataset, first: &Page) -> Option<u64> {
+    // Too many pages to be read are for a reading to tell of.
+    let pages = dataset.paginator.pages(first.total, first.total_pages);
+    let pages = pages.ok().flatten();
+    pages?.checked_sub(1).filter(|last| *last > 0)
 }
 
 fn stated(order: &Order, state: &DayState, page: &Page) -> Stated {
+    Stated {
+        total: page.total,
+        rows: page.len() as u64,
+        whole: is_whole(&order.dataset, page),
+        missing: missing(order, state, page),
+    }
+}
+
+/// How many records of the page the lake doesn't hold, rows of other days left out.
+fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     let dataset = &order.dataset;
     let off_day = |record: &&str| is_off_day(&dataset.days, order.day, record);
     let missing = page
         .records()
         .filter(|record| !off_day(record))
         .filter(|record| !is_stored(dataset, state, &RecordId::of(dataset, record)));
-    Stated {
-        total: page.total,
-        rows: page.len() as u64,
-        whole: is_whole(dataset, page),
-        missing: missing.count() as u64,
-    }
+    missing.count() as u64
 }
 
 /// A record that is stored in an older version isn't missing: that contents change is another

@@ -10,7 +10,7 @@
 //!
 //! Where nothing is noted of any slice (the state was rebuilt, or the lake taken over), the sum of
 //! the totals is compared with the ids of the day, where totals count ids. In each case a record of
-//! the first page that isn't in the lake is a difference, whatever the counts say.
+//! the first or the last page that isn't in the lake is a difference, whatever the counts say.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +19,16 @@ use serde_json::{Value, json};
 use crate::source::declaration::{Dataset, Require, Version};
 use crate::state::SliceProgress;
 
-/// What the first page of a slice says now.
+/// What the first and the last page of a slice say now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stated {
     /// How many records the slice has, where that is stated.
     pub total: Option<u64>,
-    /// Records on the page.
+    /// Records on the first page.
     pub rows: u64,
-    /// The page is the whole slice.
+    /// The first page is the whole slice.
     pub whole: bool,
-    /// Records of the page that the lake doesn't hold, rows of other days left out.
+    /// Records of both pages that the lake doesn't hold, rows of other days left out.
     pub missing: u64,
 }
 
@@ -50,7 +50,7 @@ pub struct Compared {
     pub stated: Option<u64>,
     /// How many were noted when the slice was last proven, where they were.
     pub held: Option<u64>,
-    /// Records of the first page that the lake doesn't hold.
+    /// Records of the first and the last page that the lake doesn't hold.
     pub missing: u64,
     /// What that means.
     pub finding: Finding,
@@ -59,7 +59,7 @@ pub struct Compared {
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The lake holds what the API states, as far as one request tells.
+    /// The lake holds what the API states, as far as its outer pages tell.
     Same,
     /// The API states no total, and the first page of several is in the lake.
     Sampled,
@@ -117,7 +117,7 @@ impl Compared {
             "finding": finding,
             "stated": self.stated,
             "held": self.held,
-            "missing_on_first_page": self.missing,
+            "missing_on_pages": self.missing,
             "reason": reason,
         })
     }

@@ -1,20 +1,20 @@
 //! What the API states of a day now, against what the lake holds of it.
 //!
 //! A day that was complete may change all the same: records are published late, taken away, and
-//! come back. One request for each slice tells whether it did: the first page states how many
+//! come back. A request or two for each slice tell whether it did: the first page states how many
 //! records there are, and that is compared with what was stated when the slice was last proven
-//! ([`mod@compare`]). A day that differs is read again in full, where that is asked for: what is new is
+//! ([`mod@compare`]); and the records of the first and the last page are looked up in the state. A day that differs is read again in full, where that is asked for: what is new is
 //! added, and ids that the API lists no more are noted in the state, so that the next comparison
 //! finds nothing.
 //!
 //! ```text
-//! first pages ─┐
+//! outer pages ─┐
 //!              ├─► compare ─► differs? ─► ingest::run in mode `verify` ─► new rows, notes, totals
 //! state ───────┘
 //! ```
 //!
-//! What one request can't see: records of which one was added and another taken away, so that the
-//! total is the same, unless one of them is on the first page; and contents that changed.
+//! What these can't see: a record in the middle of three pages or more that came while another was taken
+//! away, so that the total is the same; and contents that changed.
 
 mod ask;
 pub mod compare;
@@ -171,7 +171,7 @@ async fn look(context: &Context, order: &Order) -> Verification {
     found
 }
 
-/// What the first page of every slice states, by label.
+/// What the first and the last page of every slice state, by label.
 async fn ask_slices(
     context: &Context,
     order: &Order,
@@ -180,7 +180,7 @@ async fn ask_slices(
 ) -> BTreeMap<String, Result<compare::Stated, String>> {
     let asked = slices(&order.dataset).into_iter().map(|slice| async move {
         let label = slice.label.to_string();
-        let stated = ask::first_page(context, order, slice, state, usage).await;
+        let stated = ask::outer_pages(context, order, slice, state, usage).await;
         (label, stated.map_err(|error| error.to_string()))
     });
     futures::stream::iter(asked)

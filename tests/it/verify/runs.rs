@@ -6,9 +6,12 @@ use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::pncp::record::Record;
 use bronzed::source::declaration::Mode;
 use bronzed::state::execution::Status;
+use bronzed::verify::{Outcome, verify_day};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::lake::{Backend, TestLake};
+use crate::support::runtime;
 use crate::support::stage::{NEXT_MORNING, Stage, day};
 
 const LATER: &str = "2025-12-07T05:00:00-03:00";
@@ -96,6 +99,32 @@ fn what_was_published_late_is_added_and_what_was_taken_away_is_noted(backend: Ba
         "2025-12-07T05:00:00-03:00",
         "the first finding counts"
     );
+}
+
+#[test]
+fn p2_a_record_that_came_as_another_was_taken_away_went_unseen_behind_the_same_total() {
+    let stage = complete_day(300);
+    // Some that the generator publishes late are there by now.
+    assert!(stage.at(LATER).run(Mode::Verify).complete);
+    let ids = ids_of(&stage, 6);
+    assert!(ids.len() > 60, "one page: {}", ids.len());
+    let listed = stage.served().len();
+    assert!(stage.simulator.catalog().withdraw(&ids[60]));
+    let late = late(3_000);
+    let late = late.into_iter().filter(|record| record.modalidade() == 6);
+    let late = late.max_by_key(Record::published).expect("a record");
+    let id = late.id();
+    stage.simulator.catalog().extend([late]);
+    assert_eq!(ids_of(&stage, 6).last(), Some(&id), "on the last page");
+    assert_eq!(stage.served().len(), listed);
+
+    let context = stage.context(CancellationToken::new());
+    let order = stage.order("contratacoes", Mode::Verify);
+    let found = runtime().block_on(verify_day(&context, &order, true));
+    assert_eq!(found.outcome(), Outcome::Repaired, "{found:?}");
+    assert!(stage.stored().contains(&id));
+    let again = runtime().block_on(verify_day(&context, &order, true));
+    assert_eq!(again.outcome(), Outcome::Same, "{again:?}");
 }
 
 #[test]
