@@ -34,7 +34,16 @@ impl Day {
 
     /// `20251022`, as file names and the complete marker carry it.
     pub fn compact(self) -> String {
-        self.0.format("%Y%m%d").to_string()
+        let (year, month, day) = (self.0.year(), self.0.month(), self.0.day());
+        format!("{year:04}{month:02}{day:02}")
+    }
+
+    /// The day that [`Self::compact`] writes so. `None`: it is none, or written in another way.
+    pub fn from_compact(text: &str) -> Option<Self> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number: u32 = digits.then(|| text.parse().ok())??;
+        let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+        NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day).map(Self)
     }
 
     /// `year=2025/month=10/day=22`, the Hive partition folder.

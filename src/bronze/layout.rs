@@ -67,7 +67,7 @@ pub fn state_folder(prefix: &str) -> String {
 /// The day whose state document `key` is. `None`: it is none.
 pub fn state_day(prefix: &str, key: &str) -> Option<Day> {
     let name = key.strip_suffix(".json")?.rsplit_once("/state_")?.1;
-    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
+    let day = Day::from_compact(name)?;
     (state_key(prefix, day) == key).then_some(day)
 }
 
@@ -91,7 +91,7 @@ pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
         Some((date, generation)) => (date, generation.parse().ok()?),
         None => (name, 0),
     };
-    let day = Day::new(NaiveDate::parse_from_str(date, "%Y%m%d").ok()?);
+    let day = Day::from_compact(date)?;
     (complete_key_of(prefix, day, generation) == key).then_some((day, generation))
 }
 
@@ -103,7 +103,7 @@ pub fn accepted_key(prefix: &str, day: Day) -> String {
 /// The accepted day whose marker `key` is. `None`: it is no such marker.
 pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
     let (_, name) = key.rsplit_once('/')?;
-    let day = Day::new(NaiveDate::parse_from_str(name, "%Y%m%d").ok()?);
+    let day = Day::from_compact(name)?;
     (accepted_key(prefix, day) == key).then_some(day)
 }
 
@@ -121,7 +121,7 @@ pub fn known_rows<'k>(prefix: &str, key: &'k str) -> Option<(Day, u64, &'k str)>
     let (_, name) = key.rsplit_once('/')?;
     let (date, rest) = name.split_once("_c")?;
     let (number, digest) = rest.split_once('_')?;
-    let day = Day::new(NaiveDate::parse_from_str(date, "%Y%m%d").ok()?);
+    let day = Day::from_compact(date)?;
     let number = number.parse().ok()?;
     (known_key(prefix, day, number, digest) == key).then_some((day, number, digest))
 }

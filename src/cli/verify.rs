@@ -13,7 +13,7 @@ use crate::lake::Lake;
 use crate::session::Session;
 use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::verify::compare::{Compared, Finding};
-use crate::verify::{Outcome, Verification, left_out, verify_day};
+use crate::verify::{Outcome, Repair, Verification, left_out, verify_day};
 
 const HEAD: [&str; 7] = [
     "dataset",
@@ -120,7 +120,11 @@ async fn verify_all(
         if context.cancel.is_cancelled() {
             break;
         }
-        let verification = verify_day(context, order, args.repair).await;
+        let repair = match args.repair {
+            true => Repair::Different,
+            false => Repair::Never,
+        };
+        let verification = verify_day(context, order, repair).await;
         bar.day_done();
         if context.cancel.is_cancelled() && verification.outcome() == Outcome::Failed {
             break;

@@ -18,7 +18,7 @@ use crate::schedule::plan::Reason;
 use crate::source::declaration::Mode;
 use crate::state;
 use crate::state::execution::{Execution, Status};
-use crate::verify::{Outcome, Verification, marks, verify_day};
+use crate::verify::{Outcome, Repair, Verification, marks, verify_day};
 
 /// How a run came out.
 pub(super) enum Came {
@@ -53,7 +53,12 @@ impl Inner {
             return Came::Unknown;
         };
         if asked.mode == Mode::Verify {
-            return self.verify(&context, &order).await;
+            let (schedule, now) = (&scheduled.schedule, self.now());
+            let repair = match schedule.names_again(&asked.job, key.day, now) {
+                true => Repair::Different,
+                false => Repair::Always,
+            };
+            return self.verify(&context, &order, repair).await;
         }
         if planned.is_some_and(|reason| reason != Reason::Slot)
             && is_complete(&context, &order).await
@@ -68,9 +73,9 @@ impl Inner {
     }
 
     /// Compares a day with what the API states, and notes when that was.
-    async fn verify(&self, context: &Context, order: &Order) -> Came {
+    async fn verify(&self, context: &Context, order: &Order, repair: Repair) -> Came {
         let at = self.now();
-        let found = verify_day(context, order, true).await;
+        let found = verify_day(context, order, repair).await;
         let well = matches!(found.outcome(), Outcome::Same | Outcome::Repaired);
         if !well && context.client.down(&order.dataset).is_some() {
             return Came::PutOff;

@@ -172,11 +172,21 @@ pub(super) fn attempts(
     mode_of: impl Fn(&str) -> Mode,
     now: DateTime<Utc>,
 ) -> Vec<Attempt> {
+    // Runs of one job mostly follow each other.
+    let mut last: Option<(&str, bool)> = None;
+    let mut counts = |job| match last {
+        Some((known, counts)) if known == job => counts,
+        _ => {
+            let counts = mode_of(job).covers(mode);
+            last = Some((job, counts));
+            counts
+        }
+    };
     executions
         .iter()
         .filter(|facts| facts.status != Status::Adopted && facts.started_at <= now)
         .filter(|facts| facts.stop.is_none_or(StopReason::is_attempt))
-        .filter(|facts| mode_of(&facts.job).covers(mode))
+        .filter(|facts| counts(&facts.job))
         .map(|facts| Attempt {
             started: facts.started_at,
             // The clock was put back since: the end isn't known, and mustn't be waited for.

@@ -121,6 +121,15 @@ impl Schedule {
         self.jobs.iter().filter(move |(_, job)| reads(&job.job))
     }
 
+    /// Whether the next slot of the job names the day; of a job that isn't known any more, yes.
+    pub fn names_again(&self, job: &str, day: Day, now: DateTime<Utc>) -> bool {
+        let Some(job) = self.jobs.get(job) else {
+            return true;
+        };
+        let next = job.cron.next_after(now);
+        next.is_some_and(|slot| days_of(job.job.days, slot).any(|named| named == day))
+    }
+
     /// How a day was read that was read in the name of `job`. A job that isn't known any more, or
     /// a person, may have looked for new records only.
     pub(super) fn mode_of(&self, job: &str) -> Mode {

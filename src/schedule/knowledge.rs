@@ -96,8 +96,9 @@ impl DatasetKnowledge {
         }
         let known = self.executions.entry(day).or_default();
         known.retain(|other| other.run_id != facts.run_id);
-        known.push(facts);
-        known.sort_by_key(|facts| (facts.ended_at, facts.started_at));
+        let order = |facts: &ExecutionFacts| (facts.ended_at, facts.started_at);
+        let place = known.partition_point(|other| order(other) <= order(&facts));
+        known.insert(place, facts);
     }
 
     fn note_good(&mut self, day: Day, facts: &ExecutionFacts) {

@@ -124,7 +124,7 @@ pub struct Plan {
 
 /// Says what to do now for one source. The same input gives the same plan.
 pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
-    Planner::of(schedule, situation).finish()
+    Planner::of(schedule, situation, None).finish()
 }
 
 /// Says when the days are tried next that jobs want: now, or later. A day isn't in here whose next try a
@@ -133,7 +133,9 @@ pub fn next_tries(
     schedule: &Schedule,
     situation: Situation<'_>,
 ) -> BTreeMap<(Arc<str>, Day), DateTime<Utc>> {
-    Planner::of(schedule, situation).wishes
+    let wishes = Some(BTreeMap::new());
+    let planner = Planner::of(schedule, situation, wishes);
+    planner.wishes.unwrap_or_default()
 }
 
 struct Planner<'a> {
@@ -141,8 +143,8 @@ struct Planner<'a> {
     situation: Situation<'a>,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<Joined>,
-    /// When each day is to be read next.
-    wishes: BTreeMap<(Arc<str>, Day), DateTime<Utc>>,
+    /// When each day is to be read next, where that is asked for.
+    wishes: Option<BTreeMap<(Arc<str>, Day), DateTime<Utc>>>,
     next_wake: DateTime<Utc>,
 }
 
@@ -160,13 +162,17 @@ struct Asking<'a> {
 
 impl<'a> Planner<'a> {
     /// With all that the jobs ask for.
-    fn of(schedule: &'a Schedule, situation: Situation<'a>) -> Self {
+    fn of(
+        schedule: &'a Schedule,
+        situation: Situation<'a>,
+        wishes: Option<BTreeMap<(Arc<str>, Day), DateTime<Utc>>>,
+    ) -> Self {
         let mut planner = Self {
             schedule,
             situation,
             tasks: BTreeMap::new(),
             joined: Vec::new(),
-            wishes: BTreeMap::new(),
+            wishes,
             next_wake: situation.now + IDLE,
         };
         for (name, job) in &schedule.jobs {
@@ -303,15 +309,19 @@ impl<'a> Planner<'a> {
     }
 
     fn due(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
-        let key = (Arc::clone(asking.dataset_name), day);
-        if wish.at > self.situation.now {
+        let (now, key) = (self.situation.now, || {
+            (Arc::clone(asking.dataset_name), day)
+        });
+        if let Some(wishes) = &mut self.wishes {
+            let at = wish.at.max(now);
+            let next = wishes.entry(key()).or_insert(at);
+            *next = at.min(*next);
+        }
+        if wish.at > now {
             self.wake(wish.at);
-            let next = self.wishes.entry(key).or_insert(wish.at);
-            *next = wish.at.min(*next);
             return;
         }
-        self.wishes.insert(key.clone(), self.situation.now);
-        match self.situation.running.get(&key) {
+        match self.situation.running.get(&key()) {
             Some(run) => self.join(asking, day, slot, *run),
             None => self.propose(asking, day, slot, wish),
         }

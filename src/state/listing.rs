@@ -25,14 +25,13 @@ pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
     let mut found = Listing::default();
     let generation = lake.generation(prefix);
     for entry in lake.list(&layout::state_folder(prefix)).await? {
-        let mark = layout::complete_mark(prefix, &entry.key);
-        let of_now = mark.filter(|(_, of)| *of == generation);
-        found.complete.extend(of_now.map(|(day, _)| day));
-        found
-            .accepted
-            .extend(layout::accepted_day(prefix, &entry.key));
         if let Some(day) = layout::state_day(prefix, &entry.key) {
             found.states.insert(day, entry);
+        } else if let Some((day, of)) = layout::complete_mark(prefix, &entry.key) {
+            found.complete.extend((of == generation).then_some(day));
+        } else {
+            let day = layout::accepted_day(prefix, &entry.key);
+            found.accepted.extend(day);
         }
     }
     // A marker without a state is no proof: whoever removed the state may have removed files as well.

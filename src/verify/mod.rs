@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What these can't see: a record in the middle of three pages or more that came while another was taken
-//! away, so that the total is the same; and contents that changed.
+//! away, so that the total is the same; and contents that changed. So the last comparison that a job makes of a
+//! day is followed by a reading, whatever it finds ([`Repair::Always`]).
 
 mod ask;
 pub mod compare;
@@ -60,6 +61,17 @@ pub struct Verification {
     pub repair: Option<RunReport>,
     /// Why the lake couldn't be asked.
     pub error: Option<String>,
+}
+
+/// When a day is read again after its comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// Never: what differs is told.
+    Never,
+    /// Where it differs.
+    Different,
+    /// Whatever the comparison finds, unless the API can't be asked: nobody compares the day again.
+    Always,
 }
 
 /// A comparison in one word.
@@ -109,10 +121,9 @@ pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
     }
 }
 
-/// Compares a day with what the API states of it now, and where it differs and `repair` says so,
-/// reads it again. Never fails as a call: the verification says how it ended. The order's mode is
+/// Compares a day with what the API states of it now, and reads it again where `repair` says so. Never fails as a call: the verification says how it ended. The order's mode is
 /// that of the repair.
-pub async fn verify_day(context: &Context, order: &Order, repair: bool) -> Verification {
+pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Verification {
     let span = tracing::error_span!(
         "verification",
         source = order.dataset.source,
@@ -121,7 +132,12 @@ pub async fn verify_day(context: &Context, order: &Order, repair: bool) -> Verif
         job = order.job,
     );
     let mut verification = look(context, order).instrument(span.clone()).await;
-    if repair && verification.differs() && !context.cancel.is_cancelled() {
+    let reads = match repair {
+        Repair::Never => false,
+        Repair::Different => verification.differs(),
+        Repair::Always => verification.differs() || verification.obstacle().is_none(),
+    };
+    if reads && !context.cancel.is_cancelled() {
         failpoint!("verify.compared");
         let report = run(context, order).await;
         verification.complete = report.complete;
@@ -193,7 +209,14 @@ impl Verification {
     /// What it came to.
     pub fn outcome(&self) -> Outcome {
         match &self.repair {
-            Some(report) if report.status() == Status::Ok => return Outcome::Repaired,
+            Some(report) if report.status() == Status::Ok => {
+                let counts = report.counts();
+                let found = counts.new + counts.withdrawn + counts.returned;
+                return match found > 0 || self.differs() {
+                    true => Outcome::Repaired,
+                    false => Outcome::Same,
+                };
+            }
             Some(_) => return Outcome::Different,
             None => {}
         }

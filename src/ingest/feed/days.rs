@@ -194,8 +194,8 @@ impl<'a> OpenDays<'a> {
         Ok(())
     }
 
-    /// Says that these days are complete, if they never had a record: days of earlier readings, for which a
-    /// feed that is covered lists nothing. One that lost files isn't among them.
+    /// Says that these days are complete, if they never had a record: a feed that is covered lists none of
+    /// theirs. One that lost files isn't among them.
     ///
     /// # Errors
     /// When a state can't be read or written.

@@ -21,6 +21,8 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use coverage::CoverageStore;
@@ -315,8 +317,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Says of earlier days of reading that they are complete, where the feed has no record of theirs and they
-    /// have settled: no page names them.
+    /// Says that days are complete of which the feed has no record, so that no page names them: those that
+    /// have settled since the walk before, and earlier days of reading.
     async fn close_days_without_records(&mut self) -> Result<(), Cut> {
         let settled = self.last_settled();
         if self.reread_after >= Some(settled) {
@@ -325,7 +327,10 @@ impl<'a> Walk<'a> {
         let dataset = &self.order.dataset;
         let known = listing(&self.context.lake, &dataset.prefix).await;
         let known = known.map_err(StateError::from)?;
-        let days = known.states.into_keys().filter(|day| {
+        let since_then = self.reread_after.into_iter();
+        let since_then = since_then.flat_map(|before| before.next().through(settled));
+        let mut days: BTreeSet<_> = since_then.chain(known.states.into_keys()).collect();
+        days.retain(|day| {
             let is_covered = *day <= settled && dataset.days.earliest <= Some(*day);
             is_covered && *day != undated() && !known.complete.contains(day)
         });

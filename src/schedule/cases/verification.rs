@@ -74,3 +74,22 @@ fn one_dated_by_a_clock_that_was_ahead_serves_no_slot() {
         .verified("25", "27 05:00", 0)
         .due("26 05:00", &["25 verify verify 26 05:00 slot"]);
 }
+
+#[test]
+fn the_last_slot_that_names_a_day_is_known_as_such() {
+    let case = given([weekly()]);
+    let names_again = |day: &str, now: &str| {
+        let now = format!("2025-10-{now}:00-03:00").parse().unwrap();
+        let day = format!("2025-10-{day}").parse().unwrap();
+        case.schedule.names_again("verify", day, now)
+    };
+    // The slot of the 26th names the 23rd to the 25th.
+    assert!(!names_again("18", "19 05:00"));
+    assert!(names_again("23", "19 05:00") && !names_again("22", "19 05:00"));
+    assert!(!names_again("25", "26 05:00"));
+    assert!(case.schedule.names_again(
+        "manual",
+        "2025-10-25".parse().unwrap(),
+        "2025-10-26T09:00:00Z".parse().unwrap()
+    ));
+}

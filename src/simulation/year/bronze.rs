@@ -99,6 +99,11 @@ pub async fn last_runs(store: &Store, table: usize, day: NaiveDate) -> Vec<Strin
         "complete {} slices {}",
         state["complete"], state["slices"]
     )];
+    let all = runs.iter().map(|run| {
+        let of = |field: &str| run[field].as_str().unwrap_or_default();
+        format!("{} {} {}", of("started_at"), of("status"), run["new"])
+    });
+    shown.push(all.collect::<Vec<_>>().join(", "));
     shown.extend(runs.iter().rev().take(4).map(|run| {
         let mut run = run.clone();
         for field in ["run_id", "files", "filter_rate", "version", "created_at"] {

@@ -4,7 +4,7 @@
 //! Of a day: each slot of a job of `today` one request a slice, and one for each hour with news; inside
 //! the time to settle a reading at a distance of a quarter of the day's age (a day at least, a month at
 //! most); then the proof: a reading, once more where rows have no order or a slice is empty. Each
-//! comparison of complete days one request a slice. Of a table as it stands: two walks a slot.
+//! comparison of complete days one request a slice, and a reading after the last one. Of a table as it stands: two walks a slot.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -112,9 +112,13 @@ fn of_day(
     if spec.verified {
         let compared = (1..=COMPARED).map(|after| day + days(after));
         let compared = compared.filter(|day| day.weekday() == COMPARES && start_of(*day) < end);
-        requests += compared
-            .map(|day| asked(start_of(day)).count())
-            .sum::<usize>();
+        let compared: Vec<_> = compared.collect();
+        let slices = compared.iter().map(|day| asked(start_of(*day)).count());
+        requests += slices.sum::<usize>();
+        // The last comparison is a reading.
+        let is_last = |last: &&NaiveDate| **last > day + days(COMPARED - 7);
+        let last = compared.last().filter(is_last);
+        requests += last.map_or(0, |last| full(start_of(*last)));
     }
     requests
 }

@@ -107,7 +107,8 @@ async fn live(seed: u64, plan: &Plan) -> Outcome {
         world.new_slice_at,
     );
     let mut story = story(seed, &verdict, &world, bronze.files, &least);
-    for (table, day) in verdict.stuck_days.iter().take(3) {
+    let (stuck, lost) = (verdict.stuck_days.iter(), verdict.lost_days.iter());
+    for (table, day) in stuck.take(3).chain(lost.take(3)) {
         let name = TABLES[*table].name();
         for run in bronze::last_runs(&world.store, *table, *day).await {
             _ = writeln!(story, "  of {name} {day}: {run}");

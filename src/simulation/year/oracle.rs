@@ -27,6 +27,8 @@ const PROOF: TimeDelta = TimeDelta::hours(8);
 pub struct Verdict {
     pub falsely_complete: Vec<String>,
     pub lost: Vec<String>,
+    /// The same as table and day.
+    pub lost_days: Vec<(usize, NaiveDate)>,
     pub stuck: Vec<String>,
     /// The same as table and day.
     pub stuck_days: Vec<(usize, NaiveDate)>,
@@ -169,9 +171,13 @@ impl Case<'_> {
             match self.missing(listing, day, seen_from) {
                 Missing::FalselyComplete(at) => {
                     broken.insert((day, at));
+                    verdict.lost_days.push((table, day));
                     verdict.lost.push(format!("{what}: complete since {at}"));
                 }
-                Missing::Lost(why) => verdict.lost.push(format!("{what}: {why}")),
+                Missing::Lost(why) => {
+                    verdict.lost.push(format!("{what}: {why}"));
+                    verdict.lost_days.push((table, day));
+                }
                 Missing::Unseen => verdict.unseen.push(what),
                 Missing::Excused => {}
             }

@@ -6,7 +6,7 @@ use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::pncp::record::Record;
 use bronzed::source::declaration::Mode;
 use bronzed::state::execution::Status;
-use bronzed::verify::{Outcome, verify_day};
+use bronzed::verify::{Outcome, Repair, verify_day};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -120,11 +120,45 @@ fn p2_a_record_that_came_as_another_was_taken_away_went_unseen_behind_the_same_t
 
     let context = stage.context(CancellationToken::new());
     let order = stage.order("contratacoes", Mode::Verify);
-    let found = runtime().block_on(verify_day(&context, &order, true));
+    let found = runtime().block_on(verify_day(&context, &order, Repair::Different));
     assert_eq!(found.outcome(), Outcome::Repaired, "{found:?}");
     assert!(stage.stored().contains(&id));
-    let again = runtime().block_on(verify_day(&context, &order, true));
+    let again = runtime().block_on(verify_day(&context, &order, Repair::Different));
     assert_eq!(again.outcome(), Outcome::Same, "{again:?}");
+}
+
+#[test]
+fn p2_a_record_in_the_middle_that_no_total_told_of_was_never_read() {
+    let stage = complete_day(600);
+    assert!(stage.at(LATER).run(Mode::Verify).complete);
+    let ids = ids_of(&stage, 6);
+    assert!(ids.len() > 150, "three pages: {}", ids.len());
+    let listed = stage.served().len();
+    assert!(stage.simulator.catalog().withdraw(&ids[75]));
+    let late = late(3_000);
+    let mut late = late.into_iter().filter(|record| record.modalidade() == 6);
+    let (from, until) = (60, ids.len() - 60);
+    let id = loop {
+        let record = late.next().expect("a record of the middle");
+        let id = record.id();
+        stage.simulator.catalog().add(record);
+        let place = ids_of(&stage, 6).iter().position(|one| *one == id);
+        if place.is_some_and(|place| (from..until).contains(&place)) {
+            break id;
+        }
+        assert!(stage.simulator.catalog().withdraw(&id));
+    };
+    assert_eq!(stage.served().len(), listed);
+
+    let context = stage.context(CancellationToken::new());
+    let order = stage.order("contratacoes", Mode::Verify);
+    let verified = |repair| runtime().block_on(verify_day(&context, &order, repair));
+    assert_eq!(verified(Repair::Different).outcome(), Outcome::Same);
+    assert!(!stage.stored().contains(&id));
+    // The job's last comparison of the day.
+    assert_eq!(verified(Repair::Always).outcome(), Outcome::Repaired);
+    assert!(stage.stored().contains(&id));
+    assert_eq!(verified(Repair::Always).outcome(), Outcome::Same);
 }
 
 #[test]

@@ -93,8 +93,10 @@ impl Weather {
     /// When an endpoint was away without a pause, each from when until when.
     pub fn away(&self, table: usize) -> Vec<(At, At)> {
         let gone = self.spells.iter().filter(|spell| {
-            // Of a clamp a reader may make the best, and a wrong clock keeps nobody from reading.
-            spell.hinders(table) && !matches!(spell.wrong, Wrong::Clamp(_) | Wrong::Ahead)
+            // Of a clamp a reader may make the best, a wrong clock keeps nobody from reading, and who isn't
+            // there can't say so: that `up` is 0 is an alert of its own.
+            let tells = !matches!(spell.wrong, Wrong::Clamp(_) | Wrong::Ahead | Wrong::Down);
+            spell.hinders(table) && tells
         });
         let mut gone: Vec<_> = gone.map(|spell| (spell.from, spell.until)).collect();
         gone.sort();
