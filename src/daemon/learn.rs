@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::day::Day;
@@ -32,6 +32,9 @@ const AT_ONCE: usize = 8;
 /// Of so many of the newest days the runs are known, whether they are complete or not: they tell
 /// when somebody was last at work, and which jobs have been served.
 const NEWEST: usize = 3;
+
+/// Runs that are entered one after the other begin no longer than this in the wrong order.
+const WRONG_CLOCK: TimeDelta = TimeDelta::days(1);
 
 /// What was learned of the datasets of a source, by their short names.
 pub(super) type Learned = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
@@ -168,7 +171,7 @@ impl Asking<'_> {
         let read = futures::stream::iter(unknown).map(|(day, entry)| async move {
             let glance = glance(self.lake, self.prefix, day, zone).await?;
             let runs = glance.unwrap_or_default().runs;
-            let runs = runs.iter().map(ExecutionFacts::from).collect();
+            let runs = dated_right(runs.iter().map(ExecutionFacts::from).collect());
             Ok((day, Seen { entry, runs }))
         });
         let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
@@ -206,6 +209,22 @@ impl Asking<'_> {
     }
 }
 
+/// Without runs that a wrong clock has dated: a state has its runs in the order in which they were entered,
+/// and those entered later had ended long before. Nobody may wait for them when their date has come.
+fn dated_right(runs: Vec<ExecutionFacts>) -> Vec<ExecutionFacts> {
+    let mut first_end_after = DateTime::<Utc>::MAX_UTC;
+    let mut right = Vec::with_capacity(runs.len());
+    for facts in runs.into_iter().rev() {
+        let ended = facts.ended_at;
+        if facts.started_at - WRONG_CLOCK <= first_end_after {
+            right.push(facts);
+        }
+        first_end_after = first_end_after.min(ended);
+    }
+    right.reverse();
+    right
+}
+
 impl Seen {
     /// Whether the LIST shows the object that was read. One without a version may have been written
     /// since within the same moment, so it is read again.
@@ -216,8 +235,6 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::bronze::layout;
     use crate::telemetry::metrics::Metrics;
@@ -377,6 +394,37 @@ mod tests {
             known.last_success(scene.now),
             Some("2025-10-21T15:00:00Z".parse().unwrap())
         );
+    }
+
+    /// A clock that was 90 days ahead for an hour read days that hadn't come: when the date of that reading
+    /// had come it was taken for the last one, and the next was put off by weeks.
+    #[test]
+    fn p10_a_run_that_a_wrong_clock_dated_counted_when_its_date_had_come() {
+        let mut scene = Scene::new();
+        scene.now = "2025-12-09T15:00:00Z".parse().unwrap();
+        let day: Day = "2025-10-15".parse().unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(&state(day, "ok")).unwrap();
+        let run = document["executions"][0].clone();
+        let runs = [
+            ("2025-12-08T02:59:16-03:00", 7),
+            ("2025-10-16T05:00:00-03:00", 8),
+            ("2025-11-28T11:04:55-03:00", 9),
+        ];
+        let runs = runs.map(|(at, number)| {
+            let mut run = run.clone();
+            run["run_id"] = uuid::Uuid::from_u128(number).to_string().into();
+            (run["started_at"], run["timestamp"]) = (at.into(), at.into());
+            run
+        });
+        document["executions"] = runs.into_iter().collect();
+        let key = layout::state_key(PREFIX, day);
+        let (known, ..) = operations(async {
+            scene.put(&key, document.to_string()).await;
+            scene.learn().await
+        });
+        let runs = known.executions(day).iter();
+        let runs: Vec<_> = runs.map(|run| run.run_id.as_u128()).collect();
+        assert_eq!(runs, [8, 9]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
 use crate::record::RecordId;
-use crate::source::declaration::{Dataset, PagingStyle, Slice, Version};
+use crate::source::declaration::{Dataset, PagingStyle, Slice};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::state::DayState;
@@ -70,15 +70,14 @@ fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     let missing = page
         .records()
         .filter(|record| !off_day(record))
-        .filter(|record| !is_stored(dataset, state, &RecordId::of(dataset, record)));
+        .filter(|record| !is_stored(state, &RecordId::of(dataset, record)));
     missing.count() as u64
 }
 
-/// A record that is stored in an older version isn't missing: that contents change is another
-/// matter.
-fn is_stored(dataset: &Dataset, state: &DayState, id: &RecordId) -> bool {
-    state.contains(&id.id)
-        || (dataset.version != Version::None && state.contains_version_of(id.key()))
+/// Whether the record is stored, in this version where the record itself says which one it is. A change of
+/// content alone isn't compared: only a reading tells a new version from an old one that has returned.
+fn is_stored(state: &DayState, id: &RecordId) -> bool {
+    state.contains(&id.id) || (id.content().is_some() && state.contains_version_of(id.key()))
 }
 
 /// Whether the page is the whole slice, as it says itself.

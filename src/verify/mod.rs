@@ -14,7 +14,7 @@
 //! ```
 //!
 //! What these can't see: a record in the middle of three pages or more that came while another was taken
-//! away, so that the total is the same; and contents that changed. So the last comparison that a job makes of a
+//! away, so that the total is the same, or was revised; and contents that changed without a stamp. So the last comparison that a job makes of a
 //! day is followed by a reading, whatever it finds ([`Repair::Always`]).
 
 mod ask;

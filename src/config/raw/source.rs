@@ -183,7 +183,8 @@ pub struct JobTable {
     /// How a day is read; `full` where nothing is said. `new` asks for more than the first page of a
     /// slice only when its total has grown; an update leaves it as it is, so not for datasets with
     /// versions. `verify` compares complete days with what the API states now, one request for each
-    /// slice, and reads again those that differ.
+    /// slice and a second one for the last page where there are several, and reads again those that
+    /// differ, and at its last slot that names a day that day in any case.
     pub mode: Option<Mode>,
     /// Who goes first where the limits bind; `daily` where nothing is said.
     pub priority: Option<Priority>,

@@ -119,6 +119,7 @@ fn promises(table: usize) -> Vec<Promise> {
 
 /// Alerts on stale datasets that were wrong, and those that are missing.
 pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> Vec<String> {
+    let hours = TimeDelta::hours;
     let told = alerts.iter().filter_map(|alert| Some((alert.at?, alert)));
     let told: Vec<_> = told.collect();
     let mut faults = Vec::new();
@@ -136,8 +137,9 @@ pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> V
             let raised: Vec<_> = raised.map(|(at, _)| *at).collect();
             let (name, job) = (spec.name(), promise.job);
             for at in &raised {
-                // By a clock that is months ahead data are months old, and it knows no better.
-                if weather.clock_is_wrong(*at) {
+                // By a clock that is months ahead data are months old, and it knows no better; and what was
+                // read by it has a date to which nothing can be fresh.
+                if weather.clock_was_wrong(*at - promise.bound - hours(1), *at) {
                     continue;
                 }
                 let away = promise.bound - weather.readable(table, *at - promise.bound, *at);

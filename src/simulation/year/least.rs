@@ -13,8 +13,7 @@ use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 use super::model::{Asked, Envelope, Home, Ledger, TABLES};
 use super::time::{At, days, end_of, local, start_of};
 
-/// Days of a comparison, and on which day of the week it is.
-const COMPARED: i64 = 90;
+/// On which day of the week days are compared.
 const COMPARES: Weekday = Weekday::Sun;
 
 /// By table.
@@ -109,14 +108,14 @@ fn of_day(
         false => once + empty.count(),
     };
     requests += walks;
-    if spec.verified {
-        let compared = (1..=COMPARED).map(|after| day + days(after));
+    if spec.compared > 0 {
+        let compared = (1..=spec.compared).map(|after| day + days(after));
         let compared = compared.filter(|day| day.weekday() == COMPARES && start_of(*day) < end);
         let compared: Vec<_> = compared.collect();
         let slices = compared.iter().map(|day| asked(start_of(*day)).count());
         requests += slices.sum::<usize>();
         // The last comparison is a reading.
-        let is_last = |last: &&NaiveDate| **last > day + days(COMPARED - 7);
+        let is_last = |last: &&NaiveDate| **last > day + days(spec.compared - 7);
         let last = compared.last().filter(is_last);
         requests += last.map_or(0, |last| full(start_of(*last)));
     }

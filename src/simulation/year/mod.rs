@@ -114,6 +114,11 @@ async fn live(seed: u64, plan: &Plan) -> Outcome {
             _ = writeln!(story, "  of {name} {day}: {run}");
         }
     }
+    for (table, day) in shown() {
+        for run in bronze::last_runs(&world.store, table, day).await {
+            _ = writeln!(story, "  of {} {day}: {run}", TABLES[table].name());
+        }
+    }
     let count = |message| {
         alerts
             .iter()
@@ -261,6 +266,18 @@ fn begun() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// The days whose runs are to be told of.
+fn shown() -> Vec<(usize, NaiveDate)> {
+    let asked = env::var("YEAR_SHOW").unwrap_or_default();
+    let days = asked.split(',').filter(|day| !day.is_empty());
+    days.map(|asked| {
+        let (name, day) = asked.split_once('@').expect("dataset@day");
+        let table = TABLES.iter().position(|table| table.name() == name);
+        (table.expect("a dataset"), day.parse().expect("a day"))
+    })
+    .collect()
+}
+
 fn asked(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
     Some(text.parse().expect("a number"))
@@ -283,7 +300,8 @@ fn two_months_of_three_datasets_lose_nothing() {
 }
 
 /// `YEAR_SEED=n` lives one year, `YEAR_SEEDS` so many; 20 by default. `YEAR_ONLY=tcu.acordaos,pncp.atas` lives
-/// it with these datasets, `YEAR_DAYS` so many days of it; `YEAR_TELLS=1` tells how far it is.
+/// it with these datasets, `YEAR_DAYS` so many days of it; `YEAR_TELLS=1` tells how far it is, and
+/// `YEAR_SHOW=tcu.acordaos@2025-03-01` what the runs of a day did.
 #[test]
 #[ignore = "minutes: years of all datasets"]
 fn years_lose_nothing_prove_nothing_false_and_leave_nothing_stuck() {

@@ -214,9 +214,12 @@ impl Case<'_> {
         if self.weather.readable(table, from, until) >= due {
             return Missing::Lost("readable long enough, and the day was open");
         }
-        if let Some(at) = proven.filter(|_| TABLES[table].verified) {
+        if let Some(at) = proven.filter(|_| TABLES[table].compared > 0) {
             let from = listing.from.max(at);
-            let until = listing.until.min(end_of(day) + days(88)).min(self.end);
+            let until = listing
+                .until
+                .min(end_of(day) + days(TABLES[table].compared - 2))
+                .min(self.end);
             if self.weather.readable(table, from, until) >= days(9) {
                 return Missing::Lost("readable for nine days in which days are compared");
             }

@@ -98,8 +98,8 @@ pub struct Table {
     pub mark: &'static str,
     /// Days after its end until a day counts as settled, in hours.
     pub settle_hours: i64,
-    /// Complete days are compared again by a job of the source.
-    pub verified: bool,
+    /// Complete days are compared again by a job of the source, until so many days after them; 0: they aren't.
+    pub compared: i64,
     /// `1000ths` of the records that are listed twice.
     pub twice: i64,
     /// As it is asked for, or fixed.
@@ -146,7 +146,7 @@ const PNCP: Table = Table {
     kept: Kept::Records,
     mark: "objetoContrato",
     settle_hours: 2,
-    verified: true,
+    compared: 90,
     twice: 0,
     page_size: 500,
 };
@@ -157,7 +157,7 @@ const COMPRAS: Table = Table {
     stamp: Stamp::Field("dataAtualizacaoPncp"),
     kept: Kept::Stamps,
     settle_hours: 45 * 24,
-    verified: false,
+    compared: 180,
     ..PNCP
 };
 
@@ -211,7 +211,7 @@ pub static TABLES: &[Table] = &[
         home: Home::Update,
         day: Some(("dataAtualizacaoGlobal", STAMP)),
         kept: Kept::Stamps,
-        verified: false,
+        compared: 0,
         ..PNCP
     },
     Table {
@@ -229,7 +229,7 @@ pub static TABLES: &[Table] = &[
         home: Home::Update,
         day: Some(("dataAtualizacaoGlobal", STAMP)),
         kept: Kept::Stamps,
-        verified: false,
+        compared: 0,
         ..PNCP
     },
     Table {
@@ -245,7 +245,7 @@ pub static TABLES: &[Table] = &[
         stamp: Stamp::None,
         kept: Kept::Marks,
         mark: "objetoContratacao",
-        verified: false,
+        compared: 0,
         ..PNCP
     },
     Table {

@@ -82,12 +82,10 @@ impl Weather {
         spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
     }
 
-    /// Whether the daemon's clock is wrong, or has just been set right.
-    pub fn clock_is_wrong(&self, at: At) -> bool {
+    /// Whether the daemon's clock was wrong at any time between them.
+    pub fn clock_was_wrong(&self, from: At, until: At) -> bool {
         let mut spells = self.spells.iter();
-        spells.any(|spell| {
-            spell.scope == Scope::Clock && spell.from <= at && at < spell.until + minutes(5)
-        })
+        spells.any(|spell| spell.scope == Scope::Clock && spell.from <= until && from < spell.until)
     }
 
     /// When an endpoint was away without a pause, each from when until when.
