@@ -64,6 +64,9 @@ pub struct RunningRead {
     pub started_at: DateTime<Utc>,
 }
 
+/// When days are tried next, by dataset and day.
+pub type Tries = BTreeMap<(Arc<str>, Day), DateTime<Utc>>;
+
 /// One run that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -129,10 +132,7 @@ pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
 
 /// Says when the days are tried next that jobs want: now, or later. A day isn't in here whose next try a
 /// slot decides that has yet to come, or whose jobs are paused.
-pub fn next_tries(
-    schedule: &Schedule,
-    situation: Situation<'_>,
-) -> BTreeMap<(Arc<str>, Day), DateTime<Utc>> {
+pub fn next_tries(schedule: &Schedule, situation: Situation<'_>) -> Tries {
     let wishes = Some(BTreeMap::new());
     let planner = Planner::of(schedule, situation, wishes);
     planner.wishes.unwrap_or_default()
@@ -144,7 +144,7 @@ struct Planner<'a> {
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<Joined>,
     /// When each day is to be read next, where that is asked for.
-    wishes: Option<BTreeMap<(Arc<str>, Day), DateTime<Utc>>>,
+    wishes: Option<Tries>,
     next_wake: DateTime<Utc>,
 }
 
@@ -162,11 +162,7 @@ struct Asking<'a> {
 
 impl<'a> Planner<'a> {
     /// With all that the jobs ask for.
-    fn of(
-        schedule: &'a Schedule,
-        situation: Situation<'a>,
-        wishes: Option<BTreeMap<(Arc<str>, Day), DateTime<Utc>>>,
-    ) -> Self {
+    fn of(schedule: &'a Schedule, situation: Situation<'a>, wishes: Option<Tries>) -> Self {
         let mut planner = Self {
             schedule,
             situation,
