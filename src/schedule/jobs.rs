@@ -121,7 +121,7 @@ impl Schedule {
         self.jobs.iter().filter(move |(_, job)| reads(&job.job))
     }
 
-    /// Whether the next slot of the job names the day; of a job that isn't known any more, yes.
+    /// Returns whether the next slot of the job names the day: true for a job that isn't known any more.
     pub fn names_again(&self, job: &str, day: Day, now: DateTime<Utc>) -> bool {
         let Some(job) = self.jobs.get(job) else {
             return true;

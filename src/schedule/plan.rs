@@ -64,7 +64,7 @@ pub struct RunningRead {
     pub started_at: DateTime<Utc>,
 }
 
-/// When days are tried next, by dataset and day.
+/// Next tries, by dataset and day.
 pub type Tries = BTreeMap<(Arc<str>, Day), DateTime<Utc>>;
 
 /// One run that is due.
@@ -143,7 +143,7 @@ struct Planner<'a> {
     situation: Situation<'a>,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<Joined>,
-    /// When each day is to be read next, where that is asked for.
+    /// Next tries, where they are asked for.
     wishes: Option<Tries>,
     next_wake: DateTime<Utc>,
 }

@@ -63,7 +63,7 @@ fn stated(order: &Order, state: &DayState, page: &Page) -> Stated {
     }
 }
 
-/// How many records of the page the lake doesn't hold, rows of other days left out.
+/// Counts the records of the page that the lake doesn't hold; rows of other days are left out.
 fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     let dataset = &order.dataset;
     let off_day = |record: &&str| is_off_day(&dataset.days, order.day, record);
@@ -74,7 +74,7 @@ fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     missing.count() as u64
 }
 
-/// Whether the record is stored, in this version where the record itself says which one it is. A change of
+/// Returns whether the record is stored, in this version where the record itself says which one it is. A change of
 /// content alone isn't compared: only a reading tells a new version from an old one that has returned.
 fn is_stored(state: &DayState, id: &RecordId) -> bool {
     state.contains(&id.id) || (id.content().is_some() && state.contains_version_of(id.key()))

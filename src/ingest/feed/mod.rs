@@ -85,8 +85,6 @@ struct Walk<'a> {
     context: &'a Context,
     order: &'a Order,
     coverage: CoverageStore,
-    /// Records of this day and of earlier ones had settled when they were read, before this walk.
-    reread_after: Option<Day>,
     slice: Slice,
     route: Route,
     days: OpenDays<'a>,
@@ -186,7 +184,6 @@ impl<'a> Walk<'a> {
             context,
             order,
             coverage,
-            reread_after: known.reread_after,
             slice: slice.unwrap_or(Slice {
                 label: "all".into(),
                 values: Vec::new(),
@@ -321,13 +318,14 @@ impl<'a> Walk<'a> {
     /// have settled since the walk before, and earlier days of reading.
     async fn close_days_without_records(&mut self) -> Result<(), Cut> {
         let settled = self.last_settled();
-        if self.reread_after >= Some(settled) {
+        let before = self.route.reread_after();
+        if before >= Some(settled) {
             return Ok(());
         }
         let dataset = &self.order.dataset;
         let known = listing(&self.context.lake, &dataset.prefix).await;
         let known = known.map_err(StateError::from)?;
-        let since_then = self.reread_after.into_iter();
+        let since_then = before.into_iter();
         let since_then = since_then.flat_map(|before| before.next().through(settled));
         let mut days: BTreeSet<_> = since_then.chain(known.states.into_keys()).collect();
         days.retain(|day| {

@@ -233,6 +233,12 @@ impl Route {
         self.part.since.unwrap_or(self.terms.since)
     }
 
+    /// Returns the last day whose records needn't be read again where they were covered, as it was before
+    /// this walk.
+    pub fn reread_after(&self) -> Option<Day> {
+        self.reread_after
+    }
+
     /// Whether anything is known of the feed from before.
     pub fn knows_records(&self) -> bool {
         self.known.iter().any(|stretch| stretch.records > 0)

@@ -101,7 +101,12 @@ pub async fn last_runs(store: &Store, table: usize, day: NaiveDate) -> Vec<Strin
     )];
     let all = runs.iter().map(|run| {
         let of = |field: &str| run[field].as_str().unwrap_or_default();
-        format!("{} {} {}", of("started_at"), of("status"), run["new"])
+        format!(
+            "{} {} {}",
+            of("started_at"),
+            of("status"),
+            run["new_records"]
+        )
     });
     shown.push(all.collect::<Vec<_>>().join(", "));
     shown.extend(runs.iter().rev().take(4).map(|run| {

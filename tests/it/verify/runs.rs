@@ -6,7 +6,7 @@ use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::pncp::record::Record;
 use bronzed::source::declaration::Mode;
 use bronzed::state::execution::Status;
-use bronzed::verify::{Outcome, Repair, verify_day};
+use bronzed::verify::{Outcome, Repair, Verification, verify_day};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,13 @@ fn ids_of(stage: &Stage, modalidade: u32) -> Vec<String> {
 /// Records of the day that weren't there before.
 fn late(records: u32) -> Vec<Record> {
     GeneratedDay::new(12, day(), records).records().collect()
+}
+
+/// Compares the day with what the API lists now.
+fn verified(stage: &Stage, repair: Repair) -> Verification {
+    let context = stage.context(CancellationToken::new());
+    let order = stage.order("contratacoes", Mode::Verify);
+    runtime().block_on(verify_day(&context, &order, repair))
 }
 
 fn last_execution(stage: &Stage) -> Value {
@@ -118,12 +125,10 @@ fn p2_a_record_that_came_as_another_was_taken_away_went_unseen_behind_the_same_t
     assert_eq!(ids_of(&stage, 6).last(), Some(&id), "on the last page");
     assert_eq!(stage.served().len(), listed);
 
-    let context = stage.context(CancellationToken::new());
-    let order = stage.order("contratacoes", Mode::Verify);
-    let found = runtime().block_on(verify_day(&context, &order, Repair::Different));
+    let found = verified(&stage, Repair::Different);
     assert_eq!(found.outcome(), Outcome::Repaired, "{found:?}");
     assert!(stage.stored().contains(&id));
-    let again = runtime().block_on(verify_day(&context, &order, Repair::Different));
+    let again = verified(&stage, Repair::Different);
     assert_eq!(again.outcome(), Outcome::Same, "{again:?}");
 }
 
@@ -150,15 +155,15 @@ fn p2_a_record_in_the_middle_that_no_total_told_of_was_never_read() {
     };
     assert_eq!(stage.served().len(), listed);
 
-    let context = stage.context(CancellationToken::new());
-    let order = stage.order("contratacoes", Mode::Verify);
-    let verified = |repair| runtime().block_on(verify_day(&context, &order, repair));
-    assert_eq!(verified(Repair::Different).outcome(), Outcome::Same);
+    assert_eq!(verified(&stage, Repair::Different).outcome(), Outcome::Same);
     assert!(!stage.stored().contains(&id));
     // The job's last comparison of the day.
-    assert_eq!(verified(Repair::Always).outcome(), Outcome::Repaired);
+    assert_eq!(
+        verified(&stage, Repair::Always).outcome(),
+        Outcome::Repaired
+    );
     assert!(stage.stored().contains(&id));
-    assert_eq!(verified(Repair::Always).outcome(), Outcome::Same);
+    assert_eq!(verified(&stage, Repair::Always).outcome(), Outcome::Same);
 }
 
 #[test]

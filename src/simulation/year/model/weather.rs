@@ -82,7 +82,7 @@ impl Weather {
         spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
     }
 
-    /// Whether the daemon's clock was wrong at any time between them.
+    /// Returns whether the daemon's clock was wrong at any time between the two.
     pub fn clock_was_wrong(&self, from: At, until: At) -> bool {
         let mut spells = self.spells.iter();
         spells.any(|spell| spell.scope == Scope::Clock && spell.from <= until && from < spell.until)
