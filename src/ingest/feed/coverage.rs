@@ -1,4 +1,4 @@
-//! What is known of a feed: the stretches that were covered, in a small document of the lake.
+//! Coverage of a feed: the stretches that were read without a gap, in a JSON document of the lake.
 //!
 //! ```json
 //! {
@@ -12,9 +12,11 @@
 //! }
 //! ```
 //!
-//! Its key is `_bronzed/feeds/{prefix}.json`. It is changed by compare-and-swap, and always after the
-//! rows that it speaks of were committed, and the days closed that it has passed. Lost, it costs a walk
-//! over the whole feed, and no record.
+//! Its key is `_bronzed/feeds/{prefix}.json`. The document is changed by compare-and-swap, and always after
+//! the rows that it covers were committed and the passed days were closed. Losing the document costs a walk
+//! over the whole feed, but no record.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,43 +28,46 @@ use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
 use crate::source::declaration::Dataset;
 
-/// The format that this version writes, and the highest that it knows.
+/// Format that this version writes, and the highest that it reads.
 const FORMAT: u64 = 1;
-/// So many stretches are remembered: those behind them would have to be met again.
+/// Maximum number of stretches that are kept; records of dropped stretches are read again.
 const MOST: usize = 64;
 
-/// What is known of a feed.
+/// Coverage of a feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     dataset: String,
-    /// Records of this day and of earlier ones were read after their day had settled, or will be;
-    /// those of later days are read again.
+    /// Last day whose covered records needn't be read again: they were read after the day had settled, or
+    /// will be. Records of later days are read again.
     #[serde(default)]
     pub reread_after: Option<Day>,
-    /// In no order.
+    /// Covered stretches, in no order.
     pub stretches: Vec<Stretch>,
+    /// Lost files for which the stretches were dropped; this happens once for each file.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    reread_for: BTreeSet<String>,
 }
 
-/// The document of one feed.
+/// Coverage document of one feed.
 #[derive(Debug)]
 pub struct CoverageStore {
     document: JsonDocument<Coverage>,
     dataset: String,
 }
 
-/// What a walk adds to what is known: `stretch` holds now, and says all that `absorbed` said.
+/// Change of the coverage by a walk: `stretch` is covered now, and includes all that `absorbed` covered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What the walk has covered, with the stretches that it has gone through.
+    /// Stretch that the walk has covered, including the stretches that it has gone through.
     pub stretch: Option<Stretch>,
-    /// What it makes needless.
+    /// Stretches that `stretch` replaces.
     pub absorbed: Vec<Stretch>,
     /// See [`Coverage::reread_after`].
     pub reread_after: Option<Day>,
 }
 
 impl CoverageStore {
-    /// The document of a dataset.
+    /// Returns the coverage document of a dataset.
     pub fn of(lake: &Lake, dataset: &Dataset) -> Self {
         let key = format!("_bronzed/feeds/{}.json", dataset.prefix);
         let cure = "update bronzed, or remove the object, which costs a walk over the whole feed";
@@ -72,18 +77,18 @@ impl CoverageStore {
         }
     }
 
-    /// Reads it; where there is none, nothing was covered.
+    /// Loads the coverage; empty if there is no document.
     ///
     /// # Errors
-    /// When that can't be told with certainty.
+    /// Returns an error if the document can't be read, or not understood.
     pub async fn load(&self) -> Result<Coverage, DocumentError> {
         Ok(self.document.load().await?.unwrap_or_default())
     }
 
-    /// Adds what a walk has covered. Doing it twice is the same as doing it once.
+    /// Adds what a walk has covered; idempotent.
     ///
     /// # Errors
-    /// When it can't be written. Nothing is lost by it but the knowledge.
+    /// Returns an error if the document can't be written; only the coverage is lost then, no row.
     pub async fn add(&self, progress: &Progress, entropy: &Entropy) -> Result<(), DocumentError> {
         let add = |coverage: &mut Coverage| {
             if coverage.take(progress) {
@@ -94,10 +99,35 @@ impl CoverageStore {
         self.document.update(entropy, add).await?;
         Ok(())
     }
+
+    /// Drops all stretches if they weren't dropped yet for one of these lost files, so that the records are
+    /// read again. Returns the files for which the stretches were dropped.
+    ///
+    /// # Errors
+    /// Returns an error if the document can't be read or written.
+    pub async fn forget(
+        &self,
+        lost: BTreeSet<String>,
+        entropy: &Entropy,
+    ) -> Result<BTreeSet<String>, DocumentError> {
+        if lost.is_empty() {
+            return Ok(lost);
+        }
+        let mut fresh = BTreeSet::new();
+        let forget = |coverage: &mut Coverage| {
+            fresh = &lost - &coverage.reread_for;
+            if !fresh.is_empty() {
+                coverage.stretches.clear();
+                coverage.reread_for.extend(fresh.iter().cloned());
+            }
+        };
+        self.document.update(entropy, forget).await?;
+        Ok(fresh)
+    }
 }
 
 impl Coverage {
-    /// Takes in what a walk adds; says whether anything changed by it.
+    /// Applies the change by a walk. Returns `true` if the coverage has changed.
     pub(super) fn take(&mut self, progress: &Progress) -> bool {
         let before = self.clone();
         let gone = |stretch: &Stretch| progress.absorbed.contains(stretch);

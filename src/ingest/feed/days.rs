@@ -1,9 +1,8 @@
-//! The days that a feed's walk meets: each with its own state and commits, few of them open at a
-//! time.
+//! Days that a feed's walk meets: each with its own state and commits, few of them open at a time.
 //!
-//! A walk over decades meets thousands of days, mostly one after another. What is open costs memory
-//! (a state, a file on its way), and so days that the walk has passed are closed as soon as their rows
-//! are committed. Of a closed day only the run's entry is kept, which grows if the day is met again.
+//! A walk over decades meets thousands of days, mostly one after another. An open day costs memory (a state,
+//! a file being written); therefore days that the walk has passed are closed as soon as their rows are
+//! committed. Of a closed day only the run's execution is kept, which grows if the day is met again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,27 +20,27 @@ use crate::source::Usage;
 use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, StateError};
 
-/// So many days are open at a time.
+/// Number of open days from which on some are closed.
 const MOST_OPEN: usize = 64;
 
-/// Where records go whose day can't be read: one day for all, so that each of them is stored once,
-/// whenever it is met.
+/// Returns the day for records whose own day can't be parsed: one day for all, so that each of them is
+/// stored once, whenever it is met.
 pub fn undated() -> Day {
     Day::new(NaiveDate::default())
 }
 
-/// The days that are open, and what the run did on those that were.
+/// Open days, and the executions of the closed ones.
 pub struct OpenDays<'a> {
     context: &'a Context,
-    /// The day of reading, whose entry tells of the run as a whole.
+    /// Day of reading, whose execution describes the run as a whole.
     home: &'a Order,
-    /// The run's entry, before it did anything.
+    /// Execution of the run before it did anything.
     beginning: Execution,
     open: BTreeMap<Day, OpenDay>,
     closed: BTreeMap<Day, Execution>,
-    /// Closed before the walk was through with them.
+    /// Days that were closed before the walk had passed them.
     unfinished: BTreeSet<Day>,
-    /// The `_extra` of the first row with values that no column takes.
+    /// `_extra` of the first row with drift.
     drifted: Option<Box<str>>,
 }
 
@@ -54,24 +53,24 @@ struct OpenDay {
     versions: Versions,
 }
 
-/// How a day's part of the run ended.
+/// Outcome of the run on a day.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
-    /// `None`: well.
+    /// Status; `None` if the run succeeded.
     pub status: Option<Status>,
-    /// What wasn't read, with the reason.
+    /// Slices that weren't read in full, with the reason.
     pub failed_slices: Vec<(String, String)>,
-    /// Why the run failed, or was stopped.
+    /// Reason why the run failed or was stopped.
     pub error: Option<String>,
-    /// Why it ended early, where it did.
+    /// Code of the reason why the run ended early; `None` if it didn't.
     pub stop: Option<StopReason>,
 }
 
 impl<'a> OpenDays<'a> {
-    /// Opens the day of reading, which is there from beginning to end.
+    /// Opens the day of reading, which stays open until the run ends.
     ///
     /// # Errors
-    /// When its state can't be read.
+    /// Returns an error if the state of the day can't be read.
     pub async fn begin(
         context: &'a Context,
         home: &'a Order,
@@ -90,10 +89,10 @@ impl<'a> OpenDays<'a> {
         Ok(days)
     }
 
-    /// Takes in a record of `day`; says whether it wasn't stored before.
+    /// Takes in a record of `day`. Returns `true` if the record wasn't stored before.
     ///
     /// # Errors
-    /// When the day's state can't be read, or the row can't be encoded.
+    /// Returns an error if the day's state can't be read, or the row can't be encoded.
     pub async fn take(&mut self, day: Day, slice: &str, record: &str) -> Result<bool, IntakeError> {
         let context = self.context;
         let id = RecordId::of(&self.home.dataset, record);
@@ -123,12 +122,13 @@ impl<'a> OpenDays<'a> {
         Ok(true)
     }
 
-    /// The `_extra` of the first row with values that no column takes.
+    /// Returns `_extra` of the first row with drift.
     pub fn drifted(&self) -> Option<&str> {
         self.drifted.as_deref()
     }
 
-    /// Whether it is time to commit: what waits is enough for a file, or too many days are open.
+    /// Returns `true` if it is time to commit: the pending rows are enough for a file, or too many days are
+    /// open.
     pub fn are_full(&self) -> bool {
         let pending = self.open.values().map(|day| day.batch.rows());
         let (rows, bytes) = pending.fold((0, 0), |sum, day| (sum.0 + day.0, sum.1 + day.1));
@@ -136,13 +136,13 @@ impl<'a> OpenDays<'a> {
         self.open.len() > MOST_OPEN || rows >= limits.max_records || bytes >= limits.max_bytes
     }
 
-    /// Commits what was taken in of every day.
+    /// Commits the pending rows of every day.
     ///
     /// # Errors
-    /// Then some days may have been committed, and others not.
+    /// Returns an error if a commit fails; other days may have been committed before.
     pub async fn commit(&mut self, usage: &Usage) -> Result<(), IntakeError> {
         for (day, open) in &mut self.open {
-            // Requests belong to the run as a whole.
+            // Requests are counted in the day of reading only.
             let none = Usage::new();
             let usage = if *day == self.home.day { usage } else { &none };
             let OpenDay {
@@ -162,12 +162,12 @@ impl<'a> OpenDays<'a> {
         Ok(())
     }
 
-    /// Closes the days that the walk is through with, those that were closed unfinished among them, and
-    /// says of those that `is_complete` names that they are; then, if too many are still open, the
-    /// others as well. All must be committed.
+    /// Closes the days that the walk has passed, including days that were closed unfinished, and marks those
+    /// as complete for which `is_complete` returns `true`; then, if too many are still open, closes the
+    /// others as well. All rows must be committed.
     ///
     /// # Errors
-    /// When a state can't be written.
+    /// Returns an error if a state can't be written.
     pub async fn close(
         &mut self,
         is_passed: impl Fn(Day) -> bool,
@@ -194,20 +194,22 @@ impl<'a> OpenDays<'a> {
         Ok(())
     }
 
-    /// Says that these days are complete, if they never had a record: a feed that is covered lists none of
-    /// theirs. One that lost files isn't among them.
+    /// Marks `days` as complete if they never had a record, because a feed that is covered lists none of
+    /// theirs. Returns the lost files of the other days, whose records are missing.
     ///
     /// # Errors
-    /// When a state can't be read or written.
+    /// Returns an error if a state can't be read or written.
     pub async fn close_without_records(
         &mut self,
         days: impl IntoIterator<Item = Day>,
-    ) -> Result<(), StateError> {
+    ) -> Result<BTreeSet<String>, StateError> {
+        let mut lost = BTreeSet::new();
         for day in days {
             if self.open.contains_key(&day) || self.closed.contains_key(&day) {
                 continue;
             }
             let state = &self.open(day).await?.state;
+            lost.extend(state.lost_files().iter().cloned());
             let never_had_any =
                 state.is_empty() && state.commits() == 0 && state.lost_files().is_empty();
             if never_had_any {
@@ -216,14 +218,14 @@ impl<'a> OpenDays<'a> {
                 self.open.remove(&day);
             }
         }
-        Ok(())
+        Ok(lost)
     }
 
-    /// Writes how the run ended into every day that it hasn't been written into yet, the day of
-    /// reading last. All must be committed.
+    /// Records the outcome of the run in every day that doesn't have it yet, the day of reading last. All
+    /// rows must be committed.
     ///
     /// # Errors
-    /// When a state can't be written.
+    /// Returns an error if a state can't be written.
     pub async fn end(&mut self, ended: &Ended, usage: &Usage) -> Result<(), StateError> {
         let open = self.open.keys().copied();
         let mut days: BTreeSet<_> = open.chain(self.unfinished.iter().copied()).collect();
@@ -235,10 +237,10 @@ impl<'a> OpenDays<'a> {
         self.end_home(ended, usage).await
     }
 
-    /// Writes how the run ended into the day of reading alone.
+    /// Records the outcome of the run in the day of reading only.
     ///
     /// # Errors
-    /// When its state can't be written.
+    /// Returns an error if the state of the day can't be written.
     pub async fn end_home(&mut self, ended: &Ended, usage: &Usage) -> Result<(), StateError> {
         let home = self.open(self.home.day).await?;
         home.execution.counts.requests = usage.requests();
@@ -246,8 +248,8 @@ impl<'a> OpenDays<'a> {
         self.close_day(self.home.day, ended, false).await
     }
 
-    /// The run's entry as a whole: what it did on all days. `ended` is what the entry says where it
-    /// couldn't be written.
+    /// Returns the execution of the run as a whole, with the counts and files of all days. `ended` gives the
+    /// outcome, because the entry in the state may not have been written.
     pub fn total(&self, ended: &Ended) -> Execution {
         let open = self.open.iter().map(|(day, open)| (day, &open.execution));
         let all: BTreeMap<_, _> = self.closed.iter().chain(open).collect();
@@ -269,7 +271,7 @@ impl<'a> OpenDays<'a> {
         total
     }
 
-    /// What was settled of all days.
+    /// Returns the committed counts of all days.
     pub fn counts(&self) -> Counts {
         self.total(&Ended::default()).counts
     }

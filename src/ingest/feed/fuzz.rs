@@ -1,4 +1,4 @@
-//! The route of a feed's walk against any answers, and whatever was noted of earlier walks.
+//! Fuzzes the route of a feed's walk with arbitrary responses and arbitrary coverage by earlier walks.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,14 +16,15 @@ use super::route::{Route, Sight, Step, Terms};
 use crate::day::Day;
 use crate::fuzz::Input;
 
-/// `max_pages`: beyond it, no page is asked for.
+/// Number of pages (`max_pages`) beyond which none is requested.
 const MOST_PAGES: u64 = 40;
-/// A walk may go back, but not for ever.
+/// Maximum number of steps: a walk may go back, but not forever.
 const MOST_STEPS: u64 = 8 * MOST_PAGES + 300;
 
-/// The size of a page and by how much two of them overlap, one a line; the coverage, a JSON document in
-/// one line; then what the API answers, time and again: each line is a page, each letter a record, whose
-/// day is the older the later it is in the alphabet. A line that ends with `.` says that it is the last.
+/// Fuzz target. The input is the page size and the overlap of two pages, one a line; the coverage, a JSON
+/// document in one line; then the responses, repeated in a cycle: each line is a page, each letter a record,
+/// whose day is the earlier the later the letter is in the alphabet. A line that ends with `.` is the last
+/// page.
 pub fn route(input: &[u8]) {
     let mut input = Input::new(input);
     let page_size = 2 + input.number() % 30;

@@ -1,5 +1,5 @@
-//! One run over a feed: newest first, no date to ask for, no total to count to. The day is a field of
-//! the record, so that one walk feeds many days.
+//! One run over a feed: newest first, without a date parameter and without a total. The day is a field of
+//! the record, so that one walk fills many days.
 //!
 //! ```text
 //!          which page next? what is covered?        each its own state and commits
@@ -7,10 +7,10 @@
 //!                   └──► coverage: `_bronzed/feeds/….json`, after the rows are committed
 //! ```
 //!
-//! A walk ends only where an earlier one has covered everything further back, or at the floor; one
-//! that dies leaves a gap of which the next one knows. Days that may still change are read again each
-//! time. A day is complete when the walk has passed it, reading all of its records after it had ended
-//! and settled. `docs/design/002-feeds.md` says why.
+//! A walk ends only where an earlier one has covered everything further back, or at the floor (the lower
+//! bound of the feed); a walk that crashes leaves a gap, which the next one knows of. Days that may still
+//! change are read again each time. A day is complete when the walk has passed it and has read all of its
+//! records after it had ended and settled. The reasons are in `docs/design/002-feeds.md`.
 
 mod coverage;
 mod days;
@@ -43,26 +43,25 @@ use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
 use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{StateError, listing};
 
-/// At least after so many pages, what was read is committed and noted: a walk that dies loses no
-/// more than that.
+/// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.
 const PAGES_AT_RISK: u32 = 20;
 
-/// Why a walk came to an end before its end.
+/// Reason why a walk ended before its end.
 #[derive(Debug, thiserror::Error)]
 enum Cut {
-    /// A page can't be had.
+    /// A page can't be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// The walk can't prove that it misses nothing.
     #[error("{0}")]
     Lost(String),
-    /// Nothing can be stored.
+    /// Rows can't be stored.
     #[error(transparent)]
     Intake(#[from] IntakeError),
-    /// What was covered can't be read or noted.
+    /// The coverage can't be read or written.
     #[error(transparent)]
     Coverage(#[from] crate::lake::document::DocumentError),
-    /// The feed denies what it had.
+    /// The feed is empty although it had records.
     #[error("the API has no records, where the lake has some; these stay")]
     Emptied,
 }
@@ -74,13 +73,13 @@ impl From<StateError> for Cut {
 }
 
 impl Cut {
-    /// Whether the run has failed, and isn't merely incomplete.
+    /// Returns `true` if the run has failed, and isn't merely incomplete.
     fn is_failure(&self) -> bool {
         matches!(self, Self::Intake(_) | Self::Coverage(_) | Self::Emptied)
     }
 }
 
-/// A walk under way.
+/// Walk in progress.
 struct Walk<'a> {
     context: &'a Context,
     order: &'a Order,
@@ -89,13 +88,13 @@ struct Walk<'a> {
     route: Route,
     days: OpenDays<'a>,
     usage: Usage,
-    /// When the walk began, or earlier: the earliest `Date` of the answers.
+    /// Start of the walk, or the earliest `Date` header of the responses if that is earlier.
     read_at: DateTime<Utc>,
     pages_at_risk: u32,
 }
 
 impl Run<'_> {
-    /// A walk over a feed, on the day that is under way.
+    /// Walks over a feed, on the current day.
     pub(super) async fn read_feed(self) -> RunReport {
         let (began, zone, day) = (self.execution.started_at, self.context.zone, self.order.day);
         if Day::of(began, zone) != day {
@@ -116,7 +115,7 @@ impl Run<'_> {
         let walked = walk.go().await;
         self.context.observer.notice(Progress::SliceDone);
         let mut ended = self.judge_walk(&walk, walked.err());
-        // What the breaker alone refused says nothing about any day.
+        // If the circuit breaker refused the run before any row came, the run says nothing about any day.
         let put_off = ended.stop == Some(StopReason::SourceDown) && walk.days.counts().fetched == 0;
         if !put_off {
             ended = walk.end(ended).await;
@@ -197,10 +196,10 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Reads pages until nothing is left, and commits what was read.
+    /// Reads pages until none is left, and commits their rows.
     async fn go(&mut self) -> Result<(), Cut> {
         let walked = self.walk().await;
-        // What was read is stored and noted, whatever ended the walk.
+        // Rows and coverage are committed however the walk ended, unless rows can't be stored.
         match walked {
             Err(Cut::Intake(error)) => Err(error.into()),
             walked => {
@@ -234,7 +233,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A feed that has no records at all says so twice, and had none before.
+    /// Requests an empty feed a second time. Returns an error if the feed had records before and is still
+    /// empty.
     async fn look_again(&mut self) -> Result<Sight, Cut> {
         match self.fetch(0).await? {
             Some(page) => self.take(&page).await,
@@ -243,7 +243,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One page; `None` where it has no records.
+    /// Fetches a page; `None` if it has no records.
     async fn fetch(&mut self, page: u64) -> Result<Option<Page>, Cut> {
         let request = PageRequest {
             dataset: self.order.dataset.clone(),
@@ -266,7 +266,7 @@ impl<'a> Walk<'a> {
         Ok(page)
     }
 
-    /// Takes in the records of a page, each into its day.
+    /// Takes in the records of a page, each in its own day.
     async fn take(&mut self, page: &Page) -> Result<Sight, Cut> {
         let dataset = &self.order.dataset;
         let paginator = &dataset.paginator;
@@ -295,8 +295,8 @@ impl<'a> Walk<'a> {
         Ok(sight)
     }
 
-    /// Commits what was read, closes the days that were passed, and notes what is covered by it. In
-    /// this order: what is covered isn't read again, so that nothing may be left to do there.
+    /// Commits the rows, closes the days that were passed, and then records the coverage. The order matters:
+    /// covered records aren't read again, so nothing may be left to do for them.
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
         failpoint!("feed.days_committed");
@@ -314,8 +314,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Says that days are complete of which the feed has no record, so that no page names them: those that
-    /// have settled since the walk before, and earlier days of reading.
+    /// Marks days without records as complete, which no page mentions: those that have settled since the
+    /// previous walk, and earlier days that have a state. If such a day has lost files, the next walk reads
+    /// all records again.
     async fn close_days_without_records(&mut self) -> Result<(), Cut> {
         let settled = self.last_settled();
         let before = self.route.reread_after();
@@ -332,11 +333,23 @@ impl<'a> Walk<'a> {
             let is_covered = *day <= settled && dataset.days.earliest <= Some(*day);
             is_covered && *day != undated() && !known.complete.contains(day)
         });
-        self.days.close_without_records(days).await?;
+        let lost = self.days.close_without_records(days).await?;
+        self.read_again(lost).await
+    }
+
+    /// Drops the coverage if files are `lost`, so that the next walk reads all records again: the missing
+    /// ones lie at an unknown place within the covered stretches.
+    async fn read_again(&mut self, lost: BTreeSet<String>) -> Result<(), Cut> {
+        let entropy = &self.context.entropy;
+        let files = self.coverage.forget(lost, entropy).await?;
+        if let Some(example) = files.first() {
+            let files = files.len();
+            tracing::warn!(files, example, "feed coverage forgotten");
+        }
         Ok(())
     }
 
-    /// Writes how the run ended into the days that weren't passed, none of which is complete by it.
+    /// Records the outcome of the run in the days that weren't passed, none of which is complete by it.
     async fn end(&mut self, mut ended: Ended) -> Ended {
         let counts = self.days.counts();
         if !counts.balanced() {
@@ -350,13 +363,13 @@ impl<'a> Walk<'a> {
         if let Err(error) = written {
             ended.status = Some(Status::Failed);
             ended.error.get_or_insert(error.to_string());
-            // One entry at least should say so, if the lake takes it.
+            // At least one audit entry should record the failure, if the lake accepts the write.
             let _ = self.days.end_home(&ended, &self.usage).await;
         }
         ended
     }
 
-    /// The last day whose records are read after it had ended and settled.
+    /// Returns the last day that had ended and settled before its records were read.
     fn last_settled(&self) -> Day {
         let settle = self.order.dataset.days.settle;
         let settle = chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX);
@@ -366,7 +379,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Which days a walk proves to be read in full.
+/// Days that a walk proves to be read in full.
 struct Completeness<'a> {
     order: &'a Order,
     route: &'a Route,
@@ -382,8 +395,8 @@ impl<'a> Completeness<'a> {
         }
     }
 
-    /// Whether the walk has passed the day, and all that it covers of it was read after the day had
-    /// ended and settled.
+    /// Returns `true` if the walk has passed the day, and all that it covers of the day was read after the
+    /// day had ended and settled.
     fn is_proven(&self, day: Day) -> bool {
         let days = &self.order.dataset.days;
         let settle = chrono::TimeDelta::from_std(days.settle).unwrap_or(chrono::TimeDelta::MAX);

@@ -1,18 +1,17 @@
-//! Which page of a feed is read next, and what was covered by it: decisions without any requests.
+//! Decides which page of a feed is read next and what is covered by it, without sending requests.
 //!
 //! ```text
 //! offset 0                                                               the end, or the floor
 //! ├───────── read ─────────┬─── covered by earlier walks ───┬──── read ────┤
-//!   until a page is older     leapt over to where it ends     on from there
+//!   until a page is older     skipped by a leap to its end   on from there
 //!   than what may still
 //!   change
 //! ```
 //!
-//! Pages overlap, and each must share a record with the one before it: so no record can slip
-//! through between two of them, however the feed grows or shrinks meanwhile. Where they don't, the walk
-//! steps back until they do. A leap goes to where a covered stretch should end by its length, and
-//! counts only where a page shows its last records; it is given up, and the stretch is walked through,
-//! where they aren't found.
+//! Pages overlap, and each must share a record with the one before it: so no record can slip through between
+//! two of them, however the feed grows or shrinks meanwhile. If two pages don't overlap, the walk steps back
+//! until they do. A leap goes to where a covered stretch should end by its length, and counts only if a page
+//! shows the stretch's last records; otherwise the leap is given up, and the stretch is walked through.
 
 use std::collections::HashSet;
 
@@ -22,89 +21,89 @@ use super::coverage::{Coverage, Progress};
 use super::stretch::{ANCHORS, Floor, Place, Stretch};
 use crate::day::Day;
 
-/// How many steps back a walk makes in a row to find its last page again.
+/// Maximum number of consecutive steps back to find the last page again.
 const STEPS_BACK: u32 = 16;
-/// How many pages a leap looks at before it is given up.
+/// Maximum number of pages that a leap looks at before it is given up.
 const LOOKS: u32 = 16;
-/// How often a walk reads a page, on average over all as far as it has come…
+/// Maximum number of reads of a page, on average over all pages up to the furthest one…
 const READS_A_PAGE: u64 = 8;
-/// … and how often beyond that: an API whose pages go round would keep it for ever.
+/// … and of reads beyond that: an API whose pages go round in a circle would keep the walk forever.
 const READS_MORE: u64 = 256;
 
-/// What the route goes by, beside the pages.
+/// Parameters of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// By how many records the offset grows from page to page.
+    /// Number of records by which the offset grows from page to page.
     pub step: u64,
-    /// How many records a full page has.
+    /// Number of records on a full page.
     pub page_size: u64,
-    /// Records of earlier days aren't asked for.
+    /// First day whose records are requested.
     pub earliest: Option<Day>,
-    /// When the walk began.
+    /// Start of the walk.
     pub since: DateTime<Utc>,
 }
 
-/// What a page shows.
+/// Summary of a page.
 #[derive(Debug, Clone, Default)]
 pub struct Sight {
-    /// The keys of its records, in order.
+    /// Keys of the records, in order.
     pub keys: Vec<Box<str>>,
-    /// The latest day of its records; `None` where no day can be read.
+    /// Latest day of the records; `None` if no day can be parsed.
     pub newest: Option<Day>,
-    /// How many of its records weren't stored before.
+    /// Number of records that weren't stored before.
     pub new: u64,
-    /// The API says that no more follow.
+    /// `true` if no more pages follow.
     pub is_last: bool,
 }
 
-/// What to do next.
+/// Next step of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Read this page, counted from 0.
     Read(u64),
     /// Nothing is left to be read.
     Done,
-    /// The walk can't prove that it misses nothing: why.
+    /// The walk can't prove that it misses nothing, for this reason.
     Lost(String),
 }
 
-/// A walk from the head of a feed, as far as it has come.
+/// State of a walk from the head of a feed.
 #[derive(Debug)]
 pub struct Route {
     terms: Terms,
-    /// Stretches that the walk hasn't met.
+    /// Covered stretches that the walk hasn't met.
     known: Vec<Stretch>,
-    /// Those that it has gone through, or into.
+    /// Covered stretches that the walk has entered or gone through.
     absorbed: Vec<Stretch>,
-    /// Records of this day and earlier ones needn't be read again where they were covered.
+    /// Last day whose records needn't be read again where they were covered.
     reread_after: Option<Day>,
-    /// What was read without a gap.
+    /// Part that was read without a gap.
     part: Part,
-    /// The covered stretch that the part has come into.
+    /// Covered stretch that the part has entered.
     inside: Option<Inside>,
     leap: Option<Leap>,
-    /// Steps back since something was added.
+    /// Number of steps back since a record was added.
     steps_back: u32,
-    /// How many pages were looked at, and which was the furthest.
+    /// Number of pages read; `furthest` is the highest index among them.
     reads: u64,
     furthest: u64,
     ending: Option<Ending>,
     floor: Option<Floor>,
-    /// The latest day of the latest page: later ones are behind the walk.
+    /// Latest day on the latest page: the walk has passed all later days.
     passed: Option<Day>,
-    /// All days that may have changed were read again.
+    /// `true` if all days that may have changed were read again.
     has_reread: bool,
-    /// What was said last time: it makes itself needless.
+    /// Stretch reported last, which the next report replaces.
     said: Option<Stretch>,
 }
 
-/// What was read without a gap, from the head on.
+/// Part of the feed that was read without a gap, from the head on.
 #[derive(Debug, Default)]
 struct Part {
     newest: Vec<Box<str>>,
     oldest: Vec<Box<str>>,
     records: u64,
-    /// The keys of the latest page.
+    /// Keys of the latest page.
     tail: HashSet<Box<str>>,
     since: Option<DateTime<Utc>>,
 }
@@ -112,34 +111,34 @@ struct Part {
 #[derive(Debug)]
 struct Inside {
     stretch: Stretch,
-    /// How many records of the part come before it.
+    /// Number of records of the part before the stretch.
     before: u64,
-    /// The offset of its last record, as far as is known.
+    /// Offset of the stretch's last record, as far as is known.
     end: u64,
-    /// Its end wasn't found where it should be.
+    /// `true` if a leap didn't find the end of the stretch.
     no_leap: bool,
 }
 
 #[derive(Debug)]
 struct Leap {
-    /// The page from which the walk goes on if the leap fails.
+    /// Page after which the walk goes on if the leap fails.
     from: u64,
     looks: u32,
-    /// Whether the look before this one went on, or back.
+    /// Direction of the previous look: `true` if forward, `false` if back.
     direction: Option<bool>,
 }
 
-/// A page without records was met.
+/// Confirmation of the end, after a page without records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Once: is what was the last page still the last?
+    /// After the first empty page: checks that the last page still is the last.
     LookBack,
-    /// It is: is there still nothing behind it?
+    /// After that: checks that still nothing follows.
     Confirm,
 }
 
 impl Route {
-    /// A walk that knows of what was covered.
+    /// Starts a walk with the coverage by earlier ones.
     pub fn new(terms: Terms, coverage: &Coverage) -> Self {
         Self {
             terms,
@@ -160,7 +159,7 @@ impl Route {
         }
     }
 
-    /// Takes in what page `index` shows; says what to do next. The first page is page 0.
+    /// Takes in the summary of page `index`; returns the next step. The first page is page 0.
     pub fn see(&mut self, index: u64, sight: &Sight) -> Step {
         self.reads += 1;
         self.furthest = self.furthest.max(index);
@@ -190,7 +189,7 @@ impl Route {
         }
         self.part.since.get_or_insert(self.terms.since);
         match self.ending.take() {
-            // Nothing has moved up: nothing is behind it, if that is said again.
+            // No record has moved: the end is confirmed if the next page is empty again.
             Some(Ending::LookBack) if added == 0 => {
                 self.ending = Some(Ending::Confirm);
                 return Step::Read(index + 1);
@@ -200,8 +199,8 @@ impl Route {
         self.go_on(index, sight)
     }
 
-    /// What the walk may say of the feed, once the rows of its pages are stored. `settled` is the
-    /// last day whose records, read in this walk, were read late enough.
+    /// Returns the change of the coverage, to be recorded once the rows of the pages are stored. `settled`
+    /// is the last day that had settled before its records were read in this walk.
     pub fn progress(&mut self, settled: Day) -> Progress {
         let mut absorbed = self.absorbed.clone();
         absorbed.extend(self.said.take());
@@ -209,7 +208,7 @@ impl Route {
         if let Some(stretch) = &stretch
             && stretch.reaches(self.terms.earliest)
         {
-            // It is the whole feed.
+            // The stretch is the whole feed.
             absorbed.extend(self.known.iter().cloned());
         }
         self.said.clone_from(&stretch);
@@ -223,12 +222,12 @@ impl Route {
         }
     }
 
-    /// Whether the walk is behind all records of a day.
+    /// Returns `true` if the walk has passed all records of a day.
     pub fn has_passed(&self, day: Day) -> bool {
         self.floor.is_some() || self.passed.is_some_and(|newest| newest < day)
     }
 
-    /// When the reading of what is covered began: of its earliest part.
+    /// Returns the time at which the reading of the earliest covered part began.
     pub fn since(&self) -> DateTime<Utc> {
         self.part.since.unwrap_or(self.terms.since)
     }
@@ -239,12 +238,12 @@ impl Route {
         self.reread_after
     }
 
-    /// Whether anything is known of the feed from before.
+    /// Returns `true` if earlier walks found records.
     pub fn knows_records(&self) -> bool {
         self.known.iter().any(|stretch| stretch.records > 0)
     }
 
-    /// A page was added to the part, or shows records of it.
+    /// Goes on after a page that was added to the part, or that shows records of the part.
     fn go_on(&mut self, index: u64, sight: &Sight) -> Step {
         self.passed = match (self.passed, sight.newest) {
             (Some(passed), Some(newest)) => Some(passed.min(newest)),
@@ -264,7 +263,7 @@ impl Route {
             });
             return Step::Done;
         }
-        // Before anything was covered, whatever is read later is read late enough.
+        // If nothing was covered before, no day has to be read again.
         self.has_reread |= is_older(self.reread_after) || self.reread_after.is_none();
         match &self.inside {
             Some(inside) if self.has_reread && self.reread_after.is_some() => {
@@ -286,7 +285,7 @@ impl Route {
         }
     }
 
-    /// Notices stretches that begin or end on the page.
+    /// Detects stretches that begin or end on the page.
     fn enter(&mut self, index: u64, sight: &Sight) {
         let length = sight.keys.len();
         let mut met = Vec::new();
@@ -302,7 +301,7 @@ impl Route {
             let before = self.part.records.saturating_sub(behind + rank);
             let begins = (index * self.terms.step + position).saturating_sub(rank);
             let end = begins + stretch.records.saturating_sub(1);
-            // Of two that overlap, the one that leads further.
+            // Of two overlapping stretches, keeps the one that leads further.
             if self.inside.as_ref().is_none_or(|inside| end > inside.end) {
                 self.inside = Some(Inside {
                     stretch,
@@ -312,7 +311,7 @@ impl Route {
                 });
             }
         }
-        // The walk has gone through it to its end, which is on the page, or should have come long ago.
+        // Leaves the stretch if its end is on the page, or should have come long ago.
         let (earliest, read) = (self.terms.earliest, self.part.records);
         let room = 2 * self.terms.page_size;
         self.inside.take_if(
@@ -328,7 +327,7 @@ impl Route {
         );
     }
 
-    /// A page that a leap looks at: it has come down where the stretch's last records are.
+    /// Takes in a page that a leap looks at: the leap succeeds if the page has the stretch's last records.
     fn land(&mut self, index: u64, sight: &Sight) -> Step {
         if let Some(inside) = &self.inside
             && let Some(place) = inside.stretch.ends_at(&sight.keys)
@@ -338,7 +337,7 @@ impl Route {
             (self.inside, self.leap, self.steps_back) = (None, None, 0);
             return self.go_on(index, sight);
         }
-        // Records that aren't stored lie behind the end; before it, all are.
+        // New records lie behind the end of the stretch; before it, all are stored.
         self.look_on(index, sight.new == 0)
     }
 
@@ -365,8 +364,8 @@ impl Route {
         Step::Read(next)
     }
 
-    /// A page without records: the end, if what was the last page still is the last, and if it is
-    /// said twice.
+    /// Takes in a page without records: the end, if the last page still is the last, and a second empty page
+    /// confirms it.
     fn see_nothing(&mut self, index: u64) -> Step {
         if self.leap.is_some() {
             return self.look_on(index, false);
@@ -382,7 +381,7 @@ impl Route {
                 self.has_reread = true;
                 Step::Done
             }
-            // A page that isn't full shows the end by itself.
+            // A last page that isn't full shows the end by itself.
             None if (self.part.tail.len() as u64) < self.terms.page_size => {
                 self.ending = Some(Ending::Confirm);
                 Step::Read(index)
@@ -391,12 +390,12 @@ impl Route {
                 self.ending = Some(Ending::LookBack);
                 Step::Read(index.saturating_sub(1))
             }
-            // The feed has become shorter than where its end was looked for.
+            // The feed has become shorter: its former last page is empty, too.
             Some(Ending::LookBack) => self.step_back(index),
         }
     }
 
-    /// The page shares no record with the one before it.
+    /// Steps back from a page that shares no record with the one before it.
     fn step_back(&mut self, index: u64) -> Step {
         self.steps_back += 1;
         if index == 0 || self.steps_back > STEPS_BACK {
@@ -436,8 +435,8 @@ impl Route {
 }
 
 impl Part {
-    /// Where on the page the records begin that the part doesn't have. `None`: nothing shows that
-    /// none is missing between.
+    /// Returns the index of the first record on the page that the part doesn't have. `None` if the page
+    /// shares no record with the latest one, so that records may be missing between them.
     fn joins(&self, keys: &[Box<str>]) -> Option<usize> {
         if self.records == 0 {
             return Some(0);
@@ -446,7 +445,7 @@ impl Part {
         Some(last + 1)
     }
 
-    /// Adds the page's records from `from` on; says how many these are.
+    /// Adds the page's records from index `from` on; returns their number.
     fn append(&mut self, keys: &[Box<str>], from: usize) -> usize {
         let added = keys.get(from..).unwrap_or_default();
         let missing = ANCHORS.saturating_sub(self.newest.len());
@@ -461,8 +460,8 @@ impl Part {
         added.len()
     }
 
-    /// Goes on behind a stretch, whose last record is at `position` of the page. Says where the
-    /// records behind it begin.
+    /// Goes on behind a stretch, whose last record is at `position` of the page. Returns the index of the
+    /// first record behind it.
     fn leap(&mut self, inside: &Inside, position: usize) -> usize {
         let stretch = &inside.stretch;
         self.records = self.records.max(inside.before + stretch.records);

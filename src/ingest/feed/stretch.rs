@@ -1,46 +1,46 @@
 //! Stretches of a feed that were covered: read and stored without a gap.
 //!
-//! Where a stretch lies can't be said by offsets, which grow as the feed does. It is known by the
-//! keys of its first and its last records: several of each, for single records may be taken away.
-//! A stretch is a true sentence about the feed on its own, whatever else is known.
+//! Offsets can't identify a stretch, because they grow as the feed does. It is identified by the keys of its
+//! first and its last records: several of each, because single records may be deleted. A stretch is valid on
+//! its own, whatever else is covered.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::day::Day;
 
-/// How many keys tell where a stretch begins, and where it ends.
+/// Number of keys that identify the start of a stretch, and also its end.
 pub const ANCHORS: usize = 8;
 
-/// A stretch of a feed that was read and stored without a gap.
+/// Stretch of a feed that was read and stored without a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
-    /// The keys of its first records, the newest first.
+    /// Keys of the first records, the newest first.
     pub newest: Vec<Box<str>>,
-    /// The keys of its last records, in the order of the feed.
+    /// Keys of the last records, in the order of the feed.
     pub oldest: Vec<Box<str>>,
-    /// How many records it had.
+    /// Number of records when the stretch was read.
     pub records: u64,
-    /// When the reading of its earliest part began.
+    /// Time at which the reading of its earliest part began.
     pub since: DateTime<Utc>,
-    /// What is behind it. `None`: records that nobody has read.
+    /// Lower bound that the stretch ends at. `None` if records follow that weren't read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Floor>,
 }
 
-/// Why a feed isn't read further back.
+/// Reason why a feed isn't read further back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Floor {
     /// There are no older records.
     End,
-    /// Older records than of this day weren't asked for.
+    /// Records before this day weren't requested.
     Before(Day),
 }
 
 impl Stretch {
-    /// Whether nothing is left to be read behind it, where records of `earliest` and later are asked
-    /// for.
+    /// Returns `true` if nothing is left to be read behind the stretch, given that records from `earliest`
+    /// on are requested.
     pub fn reaches(&self, earliest: Option<Day>) -> bool {
         match self.floor {
             None => false,
@@ -49,12 +49,12 @@ impl Stretch {
         }
     }
 
-    /// Where the stretch begins on a page: the first of its records there.
+    /// Returns the start of the stretch on a page: the first of its `newest` records there.
     pub fn begins_at(&self, page: &[Box<str>]) -> Option<Place> {
         place(page.iter().enumerate(), &self.newest)
     }
 
-    /// Where the stretch ends on a page: the last of its records there.
+    /// Returns the end of the stretch on a page: the last of its `oldest` records there.
     pub fn ends_at(&self, page: &[Box<str>]) -> Option<Place> {
         place(page.iter().enumerate().rev(), &self.oldest)
     }
@@ -70,11 +70,11 @@ fn place<'p>(
     })
 }
 
-/// One of a stretch's anchors on a page.
+/// Anchor of a stretch, found on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Which record of the page it is.
+    /// Index of the record on the page.
     pub position: usize,
-    /// Which anchor of the stretch.
+    /// Index of the anchor in the stretch.
     pub rank: usize,
 }

@@ -1,8 +1,8 @@
-//! Every event that the program logs, in one table: `docs/events.md` is written from it, and a test
-//! reads the sources for anything else that is logged.
+//! Catalogue of all log events: `docs/events.md` is generated from it, and a test checks the sources for
+//! uncatalogued events.
 //!
-//! An event is known by its name, which is the constant message of the line; what differs from line
-//! to line is in fields. Names and fields are stable: what watches the logs relies on them.
+//! An event is identified by its name, which is the constant message of the line; variable data is in fields.
+//! Names and fields are stable, because log monitoring relies on them.
 
 use std::fmt::Write as _;
 
@@ -14,39 +14,39 @@ mod tests;
 pub struct Event {
     /// `run finished`
     pub name: &'static str,
-    /// As which it is logged, by what it says.
+    /// Possible levels.
     pub levels: &'static [Level],
-    /// Whose lines it is among.
+    /// Context of the event.
     pub within: Within,
-    /// Of its own, beside those that its place gives.
+    /// Fields of the event, beside those of its context.
     pub fields: &'static [&'static str],
-    /// One or two sentences.
+    /// Meaning, in one or two sentences.
     pub meaning: &'static str,
 }
 
-/// How much an event matters.
+/// Severity of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Something failed, and needs somebody.
+    /// A failure that needs a person.
     Error,
-    /// Something isn't as it should be, and the program deals with it.
+    /// An anomaly that the program handles itself.
     Warn,
-    /// What the program does.
+    /// Normal operation.
     Info,
-    /// Every request.
+    /// Single requests.
     Debug,
 }
 
-/// Where an event happens: what its line carries beside its own fields.
+/// Context of an event, which determines the fields of its spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
     /// A run: `run_id`, `source`, `dataset`, `day`, `job`.
     Run,
     /// The comparison of a day with the API: `source`, `dataset`, `day`, `job`.
     Verification,
-    /// A run or a comparison, whichever asks: with what that gives.
+    /// A run or a comparison, with the fields of either.
     Reading,
-    /// The process.
+    /// The process, without span fields.
     Process,
 }
 
@@ -54,7 +54,7 @@ const DEBUG: &[Level] = &[Level::Debug];
 const INFO: &[Level] = &[Level::Info];
 const ERROR: &[Level] = &[Level::Error];
 const WARN: &[Level] = &[Level::Warn];
-/// What ended well, in part, or not at all.
+/// Levels by outcome: success, partial, failure.
 const BY_OUTCOME: &[Level] = &[Level::Info, Level::Warn, Level::Error];
 
 /// Every event, in the order of the docs.
@@ -173,6 +173,14 @@ pub const CATALOGUE: &[Event] = &[
         fields: &["field", "why", "example", "values"],
         meaning: "So many values went into `_extra`, because no column is declared for them or its \
                   type doesn't hold them; once a run, with one of them. `bronzed schema drift` has all.",
+    },
+    Event {
+        name: "feed coverage forgotten",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["files", "example"],
+        meaning: "Files of days that a feed had covered are lost: the next walk reads the whole feed again, \
+                  and stores their records anew.",
     },
     Event {
         name: "records without a readable day",
@@ -616,7 +624,7 @@ pub const CATALOGUE: &[Event] = &[
     },
 ];
 
-/// The table as `docs/events.md`.
+/// Renders the catalogue as `docs/events.md`.
 pub fn to_markdown() -> String {
     let mut page = String::from(
         "# Events\n\n\
@@ -653,7 +661,7 @@ pub fn to_markdown() -> String {
 }
 
 impl Level {
-    /// As lines write it, in lower case.
+    /// Name in log lines, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",

@@ -1,4 +1,4 @@
-//! Feeds: the route by itself against a list that moves, and whole runs over real HTTP.
+//! Feeds: the route alone against a list that changes, and whole runs over real HTTP.
 
 mod route;
 mod runs;

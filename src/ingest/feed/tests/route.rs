@@ -1,7 +1,7 @@
 //! The route against a model of a feed that grows, shrinks and gets late records while it is read.
 //!
-//! Whatever happens, what is called covered was read: and where nothing happens any more, a walk that
-//! comes to its end has left nothing out.
+//! In every history, covered records were read; once the feed no longer changes, a walk that comes to its
+//! end has left nothing out.
 
 use std::collections::HashSet;
 
@@ -16,17 +16,17 @@ use crate::ingest::feed::stretch::Stretch;
 
 const PAGE: usize = 10;
 const OVERLAP: usize = 2;
-/// Days for which late records may come.
+/// Number of days for which late records may be published.
 const SETTLE: i64 = 3;
 
-/// A record: its key, and the day that it is of.
+/// Record: its key and its day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
     key: Box<str>,
     day: Day,
 }
 
-/// A feed, newest first, and what a lake has of it.
+/// Feed, newest first, and the part of it that a lake has.
 struct Model {
     feed: Vec<Record>,
     stored: HashSet<Box<str>>,
@@ -49,7 +49,7 @@ fn instant(number: i64) -> DateTime<Utc> {
 }
 
 impl Model {
-    /// So many records, a few a day, the last of them of today.
+    /// Creates a feed of `records` records, a few a day, the last of them of today.
     fn of(records: usize) -> Self {
         let mut model = Self {
             feed: Vec::new(),
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    /// New records at the head.
+    /// Adds new records at the head.
     fn grow(&mut self, records: usize) {
         for _ in 0..records {
             let record = self.make(self.today);
@@ -83,7 +83,7 @@ impl Model {
         }
     }
 
-    /// A record of a day that may still change, in its place.
+    /// Adds a record of a day that may still change, in its place.
     fn publish_late(&mut self, age: i64) {
         let of = self.today - age;
         let record = self.make(of);
@@ -105,8 +105,9 @@ impl Model {
         sight
     }
 
-    /// A walk; `between` happens after each request, and says whether the walk dies there. Says how
-    /// it ended; what was covered is noted every `at_risk` pages and at the end.
+    /// Performs a walk; `between` is called after each request and returns `true` if the walk crashes there.
+    /// The coverage is recorded every `at_risk` pages and at the end. Returns the last step, `None` after a
+    /// crash.
     fn walk(&mut self, at_risk: u32, mut between: impl FnMut(&mut Self) -> bool) -> Option<Step> {
         let terms = Terms {
             step: (PAGE - OVERLAP) as u64,
@@ -136,7 +137,7 @@ impl Model {
         }
     }
 
-    /// What is called covered is stored, but for days that are read again in any case.
+    /// Checks that covered records are stored, except for days that are read again in any case.
     #[track_caller]
     fn check(&self) {
         let reread_after = self.coverage.reread_after;
@@ -171,12 +172,12 @@ fn a_quiet_feed_is_read_once_and_then_only_where_it_may_change() {
     let mut model = Model::of(400);
     assert_eq!(model.walk(20, |_| false), Some(Step::Done));
     assert_eq!(model.missing(), 0);
-    // 50 pages, and the end once more.
+    // 50 pages, and two more requests that confirm the end.
     assert_eq!(model.requests, 52);
     for _ in 0..3 {
         model.requests = 0;
         assert_eq!(model.walk(20, |_| false), Some(Step::Done));
-        // 15 records of days that may change, and a page that is older.
+        // 15 records of days that may change, and a page of older ones.
         assert_eq!(model.requests, 3);
     }
     assert_eq!(model.coverage.stretches.len(), 1);
@@ -198,7 +199,7 @@ fn a_walk_that_dies_leaves_a_gap_that_the_next_ones_fill() {
     let all = model.feed.len() as u64;
     assert_eq!(model.walk(10, |_| false), Some(Step::Done));
     assert_eq!(model.missing(), 0);
-    // The new head and the days that may change; from the gap to the end; the end once more.
+    // The new head and the days that may change; from the gap to the end; the confirmation of the end.
     let step = (PAGE - OVERLAP) as u64;
     let ideal = (100 + 16 + 40) / step + (all - read - 100) / step + 2;
     assert!(
@@ -220,14 +221,14 @@ fn an_empty_page_in_the_middle_is_not_taken_for_the_end() {
     };
     let mut route = Route::new(terms, &model.coverage);
     assert_eq!(route.see(0, &model.page(0)), Step::Read(1));
-    // Once empty, and then not any more.
+    // The page after the first is empty once, and has records when asked again.
     assert_eq!(route.see(1, &Sight::default()), Step::Read(0));
     assert_eq!(route.see(0, &model.page(0)), Step::Read(1));
     assert_eq!(route.see(1, &model.page(1)), Step::Read(2));
     assert_eq!(route.progress(day(0)).stretch.unwrap().records, 18);
 }
 
-/// Each page shares a record with the one before it, and there is always one more: what fuzzing found.
+/// Found by fuzzing: each page shares a record with the one before it, and there is always one more.
 #[test]
 fn pages_that_go_round_end_the_walk() {
     let terms = Terms {
@@ -307,10 +308,10 @@ fn a_floor_is_a_floor_until_it_is_lowered() {
         model.requests
     };
     let today = model.today;
-    // 20 days of 4 records are 10 pages, and one is wholly older.
+    // 20 days of 4 records are 10 pages, and one more page is wholly older.
     assert_eq!(walk(&mut model, today - 20), 12);
     assert_eq!(walk(&mut model, today - 20), 3);
-    // What may change, and 20 more days from the old floor on.
+    // The days that may change, and 20 more days from the old floor on.
     assert_eq!(walk(&mut model, today - 40), 3 + 10);
     let missing = model
         .feed
@@ -319,7 +320,7 @@ fn a_floor_is_a_floor_until_it_is_lowered() {
     assert_eq!(missing.count(), 0);
 }
 
-/// A day can be called complete once it is passed, though the walk dies on the next page.
+/// A day can be marked complete once it is passed, even if the walk crashes on the next page.
 #[test]
 fn p4_a_day_that_may_go_on_on_the_next_page_is_not_passed() {
     let terms = Terms {
@@ -346,7 +347,7 @@ fn p4_a_day_that_may_go_on_on_the_next_page_is_not_passed() {
     assert_eq!(passed(2, 4), [true, false]);
 }
 
-/// Any feed, any history.
+/// Random feeds and histories.
 #[test]
 fn p2_whatever_happens_nothing_is_called_covered_that_was_not_read() {
     let seeds: Vec<u64> = match std::env::var("BRONZED_SEED") {
@@ -365,7 +366,7 @@ fn p2_whatever_happens_nothing_is_called_covered_that_was_not_read() {
             if rng.random_bool(0.1) {
                 model.publish_late(rng.random_range(0..SETTLE));
             }
-            // Now and then, more is taken away than pages overlap.
+            // Occasionally, more records are deleted than pages overlap.
             let gone = if wild && rng.random_bool(0.05) { 6 } else { 1 };
             for _ in 0..gone {
                 if rng.random_bool(0.05) && !model.feed.is_empty() {
@@ -392,7 +393,7 @@ fn p2_whatever_happens_nothing_is_called_covered_that_was_not_read() {
                 model.publish_late(rng.random_range(0..SETTLE));
             }
         }
-        // Quiet at last: two walks, for the days of the last changes must have settled.
+        // The feed no longer changes: two walks, because the days of the last changes must have settled.
         model.walk(5, |_| false);
         let end = model.walk(5, |_| false);
         assert_eq!(end, Some(Step::Done), "BRONZED_SEED={seed}");

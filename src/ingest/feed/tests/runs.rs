@@ -21,21 +21,21 @@ use crate::state::testing::{Fault, Op};
 const PAGE: usize = 500;
 const OVERLAP: usize = 20;
 
-/// A feed as the TCU serves its decisions: a bare array, newest first, by offset.
+/// Feed as the TCU serves its decisions: a bare array, newest first, by offset.
 #[derive(Debug, Clone, Default)]
 struct Feed {
-    /// Newest first: the number, and the day of the session.
+    /// Number and session day of each record, newest first.
     records: Vec<(u32, NaiveDate)>,
     situations: std::collections::BTreeMap<u32, String>,
-    /// After each request, so many records appear at the head.
+    /// Number of records that appear at the head after each request.
     growing: u32,
     requests: usize,
-    /// Requests from this offset on fail.
+    /// Offset from which on requests fail.
     broken_from: Option<usize>,
 }
 
 impl Feed {
-    /// So many records, `a_day` each day, the newest of `last`.
+    /// Creates a feed of `records` records, `a_day` each day, the newest of day `last`.
     fn of(records: u32, a_day: u32, last: &str) -> Self {
         let last: NaiveDate = last.parse().unwrap();
         let day = |number: u32| last - chrono::Days::new(u64::from((records - number) / a_day));
@@ -131,7 +131,7 @@ async fn given(feed: Feed, dataset: Dataset) -> (World, Shared<Feed>) {
     (world, feed)
 }
 
-/// A small feed: ten records a page, of which two come again.
+/// Sets up a small feed: ten records a page, of which two are repeated on the next page.
 async fn given_small(records: u32) -> (World, Shared<Feed>) {
     let mut dataset = dataset();
     dataset.paginator.page_size = 10;
@@ -142,7 +142,7 @@ async fn given_small(records: u32) -> (World, Shared<Feed>) {
     given(Feed::of(records, 7, "2025-10-22"), dataset).await
 }
 
-/// Every record that the feed lists is in one row, under its own day.
+/// Checks that every record that the feed lists is in one row, under its own day.
 #[track_caller]
 fn assert_whole(rows: &[Row], feed: &Feed) {
     let mut listed: Vec<_> = feed
@@ -168,7 +168,7 @@ fn balanced(report: &RunReport) -> bool {
     report.counts().balanced()
 }
 
-/// The entries of one run, in the states of all days.
+/// Returns the executions of one run in the states of all days.
 async fn entries(world: &World, run_id: &str) -> Vec<Value> {
     let mut found = Vec::new();
     for key in world.keys("/_state/year=").await {
@@ -198,7 +198,7 @@ async fn a_first_walk_that_dies_is_taken_up_by_later_ones_without_a_gap() {
     assert!(balanced(&first));
     let died_after = first.counts().requests - u64::from(first.counts().retries > 0) * 4;
 
-    // It fails further back the next day, and not at all on the third.
+    // The API fails further back the next day, and not at all on the third.
     world.at("2025-10-23T11:00:00Z");
     {
         let mut feed = feed.lock().unwrap();
@@ -218,14 +218,15 @@ async fn a_first_walk_that_dies_is_taken_up_by_later_ones_without_a_gap() {
     assert!(balanced(&second) && balanced(&third));
 
     let (rows, listed) = (world.rows().await, feed.lock().unwrap().clone());
-    // What appeared while the last pages were read is the next walk's.
+    // Records that appeared while the last pages were read are left to the next walk.
     let seen = Feed {
         records: listed.records[listed.records.len() - rows.len()..].to_vec(),
         ..listed
     };
     assert_whole(&rows, &seen);
-    // Each page of the 60,000 once, whoever has read it; each day the head again as far back as it
-    // may change (6 days of 150 records); a leap over what was covered; the end, said twice.
+    // Requests: each page of the 60,000 records once, in any of the runs; on each day the head again as far
+    // back as it may change (6 days of 150 records); a leap over the covered stretch; the end, confirmed
+    // once.
     let step = (PAGE - OVERLAP) as u64;
     let answered: u64 = [&first, &second, &third]
         .iter()
@@ -240,7 +241,7 @@ async fn a_first_walk_that_dies_is_taken_up_by_later_ones_without_a_gap() {
         "{answered} requests, {ideal} at best"
     );
 
-    // What is known now is that everything is covered: the next walk reads the head, and stops.
+    // Everything is covered now: the next walk reads the head, and stops.
     feed.lock().unwrap().growing = 0;
     let fourth = world.run().await;
     assert_eq!(fourth.status(), Status::Ok);
@@ -274,7 +275,7 @@ async fn each_day_has_its_state_its_commits_and_an_entry_of_the_run() {
             == entry["new_records"].as_u64().unwrap()
                 + entry["duplicates_filtered"].as_u64().unwrap()
     }));
-    // Five days of settling: the 17th had settled at the end of the 22nd.
+    // The settle time is five days: the 17th settles at the end of the 22nd.
     assert_eq!(world.state("2025-10-16").await["complete"], true);
     assert_eq!(world.state("2025-10-17").await["complete"], false);
     assert_eq!(world.keys("_state/complete").await.len(), 9);
@@ -282,7 +283,7 @@ async fn each_day_has_its_state_its_commits_and_an_entry_of_the_run() {
     let report = world.run().await;
     assert_eq!((report.status(), report.counts().new), (Status::Ok, 0));
     assert_eq!(world.state("2025-10-17").await["complete"], true);
-    // P7: also the day of reading says so, though no record is of it.
+    // P7: the day of reading records the run, too, although it has no record.
     let state = world.state("2025-10-23").await;
     assert_eq!(state["executions"][0]["requests"], report.counts().requests);
     assert_eq!(world.keys("day=23/tcu").await.len(), 0, "P6");
@@ -324,7 +325,7 @@ async fn p10_a_day_on_which_a_feed_was_only_read_never_was_complete() {
     for (now, complete) in [
         ("2025-10-23T11:00:00Z", false),
         ("2025-10-24T11:00:00Z", false),
-        // It ends at 03:00 of the 24th, and settles within five days.
+        // The 23rd ends at 03:00 UTC of the 24th, and settles five days later.
         ("2025-10-29T02:00:00Z", false),
         ("2025-10-30T11:00:00Z", true),
     ] {
@@ -340,10 +341,10 @@ async fn p10_a_day_on_which_a_feed_was_only_read_never_was_complete() {
 }
 
 #[tokio::test]
-async fn p5_a_day_of_a_feed_that_lost_its_file_is_not_one_without_records() {
-    let (world, _) = given_small(100).await;
+async fn p5_a_day_of_a_feed_that_lost_its_file_is_read_again_once() {
+    let (world, feed) = given_small(100).await;
     world.run().await;
-    // It had settled by then: no later walk reads it again.
+    // The day had settled, so no later walk reads it again.
     let files = world.keys("day=12/tcu").await;
     let marker = "tcu_acordaos/_state/complete/20251012";
     assert!(!files.is_empty());
@@ -362,6 +363,14 @@ async fn p5_a_day_of_a_feed_that_lost_its_file_is_not_one_without_records() {
         let is_complete = !world.keys(marker).await.is_empty();
         assert!(has_rows || !is_complete, "{now}: complete without its rows");
     }
+    // The first of these walks found the loss, the second read the covered records again.
+    assert!(!world.keys("day=12/tcu").await.is_empty());
+    assert_eq!(world.keys(marker).await.len(), 1);
+    assert_whole(&world.rows().await, &feed.lock().unwrap());
+    // This happens once, not on each day.
+    world.at("2025-10-27T11:00:00Z");
+    let report = world.run().await;
+    assert!(report.counts().requests < 10, "{report:?}");
 }
 
 #[tokio::test]
@@ -414,7 +423,7 @@ async fn p5_a_lost_coverage_costs_a_walk_and_no_record() {
     let report = world.run().await;
     assert_eq!((report.status(), report.counts().new), (Status::Ok, 0));
     assert!(report.counts().requests > 20);
-    // One that a stranger has written isn't an empty one.
+    // A document that can't be parsed doesn't count as an empty one.
     world.put("_bronzed/feeds/tcu_acordaos.json", b"[]").await;
     let report = world.run().await;
     assert_eq!(report.status(), Status::Failed);
@@ -428,8 +437,8 @@ async fn p5_a_lost_coverage_costs_a_walk_and_no_record() {
     assert_whole(&world.rows().await, &feed.lock().unwrap());
 }
 
-/// Every operation on the lake, each way that it can go wrong: what is called covered is stored, and
-/// one more walk leaves nothing out.
+/// Injects each fault into every operation on the lake: covered records are stored, and one more walk leaves
+/// nothing out.
 #[tokio::test]
 async fn p1_p3_whatever_operation_goes_wrong_no_record_is_missing_or_doubled() {
     let given = async || {
@@ -450,8 +459,8 @@ async fn p1_p3_whatever_operation_goes_wrong_no_record_is_missing_or_doubled() {
     assert!(met > 100, "{met} operations were met");
 }
 
-/// What is covered isn't read again: a day that a dying walk has covered, and not closed, would never
-/// be complete.
+/// Covered records aren't read again: a day that a crashing walk has covered but not closed would never be
+/// complete.
 #[tokio::test]
 async fn a_walk_that_dies_leaves_no_day_that_never_is_complete() {
     let (undisturbed, _) = given_small(100).await;
@@ -470,7 +479,7 @@ async fn a_walk_that_dies_leaves_no_day_that_never_is_complete() {
     }
 }
 
-/// A walk over days that nobody reads again dies while it commits: the next one finds all of them.
+/// A walk crashes while it commits days that aren't read again: the next walk finds all of them.
 #[tokio::test]
 async fn p2_what_is_called_covered_is_stored_already() {
     let mut met = 0;
@@ -490,7 +499,7 @@ async fn p2_what_is_called_covered_is_stored_already() {
     assert!(met > 10, "{met} operations were met");
 }
 
-/// Two walks at once, wherever the second gets in between.
+/// Two concurrent walks, wherever the second interrupts the first.
 #[tokio::test]
 async fn p1_two_walks_at_once_store_each_record_once() {
     for nth in (0..).step_by(3) {
@@ -525,7 +534,7 @@ async fn p8_a_walk_over_years_keeps_few_days_open() {
     dataset.paginator.page_size = 100;
     // One record a day.
     let (world, feed) = given(Feed::of(400, 1, "2025-10-22"), dataset).await;
-    // From the reading of a day's state to its next writing, its rows wait in memory.
+    // From a read of a day's state to its next write, its rows wait in memory.
     let (mut waiting, most) = (BTreeSet::new(), Arc::new(AtomicUsize::new(0)));
     let seen = most.clone();
     let report = world
