@@ -1,10 +1,10 @@
-//! A first page that is known to have rows, asked for where an API says "nothing" to everything else:
-//! if that is empty, too, it is the API that has failed, and no day is empty.
+//! Canary: a first page that is known to have rows, requested if an API answers "nothing" to everything
+//! else. If the canary is empty, too, the API has failed, and no day is empty.
 //!
-//! It is a page of another slice of the day, where one had rows; then one of another day: of one that
-//! was read a moment ago, or else of the nearest ones that have files in the lake, by what their states
-//! say of the slices. Where rows leave by design (`rows_leave`), they may have left the day's own page, so
-//! that other days, the newest first, are asked for as well; elsewhere an empty page of the day settles it.
+//! The canary is a page of another slice of the day, if one had rows; otherwise of another day: one that was
+//! read a moment ago, or else the nearest ones that have files in the lake, with the slice totals of their
+//! states. Where rows leave by design (`rows_leave`), they may have left the day's own page, so that other
+//! days, the newest first, are requested as well; elsewhere, an empty page of the day is conclusive.
 
 use std::collections::BTreeSet;
 
@@ -20,51 +20,58 @@ use crate::source::known_rows::{MOST_PLACES, RowsAt};
 use crate::source::{Answer, PageRequest, slices};
 use crate::state::{SliceProgress, slice_progress};
 
-/// So many days with files are looked at for one whose slices are known.
+/// Maximum number of days with files whose states are read to find a slice with rows.
 const MOST_DAYS: usize = 8;
-/// So many slices of a day are asked for of which only the day is known to have rows.
+/// Maximum number of slices requested of a day with files whose state has no slice totals.
 const MOST_SLICES: usize = 16;
-/// The lake is searched so many years back and ahead.
+/// Number of years that the lake is searched back and ahead.
 const MOST_YEARS: i32 = 15;
 
-/// Why nothing confirms that the API answers.
+/// Reason why nothing confirms that the API works.
 #[derive(Debug, Clone)]
 pub enum Unheard {
-    /// What is known to have rows is answered empty, or not at all.
+    /// A page that is known to have rows is answered empty, or not at all.
     Silent(String),
-    /// Nothing is known to have rows.
+    /// No page is known to have rows.
     Unknown {
-        /// From when on it is worth another try.
+        /// Time from which another attempt is worthwhile.
         again_at: DateTime<Utc>,
+        /// Kind of page that was looked for: `day` or `parent`.
+        kind: &'static str,
     },
 }
 
 impl Unheard {
-    /// What it means for a slice that was answered empty.
+    /// Returns `true` if no page is known to have rows.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
+    /// Returns the outcome of a slice that was answered empty.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Silent(reason) => Outcome::Unproven {
                 reason: reason.clone(),
                 again_at: None,
             },
-            Self::Unknown { again_at } => Outcome::Unproven {
-                reason: "answered empty, and no other day is known to have rows, by which an API \
-                         that fails could be told from one that has nothing"
-                    .to_owned(),
+            Self::Unknown { again_at, kind } => Outcome::Unproven {
+                reason: format!(
+                    "answered empty, and no other {kind} is known to have rows, by which an API that \
+                     fails could be told from one that has nothing"
+                ),
                 again_at: Some(*again_at),
             },
         }
     }
 }
 
-/// Asks for a page that is known to have rows; `rows` is the label of a slice of the day that had some a
-/// moment ago.
+/// Requests a page that is known to have rows; `rows` is the label of a slice of the day that has rows.
 ///
 /// # Errors
-/// Why it isn't confirmed that the API answers.
+/// Returns the reason why it isn't confirmed that the API works.
 pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unheard> {
     let dataset = &reader.order.dataset;
-    // Of a snapshot there is no other day to ask for, and the next one is read in full again.
+    // A snapshot has no other day to request, and its next run reads it in full again.
     if !matches!(dataset.kind, Kind::Dated(_)) {
         return Ok(());
     }
@@ -80,7 +87,7 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unh
             false => empty = Some(own),
         }
     }
-    // Where rows don't leave by design, a page of the day that had some and is empty now is answer enough.
+    // Unless rows leave by design, a page of the day that had rows and is empty now is conclusive.
     let elsewhere = match empty {
         Some(_) if !dataset.rows_leave => Vec::new(),
         _ => places(reader).await,
@@ -103,6 +110,7 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unh
         }
         None => Unheard::Unknown {
             again_at: reader.context.clock.now() + APART,
+            kind: "day",
         },
     })
 }
@@ -137,7 +145,8 @@ fn slice_of(reader: &SliceReader<'_>, label: &str) -> Option<Slice> {
     declared.find(|slice| &*slice.label == label)
 }
 
-/// Where the dataset is known to have rows: as noted, or else as the lake tells.
+/// Returns the pages of the dataset that are known to have rows: those noted in memory, or else those found
+/// in the lake.
 async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
     let (client, dataset) = (&reader.context.client, &reader.order.dataset);
     let known = client.known_rows();
@@ -152,7 +161,7 @@ async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
     found
 }
 
-/// Looks in the lake for days with files, the nearest first, or the newest where rows leave their days.
+/// Searches the lake for days with files, the nearest first, or the newest if rows leave their days.
 async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
     let (dataset, context) = (&reader.order.dataset, reader.context);
     let prefix = &dataset.prefix;
@@ -180,7 +189,7 @@ async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
             break;
         }
     }
-    // Of a state that was rebuilt, or taken over, only the files tell.
+    // A state that was rebuilt or taken over has no slice totals: only the files show that there are rows.
     if let (true, Some(day)) = (found.is_empty(), unsure) {
         let slices = labels.iter().take(MOST_SLICES);
         found.extend(slices.map(|slice| RowsAt {
@@ -191,7 +200,7 @@ async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
     Ok(found)
 }
 
-/// Some other days that have files: those of the year first, then of the years around it.
+/// Returns other days that have files: those of the same year, or else of the nearest year that has some.
 async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError> {
     let (dataset, context) = (&reader.order.dataset, reader.context);
     let (prefix, day) = (&dataset.prefix, reader.order.day);
@@ -200,7 +209,7 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
         .days
         .earliest
         .map_or(i32::MIN, |day| day.date().year());
-    // The rows of old days have left them, where they do by design.
+    // Old days have no rows left if rows leave by design, so the search starts from today.
     let day = match dataset.rows_leave {
         true => Day::of(context.clock.now(), context.zone),
         false => day,
@@ -233,7 +242,7 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
 }
 
 impl Run<'_> {
-    /// Notes the slice that had most rows, for days that have none.
+    /// Notes the slice with the most rows as a canary for days without rows.
     pub(super) fn note_rows(&self, outcomes: &[(String, Outcome)]) {
         let rows = outcomes
             .iter()

@@ -1,4 +1,4 @@
-//! What a run does with the state of a day: opens it, commits files to it, records how it ended.
+//! Interface to a day's state for runs: opens it, commits files to it, records the outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::commit::Change;
-use super::document::{Accepted, Document, SliceProgress};
+use super::document::{Accepted, Document, SliceProgress, time};
 use super::entry::Entry;
 use super::error::StateError;
 use super::execution::{Execution, Status};
@@ -25,154 +25,152 @@ use crate::mutation::mutated;
 use crate::record::RecordId;
 use crate::source::declaration::Dataset;
 
-/// How often a step of the protocol is tried when others get in between, or outcomes stay unknown.
+/// Maximum attempts of a protocol step on conflicts or unknown outcomes.
 pub(super) const ATTEMPTS: u32 = 20;
 
-/// The state and files of one dataset's day. Any number of these may be at work on one day, in one
+/// State and files of one day of a dataset. Any number of stores may work on one day concurrently, in one
 /// process or in several.
 #[derive(Debug, Clone)]
 pub struct DayStore {
-    /// Where state and files are.
+    /// Lake that holds state and files.
     pub lake: Lake,
-    /// Whose they are.
+    /// Dataset of the day.
     pub dataset: Arc<Dataset>,
     /// The zone of the source, in which the state's times are written.
     pub zone: Tz,
     /// The day.
     pub day: Day,
-    /// Stamps the entries.
+    /// Clock for the timestamps of entries.
     pub clock: Arc<dyn Clock>,
-    /// Spreads the tries of those who collide.
+    /// Randomness for the back-off after conflicts.
     pub entropy: Arc<Entropy>,
 }
 
-/// What is known of a day: the ids in its files, and how far it was read.
+/// Loaded state of a day: the ids in its files, and its progress.
 ///
-/// In memory it costs some 100 bytes an id.
+/// Takes about 100 bytes of memory per id.
 #[derive(Debug)]
 pub struct DayState {
     pub(super) document: Document,
-    /// The version of the document in the lake; `None` where there was none.
+    /// Version of the document in the lake; `None` if there was none.
     pub(super) version: Option<Version>,
     pub(super) recovery: Recovery,
     pub(super) notes: Notes,
-    /// The generation of slices that the day must be read with to be complete.
+    /// Generation of slices that the day must be read with to be complete.
     pub(super) required: u64,
-    /// The day's markers are to be taken back with the next write.
+    /// `true` if the day's markers must be removed with the next write.
     pub(super) unmark: bool,
-    /// Ids that were here are gone: what was deduplicated against them proves nothing.
+    /// `true` if ids disappeared on a reload: deduplication against them proves nothing.
     pub(super) shrunk: bool,
 }
 
-/// What a run has found out about records that the API takes away; written with whatever is written
-/// next. Doing it twice is the same as doing it once.
+/// Pending notes about withdrawn records, written with the next write. Applying them is idempotent.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Ids whose records the API lists no more.
+    /// Ids whose records the API no longer lists.
     pub gone: BTreeSet<Box<str>>,
-    /// Ids that were noted as gone, and whose records the API lists again.
+    /// Withdrawn ids whose records the API lists again.
     pub returned: BTreeSet<Box<str>>,
-    /// The object with a snapshot's known rows.
+    /// Key of the checkpoint with a snapshot's known rows.
     pub known: Option<String>,
 }
 
-/// How a run ended, beside its own entry.
+/// Outcome of a run, apart from its own entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Verdict<'a> {
-    /// How far the slices were read.
+    /// Progress of the slices, by label.
     pub slices: &'a BTreeMap<String, SliceProgress>,
-    /// Whether the day is proven to be read in full.
+    /// `true` if the day is proven to be read in full.
     pub complete: bool,
 }
 
-/// The last rows of a run, which are stored with its verdict.
+/// Last rows of a run, stored together with its outcome.
 #[derive(Debug, Default)]
 pub struct LastCommit {
-    /// The file; `None`: there is no row to be stored.
+    /// The file; `None` if there are no rows to store.
     pub file: Option<EncodedFile>,
-    /// Of a child: the parents that are done with it.
+    /// Child datasets: parents that are finished with this file.
     pub parents: Vec<Box<str>>,
 }
 
-/// What a commit did.
+/// Result of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The file; `None` if other runs had stored every row of it first.
+    /// Key of the file; `None` if other runs had stored all its rows first.
     pub key: Option<String>,
-    /// How many rows it has.
+    /// Number of stored rows.
     pub rows: u64,
-    /// How many rows were left out, because other runs had stored them first.
+    /// Number of rows left out because other runs had stored them first.
     pub dropped: u64,
 }
 
 impl DayState {
-    /// Whether the record of this id is stored.
+    /// Returns `true` if the record with this id is stored.
     pub fn contains(&self, id: &str) -> bool {
         self.document.ids.contains(id)
     }
 
-    /// Whether any version of the record of this key is stored.
+    /// Returns `true` if any version of the record with this key is stored.
     pub fn contains_version_of(&self, key: &str) -> bool {
         let first: Box<str> = format!("{key}@").into();
         let next = self.document.ids.range(first.clone()..).next();
         next.is_some_and(|id| id.starts_with(&*first))
     }
 
-    /// What follows `key@` in the stored ids: the versions of the record of this key, and parts of
-    /// longer keys that begin with it.
+    /// Returns the rest of the stored ids that begin with `key@`: the versions of the record with this key,
+    /// and parts of longer keys that begin the same.
     pub fn versions_of(&self, key: &str) -> impl Iterator<Item = &str> {
         let first: Box<str> = format!("{key}@").into();
         let ids = self.document.ids.range(first.clone()..);
         ids.map_while(move |id| id.strip_prefix(&*first))
     }
 
-    /// How many ids are stored.
+    /// Returns the number of stored ids.
     pub fn len(&self) -> usize {
         self.document.ids.len()
     }
 
-    /// Whether nothing is stored.
+    /// Returns `true` if nothing is stored.
     pub fn is_empty(&self) -> bool {
         self.document.ids.is_empty()
     }
 
-    /// How far a slice was read when it was last proven.
+    /// Returns the stored progress of a slice.
     pub fn slice(&self, label: &str) -> Option<SliceProgress> {
         self.document.slices.get(label).copied()
     }
 
-    /// How far each slice was read when it was last proven, by label.
+    /// Returns the stored progress of the slices, by label.
     pub fn slices(&self) -> &BTreeMap<String, SliceProgress> {
         &self.document.slices
     }
 
-    /// Whether the slice was read in full with its proof: it says so itself, or the day was complete
-    /// when slices didn't say it yet.
+    /// Returns `true` if the slice was read in full with its proof: it is `proven`, or the day is complete
+    /// (for states written before slices had `proven`).
     pub fn is_slice_proven(&self, label: &str) -> bool {
         let slice = self.document.slices.get(label);
         slice.is_some_and(|slice| slice.proven || self.document.complete)
     }
 
-    /// Those of the slices of these labels that aren't proven.
+    /// Returns those of the labels whose slices aren't proven.
     pub fn unproven<'a>(&self, labels: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
         let labels = labels.into_iter();
         let unproven = labels.filter(|label| !self.is_slice_proven(label));
         unproven.map(str::to_owned).collect()
     }
 
-    /// Every stored id, sorted.
+    /// Returns every stored id, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.document.ids.iter().map(|id| &**id)
     }
 
-    /// The stored ids whose records the API was found to list no more, each with the time of the
-    /// finding.
+    /// Returns the withdrawn ids, each with the time of the finding. Their rows stay.
     pub fn withdrawn(&self) -> &BTreeMap<Box<str>, DateTime<Utc>> {
         &self.document.withdrawn
     }
 
-    /// Takes note of ids whose records the API lists no more, to be written next; says how many of
-    /// them weren't noted before. Their rows stay.
+    /// Notes ids whose records the API no longer lists, for the next write; returns the number of those not
+    /// noted before. Their rows stay.
     pub fn note_withdrawn(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
         let withdrawn = &self.document.withdrawn;
         let fresh = ids.into_iter().filter(|id| !withdrawn.contains_key(id));
@@ -181,13 +179,13 @@ impl DayState {
         (self.notes.gone.len() - before) as u64
     }
 
-    /// Forgets what isn't written yet of records that the API lists no more.
+    /// Discards the pending notes of [`DayState::note_withdrawn`].
     pub fn forget_withdrawn(&mut self) {
         self.notes.gone.clear();
     }
 
-    /// Takes note that the API lists this record, to be written next; says how many stored ids were
-    /// noted as withdrawn that are its own: several where it has versions.
+    /// Notes that the API lists this record, for the next write; returns the number of withdrawn ids that are
+    /// restored: several if the record has versions.
     pub fn note_listed(&mut self, id: &RecordId) -> u64 {
         let withdrawn = &self.document.withdrawn;
         if withdrawn.is_empty() {
@@ -208,39 +206,45 @@ impl DayState {
         (returned.len() - before) as u64
     }
 
-    /// Of a child: whether the children of the parent of this id are stored.
+    /// Child datasets: returns `true` if the children of this parent are stored.
     pub fn is_parent_done(&self, id: &str) -> bool {
         self.document.parents.contains(id)
     }
 
-    /// Takes note of the object that has a snapshot's known rows, to be named in what is written next.
+    /// Notes the key of a snapshot's checkpoint, for the next write.
     pub fn note_known(&mut self, key: String) {
         self.notes.known = Some(key);
     }
 
-    /// Whether the day is proven to be read in full, with all slices that are declared now. Once it
-    /// is, it stays so, until a slice is added or files get lost.
+    /// Returns `true` if the day is proven to be read in full, with all slices that are declared now. Stays
+    /// `true` until a slice is added, files get lost, or a person forgets the day.
     pub fn is_complete(&self) -> bool {
         self.document.complete && self.document.generation >= self.required
     }
 
-    /// Whether the day was proven, with the slices that were declared then: it lacks those that were
-    /// added since, at most.
+    /// Returns `true` if the day was proven with the slices declared at that time: at most, slices added
+    /// since are missing.
     pub fn was_complete(&self) -> bool {
         self.document.complete
     }
 
-    /// That a person takes the day as it is, and why.
+    /// Returns the acceptance by a person; `None` if not accepted.
     pub fn accepted(&self) -> Option<&Accepted> {
         self.document.accepted.as_ref()
     }
 
-    /// Keys of the files that the day had, and that are gone.
+    /// Returns the keys of files of the day that are gone.
     pub fn lost_files(&self) -> &BTreeSet<String> {
         &self.document.lost
     }
 
-    /// The audit, entry by entry, as the document has it; those of the earlier pipeline included.
+    /// Returns the time from which the last run that asked for another reading wants it; `None` if none did.
+    pub fn read_again_at(&self) -> Option<DateTime<Utc>> {
+        let mut entries = self.document.executions.iter().rev();
+        entries.find_map(|entry| time(entry.get("again_at")?, Tz::UTC))
+    }
+
+    /// Returns the audit entries as stored, including those of the earlier pipeline.
     pub fn audit(&self) -> Vec<serde_json::Value> {
         let entries = self.document.executions.iter();
         entries
@@ -252,43 +256,43 @@ impl DayState {
             .collect()
     }
 
-    /// Whether the state has an entry of this run.
+    /// Returns `true` if the state has an entry of this run.
     pub fn knows_run(&self, run_id: Uuid) -> bool {
         self.document.entry(run_id).is_some()
     }
 
-    /// How often the document was written.
+    /// Returns the number of writes of the document.
     pub fn revision(&self) -> u64 {
         self.document.revision
     }
 
-    /// How many numbered files the day has.
+    /// Returns the number of numbered files, including lost ones.
     pub fn commits(&self) -> u64 {
         self.document.commits
     }
 
-    /// The most requests that a run which read all that it was asked for has sent, retries
-    /// included: what a full reading of the day costs, where there was one.
+    /// Returns the highest number of requests, retries included, sent by a run with status `ok`: the cost of
+    /// reading the day in full. `None` if there was no such run.
     pub fn most_requests(&self) -> Option<u64> {
         let executions = self.document.executions.iter();
         executions.filter_map(Entry::requests_of_ok).max()
     }
 
-    /// What had to be set right, when the state was opened or since.
+    /// Returns the repairs made when the state was opened or reloaded.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
     }
 }
 
 impl DayStore {
-    /// Loads what is known of the day, and first sets right what isn't as it should be: a state
-    /// that is missing, unreadable, contradictory or of the earlier pipeline is rebuilt from the
-    /// files (P5), and files that it doesn't count yet are adopted. What was set right is written
-    /// at once, so that it is audited even if the run ends without another word.
+    /// Loads the day's state, repairing it first if necessary: a state that is missing, unreadable,
+    /// contradictory or of the earlier pipeline is rebuilt from the files (P5), and files that it doesn't
+    /// count yet are adopted. Repairs are written at once, so that they are audited even if the run writes
+    /// nothing else.
     ///
     /// # Errors
-    /// When state or files can't be read with certainty. There is no such thing as an empty state
-    /// by mistake.
+    /// Returns an error if the state or a file can't be read with certainty. A failed read is never taken for
+    /// an empty state.
     pub async fn open(&self) -> Result<DayState, StateError> {
         Box::pin(self.lake.recognize()).await?;
         let mut state = self.load(u64::MAX).await?;
@@ -302,24 +306,23 @@ impl DayStore {
         Ok(state)
     }
 
-    /// What [`DayStore::open`] would find, without writing anything.
+    /// Returns the result of [`DayStore::open`] without writing anything.
     ///
     /// # Errors
-    /// As for [`DayStore::open`].
+    /// See [`DayStore::open`].
     pub async fn look(&self) -> Result<DayState, StateError> {
         self.load(u64::MAX).await
     }
 
-    /// Makes the rows of `file` part of the day, in one file, each id once (P1), and brings the
-    /// run's entry up to date (P7).
+    /// Stores the rows of `file` in one file of the day, each id once (P1), and updates the run's entry (P7).
     ///
-    /// `execution` counts the file's rows as new already; those that other runs have stored in
-    /// the meantime are left out, and counted as duplicates instead. The file is added to its
-    /// files, with the files that other runs credited to it while their own outcome was unknown.
+    /// `execution` already counts the file's rows as new; rows that other runs have stored in the meantime
+    /// are left out, and counted as duplicates instead. The new file, and files that other runs credited to
+    /// this run while the outcome was unknown, are added to its files.
     ///
     /// # Errors
-    /// Then `execution` is as it was given. Rows of the file may be stored all the same, now or
-    /// later: they are credited to the run when they are found, and must not be counted by it.
+    /// On an error, `execution` is unchanged. Rows of the file may be stored all the same, now or later: they
+    /// are credited to the run when the file is found, so the run must not count them.
     pub async fn commit(
         &self,
         state: &mut DayState,
@@ -337,7 +340,7 @@ impl DayStore {
         Ok(committed)
     }
 
-    /// Stores a file, and has the state follow with the run's entry and what else changes.
+    /// Stores a file, then updates the state with the run's entry and `change`.
     async fn append(
         &self,
         state: &mut DayState,
@@ -374,11 +377,12 @@ impl DayStore {
         Ok((written.unwrap_or(run), committed))
     }
 
-    /// Stores the last rows of a run, with how it ended and how far the slices were read: as
-    /// [`DayStore::commit`] and [`DayStore::record`], and the state is written once.
+    /// Stores the last rows of a run with its outcome and the slices' progress: like [`DayStore::commit`]
+    /// followed by [`DayStore::record`], with one write of the state.
     ///
     /// # Errors
-    /// Then `execution` is as it was given, and nothing is known of its rows: see [`DayStore::commit`].
+    /// On an error, `execution` is unchanged, and its rows may or may not be stored: see
+    /// [`DayStore::commit`].
     pub async fn conclude(
         &self,
         state: &mut DayState,
@@ -411,7 +415,7 @@ impl DayStore {
         Ok(Some(committed))
     }
 
-    /// A deliberate fault: the marker comes before the state that it is of.
+    /// Mutation for tests: puts the marker before the state.
     async fn mark_early(&self, complete: bool) -> Result<(), StateError> {
         if complete && mutated!(MarkerBeforeState) {
             self.mark_complete(0).await?;
@@ -419,10 +423,10 @@ impl DayStore {
         Ok(())
     }
 
-    /// Notes parents that are done without a new row, and brings the run's entry up to date.
+    /// Records parents that are finished without a new row, and updates the run's entry.
     ///
     /// # Errors
-    /// When the state can't be written.
+    /// Returns an error if the state can't be written.
     pub async fn note_parents(
         &self,
         state: &mut DayState,
@@ -444,13 +448,12 @@ impl DayStore {
         Ok(())
     }
 
-    /// Writes how a run ended, or how it stands, and how far the slices were read. A day that is
-    /// complete stays so, whatever is given; the marker that says so follows the state. A day that lost
-    /// ids since it was opened isn't called complete by this run: see [`DayState::is_complete`]. Returns
-    /// the run as it was written: with the files that were found to be its own.
+    /// Records the run's status and the slices' progress. `complete` is never reset by it; the marker is put
+    /// after the state. A day that lost ids since this run opened it isn't set to complete by this run: see
+    /// [`DayState::is_complete`]. Returns the run as written, including files that other runs credited to it.
     ///
     /// # Errors
-    /// When the state or the marker can't be written.
+    /// Returns an error if the state or the marker can't be written.
     pub async fn record(
         &self,
         state: &mut DayState,
@@ -488,7 +491,7 @@ impl DayStore {
         Ok(written.unwrap_or(run))
     }
 
-    /// Puts the marker of a day that was proven just now, unless the state wouldn't have it.
+    /// Puts the marker of a day that was just proven, if the state is complete.
     async fn mark_proven(
         &self,
         state: &DayState,
@@ -501,7 +504,7 @@ impl DayStore {
         self.mark_complete(state.document.generation).await?;
         failpoint!("record.after_marker");
         if was_accepted {
-            // Beside a marker of completeness it says nothing, if it stays.
+            // A leftover accepted marker has no effect beside the complete marker.
             let _ = self.lake.delete(&self.accepted_key()).await;
         }
         Ok(())
@@ -515,7 +518,7 @@ impl DayStore {
         layout::file_key(&self.dataset.prefix, self.day, number)
     }
 
-    /// Waits before the next try: up to 50 ms at first, up to 2 s later, by chance (full jitter).
+    /// Waits before the next attempt, with full jitter: at most 50 ms at first, up to at most 2 s later.
     pub(super) async fn pause(&self, attempt: u32) {
         let most = Duration::from_millis(50).saturating_mul(1 << attempt.min(6));
         let wait = self.entropy.up_to(most.min(Duration::from_secs(2)));

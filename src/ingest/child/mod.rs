@@ -1,4 +1,4 @@
-//! A day of a child: one walk for each parent that the lake holds of that day.
+//! A day of a child dataset: one walk for each parent that the lake holds of that day.
 //!
 //! ```text
 //! parents of the day ─► those not done ─► walk ─► rows ─┐
@@ -6,15 +6,17 @@
 //!                                         walk ─► done ─┘
 //! ```
 //!
-//! The unit of progress is a parent in its version. It is done when its walk has its proof, and that
-//! is noted with the commit that has the last of its rows, or without one where it has none: so a
-//! crash costs what was read since the last commit. What is noted is part of the file, and of the
-//! state that follows it; the files alone tell it again.
+//! The unit of progress is one version of a parent. A parent is done when its walk has its proof, which is
+//! recorded with the commit that has the last of its rows: a crash costs what was read since the last
+//! commit. Parents that are done are listed in the file and in the state that follows it, so that a lost
+//! state is rebuilt from the files. Only parents committed without any row, in the state alone, are read
+//! again then.
 //!
-//! The day is complete when the parents' day was complete before its parents were listed, and all of
-//! them are done.
+//! The day is complete when the parents' day was complete before its parents were listed, and all of them
+//! are done.
 
 pub(crate) mod parents;
+mod witness;
 
 use std::collections::BTreeMap;
 
@@ -25,11 +27,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
+use crate::ingest::canary::Unheard;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
+use crate::ingest::child::witness::Witnesses;
 use crate::ingest::intake::{Delivery, Intake, Rest};
+use crate::ingest::nothing::Nothing;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::{Outcome, SliceReader};
+use crate::ingest::slice::{APART, Outcome, Reach, SliceReader};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
 use crate::mutation::mutated;
@@ -38,33 +43,35 @@ use crate::source::{FetchError, Usage};
 use crate::state::execution::Status;
 use crate::state::{DayState, is_complete};
 
-/// So many parents are done at most before a commit: what a crash costs in requests, which take
-/// seconds each, weighed against files.
+/// Maximum number of parents done before a commit: a compromise between the requests that a crash costs,
+/// which take seconds each, and the number of files.
 const PARENTS_A_COMMIT: usize = 500;
 
-/// So many failed parents are named in the audit.
+/// Maximum number of failed parents named in the audit.
 const NAMED_FAILURES: usize = 50;
 
-/// What comes from the walks, in the order of each parent.
+/// Messages from the walks; those of one parent are in order.
 pub enum FromParent {
     /// A page of a parent's children.
     Page(Delivery),
-    /// All of its children have been delivered.
+    /// All children of this parent have been delivered.
     Done(Box<str>),
 }
 
-/// How the reading of parents ended.
+/// Result of reading the parents.
 #[derive(Debug, Default)]
 struct Outcomes {
-    /// How many were done before.
+    /// Number of parents that earlier runs have done.
     before: usize,
     done: usize,
-    /// Label and reason.
+    /// Label and reason of each parent that failed.
     failed: Vec<(String, String)>,
-    /// Why no more parents were begun.
+    /// Reason why no more parents were started.
     halted: Option<String>,
-    /// How many weren't begun or weren't finished for it.
+    /// Number of parents that weren't started or finished for that reason.
     left: usize,
+    /// `true` if some parents were answered empty, and no parent is known to have children.
+    unheard: bool,
 }
 
 impl Run<'_> {
@@ -95,7 +102,7 @@ impl Run<'_> {
         self.conclude(state, &usage, verdict, rest.pending).await
     }
 
-    /// Says how it ended, whether the parents were all there were to come, and what isn't committed yet.
+    /// Returns the outcomes, `true` if the list of parents was final, and what isn't committed yet.
     async fn read_children(
         &mut self,
         state: &mut DayState,
@@ -103,7 +110,7 @@ impl Run<'_> {
         parent: &Parent,
     ) -> Result<(Outcomes, bool, Rest), String> {
         let (lake, day) = (&self.context.lake, self.order.day);
-        // Before the parents are listed: what comes later isn't among them.
+        // Checked before the parents are listed, because a parent that is stored later isn't in the list.
         let all_listed = is_complete(lake, &parent.prefix, day)
             .await
             .map_err(|e| e.to_string())?;
@@ -113,10 +120,10 @@ impl Run<'_> {
             .map_err(|e| e.to_string())?;
         failpoint!("child.parents_listed");
         let known = rows.len();
-        let rows: Vec<_> = rows
+        let (done, rows): (Vec<_>, Vec<_>) = rows
             .into_iter()
-            .filter(|row| !state.is_parent_done(&row.id))
-            .collect();
+            .partition(|row| state.is_parent_done(&row.id));
+        let witnesses = Witnesses::of(done, state, self.execution.started_at);
         let left = rows.len();
         tracing::info!(parents = known, left, "parents listed");
         let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
@@ -142,18 +149,19 @@ impl Run<'_> {
         );
         let taking = async {
             let taken = intake.take_children(receiver).await;
-            // As for slices: what can't be stored needn't be read.
+            // As for slices: stops the readers at the end of the intake.
             stop.cancel();
             taken
         };
-        let (outcomes, taken) = tokio::join!(read_parents(&reader, rows, sender), taking);
+        let (outcomes, taken) =
+            tokio::join!(read_parents(&reader, rows, witnesses, sender), taking);
         let rest = taken.map_err(|error| error.to_string())?;
         let before = known - left;
         let outcomes = Outcomes { before, ..outcomes };
         Ok((outcomes, all_listed, rest))
     }
 
-    /// Sets the status, and says whether every parent is done.
+    /// Sets the status. Returns `true` if every parent is done.
     fn judge_children(&mut self, outcomes: Outcomes) -> bool {
         let execution = &mut self.execution;
         let Outcomes {
@@ -162,10 +170,13 @@ impl Run<'_> {
             mut failed,
             halted,
             left,
+            unheard,
         } = outcomes;
+        execution.again_at = unheard.then(|| execution.started_at + APART);
         let all_done = failed.is_empty() && left == 0;
-        // A parent that fails for ever is the last one left, and holds up itself only.
-        let none_done = before == 0 && done == 0 && execution.counts.fetched == 0;
+        // A run fails only if no parent was ever done: a single parent that always fails is the only one
+        // left in later runs.
+        let none_done = before == 0 && done == 0 && execution.counts.fetched == 0 && !unheard;
         failed.sort();
         let unnamed = failed.len().saturating_sub(NAMED_FAILURES);
         failed.truncate(NAMED_FAILURES);
@@ -201,44 +212,89 @@ impl Run<'_> {
     }
 }
 
-/// How the walk for one parent ended.
+/// Result of the walk for one parent.
 enum Walked {
-    Done,
-    /// Label and reason.
+    /// The slice is that of the parent, if it has children.
+    Done(Option<Slice>),
+    /// Answered empty, which must be confirmed.
+    Empty(Box<str>, Box<Nothing>),
+    /// Label of the parent, and reason.
     Failed(String, String),
-    /// Other parents would fare the same: none is begun any more.
+    /// Reason that concerns other parents as well: no more are started.
     Halted(String),
 }
 
-/// Walks for every parent, as many at once as the limits allow.
+/// Reads the children of all parents, as many concurrently as the limits allow.
 async fn read_parents(
     reader: &SliceReader<'_>,
-    rows: Vec<ParentRow>,
+    mut rows: Vec<ParentRow>,
+    mut witnesses: Witnesses,
     sender: mpsc::Sender<FromParent>,
 ) -> Outcomes {
     let count = rows.len();
-    let observer = &reader.context.observer;
-    observer.notice(Progress::Started { slices: count });
-    let halt = CancellationToken::new();
-    let concurrency = reader.context.concurrency.saturating_mul(2).max(1);
-    let mut walks = futures::stream::iter(rows)
-        .take_while(|_| std::future::ready(!halt.is_cancelled()))
-        .map(|row| read_parent(reader, row, &sender))
-        .buffer_unordered(concurrency);
+    reader
+        .context
+        .observer
+        .notice(Progress::Started { slices: count });
     let mut outcomes = Outcomes::default();
-    while let Some(walked) = walks.next().await {
-        observer.notice(Progress::SliceDone);
-        match walked {
-            Walked::Done => outcomes.done += 1,
-            Walked::Failed(label, reason) => outcomes.failed.push((label, reason)),
-            Walked::Halted(reason) => {
-                halt.cancel();
-                outcomes.halted.get_or_insert(reason);
-            }
+    // Empty answers of a part are confirmed before the next part begins, so that they are committed with it.
+    while !rows.is_empty() && outcomes.halted.is_none() {
+        let later = rows.split_off(rows.len().min(PARENTS_A_COMMIT));
+        let part = std::mem::replace(&mut rows, later);
+        let first = |row| read_parent(reader, row, &sender);
+        let mut witness = None;
+        let empty = outcomes.read(reader, part, &mut witness, first).await;
+        witnesses.note(witness);
+        if empty.is_empty() || outcomes.halted.is_some() {
+            continue;
         }
+        let heard = &witnesses.hear(reader, &empty).await;
+        outcomes.unheard |= matches!(heard, Err(unheard) if unheard.is_unknown());
+        let again = |(id, nothing)| confirm_parent(reader, id, nothing, heard, &sender);
+        outcomes.read(reader, empty, &mut None, again).await;
     }
     outcomes.left = count - outcomes.done - outcomes.failed.len();
     outcomes
+}
+
+impl Outcomes {
+    /// Reads all `parents` by `read`; returns those that were answered empty.
+    async fn read<T, F: Future<Output = Walked>>(
+        &mut self,
+        reader: &SliceReader<'_>,
+        parents: Vec<T>,
+        witness: &mut Option<Slice>,
+        read: impl Fn(T) -> F,
+    ) -> Vec<(Box<str>, Box<Nothing>)> {
+        let halt = CancellationToken::new();
+        let concurrency = reader.context.concurrency.saturating_mul(2).max(1);
+        let mut walks = futures::stream::iter(parents)
+            .take_while(|_| std::future::ready(!halt.is_cancelled()))
+            .map(read)
+            .buffer_unordered(concurrency);
+        let mut empty = Vec::new();
+        while let Some(walked) = walks.next().await {
+            match walked {
+                Walked::Empty(id, nothing) => {
+                    empty.push((id, nothing));
+                    continue;
+                }
+                Walked::Done(with_children) => {
+                    self.done += 1;
+                    if with_children.is_some() {
+                        *witness = with_children;
+                    }
+                }
+                Walked::Failed(label, reason) => self.failed.push((label, reason)),
+                Walked::Halted(reason) => {
+                    halt.cancel();
+                    self.halted.get_or_insert(reason);
+                }
+            }
+            reader.context.observer.notice(Progress::SliceDone);
+        }
+        empty
+    }
 }
 
 async fn read_parent(
@@ -253,60 +309,107 @@ async fn read_parent(
             return Walked::Failed(key.to_string(), reason);
         }
     };
+    let walked = in_order(sender, async |pages| {
+        let walk = SliceWalk::new(reader, &slice, pages);
+        reader.read_full(&walk, None, None).await
+    })
+    .await;
+    match walked {
+        Ok(Reach::Nothing(walk)) => {
+            let answered = reader.usage.answered();
+            let nothing = Nothing {
+                slice,
+                before: None,
+                walk,
+                answered,
+            };
+            Walked::Empty(row.id, Box::new(nothing))
+        }
+        Ok(Reach::Ended(outcome)) => end_parent(&slice, row.id, Ok(outcome), sender).await,
+        Err(error) => end_parent(&slice, row.id, Err(error), sender).await,
+    }
+}
+
+/// Requests a parent again that was answered empty, if `heard` confirms that the API works.
+async fn confirm_parent(
+    reader: &SliceReader<'_>,
+    id: Box<str>,
+    nothing: Box<Nothing>,
+    heard: &Result<(), Unheard>,
+    sender: &mpsc::Sender<FromParent>,
+) -> Walked {
+    let Nothing { slice, walk, .. } = *nothing;
+    let outcome = match heard {
+        Err(unheard) => Ok(unheard.outcome()),
+        Ok(()) => {
+            in_order(sender, async |pages| {
+                let again = SliceWalk::new(reader, &slice, pages);
+                reader.read_whole(&again, None, Some(walk)).await
+            })
+            .await
+        }
+    };
+    end_parent(&slice, id, outcome, sender).await
+}
+
+/// Returns the result for a parent, and reports a parent that is done to the intake.
+async fn end_parent(
+    slice: &Slice,
+    id: Box<str>,
+    outcome: Result<Outcome, WalkError>,
+    sender: &mpsc::Sender<FromParent>,
+) -> Walked {
     let label = slice.parent.as_deref().unwrap_or(&slice.label).to_owned();
-    match walk(reader, &slice, sender).await {
-        Ok(Outcome::Proven { .. } | Outcome::Read { .. }) => {}
+    let mut with_children = None;
+    let reason = match outcome {
+        Ok(outcome @ (Outcome::Proven { .. } | Outcome::Read { .. })) => {
+            with_children = outcome.has_rows().then(|| slice.clone());
+            None
+        }
         Ok(
             Outcome::Unproven { reason, .. }
             | Outcome::Emptied { reason, .. }
             | Outcome::Failed(reason),
-        ) => {
-            tracing::warn!(slice = &*slice.label, reason, "slice not complete");
-            return Walked::Failed(label, reason);
-        }
+        ) => Some(reason),
         Err(WalkError::Fetch(FetchError::Skipped { status, .. })) => {
             tracing::info!(slice = &*slice.label, status, "parent skipped");
+            None
         }
-        Err(_) if mutated!(FailedParentIsDone) => {}
+        Err(_) if mutated!(FailedParentIsDone) => None,
         Err(error) if concerns_all(&error) => return Walked::Halted(error.to_string()),
-        Err(error) => {
-            let reason = error.to_string();
-            tracing::warn!(slice = &*slice.label, reason, "slice not complete");
-            return Walked::Failed(label, reason);
-        }
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(reason) = reason {
+        tracing::warn!(slice = &*slice.label, reason, "slice not complete");
+        return Walked::Failed(label, reason);
     }
-    match sender.send(FromParent::Done(row.id)).await {
-        Ok(()) => Walked::Done,
+    match sender.send(FromParent::Done(id)).await {
+        Ok(()) => Walked::Done(with_children),
         Err(_) => Walked::Halted(WalkError::Stopped.to_string()),
     }
 }
 
-/// One walk with its proof. Its pages go on in their order, so that what is sent after it comes after
-/// all of them.
-async fn walk(
-    reader: &SliceReader<'_>,
-    slice: &Slice,
+/// Forwards the pages of one walk in order, so that a message sent afterwards arrives after all of them.
+async fn in_order<T>(
     sender: &mpsc::Sender<FromParent>,
-) -> Result<Outcome, WalkError> {
+    read: impl AsyncFnOnce(&mpsc::Sender<Delivery>) -> T,
+) -> T {
     let (pages, mut delivered) = mpsc::channel(1);
-    let reading = async move {
-        let walk = SliceWalk::new(reader, slice, &pages);
-        reader.read_whole(&walk, None, None).await
-    };
+    let reading = async move { read(&pages).await };
     let passing_on = async {
         while let Some(page) = delivered.recv().await {
             if sender.send(FromParent::Page(page)).await.is_err() {
                 break;
             }
         }
-        // Closes the way, so that a walk whose pages nobody takes ends.
+        // Closes the channel, so that a walk ends if nobody receives its pages.
         drop(delivered);
     };
     let (outcome, ()) = tokio::join!(reading, passing_on);
     outcome
 }
 
-/// Whether other parents would fail for the same reason.
+/// Returns `true` if other parents would fail for the same reason.
 fn concerns_all(error: &WalkError) -> bool {
     matches!(
         error,
@@ -318,7 +421,7 @@ fn concerns_all(error: &WalkError) -> bool {
 }
 
 impl Intake<'_> {
-    /// Takes in the children of parents until no walk is left; returns what isn't committed yet.
+    /// Takes in the children of parents until every walk has ended; returns what isn't committed yet.
     async fn take_children(
         mut self,
         mut deliveries: mpsc::Receiver<FromParent>,

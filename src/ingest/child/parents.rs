@@ -1,7 +1,7 @@
-//! The parents of a day, as the lake holds them: what their children are asked for with.
+//! Parents of a day in the lake, and the request parameters of their children.
 //!
-//! Of a record that was stored in several versions, the newest counts; one that a snapshot calls
-//! vanished has no children any more. A parent costs memory as an id does, never as its record.
+//! Of several stored versions of a record, the newest counts; a record that a snapshot marks as vanished has
+//! no children any more. A parent takes the memory of an id, not of its record.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,41 +17,41 @@ use crate::lake::{Lake, LakeError};
 use crate::record;
 use crate::source::declaration::{Parent, Slice};
 
-/// One parent, and the request for its children.
+/// Parent, and the request for its children.
 #[derive(Debug, Clone)]
 pub struct ParentRow {
-    /// Its id with its version: the unit of progress.
+    /// Id with its version: the unit of progress.
     pub id: Box<str>,
-    /// What its children are asked for with; or the variable that it has no value for.
+    /// Slice with the request parameters of the children, or the variable that has no value.
     pub slice: Result<Slice, Unbound>,
 }
 
-/// A parent that can't be asked for.
+/// Parent whose children can't be requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unbound {
-    /// The parent's id, without its version.
+    /// Id of the parent, without its version.
     pub key: Arc<str>,
-    /// The template variable that there is no value for.
+    /// Template variable that has no value.
     pub variable: String,
 }
 
-/// Why the parents of a day can't be told.
+/// Reason why the parents of a day can't be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum ParentsError {
     /// The lake can't be read.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// A file of the parents isn't what it should be.
+    /// A file of the parents is invalid.
     #[error("the parents in {key} can't be read: {source}")]
     File {
-        /// The file.
+        /// Key of the file.
         key: String,
-        /// What is wrong with it.
+        /// Error while decoding the file.
         source: BronzeError,
     },
 }
 
-/// The parents of a day that may have children, in the order in which they were stored.
+/// Returns the parents of a day that may have children, in the order in which they were stored.
 ///
 /// # Errors
 /// See [`ParentsError`].
@@ -75,7 +75,8 @@ pub async fn parents(
             let place = *places.entry(row.key.clone()).or_insert(rows.len());
             let found = has_children(parent, &row).then(|| parent_row(parent, row));
             match rows.get_mut(place) {
-                // A newer version, which may have none where the older one had.
+                // A newer version replaces the older one; it may have no children although the older one had
+                // some.
                 Some(known) => *known = found,
                 None => rows.push(found),
             }
@@ -84,8 +85,8 @@ pub async fn parents(
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The keys of a day's files: those of the earlier pipeline, then the numbered ones in their order.
-async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<String>, LakeError> {
+/// Returns the keys of a day's files: those of the earlier pipeline, then the numbered ones in order.
+pub(super) async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<String>, LakeError> {
     let listed = lake.list(&layout::partition(prefix, day)).await?;
     let keys = listed.into_iter().map(|entry| entry.key);
     let mut keys: Vec<_> = keys.filter(|key| key.ends_with(".parquet")).collect();
@@ -98,7 +99,7 @@ fn has_children(parent: &Parent, row: &Stored) -> bool {
     !gone && meets(parent, &row.record)
 }
 
-/// Whether a record is one that may have children, as the declaration says.
+/// Returns `true` if a record may have children by the conditions of the declaration.
 pub fn meets(parent: &Parent, record: &str) -> bool {
     let mut conditions = parent.when.iter();
     conditions
@@ -113,12 +114,12 @@ fn parent_row(parent: &Parent, row: Stored) -> ParentRow {
     }
 }
 
-/// What the children of the parent `record` are asked for with; `own` is the label of the slice that it
-/// was read in itself. The label is written so that the children's own children find the values in it
-/// again.
+/// Returns the slice with the request parameters of the children of `record`; `own` is the label of the
+/// slice in which `record` itself was read. The label contains the values, so that the children's own
+/// children can read them from it.
 ///
 /// # Errors
-/// When there is no value for a variable.
+/// Returns an error if a variable has no value.
 pub fn bind(
     parent: &Parent,
     own: Option<&str>,
@@ -149,7 +150,7 @@ pub fn bind(
     })
 }
 
-/// The values in a slice's label; those of a child's are encoded.
+/// Parses the values in a slice's label; labels of children are URL-encoded.
 fn labelled(label: &str, encoded: bool) -> Vec<(String, String)> {
     if encoded {
         return form_urlencoded::parse(label.as_bytes())

@@ -1,4 +1,4 @@
-//! Children: one walk for each parent, progress per parent, and what is left after a crash.
+//! Children: one walk for each parent, progress per parent, and recovery after a crash.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,10 +39,10 @@ completeness = { require = "none" }
 "#;
 const COLUMNS: &str = "id = \"string\"\nn = \"int64\"\naberta = \"boolean\"";
 
-/// What the API says, which a test may change.
+/// Responses of the API by path, which a test may change.
 type World = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// The source over an API that knows these paths; any other is 404, empty list, or nothing known.
+/// Sets up the source over an API that serves these paths; any other path is answered 404.
 async fn scene(paths: &[(&str, &str)]) -> (Scene, World) {
     let own = |(path, body): &(&str, &str)| ((*path).to_owned(), (*body).to_owned());
     let world: World = Arc::new(Mutex::new(paths.iter().map(own).collect()));
@@ -70,7 +70,7 @@ fn say(world: &World, path: &str, body: &str) {
         .insert(path.to_owned(), body.to_owned());
 }
 
-/// What was asked for since the last time, without the base path; sorted.
+/// Returns the paths requested since the last call, without the base path, sorted.
 fn asked(scene: &Scene) -> Vec<String> {
     let mut asked = scene.asked();
     asked
@@ -119,11 +119,11 @@ async fn each_parent_is_asked_once_and_its_rows_say_whose_they_are() {
     assert_eq!(last.parent.as_deref(), Some("b&2"));
     assert_eq!(last.slice.as_deref(), Some("compra=b%262"));
 
-    // Again: nothing to ask.
+    // A second run requests nothing.
     assert!(read(&scene, "itens").await.complete);
     assert!(asked(&scene).is_empty());
 
-    // The children's children know what their parents were asked with.
+    // The children's children are requested with the inherited values of their parents.
     let report = read(&scene, "resultados").await;
     assert!(report.complete, "{report:?}");
     let of_two = "/compras/b%262/itens/1/resultados";
@@ -185,7 +185,7 @@ async fn a_parent_that_fails_is_named_and_costs_no_other() {
     assert_eq!(asked(&scene), ["/compras/a%2F1/itens"]);
 }
 
-/// Later runs have nothing but this parent left; they failed as a whole.
+/// Regression: later runs have only this parent left, and failed as a whole.
 #[tokio::test]
 async fn one_parent_that_fails_for_ever_leaves_the_day_partial_and_not_failed() {
     let (scene, _) = scene(&[
@@ -205,16 +205,91 @@ async fn one_parent_that_fails_for_ever_leaves_the_day_partial_and_not_failed() 
 
 #[tokio::test]
 async fn a_parent_without_children_is_done_when_two_answers_say_so_or_a_rule_does() {
-    let (scene, _) = scene(&[("/compras", THREE), ("/compras/a%2F1/itens", "[]")]).await;
+    let (scene, world) = scene(&[
+        ("/compras", THREE),
+        ("/compras/a%2F1/itens", "[]"),
+        ("/compras/b%262/itens", r#"[{"n":1}]"#),
+    ])
+    .await;
     read(&scene, "compras").await;
     asked(&scene);
     let report = read(&scene, "itens").await;
     assert!(report.complete, "{report:?}");
-    // An empty list twice; `b&2` isn't known, which a rule lets pass.
-    let empty = "/compras/a%2F1/itens";
-    assert_eq!(asked(&scene), [empty, empty, "/compras/b%262/itens"]);
-    assert!(scene.files("itens").await.is_empty(), "P6");
+    // An empty list twice, and children of another in between or after them.
+    let (empty, other) = ("/compras/a%2F1/itens", "/compras/b%262/itens");
+    let asked_for = asked(&scene);
+    assert_eq!(asked_for[..2], [empty, empty]);
+    assert!(
+        asked_for[2..].iter().all(|path| path == other),
+        "{asked_for:?}"
+    );
     assert!(read(&scene, "itens").await.complete && asked(&scene).is_empty());
+
+    // One that isn't known: a rule lets it pass.
+    say(&world, "/compras", r#"[{"id":"z","aberta":true}]"#);
+    read(&scene, "compras").await;
+    asked(&scene);
+    assert!(read(&scene, "itens").await.complete);
+    assert_eq!(asked(&scene), ["/compras/z/itens"]);
+}
+
+/// Two empty answers a moment apart were proof: in a spell of them, parents with children were done for good.
+#[tokio::test]
+async fn p4_an_api_that_answered_everything_empty_for_minutes_left_parents_done_without_their_children()
+ {
+    let (scene, world) = scene(&[
+        ("/compras", THREE),
+        ("/compras/a%2F1/itens", "[]"),
+        ("/compras/b%262/itens", "[]"),
+    ])
+    .await;
+    read(&scene, "compras").await;
+    let report = read(&scene, "itens").await;
+    assert!(
+        !report.complete && report.status() == Status::Partial,
+        "{report:?}"
+    );
+    assert!(report.execution.again_at.is_some());
+    let (_, reason) = &report.execution.failed_slices[0];
+    assert!(reason.contains("no other parent is known"), "{reason}");
+
+    // The spell is over.
+    say(&world, "/compras/a%2F1/itens", r#"[{"n":1}]"#);
+    say(&world, "/compras/b%262/itens", r#"[{"n":1}]"#);
+    assert!(read(&scene, "itens").await.complete);
+    assert_eq!(scene.ids("itens").await, ["a/1|1", "b&2|1"]);
+
+    // Another one, and a new parent: those that had children show none, either.
+    say(
+        &world,
+        "/compras",
+        &THREE.replace(']', r#",{"id":"d","aberta":true}]"#),
+    );
+    for parent in ["a%2F1", "b%262", "d"] {
+        say(&world, &format!("/compras/{parent}/itens"), "[]");
+    }
+    read(&scene, "compras").await;
+    let report = read(&scene, "itens").await;
+    assert_eq!(report.status(), Status::Partial, "{report:?}");
+    assert_eq!(report.execution.failed_slices[0].0, "d");
+}
+
+/// A day whose parents have no children at all can be complete: by a second run hours later.
+#[tokio::test]
+async fn a_day_on_which_no_parent_has_children_is_believed_hours_later() {
+    let (scene, _) = scene(&[
+        ("/compras", THREE),
+        ("/compras/a%2F1/itens", "[]"),
+        ("/compras/b%262/itens", "[]"),
+    ])
+    .await;
+    read(&scene, "compras").await;
+    let first = read(&scene, "itens").await;
+    assert!(!first.complete && !read(&scene, "itens").await.complete);
+    scene.clock.set(first.execution.again_at.unwrap());
+    let report = read(&scene, "itens").await;
+    assert!(report.complete, "{report:?}");
+    assert!(scene.files("itens").await.is_empty(), "P6");
 }
 
 #[tokio::test]
@@ -229,7 +304,7 @@ async fn p5_the_files_tell_which_parents_are_done() {
     let key = layout::state_key("s_itens", day());
     read(&scene, "itens").await;
     asked(&scene);
-    // The state is lost altogether, or it is as it was before the commit.
+    // The state and the marker are lost.
     scene.store.delete(&key.as_str().into()).await.unwrap();
     let marker = layout::complete_key("s_itens", day());
     scene.store.delete(&marker.as_str().into()).await.unwrap();
@@ -277,8 +352,7 @@ async fn a_source_that_is_down_is_not_asked_for_every_parent() {
     );
 }
 
-/// A day of 2,000 parents with two kinds of children, which a crash ends twice, with every
-/// twentieth answer a fault.
+/// Day of 2,000 parents with two kinds of children: two crashes, and every twentieth response is a fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_2000_parents_survives_two_crashes_and_reads_no_parent_again() {
     const PARENTS: usize = 2_000;
@@ -295,7 +369,7 @@ completeness = { require = "none" }
 
 [dataset.resultados]"#,
     );
-    // 1 to 4 children; a page has 5, so that one request is one parent.
+    // Each parent has 1 to 4 children and a page has 5, so that one request reads one parent.
     let toml = toml.replace("page_size = 3", "page_size = 5");
     let count = |compra: usize| compra % 4 + 1;
     let requests = Arc::new(AtomicUsize::new(0));
@@ -343,7 +417,7 @@ completeness = { require = "none" }
             };
             let finished = tokio::select! {
                 biased;
-                // Dropped where it stands, with whatever it was about to do.
+                // Drops the run at once, in the middle of whatever it is doing.
                 () = crash => None,
                 report = read(&scene, dataset) => Some(report),
             };
@@ -375,13 +449,13 @@ completeness = { require = "none" }
     }
 }
 
-/// `/api/compras/17/itens?p=1` is of the parent 17.
+/// Returns the parent in a path: 17 in `/api/compras/17/itens?p=1`.
 fn parent_in(path: &str) -> String {
     path.split('/').nth(3).unwrap_or_default().to_owned()
 }
 
 impl Scene {
-    /// The keys of the parents that state and files call done.
+    /// Returns the keys of the parents that state and files list as done.
     async fn parents_done(&self, dataset: &str) -> BTreeSet<String> {
         let prefix = &self.source.datasets[dataset].prefix;
         let mut done = BTreeSet::new();
@@ -419,7 +493,7 @@ async fn a_marker_of_parents_without_their_state_made_a_day_of_children_complete
     ])
     .await;
     assert!(read(&scene, "compras").await.complete);
-    // Whoever removed the state may have removed files, too: there may have been more parents.
+    // Files may have been removed together with the state, so there may have been more parents.
     let state = layout::state_key("s_compras", day());
     scene.store.delete(&state.as_str().into()).await.unwrap();
     let report = read(&scene, "itens").await;

@@ -1,5 +1,4 @@
-//! The program at some work in a lake: what it is called with, what is there before, and what must be
-//! there at the end.
+//! A scenario of the program in a lake: its arguments, the initial lake, and the expected result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,51 +25,51 @@ use crate::support::program::{Program, Running};
 use crate::support::runtime;
 use crate::support::scene::day;
 
-/// What each day must be at the end.
+/// Expected result by day.
 pub type Truth = BTreeMap<Day, Due>;
 
-/// What a day must be.
+/// Expected result of a day.
 #[derive(Debug, Clone)]
 pub struct Due {
     served: Served<Box<str>>,
     complete: bool,
 }
 
-/// The program at some work.
+/// A scenario of the program in a lake.
 pub struct Scenario {
     pub name: &'static str,
     dataset: Arc<Dataset>,
     pub simulator: Simulator,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
-    /// The objects that are in the lake before.
+    /// Initial objects of the lake.
     before: Vec<(String, Vec<u8>)>,
-    /// Where another process comes in between, and does the same work to its end.
+    /// Failpoint at which the program is paused while another process does the same work completely.
     pub overtaken_at: Option<&'static str>,
-    /// Whether a day is complete when the work is done.
+    /// `true` if a day is complete at the end.
     pub completes: bool,
     pub ends: Ends,
-    /// How the names of the points begin that are tried.
+    /// Name prefix of the failpoints under test.
     pub about: &'static str,
     expected: Expected,
     pub config: Option<TempDir>,
 }
 
-/// When the program has done its work.
+/// Condition under which the program has finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ends {
     ByItself,
-    /// A daemon: when this object names the day.
+    /// A daemon: finished when this object contains the day.
     WhenMarked(&'static str, Day),
 }
 
-/// What must be stored.
+/// Expected rows.
 #[derive(Debug, Clone)]
 enum Expected {
-    /// Of the day, what the API serves.
+    /// The records that the API serves of the day.
     Ids(Served<Box<str>>),
-    /// So many rows in all, as a run has them that nothing disturbs: their ids tell versions, which
-    /// the API doesn't.
+    /// Total number of rows, whose ids are taken from an undisturbed run, because they contain versions
+    /// that the API doesn't show.
     Rows(usize),
 }
 
@@ -102,11 +101,11 @@ impl Scenario {
             config: None,
         };
         let zone = match source {
-            // Its days are those of reading.
+            // Days of `tcu` datasets are days of reading.
             "tcu" => noon(),
             _ => "America/Sao_Paulo",
         };
-        // One request at a time, so that each run passes the same points.
+        // One request at a time, so that each run passes the same failpoints.
         for (key, value) in [
             ("RETRY__INITIAL", "1ms"),
             ("RETRY__MAX", "20ms"),
@@ -131,7 +130,7 @@ impl Scenario {
         self
     }
 
-    /// Puts into the lake what `work` leaves there.
+    /// Initialises the lake with the result of `work`.
     pub fn after(mut self, work: impl FnOnce(&Self, &TestLake)) -> Self {
         let lake = TestLake::new(Backend::Folder);
         work(&self, &lake);
@@ -140,7 +139,7 @@ impl Scenario {
         self
     }
 
-    /// What the API lists of the day now must be stored, and nothing that it never listed.
+    /// Expects everything that the API lists of the day now, and nothing that it never listed.
     pub fn expecting_what_is_listed(mut self, withdrawn: Vec<String>) -> Self {
         let now = self.simulator.clock().brasilia();
         let table = match self.dataset.name.as_str() {
@@ -169,7 +168,7 @@ impl Scenario {
         self
     }
 
-    /// How many records the API lists of a dataset.
+    /// Returns the number of records that the API lists of a dataset.
     pub fn listed(&self, of: Option<Day>) -> usize {
         let name = self.dataset.full_name();
         let listed = self.simulator.listed(&name, of, Stamp::At, false);
@@ -193,7 +192,7 @@ impl Scenario {
         self.program(&args, lake)
     }
 
-    /// A lake as it is before.
+    /// Returns a lake in the initial state.
     pub fn lake(&self, backend: Backend) -> TestLake {
         let lake = TestLake::new(backend);
         for (key, bytes) in &self.before {
@@ -202,12 +201,12 @@ impl Scenario {
         lake
     }
 
-    /// Whether the scenario is there for this point.
+    /// Returns `true` if the scenario covers this failpoint.
     pub fn is_about(&self, point: &str) -> bool {
         point.starts_with(self.about)
     }
 
-    /// The work without a fault; how often it passes each point.
+    /// Runs the scenario without a fault; returns the number of passes of each failpoint.
     pub fn sound_run(&self, lake: &TestLake) -> BTreeMap<String, u32> {
         let overtaken = self.overtaken_at.map(|point| format!(",{point}"));
         let points = format!("trace{}", overtaken.unwrap_or_default());
@@ -218,13 +217,13 @@ impl Scenario {
         }
         let mut passed = passed(&self.finish(running, lake));
         if self.ends != Ends::ByItself {
-            // A daemon goes on until it is told to stop: how often it passes a point is chance.
+            // A daemon runs until it is stopped, so its number of passes is random.
             passed.values_mut().for_each(|times| *times = 1);
         }
         passed
     }
 
-    /// Begins the work, and kills the program at a point.
+    /// Starts the program and kills it at a failpoint.
     pub fn kill_at(&self, point: &str, lake: &TestLake) {
         let pause = self.overtaken_at.filter(|pause| *pause != point);
         let points = [Some(point), pause].into_iter().flatten();
@@ -239,8 +238,8 @@ impl Scenario {
         running.kill();
     }
 
-    /// Does the work while the program that has begun it is frozen, for so long that its lease on the
-    /// source's limits is gone.
+    /// Does the work in another process while the first one is frozen, for so long that its lease on the
+    /// source's limits has expired.
     fn overtake(&self, running: &mut Running, lake: &TestLake) {
         running.signal("STOP");
         lake.delete(&format!("_bronzed/leases/{}.json", self.dataset.source));
@@ -254,7 +253,7 @@ impl Scenario {
         self.finish(self.own_program(lake).start(), lake);
     }
 
-    /// Waits until the work is done, which must go well; gives what was logged.
+    /// Waits for the end of the work, which must succeed; returns the log.
     fn finish(&self, mut running: Running, lake: &TestLake) -> String {
         if let Ends::WhenMarked(key, day) = &self.ends {
             let day = day.to_string();
@@ -262,7 +261,7 @@ impl Scenario {
                 let is_there = lake.keys().iter().any(|found| found == key);
                 is_there && lake.json(key).get(&day).is_some()
             };
-            // Before that, it doesn't end in order.
+            // Before this event, the daemon doesn't shut down in order.
             running.event("daemon started");
             while !running.has_ended() && !is_marked() {
                 thread::sleep(Duration::from_millis(10));
@@ -272,7 +271,7 @@ impl Scenario {
         running.wait().expect(0).stderr
     }
 
-    /// What must be there, by what a run has left that nothing disturbed.
+    /// Returns the expected result, from the lake of an undisturbed run.
     pub fn truth(&self, sound: &TestLake) -> Truth {
         let mut truth = Truth::new();
         let (mut rows, open) = (0, sound.open());
@@ -318,7 +317,7 @@ impl Scenario {
         table.days
     }
 
-    /// P1 to P7 of every day, by the functions that state them; and `bronzed state verify`.
+    /// Checks promises P1 to P7 for every day, and runs `bronzed state verify`.
     pub fn judge(&self, lake: &TestLake, truth: &Truth) {
         let open = lake.open();
         let days = self.days(lake);
@@ -338,7 +337,7 @@ impl Scenario {
     }
 }
 
-/// A zone in which it is noon, or nearly: no test goes over midnight.
+/// Returns a time zone in which it is about noon, because no test may cross midnight.
 fn noon() -> &'static str {
     let west = i64::from(SystemClock.now().hour()) - 12;
     let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());

@@ -1,4 +1,4 @@
-//! All that the program does in a lake, each thing by itself.
+//! Scenarios: each kind of work that the program does in a lake.
 
 use bronzed::clock::Clock;
 use bronzed::day::Day;
@@ -8,6 +8,7 @@ use bronzed::simulator::clock::SimClock;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::pncp::record::Record;
+use bronzed::simulator::pncp::recorded::day_20251022;
 use bronzed::simulator::pncp::{self, Details};
 use bronzed::simulator::tcu::generated::{AcordaoFeed, inidoneos};
 use bronzed::simulator::tcu::{ACORDAOS, INIDONEOS};
@@ -20,7 +21,7 @@ use crate::support::lake::TestLake;
 use crate::support::only;
 use crate::support::scene::{COMPLETE, DAY, STATE, config as simulated, day};
 
-/// Every one; each is made when it is needed.
+/// All scenarios; each is built when it is needed.
 pub const ALL: [fn() -> Scenario; 18] = [
     pages,
     recovery,
@@ -53,7 +54,7 @@ fn read(name: &'static str) -> Scenario {
         .expecting_what_is_listed(Vec::new())
 }
 
-/// A reading that is killed there.
+/// Runs a read that is killed at this failpoint.
 fn cut_off(scenario: &Scenario, at: &str, lake: &TestLake) {
     let reading = scenario.program(&READ, lake);
     let mut reading = reading.start_to_stop_at(at);
@@ -70,12 +71,12 @@ fn pages() -> Scenario {
     read("pages")
 }
 
-/// The run after one that was killed between a file and the state.
+/// The run after one that was killed between writing a file and the state.
 fn recovery() -> Scenario {
     read("recovery").after(|scenario, lake| cut_off(scenario, "commit.after_data:2", lake))
 }
 
-/// The run after one that was killed in its midst, and whose state was damaged.
+/// The run after one that was killed after a commit and whose state was damaged.
 fn damaged_state() -> Scenario {
     read("damaged state").after(|scenario, lake| {
         cut_off(scenario, "commit.after_state:2", lake);
@@ -91,7 +92,7 @@ fn takeover() -> Scenario {
     })
 }
 
-/// A day that is stored, of whose records some have another content now.
+/// A stored day in which some records have changed.
 fn versions() -> Scenario {
     const CHANGED: usize = 35;
     let scenario = Scenario::new(
@@ -116,13 +117,13 @@ fn versions() -> Scenario {
     scenario.expecting_rows(rows)
 }
 
-fn with_parents(name: &'static str, dataset: &str, parents: u32) -> Scenario {
+fn with_parents(name: &'static str, dataset: &str, parents: Catalog) -> Scenario {
     let config = SimConfig {
         details: Details {
             documents: 0,
             ..Details::default()
         },
-        ..simulated(catalog(parents))
+        ..simulated(parents)
     };
     let args = ["run", dataset, "--day", DAY];
     Scenario::new(name, dataset, config, &args).after(|scenario, lake| {
@@ -133,14 +134,20 @@ fn with_parents(name: &'static str, dataset: &str, parents: u32) -> Scenario {
 
 /// The items of a day's procurements.
 fn children() -> Scenario {
-    let scenario = with_parents("children", "pncp.itens", 20);
+    let scenario = with_parents("children", "pncp.itens", catalog(20));
     let items = scenario.listed(Some(day()));
     scenario.expecting_rows(items)
 }
 
-/// The documents of a day's procurements, of which there are none: more parents than one commit takes.
+/// Documents of a day's procurements, of which one alone has some: more parents than one commit takes.
 fn childless() -> Scenario {
-    with_parents("children of none", "pncp.arquivos", 510)
+    let parents = catalog(530);
+    parents.add(day_20251022().swap_remove(0));
+    let mut scenario = with_parents("children of none", "pncp.arquivos", parents);
+    let documents = scenario.listed(Some(day()));
+    let each_page = ("BRONZED__COMMIT__MAX_RECORDS".to_owned(), "1".to_owned());
+    scenario.env.push(each_page);
+    scenario.expecting_rows(documents)
 }
 
 /// A feed of some days, in an empty lake.
@@ -185,7 +192,7 @@ fn first_snapshot() -> Scenario {
     scenario.expecting_rows(rows)
 }
 
-/// The table again, of which rows are new, changed or gone.
+/// The table after rows were added, changed or deleted.
 fn next_snapshot() -> Scenario {
     let scenario = table("next snapshot");
     let now = scenario.simulator.clock().now();
@@ -201,7 +208,8 @@ fn rebuild() -> Scenario {
     rebuilt("rebuild", |lake| lake.delete(COMPLETE))
 }
 
-/// The same of a day that has no state: its proof is lost with it, and its marker is none.
+/// `bronzed state rebuild` of a day whose state is lost: the proof is lost with it, so the marker is
+/// invalid.
 fn rebuild_of_a_lost_state() -> Scenario {
     let mut scenario = rebuilt("rebuild of a lost state", |lake| lake.delete(STATE));
     scenario.completes = false;
@@ -218,7 +226,7 @@ fn rebuilt(name: &'static str, lose: impl FnOnce(&TestLake)) -> Scenario {
     scenario
 }
 
-/// `bronzed verify --repair` of a complete day that the API has changed since.
+/// `bronzed verify --repair` of a complete day that has changed at the API since.
 fn repair() -> Scenario {
     let mut scenario = read("repair").after(|scenario, lake| scenario.run_again(lake));
     let args = [
@@ -268,21 +276,21 @@ fn resealed() -> Scenario {
     scenario
 }
 
-/// Two runs, of which the one that began first was held up before its first file.
+/// Two runs; the one that started first is paused before its first file.
 fn overtaken_before_the_file() -> Scenario {
     let mut scenario = read("overtaken before the file");
     scenario.overtaken_at = Some("commit.before_data:1");
     scenario
 }
 
-/// The same, held up between its first file and the state.
+/// Two runs; the one that started first is paused between its first file and the state.
 fn overtaken_before_the_state() -> Scenario {
     let mut scenario = read("overtaken before the state");
     scenario.overtaken_at = Some("commit.after_data:1");
     scenario
 }
 
-/// A daemon that compares the day before with the API.
+/// A daemon that verifies the previous day against the API.
 fn marks() -> Scenario {
     let clock = SimClock::running();
     let yesterday = Day::new(clock.brasilia().date()).previous();

@@ -1,4 +1,4 @@
-//! A scenario killed at its points, one after the other, and what came of it.
+//! Execution of a scenario with a kill at each of its failpoints.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,24 +10,24 @@ use std::thread;
 use super::scenario::Scenario;
 use crate::support::lake::Backend;
 
-/// Trials under way at once: they wait for disks and answers as much as they work.
+/// Number of concurrent trials: they wait for disks and responses as much as they compute.
 const AT_ONCE: usize = 4;
 
-/// Which times of a point's passing are tried.
+/// Passes of a failpoint at which the program is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
     FirstSecondAndLast,
     Every,
 }
 
-/// What came of a scenario.
+/// Result of a scenario.
 #[derive(Debug, Default)]
 pub struct Tried {
-    /// The points that the sound run passes.
+    /// Failpoints that the undisturbed run passes.
     pub points: BTreeSet<String>,
-    /// How often the program was killed.
+    /// Number of kills.
     pub kills: usize,
-    /// What went wrong, and where.
+    /// Failures, each with its failpoint.
     pub failures: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Times {
     }
 }
 
-/// Kills the scenario at each of its points.
+/// Kills the scenario at each of its failpoints.
 pub fn try_all(scenario: &Scenario, backend: Backend, times: Times) -> Tried {
     let sound = scenario.lake(Backend::Folder);
     let mut passed = scenario.sound_run(&sound);
@@ -74,7 +74,7 @@ pub fn try_all(scenario: &Scenario, backend: Backend, times: Times) -> Tried {
     }
 }
 
-/// Does each trial, some at once; gives those that panicked, with the reason.
+/// Runs the trials concurrently; returns those that panicked, with the message.
 fn side_by_side(trials: &[String], does: impl Fn(&str) + Sync) -> BTreeMap<String, String> {
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
@@ -98,7 +98,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic").to_owned()
 }
 
-/// How often each point was passed, from what a traced run told.
+/// Counts the passes of each failpoint in the output of a traced run.
 pub fn passed(told: &str) -> BTreeMap<String, u32> {
     let mut passed = BTreeMap::new();
     let lines = told

@@ -1,0 +1,124 @@
+//! Parents that have children: by these an API that answers "empty" to everything is told from one that has
+//! nothing (P4).
+//!
+//! An empty answer for a parent is believed if it comes twice, with children of another parent in between. Where no
+//! parent of the day is known to have any, it is believed by a second run hours later.
+
+use chrono::{DateTime, Utc};
+
+use crate::bronze::reader;
+use crate::ingest::canary::Unheard;
+use crate::ingest::child::parents::{ParentRow, files};
+use crate::ingest::nothing::Nothing;
+use crate::ingest::slice::{APART, SliceReader};
+use crate::source::declaration::Slice;
+use crate::source::{Answer, PageRequest};
+use crate::state::DayState;
+
+/// Parents of a day that were read before.
+pub struct Witnesses {
+    /// Parents that earlier runs have read.
+    done: Vec<Slice>,
+    /// A parent that has shown children.
+    known: Option<Slice>,
+    /// `true` if a run hours ago found nothing but empty answers, too.
+    agrees: bool,
+}
+
+impl Witnesses {
+    pub fn of(done: Vec<ParentRow>, state: &DayState, now: DateTime<Utc>) -> Self {
+        let done = done.into_iter().filter_map(|row| row.slice.ok());
+        Self {
+            done: done.collect(),
+            known: None,
+            agrees: state
+                .read_again_at()
+                .is_some_and(|again_at| again_at <= now),
+        }
+    }
+
+    /// Takes a parent that has shown children in this run.
+    pub fn note(&mut self, with_children: Option<Slice>) {
+        self.known = with_children.or(self.known.take());
+    }
+
+    /// Makes sure that the API has answered with children since the last of these empty answers.
+    ///
+    /// # Errors
+    /// Returns the reason why that isn't so.
+    pub async fn hear(
+        &mut self,
+        reader: &SliceReader<'_>,
+        empty: &[(Box<str>, Box<Nothing>)],
+    ) -> Result<(), Unheard> {
+        let latest = empty.iter().map(|(_, nothing)| nothing.answered).max();
+        if reader.usage.answered() > latest.unwrap_or_default() {
+            return Ok(());
+        }
+        if self.known.is_none() {
+            self.known = self.stored(reader).await.map_err(Unheard::Silent)?;
+        }
+        let Some(known) = &self.known else {
+            return match self.agrees {
+                true => Ok(()),
+                false => Err(Unheard::Unknown {
+                    again_at: reader.context.clock.now() + APART,
+                    kind: "parent",
+                }),
+            };
+        };
+        if has_children(reader, known.clone()).await? {
+            return Ok(());
+        }
+        let label = &known.label;
+        Err(Unheard::Silent(format!(
+            "answered empty, and so is {label}, which is known to have children: the API seems to have \
+             nothing for now"
+        )))
+    }
+
+    /// Finds the parent of the row that was stored last.
+    async fn stored(&self, reader: &SliceReader<'_>) -> Result<Option<Slice>, String> {
+        if self.done.is_empty() {
+            return Ok(None);
+        }
+        let (lake, dataset) = (&reader.context.lake, &reader.order.dataset);
+        let keys = files(lake, &dataset.prefix, reader.order.day).await;
+        for key in keys.map_err(|error| error.to_string())?.iter().rev() {
+            let found = lake.get(key).await.map_err(|error| error.to_string())?;
+            let Some((bytes, _)) = found else { continue };
+            let rows = reader::stored(&bytes, &dataset.primary_key, &[]);
+            let rows = rows.map_err(|error| format!("{key} can't be read: {error}"))?;
+            let mut labels = rows.iter().rev().filter_map(|row| row.slice.as_deref());
+            let of = |label| self.done.iter().find(|slice| &*slice.label == label);
+            if let Some(slice) = labels.find_map(of) {
+                return Ok(Some(slice.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn has_children(reader: &SliceReader<'_>, slice: Slice) -> Result<bool, Unheard> {
+    let SliceReader {
+        context,
+        order,
+        usage,
+        ..
+    } = reader;
+    let request = PageRequest {
+        dataset: order.dataset.clone(),
+        day: order.day,
+        slice,
+        page: 0,
+        next: None,
+        priority: order.priority,
+    };
+    let answer = context.client.fetch(&request, usage, &context.cancel).await;
+    match answer {
+        Ok(answer) => Ok(matches!(answer, Answer::Page(page) if !page.is_empty())),
+        Err(error) => Err(Unheard::Silent(format!(
+            "answered empty, and a parent that is known to have children can't be read: {error}"
+        ))),
+    }
+}
