@@ -1,5 +1,4 @@
-//! What the daemon knows and does at this moment, behind one lock that is never held while
-//! anything is waited for.
+//! In-memory state of the daemon, behind one lock that is never held across an await.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,103 +9,79 @@ use tokio::time::Instant;
 use crate::daemon::lake::LakeWatch;
 use crate::daemon::learn::Learned;
 use crate::daemon::paused::Paused;
+use crate::daemon::planned::Plans;
 use crate::daemon::runs::{Key, Runs};
 use crate::daemon::trouble::Troubles;
 use crate::ingest::report::RunReport;
 use crate::schedule::deal::Deal;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge, Verified};
-use crate::schedule::plan::{Running, Task};
 use crate::verify::Verification;
 
-/// See the module.
+/// In-memory state of the daemon.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    /// By source.
+    /// State of each source, by name.
     pub sources: BTreeMap<Arc<str>, SourceBoard>,
-    /// The runs of this process.
+    /// Runs of this process.
     pub runs: Runs,
-    /// Jobs that a person has paused, as the lake said when it was asked last.
+    /// Paused jobs, as last loaded from the lake.
     pub paused: Paused,
-    /// When the lake was asked for them.
+    /// Time at which the paused jobs were last requested from the lake.
     pub paused_at: Option<DateTime<Utc>>,
-    /// Whether the lake takes what is written.
+    /// Write availability of the lake.
     pub lake: LakeWatch,
-    /// Whose turn it was.
+    /// Fair-queueing state.
     pub deal: Deal,
-    /// Whether the lake answered when it was asked last. `None`: it wasn't asked yet.
+    /// `true` if the last read of the lake succeeded. `None` before the first read.
     pub lake_reachable: Option<bool>,
-    /// When the jobs were looked at last.
+    /// Time of the last reconcile pass.
     pub looked_at: Option<Instant>,
-    /// When something can become due without anything having happened.
+    /// Next time at which something may become due without a trigger.
     pub next_wake: Option<DateTime<Utc>>,
-    /// Nothing new is begun.
+    /// `true` during shutdown: no new run is started.
     pub stopping: bool,
-    /// How often somebody called for a look, and how many of these calls were answered.
+    /// Number of requested reconcile passes, and number of these requests that were served.
     pub calls: u64,
     pub answered: u64,
-    /// Tasks under way, those that ask the lake included.
+    /// Number of active tasks, including those that read the lake.
     pub tasks: usize,
 }
 
-/// What is known of one source.
+/// State of one source.
 #[derive(Debug, Default)]
 pub(super) struct SourceBoard {
-    /// Datasets whose last run failed at the API.
+    /// Back-off of datasets whose last run failed at the API.
     pub troubles: Troubles,
-    /// What the lake tells; `None` until it was asked.
+    /// Knowledge loaded from the lake; `None` until the first load.
     pub knowledge: Option<Knowledge>,
-    /// When the lake was asked last.
+    /// Time at which the last load was started.
     pub asked_at: Option<DateTime<Utc>>,
-    /// It told of every dataset then.
+    /// `true` if the last load succeeded for every dataset.
     pub told: bool,
-    /// The lake is being asked; what runs have done since comes on top of its answer.
+    /// Results of runs since the start of the load in progress, to be applied after it. `None` if no load is
+    /// in progress.
     pub learning: Option<Vec<News>>,
-    /// The plan that was made last, as long as nothing has changed that it was made of.
-    pub plan: Option<Planned>,
-    /// When the plan before the next one was made.
-    pub planned_at: Option<DateTime<Utc>>,
-    /// Datasets, with the job that says so, whose data are too old.
+    /// Last plan of each dataset.
+    pub plans: Plans,
+    /// Stale (dataset, job) pairs.
     pub stale: BTreeSet<(Arc<str>, Arc<str>)>,
-    /// Datasets of which days are overdue, and when that was looked at last.
+    /// Datasets with overdue days, and the time of the last check.
     pub overdue: BTreeSet<Arc<str>>,
     pub overdue_at: Option<DateTime<Utc>>,
 }
 
-/// A plan, and what it was made of beside the source's knowledge: planning goes through every day that is
-/// wanted, and each run that ends, of whichever source, calls for a look at all of them.
-#[derive(Debug)]
-pub(super) struct Planned {
-    pub at: DateTime<Utc>,
-    pub running: Running,
-    pub paused: BTreeSet<String>,
-    pub tasks: Vec<Task>,
-    pub next_wake: DateTime<Utc>,
-}
-
-impl Planned {
-    /// Whether a plan that is made now would be the same.
-    pub(super) fn is_of(
-        &self,
-        now: DateTime<Utc>,
-        running: &Running,
-        paused: &BTreeSet<String>,
-    ) -> bool {
-        self.at <= now && now < self.next_wake && self.running == *running && self.paused == *paused
-    }
-}
-
-/// What a run has done to its day.
+/// Effect of a run on the knowledge of its day.
 #[derive(Debug, Clone)]
 pub(super) struct News {
     key: Key,
-    /// `None`: the run wasn't needed, for the day is complete.
+    /// `None` if there was no run, or the day was already complete.
     facts: Option<ExecutionFacts>,
     complete: bool,
     verified: Option<Verified>,
 }
 
 impl News {
-    /// A run has ended.
+    /// Effect of a finished run.
     pub(super) fn of_run(key: Key, report: &RunReport) -> Self {
         Self {
             key,
@@ -116,7 +91,7 @@ impl News {
         }
     }
 
-    /// A day was compared with what the API states.
+    /// Effect of the comparison of a day with the API.
     pub(super) fn of_verification(key: Key, found: &Verification, mark: Verified) -> Self {
         let repair = found.repair.as_ref();
         Self {
@@ -127,7 +102,7 @@ impl News {
         }
     }
 
-    /// Somebody else has completed the day.
+    /// Effect of a day found to be completed by another process.
     pub(super) fn complete(key: Key) -> Self {
         Self {
             key,
@@ -137,7 +112,7 @@ impl News {
         }
     }
 
-    /// The run counts as a try of its day, whatever ended it.
+    /// Counts the run as an attempt of its day, regardless of its stop reason.
     pub(super) fn tried(mut self) -> Self {
         if let Some(facts) = &mut self.facts {
             facts.stop = None;
@@ -146,7 +121,7 @@ impl News {
     }
 
     fn tell(&self, knowledge: &mut Knowledge) {
-        // A dataset that isn't known of can't be planned for either: the lake will tell.
+        // An unknown dataset isn't planned either; the next load from the lake includes the run.
         let Some(known) = knowledge.of_mut(&self.key.dataset) else {
             return;
         };
@@ -161,9 +136,9 @@ impl News {
 }
 
 impl SourceBoard {
-    /// Takes in what a run has done.
+    /// Applies the effect of a run.
     pub(super) fn hear(&mut self, news: News) {
-        self.plan = None;
+        self.plans.forget(&news.key.dataset);
         if let Some(knowledge) = &mut self.knowledge {
             news.tell(knowledge);
         }
@@ -172,16 +147,18 @@ impl SourceBoard {
         }
     }
 
-    /// Takes in what the lake tells. Of a dataset that it doesn't tell of, what was known stays.
-    /// Says whether it told of all.
+    /// Applies knowledge loaded from the lake. If a dataset failed to load, its previous knowledge stays.
+    /// Returns `true` if all datasets were loaded.
     pub(super) fn learn(&mut self, source: &str, learned: Learned) -> bool {
-        self.plan = None;
         let since = self.learning.take().unwrap_or_default();
         let knowledge = self.knowledge.get_or_insert_default();
         let mut all = true;
         for (dataset, known) in learned {
             match known {
-                Ok(known) => knowledge.learn(&dataset, known),
+                Ok(known) => {
+                    knowledge.learn(&dataset, known);
+                    self.plans.forget(&dataset);
+                }
                 Err(error) => {
                     all = false;
                     tracing::warn!(source, dataset = &*dataset, %error, "lake not read");

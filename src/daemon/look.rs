@@ -1,4 +1,4 @@
-//! A look at what is due now: every source's plan, and which of it begins.
+//! Reconcile pass: plans every source, and selects the runs to start.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,37 +8,37 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backfill;
 use crate::daemon::Inner;
-use crate::daemon::board::{Board, Planned};
+use crate::daemon::board::Board;
 use crate::daemon::doors::Doors;
 use crate::daemon::places::Places;
 use crate::daemon::runs::{Asked, Beginning, Key, Watch};
 use crate::schedule::deal::Turn;
-use crate::schedule::plan::{Class, Plan, Reason, Situation, Task, plan};
+use crate::schedule::plan::{Class, Reason, Situation, Task};
 use crate::source::declaration::Priority;
 use crate::telemetry::metrics::events;
 
-/// Where nothing is scheduled, the next look is this much later.
+/// Delay until the next reconcile pass if nothing is scheduled.
 const IDLE: TimeDelta = TimeDelta::hours(24);
 
-/// A run that has its place and begins.
+/// A run to be started, with its slot taken.
 pub(super) struct Start {
     pub key: Key,
     pub asked: Asked,
     pub watch: Arc<Watch>,
-    /// Why, where a job asked for it; `None`: a person did.
+    /// Reason of the planner. `None` if a person requested the run.
     pub planned: Option<Reason>,
 }
 
-/// What could begin.
+/// A run that could be started.
 struct Candidate {
     key: Key,
-    /// What somebody waits for.
+    /// Request by a person.
     asked: Option<Asked>,
     task: Option<Task>,
 }
 
 impl Inner {
-    /// Looks at everything, and says what begins. The places are taken already.
+    /// Performs the reconcile pass; returns the runs to start, with their slots taken.
     pub(super) fn look(&self, board: &mut Board) -> Vec<Start> {
         let now = self.now();
         let mut candidates = self.asked_for(board, now);
@@ -52,30 +52,17 @@ impl Inner {
             let Some(knowledge) = &of_source.knowledge else {
                 continue;
             };
-            let known = of_source.plan.take();
-            let known = known.filter(|plan| plan.is_of(now, &running, &paused));
-            let plan = known.unwrap_or_else(|| {
-                let situation = Situation {
-                    now,
-                    previous: of_source.planned_at,
-                    knowledge,
-                    running: &running,
-                    paused: &paused,
-                };
-                let plan = plan(&scheduled.schedule, situation);
-                count_missed(name, &plan);
-                of_source.planned_at = Some(now);
-                Planned {
-                    at: now,
-                    tasks: plan.tasks,
-                    next_wake: plan.next_wake,
-                    running,
-                    paused,
-                }
-            });
-            next_wake = next_wake.min(plan.next_wake);
-            candidates.extend(planned(name, &plan.tasks));
-            of_source.plan = Some(plan);
+            let inputs = Situation {
+                now,
+                previous: None,
+                knowledge,
+                running: &running,
+                paused: &paused,
+            };
+            for plan in of_source.plans.update(&scheduled.schedule, inputs) {
+                next_wake = next_wake.min(plan.next_wake);
+                candidates.extend(planned(name, &plan.tasks));
+            }
             self.watch(scheduled, of_source, now);
         }
         let (starts, next) = self.begin(board, candidates, now);
@@ -85,7 +72,7 @@ impl Inner {
         starts
     }
 
-    /// What waits because somebody asked for it.
+    /// Returns the queued runs that were requested by a person.
     fn asked_for(&self, board: &Board, now: DateTime<Utc>) -> Vec<(Turn, Candidate)> {
         let waiting = board.runs.waiting().map(|(key, asked)| {
             let turn = Turn {
@@ -106,8 +93,8 @@ impl Inner {
         waiting.collect()
     }
 
-    /// Gives places to those whose turn it is; also says when another one may be given without
-    /// anything having happened.
+    /// Assigns slots to candidates in fair order. Also returns the next time at which one may be admitted
+    /// without a trigger.
     fn begin(
         &self,
         board: &mut Board,
@@ -203,7 +190,8 @@ fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (Turn, Can
     })
 }
 
-/// Of each dataset, the first that can find a place: a backlog has thousands.
+/// Groups candidates by source, dataset, priority, class and origin, and returns the first `most` of each
+/// group that may start. Limited because a backlog has thousands.
 fn heads(
     candidates: Vec<(Turn, Candidate)>,
     most: usize,
@@ -222,7 +210,7 @@ fn heads(
         groups.entry(group).or_default().push((turn, candidate));
     }
     let mut heads = Vec::new();
-    // What a person asked for comes first among equals.
+    // Requests by a person come first among equals.
     let (by_hand, planned): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|((.., by_hand), _)| *by_hand);
     for ((.., again, by_hand), mut group) in by_hand.into_iter().chain(planned) {
@@ -239,21 +227,7 @@ fn heads(
     heads
 }
 
-fn count_missed(source: &str, plan: &Plan) {
-    for missed in &plan.missed {
-        events::slots_missed(source, missed);
-        tracing::info!(
-            source,
-            dataset = &*missed.dataset,
-            job = &*missed.job,
-            reason = missed.reason.as_str(),
-            slots = missed.slots,
-            "slots missed"
-        );
-    }
-}
-
-/// A run of a job begins: how late, where a slot asked for it.
+/// Logs the start of a job's run, and records the delay if a slot caused it.
 fn tell_begin(key: &Key, task: &Task, now: DateTime<Utc>) {
     let delay = (now - task.slot).to_std().unwrap_or_default();
     if matches!(task.reason, Reason::Slot | Reason::CatchUp) {
@@ -271,7 +245,7 @@ fn tell_begin(key: &Key, task: &Task, now: DateTime<Utc>) {
     );
 }
 
-/// In whose name a backfill is that a person asked for, as `bronzed backfill` has it.
+/// Job name and priority of a backfill requested by a person, as for `bronzed backfill`.
 pub(super) fn backfill_job() -> (Arc<str>, Priority) {
     (backfill::JOB.into(), Priority::Backfill)
 }

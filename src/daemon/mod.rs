@@ -3,27 +3,27 @@
 //! ```text
 //! cron ─┐                    ┌─► plan (schedule) ─► places ─► runs (ingest) ─┐
 //! tick ─┼─► wake ─► look ────┤                                               │
-//! API  ─┘     ▲              └─► learn (lake) ─► what is known               │
+//! API  ─┘     ▲              └─► learn (lake) ─► knowledge                   │
 //!             └──────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Whatever wakes it, it does the same: it looks at jobs, knowledge and time, and starts what is
-//! due and has a place. A wake-up that gets lost costs a moment; one too many costs nothing. It
-//! keeps nothing on a disk of its own: what it must know after a restart, the lake tells.
+//! Every trigger only requests a reconcile pass (`look`), which plans from jobs, the known lake state and
+//! time, and starts due runs that have a free slot. A lost trigger costs a moment; an extra one costs
+//! nothing. The daemon keeps no local state on disk: after a restart, it loads everything from the lake.
 //!
-//! Promises: a day of a dataset is read once at a time; a slot is missed by nobody; a run that
-//! panics is audited and ends nobody else; told to stop, it ends within its grace, with the lake as
-//! it must be.
+//! Guarantees: a day of a dataset has at most one run at a time; no slot is lost; a panicking run is audited
+//! and affects no other run; on a stop request, the daemon ends within its grace period and leaves the lake
+//! consistent.
 //!
-//! - [`wakers`]: what wakes it: the cron crate, and a slow tick beside it
-//! - `life`: the loop, the runs' tasks, and the end
-//! - `look`: what is due now, and who begins
-//! - `work`: one run, and what is left of one that panicked
-//! - `learn`, `paused`: what the lake tells
-//! - `freshness`: what is too old, or overdue
-//! - `board`, `runs`, `places`: what is known and under way
-//! - `doors`, `trouble`, `lake`: what waits while a source, an endpoint or the lake fails (P11)
-//! - `service`: what the server asks and orders
+//! - [`wakers`]: triggers: the cron crate, and a slow tick beside it
+//! - `life`: event loop, tasks of the runs, shutdown
+//! - `look`: reconcile pass: selects the due runs and starts them
+//! - `work`: one run, and the audit of a panicked run
+//! - `learn`, `paused`: knowledge loaded from the lake
+//! - `freshness`: stale jobs and overdue days
+//! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
+//! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
+//! - `service`: interface for the HTTP server
 
 mod board;
 mod doors;
@@ -34,6 +34,7 @@ mod life;
 mod look;
 mod paused;
 mod places;
+mod planned;
 mod runs;
 mod service;
 mod trouble;
@@ -55,7 +56,7 @@ use crate::source::declaration::Source;
 
 pub use life::DaemonError;
 
-/// The daemon. Clones are the same one.
+/// Handle to the daemon. Clones share it.
 #[derive(Clone)]
 pub struct Daemon(Arc<Inner>);
 
@@ -64,9 +65,9 @@ struct Inner {
     /// The enabled sources, by name.
     sources: BTreeMap<Arc<str>, Scheduled>,
     board: Mutex<Board>,
-    /// Somebody called for a look.
+    /// Notified when a reconcile pass is requested.
     woken: Notify,
-    /// A look was had, or a task has ended.
+    /// Notified when a reconcile pass or a task has finished.
     changed: Notify,
     started_at: DateTime<Utc>,
 }
@@ -75,15 +76,15 @@ struct Inner {
 struct Scheduled {
     source: Arc<Source>,
     schedule: Schedule,
-    /// What its states said when they were read last.
+    /// Cache of the source's day states.
     memory: Memory,
 }
 
 impl Daemon {
-    /// A daemon for the enabled sources of the session; [`Self::run`] brings it to life.
+    /// Creates a daemon for the enabled sources of the session; [`Self::run`] starts it.
     ///
     /// # Errors
-    /// When a cron expression can't be read, which the configuration's checks rule out.
+    /// Returns an error if a cron expression is invalid, which validation of the configuration rules out.
     pub fn new(session: Session) -> Result<Self, ScheduleError> {
         let mut sources = BTreeMap::new();
         let mut board = Board::default();
@@ -111,14 +112,14 @@ impl Daemon {
         })))
     }
 
-    /// Calls for a look at what is due. Anyone may, at any time; many calls may become one look.
+    /// Requests a reconcile pass. Callable at any time; several requests may share one pass.
     pub fn wake(&self) {
         self.0.board().calls += 1;
         self.0.woken.notify_one();
     }
 
-    /// Waits until every call for a look was answered, and nothing is under way: for whoever
-    /// drives the clock.
+    /// Waits until every requested reconcile pass is done and no task is active; for callers that drive the
+    /// clock.
     pub async fn settled(&self) {
         loop {
             let changed = self.0.changed.notified();
@@ -132,13 +133,13 @@ impl Daemon {
         }
     }
 
-    /// When something can become due without anything having happened; `None` before the first
-    /// look.
+    /// Returns the next time at which something may become due without a trigger. `None` before the first
+    /// reconcile pass.
     pub fn next_wake(&self) -> Option<DateTime<Utc>> {
         self.0.board().next_wake
     }
 
-    /// The cron expressions of all jobs, each with its zone.
+    /// Cron expressions of all jobs, each with its schedule, which has the zone.
     fn crons(&self) -> impl Iterator<Item = (&Schedule, &str)> {
         let schedules = self.0.sources.values().map(|scheduled| &scheduled.schedule);
         schedules.flat_map(|schedule| {

@@ -94,6 +94,11 @@ impl Task {
     pub fn class(&self) -> Class {
         self.reason.class()
     }
+
+    /// Rank among the tasks of a plan: the highest priority first, then the newest day.
+    fn rank(&self) -> Reverse<(Priority, Day)> {
+        Reverse((self.priority, self.day))
+    }
 }
 
 /// A slot that needs no run of its own.
@@ -125,22 +130,50 @@ pub struct Plan {
     pub next_wake: DateTime<Utc>,
 }
 
-/// Says what to do now for one source. The same input gives the same plan.
+/// Plans one source: the plans of its datasets together. The same input gives the same plan.
 pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
-    Planner::of(schedule, situation, None).finish()
+    let datasets = schedule.datasets.keys();
+    let plans = datasets.map(|dataset| plan_dataset(schedule, situation, dataset));
+    let none = Plan {
+        tasks: Vec::new(),
+        joined: Vec::new(),
+        missed: Vec::new(),
+        next_wake: situation.now + IDLE,
+    };
+    let mut whole = plans.fold(none, |mut whole, plan| {
+        whole.tasks.extend(plan.tasks);
+        whole.joined.extend(plan.joined);
+        whole.missed.extend(plan.missed);
+        whole.next_wake = whole.next_wake.min(plan.next_wake);
+        whole
+    });
+    whole.tasks.sort_by_key(Task::rank);
+    whole.joined.sort_by(|one, other| one.job.cmp(&other.job));
+    whole.missed.sort_by(|one, other| one.job.cmp(&other.job));
+    whole
 }
 
-/// Says when the days are tried next that jobs want: now, or later. A day isn't in here whose next try a
-/// slot decides that has yet to come, or whose jobs are paused.
+/// Plans one dataset of a source, which no other dataset of it has a say in.
+pub fn plan_dataset(schedule: &Schedule, situation: Situation<'_>, dataset: &str) -> Plan {
+    Planner::of(schedule, situation, dataset, None).finish()
+}
+
+/// Returns the next tries of the days that jobs want, now or later. Days whose next try is decided by a slot
+/// that has yet to come, and days of paused jobs, are left out.
 pub fn next_tries(schedule: &Schedule, situation: Situation<'_>) -> Tries {
-    let wishes = Some(BTreeMap::new());
-    let planner = Planner::of(schedule, situation, wishes);
-    planner.wishes.unwrap_or_default()
+    let datasets = schedule.datasets.keys();
+    let tries = datasets.flat_map(|dataset| {
+        let wishes = Some(BTreeMap::new());
+        let planner = Planner::of(schedule, situation, dataset, wishes);
+        planner.wishes.unwrap_or_default()
+    });
+    tries.collect()
 }
 
 struct Planner<'a> {
     schedule: &'a Schedule,
     situation: Situation<'a>,
+    dataset: &'a str,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<Joined>,
     /// Next tries, where they are asked for.
@@ -162,24 +195,36 @@ struct Asking<'a> {
 
 impl<'a> Planner<'a> {
     /// With all that the jobs ask for.
-    fn of(schedule: &'a Schedule, situation: Situation<'a>, wishes: Option<Tries>) -> Self {
+    fn of(
+        schedule: &'a Schedule,
+        situation: Situation<'a>,
+        dataset: &'a str,
+        wishes: Option<Tries>,
+    ) -> Self {
         let mut planner = Self {
             schedule,
             situation,
+            dataset,
             tasks: BTreeMap::new(),
             joined: Vec::new(),
             wishes,
             next_wake: situation.now + IDLE,
         };
-        for (name, job) in &schedule.jobs {
-            if !situation.paused.contains(&**name) {
-                planner.job(name, job);
+        if let Some((dataset_name, dataset)) = schedule.datasets.get_key_value(dataset) {
+            for (name, job) in schedule.jobs_of(dataset_name) {
+                if !situation.paused.contains(&**name) {
+                    planner.job((name, job), (dataset_name, dataset));
+                }
             }
         }
         planner
     }
 
-    fn job(&mut self, name: &'a Arc<str>, job: &'a ScheduledJob) {
+    fn job(
+        &mut self,
+        (name, job): (&'a Arc<str>, &'a ScheduledJob),
+        (dataset_name, dataset): (&'a Arc<str>, &'a ScheduledDataset),
+    ) {
         let now = self.situation.now;
         if let Some(next) = job.cron.next_after(now) {
             self.wake(next.at);
@@ -188,34 +233,32 @@ impl<'a> Planner<'a> {
             self.wake(end);
             return;
         }
+        let Some(known) = self.situation.knowledge.of(dataset_name) else {
+            return;
+        };
+        let asking = Asking {
+            name,
+            job,
+            dataset_name,
+            dataset,
+            known,
+            carried: false,
+        };
         let named = job.named_days(now);
-        let latest = job.cron.last_at_or_before(now);
-        let schedule = self.schedule;
-        for (dataset_name, dataset) in schedule.datasets_of(&job.job) {
-            let Some(known) = self.situation.knowledge.of(dataset_name) else {
-                continue;
-            };
-            let asking = Asking {
-                name,
-                job,
-                dataset_name,
-                dataset,
-                known,
-                carried: false,
-            };
-            if dataset.only_today {
-                self.today(&asking, &named);
-                continue;
+        if dataset.only_today {
+            self.today(&asking, &named);
+            return;
+        }
+        for (day, slot) in &named {
+            match job.job.mode {
+                Mode::Verify => self.verification(&asking, *day, *slot),
+                Mode::Full | Mode::New => self.day(&asking, *day, *slot),
             }
-            for (day, slot) in &named {
-                match job.job.mode {
-                    Mode::Verify => self.verification(&asking, *day, *slot),
-                    Mode::Full | Mode::New => self.day(&asking, *day, *slot),
-                }
-            }
-            if let Some(slot) = latest.filter(|_| schedule.carries(name, job, dataset_name)) {
-                self.wanted(&asking, &named, slot);
-            }
+        }
+        if self.schedule.carries(name, job, dataset_name)
+            && let Some(slot) = job.cron.last_at_or_before(now)
+        {
+            self.wanted(&asking, &named, slot);
         }
     }
 
@@ -391,9 +434,9 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(self) -> Plan {
-        let missed = missed::count(self.schedule, self.situation, &self.joined);
+        let missed = missed::count(self.schedule, self.situation, self.dataset, &self.joined);
         let mut tasks: Vec<_> = self.tasks.into_values().collect();
-        tasks.sort_by_key(|task| Reverse((task.priority, task.day)));
+        tasks.sort_by_key(Task::rank);
         Plan {
             tasks,
             joined: self.joined,
