@@ -1,9 +1,9 @@
-//! A range of days, made complete: which days are left, what they will cost, and the reading of
-//! them one after another.
+//! Backfill of a range of days: selects the remaining days, estimates their cost, and reads them one after
+//! another.
 //!
-//! There is no list of what was done but the lake's own `complete` markers, so a backfill that was
-//! stopped, killed or left incomplete is resumed by starting it again. A day that can't be read, or
-//! not in full, holds up no other, and an outage of the API or of the lake is waited for ([`work()`]).
+//! Progress is kept only in the lake's `complete` markers, so a backfill that was stopped, killed or left
+//! incomplete is resumed by starting it again. A day that can't be read, or not in full, doesn't block the
+//! others, and an outage of the API or of the lake is waited out ([`work()`]).
 
 mod outlook;
 mod work;
@@ -20,35 +20,35 @@ use crate::state::complete_days;
 pub use outlook::outlook;
 pub use work::{Outage, Told, work};
 
-/// The job that executions of a backfill name.
+/// Job name in the executions of a backfill.
 pub const JOB: &str = "backfill";
 
-/// Which days come first.
+/// Order of the days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayOrder {
-    /// From the last day to the first: what is asked for most is there soonest.
+    /// Newest first, because recent days are in most demand.
     Newest,
-    /// From the first day to the last.
+    /// Oldest first.
     Oldest,
 }
 
-/// What is to be made complete.
+/// Selection of days to be completed.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The first day.
     pub from: Day,
     /// The last day.
     pub to: Day,
-    /// Which of them come first.
+    /// Order of the days.
     pub order: DayOrder,
-    /// Days that are complete are read, too.
+    /// `true` if complete days are read again, too.
     pub complete_too: bool,
-    /// Only the days of this shard.
+    /// Restriction to the days of this shard.
     pub shard: Option<Shard>,
 }
 
 impl Wanted {
-    /// The days that are wanted of a dataset: none before its first one.
+    /// Returns the selected days of a dataset, none before its earliest day.
     pub fn days_of(&self, dataset: &Dataset) -> impl Iterator<Item = Day> + use<> {
         let from = dataset
             .days
@@ -60,10 +60,10 @@ impl Wanted {
     }
 }
 
-/// The days that are left of what is wanted, day by day, each for all datasets that lack it.
+/// Returns the orders for the remaining days, grouped by day, each for all datasets that lack it.
 ///
 /// # Errors
-/// When the lake can't be asked which days are complete.
+/// Returns an error if the complete days can't be listed.
 pub async fn orders(
     context: &Context,
     datasets: &[Arc<Dataset>],

@@ -1,4 +1,4 @@
-//! Time as a parameter: nothing in this crate asks the machine for the time but [`SystemClock`].
+//! Time as a parameter: only [`SystemClock`] reads the machine's clock.
 //!
 //! Waiting (back-off, time-outs) goes through tokio's timer, which tests can pause.
 
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Where the time of day comes from.
+/// Source of the current time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The instant now.
     fn now(&self) -> DateTime<Utc>;
@@ -27,8 +27,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set: for tests, the demo and the simulator. Clones share
-/// one time.
+/// A clock that stands still until it is set, for tests, the demo and the simulator. Clones share one time.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<Mutex<DateTime<Utc>>>);
 
@@ -43,7 +42,7 @@ impl ManualClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// Moves the time on.
+    /// Advances the time.
     pub fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }

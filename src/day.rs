@@ -38,7 +38,7 @@ impl Day {
         format!("{year:04}{month:02}{day:02}")
     }
 
-    /// The day that [`Self::compact`] writes so. `None`: it is none, or written in another way.
+    /// Parses the form that [`Self::compact`] writes. `None` if the text is not a date in this form.
     pub fn from_compact(text: &str) -> Option<Self> {
         let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
         let number: u32 = digits.then(|| text.parse().ok())??;
@@ -56,8 +56,8 @@ impl Day {
         )
     }
 
-    /// The first instant of the day in `zone`. Where a change of clocks leaves midnight out
-    /// (São Paulo, until 2018), the day begins at the first time that exists.
+    /// Returns the first instant of the day in `zone`. If a change of clocks skips midnight (São Paulo, until
+    /// 2018), the day begins at the first time that exists.
     pub fn start(self, zone: Tz) -> DateTime<Utc> {
         let mut local = self.0.and_time(NaiveTime::MIN);
         // Every gap known to the zone database is shorter than a day: the loop ends.
@@ -106,7 +106,7 @@ impl fmt::Debug for Day {
     }
 }
 
-/// A text that isn't a day.
+/// Error of parsing a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a day: write it as 2025-10-22")]
 pub struct DayError(String);

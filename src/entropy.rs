@@ -1,6 +1,6 @@
-//! Randomness as a parameter: jitter of retries and the random part of run ids.
+//! Randomness as a parameter: jitter of retries, and the random part of run ids.
 //!
-//! Seeded, it gives the same sequence again; the program itself seeds it from the system.
+//! A fixed seed reproduces the sequence; the program itself seeds from the system.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use uuid::Uuid;
 pub struct Entropy(Mutex<SmallRng>);
 
 impl Entropy {
-    /// The sequence that belongs to `seed`.
+    /// Creates a generator with a fixed seed.
     pub fn seeded(seed: u64) -> Self {
         Self(Mutex::new(SmallRng::seed_from_u64(seed)))
     }
 
-    /// A sequence that nobody can predict.
+    /// Creates a generator seeded by the system.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that asks the system"

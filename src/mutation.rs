@@ -1,9 +1,9 @@
-//! Deliberate faults of the protocol and of reading, which the simulation must find: what it can't find, it doesn't
-//! prove the absence of.
+//! Deliberate faults of the protocol and of reading that the simulation must detect: a simulation that misses
+//! a planted fault proves nothing about real ones.
 //!
-//! They are there in the unit tests only: anywhere else `mutated!` is false when it is compiled.
+//! Compiled into unit tests only; elsewhere `mutated!` is constantly false.
 
-/// Whether this fault is switched on in this thread.
+/// `true` if this fault is enabled in this thread.
 #[cfg(test)]
 macro_rules! mutated {
     ($mutation:ident) => {
@@ -20,104 +20,104 @@ macro_rules! mutated {
 
 pub(crate) use mutated;
 
-/// What `mutated!` is in the program, where there is no such thing.
+/// Value of `mutated!` outside of unit tests.
 #[cfg(not(test))]
 pub(crate) const fn never() -> bool {
     false
 }
 
-/// What is done wrong.
+/// A fault.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutation {
     /// The state is written before the data.
     StateBeforeData,
-    /// A state that can't be read is taken for none, and no files are looked for.
+    /// A state that can't be read is treated as absent, and no files are searched.
     ReadErrorIsNothing,
-    /// "Already exists" is taken for success.
+    /// "Already exists" is treated as success.
     ExistsIsSuccess,
     /// A file is put without "if absent".
     CreateOverwrites,
-    /// The state is written whatever it has become since it was read.
+    /// The state is written without comparing its version.
     ReplaceOverwrites,
-    /// A run takes a number of its own, not the next.
+    /// A run chooses its own commit number, not the next one.
     OwnNumber,
-    /// Files that the state doesn't count aren't adopted.
+    /// Files that the state doesn't list are not adopted.
     NothingAdopted,
-    /// A rebuild leaves out the last file.
+    /// A rebuild omits the last file.
     RebuildForgets,
-    /// A rebuild believes the listing, which isn't of one instant.
+    /// A rebuild trusts the listing, which is not a consistent view of one instant.
     ListingDecides,
-    /// After a number was lost to another run, rows are compared with what was known before.
+    /// After losing a commit number to another run, rows are deduplicated against stale ids.
     DedupIsStale,
-    /// A file of one's own whose reply was lost is taken for another run's.
+    /// A file that the run wrote itself, but whose response was lost, is treated as another run's.
     OwnFileIsAnothers,
-    /// A state of one's own whose reply was lost is taken for another run's.
+    /// A state that the run wrote itself, but whose response was lost, is treated as another run's.
     OwnStateIsAnothers,
-    /// A state whose sums don't hold, or that the earlier pipeline wrote, is believed.
+    /// A state with inconsistent sums, or of the earlier pipeline, is trusted.
     DoubtIsIgnored,
-    /// A state that isn't JSON is taken for that of a new day.
+    /// A state that is not JSON is treated as that of a new day.
     UnreadableIsNew,
-    /// A day is complete if the last run says so.
+    /// Completeness is that of the last run, and can be lost.
     CompleteIsForgotten,
-    /// The marker is put before the state says that the day is complete.
+    /// The marker is written before the state is complete.
     MarkerBeforeState,
-    /// Only runs that stored something are audited.
+    /// Only runs that stored rows are audited.
     OnlyCommitsAreAudited,
-    /// A file is written of nothing but duplicates.
+    /// A file is written although all rows are duplicates.
     EmptyFiles,
-    /// Rows that others stored first stay counted as new.
+    /// Rows that another run stored first are still counted as new.
     DroppedAreNew,
-    /// What others found and credited to a run is overwritten by what the run knows.
+    /// Rows that another run adopted and credited to this run are overwritten by the run's own counts.
     CreditIsForgotten,
-    /// "Conflict" is believed without looking whether anything exists.
+    /// "Conflict" is trusted without checking that the object exists.
     BusyIsBelieved,
-    /// HTML, or any other answer that can't be read, is taken for an empty one.
+    /// HTML, or any other unreadable response, is treated as empty.
     UnreadableIsEmpty,
-    /// A page that can't be read doesn't make its walk fail.
+    /// A failed page doesn't fail its walk.
     FailedPageIsSkipped,
-    /// Half a walk is called complete.
+    /// An unfinished walk counts as complete.
     ProofIsSkipped,
-    /// An empty answer in the middle is taken for the end.
+    /// An empty response in the middle is treated as the end.
     EmptyIsTheEnd,
-    /// 404 in the middle is taken for the end.
+    /// 404 in the middle is treated as the end.
     NotFoundIsTheEnd,
-    /// A page whose answer contradicts the slice isn't asked for again.
+    /// A page that contradicts the slice is not requested again.
     RetrySkipsThePage,
-    /// Of the totals only the one at the end counts: rows that shifted meanwhile aren't read again.
+    /// Only the total at the end is checked, so that rows that shifted meanwhile are not read again.
     OnlyTheEndCounts,
     /// The last page is read before those in the middle.
     LastPageFirst,
-    /// Where there are more pages at the end than at the beginning, the one that was the last isn't
-    /// read again.
+    /// If the number of pages grew during the walk, the page that was last at the beginning is not read
+    /// again.
     LastPageIsKnown,
-    /// One empty answer proves that there is nothing.
+    /// One empty response proves that a slice is empty.
     OneEmptyAnswerIsProof,
-    /// Rows of another day are dropped, and not counted.
+    /// Off-day rows are dropped without being counted.
     OffDayIsForgotten,
-    /// Rows are compared with those of the same file, not of the day.
+    /// Rows are deduplicated within the file, not within the day.
     DedupByCommit,
-    /// A total that wasn't met is kept for the next reading of what is new.
+    /// A total that was not reached is kept as the baseline of the next read for new records.
     UnmetTotalIsKept,
-    /// What is new is said to be read, though fewer records are new than the total has grown by.
+    /// New records count as read although fewer were found than the total has grown by.
     GrowthIsBelieved,
-    /// A day can be proven that may still change.
+    /// A day can be proven before its settle time.
     SettlingIsIgnored,
-    /// What the server's clock says doesn't count.
+    /// The server's clock is ignored.
     ServerTimeIsIgnored,
-    /// Rows that are left at the end of a run aren't committed.
+    /// Rows remaining at the end of a run are not committed.
     RestIsDropped,
-    /// Rows are counted whether or not they could be stored.
+    /// Rows are counted even if they couldn't be stored.
     CountedBeforeStored,
-    /// A run whose rows couldn't be stored goes on as if they were.
+    /// A run continues as if its rows were stored, although storing failed.
     LakeErrorIsGreen,
-    /// A slice that failed isn't named.
+    /// A failed slice is not reported.
     FailedSliceIsGreen,
-    /// A record that has changed is taken for the version that is stored.
+    /// A changed record is treated as the stored version.
     ChangeIsRepeat,
-    /// A parent whose children couldn't be read is taken for one that has none.
+    /// A parent whose children couldn't be read is treated as one without children.
     FailedParentIsDone,
-    /// What didn't come is noted as taken away by a run that has no proof.
+    /// Missing records are recorded as withdrawn by a run without proof.
     NotedWithoutProof,
 }
 
@@ -128,7 +128,7 @@ thread_local! {
 
 #[cfg(test)]
 impl Mutation {
-    /// Switches it on in this thread, for as long as `f` takes.
+    /// Enables the fault in this thread while `f` runs.
     pub(crate) fn while_on<T>(self, f: impl FnOnce() -> T) -> T {
         ON.set(Some(self));
         let done = f();

@@ -1,15 +1,15 @@
-//! The first day of a table that a job or coverage has ever named: a small document in the lake, so that
-//! a downtime longer than a job's catch-up forgets no day (promise P10).
+//! First day of a table that a job or coverage has ever named: a small document in the lake, so that a
+//! downtime longer than a job's catch-up period loses no day (promise P10).
 //!
 //! ```text
 //! _bronzed/named/pncp.json
 //! {"format": 1, "from": "2025-10-15", "noted_at": "2025-10-22T08:00:00Z"}
 //! ```
 //!
-//! All days from there on are wanted. It only ever moves back. A clock that shows less than when the document
-//! was written moves nothing, for it may be decades behind; unless it is the document that a clock has
-//! dated into the future, by a year at most. Who wants to give up what coverage has asked for removes the object: the days
-//! that were begun stay wanted.
+//! All days from `from` on are wanted. `from` only moves back. A clock that is earlier than `noted_at`
+//! changes nothing, because it may be decades behind; except if `noted_at` itself was written by a clock that
+//! was ahead, by a year at most. To give up days that coverage requested, delete the object: days that were
+//! begun stay wanted.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,34 +19,34 @@ use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
 
-/// The format that this version writes, and the highest that it knows.
+/// Format that this version writes, and the highest that it can read.
 const FORMAT: u64 = 1;
 
-/// A first day that lies no further in the future was written by a clock that was ahead.
+/// Maximum distance in the future at which a document counts as written by a clock that was ahead.
 const MENDED: TimeDelta = TimeDelta::days(366);
 
-/// See the module.
+/// First named day of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// The first day that was named.
     pub from: Day,
-    /// When that was noted.
+    /// Time at which `from` was recorded.
     noted_at: DateTime<Utc>,
 }
 
 impl Named {
-    /// Reads what the lake knows of the table of this prefix.
+    /// Loads the document of the table with this prefix.
     ///
     /// # Errors
-    /// When the lake can't be read, or the document isn't understood.
+    /// Returns an error if the lake or the document can't be read.
     pub async fn load(lake: &Lake, prefix: &str) -> Result<Option<Self>, DocumentError> {
         document(lake, prefix).load().await
     }
 
-    /// Notes `first` in the lake, unless `known` says that already. `today` is the day of `now`.
+    /// Records `first` in the lake, unless `known` has it already. `today` is the day of `now`.
     ///
     /// # Errors
-    /// When the lake can't be read or written, or the document isn't understood.
+    /// Returns an error if the lake can't be read or written, or if the document can't be read.
     pub async fn note(
         lake: &Lake,
         entropy: &Entropy,

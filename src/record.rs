@@ -1,8 +1,8 @@
-//! What a record is known by: its id.
+//! Ids of records.
 //!
-//! An id is one field verbatim, or several joined with `|` (which, like `\`, is escaped by `\`
-//! inside a value), then `@version` where the dataset has versions. Ids are for ever: a lake's
-//! dedup goes by them.
+//! An id is one field verbatim, or several joined with `|` (which, like `\`, is escaped by `\` inside a
+//! value), followed by `@version` if the dataset has versions. Ids never change, because a lake deduplicates
+//! by them.
 //!
 //! ```text
 //! 07954480000179-1-022746/2025                      one field
@@ -19,40 +19,40 @@ use std::fmt;
 use crate::json::{self, Kind, Object};
 use crate::source::declaration::{Dataset, Version};
 
-/// What the id of a record without a usable key begins with.
+/// Prefix of the id of a record without a usable key.
 const CONTENT_HASH: &str = "sha256:";
 
-/// What stands in a primary key for the id of a child's parent. No record has such a field: the
-/// configuration takes no column of this name.
+/// Placeholder in a primary key for the id of a child's parent. No record has such a field: the configuration
+/// rejects a column of this name.
 pub const PARENT_ID: &str = "/_parent_id";
 
 /// The id of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId {
-    /// What dedup goes by.
+    /// Id by which rows are deduplicated.
     pub id: String,
-    /// How much of `id` is the key without its version.
+    /// Length of the key within `id`, without the version.
     key_len: usize,
-    /// Whether the id is made of the record's own fields (not of its hash).
+    /// `true` if the id is built from the record's own fields, not from its hash.
     pub identified: bool,
-    /// The hash of the content that tells versions apart, while the version isn't known yet.
+    /// Content hash that distinguishes versions, until the version is known.
     content: Option<Box<str>>,
 }
 
 /// A version by content: `0002-9f86d081884c7d659a2feaa0c55ad015`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentVersion {
-    /// Counted from 1 within a day, in the order of storing.
+    /// Number within a day, from 1, in the order of storing.
     pub ordinal: u32,
-    /// The beginning of the hash of the canonical JSON.
+    /// Prefix of the hash of the canonical JSON.
     pub hash: Box<str>,
 }
 
 impl ContentVersion {
-    /// How much of a hash tells the versions of one record apart: 128 bits.
+    /// Number of hash digits that distinguish the versions of one record: 128 bits.
     const HASH_DIGITS: usize = 32;
 
-    /// Reads a version; `None` where the text is none.
+    /// Parses a version. `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let (ordinal, hash) = text.split_once('-')?;
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -77,23 +77,23 @@ impl fmt::Display for ContentVersion {
 impl RecordId {
     /// The id of `record` (one JSON value) in `dataset`.
     ///
-    /// A record is unidentified where a key field is absent, null, empty, or not a scalar, and
-    /// where the element isn't an object at all: then its id is the hash of its content.
+    /// A record is unidentified if a key field is absent, null, empty or not a scalar, or if the record is
+    /// not an object: its id is then the hash of its content.
     pub fn of(dataset: &Dataset, record: &str) -> Self {
         let id = Self::from_fields(dataset, None, record);
         id.unwrap_or_else(|| Self::from_content(record))
     }
 
-    /// The id of a record that was read for the parent of the id `parent`.
+    /// Returns the id of a child record of the parent with the id `parent`.
     ///
-    /// Without a usable key of its own, the parent's is hashed with it: two parents may have
-    /// children that are alike.
+    /// Without a usable key, the parent's id is hashed together with the record, because two parents may have
+    /// equal children.
     pub fn of_child(dataset: &Dataset, parent: &str, record: &str) -> Self {
         let id = Self::from_fields(dataset, Some(parent), record);
         id.unwrap_or_else(|| Self::from_content(&format!("[{},{record}]", json::quote(parent))))
     }
 
-    /// The id of a version of the record of this key.
+    /// Returns the id of a version of the record with this key.
     pub fn of_version(key: &str, version: &str) -> Self {
         Self {
             id: format!("{key}@{version}"),
@@ -103,7 +103,7 @@ impl RecordId {
         }
     }
 
-    /// An id without a version, for tests that need no record.
+    /// Creates an id without a version, for tests that need no record.
     #[cfg(test)]
     pub fn of_key(id: String) -> Self {
         Self {
@@ -114,17 +114,17 @@ impl RecordId {
         }
     }
 
-    /// The id of a record without a usable one: the hash of its canonical JSON.
+    /// Returns the id of a record without a usable key: the hash of its canonical JSON.
     pub fn content_hash(record: &str) -> String {
         format!("{CONTENT_HASH}{}", json::canonical::hash(record))
     }
 
-    /// Whether an id is the hash of a record's content.
+    /// `true` if an id is the hash of a record's content.
     pub fn is_content_hash(id: &str) -> bool {
         id.starts_with(CONTENT_HASH)
     }
 
-    /// An identified record's id without a version.
+    /// Creates the id of an identified record without a version.
     #[cfg(test)]
     pub fn plain(id: &str) -> Self {
         Self {
@@ -140,13 +140,13 @@ impl RecordId {
         &self.id[..self.key_len]
     }
 
-    /// The version, where the dataset has versions and the record is identified.
+    /// Returns the version. `None` if the dataset has no versions, or the record is unidentified.
     pub fn version(&self) -> Option<&str> {
         self.id.get(self.key_len + 1..)
     }
 
-    /// The hash that tells versions by content apart; `None` where there are none, or the version
-    /// is part of the id already.
+    /// Returns the hash that distinguishes versions by content. `None` if there are none, or if the version
+    /// is already part of the id.
     pub fn content(&self) -> Option<&str> {
         self.content.as_deref()
     }
@@ -183,7 +183,7 @@ impl RecordId {
                 id.push('@');
                 match scalar(&object, pointer) {
                     Some(version) => id.push_str(&version),
-                    // Which version it is can't be told but by its content.
+                    // Without a version field, only the content identifies the version.
                     None => id.push_str(&Self::content_hash(record)),
                 }
             }
@@ -201,14 +201,14 @@ impl RecordId {
     }
 }
 
-/// The text of a non-empty scalar that a JSON pointer leads to in `record` (one JSON value).
+/// Returns the text of the non-empty scalar at a JSON pointer in `record` (one JSON value).
 pub fn field(record: &str, pointer: &str) -> Option<String> {
     let object = Object::parse(record).ok()?;
     scalar(&object, pointer).map(Cow::into_owned)
 }
 
-/// The key of `record` (one JSON value) that the JSON pointers of `primary_key` make; `None` where
-/// it is unidentified, as [`RecordId::of`] says.
+/// Returns the key of `record` (one JSON value) by the JSON pointers of `primary_key`. `None` if the record
+/// is unidentified (see [`RecordId::of`]).
 pub fn key(primary_key: &[String], record: &str) -> Option<String> {
     key_of(primary_key, None, &Object::parse(record).ok()?)
 }
@@ -222,7 +222,7 @@ fn key_of(primary_key: &[String], parent: Option<&str>, object: &Object<'_>) -> 
     Some(join_key(values.iter().map(AsRef::as_ref)))
 }
 
-/// Joins the values of several key fields, as ids of several fields are joined.
+/// Joins the values of key fields to a key.
 pub fn join_key<'a>(values: impl ExactSizeIterator<Item = &'a str>) -> String {
     let single = values.len() == 1;
     let mut key = String::new();
@@ -248,7 +248,7 @@ fn push_escaped(id: &mut String, value: &str) {
     }
 }
 
-/// A non-empty scalar's text: strings decoded, numbers and booleans verbatim.
+/// Returns the text of a non-empty scalar: strings decoded, numbers and booleans verbatim.
 fn scalar<'a>(object: &Object<'a>, pointer: &str) -> Option<Cow<'a, str>> {
     let path = pointer.strip_prefix('/')?;
     let (first, rest) = match path.split_once('/') {
@@ -367,11 +367,11 @@ mod tests {
         let dataset = dataset(&[PARENT_ID, "/n"], None);
         let id = |parent: &str, record: &str| RecordId::of_child(&dataset, parent, record);
         assert_eq!(id("p|1", r#"{"n":7}"#).id, r"p\|1|7");
-        // Alike, and still two.
+        // Equal children of two parents have distinct ids.
         let (one, other) = (id("p", "{}"), id("q", "{}"));
         assert!(!one.identified && one.id != other.id);
         assert!(RecordId::is_content_hash(&one.id));
-        // No parent, no id of this kind.
+        // Without a parent, the record is unidentified.
         assert!(!RecordId::of(&dataset, r#"{"n":7,"_parent_id":"p"}"#).identified);
     }
 
@@ -406,7 +406,7 @@ mod tests {
         let expected = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         assert_eq!(id(&["/a"], "{}"), expected);
         assert_eq!(id(&["/a"], r#"{"a":null}"#), expected);
-        // The order of keys and the spelling of numbers make no new record.
+        // The order of keys and the spelling of numbers don't change the id.
         assert_eq!(
             id(&["/a"], r#"{"x":1.0,"y":2}"#),
             id(&["/a"], r#"{"y":2,"x":1}"#)

@@ -1,9 +1,9 @@
-//! The secrets that this process was given, taken out of whatever it shows.
+//! Redacts the secrets of this process from its output.
 //!
-//! What is shown of an error is often another's text: an error page that repeats the request, a
-//! store's answer, the message of a panic, a line that a library logs. So every line that is logged or
-//! printed, and every foreign text that becomes part of an error, a state or an answer, goes through
-//! [`hide`]. What holds secrets doesn't show them by itself (`secrecy`); this is for what was sent.
+//! Error texts often come from outside: an error page that echoes the request, a response of the store, a
+//! panic message, a line logged by a library. So every line that is logged or printed, and every foreign text
+//! that becomes part of an error, a state or a response, goes through [`hide`]. Values of type `secrecy`
+//! redact themselves; this module covers secrets that were sent.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -17,21 +17,21 @@ use crate::config::settings::Settings;
 use crate::config::smells;
 use crate::source::declaration::Auth;
 
-/// What stands in the place of a secret.
+/// Replacement for a secret.
 const HIDDEN: &str = "[secret]";
-/// What is shorter is found in harmless text, too, and isn't hidden.
+/// Minimum length of a secret that is redacted, because shorter ones also occur in harmless text.
 const MIN_CHARS: usize = 6;
 
-/// Of the process: logs and panics have no other way to know them.
+/// Secrets of the process; global, because logs and panics have no other access to them.
 static KNOWN: RwLock<Forms> = RwLock::new(Forms(Vec::new()));
 
-/// From now on these aren't shown.
+/// Registers secrets to be redacted from now on.
 pub fn keep(secrets: impl IntoIterator<Item = String>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     secrets.into_iter().for_each(|secret| known.add(&secret));
 }
 
-/// The text without what was given in confidence.
+/// Redacts all registered secrets in a text.
 pub fn hide(text: &str) -> Cow<'_, str> {
     KNOWN
         .read()
@@ -39,7 +39,7 @@ pub fn hide(text: &str) -> Cow<'_, str> {
         .hide(text)
 }
 
-/// Secrets in every form in which they are written or sent, the longest first.
+/// Secrets in every encoding in which they are written or sent, longest first.
 #[derive(Debug, Default)]
 struct Forms(Vec<String>);
 
@@ -70,7 +70,7 @@ impl Forms {
     }
 }
 
-/// The secrets of a configuration.
+/// Returns the secrets of a configuration.
 pub fn of_settings(settings: &Settings) -> Vec<String> {
     let mut secrets = Vec::new();
     let token = settings.server.token.iter();
@@ -98,7 +98,7 @@ pub fn of_settings(settings: &Settings) -> Vec<String> {
     secrets
 }
 
-/// The secrets of the variables that libraries read by themselves: credentials of stores and proxies.
+/// Returns the secrets in variables that libraries read by themselves: credentials of stores and proxies.
 pub fn of_environment<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Vec<String> {
     let mut secrets = Vec::new();
     for (name, value) in variables {
@@ -115,7 +115,7 @@ pub fn of_environment<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)
     secrets
 }
 
-/// A store's secret; of a shared access signature (`sv=…&sig=…`), what signs is one by itself.
+/// Returns a store's secret and, for a shared access signature (`sv=…&sig=…`), also the signature alone.
 fn with_signature(secret: &str) -> Vec<String> {
     let pairs = form_urlencoded::parse(secret.as_bytes());
     let signatures = pairs.filter(|(name, _)| name == "sig");
@@ -123,7 +123,7 @@ fn with_signature(secret: &str) -> Vec<String> {
     signatures.chain([secret.to_owned()]).collect()
 }
 
-/// `http://user:password@host:port`
+/// Returns the secrets of a proxy address: `http://user:password@host:port`.
 fn of_proxy(address: &str) -> Vec<String> {
     // The scheme may be left out.
     let whole = match address.contains("://") {
@@ -146,7 +146,7 @@ fn of_proxy(address: &str) -> Vec<String> {
     secrets
 }
 
-/// A password as it is, and as it is sent.
+/// Returns a password, and its Basic encoding (base64 of `user:password`).
 fn password_and_pair(user: &str, password: &str) -> Vec<String> {
     let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
     vec![password.to_owned(), pair]
@@ -227,7 +227,7 @@ mod tests {
 
     const IN_A_PANIC: &str = "planted-in-a-panic-5d20c1";
 
-    /// Run by the next test as a process of its own.
+    /// Run by the next test in a separate process.
     #[test]
     #[ignore = "panics: `a_panic_shows_no_secret` looks at it"]
     fn a_process_that_panics() {

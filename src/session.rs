@@ -1,4 +1,5 @@
-//! From settings to what a run works with: an open lake, the source's client, clock and chance.
+//! Shared resources of the runs of a process, built from settings: lake, source clients, clock and
+//! randomness.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,19 +25,19 @@ use crate::source::declaration::Source;
 use crate::source::testing::Exchange;
 use crate::table::{self, TableError};
 
-/// Why nothing can be read into the lake.
+/// Reason that the lake can't be written to.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
-    /// The lake doesn't do what it is asked.
+    /// The lake can't be used.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// A table is protected in another way.
+    /// A table was written with a different protection.
     #[error(transparent)]
     Seal(SealError),
-    /// A table was written in another way.
+    /// A table was written with a different declaration.
     #[error(transparent)]
     Table(TableError),
-    /// A small document of the lake can't be read or written.
+    /// A document of the lake can't be read or written.
     #[error(transparent)]
     Document(DocumentError),
 }
@@ -68,7 +69,7 @@ impl From<TableError> for NotReady {
     }
 }
 
-/// Everything that the runs of one process share.
+/// Resources that the runs of one process share.
 pub struct Session {
     lake: Lake,
     clients: BTreeMap<String, SourceClient>,
@@ -79,10 +80,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the lake, and makes sure that its conditional writes work.
+    /// Opens the lake, and checks it as [`Self::make_ready`] does.
     ///
     /// # Errors
-    /// When the lake can't be used, or a source's client can't be made.
+    /// Returns an error if the lake can't be used, or a source's client can't be built.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let lake = Lake::open(&settings.lake)?;
         let session = Self::over(settings, lake, clock, Arc::new(Entropy::from_system()))?;
@@ -90,10 +91,10 @@ impl Session {
         Ok(session)
     }
 
-    /// Over a lake that is there already; nobody has spoken to it yet.
+    /// Creates a session over an open lake, without sending any request to it.
     ///
     /// # Errors
-    /// When a source's client can't be made.
+    /// Returns an error if a source's client can't be built.
     pub fn over(
         settings: Settings,
         lake: Lake,
@@ -109,7 +110,7 @@ impl Session {
         Ok(Self::with(settings, lake, clock, entropy, clients))
     }
 
-    /// The same without a network: each source is asked over what `exchange` gives for it.
+    /// Like [`Self::over`], but without a network: requests to each source go through its `exchange`.
     #[cfg(test)]
     pub(crate) fn asking(
         settings: Settings,
@@ -155,11 +156,11 @@ impl Session {
         }
     }
 
-    /// Makes sure that the lake can be reached, that its conditional writes work, and that its tables
-    /// are protected as the configuration says.
+    /// Checks that the lake is reachable, that its conditional writes work, and that its tables were written
+    /// with the protection and the declarations of the configuration.
     ///
     /// # Errors
-    /// When it can't, they don't, or they aren't.
+    /// Returns an error if a check fails.
     pub async fn make_ready(&self) -> Result<Joined, NotReady> {
         let now = self.clock.now();
         let joined = self.lake.join(&self.entropy, now).await?;
@@ -177,8 +178,8 @@ impl Session {
         Ok(joined)
     }
 
-    /// Holds the declarations against what tables were written by; of a table that has no document yet,
-    /// the first run makes it.
+    /// Compares the declarations with those that the tables were written with. A table without a document is
+    /// skipped, because its first run writes the document.
     async fn settle_tables(&self, now: DateTime<Utc>) -> Result<(), NotReady> {
         let written = self.lake.list(table::FOLDER).await?;
         let datasets = self.settings.sources.values();
@@ -191,51 +192,51 @@ impl Session {
         Ok(())
     }
 
-    /// Makes sure that it is still the lake that was there when the session became ready.
+    /// Checks that the lake is still the one that [`Self::make_ready`] joined.
     ///
     /// # Errors
-    /// When it isn't, or that can't be found out.
+    /// Returns an error if it isn't, or if that can't be determined.
     pub async fn check_lake(&self) -> Result<(), LakeError> {
         self.lake.recognize().await
     }
 
-    /// What the session goes by.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Where bronze and state live.
+    /// Returns the lake.
     pub fn lake(&self) -> &Lake {
         &self.lake
     }
 
-    /// The time.
+    /// Returns the clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// The client of a source. `None`: there is no such source.
+    /// Returns the client of a source. `None` if there is no such source.
     pub fn client(&self, source: &str) -> Option<&SourceClient> {
         self.clients.get(source)
     }
 
-    /// Run ids and jitter.
+    /// Returns the random source for run ids and jitter.
     pub fn entropy(&self) -> &Arc<Entropy> {
         &self.entropy
     }
 
-    /// Cancelled: the runs end at a safe point.
+    /// Returns the token that, once cancelled, ends the runs at a safe point.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
     }
 
-    /// Gives back what is held of the sources' limits: other processes needn't wait for that to expire.
+    /// Releases the leases on the sources' limits, so that other processes need not wait for them to expire.
     /// No request is sent afterwards.
     pub async fn close(&self) {
         join_all(self.clients.values().map(SourceClient::close)).await;
     }
 
-    /// What the runs of `source` work with. `None`: there is no such source.
+    /// Returns the context of the runs of `source`. `None` if there is no such source.
     pub fn context(&self, source: &str, observer: Arc<dyn Observer>) -> Option<Context> {
         let declared = self.settings.sources.get(source)?;
         Some(Context {

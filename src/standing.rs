@@ -1,7 +1,8 @@
-//! How a dataset stands, as the lake alone tells it: which days are complete, which aren't and should
-//! be, when they are tried next, and what the last run did.
+//! Status of a dataset, from the lake alone: complete days, wanted days that are incomplete, their next
+//! attempt, and the last run.
 //!
-//! One LIST, `_bronzed/named`, and a few state documents a dataset, however many days it has.
+//! Reads one LIST, `_bronzed/named` and a few state documents for each dataset, independent of its number of
+//! days.
 
 use std::collections::BTreeSet;
 
@@ -21,51 +22,51 @@ use crate::source::declaration::Dataset;
 use crate::state::execution::{Execution, Status};
 use crate::state::{Listing, glance, listing};
 
-/// Of so many of the newest incomplete days it is told why, and when they are tried next.
+/// Number of the newest incomplete days that are reported with their error and next attempt.
 const TOLD: usize = 5;
 
-/// How a dataset stands.
+/// Status of a dataset.
 #[derive(Debug, Clone)]
 pub struct Standing {
     /// `pncp.contratacoes`
     pub dataset: String,
-    /// The days that are complete.
+    /// Complete days.
     pub complete: BTreeSet<Day>,
-    /// The days that a person has accepted as they are, and that aren't complete.
+    /// Accepted days that are not complete.
     pub accepted: BTreeSet<Day>,
-    /// The days that have a state.
+    /// Days that have a state.
     pub known: BTreeSet<Day>,
-    /// Whether its days can be asked for when they are over. Those of snapshots and feeds can't.
+    /// `true` if days can be read after their end. `false` for snapshots and feeds.
     pub days_can_be_asked_for: bool,
-    /// The first day that coverage asks for, or that a job of a daemon has named.
+    /// First day that coverage requires, or that a job of a daemon has named.
     pub since: Option<Day>,
-    /// The ended days that are wanted: begun, named once or covered, and neither complete nor accepted.
+    /// Wanted days that have ended: begun, named or covered, and neither complete nor accepted.
     pub incomplete: Vec<Day>,
-    /// Those of them that could be complete.
+    /// Backlog: counts of the wanted days that could be complete by now.
     pub backlog: Backlog,
-    /// The newest of the incomplete days that were begun, with their last run.
+    /// The newest incomplete days that were begun, with their last run.
     pub open: Vec<OpenDay>,
     /// The last run of any day, with its day.
     pub last_run: Option<(Day, Execution)>,
 }
 
-/// A day that was begun and isn't complete.
+/// A day that was begun and is not complete.
 #[derive(Debug, Clone)]
 pub struct OpenDay {
     /// The day.
     pub day: Day,
-    /// How its last run ended.
+    /// Outcome of the last run.
     pub status: Status,
-    /// What was wrong.
+    /// Error of the last run.
     pub error: Option<String>,
-    /// When a daemon tries it again. `None`: a slot that has yet to come decides that.
+    /// Time of the daemon's next attempt. `None` if the next attempt depends on a future slot.
     pub next_try: Option<DateTime<Utc>>,
 }
 
-/// Asks the lake how a dataset stands at `now`.
+/// Reads the status of a dataset at `now` from the lake.
 ///
 /// # Errors
-/// When the lake can't be asked.
+/// Returns an error if the lake can't be read.
 pub async fn standing(
     lake: &Lake,
     schedule: &Schedule,
@@ -107,7 +108,7 @@ pub async fn standing(
     })
 }
 
-/// What the LIST tells, and the first day that was ever named.
+/// Builds the knowledge of a dataset from the listing and the first named day.
 async fn knowledge(
     lake: &Lake,
     prefix: &str,
@@ -121,7 +122,7 @@ async fn knowledge(
             .into_iter()
             .for_each(|named| known.name_from(named.from)),
         Err(DocumentError::Lake(error)) => return Err(error),
-        // The daemon warns of it; what jobs name now is known without.
+        // The daemon logs this; the days that jobs name now are known without the document.
         Err(DocumentError::Unreadable { .. } | DocumentError::Contended { .. }) => {}
     }
     Ok(known)
@@ -169,7 +170,7 @@ async fn last_run(
 }
 
 impl Standing {
-    /// As one JSON object.
+    /// Serializes the status as a JSON object.
     pub fn to_json(&self) -> Value {
         let last_run = self.last_run.as_ref().map(|(day, run)| {
             json!({

@@ -1,4 +1,4 @@
-//! What a backfill will cost, by what the lake knows of complete days and what is declared.
+//! Cost estimate of a backfill, from complete days in the lake and the declared cost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::source::slices;
 use crate::state::execution::Status;
 use crate::state::{complete_days, glance};
 
-/// How many days of each weekday an estimate looks at.
+/// Number of sampled days of each weekday.
 const ALIKE: usize = 4;
 
-/// What reading `days` of a dataset in full will cost within the limits of `source`, by what complete
-/// days of the same weekdays in the lake have cost.
+/// Estimates the cost of reading `days` of a dataset in full within the limits of `source`, from complete
+/// days of the same weekdays in the lake. Writes nothing.
 ///
 /// # Errors
-/// When the lake can't be asked. Nothing is written, whatever is found.
+/// Returns an error if the lake can't be read.
 pub async fn outlook(
     context: &Context,
     dataset: &Arc<Dataset>,
@@ -54,7 +54,7 @@ fn facts(dataset: &Dataset, source: &Source) -> Facts {
     }
 }
 
-/// The complete days nearest to `near`, some of each weekday, with what reading them took.
+/// Returns the cost of the complete days nearest to `near`, some of each weekday.
 async fn samples(
     context: &Context,
     dataset: &Arc<Dataset>,
@@ -74,7 +74,7 @@ async fn samples(
     for day in nearest {
         let found = glance(&context.lake, &dataset.prefix, day, context.zone).await?;
         let runs = found.into_iter().flat_map(|glance| glance.runs);
-        // The one that asked most has read the day in full.
+        // The run with the most requests read the day in full.
         let ok = runs.filter(|run| run.status == Status::Ok);
         let longest = ok.max_by_key(|run| run.counts.requests);
         samples.extend(longest.map(|run| {

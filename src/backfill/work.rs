@@ -1,8 +1,8 @@
-//! Carries out the orders of a backfill, through outages.
+//! Execution of a backfill's orders, across outages.
 //!
-//! While a host or an endpoint is down, days of other datasets go on; where none is left, its probe is
-//! waited for, and the same day is read again. While the lake refuses writes, a probe is written at a
-//! growing distance. An outage that lasts longer than the caller has patience for ends the work.
+//! While a host or an endpoint is down, days of other datasets continue; if none is left, the worker waits
+//! for the probe and reads the same day again. While the lake refuses writes, probes are written with
+//! exponential back-off. An outage longer than the caller's limit ends the work.
 
 use std::time::Duration;
 
@@ -13,41 +13,41 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
 use crate::state::execution::{Status, StopReason};
 
-/// Between two looks at an outage, so that a clock that is set doesn't make it longer.
+/// Maximum sleep between checks of an outage, so that a clock jump doesn't prolong it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Before the first probe of a lake; each that fails doubles it.
+/// Back-off before the first probe of a lake; doubled by each failure.
 const FIRST_PROBE: Duration = Duration::from_secs(10);
-/// No distance between probes of a lake is longer.
+/// Maximum back-off between probes of a lake.
 const LONGEST_PROBE: Duration = Duration::from_secs(300);
 
-/// Why nothing can be read for now.
+/// Outage of an API or of the lake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// What is down: `https://pncp.gov.br`, or `the lake`.
+    /// Unavailable part: `https://pncp.gov.br`, or `the lake`.
     pub what: String,
-    /// Since when.
+    /// Start of the outage.
     pub since: DateTime<Utc>,
     /// The last failure.
     pub reason: String,
-    /// When it is tried again.
+    /// Time of the next probe.
     pub probe_at: DateTime<Utc>,
 }
 
-/// What there is to tell of the work.
+/// Progress event of the work.
 #[derive(Debug)]
 pub enum Told<'a> {
-    /// A day is done, however it ended.
+    /// A day is finished, with any outcome.
     Done(&'a RunReport),
-    /// An outage has ended a run that had stored something; its day is read again.
+    /// An outage ended a run that had stored rows; its day will be read again.
     Cut(&'a RunReport),
-    /// An outage is waited for.
+    /// Waiting for the end of an outage.
     Waits(&'a Outage),
-    /// What was down is tried again.
+    /// Retrying after an outage.
     Tries,
 }
 
-/// Carries out the orders one by one. Ends early where the context is cancelled (the day under way has
-/// committed what was read of it), or after an outage of `max_outage`, which is returned.
+/// Executes the orders one by one. Ends early if the context is cancelled (the current day has committed the
+/// rows read so far), or after an outage of `max_outage`, which is returned.
 pub async fn work(
     context: &Context,
     orders: &[Order],
@@ -56,11 +56,11 @@ pub async fn work(
 ) -> Option<Outage> {
     let mut left: Vec<&Order> = orders.iter().collect();
     let mut patience = Patience::new(max_outage);
-    // Days that got no answer: an outage may be beginning, and then they are read again after it.
+    // Days without a response: possibly the start of an outage, after which they are read again.
     let mut suspects: Vec<(&Order, RunReport)> = Vec::new();
     left.reverse();
     while !left.is_empty() && !context.cancel.is_cancelled() {
-        // From the end, where the next one is.
+        // `left` is reversed: the next order is at the end.
         let next = left
             .iter()
             .rposition(|order| outage(context, order).is_none());
@@ -111,7 +111,7 @@ pub async fn work(
     None
 }
 
-/// Why a run of this order could only fail now.
+/// Returns the outage that would make a run of this order fail. `None` if it can run.
 fn outage(context: &Context, order: &Order) -> Option<Outage> {
     let down = context.client.down(&order.dataset)?;
     (!down.probe_in.is_zero()).then(|| Outage {
@@ -122,7 +122,7 @@ fn outage(context: &Context, order: &Order) -> Option<Outage> {
     })
 }
 
-/// Waits until the lake takes a probe.
+/// Waits until a probe of the lake succeeds.
 async fn lake_takes_writes(
     context: &Context,
     report: &RunReport,
@@ -154,16 +154,16 @@ async fn lake_takes_writes(
     }
 }
 
-/// How long an outage has lasted, and may last.
+/// Duration and limit of an outage.
 struct Patience {
     max: Duration,
     since: Option<Instant>,
     told: bool,
-    /// The day that the lake refused last.
+    /// Day whose write was refused last.
     refused: Option<(String, crate::day::Day)>,
 }
 
-/// It has lasted too long.
+/// The outage exceeded its limit.
 struct Over;
 
 impl Patience {
@@ -188,7 +188,8 @@ impl Patience {
         (self.since, self.refused) = (None, None);
     }
 
-    /// Whether the lake has refused this day before, and taken a probe since: then it isn't the lake.
+    /// `true` if the lake refused this day before and a probe succeeded since: the fault is then the day's,
+    /// not the lake's.
     fn is_of_this_day(&mut self, order: &Order) -> bool {
         let day = (order.dataset.name.clone(), order.day);
         self.refused.replace(day.clone()) == Some(day)

@@ -1,4 +1,4 @@
-//! What the declared columns lack, told from the `_extra` that rows carry.
+//! Drift of a dataset: values that the declared columns lack, found in the `_extra` of its rows.
 //!
 //! ```text
 //! {"valor":"a lot","orgao":{"novo":1}}      with valor = "decimal(18,4)" and orgao a struct
@@ -7,8 +7,8 @@
 //!   orgao.novo   undeclared                  number
 //! ```
 //!
-//! A list is in `_extra` as a whole where one element doesn't fit; then it is that element's
-//! members that are told, as `fontes[].novo`.
+//! A list goes to `_extra` as a whole if one element doesn't fit; then the members of that element are
+//! reported, as `fontes[].novo`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,29 +17,30 @@ use super::schema::{Column, ColumnType, Schema};
 use crate::day::Day;
 use crate::json::{self, Kind, Object};
 
-/// Fields beyond these are counted together: an API may make up names without end.
+/// Maximum number of distinct fields; further ones are counted together, because an API may generate
+/// unlimited names.
 const MOST_FIELDS: usize = 10_000;
-/// An example is cut after so many characters.
+/// Maximum length of an example, in characters.
 const EXAMPLE: usize = 80;
 
-/// Why a value is in `_extra`.
+/// Reason that a value is in `_extra`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    /// There is no such column.
+    /// No column is declared for the field.
     Undeclared,
-    /// Its column can't hold it exactly.
+    /// The column can't represent the value exactly.
     Mistyped,
-    /// Its column holds it: the row is older than the column's declaration.
+    /// The column can represent the value: the row is older than the column's declaration.
     DeclaredSince,
-    /// Its key stands in one object more than once.
+    /// The key occurs more than once in one object.
     Repeated,
-    /// The record isn't an object.
+    /// The record is not an object.
     NotAnObject,
 }
 
 impl Why {
-    /// For people.
+    /// Human-readable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Undeclared => "undeclared",
@@ -51,25 +52,25 @@ impl Why {
     }
 }
 
-/// What was found of one field.
+/// Drift of one field, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// `orgaoEntidade.novo`, `fontes[].novo`; empty: the record itself.
+    /// Path of the field: `orgaoEntidade.novo`, `fontes[].novo`; empty for the record itself.
     pub field: String,
-    /// Why its values are in `_extra`.
+    /// Reason that the values are in `_extra`.
     pub why: Why,
-    /// Its column's type, where it has one.
+    /// Declared type of the column; `None` if the field is undeclared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<String>,
-    /// How many values there are of each JSON type.
+    /// Number of values by JSON type.
     pub seen: BTreeMap<&'static str, u64>,
-    /// How many values there are in all.
+    /// Total number of values.
     pub values: u64,
-    /// The first day that has one.
+    /// First day with such a value.
     pub first_day: Day,
-    /// The last day that has one.
+    /// Last day with such a value.
     pub last_day: Day,
-    /// One of them, as JSON text, cut after 80 characters.
+    /// An example value as JSON text, truncated to 80 characters.
     pub example: String,
 }
 
@@ -81,7 +82,7 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Looks at the `_extra` of one row of `day`.
+    /// Records the `_extra` of one row of `day`.
     pub fn see(&mut self, schema: &Schema, day: Day, extra: &str) {
         let object = match json::kind(extra) {
             Kind::Object => Object::parse(extra).ok(),
@@ -94,14 +95,14 @@ impl Drift {
         }
     }
 
-    /// What was found, the most frequent first.
+    /// Returns the findings, most frequent first.
     pub fn findings(&self) -> Vec<&Finding> {
         let mut found: Vec<_> = self.found.values().collect();
         found.sort_by_key(|one| (std::cmp::Reverse(one.values), &one.field, one.why));
         found
     }
 
-    /// Values of fields that weren't told apart any more, for there are too many.
+    /// Number of values of fields beyond the limit, which are not reported by field.
     pub fn further(&self) -> u64 {
         self.further
     }
@@ -130,7 +131,7 @@ impl Walk<'_> {
             } else {
                 match declared {
                     Some(kind) => self.value(kind, value, &path),
-                    // A null says nothing; it comes along with the list that it is in.
+                    // A null is not drift: it is in `_extra` only because its whole list is.
                     None if *value == "null" => {}
                     None => self.found(&path, Why::Undeclared, None, value),
                 }
@@ -138,10 +139,10 @@ impl Walk<'_> {
         }
     }
 
-    /// A value that has a column.
+    /// Records a value that has a declared column.
     fn value(&mut self, kind: &ColumnType, value: &str, path: &str) {
         match (kind, json::kind(value)) {
-            // Of a struct, `_extra` has the members that didn't fit, and they alone.
+            // Of a struct, `_extra` has only the members that didn't fit.
             (ColumnType::Struct(members), Kind::Object) => match Object::parse(value) {
                 Ok(object) => self.members(members, &object, path),
                 Err(_) => self.found(path, Why::Mistyped, Some(kind), value),
@@ -159,7 +160,7 @@ impl Walk<'_> {
         }
     }
 
-    /// An element of a list that doesn't fit. Its members that do are told of nobody.
+    /// Records a list element that doesn't fit. Members that do fit are not reported.
     fn element(&mut self, kind: &ColumnType, element: &str, path: &str) {
         let object = match (kind, json::kind(element)) {
             (ColumnType::Struct(members), Kind::Object) => {
@@ -229,7 +230,7 @@ mod tests {
         "2025-10-22".parse().unwrap()
     }
 
-    /// What is found of records that were stored, as `field why declared seen`.
+    /// Stores `records` and returns their findings, as `field why declared seen`.
     fn found(records: &[&str]) -> Vec<String> {
         let (file, drifted) = file(&schema(), records);
         let mut drift = Drift::default();

@@ -1,6 +1,6 @@
-//! What the rows of a snapshot's files say of its table: which records were new, changed or gone.
+//! Reads the changes that a snapshot's file records: new, changed and vanished records.
 //!
-//! Of a row's columns only those are read that tell so; the record itself isn't.
+//! Reads only the metadata columns needed for that, not the records.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
@@ -11,24 +11,24 @@ use super::metadata::{KEY, OP, SLICE, VERSION};
 use super::reader::{open, read};
 pub use super::writer::Op;
 
-/// One row.
+/// One changed record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
     /// The record's id without its version.
     pub key: &'a str,
-    /// The version of it that the row is.
+    /// Version of the record in this row.
     pub version: &'a str,
-    /// The slice that it was read from, where it was read.
+    /// Slice from which the record was read, if it was read.
     pub slice: Option<&'a str>,
-    /// What became of the record.
+    /// Kind of change.
     pub op: Op,
 }
 
-/// Hands the events of a file to `each`, in their order. Rows without a key or a version, which
-/// this program doesn't write into snapshots, say nothing.
+/// Passes the events of a file to `each`, in row order. Skips rows without a key or a version, which this
+/// program doesn't write into snapshots.
 ///
 /// # Errors
-/// When the file isn't Parquet.
+/// Returns an error if the file isn't Parquet.
 pub fn events(bytes: &Bytes, mut each: impl FnMut(Event<'_>)) -> Result<(), BronzeError> {
     let wanted = [KEY, VERSION, SLICE, OP];
     for batch in read(open(bytes)?, |name| wanted.contains(&name))? {

@@ -1,5 +1,4 @@
-//! Drafts a file of columns from records: what their fields are named, and the narrowest type that
-//! holds every value.
+//! Drafts a column file from records: field names, and the narrowest type that holds every value.
 //!
 //! ```toml
 //! # A draft of the columns of `pncp.contratos`, made of 519 records …
@@ -11,8 +10,8 @@
 //! id = "int64"
 //! ```
 //!
-//! It is a draft: fifty records don't tell what the next one brings. What a draft can't know costs
-//! no data, because a value that doesn't fit goes into `_extra`.
+//! A draft is incomplete, because fifty records don't determine the next one. That costs no data, because a
+//! value that doesn't fit goes into `_extra`.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -21,11 +20,11 @@ use super::columns::fits;
 use super::schema::{ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS};
 use crate::json::{self, Kind, Object};
 
-/// Amounts and quantities, as far as they fit; further digits after the point are what some APIs
-/// write, and the rest is the most that a column holds.
+/// Precision and scale of the drafted decimals, narrowest first: (18, 4) for amounts and quantities, (24, 8)
+/// because some APIs write further digits, and (38, 18) as the most that a column holds.
 const DECIMALS: [(u8, u8); 3] = [(18, 4), (24, 8), (38, 18)];
 
-/// What was seen of records.
+/// Statistics of the sampled records.
 #[derive(Debug, Default)]
 pub struct Draft {
     records: u64,
@@ -40,7 +39,7 @@ struct Fields {
     index: HashMap<String, usize>,
 }
 
-/// What was seen of one field.
+/// Statistics of the sampled values of one field.
 #[derive(Debug, Default)]
 struct Seen {
     nulls: u64,
@@ -49,17 +48,17 @@ struct Seen {
     numbers: u64,
     objects: u64,
     arrays: u64,
-    /// Which of these hold every string.
+    /// Time types that hold every string so far.
     times: Narrowing<3>,
-    /// Which of these hold every number.
+    /// Decimal types that hold every number so far.
     decimals: Narrowing<3>,
-    /// Numbers that aren't written as whole ones of 64 bits.
+    /// Number of numbers that are not written as 64-bit integers.
     fractions: u64,
     members: Fields,
     item: Option<Box<Self>>,
 }
 
-/// Which of several types have held every value so far.
+/// Candidate types that have held every value so far.
 #[derive(Debug)]
 struct Narrowing<const N: usize>([bool; N]);
 
@@ -89,7 +88,7 @@ fn decimals() -> [ColumnType; 3] {
 }
 
 impl Draft {
-    /// Looks at one record. One that isn't an object, or whose keys can't be read, is counted only.
+    /// Samples one record. A record that is not an object, or whose keys can't be decoded, is only counted.
     pub fn see(&mut self, record: &str) {
         self.records += 1;
         match Object::parse(record) {
@@ -98,12 +97,12 @@ impl Draft {
         }
     }
 
-    /// How many records were seen.
+    /// Number of sampled records.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// The draft as the text of a file of columns. `None`: there was no field that could be declared.
+    /// Returns the draft as the text of a column file. `None` if no field can be declared.
     pub fn text(&self, dataset: &str) -> Option<String> {
         let mut body = String::new();
         self.fields.declare("columns", "[columns]", &mut body);
@@ -138,8 +137,7 @@ impl Fields {
         }
     }
 
-    /// Writes these fields as a table; those that are tables themselves come after the others, as
-    /// TOML wants it.
+    /// Writes these fields as a TOML table; fields that are tables themselves come last, as TOML requires.
     fn declare(&self, path: &str, head: &str, out: &mut String) {
         let _ = write!(out, "\n{head}\n");
         let top = path == "columns";
@@ -184,8 +182,8 @@ impl Fields {
         }
     }
 
-    /// Those of the fields that can't be declared because another one can, whose name differs in
-    /// case only: readers take the two for one. Each with that other one.
+    /// Fields that are not declared because their name differs only in case from a declared field, and
+    /// readers treat the two as equal. Maps each to the declared one.
     fn twins(&self) -> HashMap<&str, &str> {
         let mut declared: HashMap<String, &str> = HashMap::new();
         let mut twins = HashMap::new();
@@ -201,13 +199,13 @@ impl Fields {
         twins
     }
 
-    /// Whether a table of these fields would have a column.
+    /// `true` if a table of these fields would have a column.
     fn declares(&self) -> bool {
         let mut shapes = self.seen.iter().map(|(_, seen)| seen.shape());
         shapes.any(|shape| !matches!(shape, Shape::Unknown(_)))
     }
 
-    /// `{ id = "int64" }`, where a table of its own can't stand.
+    /// Returns an inline table, `{ id = "int64" }`, for places where TOML allows no separate table.
     fn inline(&self) -> String {
         let twins = self.twins();
         let members = self.seen.iter().filter_map(|(name, seen)| {
@@ -226,13 +224,13 @@ impl Fields {
     }
 }
 
-/// How a field is declared.
+/// Form of a field's declaration.
 enum Shape<'a> {
-    /// Not at all, and why.
+    /// Not declared, with the reason.
     Unknown(&'static str),
-    /// Behind its name.
+    /// Inline, after the field's name.
     Inline(String),
-    /// As a table of its own.
+    /// As a separate table.
     Table(&'a Fields),
     /// As a list of tables.
     Tables(&'a Fields),
@@ -268,7 +266,7 @@ impl Seen {
         }
     }
 
-    /// What most of its values are. On a tie, the first of these.
+    /// Returns the most frequent kind of value and its count. On a tie, the first in the list below.
     fn most(&self) -> (&'static str, u64) {
         let counts = [
             ("text", self.strings),
@@ -308,7 +306,7 @@ impl Seen {
         }
     }
 
-    /// A line on values that aren't what most are.
+    /// Writes a comment line on values that are not of the most frequent kind.
     fn remark(&self, name: &str, out: &mut String) {
         let (most, count) = self.most();
         let others = self.values() - count;
@@ -320,7 +318,7 @@ impl Seen {
     }
 }
 
-/// Whether every table has a column of this name by itself.
+/// `true` if the name is that of a metadata or partition column.
 fn is_reserved(name: &str) -> bool {
     let mut taken = METADATA_COLUMNS.iter().chain(&PARTITION_COLUMNS);
     taken.any(|taken| taken.eq_ignore_ascii_case(name))
@@ -332,12 +330,12 @@ fn key(name: &str) -> String {
     if !name.is_empty() && name.chars().all(bare) {
         name.to_owned()
     } else {
-        // What JSON escapes, TOML does alike; DEL is all that it wants beyond that.
+        // TOML accepts JSON's escapes, and additionally requires DEL to be escaped.
         json::quote(name).replace('\u{7f}', "\\u007f")
     }
 }
 
-/// A name within a comment, where no line may end.
+/// Removes control characters from a name within a comment, because it must not end the line.
 fn comment(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).collect()
 }
@@ -394,7 +392,7 @@ l = "decimal(38,18)"
         );
     }
 
-    /// Both were drafted, and DuckDB read the other column.
+    /// Both names were drafted, and DuckDB read the wrong column.
     #[test]
     fn of_names_that_differ_in_case_only_one_is_drafted() {
         let records = [
@@ -445,7 +443,7 @@ v = "decimal(18,4)"
 w = "int64"
 "#
         );
-        // The two that had no value to tell their type by.
+        // The two fields without a value that shows their type.
         let (_, drifted) = file(&parsed(&draft(&records)), &records);
         assert_eq!(drifted, 2);
     }
@@ -504,7 +502,7 @@ w = "int64"
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
-        /// Whatever an API sends, the draft is a file that the program reads.
+        /// For any records, the draft is a valid column file.
         #[test]
         fn any_records_make_a_draft_that_can_be_read(
             records in proptest::collection::vec(crate::bronze::tests::any_record(), 1..4)

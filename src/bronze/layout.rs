@@ -1,22 +1,22 @@
-//! Where the objects of a table lie in the lake.
+//! Object keys of a table in the lake.
 //!
 //! ```text
 //! pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet        commit 7 of the day
 //! pncp/_state/year=2025/month=10/day=22/state_20251022.json           the day's index
 //! pncp/_state/complete/20251022                                       the day is complete
-//! pncp/_state/complete/20251022.1                                     … with the slices of generation 1
-//! pncp/_state/accepted/20251022                                       a person has taken the day as it is
-//! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        the rows that a snapshot knew after
-//!                                                                     commit 2 of the day
+//! pncp/_state/complete/20251022.1                                     … including the slices of generation 1
+//! pncp/_state/accepted/20251022                                       a person has accepted the day
+//! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        snapshot checkpoint: the current rows
+//!                                                                     after commit 2 of the day
 //! ```
 //!
-//! Existing lakes and other readers rely on these keys: they are for ever.
+//! Existing lakes and other readers rely on these keys: they never change.
 
 use chrono::NaiveDate;
 
 use crate::day::Day;
 
-/// The folder of a day's files, without a slash at its end.
+/// Folder of a day's files, without a trailing slash.
 pub fn partition(prefix: &str, day: Day) -> String {
     format!("{prefix}/{}", day.partition())
 }
@@ -31,17 +31,17 @@ pub fn file_key(prefix: &str, day: Day, number: u64) -> String {
     )
 }
 
-/// The number of the commit that `key` is the file of. `None` says that it is no file of the
-/// protocol: one of the earlier pipeline, or a stranger's.
+/// Commit number of the file `key`. `None` if the key is not of this layout: a file of the earlier pipeline
+/// or of another program.
 pub fn file_number(prefix: &str, day: Day, key: &str) -> Option<u64> {
     let (_, number) = key.strip_suffix(".parquet")?.rsplit_once("_c")?;
     let number = number.parse().ok()?;
-    // Only the one spelling counts: no sign, no further or missing zeros.
+    // Accept only the canonical spelling: no sign, no extra or missing zeros.
     (number > 0 && file_key(prefix, day, number) == key).then_some(number)
 }
 
-/// The day whose partition the Parquet file `key` lies in, whoever wrote it. `None`: it is none of the
-/// table's.
+/// Day of the partition that contains the Parquet file `key`, regardless of its writer. `None` if the key is
+/// not in the table.
 pub fn file_day(prefix: &str, key: &str) -> Option<Day> {
     let path = key.strip_prefix(prefix)?.strip_prefix('/')?;
     let (folder, name) = path.rsplit_once('/')?;
@@ -59,24 +59,24 @@ pub fn state_key(prefix: &str, day: Day) -> String {
     )
 }
 
-/// The folder of states and markers, without a slash at its end.
+/// Folder of states and markers, without a trailing slash.
 pub fn state_folder(prefix: &str) -> String {
     format!("{prefix}/_state")
 }
 
-/// The day whose state document `key` is. `None`: it is none.
+/// Day of the state document `key`. `None` if the key is not a state document.
 pub fn state_day(prefix: &str, key: &str) -> Option<Day> {
     let name = key.strip_suffix(".json")?.rsplit_once("/state_")?.1;
     let day = Day::from_compact(name)?;
     (state_key(prefix, day) == key).then_some(day)
 }
 
-/// The key of the marker that says that the day is complete.
+/// Key of the complete marker of the day.
 pub fn complete_key(prefix: &str, day: Day) -> String {
     format!("{prefix}/_state/complete/{}", day.compact())
 }
 
-/// The key of the marker that says that the day is complete with the slices of this generation, too.
+/// Key of the marker that says that the day is complete including the slices of this generation.
 pub fn complete_key_of(prefix: &str, day: Day, generation: u64) -> String {
     match generation {
         0 => complete_key(prefix, day),
@@ -84,7 +84,7 @@ pub fn complete_key_of(prefix: &str, day: Day, generation: u64) -> String {
     }
 }
 
-/// The day and the generation whose marker `key` is. `None`: it is no marker.
+/// Day and generation of the complete marker `key`. `None` if the key is not such a marker.
 pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
     let (_, name) = key.rsplit_once('/')?;
     let (date, generation) = match name.split_once('.') {
@@ -95,20 +95,20 @@ pub fn complete_mark(prefix: &str, key: &str) -> Option<(Day, u64)> {
     (complete_key_of(prefix, day, generation) == key).then_some((day, generation))
 }
 
-/// The key of the marker that says that a person has taken the day as it is.
+/// Key of the accepted marker of the day.
 pub fn accepted_key(prefix: &str, day: Day) -> String {
     format!("{prefix}/_state/accepted/{}", day.compact())
 }
 
-/// The accepted day whose marker `key` is. `None`: it is no such marker.
+/// Day of the accepted marker `key`. `None` if the key is not such a marker.
 pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
     let (_, name) = key.rsplit_once('/')?;
     let day = Day::from_compact(name)?;
     (accepted_key(prefix, day) == key).then_some(day)
 }
 
-/// The key of the rows that a snapshot knew after commit `number` of `day`; `digest` tells which files
-/// they are made of.
+/// Key of a snapshot's checkpoint: its current rows after commit `number` of `day`. `digest` identifies the
+/// files from which the rows were derived.
 pub fn known_key(prefix: &str, day: Day, number: u64, digest: &str) -> String {
     format!(
         "{prefix}/_state/known/{}_c{number:06}_{digest}",
@@ -116,7 +116,7 @@ pub fn known_key(prefix: &str, day: Day, number: u64, digest: &str) -> String {
     )
 }
 
-/// The day, the number of the commit, and the digest that `key` is for. `None`: it is no such key.
+/// Day, commit number and digest of the snapshot checkpoint `key`. `None` if the key is not a checkpoint.
 pub fn known_rows<'k>(prefix: &str, key: &'k str) -> Option<(Day, u64, &'k str)> {
     let (_, name) = key.rsplit_once('/')?;
     let (date, rest) = name.split_once("_c")?;
@@ -126,7 +126,7 @@ pub fn known_rows<'k>(prefix: &str, key: &'k str) -> Option<(Day, u64, &'k str)>
     (known_key(prefix, day, number, digest) == key).then_some((day, number, digest))
 }
 
-/// What file names begin with: the last folder of the prefix.
+/// Start of file names: the last folder of the prefix.
 fn table(prefix: &str) -> &str {
     prefix.rsplit_once('/').map_or(prefix, |(_, table)| table)
 }

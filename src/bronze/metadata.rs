@@ -1,4 +1,5 @@
-//! The columns that every bronze file has after the declared ones, and the file's own properties.
+//! Metadata columns, which every bronze file has after the declared ones, and the file's key-value
+//! properties.
 
 use std::sync::Arc;
 
@@ -14,28 +15,28 @@ use crate::bronze::schema::METADATA_COLUMNS;
 use crate::day::Day;
 use crate::json;
 
-/// What dedup goes by.
+/// Id by which rows are deduplicated.
 pub(super) const ID: &str = "_id";
 /// The id without its version.
 pub(super) const KEY: &str = "_key";
-/// The version.
+/// Version of the record.
 pub(super) const VERSION: &str = "_version";
-/// The id of the record that the row's was read for.
+/// Id of the parent record.
 pub(super) const PARENT_ID: &str = "_parent_id";
 /// The slice that the row was read from.
 pub(super) const SLICE: &str = "_slice";
-/// What became of the record since the snapshot before.
+/// Change of the record since the previous snapshot.
 pub(super) const OP: &str = "_op";
-/// When the run stored the row, in UTC.
+/// Time at which the run stored the row, in UTC.
 pub(super) const INGESTED_AT: &str = "_ingested_at";
-/// What didn't fit the declared columns.
+/// Values that don't fit the declared columns.
 pub(super) const EXTRA: &str = "_extra";
-/// What the names of a file's own properties begin with.
+/// Prefix of the names of the file's properties.
 const PROPERTY: &str = "bronzed.";
-/// The property that names the parents done with a file.
+/// Property with the ids of the parents that this file completes.
 const PARENTS: &str = "parents_done";
 
-/// Where a file comes from: the same for all of its rows.
+/// Provenance of a file, the same for all of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileMeta {
     /// `pncp.contratacoes`
@@ -44,25 +45,25 @@ pub struct FileMeta {
     pub day: Day,
     /// The run that stores the rows.
     pub run_id: Uuid,
-    /// The job that asked for it; `manual` from the command line.
+    /// Job that requested the run; `manual` from the command line.
     pub job: String,
-    /// When the run stores the rows.
+    /// Time at which the run stores the rows.
     pub ingested_at: DateTime<Utc>,
 }
 
-/// What became of a record since the snapshot before, as the column `_op` says.
+/// Change of a record since the previous snapshot, as stored in the column `_op`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// It wasn't there.
+    /// The record was not in the previous snapshot.
     New,
-    /// It had another content.
+    /// The record's content differs.
     Changed,
-    /// It is there no more. The row has no record: its columns are null.
+    /// The record is no longer in the snapshot. The declared columns of the row are null.
     Vanished,
 }
 
 impl Op {
-    /// As the column says it.
+    /// Returns the text stored in the column.
     pub fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -71,7 +72,7 @@ impl Op {
         }
     }
 
-    /// What the column says.
+    /// Parses the text stored in the column.
     pub(super) fn named(name: &str) -> Option<Self> {
         [Self::New, Self::Changed, Self::Vanished]
             .into_iter()
@@ -79,7 +80,7 @@ impl Op {
     }
 }
 
-/// The fields of the metadata columns.
+/// Arrow fields of the metadata columns.
 pub(super) fn fields() -> impl Iterator<Item = Field> {
     METADATA_COLUMNS.iter().map(|name| {
         let kind = match *name {
@@ -90,12 +91,12 @@ pub(super) fn fields() -> impl Iterator<Item = Field> {
     })
 }
 
-/// An instant in UTC, to the microsecond.
+/// Arrow type of an instant in UTC, in microseconds.
 pub(super) fn instant() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }
 
-/// How files are written: zstd, statistics on, and what tells where the file comes from.
+/// Writer properties: zstd, statistics, and the file's provenance.
 pub(super) fn properties(meta: &FileMeta) -> Result<WriterProperties, ParquetError> {
     let version = env!("CARGO_PKG_VERSION");
     let pair = |name: &str, value: String| KeyValue::new(format!("{PROPERTY}{name}"), value);
@@ -112,21 +113,22 @@ pub(super) fn properties(meta: &FileMeta) -> Result<WriterProperties, ParquetErr
         .build())
 }
 
-/// The property that names the parents done with a file, as a JSON array; none where there are none.
+/// Returns the property with the ids of the parents that the file completes, as a JSON array. `None` if there
+/// are none.
 pub(super) fn parents_done(parents: &[Box<str>]) -> Option<KeyValue> {
     let ids: Vec<_> = parents.iter().map(|id| json::quote(id)).collect();
     let list = format!("[{}]", ids.join(","));
     (!ids.is_empty()).then(|| KeyValue::new(format!("{PROPERTY}{PARENTS}"), list))
 }
 
-/// The parents done with a file, as its property names them.
+/// Reads the ids of the completed parents from the file's properties.
 pub(super) fn parents_in(pairs: Option<&Vec<KeyValue>>) -> Vec<Box<str>> {
     let list = property(pairs, PARENTS);
     list.and_then(|list| serde_json::from_str(list).ok())
         .unwrap_or_default()
 }
 
-/// One of the file's own properties: `run_id`, `job`.
+/// Returns one of the file's properties by name: `run_id`, `job`.
 pub(super) fn property<'a>(pairs: Option<&'a Vec<KeyValue>>, name: &str) -> Option<&'a str> {
     pairs?
         .iter()

@@ -1,9 +1,9 @@
-//! Records become columns of a Parquet file, and rows become records again (promise P9).
+//! Conversion of records to Parquet columns, and back (promise P9).
 //!
-//! The rule that everything here serves: a value goes into its declared column only if it can be
-//! rebuilt exactly from there, numbers equal as numbers and strings to the letter. Any other value
-//! goes, with its own text, into `_extra`: a JSON object that mirrors the record. So a record is
-//! never refused for its shape, and none of it is lost.
+//! The rule of this module: a value goes into its declared column only if it can be rebuilt exactly from that
+//! column, numbers equal as numbers and strings character by character. Any other value goes, with its
+//! original text, into `_extra`: a JSON object that mirrors the record. So no record is rejected for its
+//! structure, and no value is lost.
 //!
 //! ```text
 //! {"ano": 2025, "valor": "a lot", "orgao": {"uf": "SP", "novo": 1}}
@@ -12,9 +12,9 @@
 //!   2025  null    SP             {"valor":"a lot","orgao":{"novo":1}}
 //! ```
 //!
-//! [`writer`] makes a file of records, [`reader`] makes records (and ids) of a file, also of one
-//! that pandas wrote; [`layout`] says where files lie. [`infer`] drafts columns of records, and
-//! [`drift`] tells from `_extra` what the declared ones lack.
+//! [`writer`] encodes records as a file; [`reader`] decodes records and ids from a file, including files
+//! written by pandas; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
+//! [`drift`] reports from `_extra` what the declared columns lack.
 
 mod columns;
 pub mod drift;
@@ -31,35 +31,35 @@ pub mod writer;
 
 use parquet::errors::ParquetError;
 
-/// Why a file can't be written or read.
+/// Error of encoding or decoding a file.
 #[derive(Debug, thiserror::Error)]
 pub enum BronzeError {
-    /// The declaration has to be mended.
+    /// Invalid column declaration.
     #[error("the declared columns don't make a table: {0}")]
     Schema(String),
-    /// One record alone is too much for a column.
+    /// A single record exceeds the size limit of a column.
     #[error("a record of {0} bytes is too large: a column holds at most 1 GiB of one record")]
     TooLarge(usize),
-    /// Columns couldn't be encoded.
+    /// Encoding failed.
     #[error("the columns can't be written as Parquet: {0}")]
     Write(#[source] ParquetError),
-    /// Not a Parquet file, damaged, or compressed in a way that isn't supported.
+    /// Not a Parquet file, a damaged one, or an unsupported compression.
     #[error("the file can't be read as Parquet: {0}")]
     Read(#[source] ParquetError),
-    /// A column of a file that this program didn't write, and that has no JSON form.
+    /// A column, in a file of another program, whose type has no JSON form.
     #[error("column `{name}` is of type {kind}, which has no form in JSON")]
     Unsupported {
-        /// The column, with the structs around it: `orgao.anexo`.
+        /// Path of the column, including enclosing structs: `orgao.anexo`.
         name: String,
         /// Its Arrow type.
         kind: String,
     },
-    /// A row's `_extra` isn't what this program writes there.
+    /// A row's `_extra` is not valid JSON.
     #[error("`_extra` of row {row} isn't JSON: {error}")]
     Extra {
-        /// Counted from 0 within the file.
+        /// Row index within the file, from 0.
         row: usize,
-        /// What is wrong with it.
+        /// The parse error.
         error: serde_json::Error,
     },
 }

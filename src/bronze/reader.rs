@@ -1,8 +1,7 @@
-//! What a Parquet file holds: ids for dedup and recovery, and the records themselves.
+//! Reads Parquet files: ids for deduplication and recovery, and the records themselves.
 //!
-//! It reads the files of this program and those of the Python pipeline that it replaces. The
-//! latter have no metadata columns: their ids are made of the key columns, by the rules of
-//! [`crate::record`].
+//! Reads the files of this program and those of the Python pipeline that it replaces. The latter have no
+//! metadata columns: their ids are derived from the key columns, by the rules of [`crate::record`].
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,49 +24,49 @@ use crate::record::{self, RecordId};
 
 const BATCH_ROWS: usize = 1_000;
 
-/// What recovery asks a file for.
+/// Facts of a file that recovery needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFacts {
-    /// How many rows it has.
+    /// Number of rows.
     pub rows: u64,
     /// The id of each row, in order.
     pub ids: Vec<Box<str>>,
-    /// The run that stored it; `None` in a file of the Python pipeline.
+    /// Run that stored the file; `None` in a file of the Python pipeline.
     pub run_id: Option<Uuid>,
-    /// The job that the run was of.
+    /// Job of the run.
     pub job: Option<String>,
-    /// When it was stored.
+    /// Time at which the file was stored.
     pub ingested_at: Option<DateTime<Utc>>,
-    /// How many rows have the hash of their content for an id.
+    /// Number of rows whose id is the hash of their content.
     pub unidentified: u64,
-    /// How many rows stand for a record that vanished from a snapshot.
+    /// Number of rows that represent a record that vanished from a snapshot.
     pub vanished: u64,
-    /// Parents that were done with the file.
+    /// Parents that this file completes.
     pub parents: Vec<Box<str>>,
 }
 
-/// A stored row, as far as its children ask for it.
+/// Fields of a stored row that are needed to request its child records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Its `_id`.
+    /// The row's `_id`.
     pub id: Box<str>,
-    /// Its `_key`.
+    /// The row's `_key`.
     pub key: Box<str>,
-    /// Its `_slice`.
+    /// The row's `_slice`.
     pub slice: Option<String>,
-    /// Its `_op`.
+    /// The row's `_op`.
     pub op: Option<String>,
-    /// The fields that were asked for, as the JSON text of a record.
+    /// The requested fields, as the JSON text of a record.
     pub record: String,
 }
 
-/// Reads the ids of a file, and where it comes from; of its columns no more than that takes.
+/// Reads the ids and the provenance of a file, and only the columns needed for them.
 ///
-/// In a file without `_id` column, the ids are those of the fields that `primary_key` (JSON
-/// pointers) names; a row without a usable one has the hash of its record.
+/// In a file without an `_id` column, ids are built from the fields that `primary_key` (JSON pointers) names;
+/// the id of a row without a usable key is the hash of its record.
 ///
 /// # Errors
-/// When the file isn't Parquet, or a row that has to be hashed can't be rebuilt.
+/// Returns an error if the file isn't Parquet, or a row that has to be hashed can't be rebuilt.
 pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeError> {
     let file = open(&bytes)?;
     let pairs = file.metadata().file_metadata().key_value_metadata();
@@ -113,11 +112,11 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
     })
 }
 
-/// The rows of a file with those of their fields that `pointers` (JSON pointers) lead into. In a
-/// file of the Python pipeline, ids are those of the fields that `primary_key` names.
+/// Reads the rows of a file with only the top-level fields that `pointers` (JSON pointers) lead into. In a
+/// file of the Python pipeline, ids are built from the fields that `primary_key` names.
 ///
 /// # Errors
-/// When the file isn't Parquet, or a column has no form in JSON.
+/// Returns an error if the file isn't Parquet, or a column has no form in JSON.
 pub fn stored(
     bytes: &Bytes,
     primary_key: &[String],
@@ -151,26 +150,26 @@ pub fn stored(
     Ok(rows)
 }
 
-/// What a row of this program's says that it is known by.
+/// Identity of a row in a file of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// What dedup goes by.
+    /// Id by which rows are deduplicated.
     pub id: Box<str>,
     /// The id without its version.
     pub key: Option<Box<str>>,
-    /// The version.
+    /// Version of the record.
     pub version: Option<Box<str>>,
-    /// The id of the record that it was read for.
+    /// Id of the parent record.
     pub parent: Option<Box<str>>,
-    /// Whether it stands for a record that vanished from a snapshot, and has none itself.
+    /// `true` if the row represents a record that vanished from a snapshot, and holds no record itself.
     pub vanished: bool,
 }
 
-/// What each row of a file of this program is known by, in order; those of another program have
-/// nothing to tell.
+/// Reads the identity of each row of a file, in order; rows without an id, as in files of other programs, are
+/// skipped.
 ///
 /// # Errors
-/// When the file isn't Parquet.
+/// Returns an error if the file isn't Parquet.
 pub fn identities(bytes: Bytes) -> Result<Vec<Identity>, BronzeError> {
     let mut identities = Vec::new();
     for batch in read(open(&bytes)?, |name| {
@@ -195,19 +194,20 @@ pub fn identities(bytes: Bytes) -> Result<Vec<Identity>, BronzeError> {
     Ok(identities)
 }
 
-/// Every row as the JSON text of its record (promise P9): declared columns and `_extra` together,
+/// Rebuilds every row as the JSON text of its record (promise P9): declared columns and `_extra` together,
 /// without the metadata columns and without members that are null.
 ///
 /// # Errors
-/// When the file isn't Parquet, or a column has no form in JSON.
+/// Returns an error if the file isn't Parquet, or a column has no form in JSON.
 pub fn records(bytes: Bytes) -> Result<Vec<String>, BronzeError> {
     rebuild(read(open(&bytes)?, |_| true)?).collect()
 }
 
-/// `_extra` of each row that has one. `None`: the file has no such column, as it isn't this program's.
+/// Reads `_extra` of each row that has one. `None` if the file was not written by this program, and has no
+/// such column.
 ///
 /// # Errors
-/// When the file isn't Parquet.
+/// Returns an error if the file isn't Parquet.
 pub fn extras(bytes: Bytes) -> Result<Option<Vec<String>>, BronzeError> {
     let file = open(&bytes)?;
     let ours = |name| file.schema().column_with_name(name).is_some();
@@ -232,7 +232,7 @@ pub(super) fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
     let groups = file.metadata().row_groups().iter();
     let mut rows = groups.map(|group| u64::try_from(group.num_rows()).ok());
     let rows = rows.try_fold(0_u64, |sum, rows| sum.checked_add(rows?));
-    // The decoder takes a number below zero for one beyond all bounds, and would go on for ever.
+    // The decoder treats a negative row count as unbounded, and would never end.
     if rows.is_none() || rows != u64::try_from(file.metadata().file_metadata().num_rows()).ok() {
         let what = "its parts and its whole have different numbers of rows".to_owned();
         return Err(BronzeError::Read(ParquetError::General(what)));
@@ -240,14 +240,14 @@ pub(super) fn open(bytes: &Bytes) -> Result<Builder, BronzeError> {
     Ok(file)
 }
 
-/// What the decoder makes of a file. On some that are damaged it panics, where it should say so.
+/// Runs the decoder and turns its panics into errors, because it panics on some damaged files.
 fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, BronzeError> {
     let damaged = || ParquetError::General("the decoder broke off: the file is damaged".to_owned());
     let result = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged()));
     result.map_err(BronzeError::Read)
 }
 
-/// The batches of the columns that are `wanted`, by their names at the root.
+/// Reads the batches of the top-level columns whose names are `wanted`.
 pub(super) fn read(
     file: Builder,
     wanted: impl Fn(&str) -> bool,
@@ -268,7 +268,7 @@ pub(super) fn read(
     let mut is_over = false;
     Ok(std::iter::from_fn(move || {
         let batch = (!is_over).then(&mut next).flatten();
-        // Nothing is read behind what can't be.
+        // Stop at the first batch that can't be read.
         is_over = !matches!(batch, Some(Ok(_)));
         batch
     }))
@@ -316,20 +316,20 @@ fn rebuild_batch(batch: &RecordBatch, before: usize) -> Result<Vec<String>, Bron
         .collect()
 }
 
-/// Whether a column is the record's own: not our metadata, and not the index that pandas writes
-/// of a table whose rows were picked out of another.
+/// `true` if a column belongs to the record: neither one of our metadata columns nor the index that pandas
+/// writes for a filtered table.
 fn is_of_record(name: &str, ours: bool) -> bool {
     let metadata = ours && METADATA_COLUMNS.contains(&name);
     !metadata && !name.starts_with("__index_level_")
 }
 
-/// The column at the root of a JSON pointer.
+/// Name of the top-level column that a JSON pointer leads into.
 fn column_of(pointer: &str) -> Option<String> {
     let first = pointer.strip_prefix('/')?.split('/').next()?;
     Some(first.replace("~1", "/").replace("~0", "~"))
 }
 
-/// `_id` of each row; `None` where there is none, which this program never writes.
+/// Returns `_id` of each row; `None` for a row without one, which this program never writes.
 fn stored_ids(batch: &RecordBatch) -> Vec<Option<Box<str>>> {
     let ids = batch.column_by_name(ID);
     match ids.and_then(|array| array.as_string_opt::<i32>()) {
@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(facts, expected);
     }
 
-    /// Of some of these the decoder panics, and with a negative number of rows it goes on for ever.
+    /// The decoder panics on some of these files, and loops for ever on a negative row count.
     #[test]
     fn a_damaged_file_is_rows_or_an_error() {
         let (file, _) = file(&schema(), &[r#"{"numero":5,"lista":["x"]}"#]);
@@ -419,7 +419,7 @@ mod tests {
         let facts = facts(by_pandas(), &key(&["/numeroControlePNCP"])).unwrap();
         assert_eq!((facts.rows, facts.unidentified), (6, 1));
         assert_eq!(&*facts.ids[0], "76206481000158-1-000177/2025");
-        // The row without an id: by the hash that the record has when the API sends it.
+        // The row without an id gets the hash of the record as the API sends it.
         let without_id = recorded()[0].replace("\"76206481000158-1-000177/2025\"", "null");
         assert_eq!(*facts.ids[5], format!("sha256:{}", hash(&without_id)));
         assert_eq!(

@@ -5,7 +5,7 @@ use std::fmt;
 /// The declared columns of one dataset, in the order of their file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schema {
-    /// Carry the API's own field names, verbatim.
+    /// Columns with the API's own field names, verbatim.
     pub columns: Vec<Column>,
 }
 
@@ -14,24 +14,24 @@ pub struct Schema {
 pub struct Column {
     /// The API's own field name, verbatim.
     pub name: String,
-    /// What the column holds.
+    /// Type of the column.
     pub kind: ColumnType,
 }
 
-/// What a column holds. A value goes into its column only if it can be rebuilt exactly from there.
+/// Type of a column. A value goes into its column only if it can be rebuilt exactly from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnType {
-    /// Text, to the letter.
+    /// Text, unchanged.
     String,
-    /// A whole number of 64 bits.
+    /// A signed 64-bit integer.
     Int64,
     /// `true` or `false`.
     Boolean,
     /// An exact decimal number.
     Decimal {
-        /// Digits in all, up to 38.
+        /// Total number of digits, up to 38.
         precision: u8,
-        /// Digits after the point, up to the precision.
+        /// Number of digits after the decimal point, up to `precision`.
         scale: u8,
     },
     /// `2025-10-22`
@@ -47,7 +47,7 @@ pub enum ColumnType {
 }
 
 impl fmt::Display for ColumnType {
-    /// As the file of columns says it; a list by its element: `list of int64`.
+    /// Formats the type as a column file declares it; a list by its element: `list of int64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::String => f.write_str("string"),
@@ -63,11 +63,10 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// Readers of Hive partitions take these from the path: no declared column may be named so.
+/// Columns that readers of Hive partitions derive from the path; reserved names for declared columns.
 pub const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
 
-/// The columns that every table has after the declared ones, in the order of the file: no declared
-/// column may be named so.
+/// Columns that every table has after the declared ones, in file order; reserved names for declared columns.
 pub const METADATA_COLUMNS: [&str; 9] = [
     "_id",
     "_key",

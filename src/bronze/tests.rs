@@ -14,7 +14,7 @@ use crate::json::canonical::canonical;
 use crate::json::{self, Object};
 use crate::record::RecordId;
 
-/// Where the files of these tests come from.
+/// Provenance of the files of these tests.
 pub(super) fn meta() -> FileMeta {
     FileMeta {
         dataset: "pncp.contratacoes".to_owned(),
@@ -71,13 +71,13 @@ pub(super) fn schema() -> Schema {
     }
 }
 
-/// The schema that is shipped for PNCP's contratações.
+/// The shipped schema of PNCP's contratações.
 pub(super) fn contratacoes() -> Arc<Schema> {
     let settings = crate::config::load(None, []).unwrap();
     Arc::clone(&settings.sources["pncp"].datasets["contratacoes"].schema)
 }
 
-/// Every recorded contratação, as its text in the file.
+/// Every recorded contratação, as its text in the fixture.
 pub(super) fn recorded() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pncp");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
@@ -97,7 +97,7 @@ pub(super) fn recorded() -> Vec<String> {
     records
 }
 
-/// A file of these records, with their numbers for ids, and the sum of what drifted.
+/// Encodes these records with ids by position; returns the file and the number of drifted values.
 pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile, u64) {
     let mut writer = FileWriter::new(schema, meta()).unwrap();
     let mut drifted = 0;
@@ -110,7 +110,7 @@ pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile
     (writer.finish().unwrap(), drifted)
 }
 
-/// Asserts promise P9 of these records, and returns what drifted.
+/// Asserts promise P9 of these records, and returns the number of drifted values.
 fn assert_lossless(schema: &Schema, records: &[impl AsRef<str>]) -> u64 {
     let (file, drifted) = file(schema, records);
     let rebuilt = reader::records(file.bytes).unwrap();
@@ -201,7 +201,7 @@ pub(super) fn any_record() -> impl Strategy<Value = String> {
     prop_oneof![3 => record, 1 => value()]
 }
 
-/// Any JSON value whose keys are those of [`schema`] in wrong and right places, and others.
+/// Any JSON value with keys of [`schema`], in right and wrong places, and with other keys.
 fn value() -> impl Strategy<Value = String> {
     let key = prop_oneof![
         4 => proptest::sample::select(vec![
@@ -232,7 +232,7 @@ fn value() -> impl Strategy<Value = String> {
     })
 }
 
-/// A record whose values mostly are what the schema says.
+/// A record whose values mostly match the schema.
 fn record() -> impl Strategy<Value = String> {
     let or_any = |fitting: BoxedStrategy<String>| prop_oneof![3 => fitting, 1 => value()];
     let source = ("-?[0-9]{1,3}", number())

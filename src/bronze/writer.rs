@@ -1,7 +1,7 @@
-//! Records into one Parquet file: the file of one commit.
+//! Writer of one Parquet file: the file of one commit.
 //!
-//! Rows are handed to the encoder in batches, so that memory holds the file's compressed columns
-//! and one batch, never its records.
+//! Rows go to the encoder in batches, so that memory holds the file's compressed columns and one batch, but
+//! never all records.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ pub use super::metadata::{FileMeta, Op};
 use super::schema::{ColumnType, Schema};
 use crate::record::RecordId;
 
-/// A batch is handed on at so many rows…
+/// Maximum rows of a batch.
 const BATCH_ROWS: usize = 1_000;
-/// … or so many bytes of JSON, whichever comes first.
+/// Maximum bytes of JSON of a batch.
 const BATCH_BYTES: usize = 8 << 20;
-/// A column of a batch ends at 2 GiB.
+/// Maximum size of a record: half of the 2 GiB that a column of a batch can hold.
 const MAX_RECORD_BYTES: usize = 1 << 30;
 
-/// One file while it is written.
+/// Writer of one file.
 #[derive(Debug)]
 pub struct FileWriter {
     meta: FileMeta,
@@ -38,11 +38,11 @@ pub struct FileWriter {
     ids: Vec<Box<str>>,
     json_bytes: u64,
     batch_bytes: usize,
-    /// The `_extra` of the first row with values that no column takes.
+    /// `_extra` of the first row with drifted values.
     drifted: Option<Box<str>>,
 }
 
-/// The metadata columns whose values differ from row to row.
+/// Metadata columns whose values differ by row.
 #[derive(Debug)]
 struct Labels {
     id: Column,
@@ -54,19 +54,19 @@ struct Labels {
     extra: Column,
 }
 
-/// Where a row comes from, and what it stands for.
+/// Provenance of a row.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Origin<'a> {
-    /// The id of the record that this one belongs to.
+    /// Id of the parent record.
     pub parent_id: Option<&'a str>,
-    /// The label of the slice that it was read from, where it was read.
+    /// Label of the slice from which the record was read, if it was read.
     pub slice: Option<&'a str>,
-    /// What became of the record since the snapshot before.
+    /// Change of the record since the previous snapshot.
     pub op: Option<Op>,
 }
 
 impl<'a> Origin<'a> {
-    /// A row that was read from a slice of this label.
+    /// Returns the origin of a row of the slice with this label.
     pub fn slice(label: &'a str) -> Self {
         Self {
             slice: Some(label),
@@ -75,24 +75,24 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// A whole file, as it goes to the lake.
+/// An encoded file, ready to be stored in the lake.
 #[derive(Debug, Clone)]
 pub struct EncodedFile {
     /// The Parquet file.
     pub bytes: Bytes,
     /// The id of each row, in order.
     pub ids: Vec<Box<str>>,
-    /// Where it comes from.
+    /// Provenance of the file.
     pub meta: FileMeta,
-    /// Parents that were done with this file: their children are in it or in those before it.
+    /// Parents that this file completes: all of their children are in this file or in earlier ones.
     pub parents: Vec<Box<str>>,
 }
 
 impl FileWriter {
-    /// An empty file with the declared columns and the metadata columns.
+    /// Creates an empty file with the declared columns and the metadata columns.
     ///
     /// # Errors
-    /// When the declared columns don't make a table.
+    /// Returns an error if the declared columns don't make a table.
     pub fn new(schema: &Schema, meta: FileMeta) -> Result<Self, BronzeError> {
         let columns = Columns::new(schema)?;
         let declared = columns::fields(&schema.columns)?;
@@ -115,10 +115,10 @@ impl FileWriter {
         })
     }
 
-    /// Appends a record; returns how many of its values didn't fit the declared columns.
+    /// Appends a record; returns the number of values that didn't fit the declared columns.
     ///
     /// # Errors
-    /// When the record alone is too much for a column, or columns can't be encoded.
+    /// Returns an error if the single record is too large for a column, or if columns can't be encoded.
     pub fn append(
         &mut self,
         id: &RecordId,
@@ -143,33 +143,33 @@ impl FileWriter {
         Ok(drifted)
     }
 
-    /// The `_extra` of the first row with values that no column takes.
+    /// `_extra` of the first row with drifted values.
     pub fn drifted(&self) -> Option<&str> {
         self.drifted.as_deref()
     }
 
-    /// How many records were appended.
+    /// Number of appended records.
     pub fn rows(&self) -> usize {
         self.ids.len()
     }
 
-    /// How many bytes of JSON were appended.
+    /// Number of appended bytes of JSON.
     pub fn json_bytes(&self) -> u64 {
         self.json_bytes
     }
 
-    /// Ends the file.
+    /// Finishes the file.
     ///
     /// # Errors
-    /// When columns can't be encoded.
+    /// Returns an error if columns can't be encoded.
     pub fn finish(self) -> Result<EncodedFile, BronzeError> {
         self.finish_with(Vec::new())
     }
 
-    /// Ends the file, and notes in it which parents are done with it.
+    /// Finishes the file, and records in its properties the parents that it completes.
     ///
     /// # Errors
-    /// When columns can't be encoded.
+    /// Returns an error if columns can't be encoded.
     pub fn finish_with(mut self, parents: Vec<Box<str>>) -> Result<EncodedFile, BronzeError> {
         self.flush()?;
         if let Some(pair) = metadata::parents_done(&parents) {
@@ -187,7 +187,7 @@ impl FileWriter {
         })
     }
 
-    /// Hands the rows of the batch to the encoder.
+    /// Passes the batch to the encoder.
     fn flush(&mut self) -> Result<(), BronzeError> {
         self.batch_bytes = 0;
         let batch = self.take_batch().map_err(write_error)?;
@@ -251,11 +251,11 @@ impl Labels {
 }
 
 impl EncodedFile {
-    /// The file without the rows whose id is `known`; it may become empty. If none is known, it
-    /// stays byte for byte what it is.
+    /// Removes the rows whose id is `known`; the file may become empty. If no id is known, the file is
+    /// unchanged byte for byte.
     ///
     /// # Errors
-    /// When the file can't be decoded or encoded again.
+    /// Returns an error if the file can't be decoded or encoded again.
     pub fn without(self, known: impl Fn(&str) -> bool) -> Result<Self, BronzeError> {
         let keep: Vec<bool> = self.ids.iter().map(|id| !known(id)).collect();
         if keep.iter().all(|keep| *keep) {
@@ -290,7 +290,7 @@ impl EncodedFile {
 
 fn encoder(schema: &SchemaRef, meta: &FileMeta) -> Result<ArrowWriter<Vec<u8>>, BronzeError> {
     let properties = metadata::properties(meta).map_err(BronzeError::Write)?;
-    // Where a file is read again, the schema has metadata of its own; ours is in the properties.
+    // The schema of a file that was read has metadata; drop it, because ours is in the properties.
     let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
     ArrowWriter::try_new(
         Vec::new(),

@@ -1,4 +1,4 @@
-//! `bronzed backfill`: makes a range of days complete, alone or as one of several shards.
+//! `bronzed backfill`: completes a range of days, alone or as one of several shards.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -18,33 +18,32 @@ use crate::session::Session;
 use crate::source::declaration::Source;
 use crate::state::execution::Status;
 
-/// What Kubernetes tells a process of an Indexed Job.
+/// Variable in which Kubernetes gives a process of an Indexed Job its index.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
-/// How many processes the job has; Kubernetes doesn't tell, so the manifest must.
+/// Variable with the number of processes of the job; the manifest must set it, because Kubernetes does not.
 const COUNT: &str = "JOB_COMPLETION_COUNT";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     #[command(flatten)]
     range: target::Range,
-    /// Which days come first
+    /// Order of the days
     #[arg(long, value_enum, default_value = "newest")]
     order: OrderArg,
-    /// Only the days that aren't complete, or all
+    /// Days to read: only incomplete ones, or all
     #[arg(long, value_enum, default_value = "incomplete")]
     only: OnlyArg,
-    /// Only the i-th of n shares of the days, at an n-th of the source's limits; else what
-    /// JOB_COMPLETION_INDEX (from 0) and JOB_COMPLETION_COUNT say, where both are set
+    /// Read only the i-th of n shares of the days, at an n-th of the source's limits. Default: from
+    /// JOB_COMPLETION_INDEX (from 0) and JOB_COMPLETION_COUNT, if both are set
     #[arg(long, value_name = "i/n")]
     shard: Option<Shard>,
-    /// How long an outage of the API or of the lake is waited for, before giving up with exit code 3;
-    /// 0 doesn't wait
+    /// Longest outage of the API or the lake to wait for, before giving up with exit code 3; 0 does not wait
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = patience)]
     max_outage: Duration,
-    /// Only say which days, how many requests, and how long
+    /// Only print the days, the number of requests and the estimated duration
     #[arg(long)]
     dry_run: bool,
     /// Print JSON: one object per run, or one per dataset in a dry run
@@ -140,7 +139,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     })
 }
 
-/// A duration; `0` needs no unit.
+/// Parses a duration; `0` needs no unit.
 fn patience(text: &str) -> Result<Duration, humantime::DurationError> {
     match text {
         "0" => Ok(Duration::ZERO),
@@ -148,7 +147,7 @@ fn patience(text: &str) -> Result<Duration, humantime::DurationError> {
     }
 }
 
-/// The shard that was asked for, or the one that an Indexed Job has given this process.
+/// Returns the requested shard, or the one of this process in an Indexed Job. `None` if there is neither.
 fn shard(asked: Option<Shard>) -> Result<Option<Shard>, Stop> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     indexed(asked, variable(INDEX), variable(COUNT)).map_err(Stop::Usage)
@@ -169,17 +168,17 @@ fn indexed(
             let shard = Shard::of_indexed_job(&index, of).map_err(|error| error.to_string())?;
             Ok(Some(shard))
         }
-        // To read all days would be to read them as often as there are processes.
+        // Reading all days would read each day once per process of the job.
         (None, Some(_), None) => Err(format!(
             "{INDEX} is set, and {COUNT} isn't: set it to the job's `completions`, or give --shard"
         )),
     }
 }
 
-/// Nothing is left for this shard.
+/// Nothing is left for the shard, because there are more shards than requests in flight.
 struct Idle;
 
-/// Lets the source have the shard's part of its limits only.
+/// Reduces the source's limits to the shard's share.
 fn share(
     settings: &mut Settings,
     source: &Source,
@@ -198,7 +197,7 @@ fn share(
     Ok(Some(shard))
 }
 
-/// `2025-10-01 … 2025-10-07, 2025-10-09`, whatever the order of the days.
+/// Formats days as ranges, in any order of the days: `2025-10-01 … 2025-10-07, 2025-10-09`.
 pub(super) fn spans(days: &[Day]) -> String {
     let mut days = days.to_vec();
     days.sort_unstable();
@@ -219,8 +218,8 @@ pub(super) fn spans(days: &[Day]) -> String {
     spans.join(", ")
 }
 
-/// Sums over all days, those of runs that an outage has cut included, and a line for each that isn't
-/// complete.
+/// Prints a line for each incomplete day, and totals over all days, including runs that an outage has cut
+/// short.
 fn tell(reports: &[RunReport], cut: &[RunReport], unread: usize) {
     let left: Vec<_> = reports
         .iter()

@@ -1,6 +1,6 @@
-//! `bronzed check`: what the configuration says, in a form to be read; nothing is run or asked.
+//! `bronzed check`: prints the configuration in readable form; nothing is run or requested.
 //!
-//! Secrets aren't shown: of the lake's options only the names are.
+//! Secrets are not shown: of the lake's options only the names are printed.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -17,10 +17,10 @@ use crate::source::declaration::{
     SliceVariable, Source,
 };
 
-/// The full names of the datasets that targets name; everything where there is none.
+/// Returns the full names of the datasets that targets name; all datasets if there are no targets.
 ///
 /// # Errors
-/// When there is no such source or dataset.
+/// Returns an error if a source or dataset does not exist.
 pub fn shown(settings: &Settings, targets: &[String]) -> Result<BTreeSet<String>, Stop> {
     let mut shown = BTreeSet::new();
     let everything: Vec<_> = settings.sources.keys().cloned().collect();
@@ -40,11 +40,10 @@ pub fn shown(settings: &Settings, targets: &[String]) -> Result<BTreeSet<String>
     Ok(shown)
 }
 
-/// Prints what was found of the datasets that are to be shown, when each job's next slot is, what is
-/// doubtful, and a verdict.
+/// Prints the selected datasets, the next slot of each job, the warnings, and a summary.
 ///
 /// # Errors
-/// When `out` can't be written to.
+/// Returns an error if `out` can't be written to.
 pub fn run(
     settings: &Settings,
     shown: &BTreeSet<String>,
@@ -99,7 +98,7 @@ pub fn run(
     writeln!(out, "the configuration is right: {}", parts.join(", "))
 }
 
-/// Whether a job reads one of these datasets.
+/// Returns `true` if a job reads one of these datasets.
 fn reads_any(job: &Job, datasets: &[&Dataset]) -> bool {
     let reads = |dataset: &&Dataset| job.datasets.contains(&dataset.name);
     job.datasets.is_empty() || datasets.iter().any(reads)
@@ -168,7 +167,7 @@ fn print_dataset(dataset: &Dataset, source: &Source, out: &mut dyn Write) -> io:
     line(out, 2, "columns", &dataset.schema.columns.len().to_string())
 }
 
-/// How long a day of data takes within the limits, by what is known of its requests.
+/// Returns the duration of reading a day of data within the limits, from its declared cost.
 fn takes(cost: Cost, dataset: &Dataset, source: &Source) -> String {
     let pool = dataset
         .pool
@@ -186,7 +185,7 @@ fn takes(cost: Cost, dataset: &Dataset, source: &Source) -> String {
     format!("{hours:.1} hours for a day of data, in some {requests} requests")
 }
 
-/// One fact: its name in a column of its own, whatever the level.
+/// Prints one fact; the facts of all levels are aligned in one column.
 fn line(out: &mut dyn Write, level: usize, name: &str, fact: &str) -> io::Result<()> {
     let indent = level * 2;
     let width = 18 - indent;
@@ -214,7 +213,7 @@ fn limits(limits: &Limits) -> String {
     )
 }
 
-/// Whole days as such, and not as months of 30.44 days and what is left of them.
+/// Formats a duration; whole days are printed as days, not as months of 30.44 days and a remainder.
 fn span(duration: Duration) -> String {
     match (duration.as_secs() / 86_400, duration.as_secs() % 86_400) {
         (days @ 2.., 0) => format!("{days} days"),
@@ -293,7 +292,7 @@ fn reads(job: &Job) -> String {
     format!("{days}{datasets}, {mode},")
 }
 
-/// When the job's next slot is, in the source's zone.
+/// Returns the time of the job's next slot, in the source's time zone.
 fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
     let cron = Cron::parse(&job.cron, source.timezone).ok();
     let next = cron.and_then(|cron| cron.next_after(now));
@@ -358,7 +357,7 @@ mod tests {
                     variable `NOBODY_SET_THIS`, which isn't set\n    set `NOBODY_SET_THIS`";
         assert!(shown.contains(told), "{shown}");
         assert!(shown.ends_with(", 1 warning\n"), "{shown}");
-        // Whatever runs needs it.
+        // Loading to run requires the secret.
         assert!(load(None, environment).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! `bronzed daemon`: keeps every enabled source complete and fresh, until it is told to stop.
+//! `bronzed daemon`: keeps every enabled source complete and fresh until stopped.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
     tokio::spawn(wake_at_slots(daemon.clone(), stop.clone()));
     let lived = daemon.run(stop.clone()).await;
     stop.cancel();
-    // What it serves is only told how things were.
+    // Errors of the server no longer matter, because the daemon has ended.
     let _ = serving.await;
     lived.map_err(anyhow::Error::from)?;
     Ok(Exit::Done)

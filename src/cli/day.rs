@@ -1,4 +1,4 @@
-//! `bronzed day`: what is to be done with days, for people.
+//! `bronzed day`: manual actions on days.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -14,8 +14,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Have days read again from the start: they aren't complete any more; files and records stay, and
-    /// nothing is stored twice
+    /// Mark days as incomplete, to be read again from the start; files and records stay, and nothing is
+    /// stored twice
     Forget(ForgetArgs),
 }
 
@@ -23,7 +23,7 @@ enum Command {
 struct ForgetArgs {
     #[command(flatten)]
     selection: Selection,
-    /// Why; kept in the days' states
+    /// Reason; stored in the days' states
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print one JSON object per day

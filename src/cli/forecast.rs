@@ -1,4 +1,4 @@
-//! What `bronzed backfill --dry-run` tells: which days, how many requests, and how long.
+//! Output of `bronzed backfill --dry-run`: days, number of requests, and duration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub async fn forecast(
     Ok(Exit::Done)
 }
 
-/// `requests_to` and `seconds_to` are the end of the range, where a range is told.
+/// Formats the estimate as JSON; `requests_to` and `seconds_to` are the upper bounds if it is a range.
 fn in_json(dataset: &Dataset, days: &[Day], found: &Estimate) -> String {
     let (basis, known_days) = match found.basis {
         Basis::Days(known) => ("days", known),

@@ -1,4 +1,4 @@
-//! `bronzed healthcheck`: is the daemon of this machine well? For containers, which have no curl.
+//! `bronzed healthcheck`: checks the daemon on this machine. For containers, which have no curl.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,16 +7,15 @@ use anyhow::{Context as _, bail};
 
 use crate::cli::{Exit, Shell, Stop, say};
 
-/// A daemon that takes longer isn't well.
+/// Time limit of the check; a slower daemon is unhealthy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Ask whether lake and scheduler are at work (/readyz), not only whether the process is
-    /// (/healthz)
+    /// Check readiness of lake and scheduler (/readyz), not only liveness of the process (/healthz)
     #[arg(long)]
     ready: bool,
-    /// What to ask, instead of the address that `server.listen` names
+    /// URL to check, instead of the address in `server.listen`
     #[arg(long, value_name = "URL", conflicts_with = "ready")]
     url: Option<String>,
 }
@@ -34,7 +33,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-/// An address that takes connections from everywhere takes them from this machine.
+/// Replaces an unspecified address (`0.0.0.0`, `::`) with loopback.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand, and what they share.
+//! Command line: one file per subcommand, and shared code.
 
 mod backfill;
 mod check;
@@ -37,11 +37,11 @@ use crate::secrets;
 #[derive(Debug, Parser)]
 #[command(name = "bronzed", version, after_help = EXIT_CODES)]
 struct Cli {
-    /// The folder with bronzed.toml and sources/; else BRONZED_CONFIG, else ./config where there
-    /// is one, else the configuration that the program carries
+    /// Folder with bronzed.toml and sources/. Default: BRONZED_CONFIG, else ./config if it has a
+    /// bronzed.toml, else the embedded configuration
     #[arg(long, global = true, value_name = "DIR")]
     config: Option<PathBuf>,
-    /// Log more: -v what happens, -vv every request
+    /// Log more: -v for info, -vv for debug, with every request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
@@ -54,40 +54,40 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration
 enum Command {
     /// Read datasets for a day or a range of days, now
     Run(run::Args),
-    /// Make a range of days complete, with progress; started again, it goes on where it was
+    /// Complete a range of days, with progress; a restart resumes it
     Backfill(backfill::Args),
-    /// Compare days with what the API states now, and read again those that differ
+    /// Compare days with what the API states now; with --repair, re-read those that differ
     Verify(verify::Args),
-    /// Keep every enabled source complete and fresh, until it is told to stop
+    /// Keep every enabled source complete and fresh until stopped
     Daemon(daemon::Args),
-    /// Say what the lake holds of each dataset, and what the last run did
+    /// Show the coverage and the last run of each dataset
     Status(status::Args),
-    /// Look at the states of days, check them, make them anew
+    /// Show, verify, rebuild or accept the states of days
     State(state::Args),
-    /// Have days read again
+    /// Mark days to be read again
     Day(day::Args),
-    /// Say whether the daemon of this machine is well, by its exit code
+    /// Check if the daemon on this machine is healthy; sets the exit code
     Healthcheck(healthcheck::Args),
-    /// Say whether the configuration is right, without running anything
+    /// Validate the configuration without running anything, or check the lake and the APIs against it
     Check(online::Args),
-    /// Draft a dataset's columns, or report what the lake has beside them
+    /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
-    /// Serve a stand-in for the API of PNCP on this machine
+    /// Serve simulated APIs of PNCP, Compras.gov.br and TCU on this machine
     Simulate(simulate::Args),
-    /// See it work: a simulated day of PNCP, read three times, offline
+    /// Run a demo: a simulated day of PNCP, read three times, offline
     Demo(demo::Args),
 }
 
-/// The documented outcomes of the program.
+/// Documented outcomes of the program, in order of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Everything that was asked for is done.
+    /// Everything requested was done.
     Done,
-    /// Done in part: what could be read is committed, the rest is named.
+    /// Partly done: everything that could be read is committed, the rest is reported.
     Partial,
-    /// Not done.
+    /// Failed.
     Failed,
-    /// Not begun: the arguments or the configuration are wrong.
+    /// Not started: the arguments or the configuration are invalid.
     Usage,
 }
 
@@ -102,12 +102,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command ended without its result.
+/// Error that ends a command.
 #[derive(Debug)]
 enum Stop {
-    /// The arguments or the configuration are wrong.
+    /// The arguments or the configuration are invalid.
     Usage(String),
-    /// It was tried, and failed.
+    /// The command was started and failed.
     Failed(anyhow::Error),
 }
 
@@ -117,14 +117,14 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
-/// What every command is given.
+/// Context of every command: the global arguments and the progress bars.
 struct Shell {
     config: Option<PathBuf>,
     verbose: u8,
     bars: MultiProgress,
 }
 
-/// Runs the command that the arguments name.
+/// Runs the command given by the arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let shell = Shell {
@@ -173,23 +173,24 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
     }
 }
 
-/// Reads the configuration of a folder, with variables on top.
+/// Loads the configuration of a folder, overridden by variables.
 type Load = fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>;
 
 impl Shell {
-    /// The settings that this process runs by.
+    /// Loads the settings to run with.
     fn settings(&self) -> Result<Settings, Stop> {
         self.load(crate::config::load)
     }
 
-    /// The settings to be looked at: secrets may be missing, and nothing may be run by them.
+    /// Loads the settings for display: secrets may be missing, and the settings must not be used to run
+    /// anything.
     fn settings_to_look_at(&self) -> Result<Settings, Stop> {
         self.load(crate::config::load_without_secrets)
     }
 
     fn load(&self, load: Load) -> Result<Settings, Stop> {
         let folder = self.config_folder();
-        // A variable that isn't Unicode is none of ours.
+        // A variable that isn't Unicode can't be one of this program.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
@@ -213,8 +214,8 @@ impl Shell {
         })
     }
 
-    /// Begins to log, with what is doubtful in the settings. `quiet`: for a person, only warnings,
-    /// unless more was asked for.
+    /// Initialises logging, and logs the warnings of the configuration. `quiet`: for interactive commands,
+    /// only warnings are logged, unless more was requested.
     fn log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
         self.begin_log(settings, quiet)?;
         for warning in &settings.warnings {
@@ -245,17 +246,17 @@ impl Shell {
 }
 
 fn complain(message: &str) {
-    // Nothing is left to do where even standard error is gone.
+    // An error is ignored, because nothing can be done if even standard error is closed.
     let _ = writeln!(std::io::stderr(), "bronzed: {}", harmless(message));
 }
 
-/// Prints to standard output; a reader that has gone away (`| head`) ends the output, no more.
+/// Prints to standard output. A closed pipe (`| head`) is ignored.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", harmless(text));
 }
 
-/// Without secrets, and without what a terminal would obey: names of fields, values and slices are what
-/// an API made them.
+/// Redacts secrets, and replaces control characters that a terminal would interpret, because names of fields,
+/// values and slices come from an API.
 fn harmless(text: &str) -> Cow<'_, str> {
     let text = secrets::hide(text);
     let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');

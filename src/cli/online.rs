@@ -1,5 +1,4 @@
-//! `bronzed check`: what the configuration says, and with `--online`, whether lake and APIs answer as it
-//! says.
+//! `bronzed check`: prints the configuration or, with `--online`, checks that lake and APIs match it.
 
 use std::sync::Arc;
 
@@ -20,19 +19,18 @@ use crate::source::declaration::{Dataset, Source};
 const HEAD: [&str; 9] = [
     "dataset", "asked", "status", "envelope", "records", "ids", "totals", "fields", "result",
 ];
-/// A child's slice is long, and says little.
+/// Maximum length of a slice's label: a child's is long and not informative.
 const MOST_LABEL: usize = 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Ask the lake and the APIs instead: a page of each dataset, held against what is declared
+    /// Check the lake and the APIs instead: one page of each dataset is compared with its declaration
     #[arg(long)]
     online: bool,
-    /// Sources (`pncp`) or datasets (`pncp.contratacoes`) to show or to ask for; where nothing is
-    /// said, all are shown, and those asked for that are enabled
+    /// Sources (`pncp`) or datasets (`pncp.contratacoes`). Default: all; with --online, all that are enabled
     #[arg(value_name = "SOURCE[.DATASET]")]
     targets: Vec<String>,
-    /// The day to ask for; the last working day before today when none is given
+    /// Day to request. Default: the last working day before today
     #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
     day: Option<Day>,
     /// Print one JSON object for the lake and for each dataset instead of a table
@@ -92,10 +90,10 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(exit(lake.is_ok() && refused == 0, &findings))
 }
 
-/// A source, and those of its datasets that are asked for.
+/// Source, with its selected datasets.
 type Asked = (Arc<Source>, Vec<Arc<Dataset>>);
 
-/// What the targets name, each dataset once; without one, all that are enabled.
+/// Returns the datasets that the targets name, each once; without targets, all enabled ones.
 fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<Asked>, Stop> {
     let mut asked: Vec<Asked> = Vec::new();
     if targets.is_empty() {
@@ -124,7 +122,7 @@ fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<Asked>, Stop>
     Ok(asked)
 }
 
-/// The lake, after something was written to it, read and compared.
+/// Opens the lake, and tests it by a write, a read and a comparison.
 async fn open_lake(
     settings: &Settings,
     entropy: &Entropy,
@@ -135,7 +133,7 @@ async fn open_lake(
     Ok(lake)
 }
 
-/// Tells of tables that were written in another way than is declared now; how many there are.
+/// Reports the tables that were written with a different declaration; returns their number.
 async fn refused_tables(lake: &Lake, asked: &[Asked], as_json: bool) -> usize {
     let mut refused = 0;
     for dataset in asked.iter().flat_map(|(_, datasets)| datasets) {
@@ -170,7 +168,8 @@ fn tell_lake(settings: &Settings, lake: &Result<Lake, LakeError>, as_json: bool)
     });
 }
 
-/// Done: all is well. Failed: nothing is, and not for want of asking.
+/// Returns `Done` if lake and datasets passed, `Failed` if no dataset passed and lake or tables failed or a
+/// dataset was probed, else `Partial`.
 fn exit(lake: bool, findings: &[Finding]) -> Exit {
     let well = findings.iter().filter(|one| one.verdict.is_well()).count();
     let asked = findings.iter().any(|one| one.verdict != Verdict::NotAsked);

@@ -11,7 +11,7 @@ use crate::backfill::Outage;
 use crate::ingest::Order;
 use crate::ingest::progress::{Observer, Progress};
 
-/// Records since the reading began, and how many that is in a second.
+/// Number of records since reading began, to compute the rate.
 #[derive(Default)]
 struct Records {
     count: AtomicU64,
@@ -23,7 +23,7 @@ impl Records {
         self.begun.get_or_init(Instant::now);
     }
 
-    /// Counts further ones; the sum, and the rate so far.
+    /// Adds to the count; returns the total and the rate per second.
     fn add(&self, more: u64) -> (u64, f64) {
         let count = self.count.fetch_add(more, Ordering::Relaxed) + more;
         let seconds = self
@@ -34,7 +34,7 @@ impl Records {
     }
 }
 
-/// One run's line. Where standard error is no terminal, nothing is drawn.
+/// Progress line of one run. Nothing is drawn unless standard error is a terminal.
 pub struct Bar {
     line: ProgressBar,
     records: Records,
@@ -42,7 +42,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// The line of the run that `order` asks for.
+    /// Creates the line for the run of `order`.
     pub fn of(bars: &MultiProgress, order: &Order) -> Arc<Self> {
         let line = bars.add(ProgressBar::new(0));
         let template = "{prefix} [{bar:24}] {pos}/{len} pages  {msg}  {eta} left";
@@ -60,7 +60,7 @@ impl Bar {
         })
     }
 
-    /// Takes the line away: the summary follows.
+    /// Removes the line, because the summary follows.
     pub fn finish(&self) {
         self.line.finish_and_clear();
     }
@@ -82,14 +82,14 @@ impl Observer for Bar {
     }
 }
 
-/// The line of a backfill: days, records, rate, time left.
+/// Progress line of a backfill: days, records, rate, time left.
 pub struct DayBar {
     line: ProgressBar,
     records: Records,
 }
 
 impl DayBar {
-    /// The line of a backfill of `source`, not drawn yet.
+    /// Creates the line for a backfill of `source`; not drawn yet.
     pub fn new(bars: &MultiProgress, source: &str) -> Arc<Self> {
         let line = bars.add(ProgressBar::new(0));
         let template = "{prefix} [{bar:24}] {pos}/{len} days  {msg}  {eta} left";
@@ -103,14 +103,14 @@ impl DayBar {
         })
     }
 
-    /// So many days are to be read.
+    /// Starts the progress with the number of days to read.
     pub fn begin(&self, days: usize) {
         self.records.begin();
         self.line.set_length(days as u64);
         self.line.enable_steady_tick(Duration::from_millis(200));
     }
 
-    /// An outage is waited for.
+    /// Shows that the backfill waits for the end of an outage.
     pub fn waits(&self, outage: &Outage) {
         self.line.set_message(format!(
             "waits for {} (down since {} UTC: {}), tried again at {}",
@@ -121,17 +121,17 @@ impl DayBar {
         ));
     }
 
-    /// What was down is tried again.
+    /// Shows that requests are retried after an outage.
     pub fn tries(&self) {
         self.line.set_message("tries again");
     }
 
-    /// A day is done, however it ended.
+    /// Counts a finished day, whatever its outcome.
     pub fn day_done(&self) {
         self.line.inc(1);
     }
 
-    /// Takes the line away: the summary follows.
+    /// Removes the line, because the summary follows.
     pub fn finish(&self) {
         self.line.finish_and_clear();
     }

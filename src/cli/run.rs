@@ -16,19 +16,19 @@ use crate::state::execution::Status;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
-    /// The day to read, complete or not; today in the source's zone when none is given
+    /// Day to read, complete or not. Default: today in the source's time zone
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     day: Option<Day>,
-    /// The first day of a range
+    /// First day of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     from: Option<Day>,
-    /// The last day of a range
+    /// Last day of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<Day>,
-    /// Read every page, or only what is new
+    /// Read every page, or only new records
     #[arg(long, value_enum, default_value = "full")]
     mode: ModeArg,
     /// Print one JSON object per run instead of a table
@@ -73,7 +73,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         if let Some(down) = client.and_then(|client| client.down(&order.dataset))
             && !down.probe_in.is_zero()
         {
-            // It could only fail.
+            // The circuit breaker is open, so the run would only fail.
             put_off += 1;
             reason = Some(down);
             continue;
@@ -105,7 +105,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(exit(&reports, unread))
 }
 
-/// One order for each day and dataset; every day must be one that can be read.
+/// Returns one order for each day and dataset, after checking that every day can be read.
 fn orders(
     args: &Args,
     source: &Source,
@@ -135,7 +135,7 @@ fn orders(
         .collect())
 }
 
-/// The worst of the outcomes.
+/// Returns the worst outcome of all runs; at least `Partial` if days are unread.
 pub fn exit(reports: &[RunReport], unread: usize) -> Exit {
     let worst = reports.iter().map(|report| match report.status() {
         Status::Failed => Exit::Failed,

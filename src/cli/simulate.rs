@@ -1,6 +1,6 @@
-//! `bronzed simulate`: the providers' APIs on this machine, for trying things out.
+//! `bronzed simulate`: simulated provider APIs on this machine, for experiments.
 //!
-//! It prints one line for each, PNCP's first, and serves until Ctrl-C or SIGTERM:
+//! It prints one line for each provider, PNCP's first, and serves until Ctrl-C or SIGTERM:
 //!
 //! ```text
 //! PNCP is simulated at http://127.0.0.1:41234/api: set BRONZED__SOURCES__PNCP__BASE_URL=http://127.0.0.1:41234/api
@@ -29,58 +29,58 @@ use crate::simulator::table::Tables;
 use crate::simulator::tcu::generated::AcordaoFeed;
 use crate::simulator::{SimConfig, Simulator, pncp, tcu};
 
-/// Serves generated records the way the providers do, faults included.
+/// Serves generated records as the providers do, including faults.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The port on loopback; 0: any free one.
+    /// Port on loopback; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// The same seed gives the same records and the same faults.
+    /// Random seed: the same seed gives the same records and faults.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// A day of publication that has records; may be given several times.
+    /// Publication day that has records; may be repeated.
     #[arg(long = "day", value_name = "DAY", default_value = "2025-10-22")]
     pub days: Vec<Day>,
-    /// How many records each of PNCP's days has.
+    /// Number of PNCP records per day.
     #[arg(long, default_value_t = 2_000)]
     pub records: u32,
-    /// How long a record is, in bytes.
+    /// Size of a record in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 2_400)]
     pub record_bytes: usize,
-    /// How many contracts, price registers, items of plans and invoices each of PNCP's days has.
+    /// Number of contracts, price registers, plan items and invoices, each, per PNCP day.
     #[arg(long, value_name = "RECORDS", default_value_t = 200)]
     pub others: u32,
-    /// The share of PNCP's records that are updated in the three weeks after their publication.
+    /// Share of PNCP's records that are updated in the three weeks after their publication.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub updated: f64,
-    /// How many contratações each day has at Compras.gov.br, with eight items to each; and how
-    /// many of price registers, of the archive and of contracts of three organs, a tenth of that.
+    /// Number of contratações per day at Compras.gov.br, with eight items each; price registers, the archive
+    /// and contracts of three organs have a tenth of it each.
     #[arg(long, value_name = "RECORDS", default_value_t = 300)]
     pub compras: u32,
-    /// How many acórdãos the TCU's feed has; it grows by 600 a week.
+    /// Number of acórdãos in the TCU's feed; it grows by 600 a week.
     #[arg(long, value_name = "RECORDS", default_value_t = 5_000)]
     pub feed: u32,
-    /// How many rows each list has that is read whole; on each of the 30 days before and after
-    /// the start, 20 change, 5 are added and 3 vanish.
+    /// Number of rows of each snapshot list; on each of the 30 days before and after the start, 20 rows
+    /// change, 5 are added and 3 removed.
     #[arg(long, value_name = "ROWS", default_value_t = 1_400)]
     pub list: u32,
-    /// The share of requests that fail in each of five ways: 500, 429, a cut-off body, HTML with
-    /// status 200, a reset connection.
+    /// Share of requests that fail in each of five ways: 500, 429, truncated body, HTML with status 200,
+    /// connection reset.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = failing_share)]
     pub faults: f64,
-    /// The share of records that have no id, and of those with unknown, and with mistyped fields.
+    /// Share of records without an id, of those with unknown fields, and of those with mistyped fields.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub odd: f64,
-    /// The share of records that appear some time after their publication.
+    /// Share of records that appear some time after their publication.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub late: f64,
-    /// The simulated time, which goes on from there: 2025-10-22T12:00:00-03:00. Now, if not given.
+    /// Simulated start time, from which the clock runs: 2025-10-22T12:00:00-03:00. Default: now.
     #[arg(long, value_name = "TIME")]
     pub now: Option<DateTime<FixedOffset>>,
-    /// How long each answer takes.
+    /// Latency of each response.
     #[arg(long, default_value = "0ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// A request beyond so many at a time is refused.
+    /// Maximum number of requests in flight; more are rejected.
     #[arg(long, value_name = "REQUESTS", default_value_t = 6)]
     pub max_in_flight: usize,
 }
@@ -88,9 +88,9 @@ pub struct Args {
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// When the port can't be had, or the line can't be printed.
+/// Returns an error if the port is not available, or a line can't be printed.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    // Before the line is printed: who reads it may send the signal at once.
+    // Installed before the line is printed, because its reader may send a signal at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let simulator = start(&args).await?;
@@ -101,7 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             .iter()
             .map(|name| format!("{name}={url}"));
         let set = set.collect::<Vec<_>>().join(" ");
-        // Standard output ends its buffer with each line: the reader of a pipe sees it at once.
+        // Standard output is line-buffered, so the reader of a pipe sees the line at once.
         writeln!(
             io::stdout(),
             "{} is simulated at {url}: set {set}",
@@ -147,7 +147,7 @@ fn config(args: &Args) -> SimConfig {
     }
 }
 
-/// What there is beside PNCP's days: it grows and changes around the simulated time.
+/// Builds the datasets besides PNCP's contratações; they grow and change around the simulated time.
 fn tables(args: &Args, clock: &SimClock) -> Tables {
     let today = clock.brasilia().date();
     let list = Churn {
@@ -162,7 +162,7 @@ fn tables(args: &Args, clock: &SimClock) -> Tables {
         )
     };
     let feed = |last, records| AcordaoFeed::new(args.seed, Day::new(last), records).rows();
-    // Eight weeks of three sessions each: what the feed grows by.
+    // Growth of the feed: eight weeks of three sessions each.
     let (weeks, growth) = (Days::new(56), 24 * 200);
     let tables = Tables::default();
     for day in &args.days {
@@ -173,7 +173,7 @@ fn tables(args: &Args, clock: &SimClock) -> Tables {
         others.add_contratos(&tables);
         others.add_atas(&tables);
         others.add_pca(&tables);
-        // One invoice in six comes twice, and of the items of price registers one in five.
+        // One invoice in six is repeated, and one item of price registers in five.
         let invoices = pncp::days::DayOf {
             repeated: 0.167,
             ..others

@@ -1,4 +1,4 @@
-//! `bronzed status`: what the lake says of each dataset.
+//! `bronzed status`: status of each dataset in the lake.
 
 use std::sync::Arc;
 
@@ -29,8 +29,7 @@ const HEAD: [&str; 10] = [
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`); all that are enabled where
-    /// nothing is said
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`). Default: all enabled datasets
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: Option<String>,
     /// Print one JSON object per dataset instead of a table
@@ -67,7 +66,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-/// A dataset and its source.
+/// Source and dataset.
 type Asked = (Arc<Source>, Arc<Dataset>);
 
 fn datasets(settings: &Settings, target: Option<&str>) -> Result<Vec<Asked>, Stop> {
@@ -96,7 +95,7 @@ fn tell(found: &[(Standing, Tz)]) {
     }
 }
 
-/// What the table has no room for: which days are missing or accepted, and when they are tried next.
+/// Returns the details below the table: missing and accepted days, and the times of the next attempts.
 fn details(standing: &Standing, zone: Tz) -> Vec<String> {
     let name = &standing.dataset;
     let mut lines = Vec::new();

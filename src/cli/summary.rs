@@ -1,4 +1,4 @@
-//! The summary table of runs.
+//! Summary table of runs.
 
 use crate::cli::table;
 use crate::ingest::report::RunReport;
@@ -19,12 +19,12 @@ const HEAD: [&str; 12] = [
     "file",
 ];
 
-/// One line for each run, what failed below its line, and sums where there are several.
+/// Returns the table: one line for each run, with its failures below.
 pub fn table(reports: &[RunReport]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(reports.iter().map(row));
     let mut lines = table::aligned(&rows);
-    // From the last to the first, so that earlier positions stay right.
+    // From last to first, so that earlier positions stay valid.
     for (index, report) in reports.iter().enumerate().rev() {
         let notes = notes(report);
         lines.splice(index + 2..index + 2, notes);
@@ -60,7 +60,7 @@ fn row(report: &RunReport) -> Vec<String> {
     ]
 }
 
-/// What failed, and why; slices that failed alike share a line.
+/// Returns the failures of a run with their reasons; slices with the same reason share a line.
 fn notes(report: &RunReport) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
     for (label, reason) in &report.execution.failed_slices {
@@ -73,7 +73,7 @@ fn notes(report: &RunReport) -> Vec<String> {
         .iter()
         .map(|(reason, labels)| format!("    {}: {reason}", labels.join(", ")))
         .collect();
-    // A run without a single slice repeats the first one's reason.
+    // The error of a run in which every slice failed repeats the reason of the first slice.
     let error = report.execution.error.iter();
     notes.extend(error.map(|error| format!("    {error}")));
     notes

@@ -1,6 +1,6 @@
-//! Tables for people: aligned columns on a terminal or in a log.
+//! Text tables with aligned columns.
 
-/// Columns as wide as their widest cell, numbers to the right; a rule below the first row.
+/// Aligns cells to columns, numbers to the right; adds a rule below the first row.
 pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<_> = (0..columns)

@@ -1,4 +1,4 @@
-//! What commands on a source and a range of days are asked for, checked before anything begins.
+//! Validates the source, datasets and days that a command is given, before any work starts.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use crate::config::settings::Settings;
 use crate::day::Day;
 use crate::source::declaration::{Dataset, Source};
 
-/// The source, and those of its datasets that were asked for: the one that is named, enabled or not,
-/// or all that are enabled.
+/// Returns the source, and the selected datasets of it: the one that is named, enabled or not, or all enabled
+/// ones.
 pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
     let (name, dataset) = match target.split_once('.') {
         Some((name, dataset)) => (name, Some(dataset)),
@@ -47,11 +47,10 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
     Ok((source.clone(), datasets))
 }
 
-/// Leaves out the datasets of which only the day that is under way can be read, with a word about
-/// each.
+/// Removes the datasets of which only the current day can be read, and prints a message for each.
 ///
 /// # Errors
-/// When none is left.
+/// Returns an error if no dataset is left.
 pub fn of_past_days(datasets: Vec<Arc<Dataset>>) -> Result<Vec<Arc<Dataset>>, Stop> {
     let (out, of_days): (Vec<_>, Vec<_>) = datasets
         .into_iter()
@@ -75,18 +74,18 @@ fn only_today(dataset: &Dataset) -> String {
     )
 }
 
-/// A range of days that a command must be given.
+/// Required range of days of a command.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Range {
-    /// The first day
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub from: Day,
-    /// The last day
+    /// Last day
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub to: Day,
 }
 
-/// A range, open at either end or not, doesn't end before it begins.
+/// Checks that a range, open at either end or not, does not end before it starts.
 pub fn in_order(from: Option<Day>, to: Option<Day>) -> Result<(), Stop> {
     match (from, to) {
         (Some(from), Some(to)) if from > to => Err(Stop::Usage(format!(
@@ -96,7 +95,7 @@ pub fn in_order(from: Option<Day>, to: Option<Day>) -> Result<(), Stop> {
     }
 }
 
-/// Every day of the range must be one that can be read.
+/// Checks that every day of the range can be read: none in the future, or before `window.earliest`.
 pub fn check_days(
     from: Day,
     to: Day,
@@ -122,12 +121,11 @@ pub fn check_days(
     Ok(())
 }
 
-/// What can be read of a range: up to today, and of the datasets that have days in it, with a word
-/// about each that has fewer. `named`: the dataset was asked for by its name, and is refused where
-/// it lacks the first day.
+/// Reduces a range to what can be read: days up to today, and datasets that have days in it. Prints a message
+/// for each reduction. `named`: the dataset was named explicitly, and is rejected if it lacks the first day.
 ///
 /// # Errors
-/// When nothing of it can be read.
+/// Returns an error if nothing of the range can be read.
 pub fn cut(
     Range { from, to }: Range,
     source: &Source,
@@ -181,7 +179,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// One dataset from the beginning, one since 2025.
+    /// One dataset without an earliest day, and one that starts in 2025.
     fn datasets() -> (Source, Vec<Arc<Dataset>>) {
         let source = testing::source(&"http://localhost/".parse().unwrap());
         let mut late = testing::dataset();
@@ -213,7 +211,7 @@ mod tests {
         let only = vec!["contratacoes".to_owned()];
         let found = names(cut(year(2024), &source, both.clone(), today, false));
         assert_eq!(found, ("2024-01-01".into(), "2024-12-31".into(), only));
-        // And a year that isn't over is read as far as it is.
+        // A year that isn't over is read up to today.
         let found = names(cut(year(2025), &source, both.clone(), today, false));
         assert_eq!((found.1.as_str(), found.2.len()), ("2025-10-22", 2));
         let across = Range {

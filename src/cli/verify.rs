@@ -1,4 +1,4 @@
-//! `bronzed verify`: what the API states of days now, against what the lake holds of them.
+//! `bronzed verify`: compares what the API states of days now with what the lake holds.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ const HEAD: [&str; 7] = [
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("to", |to| to.help("The last day; it must be over")))]
 pub struct Args {
-    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     #[command(flatten)]
     range: target::Range,
-    /// Read days that differ again: add what is new, and note what the API has taken away
+    /// Read days that differ again: add new records, and note those that the API no longer lists
     #[arg(long)]
     repair: bool,
     /// Print one JSON object per dataset and day instead of a table of differences
@@ -76,7 +76,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(exit(&found, unread))
 }
 
-/// The datasets that can be compared; those that can't are named.
+/// Returns the datasets that can be compared; prints the others with the reason.
 fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
     let mut reasons = Vec::new();
     let mut chosen = Vec::new();
@@ -93,7 +93,7 @@ fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
     Ok(chosen)
 }
 
-/// Newest first: what is asked for most is known soonest.
+/// Builds the orders, newest day first, because recent days are of most interest.
 fn orders(args: &Args, datasets: &[Arc<Dataset>]) -> Vec<Order> {
     let mut days: Vec<_> = args.range.from.through(args.range.to).collect();
     days.reverse();
@@ -137,8 +137,7 @@ async fn verify_all(
     found
 }
 
-/// A line for each slice that isn't the same, what a repair did, and how many days are as they
-/// should be.
+/// Prints a line for each slice that differs, the result of each repair, and the number of days that match.
 fn tell(found: &[Verification], unread: usize) {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     for day in found {
@@ -198,7 +197,7 @@ fn tell(found: &[Verification], unread: usize) {
     }
 }
 
-/// What one request couldn't tell.
+/// Returns a note on slices of which only the first page was compared. `None` if there are none.
 fn sampled(found: &[Verification]) -> Option<String> {
     let slices = found.iter().flat_map(|day| &day.slices);
     let sampled = slices.filter(|slice| slice.finding == Finding::Sampled);

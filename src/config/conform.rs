@@ -1,5 +1,5 @@
-//! Checks what a file or a variable says against what may be said: every unknown key and every
-//! wrong type is noted, and only what conforms goes on.
+//! Validates a file or a variable against its shape: reports every unknown key and wrong type, and passes on
+//! only the valid part.
 
 use config::{Map, Value as Layered, ValueKind};
 
@@ -8,16 +8,16 @@ use super::place::{KeyPath, Places};
 use super::problem::Problems;
 use super::shape::{Field, Shape, Words, one_of};
 
-/// What is being checked, and where complaints go.
+/// Validator of one file.
 pub struct Conform<'a> {
-    /// Learns where each key is said.
+    /// Locations of keys, filled during validation.
     pub places: &'a mut Places,
-    /// Where complaints go.
+    /// Receives the problems.
     pub problems: &'a mut Problems,
 }
 
 impl Conform<'_> {
-    /// The part of a table that conforms.
+    /// Returns the valid part of a table.
     pub fn table(&mut self, path: &KeyPath, node: &Node, fields: &[Field]) -> Map<String, Layered> {
         let mut table = Map::new();
         for (key, node) in node.entries() {
@@ -34,7 +34,7 @@ impl Conform<'_> {
         table
     }
 
-    /// The value, so far as it conforms.
+    /// Returns the value, or its valid part. `None` if it is invalid, which is reported.
     pub fn value(&mut self, path: &KeyPath, node: &Node, shape: &Shape) -> Option<Layered> {
         let kind = match (shape, &node.value) {
             (Shape::Table(fields), Value::Table(_)) => self.table(path, node, fields).into(),
@@ -102,7 +102,8 @@ impl Conform<'_> {
         table
     }
 
-    /// The elements, if all of them conform: positions must stay what they are in the file.
+    /// Returns the elements. `None` unless all of them are valid, because positions must stay those of the
+    /// file.
     fn list(&mut self, path: &KeyPath, elements: &[Node], shape: &Shape) -> Option<Vec<Layered>> {
         let mut list = Vec::new();
         for (position, node) in elements.iter().enumerate() {
@@ -113,7 +114,7 @@ impl Conform<'_> {
         list.into_iter().collect()
     }
 
-    /// Whether the text is one that may stand here.
+    /// Returns `true` if the text is an allowed value; reports it otherwise.
     fn word(&mut self, path: &KeyPath, text: &str, words: &Words) -> bool {
         if words.later.iter().any(|later| later == text) {
             self.problems.note(
@@ -134,7 +135,7 @@ impl Conform<'_> {
         false
     }
 
-    /// Notes a key that nothing is known of.
+    /// Reports an unknown key.
     pub fn unknown<'n>(
         &mut self,
         path: &KeyPath,
@@ -160,7 +161,7 @@ impl Conform<'_> {
                 }
             }
         };
-        // What was meant isn't missing: it is misspelt.
+        // The intended key is misspelt, so it is not reported as missing too.
         if let Some(near) = near {
             self.places.refuse(table.key(near));
         }
@@ -174,7 +175,7 @@ impl Conform<'_> {
     }
 }
 
-/// Keys under which people write secrets down, and where those belong.
+/// Returns a hint for keys under which literal secrets are often written.
 fn secret_hint(table: &KeyPath, key: &str) -> Option<&'static str> {
     if table.steps() != ["auth"] {
         return None;
@@ -191,7 +192,7 @@ fn secret_hint(table: &KeyPath, key: &str) -> Option<&'static str> {
     }
 }
 
-/// The known name that was probably meant.
+/// Returns the known name that was probably meant, by edit distance. `None` if none is close.
 pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let name = name.to_lowercase();
     let bound = name.chars().count().div_ceil(3);

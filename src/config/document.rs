@@ -1,7 +1,7 @@
-//! One TOML file as a tree whose every value knows its line.
+//! Parsed TOML file: a tree in which every value has its line.
 //!
-//! All syntax errors of a file are noted at once. What they leave of it is in the tree, but isn't
-//! worth checking: it can't be told what was meant from what a garbled line made of it.
+//! All syntax errors of a file are reported at once. The tree of a file with syntax errors is not worth
+//! checking, because one malformed line can change the meaning of others.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::problem::{Place, Problems};
 
-/// A file that was read.
+/// Parsed file.
 #[derive(Debug)]
 pub struct Document {
-    /// As problems name it.
+    /// Name of the file in problems.
     pub name: Arc<str>,
-    /// Its top table.
+    /// Top-level table.
     pub root: Node,
-    /// Whether the text has syntax errors.
+    /// `true` if the text has syntax errors.
     pub garbled: bool,
 }
 
-/// A value and its line, counted from 1: that of its key, for the value of a key.
+/// Value and its line, counted from 1; for the value of a key, the line of the key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where it stands.
+    /// Line number.
     pub line: usize,
-    /// What stands there.
+    /// Value.
     pub value: Value,
 }
 
-/// What TOML can say.
+/// TOML value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A string.
     Text(String),
-    /// An integer; one beyond 64 bits is the nearest that isn't.
+    /// An integer; clamped to 64 bits.
     Integer(i64),
     /// A float.
     Float(f64),
     /// `true` or `false`
     Boolean(bool),
-    /// A date, a time, or both, as they are written.
+    /// A date, a time, or both, as written.
     Date(String),
     /// An array, or an array of tables.
     List(Vec<Node>),
@@ -50,7 +50,7 @@ pub enum Value {
 }
 
 impl Document {
-    /// Reads a file's text.
+    /// Parses the text of a file, and reports syntax errors to `problems`.
     pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Self {
         let lines = Lines::of(text);
         let (table, errors) = DeTable::parse_recoverable(text);
@@ -64,7 +64,7 @@ impl Document {
             let cure = "mend the line; a text stands in \"quotes\"";
             problems.note(place(error), what, cure);
         }
-        // A garbled line makes others look repeated.
+        // A malformed line can make other keys look like duplicates.
         for error in twice.iter().filter(|_| garbled.is_empty()) {
             let (what, instead) = said_twice(text, lines.range(start(error)));
             problems.note(place(error), what, instead);
@@ -83,7 +83,7 @@ impl Document {
 }
 
 impl Node {
-    /// The value of a key, where this is a table that has it.
+    /// Returns the value of a key. `None` if the node is no table, or lacks the key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entries()
             .iter()
@@ -91,7 +91,7 @@ impl Node {
             .map(|(_, node)| node)
     }
 
-    /// The entries, where this is a table.
+    /// Returns the entries of a table; empty for other values.
     pub fn entries(&self) -> &[(String, Self)] {
         match &self.value {
             Value::Table(entries) => entries,
@@ -101,7 +101,7 @@ impl Node {
 }
 
 impl Value {
-    /// What kind of value it is, for messages.
+    /// Returns the type of the value, for messages.
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Text(_) => "a text",
@@ -115,7 +115,7 @@ impl Value {
     }
 }
 
-/// What is wrong with a line that says something for the second time, and what would be right.
+/// Returns the error and the hint for a line with a duplicate key or table.
 fn said_twice(text: &str, line: std::ops::Range<usize>) -> (String, &'static str) {
     let line = text[line].trim();
     if line.starts_with('[') {
@@ -133,7 +133,7 @@ fn said_twice(text: &str, line: std::ops::Range<usize>) -> (String, &'static str
     }
 }
 
-/// Where the lines of a text begin.
+/// Byte offsets at which the lines of a text begin.
 struct Lines {
     starts: Vec<usize>,
     end: usize,

@@ -1,9 +1,9 @@
-//! Variables `BRONZED__…` as further layers over the files.
+//! Environment variables `BRONZED__…` as layers over the files.
 //!
-//! Two underscores part the steps, and case doesn't count:
+//! Two underscores separate the keys of the path, and case is ignored:
 //! `BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY=2` is `concurrency = 2` under `[limits]` of
-//! `sources/pncp.toml`, and `BRONZED__LAKE__URL` is `url` under `[lake]` of `bronzed.toml`. A list
-//! is written with commas or as TOML does: `1,2,3` or `["a", "b"]`.
+//! `sources/pncp.toml`, and `BRONZED__LAKE__URL` is `url` under `[lake]` of `bronzed.toml`. A list is written
+//! with commas or as in TOML: `1,2,3` or `["a", "b"]`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use super::raw::bronzed::BronzedFile;
 use super::shape::Shape;
 
 const PREFIX: &str = "BRONZED__";
-/// The prefix with an underscore too few.
+/// Prefix with one underscore missing.
 const ALMOST: &str = "BRONZED_";
 const SEPARATOR: &str = "__";
 
-/// A variable that says a key of one file.
+/// Environment variable that sets a key of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// As it is set: `BRONZED__LAKE__URL`.
+    /// Name of the variable: `BRONZED__LAKE__URL`.
     pub name: String,
-    /// The keys from the top of the file, in lower case.
+    /// Keys from the top of the file, in lower case.
     pub steps: Vec<String>,
-    /// What it is set to.
+    /// Value of the variable.
     pub text: String,
 }
 
-/// The variables of this program, by the file whose keys they say.
+/// Variables of this program, by the file whose keys they set.
 #[derive(Debug, Default)]
 pub struct Variables {
-    /// Of `bronzed.toml`.
+    /// Variables for `bronzed.toml`.
     pub bronzed: Vec<Variable>,
-    /// Of `sources/{name}.toml`, by name.
+    /// Variables for `sources/{name}.toml`, by name.
     pub sources: BTreeMap<String, Vec<Variable>>,
 }
 
 impl Variables {
-    /// The variables that would be this program's with one underscore more, each with that name:
-    /// `BRONZED_LAKE__URL`.
+    /// Returns the variables that lack one underscore of the prefix (`BRONZED_LAKE__URL`), each with its
+    /// correct name.
     pub fn misspelt(environment: &BTreeMap<String, String>) -> Vec<(String, String)> {
         let Shape::Table(fields) = Shape::of::<BronzedFile>() else {
             return Vec::new();
@@ -58,7 +58,7 @@ impl Variables {
         environment.keys().filter_map(misspelt).collect()
     }
 
-    /// Picks this program's variables from an environment.
+    /// Selects this program's variables from an environment.
     pub fn pick(environment: &BTreeMap<String, String>) -> Self {
         let mut picked = Self::default();
         for (name, text) in environment {
@@ -82,19 +82,19 @@ impl Variables {
     }
 }
 
-/// Where a variable leads.
+/// Target of a variable.
 pub enum Target<'s> {
-    /// To a value.
+    /// A value.
     Value(KeyPath, &'s Shape),
-    /// To a key that there isn't; these are known in its stead.
+    /// An unknown key, with the known keys of its table.
     Unknown(KeyPath, String, Vec<String>),
-    /// To something that one variable can't say, for this reason.
+    /// A table or list that one variable cannot set, with the hint.
     Unsayable(KeyPath, &'static str),
 }
 
 impl Variable {
-    /// Where the variable leads in a file of this shape. Keys that are the user's own are found
-    /// in what the file says, in whatever case they are written there.
+    /// Resolves the variable in a file of this shape. User-defined keys are looked up in the file, ignoring
+    /// case.
     pub fn target<'s>(&self, shape: &'s Shape, file: &Node) -> Target<'s> {
         let mut path = KeyPath::default();
         let mut shape = shape;
@@ -121,7 +121,7 @@ impl Variable {
         }
     }
 
-    /// What the variable says, read as what may stand there.
+    /// Parses the variable's value as the type that `shape` expects.
     pub fn node(&self, shape: &Shape) -> Node {
         Node {
             line: 0,
@@ -153,7 +153,7 @@ impl Variable {
     }
 }
 
-/// The key that a step names in a table of this shape, or else those that there are.
+/// Resolves one step in a table of this shape; returns the known keys as the error.
 fn next<'s>(
     shape: &'s Shape,
     step: &str,
@@ -169,7 +169,7 @@ fn next<'s>(
             let same = |name: &&&str| name.eq_ignore_ascii_case(step);
             match (written.iter().find(same), &**inner) {
                 (Some(name), _) => Ok(((*name).to_owned(), inner)),
-                // A dataset or a job is too much for variables: a name that isn't there is a slip.
+                // A dataset or a job cannot be declared by variables alone: an unknown name is a typo.
                 (None, Shape::Table(_)) => Err(written.iter().map(ToString::to_string).collect()),
                 (None, _) => Ok((step.to_owned(), inner)),
             }
@@ -178,7 +178,7 @@ fn next<'s>(
     }
 }
 
-/// A text as what is wanted, where it can be read so; else it stays a text, and is complained of.
+/// Parses a text as the expected type; if that fails, it stays a text, and the type check reports it.
 fn scalar(text: &str, shape: &Shape) -> Value {
     let read = match shape {
         Shape::Integer { .. } => text.trim().parse().ok().map(Value::Integer),

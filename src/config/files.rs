@@ -1,9 +1,9 @@
-//! Where configuration files come from: a folder, or the program itself.
+//! Origin of configuration files: a folder, or files embedded in the program.
 //!
 //! ```text
 //! DIR/bronzed.toml
 //! DIR/sources/pncp.toml                    one file per source
-//! DIR/sources/pncp/contratacoes.toml       named by it: the columns of a dataset
+//! DIR/sources/pncp/contratacoes.toml       columns of a dataset, referenced by the source's file
 //! ```
 
 #[cfg(any(test, fuzzing))]
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::settings::Origin;
 
-/// The files of `config/`, by their names in it.
+/// Embeds the files of `config/`, by their names in it.
 macro_rules! embedded {
     ($($file:literal,)*) => {
         &[$(($file, include_str!(concat!("../../config/", $file))),)*]
@@ -59,16 +59,16 @@ const EMBEDDED: &[(&str, &str)] = embedded![
 /// The files of a configuration.
 #[derive(Debug, Clone)]
 pub enum Files {
-    /// In a folder.
+    /// Files in a folder.
     Folder(PathBuf),
-    /// In the program.
+    /// Files embedded in the program.
     Embedded,
-    /// In memory, by their names: those of tests, which have no others.
+    /// Files in memory, by name: only for tests and fuzzing.
     #[cfg(any(test, fuzzing))]
     Given(BTreeMap<String, String>),
 }
 
-/// The files that the program carries, by their names.
+/// Returns the embedded files, by name.
 #[cfg(any(test, fuzzing))]
 pub fn carried() -> BTreeMap<String, String> {
     let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -76,7 +76,7 @@ pub fn carried() -> BTreeMap<String, String> {
 }
 
 impl Files {
-    /// As settings tell it.
+    /// Returns the origin for the settings.
     pub fn origin(&self) -> Origin {
         match self {
             Self::Folder(folder) => Origin::Folder(folder.clone()),
@@ -86,10 +86,10 @@ impl Files {
         }
     }
 
-    /// Whether there is anything to read from.
+    /// Checks that the folder exists.
     ///
     /// # Errors
-    /// The name of the folder that isn't there.
+    /// Returns the name of the missing folder.
     pub fn check(&self) -> Result<(), Arc<str>> {
         match self {
             Self::Folder(folder) if !folder.is_dir() => Err(folder.display().to_string().into()),
@@ -97,7 +97,7 @@ impl Files {
         }
     }
 
-    /// How problems name a file.
+    /// Returns the name of a file in problems.
     pub fn name(&self, file: &Path) -> Arc<str> {
         match self {
             Self::Folder(folder) => folder.join(file).display().to_string().into(),
@@ -108,7 +108,7 @@ impl Files {
         }
     }
 
-    /// Where a file is on this machine.
+    /// Returns the path of a file on this machine.
     pub fn path(&self, file: &Path) -> PathBuf {
         match self {
             Self::Folder(folder) => folder.join(file),
@@ -118,10 +118,10 @@ impl Files {
         }
     }
 
-    /// The text of a file, named from the folder's top.
+    /// Reads the text of a file, named relative to the configuration folder.
     ///
     /// # Errors
-    /// When it isn't there, can't be read, or isn't UTF-8.
+    /// Returns an error if the file is missing, unreadable or not UTF-8.
     pub fn read(&self, file: &Path) -> io::Result<String> {
         match self {
             Self::Folder(folder) => text(&folder.join(file)),
@@ -141,10 +141,10 @@ impl Files {
         }
     }
 
-    /// The files of the sources, sorted.
+    /// Returns the files of the sources, sorted.
     ///
     /// # Errors
-    /// When there is no folder `sources`, or it can't be read.
+    /// Returns an error if the folder `sources` is missing or unreadable.
     pub fn sources(&self) -> io::Result<Vec<PathBuf>> {
         let mut found = match self {
             Self::Folder(folder) => {
@@ -165,12 +165,12 @@ impl Files {
     }
 }
 
-/// Bytes that aren't UTF-8 begin in this line, counted from 1.
+/// Invalid UTF-8; the field is the first invalid line, counted from 1.
 #[derive(Debug, thiserror::Error)]
 #[error("line {0} isn't UTF-8")]
 struct NotUtf8(usize);
 
-/// The line in which a file that was read stops being UTF-8, if that is what was wrong with it.
+/// Returns the first line that is not UTF-8. `None` if the error has another cause.
 pub fn bad_line(error: &io::Error) -> Option<usize> {
     let NotUtf8(line) = error.get_ref()?.downcast_ref()?;
     Some(*line)
@@ -184,7 +184,7 @@ fn text(file: &Path) -> io::Result<String> {
     })
 }
 
-/// Whether this is a TOML file, and not one that an editor or a mount hides.
+/// Returns `true` for a TOML file that is not hidden (as files of editors and mounts are).
 fn is_toml(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".toml") && !name.starts_with('.')

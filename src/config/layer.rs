@@ -1,4 +1,4 @@
-//! Layers one file and the variables that speak of it, and reads the result into its tables.
+//! Merges one file with the variables that override it, and deserializes the result into its tables.
 
 use config::{Config, ConfigError, Map, Source, Value as Layered};
 use schemars::JsonSchema;
@@ -11,17 +11,17 @@ use super::place::{KeyPath, Places};
 use super::problem::Problems;
 use super::shape::{Field, Shape};
 
-/// The tables of one file, with the variables over them, and where everything in them was said.
+/// Tables of one file, merged with the variables, and the locations of their values.
 #[derive(Debug)]
 pub struct Layers<T> {
-    /// The tables.
+    /// Merged tables.
     pub tables: T,
-    /// Where everything in them was said.
+    /// Locations of the values.
     pub places: Places,
 }
 
-/// Layers `variables` over `file`. `None` for a file that couldn't be read: looking further would
-/// bring up mistakes that aren't there.
+/// Merges `variables` over `file`. `None` if the file has syntax errors, because further checks would report
+/// errors that aren't there, or if the merged tables can't be read.
 pub fn read<T: DeserializeOwned + JsonSchema>(
     file: &Document,
     variables: &[Variable],
@@ -57,7 +57,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
     }
 }
 
-/// What a variable says, as a layer.
+/// Returns the value of a variable as a layer. `None` if it is invalid, which is reported.
 fn over(
     conform: &mut Conform<'_>,
     file: &Document,
@@ -91,7 +91,7 @@ fn over(
     }
 }
 
-/// Notes every required key that nobody says.
+/// Reports every required key that is set neither in the file nor by a variable.
 fn require(
     value: &Layered,
     shape: &Shape,
@@ -144,7 +144,7 @@ fn missing(field: &Field, path: &KeyPath, places: &Places, problems: &mut Proble
     );
 }
 
-/// What the shapes let through and the tables don't take: said, whatever it is.
+/// Reports a value that conforms to the shapes but can't be deserialized into the tables.
 fn unreadable<T>(places: &Places, problems: &mut Problems, error: &ConfigError) -> Option<T> {
     problems.note(
         places.of(&KeyPath::default()),

@@ -1,4 +1,4 @@
-//! Goes through the files of a configuration, and over what they say together.
+//! Loads the files of a configuration, and checks them against each other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::raw::source::SourceFile;
 use super::settings::Settings;
 use crate::source::declaration::Source;
 
-/// The settings that files and environment make, or everything that is wrong with them.
+/// Returns the settings from files and environment, or all problems.
 pub(super) fn settings(
     files: &Files,
     environment: &BTreeMap<String, String>,
@@ -50,7 +50,7 @@ struct Loader<'a> {
     environment: &'a BTreeMap<String, String>,
     secrets: Secrets,
     variables: Variables,
-    /// The prefixes of the tables so far, with the full names of their datasets.
+    /// Prefixes of the tables loaded so far, with the full names of their datasets.
     prefixes: Vec<(String, String)>,
     problems: &'a mut Problems,
 }
@@ -121,7 +121,7 @@ impl Loader<'_> {
         sources
     }
 
-    /// Variables of sources that have no file: those that are left.
+    /// Reports the variables of sources that have no file: those left after all files are loaded.
     fn unknown_sources(&mut self, names: &[String]) {
         for (source, variables) in &self.variables.sources {
             let instead = match nearest(source, names.iter().map(String::as_str)) {
@@ -136,7 +136,7 @@ impl Loader<'_> {
         }
     }
 
-    /// No table lies in another's folder: readers of the outer one would read both.
+    /// Reports tables that lie in another table's folder, because readers of the outer table would read both.
     fn prefixes(&mut self, source: &str, tables: &SourceFile, places: &Places) {
         for (name, table) in tables.datasets() {
             let path = KeyPath::default().key("dataset").key(name).key("prefix");
@@ -190,7 +190,7 @@ impl Loader<'_> {
     }
 }
 
-/// Whether one folder is the other or lies in it.
+/// Returns `true` if `inner` equals `outer` or lies in it.
 fn within(inner: &str, outer: &str) -> bool {
     let rest = inner.strip_prefix(outer);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

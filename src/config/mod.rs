@@ -1,9 +1,9 @@
-//! Reads TOML files and environment into checked settings, or says everything that is wrong.
+//! Loads TOML files and environment variables into validated settings, or reports all problems.
 //!
-//! Files come from a folder or from the program itself; variables `BRONZED__…` lie over them
-//! (`environment`). A wrong configuration never becomes settings: [`load`] either gives settings
-//! in which every value has been checked, or all of the problems, each with its file and line (or
-//! its variable), what is wrong, and what would be right.
+//! Files come from a folder or are embedded in the program; variables `BRONZED__…` override them
+//! (`environment`). Invalid configuration never becomes settings: [`load`] returns either settings in which
+//! every value has been checked, or all problems, each with its file and line (or variable), the error and a
+//! hint.
 //!
 //! ```text
 //! text ─► document ─► conform ─► layer ─► build ─► Settings
@@ -39,13 +39,13 @@ use settings::Settings;
 
 use crate::bronze::schema::Schema;
 
-/// Reads the configuration in `folder`, or the one that the program carries where none is named.
+/// Loads the configuration in `folder`, or the embedded one if `folder` is `None`.
 ///
-/// `environment` is the whole of it: variables `BRONZED__…` override files, and secrets are read
-/// from the variables that files name.
+/// `environment` is the complete environment: variables `BRONZED__…` override files, and secrets are read
+/// from the variables that the files name.
 ///
 /// # Errors
-/// Everything that is wrong, at once.
+/// Returns all problems at once.
 pub fn load(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -57,10 +57,10 @@ pub fn load(
     loader::settings(&files, &environment.into_iter().collect(), Secrets::Needed)
 }
 
-/// Reads it to be looked at: a secret that isn't there is a warning, and empty.
+/// Loads the configuration for display only: a missing secret is a warning, and its value is empty.
 ///
 /// # Errors
-/// Everything else that is wrong, at once.
+/// Returns all other problems at once.
 pub fn load_without_secrets(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -72,19 +72,19 @@ pub fn load_without_secrets(
     loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
 }
 
-/// Whether the secrets that the files name must be there.
+/// Handling of missing secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secrets {
-    /// What is loaded is going to be run.
+    /// A missing secret is an error: the settings are loaded to be run.
     Needed,
-    /// It is going to be looked at.
+    /// A missing secret is a warning: the settings are loaded for display.
     Spared,
 }
 
-/// Reads the configuration that these files make, by their names.
+/// Loads the configuration from files in memory, by name.
 ///
 /// # Errors
-/// Everything that is wrong, at once.
+/// Returns all problems at once.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn load_given(
     files: BTreeMap<String, String>,
@@ -94,10 +94,10 @@ pub(crate) fn load_given(
     loader::settings(&Files::Given(files), &environment, Secrets::Needed)
 }
 
-/// Reads a file of columns, as a dataset's `schema` names one; `name` is what problems call it.
+/// Parses a file of columns, as referenced by a dataset's `schema`; `name` is the file's name in problems.
 ///
 /// # Errors
-/// Everything that is wrong with it, at once.
+/// Returns all problems of the file at once.
 pub fn columns(name: &str, text: &str) -> Result<Schema, Problems> {
     let mut problems = Problems::default();
     build::columns::parse(name.into(), text, &mut problems).ok_or(problems)

@@ -1,4 +1,4 @@
-//! Where each key of one file got its value: from a line of the file, or from a variable.
+//! Location of the value of each key of one file: a line of the file, or a variable.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::problem::Place;
 
-/// The way to a value within one file: `dataset.contratacoes.window.end`, `response[0].status`.
+/// Path to a value within one file: `dataset.contratacoes.window.end`, `response[0].status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct KeyPath(Vec<String>);
 
 impl KeyPath {
-    /// One level down, by key.
+    /// Returns the path extended by a key.
     #[must_use]
     pub fn key(&self, name: &str) -> Self {
         let mut steps = self.0.clone();
@@ -19,18 +19,18 @@ impl KeyPath {
         Self(steps)
     }
 
-    /// One level down, by position in a list.
+    /// Returns the path extended by a position in a list.
     #[must_use]
     pub fn index(&self, position: usize) -> Self {
         self.key(&format!("[{position}]"))
     }
 
-    /// The keys from the top down.
+    /// Returns the keys from the top down.
     pub fn steps(&self) -> &[String] {
         &self.0
     }
 
-    /// One level up; `None` at the top.
+    /// Returns the path of the parent. `None` at the top.
     pub fn parent(&self) -> Option<Self> {
         let (_, steps) = self.0.split_last()?;
         Some(Self(steps.to_vec()))
@@ -58,7 +58,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// Where each key of one file got its value.
+/// Location of the value of each key of one file.
 #[derive(Debug)]
 pub struct Places {
     file: Arc<str>,
@@ -68,7 +68,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Of a file of which nothing is known yet.
+    /// Creates an empty map for a file.
     pub fn new(file: Arc<str>) -> Self {
         Self {
             file,
@@ -78,35 +78,37 @@ impl Places {
         }
     }
 
-    /// The file says `path` in this line; what a variable says stays the variable's.
+    /// Records that the file sets `path` at this line. A value that a variable sets keeps the variable as its
+    /// location.
     pub fn in_line(&mut self, path: KeyPath, line: usize) {
         if !self.variables.keys().any(|said| path.starts_with(said)) {
             self.lines.insert(path, line);
         }
     }
 
-    /// A variable says `path`; what the file says of it and below no longer counts.
+    /// Records that a variable sets `path`, overriding the file's value at `path` and below.
     pub fn in_variable(&mut self, path: KeyPath, name: String) {
         self.lines.retain(|known, _| !known.starts_with(&path));
         self.variables.insert(path, name);
     }
 
-    /// What is said of `path` was complained about and left out.
+    /// Records that the value of `path` was reported as invalid and dropped.
     pub fn refuse(&mut self, path: KeyPath) {
         self.refused.insert(path);
     }
 
-    /// Whether what is said of `path` was left out: its absence is no news, then.
+    /// Returns `true` if the value of `path` was dropped as invalid, so that its absence is not reported
+    /// again.
     pub fn is_refused(&self, path: &KeyPath) -> bool {
         self.refused.contains(path)
     }
 
-    /// The variable that says `path`.
+    /// Returns the variable that sets `path`.
     pub fn variable(&self, path: &KeyPath) -> Option<&str> {
         self.variables.get(path).map(String::as_str)
     }
 
-    /// Where `path` is said, or else what is nearest above it.
+    /// Returns the location of `path`, or of its nearest ancestor that has one.
     pub fn of(&self, path: &KeyPath) -> Place {
         if let Some(name) = self.variables.get(path) {
             return Place::Variable(name.clone());

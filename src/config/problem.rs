@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: every problem at once, each with its place and its cure.
+//! Problems of a configuration: all at once, each with its location and a hint.
 //!
 //! ```text
 //! config/sources/pncp.toml:24: unknown key `concurency` in `limits`
@@ -10,10 +10,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Where something is said: what a problem points at. Files sort before variables.
+/// Location that a problem refers to. Files sort before variables.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A line of a file, counted from 1; none where it is the file as a whole.
+    /// File, and line counted from 1; `None` for the file as a whole.
     File(Arc<str>, Option<usize>),
     /// An environment variable.
     Variable(String),
@@ -29,14 +29,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong. Never shows the value of anything that may be a secret.
+/// One problem. Never shows the value of anything that may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where it is wrong.
+    /// Location of the problem.
     pub place: Place,
-    /// What is wrong.
+    /// Description of the problem.
     pub what: String,
-    /// What would be right.
+    /// Hint: how to fix the problem.
     pub instead: String,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, by place, and beside it what only looks so.
+/// Errors and warnings, each sorted by location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     wrong: Vec<Problem>,
@@ -54,33 +54,33 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Notes a problem. One that was noted already, word for word, stays one.
+    /// Adds an error. Exact duplicates are dropped.
     pub fn note(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
         insert(&mut self.wrong, place, what.into(), instead.into());
     }
 
-    /// Notes what is probably a mistake, and may be meant: settings come of it all the same.
+    /// Adds a warning: a probable mistake, which does not prevent loading.
     pub fn warn(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
         insert(&mut self.doubtful, place, what.into(), instead.into());
     }
 
-    /// What is probably a mistake, sorted by place.
+    /// Returns the warnings, sorted by location.
     pub fn into_warnings(self) -> Vec<Problem> {
         self.doubtful
     }
 
-    /// The problems, sorted by place.
+    /// Returns the errors, sorted by location.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.wrong.iter()
     }
 
-    /// Whether nothing is wrong.
+    /// Returns `true` if there are no errors.
     pub fn is_empty(&self) -> bool {
         self.wrong.is_empty()
     }
 }
 
-/// One that was noted already, word for word, stays one.
+/// Inserts a problem in order; exact duplicates are dropped.
 fn insert(problems: &mut Vec<Problem>, place: Place, what: String, instead: String) {
     let problem = Problem {
         place,

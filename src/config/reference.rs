@@ -1,4 +1,4 @@
-//! `docs/sources.md`: every key of a source's file, from the doc comments of its tables.
+//! Generator of `docs/sources.md`: every key of a source's file, from the doc comments of its tables.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ One file in `sources/` is a source, and its name is the source's. How to write o
 `limits.concurrency` of `pncp` is `BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY`.
 ";
 
-/// The page.
+/// Returns the text of the page.
 fn page() -> String {
     let mut page = TOP.to_owned();
     let mut tables = VecDeque::from([(String::new(), String::new(), Shape::of::<SourceFile>())]);
@@ -49,7 +49,8 @@ fn page() -> String {
     page.replace("\n\n\n\n", "\n\n")
 }
 
-/// The table that stands under a key: its name as a file writes it, what it is for, its shape.
+/// Returns the table under a key: its name as written in a file, its description, its shape. `None` if the
+/// key holds no table.
 fn inner(below: &str, field: &Field) -> Option<(String, String, Shape)> {
     let path = match below {
         "" => field.name.clone(),

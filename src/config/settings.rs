@@ -1,4 +1,4 @@
-//! The whole configuration after every check.
+//! The validated configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,108 +11,108 @@ use crate::config::problem::Problem;
 use crate::server::ServerSettings;
 use crate::source::declaration::Source;
 
-/// Everything that the program is told by files and environment.
+/// Validated settings from files and environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where these settings came from, for `check` and the logs.
+    /// Origin of the settings, for `check` and the logs.
     pub origin: Origin,
-    /// What is probably a mistake in them.
+    /// Probable mistakes in the configuration.
     pub warnings: Vec<Problem>,
-    /// Where bronze and state live.
+    /// Location of bronze and state.
     pub lake: LakeSettings,
-    /// How much a run holds before it commits.
+    /// Limits of one commit.
     pub commit: CommitSettings,
-    /// How the states of days are written.
+    /// Encoding of state documents.
     pub state: StateSettings,
-    /// How much the daemon does at once.
+    /// Concurrency of the daemon.
     pub pool: PoolSettings,
-    /// Where the daemon answers, and whom.
+    /// HTTP server of the daemon: address and access.
     pub server: ServerSettings,
-    /// How the daemon ends.
+    /// Shutdown of the daemon.
     pub shutdown: ShutdownSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
-    /// By name.
+    /// Sources by name.
     pub sources: BTreeMap<String, Arc<Source>>,
 }
 
-/// Where the settings came from.
+/// Origin of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A folder with `bronzed.toml` and `sources/`.
     Folder(PathBuf),
-    /// The files that the program carries.
+    /// The files embedded in the program.
     Embedded,
 }
 
-/// Where bronze and state live.
+/// Location of bronze and state.
 #[derive(Debug, Clone)]
 pub struct LakeSettings {
     /// `file:///var/lib/bronzed`, `./data`, `s3://bucket/path`, `gs://…`, `az://…`, `memory:///`.
     pub url: String,
-    /// Settings of the store by object_store's names (`aws_endpoint`, `aws_region`, …); the
-    /// usual `AWS_…`, `GOOGLE_…` and `AZURE_…` variables are read, too.
+    /// Options of the object store, by object_store's names (`aws_endpoint`, `aws_region`, …). The usual
+    /// `AWS_…`, `GOOGLE_…` and `AZURE_…` variables are read, too.
     pub options: BTreeMap<String, SecretString>,
 }
 
-/// How much a run holds before it commits: bounds memory, and what a crash costs.
+/// Limits of one commit: they bound the memory of a run, and the work that a crash loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitSettings {
-    /// Records in one file at most.
+    /// Maximum number of records in one file.
     pub max_records: usize,
-    /// Bytes of JSON in one file at most, roughly.
+    /// Approximate maximum size of JSON in one file, in bytes.
     pub max_bytes: u64,
 }
 
-/// How the states of days are written.
+/// Encoding of state documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateSettings {
-    /// How they are compressed.
+    /// Compression of state documents.
     pub compression: StateCompression,
 }
 
-/// How a state document is compressed. Each can be read whatever the setting is.
+/// Compression of a state document. Documents of either kind can be read, whatever the setting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StateCompression {
-    /// JSON, as other programs read it.
+    /// Plain JSON, readable by other programs.
     #[default]
     None,
     /// JSON in a zstd frame, under the same key.
     Zstd,
 }
 
-/// How much the daemon does at once, all sources together.
+/// Concurrency of the daemon, all sources together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// Runs of one priority or a higher one at once at most.
+    /// Maximum number of concurrent runs of one priority or higher.
     pub runs: usize,
 }
 
-/// How the daemon ends.
+/// Shutdown of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutdownSettings {
-    /// How long runs have to commit what they read, once the daemon is told to stop.
+    /// Time that runs have to commit what they have read after the daemon is told to stop.
     pub grace: Duration,
 }
 
 /// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TelemetrySettings {
-    /// A filter as `RUST_LOG` takes it: `info`, `bronzed=debug,warn`.
+    /// Log filter in the syntax of `RUST_LOG`: `info`, `bronzed=debug,warn`.
     pub log: String,
-    /// How lines look.
+    /// Format of log lines.
     pub format: LogFormat,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, JSON elsewhere.
     Auto,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Human-readable.
     Pretty,
 }

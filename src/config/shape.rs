@@ -1,66 +1,66 @@
-//! What a file may say, as the JSON Schema of its tables has it: the one definition that editors
-//! complete from and that files and variables are checked against.
+//! Schema of a file, derived from the JSON Schema of its tables: the single definition that editors complete
+//! from and that files and variables are checked against.
 
 use serde_json::{Map, Value};
 
 use super::raw;
 
-/// What may stand in one place.
+/// Expected type of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// A table with known keys.
     Table(Vec<Field>),
-    /// A table whose keys are the user's own.
+    /// A table with user-defined keys.
     Open(Box<Shape>),
-    /// A list, with at least so many elements.
+    /// A list, with its minimum number of elements.
     List(Box<Shape>, usize),
-    /// A text.
+    /// A string.
     Text(Words),
-    /// A date, as TOML's own or as text.
+    /// A date, as a TOML date or a string.
     Date,
-    /// A text, whole number or boolean, which becomes a text.
+    /// A string, integer or boolean, converted to a string.
     Scalar,
-    /// A text, or a table that says where to read it.
+    /// A string, or a table that refers to one.
     TextOr(Box<Shape>),
-    /// A list, or a table that says where to find one.
+    /// A list, or a table that refers to one.
     ListOr(Box<Shape>, Box<Shape>),
-    /// A whole number within these bounds.
+    /// An integer within bounds, both inclusive.
     Integer {
-        /// The least.
+        /// Minimum.
         min: i64,
-        /// The greatest.
+        /// Maximum.
         max: i64,
     },
-    /// A number greater than nothing.
+    /// A number greater than zero.
     Positive,
     /// `true` or `false`.
     Boolean,
 }
 
-/// A key of a table.
+/// Key of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// The key.
+    /// Name of the key.
     pub name: String,
-    /// What may stand there.
+    /// Expected type of the value.
     pub shape: Shape,
-    /// Whether it must be there.
+    /// `true` if the key is required.
     pub required: bool,
-    /// What it is for.
+    /// Description of the key.
     pub about: String,
 }
 
-/// Which texts may stand in one place.
+/// Allowed values of a string.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
-    /// These; any, if empty.
+    /// Allowed values; empty if any string is allowed.
     pub known: Vec<String>,
-    /// Words of the format that this version doesn't support.
+    /// Values of the format that this version does not support.
     pub later: Vec<String>,
 }
 
 impl Shape {
-    /// The shape of a file whose top is `T`.
+    /// Returns the shape of a file with the top table `T`.
     pub fn of<T: schemars::JsonSchema>() -> Self {
         let schema = raw::json_schema::<T>();
         Reader {
@@ -69,7 +69,7 @@ impl Shape {
         .shape(schema.as_value())
     }
 
-    /// What to write here, for messages: `a whole number of at least 1`.
+    /// Returns a description of the expected value, for messages: `a whole number of at least 1`.
     pub fn expected(&self) -> String {
         match self {
             Self::Table(_) | Self::Open(_) => "a table".to_owned(),
@@ -91,7 +91,7 @@ impl Shape {
 }
 
 impl Shape {
-    /// A table as it is written in one line, for messages.
+    /// Returns a table as an inline table, for messages.
     fn inline(&self) -> String {
         let keys: Vec<_> = match self {
             Self::Table(fields) => fields.iter().map(|f| format!("{} = …", f.name)).collect(),
@@ -101,7 +101,7 @@ impl Shape {
     }
 }
 
-/// `` `a`, `b` or `c` ``
+/// Formats words as a list of choices: `` `a`, `b` or `c` ``.
 pub fn one_of(words: &[String]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
@@ -111,7 +111,7 @@ pub fn one_of(words: &[String]) -> String {
     }
 }
 
-/// Reads the part of JSON Schema that our tables make use of.
+/// Converts the subset of JSON Schema that the tables use.
 struct Reader<'a> {
     root: &'a Value,
 }
@@ -172,7 +172,7 @@ impl Reader<'_> {
         Shape::Table(properties.iter().map(field).collect())
     }
 
-    /// Follows `$ref`, also where it is wrapped so that it may have siblings.
+    /// Resolves `$ref`, also if it is wrapped in `allOf` to allow sibling keys.
     fn resolve<'s>(&'s self, schema: &'s Value) -> &'s Value {
         let reference = schema["$ref"].as_str();
         let reference = reference.or_else(|| schema["allOf"][0]["$ref"].as_str());
@@ -181,7 +181,7 @@ impl Reader<'_> {
     }
 }
 
-/// The words of an enum: in one list, or one by one where each has its description.
+/// Returns the values of an enum: one list, or one `oneOf` entry for each described value.
 fn known_words(schema: &Value) -> Vec<String> {
     let mut words = strings(&schema["enum"]);
     for choice in schema["oneOf"].as_array().into_iter().flatten() {
@@ -197,7 +197,7 @@ fn strings(list: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The greatest whole number, as stated or as the type behind it has it.
+/// Returns the maximum of an integer: the stated one, or that of its Rust type.
 fn greatest(schema: &Value) -> i64 {
     let of_type = match schema["format"].as_str() {
         Some("uint8") => u8::MAX.into(),

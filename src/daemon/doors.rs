@@ -1,7 +1,7 @@
-//! Which datasets may have a run begun now, and when the others may.
+//! Admission of runs by the health of sources and datasets.
 //!
-//! A source that is down gets none until its probe is due, and then exactly one: the others wait for
-//! its outcome. A dataset in trouble has one run at a time, and rests in between.
+//! A source that is down gets no run until its probe is due, and then exactly one; the others wait for its
+//! outcome. A dataset in back-off has one run at a time, with delays in between.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::schedule::deal::Turn;
 use crate::session::Session;
 use crate::source::Down;
 
-/// What one look has found out.
+/// Admission state of one reconcile pass.
 pub(super) struct Doors<'a> {
     session: &'a Session,
     now: DateTime<Utc>,
-    /// By source and dataset.
+    /// Outage by source and dataset.
     down: BTreeMap<(Arc<str>, Arc<str>), Option<Down>>,
-    /// What runs under way, or just begun, probe, by source.
+    /// Hosts and endpoints probed by active or just started runs, with their source.
     probing: Vec<(Arc<str>, Arc<str>)>,
-    /// Datasets whose one run has begun in this look.
+    /// Datasets with a run started in this pass.
     begun: Vec<(Arc<str>, Arc<str>)>,
     opens_at: Option<DateTime<Utc>>,
 }
@@ -42,7 +42,7 @@ impl<'a> Doors<'a> {
         }
     }
 
-    /// Whether no run of the dataset may begin. One that a person asked for doesn't rest.
+    /// `true` if no run of the dataset may start. A run requested by a person ignores the back-off.
     pub(super) fn is_shut(&mut self, board: &Board, turn: &Turn, by_hand: bool) -> bool {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
         if let Some(down) = self.down(&of).cloned() {
@@ -74,7 +74,7 @@ impl<'a> Doors<'a> {
         }
     }
 
-    /// A run of the dataset begins. Returns what it probes, if it does.
+    /// Registers the start of a run. Returns the host or endpoint that it probes, if any.
     pub(super) fn take(&mut self, turn: &Turn) -> Option<Arc<str>> {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
         let probes = self.down(&of).map(|down| Arc::<str>::from(&*down.what));
@@ -85,7 +85,8 @@ impl<'a> Doors<'a> {
         probes
     }
 
-    /// When a door opens by itself; `None`: none does.
+    /// Returns the earliest time at which a rejected run may be admitted. `None` if that depends on other
+    /// events.
     pub(super) fn opens_at(&self) -> Option<DateTime<Utc>> {
         self.opens_at
     }

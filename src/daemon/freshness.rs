@@ -1,7 +1,7 @@
-//! What is too old, or overdue: told in the log once when it becomes so, and once when it is over.
+//! Logs stale jobs and overdue days: once when the condition begins, and once when it ends.
 //!
-//! Freshness goes by job: only a run that did what the job asks for makes its data fresh, never the good
-//! run of another. Whether days are missing is another question, which goes by day.
+//! Freshness is tracked by job: only a run that serves the job makes its data fresh, not a successful run of
+//! another job. Missing days are tracked separately, by day.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::daemon::{Inner, Scheduled};
 use crate::schedule::jobs::ScheduledJob;
 use crate::schedule::knowledge::DatasetKnowledge;
 
-/// Between two looks at what is overdue.
+/// Interval between checks of overdue days.
 const EVERY: TimeDelta = TimeDelta::minutes(10);
 
 impl Inner {
-    /// Tells what has become stale, fresh, overdue or complete since the last look.
+    /// Logs datasets that became stale, fresh, overdue or complete since the last check.
     pub(super) fn watch(&self, scheduled: &Scheduled, board: &mut SourceBoard, now: DateTime<Utc>) {
         let schedule = &scheduled.schedule;
         let Some(knowledge) = board.knowledge.take() else {
@@ -33,7 +33,7 @@ impl Inner {
                 tell_age(&schedule.source, board, entry, age, bound);
             }
         }
-        // Enough for people; going through the days at each look is work for nothing.
+        // Checking all days in each reconcile pass would be wasted work.
         if board.overdue_at.is_none_or(|at| (now - at).abs() >= EVERY) {
             board.overdue_at = Some(now);
             for dataset in schedule.datasets.keys() {
@@ -45,8 +45,7 @@ impl Inner {
         board.knowledge = Some(knowledge);
     }
 
-    /// How long ago a job was served last. Where no good run is known, that is as long as the daemon has
-    /// been there, at least.
+    /// Returns the time since a job was last served. If no successful run is known, the uptime of the daemon.
     pub(super) fn age(
         &self,
         scheduled: &Scheduled,

@@ -1,9 +1,9 @@
-//! Whether the lake takes what is written. Once it refuses (it is full, read-only or out of reach),
-//! nothing begins that would be read for nothing: a probe is written at a growing distance, and when
-//! one succeeds everything goes on by itself.
+//! Circuit breaker for writes to the lake. After a refused write (the lake is full, read-only or
+//! unreachable), no run is started; probes are written with exponential back-off, and a successful one
+//! resumes all work.
 //!
-//! The refusal of one write may be a day's own trouble. A day that is refused again after a probe that
-//! succeeded is taken for one that failed, and keeps its distance like any other.
+//! A refused write may be the fault of its day. A day that is refused again after a successful probe counts
+//! as failed, and gets a back-off like any other.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::daemon::runs::Key;
 
-/// Before the first probe; each that fails doubles it.
+/// Delay before the first probe; doubled by each failed one.
 const FIRST: TimeDelta = TimeDelta::seconds(10);
-/// No distance is longer.
+/// Maximum delay.
 const LONGEST: TimeDelta = TimeDelta::minutes(5);
 
-/// See the module.
+/// Circuit breaker for writes to the lake.
 #[derive(Debug, Default)]
 pub(super) struct LakeWatch {
     closed: Option<Closed>,
-    /// The distance that the last closure came to, until something was stored again.
+    /// Last probe delay of the previous outage, until a write succeeds.
     distance: Option<TimeDelta>,
-    /// Days whose runs were refused, and that have had no other run since.
+    /// Days whose last run was refused.
     refused: BTreeSet<Key>,
 }
 
@@ -35,13 +35,13 @@ struct Closed {
 }
 
 impl LakeWatch {
-    /// Whether nothing may begin.
+    /// `true` if no run may start.
     pub(super) fn is_closed(&self) -> bool {
         self.closed.is_some()
     }
 
-    /// The lake refused what a run had for it. Returns whether this is the day's own trouble: it was
-    /// refused before, and the lake has taken a probe since.
+    /// Records a refused write of a run. Returns `true` if the fault is the day's: it was refused before, and
+    /// a probe succeeded since.
     pub(super) fn refused(&mut self, key: &Key, error: &str, now: DateTime<Utc>) -> bool {
         let again = !self.refused.insert(key.clone()) && self.closed.is_none();
         if self.closed.is_none() {
@@ -57,7 +57,7 @@ impl LakeWatch {
         again
     }
 
-    /// A run has left its entry in the lake.
+    /// Records a run whose entry was written to the lake.
     pub(super) fn accepted(&mut self, key: &Key) {
         self.refused.remove(key);
         if self.closed.is_none() {
@@ -65,12 +65,12 @@ impl LakeWatch {
         }
     }
 
-    /// Whether a probe is to be written now, which is taken for begun then.
+    /// Returns `true` if a probe is due, and marks it as started.
     pub(super) fn begin_probe(&mut self, now: DateTime<Utc>) -> bool {
         let Some(closed) = &mut self.closed else {
             return false;
         };
-        // By a clock that may have been set in between.
+        // The clock may have been set in between.
         let due = !closed.probing && (now - closed.asked_at).abs() >= closed.distance;
         if due {
             closed.probing = true;
@@ -79,7 +79,7 @@ impl LakeWatch {
         due
     }
 
-    /// A probe has ended.
+    /// Records the outcome of a probe.
     pub(super) fn probed(&mut self, well: bool, now: DateTime<Utc>) {
         let Some(closed) = &mut self.closed else {
             return;
@@ -96,7 +96,7 @@ impl LakeWatch {
         }
     }
 
-    /// When the next probe is due.
+    /// Returns the time of the next probe. `None` if writes are available or a probe is active.
     pub(super) fn next_probe(&self) -> Option<DateTime<Utc>> {
         let closed = self.closed.as_ref().filter(|closed| !closed.probing)?;
         Some(closed.asked_at + closed.distance)

@@ -1,4 +1,4 @@
-//! The daemon's life: it looks when it is woken, keeps its tasks, and ends in order.
+//! Event loop of the daemon: reconciles when woken, tracks its tasks, and shuts down in order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,49 +22,49 @@ use crate::secrets::hide;
 use crate::session::NotReady;
 use crate::state::execution::StopReason;
 
-/// After so long the lake is asked again what others may have done.
+/// Interval between loads of a source from the lake, which find the work of other processes.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);
-/// After so long, where it didn't answer.
+/// Interval after a failed load.
 const LEARN_AGAIN: TimeDelta = TimeDelta::seconds(30);
-/// After so long the lake is asked again which jobs are paused, and whether it is there at all.
+/// Interval between loads of the paused jobs, which also check that the lake is reachable.
 const PAUSED_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// Between tries to reach a lake at the start.
+/// Interval between attempts to reach the lake at startup.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 
-/// Why the daemon ended by itself.
+/// Error that ends the daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The lake is there, and can't be used, or not as the configuration says.
+    /// The lake is reachable but unusable, or conflicts with the configuration.
     #[error(transparent)]
     Lake(#[from] NotReady),
 }
 
-/// What a task has done.
+/// Result of a task.
 enum Done {
     /// A run, or the audit of one that panicked.
     Run(Came),
-    /// The lake was asked about a source.
+    /// A load of a source from the lake.
     Learned(Arc<str>, Learned),
-    /// The lake was asked for the paused jobs.
+    /// A load of the paused jobs.
     Paused(Result<Paused, DocumentError>),
-    /// A probe was written into a lake that refuses writes.
+    /// A probe of a lake that refused writes.
     Probed(Result<(), LakeError>),
 }
 
-/// The tasks under way. Dropped, they end with it.
+/// Active tasks; dropping aborts them.
 #[derive(Default)]
 struct Tasks {
     set: JoinSet<Done>,
-    /// Which of them are runs.
+    /// Tasks that are runs.
     runs: HashMap<Id, (Key, Asked)>,
 }
 
 impl Daemon {
-    /// Lives until `stop`. Then nothing new is begun, and the runs under way have the configured
-    /// grace to commit what they have read. Dropped, it ends like a process that is killed.
+    /// Runs until `stop`. Then no new run is started, and active runs have the configured grace period to
+    /// commit their rows. Dropping the future is equivalent to killing the process.
     ///
     /// # Errors
-    /// When the lake can't be used in a way that won't pass by itself.
+    /// Returns an error if the lake is unusable for a reason that is not transient.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), DaemonError> {
         let inner = &self.0;
         tokio::select! {
@@ -95,8 +95,7 @@ impl Daemon {
 }
 
 impl Inner {
-    /// Makes sure that the lake keeps its promises before anything rests on them. One that can't be
-    /// reached may come yet.
+    /// Checks the lake's guarantees before the first run. Retries while the lake is unreachable.
     async fn probe(&self) -> Result<(), NotReady> {
         loop {
             let probed = self.session.make_ready().await;
@@ -111,7 +110,7 @@ impl Inner {
         }
     }
 
-    /// Waits until a source that was down answers again, and says which.
+    /// Waits until a source that was down responds again; returns its name.
     async fn a_source_is_back(&self) -> Arc<str> {
         let clients = self.sources.keys();
         let clients = clients.filter_map(|name| Some((name, self.session.client(name)?)));
@@ -128,14 +127,14 @@ impl Inner {
         }
     }
 
-    /// A source is well again: nobody waits any longer for what happened while it was down.
+    /// Resets the back-off of all datasets of a recovered source.
     fn go_on(&self, source: &str) {
         if let Some(of_source) = self.board().sources.get_mut(source) {
             of_source.troubles.forget();
         }
     }
 
-    /// Has a look, and begins what it calls for.
+    /// Performs a reconcile pass, and starts the selected runs.
     fn answer(self: &Arc<Self>, tasks: &mut Tasks) {
         let mut board = self.board();
         let calls = board.calls;
@@ -155,7 +154,7 @@ impl Inner {
         self.changed.notify_waiters();
     }
 
-    /// Asks the lake what it was asked too long ago.
+    /// Starts the loads and the probe of the lake that are due.
     fn ask_lake(self: &Arc<Self>, board: &mut Board, tasks: &mut Tasks) {
         let now = self.now();
         if board.lake.begin_probe(now) {
@@ -166,7 +165,7 @@ impl Inner {
             });
         }
         if board.lake.is_closed() {
-            // It is asked again when it takes a probe.
+            // Loads resume after a successful probe.
             return;
         }
         for (name, of_source) in &mut board.sources {
@@ -201,7 +200,7 @@ impl Inner {
         }
     }
 
-    /// What is paused, in the lake that it must still be.
+    /// Loads the paused jobs, after checking that it is still the same lake.
     async fn paused(&self) -> Result<Paused, DocumentError> {
         self.session.check_lake().await?;
         Paused::load(self.session.lake()).await
@@ -239,7 +238,7 @@ impl Inner {
         board.tasks = tasks.set.len();
     }
 
-    /// A task panicked, or was taken down with the daemon.
+    /// Handles a task that panicked or was aborted.
     fn failed(self: &Arc<Self>, board: &Board, tasks: &mut Tasks, failed: JoinError) {
         let run = tasks.runs.remove(&failed.id());
         let Some((key, asked)) = run.filter(|_| failed.is_panic()) else {
@@ -262,7 +261,7 @@ impl Inner {
         tasks.runs.insert(id, run);
     }
 
-    /// Ends: the runs are told to stop, and those that don't in time are abandoned.
+    /// Shuts down: cancels the runs, and abandons those that don't end within the grace period.
     async fn end(self: &Arc<Self>, mut tasks: Tasks) {
         self.board().stopping = true;
         self.session.cancel().cancel();
@@ -296,8 +295,8 @@ impl Inner {
 }
 
 impl Board {
-    /// A run has ended; one that was cut short by what isn't its day's fault, and that somebody asked
-    /// for, waits as `again`.
+    /// Handles the end of a run. A requested run that was interrupted by an outage is queued again, with the
+    /// run id `again`.
     fn came(&mut self, key: Key, came: Came, now: DateTime<Utc>, again: Uuid) {
         let news = match came {
             Came::PutOff => return self.runs.put_off(&key),
@@ -337,13 +336,13 @@ impl Board {
     }
 }
 
-/// Whether so long has passed since, by a clock that may have been set in between.
+/// `true` if `every` has passed since `since`, forwards or backwards, because the clock may have been set.
 fn is_over(since: Option<DateTime<Utc>>, now: DateTime<Utc>, every: TimeDelta) -> bool {
     since.is_none_or(|since| (now - since).abs() >= every)
 }
 
-/// Whether what keeps the lake from being used may pass by itself: a store that is restarted, or
-/// credentials that come late. A wrong configuration doesn't.
+/// `true` if an error of the lake may be transient: a restarting store, or credentials that are provided
+/// late. A wrong configuration is not.
 fn may_pass(error: &LakeError) -> bool {
     matches!(
         error,
@@ -360,6 +359,6 @@ fn panic_message(failed: JoinError) -> String {
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    // It becomes part of the day's state.
+    // Redact the message, because it becomes part of the day's state.
     text.map_or_else(|| "no message".to_owned(), |text| hide(&text).into_owned())
 }

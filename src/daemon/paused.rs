@@ -1,11 +1,11 @@
-//! Jobs that a person has paused: a small document in the lake, so that a pause outlives the
-//! daemon, and holds for every daemon of the lake.
+//! Paused jobs: a small document in the lake, so that a pause survives a restart, and applies to every daemon
+//! of the lake.
 //!
 //! ```json
 //! {"format": 1, "paused": {"pncp.hourly": "2025-10-22T12:00:00Z"}}
 //! ```
 //!
-//! Its key is `_bronzed/paused.json`. It is changed by compare-and-swap only.
+//! Its key is `_bronzed/paused.json`. It is changed only by compare-and-swap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,25 +16,25 @@ use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
 
-/// Where the document lies.
+/// Key of the document.
 pub(super) const KEY: &str = "_bronzed/paused.json";
 
-/// The format that this version writes, and the highest that it knows.
+/// Format that this version writes, and the highest that it can read.
 const FORMAT: u64 = 1;
 
-/// The jobs that are paused, and since when.
+/// Paused jobs with the time of the pause.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Paused {
     paused: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Paused {
-    /// Reads the document; where there is none, nothing is paused.
+    /// Loads the document. If there is none, no job is paused.
     pub(super) async fn load(lake: &Lake) -> Result<Self, DocumentError> {
         Ok(document(lake).load().await?.unwrap_or_default())
     }
 
-    /// Pauses a job or lets it go on, in the lake. One that is so already stays so.
+    /// Pauses or resumes a job in the lake. Idempotent: a paused job keeps its time.
     pub(super) async fn change(
         lake: &Lake,
         entropy: &Entropy,
@@ -53,7 +53,7 @@ impl Paused {
         document(lake).update(entropy, change).await
     }
 
-    /// Since when a job is paused.
+    /// Returns the time at which a job was paused. `None` if it is not paused.
     pub(super) fn since(&self, source: &str, job: &str) -> Option<DateTime<Utc>> {
         self.paused.get(&name(source, job)).copied()
     }

@@ -1,15 +1,15 @@
-//! Which runs may begin, by how many are under way: the pools.
+//! Run slots by priority, for the whole daemon and for each source.
 //!
-//! A run waits only for runs of its own priority or a higher one. So what is urgent never waits for
-//! a backfill to end (whose requests give way at the source's gate, one by one), and at worst there
-//! are as many runs at once as the bound says, for each of the three priorities.
+//! A run waits only for runs of its own or a higher priority. So urgent runs never wait for a backfill to end
+//! (the backfill's requests yield individually in the source's limiter), and the number of concurrent runs is
+//! at most the limit for each of the three priorities.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::source::declaration::Priority;
 
-/// Counts the runs that are under way, and says whether there is a place for one more.
+/// Counter of active runs, with limits.
 #[derive(Debug)]
 pub(super) struct Places {
     in_all: usize,
@@ -18,7 +18,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Places for `in_all` runs, and of each source for as many as `of_source` says.
+    /// Creates slots for `in_all` runs, and for `of_source` runs of each source.
     pub(super) fn new(in_all: usize, of_source: BTreeMap<Arc<str>, usize>) -> Self {
         Self {
             in_all,
@@ -27,12 +27,12 @@ impl Places {
         }
     }
 
-    /// Takes a place, whether there is one or not: the run is under way.
+    /// Registers a run that is already active, without checking the limits.
     pub(super) fn take(&mut self, source: &Arc<str>, priority: Priority) {
         self.taken.push((Arc::clone(source), priority));
     }
 
-    /// Takes a place if there is one.
+    /// Takes a slot. Returns `false` if none is free.
     pub(super) fn try_take(&mut self, source: &Arc<str>, priority: Priority) -> bool {
         let mut before = self.taken.iter().filter(|(_, other)| *other >= priority);
         let of_source = self.of_source.get(source).copied().unwrap_or(1);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use Priority::{Backfill, Daily, Hourly};
 
-    /// Takes as many places as there are, of one source.
+    /// Takes all free slots of one source; returns their number.
     fn fill(places: &mut Places, source: &str, priority: Priority) -> usize {
         let source = source.into();
         let mut count = 0;

@@ -1,7 +1,6 @@
-//! The runs of this process: those that somebody asked for and that wait, those under way, and
-//! those that ended lately.
+//! Runs of this process: requested and queued, active, and recently ended.
 //!
-//! A day of a dataset is under way once at most, whoever asked for it.
+//! A day of a dataset has at most one active run.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,10 +17,10 @@ use crate::server::view::{self, FailedSlice, RunStatus, RunView};
 use crate::source::declaration::{Mode, Priority};
 use crate::verify::{Outcome, Verification};
 
-/// Ended runs that are kept to be shown.
+/// Maximum number of ended runs kept for display.
 const KEPT: usize = 200;
 
-/// What can be under way once only.
+/// Key of a run; unique among active runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     /// The source's name.
@@ -32,42 +31,42 @@ pub(super) struct Key {
     pub day: Day,
 }
 
-/// How a day is to be read, and for whom.
+/// Parameters of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
-    /// As the day's state names it.
+    /// Run id, as in the day's state.
     pub run_id: Uuid,
-    /// In whose name.
+    /// Name of the job.
     pub job: Arc<str>,
-    /// How.
+    /// Mode of the run.
     pub mode: Mode,
-    /// Who goes first.
+    /// Priority of the run.
     pub priority: Priority,
 }
 
-/// How a run came to begin.
+/// Circumstances of a run's start.
 #[derive(Debug, Clone)]
 pub(super) struct Beginning {
-    /// When it was.
+    /// Start time.
     pub at: DateTime<Utc>,
-    /// Somebody waits for it.
+    /// `true` if a person requested the run.
     pub by_hand: bool,
-    /// The host or endpoint that is down, and whose one probe it is.
+    /// Unavailable host or endpoint that this run probes.
     pub probes: Option<Arc<str>>,
 }
 
-/// A run under way.
+/// An active run.
 #[derive(Debug)]
 pub(super) struct UnderWay {
-    /// What was asked for.
+    /// Parameters of the run.
     pub asked: Asked,
-    /// How it came to begin.
+    /// Circumstances of its start.
     pub beginning: Beginning,
-    /// How far it is.
+    /// Progress counters.
     pub watch: Arc<Watch>,
 }
 
-/// See the module.
+/// Runs of this process.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     waiting: BTreeMap<Key, Asked>,
@@ -77,8 +76,8 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Lets a run wait for its turn. One that reads the day thoroughly enough already, or is going
-    /// to, is joined; the answer is the run that will have read the day.
+    /// Queues a run. If an active or queued run of the day reads it thoroughly enough, the request joins that
+    /// run. Returns the run that will have read the day.
     pub(super) fn ask(&mut self, key: Key, asked: Asked) -> RunView {
         if let Some(run) = self.under_way.get(&key)
             && run.asked.mode.covers(asked.mode)
@@ -93,33 +92,34 @@ impl Runs {
         shown_waiting(&key, waiting)
     }
 
-    /// What waits.
+    /// Returns the queued runs.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (&Key, &Asked)> {
         self.waiting.iter()
     }
 
-    /// The id that was promised to who asked for a day, where reading it in `mode` does for that.
+    /// Returns the run id of the queued request for a day. `None` if there is none, or if `mode` doesn't
+    /// cover its mode.
     pub(super) fn promised(&self, key: &Key, mode: Mode) -> Option<Uuid> {
         let asked = self.waiting.get(key)?;
         mode.covers(asked.mode).then_some(asked.run_id)
     }
 
-    /// What is under way.
+    /// Returns the active runs.
     pub(super) fn under_way(&self) -> impl Iterator<Item = (&Key, &UnderWay)> {
         self.under_way.iter()
     }
 
-    /// Whether a day is being read.
+    /// `true` if the day has an active run.
     pub(super) fn is_under_way(&self, key: &Key) -> bool {
         self.under_way.contains_key(key)
     }
 
-    /// When a run under way began.
+    /// Returns the start time of an active run.
     pub(super) fn started_at(&self, key: &Key) -> Option<DateTime<Utc>> {
         self.under_way.get(key).map(|run| run.beginning.at)
     }
 
-    /// What is under way of a source, as planning takes it.
+    /// Returns the active runs of a source, as input of the planner.
     pub(super) fn running(&self, source: &str) -> Running {
         let of_source = self
             .under_way
@@ -136,7 +136,7 @@ impl Runs {
             .collect()
     }
 
-    /// A run begins. One that waited for the same, or less, waits no longer.
+    /// Registers an active run, and removes a queued request that it covers.
     pub(super) fn begin(&mut self, key: Key, asked: Asked, beginning: Beginning) -> Arc<Watch> {
         if let Some(waiting) = self.waiting.get(&key)
             && asked.mode.covers(waiting.mode)
@@ -158,8 +158,7 @@ impl Runs {
         watch
     }
 
-    /// A run has ended. One that was cut short waits again under the id that is given, where
-    /// somebody asked for it.
+    /// Moves a run to the ended ones. With `again`, a requested run is queued again under that id.
     pub(super) fn end(&mut self, key: &Key, report: &RunReport, again: Option<Uuid>) {
         let Some(run) = self.under_way.remove(key) else {
             return;
@@ -171,7 +170,7 @@ impl Runs {
         }
     }
 
-    /// The comparison of a day with the API has ended, with a run where it differed.
+    /// Ends the comparison of a day with the API, with its repair run if there was one.
     pub(super) fn end_verified(&mut self, key: &Key, found: &Verification, at: DateTime<Utc>) {
         let Some(run) = self.under_way.remove(key) else {
             return;
@@ -200,8 +199,8 @@ impl Runs {
         self.ended.truncate(KEPT);
     }
 
-    /// A run has got nothing, or not all, for a reason that isn't its day's: what somebody asked for
-    /// waits again, under `run_id` where the run has told of itself under its own.
+    /// Queues a requested run again after a failure that is not its day's fault; under `run_id` if the
+    /// previous id is already in the state.
     fn wait_again(&mut self, key: &Key, run: &UnderWay, run_id: Option<Uuid>) {
         if run.beginning.by_hand {
             let asked = Asked {
@@ -212,19 +211,19 @@ impl Runs {
         }
     }
 
-    /// A run is over as if it hadn't begun.
+    /// Removes an active run as if it had not started.
     pub(super) fn put_off(&mut self, key: &Key) {
         if let Some(run) = self.under_way.remove(key) {
             self.wait_again(key, &run, None);
         }
     }
 
-    /// A run wasn't needed after all: somebody else had read the day.
+    /// Removes an active run that was not needed, because another process had completed the day.
     pub(super) fn forget(&mut self, key: &Key) {
         self.under_way.remove(key);
     }
 
-    /// All of them, bounded: those that wait, those under way, those that ended lately.
+    /// Returns all runs, bounded in number: queued, active, and recently ended.
     pub(super) fn shown(&self) -> Vec<RunView> {
         let under_way = self
             .under_way
@@ -242,7 +241,7 @@ impl Runs {
             .collect()
     }
 
-    /// The run of a job that began last.
+    /// Returns the run of a job that started last.
     pub(super) fn last_of(&self, source: &Arc<str>, job: &Arc<str>) -> Option<RunView> {
         let under_way = self
             .under_way
@@ -256,7 +255,7 @@ impl Runs {
     }
 }
 
-/// How far a run is, told by itself.
+/// Progress of a run, updated by the run itself.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     pages_read: AtomicU64,

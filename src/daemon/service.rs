@@ -1,4 +1,4 @@
-//! What the server asks of the daemon, and orders.
+//! Implementation of the server's interface to the daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
 use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::telemetry::metrics::events::{DatasetStanding, job_freshness};
 
-/// The job that runs name which a person asked for.
+/// Job name of runs requested by a person.
 const MANUAL: &str = "manual";
 
-/// Further apart than so many ticks, looks are missing.
+/// Number of ticks without a reconcile pass after which the daemon counts as stuck.
 const TICKS: u32 = 3;
 
 #[async_trait]
@@ -164,7 +164,7 @@ impl Inner {
         Ok((Arc::clone(name), Arc::clone(dataset)))
     }
 
-    /// Whether a day can be read: it has begun, and the API goes back so far.
+    /// Checks that a day can be read: it has begun, and is not before the API's earliest day.
     fn readable(&self, source: &str, dataset: &Dataset, day: Day) -> Result<(), DaemonError> {
         let zone = self.sources.get(source).map(|one| one.schedule.zone);
         let today = zone.map(|zone| Day::of(self.now(), zone));

@@ -1,9 +1,9 @@
-//! Datasets whose last run failed at the API: each has one run at a time, and a distance of its own,
-//! so that one bad endpoint doesn't hold up its siblings.
+//! Back-off of datasets whose last run failed at the API: one run at a time, with a delay of its own for each
+//! dataset, so that one bad endpoint doesn't block the others.
 //!
-//! After the first failure it rests for 10 s; after further ones in a row for twice as long each time,
-//! and for nine times as long as the run took: of the places it takes a tenth at most. A run that ends
-//! without a page given up ends it.
+//! The delay is 10 s after the first failure. Each further consecutive failure doubles it, to at least nine
+//! times the duration of the run, so that the dataset takes at most a tenth of a run slot. Maximum: 1 h. A
+//! run in which no page was given up resets the back-off.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ingest::report::RunReport;
 use crate::state::execution::Status;
 
-/// The first rest.
+/// First delay.
 const FIRST: TimeDelta = TimeDelta::seconds(10);
-/// No rest is longer.
+/// Maximum delay.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
-/// So many times as long as its run took, a dataset rests.
+/// Minimum delay as a multiple of the run's duration.
 const REST: i32 = 9;
 
-/// See the module. By dataset.
+/// Back-off by dataset.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(BTreeMap<Arc<str>, Trouble>);
 
@@ -32,11 +32,11 @@ struct Trouble {
 }
 
 impl Troubles {
-    /// A run has ended.
+    /// Updates the back-off after a run.
     pub(super) fn hear(&mut self, dataset: &Arc<str>, report: &RunReport, now: DateTime<Utc>) {
         let execution = &report.execution;
         if report.unanswered == 0 {
-            // One that was stopped by something else says nothing.
+            // A run that was stopped for another reason proves nothing.
             if execution.stop.is_none() {
                 self.0.remove(dataset);
             }
@@ -55,7 +55,7 @@ impl Troubles {
         let doubled = FIRST * (1 << trouble.failures.saturating_sub(1).min(9));
         let took = (execution.timestamp - execution.started_at).max(TimeDelta::zero());
         let took = took.max(TimeDelta::from_std(report.took).unwrap_or(LONGEST));
-        // One bad day among good ones costs the others next to nothing.
+        // A single bad day must hardly delay the other days.
         let share = match trouble.failures {
             1 => TimeDelta::zero(),
             _ => took.min(LONGEST) * REST,
@@ -63,20 +63,20 @@ impl Troubles {
         trouble.rest = doubled.max(share).min(LONGEST);
     }
 
-    /// Whether the last run of a dataset failed at the API.
+    /// `true` if the last run of a dataset failed at the API.
     pub(super) fn has(&self, dataset: &str) -> bool {
         self.0.contains_key(dataset)
     }
 
-    /// Until when a dataset rests; `None`: it doesn't.
+    /// Returns the end of a dataset's delay. `None` if it has none.
     pub(super) fn rests_until(&self, dataset: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let trouble = self.0.get(dataset)?;
-        // By a clock that may have been set in between.
+        // The clock may have been set in between.
         let left = trouble.rest - (now - trouble.began).abs();
         (left > TimeDelta::zero()).then(|| now + left)
     }
 
-    /// The source is well again: nobody rests for what happened before.
+    /// Resets all delays after the source recovered.
     pub(super) fn forget(&mut self) {
         self.0.clear();
     }
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// The rests after failures in a row of runs that take so long, in seconds.
+    /// Returns the delays after consecutive failures of runs of this duration, in seconds.
     fn rests(took: Duration, count: usize) -> Vec<i64> {
         let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
         let rests = (0..count).map(|_| {
@@ -127,7 +127,7 @@ mod tests {
     fn an_endpoint_that_fails_and_fails_held_up_its_siblings() {
         assert_eq!(rests(Duration::ZERO, 5), [10, 20, 40, 80, 160]);
         assert_eq!(rests(Duration::ZERO, 12)[9..], [3_600; 3]);
-        // Of the places it takes a tenth: nine times as long as it ran, others run.
+        // The dataset takes a tenth of the slot: the delay is nine times the run's duration.
         assert_eq!(rests(Duration::from_secs(100), 3), [10, 900, 900]);
         assert_eq!(rests(Duration::from_secs(900), 2), [10, 3_600]);
     }
@@ -171,8 +171,8 @@ mod tests {
         assert!(!rests(-TimeDelta::days(90)));
     }
 
-    /// Runs of each of six datasets in six hours, with two places; a run takes a second, and one of
-    /// `failing` five minutes, for nothing.
+    /// Returns the number of runs of each of six datasets in six hours, with two slots. A run takes a second;
+    /// one of `failing` takes five minutes and fails.
     fn six_hours(failing: Option<usize>) -> Vec<u32> {
         let names: Vec<Arc<str>> = (0..6).map(|n| Arc::from(format!("d{n}"))).collect();
         let (mut deal, mut troubles) = (Deal::default(), Troubles::default());
@@ -191,7 +191,7 @@ mod tests {
                 };
                 (turn, n)
             });
-            // As long as there is a place, whose turn it is.
+            // Start runs in order while a slot is free.
             for (turn, n) in deal.order(turns) {
                 let twice = troubles.has(&turn.dataset) && running.iter().any(|(_, of)| *of == n);
                 let rests = troubles.rests_until(&turn.dataset, now).is_some();

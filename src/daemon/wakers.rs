@@ -1,9 +1,9 @@
-//! What wakes the daemon: the cron crate at the jobs' slots, and a slow tick beside it. Both only
-//! say that it may be time; what is due, the daemon finds out itself.
+//! Triggers of the daemon: the cron crate at the jobs' slots, and a slow tick beside it. Both only request a
+//! reconcile pass, which determines what is due.
 //!
-//! tokio-cron-scheduler is the clock, and no more than that: it has no notion of missed slots,
-//! keeps the offset that a zone had when a job was added, and has been seen to stop firing. A slot
-//! that it doesn't wake for is found by the tick.
+//! tokio-cron-scheduler serves only as a timer: it doesn't detect misfires, keeps the zone offset from the
+//! time at which a job was added, and has been seen to stop firing. The tick covers a slot that it doesn't
+//! fire for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::clock::Clock;
 use crate::daemon::Daemon;
 use crate::telemetry::metrics::events;
 
-/// Between two ticks: a slot that the cron crate missed isn't late yet.
+/// Interval of the tick; short enough that a slot missed by the cron crate is not late.
 pub const TICK: Duration = Duration::from_secs(15);
 
-/// A clock that goes so much faster or slower than the machine's ticks between two of them was
-/// set, or the machine slept.
+/// Deviation between the clock and monotonic time, from one tick to the next, that counts as a clock jump:
+/// the clock was set, or the machine slept.
 const JUMP: TimeDelta = TimeDelta::seconds(5);
 
 /// Wakes the daemon at the slots of its jobs, until `stop`.
 ///
 /// # Errors
-/// When the scheduler can't be started. The tick is enough to go on by.
+/// Returns an error if the scheduler can't be started. The tick alone is sufficient to continue.
 pub async fn cron(daemon: Daemon, stop: CancellationToken) -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
     let mut seen = BTreeSet::new();
@@ -41,7 +41,7 @@ pub async fn cron(daemon: Daemon, stop: CancellationToken) -> Result<(), JobSche
         let job = Job::new_tz(cron.as_str(), schedule.zone, move |_, _| woken.wake());
         match job {
             Ok(job) => drop(scheduler.add(job).await?),
-            // Its parser is another one than ours, whose word counts.
+            // Its parser differs from ours, which is authoritative.
             Err(error) => tracing::warn!(
                 source = &*schedule.source,
                 cron,
@@ -55,7 +55,7 @@ pub async fn cron(daemon: Daemon, stop: CancellationToken) -> Result<(), JobSche
     scheduler.shutdown().await
 }
 
-/// Wakes the daemon every [`TICK`], until `stop`; and says so when the clock was set.
+/// Wakes the daemon every [`TICK`], until `stop`, and reports clock jumps.
 pub async fn tick(daemon: Daemon, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,14 +77,14 @@ pub async fn tick(daemon: Daemon, clock: Arc<dyn Clock>, stop: CancellationToken
     }
 }
 
-/// How much more time the clock says has passed than the machine's ticks.
+/// Returns the elapsed time of the clock minus the elapsed monotonic time.
 fn jump(last: (DateTime<Utc>, Instant), now: (DateTime<Utc>, Instant)) -> TimeDelta {
     let ticked = now.1.duration_since(last.1);
     let ticked = TimeDelta::from_std(ticked).unwrap_or(TimeDelta::MAX);
     (now.0 - last.0) - ticked
 }
 
-/// As the crate reads it: with the seconds first.
+/// Adds the seconds field, which the crate requires.
 fn with_seconds(cron: &str) -> String {
     match cron.split_whitespace().count() {
         5 => format!("0 {cron}"),

@@ -1,4 +1,4 @@
-//! One run of the daemon, and what is left of one that panicked.
+//! Execution of one run, and the audit of a panicked run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::state;
 use crate::state::execution::{Execution, Status};
 use crate::verify::{Outcome, Repair, Verification, marks, verify_day};
 
-/// How a run came out.
+/// Result of a run.
 pub(super) enum Came {
-    /// It ended, however.
+    /// The run ended, with any outcome.
     Out(Box<RunReport>),
-    /// The day was compared with what the API states, and read again where it differed.
+    /// The day was compared with the API, and read again if required.
     Verified(Box<Verification>, Verified),
-    /// It couldn't do anything, for the source is down: as if it hadn't begun.
+    /// The source is down: the run counts as not started.
     PutOff,
-    /// It wasn't needed: somebody else had completed the day.
+    /// The run was not needed: another process had completed the day.
     Unneeded,
-    /// There is nothing of that name any more, which can't be.
+    /// The source or dataset doesn't exist; unreachable.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ impl Inner {
         ))
     }
 
-    /// Compares a day with what the API states, and notes when that was.
+    /// Compares a day with the API, and records the time of the comparison.
     async fn verify(&self, context: &Context, order: &Order, repair: Repair) -> Came {
         let at = self.now();
         let found = verify_day(context, order, repair).await;
@@ -85,7 +85,7 @@ impl Inner {
             false => self.failures(order).saturating_add(1),
         };
         let mark = Verified { at, failures };
-        // One that was told to stop has compared nothing: it is done again.
+        // A cancelled comparison is not recorded, so that it is repeated.
         if (well || !context.cancel.is_cancelled())
             && let Err(error) =
                 marks::note(&context.lake, &order.dataset.prefix, order.day, mark).await
@@ -96,7 +96,7 @@ impl Inner {
         Came::Verified(Box::new(found), mark)
     }
 
-    /// How often in a row a day couldn't be compared.
+    /// Returns the number of consecutive failed comparisons of a day.
     fn failures(&self, order: &Order) -> u32 {
         let board = self.board();
         let of_source = board.sources.get(&*order.dataset.source);
@@ -106,8 +106,7 @@ impl Inner {
         last.map_or(0, |last| last.failures)
     }
 
-    /// Writes into the day's state what became of a run that panicked: what it had committed is
-    /// its own, and the rest is read again.
+    /// Records a panicked run in the day's state: its commits are kept, and the rest is read again.
     pub(super) async fn audit(
         self: Arc<Self>,
         key: Key,
@@ -175,8 +174,8 @@ impl Inner {
     }
 }
 
-/// Whether somebody else has completed the day since its state was read last. Where that can't be
-/// found out, the run will tell what is wrong.
+/// `true` if another process has completed the day since its state was last read. `false` if that can't be
+/// determined; the run then reports the error.
 async fn is_complete(context: &Context, order: &Order) -> bool {
     let complete = state::is_complete(&context.lake, &order.dataset.prefix, order.day);
     complete.await.unwrap_or(false)

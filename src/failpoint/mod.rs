@@ -1,17 +1,17 @@
-//! Named points between two operations, at which a test has the program stop, and then kills it.
+//! Failpoints: named points between two operations at which a test stops the program, and then kills it.
 //!
 //! ```text
 //! BRONZED_FAILPOINT=commit.after_data:2                    stops when that point is passed for the second time
 //! BRONZED_FAILPOINT=commit.before_data:1,commit.taken:1    stops twice
-//! BRONZED_FAILPOINT=trace                                  tells of every point, and stops at none
+//! BRONZED_FAILPOINT=trace                                  reports every point, and never stops
 //! ```
 //!
-//! Each stop is told by a line on standard error, `failpoint commit.after_data:2`. The thread then
-//! waits for a line on its standard input, by which it goes on; a test that sends none kills the
-//! process instead (SIGKILL): nothing after the point has happened, and no code of ours runs again.
+//! Each stop is reported by a line on standard error, `failpoint commit.after_data:2`. The thread then waits
+//! for a line on standard input before it continues; a test that sends none kills the process instead
+//! (SIGKILL): nothing after the point has happened, and no cleanup code runs.
 //!
-//! [`POINTS`] names them all. They are there in builds with debug assertions only: in any other,
-//! `failpoint!` is nothing, and this module is empty.
+//! [`POINTS`] lists them all. They exist only in builds with debug assertions: in any other, `failpoint!`
+//! expands to nothing, and this module is empty.
 
 #[cfg(debug_assertions)]
 mod points;
@@ -25,7 +25,7 @@ pub(crate) use points::is_listed;
 #[cfg(debug_assertions)]
 pub(crate) use stop::pass;
 
-/// A point of [`POINTS`]; another name doesn't compile.
+/// Marks a point of [`POINTS`]; any other name is a compile error.
 #[cfg(debug_assertions)]
 macro_rules! failpoint {
     ($name:literal) => {{

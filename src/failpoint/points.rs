@@ -1,6 +1,6 @@
-//! The points, and what has happened at each.
+//! List of the failpoints.
 
-/// Every point by its name, with what has happened when it is passed, and what hasn't yet.
+/// Name of each point, with the steps done and not yet done when it is passed.
 pub const POINTS: &[(&str, &str)] = &[
     (
         "probe.written",
@@ -173,7 +173,7 @@ pub const POINTS: &[(&str, &str)] = &[
     ("verify.after_mark", "the comparison is marked"),
 ];
 
-/// Whether there is such a point; known when the program is compiled.
+/// `true` if the point is listed; evaluated at compile time.
 pub(crate) const fn is_listed(name: &str) -> bool {
     let mut at = 0;
     while at < POINTS.len() {

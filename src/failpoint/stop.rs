@@ -1,4 +1,4 @@
-//! Counts how often each point is passed, and stops where that was asked for.
+//! Counts the passes of each point, and stops at the requested ones.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use super::is_listed;
 
 const VARIABLE: &str = "BRONZED_FAILPOINT";
 
-/// What the variable asks for; `None` as a rule.
+/// Plan parsed from the environment variable; `None` if it is not set.
 static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
     let asked = std::env::var(VARIABLE).ok()?;
     match Plan::parse(&asked) {
@@ -24,9 +24,9 @@ static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// Whether every point is told of.
+    /// `true` if every pass is reported.
     trace: bool,
-    /// Where to stop: the point, and which time it is passed.
+    /// Stops: the point, and the number of the pass.
     stops: Vec<(String, u32)>,
     passed: Mutex<BTreeMap<&'static str, u32>>,
 }
@@ -50,7 +50,7 @@ impl Plan {
     }
 }
 
-/// Passes a point, or stops there.
+/// Passes a point, and stops there if planned.
 pub(crate) fn pass(name: &'static str) {
     let Some(plan) = &*PLAN else {
         return;

@@ -1,4 +1,4 @@
-//! A whole answer of an API: from status, headers and body to the ids and days of its records.
+//! Target: a whole API response, from status, headers and body to the ids and days of its records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::source::classify::{Reply, Verdict, classify};
 use crate::source::declaration::{Action, Dataset};
 use crate::source::page::Page;
 
-/// No error shows more of an answer: 200 characters and an ellipsis.
+/// Maximum length of a response excerpt in an error: 200 characters and an ellipsis.
 const MOST_SHOWN: usize = 201;
-/// What an error says of it may show two parts.
+/// Maximum length of an error text, which may contain two excerpts.
 const MOST_SAID: usize = 3 * MOST_SHOWN;
 
-/// The dataset's name, the status, headers up to an empty line, the body.
+/// Input: dataset name, status, headers up to an empty line, body.
 pub fn answer(input: &[u8]) {
     let mut input = Input::new(input);
     let dataset = sources::dataset(&mut input);
@@ -63,7 +63,7 @@ pub fn answer(input: &[u8]) {
 
 fn reply(input: &mut Input<'_>) -> Reply {
     let status = input.number();
-    // What HTTP calls a status.
+    // Maps the number to a valid HTTP status.
     let status = match status {
         100..=999 => status,
         other => 100 + other % 900,
@@ -82,7 +82,7 @@ fn reply(input: &mut Input<'_>) -> Reply {
             headers.insert(name, value);
         }
     }
-    // As the exchange reads them.
+    // Parsed as the transport does.
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
     Reply {
@@ -127,10 +127,10 @@ fn hold_page(dataset: &Dataset, page: &Page, body: &[u8]) {
     }
 }
 
-/// What paging goes by is what a reader of JSON finds there.
+/// Asserts that the totals used for paging equal those that `serde_json` reads.
 fn hold_counts(dataset: &Dataset, page: &Page, text: &str) {
     let Ok(whole) = serde_json::from_str::<Value>(text) else {
-        // Nested deeper than that reader takes, or with numbers that it can't hold.
+        // Nested deeper than `serde_json` accepts, or with numbers that it can't hold.
         return;
     };
     let paging = &dataset.paginator;
@@ -157,14 +157,14 @@ fn hold_id(id: &RecordId, record: &str) {
     }
 }
 
-/// One line for people, that is never long, and without what was sent in confidence.
+/// Asserts that an error text is one line, at most `most` characters long and free of the secret.
 fn hold_text(text: &str, most: usize) {
     assert!(text.chars().count() <= most, "{text}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
     assert!(!text.contains(sources::TOKEN), "{text}");
 }
 
-/// However long the answer asks to wait, the tries come to an end.
+/// Asserts that no wait exceeds `max_elapsed`, whatever the response asks for.
 fn wait(dataset: &Dataset, mut next: impl FnMut(&mut Tries<'_>) -> Option<Duration>) {
     let entropy = Entropy::seeded(7);
     let mut tries = Tries::new(&dataset.retry, &entropy);

@@ -1,4 +1,4 @@
-//! Bronze files: any bytes are rows, or an error.
+//! Target: reading a Parquet file; any bytes give rows or an error.
 
 use std::sync::Once;
 
@@ -7,10 +7,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::bronze::reader;
 
-/// More aren't looked at: a page of nothing but nulls says in a few bytes how many they are.
+/// Maximum number of rows read: a page of nulls can declare any number of rows in a few bytes.
 const MOST_ROWS: i64 = 20_000;
 
-/// A file.
+/// Input: the bytes of a file.
 pub fn parquet(input: &[u8]) {
     only_ours_is_told();
     let bytes = Bytes::copy_from_slice(input);
@@ -37,8 +37,8 @@ fn rows(file: &Bytes) -> i64 {
     builder.map_or(0, |builder| builder.metadata().file_metadata().num_rows())
 }
 
-/// The decoder's own panics are caught, and are an error of the file: libFuzzer, which ends at the first
-/// word of a panic, isn't told of them. One that isn't caught ends the target as ever.
+/// Hides panics of the Parquet decoder from libFuzzer, which aborts in its panic hook. The reader catches
+/// these panics and returns an error for the file; an uncaught panic still fails the target.
 fn only_ours_is_told() {
     static ONCE: Once = Once::new();
     if cfg!(fuzzing) {

@@ -1,4 +1,5 @@
-//! Canonical JSON, and decimals: one spelling for equal values, another for others.
+//! Target: canonical JSON and decimals. Equal values have one spelling, different values have different
+//! ones.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -8,7 +9,7 @@ use super::respelled::respelled;
 use crate::json::canonical::{canonical as form, hash};
 use crate::json::decimal::Decimal;
 
-/// Two bytes, which make a decimal's precision and scale, and a JSON value.
+/// Input: two bytes (precision and scale of a decimal), then a JSON value.
 pub fn canonical(input: &[u8]) {
     let mut input = Input::new(input);
     let precision = 1 + input.byte() % 38;
@@ -33,7 +34,8 @@ pub fn canonical(input: &[u8]) {
     }
 }
 
-/// Equal but for members that are null, by a reader that shares no code with the canonical form.
+/// Returns `true` if the values are equal except for null members, compared with `serde_json`, which shares
+/// no code with the canonical form.
 fn same(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
@@ -48,7 +50,7 @@ fn same(before: &Value, after: &Value) -> bool {
             let pairs = before.iter().zip(after);
             before.len() == after.len() && pairs.into_iter().all(|(one, other)| same(one, other))
         }
-        // That reader rounds, and not always to the nearest: by a last digit at most.
+        // `serde_json` rounds floats, not always to the nearest, with an error of at most one last digit.
         (Value::Number(before), Value::Number(after)) => {
             let (before, after) = (before.as_f64().unwrap(), after.as_f64().unwrap());
             let least = f64::EPSILON * 4.0 * before.abs().max(after.abs());
@@ -74,7 +76,7 @@ fn hold_number(text: &str, precision: u8, scale: u8) {
     let floats: Option<(f64, f64)> = text.parse().ok().zip(canonical.parse().ok());
     let (before, after) = floats.expect("numbers are floats, too");
     assert!(before == after, "{text} became {canonical}");
-    // What a column stores is the number itself.
+    // The column stores exactly the number.
     if let Some(scaled) = number.to_scaled(precision, scale) {
         let stored = format!("{scaled}e-{scale}");
         assert_eq!(Decimal::parse(&stored).unwrap().canonical(), canonical);

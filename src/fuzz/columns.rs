@@ -1,4 +1,4 @@
-//! Records into a Parquet file and back: what is read is what was written (promise P9).
+//! Target: writing records to a Parquet file and reading them back unchanged (promise P9).
 
 use chrono::DateTime;
 use serde_json::value::RawValue;
@@ -14,14 +14,14 @@ use crate::day::Day;
 use crate::json::canonical::canonical;
 use crate::record::RecordId;
 
-/// The dataset's name, and a record a line.
+/// Input: dataset name, then one record per line.
 pub fn columns(input: &[u8]) {
     let mut input = Input::new(input);
     let dataset = sources::dataset(&mut input);
     let mut records = Vec::new();
     while !input.is_empty() && records.len() < 16 {
         let record = input.words().trim().to_owned();
-        // Whatever a page hands over is JSON.
+        // A page hands over valid JSON only.
         if serde_json::from_str::<&RawValue>(&record).is_ok() {
             records.extend(respelled(&record));
             records.push(record);

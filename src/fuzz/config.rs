@@ -1,4 +1,4 @@
-//! Configuration: any text is settings that can be used, or problems that name place and cure.
+//! Target: configuration. Any text gives usable settings, or problems that name location and hint.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::source::declaration::{Dataset, Priority, Slice, Source};
 use crate::source::request::PageRequest;
 use crate::source::slices::slices;
 
-/// The files that an input can stand for.
+/// Files that the input can replace.
 const FILES: [&str; 3] = [
     "bronzed.toml",
     "sources/odd.toml",
     "sources/odd/columns.toml",
 ];
 
-/// The name of a file, and its text; the others are as they should be.
+/// Input: a file name and its text; the other files are valid.
 pub fn config(input: &[u8]) {
     let mut input = Input::new(input);
     let file = input.choice(&FILES, str::to_owned);
@@ -43,14 +43,14 @@ pub fn config(input: &[u8]) {
         let Place::File(name, line) = &problem.place else {
             panic!("no variable was set: {shown}");
         };
-        // An unclosed bracket may be missed after the last line.
+        // An unclosed bracket may be reported on the line after the last one.
         let last = text.lines().count() + 1;
         let within = line.is_none_or(|line| line >= 1 && (line <= last || **name != *file));
         assert!(within, "{shown}");
     }
 }
 
-/// What was accepted can be used.
+/// Asserts that accepted settings are usable.
 fn hold_settings(settings: &Settings) {
     for source in settings.sources.values() {
         for job in source.jobs.values() {

@@ -1,4 +1,4 @@
-//! Cron expressions: the next slot is later than now, the last one isn't, and both are found.
+//! Target: cron expressions. The next slot is later than now, the last one isn't, and both are found.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::{America, Australia, Europe, Pacific, Tz};
@@ -6,7 +6,7 @@ use chrono_tz::{America, Australia, Europe, Pacific, Tz};
 use super::Input;
 use crate::schedule::cron::Cron;
 
-/// Zones whose clocks change by an hour and by half of one, at midnight, not at all, or by a day.
+/// Time zones with clock changes of an hour, of half an hour, at midnight, by a whole day, and none.
 const ZONES: [Tz; 6] = [
     America::Sao_Paulo,
     America::New_York,
@@ -16,7 +16,7 @@ const ZONES: [Tz; 6] = [
     Tz::UTC,
 ];
 
-/// A zone, a time in Unix seconds, and an expression, one a line.
+/// Input, one per line: time zone, Unix time in seconds, expression.
 pub fn cron(input: &[u8]) {
     let mut input = Input::new(input);
     let zone = input.choice(&ZONES, |zone: Tz| zone.name().to_owned());

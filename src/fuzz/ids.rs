@@ -1,4 +1,4 @@
-//! Ids: different records never share one, and the same record always has the same.
+//! Target: record ids. Different records never share an id, and the same record always has the same one.
 
 use serde_json::value::RawValue;
 
@@ -7,7 +7,7 @@ use super::{Input, sources};
 use crate::json;
 use crate::record::{self, ContentVersion, RecordId};
 
-/// The dataset's name, a parent's id, two values of key fields, and a record.
+/// Input: dataset name, parent id, two values of key fields, record.
 pub fn ids(input: &[u8]) {
     let mut input = Input::new(input);
     let dataset = sources::dataset(&mut input);
@@ -55,8 +55,8 @@ pub fn ids(input: &[u8]) {
     }
 }
 
-/// The same record in another spelling has the same id, unless a number is part of it: an id has fields
-/// verbatim, and JSON has many spellings of a number.
+/// Asserts that a record has the same id in another spelling, unless it contains a digit: an id holds
+/// fields verbatim, and JSON has many spellings of a number.
 fn assert_same(id: &RecordId, other: &RecordId, record: &str) {
     let verbatim = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
     if !id.identified || !verbatim(record) {
@@ -64,7 +64,7 @@ fn assert_same(id: &RecordId, other: &RecordId, record: &str) {
     }
 }
 
-/// From a key of several fields, each can be told again: no two records share one.
+/// Asserts that a composite key can be split into its fields again, so that no two records share one.
 fn hold_key(values: &[&str]) {
     let record = values.iter().enumerate().map(|(nth, value)| {
         let value = json::quote(value);

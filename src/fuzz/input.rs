@@ -1,33 +1,33 @@
-//! An input, taken apart from its beginning on. Nothing is ever missing: what isn't there is empty, or 0.
+//! Fuzz input, consumed from the front. Reading past the end gives an empty value or 0.
 
 use std::borrow::Cow;
 
-/// What is left of an input.
+/// The unread part of an input.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    /// All of it.
+    /// Wraps the whole input.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// What is left.
+    /// Returns the unread bytes.
     pub fn rest(self) -> &'a [u8] {
         self.0
     }
 
-    /// What is left, as a text.
+    /// Returns the unread bytes as text.
     pub fn text(self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.0)
     }
 
-    /// Whether nothing is left.
+    /// Returns `true` if nothing is left to read.
     pub fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// The next byte.
+    /// Reads one byte.
     pub fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else {
             return 0;
@@ -36,7 +36,7 @@ impl<'a> Input<'a> {
         *first
     }
 
-    /// The next line, as bytes.
+    /// Reads one line as bytes.
     pub fn line(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == b'\n');
         let (line, rest) = match end {
@@ -47,12 +47,12 @@ impl<'a> Input<'a> {
         line
     }
 
-    /// The next line, as a text.
+    /// Reads one line as text.
     pub fn words(&mut self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.line())
     }
 
-    /// The number in the next line; what is none stands for one.
+    /// Reads a number from one line; other text is hashed to a number.
     pub fn number(&mut self) -> u64 {
         let line = self.line();
         let text = String::from_utf8_lossy(line);
@@ -62,7 +62,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// What the next line names; what isn't there stands for something that is.
+    /// Reads the name of a choice from one line; an unknown name is mapped to one of the choices.
     pub fn choice<T: Copy>(&mut self, choices: &[T], name: impl Fn(T) -> String) -> T {
         let mut line = *self;
         let named = line.words();

@@ -1,12 +1,11 @@
-//! What everything that comes from outside is thrown at: answers, files, texts that people write. Each
-//! target takes any bytes, and holds what they become against a property; it must come back, soon, and
-//! without a panic.
+//! Fuzz targets for all external input: API responses, files, configuration. Each target accepts any bytes
+//! and asserts a property of the result; it must return soon and not panic.
 //!
-//! They are driven in two ways. Coverage-guided, by `cargo fuzz` (`fuzz/README.md`): for minutes or
-//! days, with a nightly compiler. And by `replay` in each `cargo test`: what was ever found worth
-//! keeping (`fuzz/corpus`), and some thousand changes of it from a seed that is printed.
+//! They are driven in two ways: coverage-guided by `cargo fuzz` (`fuzz/README.md`), for minutes or days
+//! with a nightly compiler; and by `replay` in each `cargo test`, with the corpus (`fuzz/corpus`) and over
+//! a thousand mutations of it from a printed seed.
 //!
-//! Inputs are texts where they can be, so that one can be read, and written by hand:
+//! Inputs are text where possible, so that they can be read and written by hand:
 //!
 //! ```text
 //! pncp.contratacoes        the dataset
@@ -16,7 +15,7 @@
 //! {"data":[]}              the body
 //! ```
 //!
-//! A name that there isn't stands for one that there is: no input is in vain.
+//! An unknown name is mapped to a known one, so that no input is wasted.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,10 +54,10 @@ pub use crate::state::fuzz::state;
 
 pub(crate) use input::Input;
 
-/// A target: it panics where a property doesn't hold.
+/// A fuzz target; panics if a property doesn't hold.
 pub type Target = fn(&[u8]);
 
-/// All targets, by the names of their folders in `fuzz/corpus`.
+/// All targets, by the name of their folder in `fuzz/corpus`.
 pub const TARGETS: [(&str, Target); 11] = [
     ("answer", answer),
     ("canonical", canonical),

@@ -1,12 +1,13 @@
-//! The arithmetic of pages: whatever totals say, a walk has an end, and leaves no record out.
+//! Target: paging arithmetic. Whatever the totals, a walk ends and skips no record.
 
 use super::Input;
 use crate::source::declaration::{Paginator, PagingStyle};
 
-/// So many pages of a long walk are looked at, from both of its ends.
+/// Number of pages checked at either end of a long walk.
 const LOOKED_AT: u64 = 64;
 
-/// One number a line: style, page size, overlap, first page, most pages, total, pages in all, a page.
+/// Input, one number per line: style, page size, overlap, first page, `max_pages`, total records, total
+/// pages, a page.
 pub fn paging(input: &[u8]) {
     let mut input = Input::new(input);
     let (style, page_size) = (input.number(), input.number().max(1));
@@ -58,7 +59,7 @@ pub fn paging(input: &[u8]) {
     }
 }
 
-/// Each page begins where it must: where the one before says, and never past its end.
+/// Asserts that a page begins where the previous one says, and that only pages past the limit are refused.
 fn hold_params(paginator: &Paginator, page: u64) {
     let params = match paginator.params(page) {
         Ok(params) => params,
@@ -90,7 +91,7 @@ fn hold_params(paginator: &Paginator, page: u64) {
     }
 }
 
-/// So many pages hold all rows, and one less wouldn't.
+/// Asserts that `pages` is the smallest number of pages that holds all rows.
 fn hold_all_rows(paginator: &Paginator, pages: u64, total: u64) {
     let (size, step) = (
         u128::from(paginator.page_size),

@@ -1,8 +1,8 @@
-//! Every input of the corpus, and changes of it by chance: what each `cargo test` does of fuzzing.
+//! Replay of the corpus and random mutations of it: the fuzzing that each `cargo test` does.
 //!
-//! `FUZZ_CHANGES` asks for another number of changes a target, `FUZZ_SEED` for others, and `FUZZ_TARGETS`
-//! (`answer,state`) for some of the targets. A failure leaves its input in `fuzz/artifacts/TARGET`, and says what
-//! plays it again.
+//! `FUZZ_CHANGES` sets the number of mutations per target, `FUZZ_SEED` the seed, and `FUZZ_TARGETS`
+//! (`answer,state`) selects targets. A failure leaves its input in `fuzz/artifacts/TARGET` and prints how
+//! to replay it.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::{TARGETS, Target};
 
-/// What a change may put into an input: what parsers stumble over.
+/// Fragments inserted by mutations: those that parsers stumble over.
 const STRAY: [&[u8]; 24] = [
     b"",
     b"\0",
@@ -40,7 +40,7 @@ const STRAY: [&[u8]; 24] = [
     b"@",
     b"\\u0000",
 ];
-/// No input becomes longer.
+/// Maximum length of an input.
 const MOST_BYTES: usize = 64 * 1024;
 
 fn folder(of: &str, target: &str) -> PathBuf {
@@ -50,7 +50,7 @@ fn folder(of: &str, target: &str) -> PathBuf {
         .join(target)
 }
 
-/// The inputs of a target, by name.
+/// Returns the inputs of a target with their file names.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = folder("corpus", target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
@@ -66,7 +66,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// An input with one to four changes, which may bring in a part of another.
+/// Returns an input with one to four mutations, which may splice in a part of another input.
 fn changed(inputs: &[(String, Vec<u8>)], rng: &mut SmallRng) -> Vec<u8> {
     let pick = |rng: &mut SmallRng| &inputs[rng.random_range(0..inputs.len())].1;
     let span = |rng: &mut SmallRng, length: usize| {
@@ -96,7 +96,7 @@ fn changed(inputs: &[(String, Vec<u8>)], rng: &mut SmallRng) -> Vec<u8> {
     bytes
 }
 
-/// Whether the target takes the input; if not, keeps it and says how to play it again.
+/// Returns `true` if the target accepts the input; if not, saves the input and prints how to keep it.
 fn holds(name: &str, target: Target, input: &[u8], what: &str) -> bool {
     if catch_unwind(AssertUnwindSafe(|| target(input))).is_ok() {
         return true;

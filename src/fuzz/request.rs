@@ -1,5 +1,5 @@
-//! URLs: whatever a record, a cursor or a template holds, a request goes to the API that is declared,
-//! and says what it was to say.
+//! Target: request URLs. Whatever a record, a cursor or a template holds, the request goes to the declared
+//! API and carries exactly the intended parameters.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,8 +14,7 @@ use crate::source::template::Template;
 
 const BASE: &str = "https://api.example.org/root";
 
-/// The dataset's name, a page, a day, a cursor or link, a template of the path, and values of its
-/// variables, one a line.
+/// Input, one per line: dataset name, page, day, cursor or link, path template, values of its variables.
 pub fn request(input: &[u8]) {
     let mut input = Input::new(input);
     let mut dataset = (**sources::dataset(&mut input)).clone();
@@ -86,10 +85,10 @@ fn sent<'u>(url: &'u Url, name: &str) -> Option<Cow<'u, str>> {
         .map(|(_, value)| value)
 }
 
-/// A value in the path is a part of one segment: it leads nowhere else.
+/// Asserts that a value in the path stays within one segment.
 fn hold_path(url: &Url, path: &str, values: &[(String, String)]) {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/{}_".contains(&byte);
-    // What the template itself says of where to go is its author's will.
+    // Path structure in the template itself is its author's choice.
     if !path.starts_with('/')
         || !path.bytes().all(is_plain)
         || path.contains("{{")

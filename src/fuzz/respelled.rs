@@ -1,9 +1,9 @@
-//! A JSON value in another spelling: what has one canonical form, and one row of columns.
+//! Alternative spelling of a JSON value with the same canonical form and the same row of columns.
 
 use crate::json::{self, Kind, Object, decimal::Decimal};
 
-/// The same value, spelled as differently as JSON allows: members the other way round, a null more,
-/// white space, escapes, and another exponent. `None` where the text is no value, or too deep for this.
+/// Returns the same value spelled as differently as JSON allows: reversed members, an additional null
+/// member, white space, escapes, another exponent. `None` if the text isn't a value, or is nested too deep.
 pub fn respelled(text: &str) -> Option<String> {
     let mut out = String::new();
     push(&mut out, json::trimmed(text), 0)?;
@@ -53,7 +53,7 @@ fn push(out: &mut String, value: &str, depth: usize) -> Option<()> {
     Some(())
 }
 
-/// Every character by its escape.
+/// Writes every character as an escape.
 fn push_escaped(out: &mut String, text: &str) {
     out.push('"');
     for unit in text.encode_utf16() {
@@ -62,7 +62,7 @@ fn push_escaped(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A zero more behind the point, and the exponent written out.
+/// Appends a zero to the fraction and writes the exponent.
 fn push_number(out: &mut String, number: &str) {
     if Decimal::parse(number).is_none() {
         out.push_str(number);

@@ -1,4 +1,5 @@
-//! The datasets that targets read by: those that are shipped, and `odd.toml`, which has what they lack.
+//! Datasets for the targets: the shipped ones, and those of `odd.toml`, which cover what the shipped ones
+//! lack.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -7,10 +8,10 @@ use super::Input;
 use crate::config;
 use crate::source::declaration::{Dataset, Source};
 
-/// What the odd source sends to prove who asks. No error may show it.
+/// Bearer token of the odd source. No error may contain it.
 pub const TOKEN: &str = "odd-token-1234567890";
 
-/// Every dataset, by its full name.
+/// All datasets.
 static DATASETS: LazyLock<Vec<Arc<Dataset>>> = LazyLock::new(|| {
     let settings = config::load_given(files(), environment());
     let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
@@ -21,7 +22,7 @@ static DATASETS: LazyLock<Vec<Arc<Dataset>>> = LazyLock::new(|| {
     all.collect()
 });
 
-/// The files of all sources, by their names.
+/// Files of all sources, by name.
 pub fn files() -> BTreeMap<String, String> {
     let mut files = config::carried();
     let columns = include_str!("odd-columns.toml").to_owned();
@@ -33,7 +34,7 @@ pub fn files() -> BTreeMap<String, String> {
     files
 }
 
-/// What those files name of the environment.
+/// Environment variables that the files refer to.
 pub fn environment() -> Vec<(String, String)> {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
@@ -42,7 +43,7 @@ pub fn environment() -> Vec<(String, String)> {
     ]
 }
 
-/// The dataset that the next line names.
+/// Returns the dataset named by the next line.
 pub fn dataset(input: &mut Input<'_>) -> &'static Arc<Dataset> {
     let all: Vec<_> = DATASETS.iter().collect();
     input.choice(&all, |dataset| dataset.full_name())

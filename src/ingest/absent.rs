@@ -1,8 +1,8 @@
-//! Which of a day's stored ids a run hasn't met: where it has read the whole day with its proof, the
-//! API has taken their records away.
+//! Stored ids of a day that a run hasn't seen. If the run has read the whole day with its proof, the API has
+//! withdrawn their records.
 //!
-//! An older version of a record isn't missed where any version of it comes: what is looked for is
-//! the record. Ids that other runs store meanwhile aren't looked for at all.
+//! An older version of a record isn't missing if any version of the record is listed. Ids that other runs
+//! store meanwhile aren't looked for.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,17 +11,17 @@ use crate::record::RecordId;
 use crate::source::declaration::{Dataset, Mode, Version};
 use crate::state::{DayState, SliceProgress};
 
-/// The stored ids that haven't come yet.
+/// Stored ids that weren't seen yet.
 #[derive(Debug)]
 pub struct Absent {
     stored: BTreeSet<Box<str>>,
-    /// Keys that came; only where ids have versions.
+    /// Keys that were seen; `None` if ids have no versions.
     keys: Option<HashSet<Box<str>>>,
 }
 
 impl Absent {
-    /// Whether a run has to know what didn't come: where the day is verified, and where it may turn
-    /// out that slices which had rows are empty for good.
+    /// Returns `true` if a run must look for missing ids: if the day is verified, or if slices that had rows
+    /// may turn out to be empty for good.
     pub fn is_asked_for(order: &Order, state: &DayState) -> bool {
         let slices = state.slices();
         let empty = |slice: &SliceProgress| slice.empty_since.is_some();
@@ -31,7 +31,7 @@ impl Absent {
         order.mode == Mode::Verify || (emptied && !leaves && !state.is_empty())
     }
 
-    /// All that are stored when the run begins.
+    /// Returns all ids that are stored when the run begins.
     pub fn of(dataset: &Dataset, state: &DayState) -> Self {
         Self {
             stored: state.ids().map(Into::into).collect(),
@@ -39,7 +39,7 @@ impl Absent {
         }
     }
 
-    /// A record has come.
+    /// Marks a record as seen.
     pub fn saw(&mut self, id: &RecordId) {
         self.stored.remove(id.id.as_str());
         if let Some(keys) = &mut self.keys
@@ -49,12 +49,12 @@ impl Absent {
         }
     }
 
-    /// Those that didn't come.
+    /// Returns the ids that weren't seen.
     pub fn ids(self) -> impl Iterator<Item = Box<str>> {
         let Self { stored, keys } = self;
         stored.into_iter().filter(move |id| {
             let keys = keys.as_ref();
-            // Where the version begins isn't known of an id alone: both parts may hold an `@`.
+            // The id alone doesn't show where its version begins: key and version may both contain an `@`.
             let came = |keys: &HashSet<Box<str>>| {
                 let mut ends = id.match_indices('@');
                 ends.any(|(end, _)| keys.contains(&id[..end]))
@@ -100,7 +100,7 @@ mod tests {
         let came = RecordId::of(&dataset, record);
         assert_eq!(came.id, "x@y@3@z");
         let stored = ["x@y@1", "x@y@2@z", "x@y", "x@1", "w@y@1"];
-        // Whatever `x@y` is: no key and no version of one that came.
+        // `x@y` without a version is no version of the seen key `x@y`.
         assert_eq!(
             absent(&stored, true, &[came]),
             ["w@y@1".into(), "x@1".into(), "x@y".into()]

@@ -1,8 +1,7 @@
-//! Rows of one day on their way into a file: encoded as they come, committed in files of bounded
-//! size.
+//! Rows of one day on their way into a file: encoded as they arrive, committed in files of bounded size.
 //!
-//! Counts become part of the execution only when they are settled: rows of a file that couldn't be
-//! committed are neither fetched nor new in the audit, and the next run fetches them again.
+//! Counts are added to the execution only on commit: rows of a file that couldn't be committed are neither
+//! fetched nor new in the audit, and the next run fetches them again.
 
 use std::collections::HashSet;
 
@@ -19,68 +18,69 @@ use crate::source::Usage;
 use crate::state::execution::{Execution, StopReason};
 use crate::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
-/// Why rows aren't stored: the run has failed.
+/// Reason why rows can't be stored; the run has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    /// Rows couldn't be written as columns.
+    /// Rows can't be encoded as columns.
     #[error(transparent)]
     Bronze(#[from] BronzeError),
-    /// The lake didn't take the commit.
+    /// The commit failed.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A small document of the lake can't be read or written.
+    /// A JSON document of the lake can't be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
 }
 
-/// A run that the lake refuses a write says nothing about its day.
+/// Sets the stop reason to `LakeRefused` if the error is one of the lake: such a run says nothing about its
+/// day.
 pub fn note_refusal(execution: &mut Execution, error: &StateError) {
     if error.is_of_lake() {
         execution.stop = Some(StopReason::LakeRefused);
     }
 }
 
-/// What was taken in of one day since the last commit.
+/// Rows and counts of one day since the last commit.
 #[derive(Debug, Default)]
 pub struct Batch {
     counts: Counts,
     ids: HashSet<Box<str>>,
-    /// Of a child: the parents whose children are all in the batch, or stored.
+    /// Parents whose children are all in the batch or stored; only for a child dataset.
     parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
-    /// The `_extra` of the first row with values that no column takes.
+    /// `_extra` of the first row with drift.
     drifted: Option<Box<str>>,
 }
 
 impl Batch {
-    /// Adds to what is counted when the rows are settled.
+    /// Returns the counts for the caller to add to; they become part of the execution on commit.
     pub fn count(&mut self) -> &mut Counts {
         &mut self.counts
     }
 
-    /// Rows to be stored so far, and those counted with them.
+    /// Counts since the last commit.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Whether the row of this id is in the batch.
+    /// Returns `true` if a row with this id is in the batch.
     pub fn contains(&self, id: &str) -> bool {
         self.ids.contains(id)
     }
 
-    /// Of a child: the parent of this id is done with the rows so far; says how many there are.
+    /// Marks the parent `id` as finished; returns the number of finished parents in the batch.
     pub fn parent_done(&mut self, id: &str) -> usize {
         self.parents.push(id.into());
         self.parents.len()
     }
 
-    /// How many rows wait to be committed, and of how much JSON.
+    /// Number of rows that wait to be committed, and their size in bytes of JSON.
     pub fn rows(&self) -> (usize, u64) {
         let writer = self.writer.as_ref();
         writer.map_or((0, 0), |writer| (writer.rows(), writer.json_bytes()))
     }
 
-    /// Encodes a row, which counts as new. `execution` is the run's own.
+    /// Encodes a row and counts it as new. `execution` is the entry of this run.
     pub fn append(
         &mut self,
         context: &Context,
@@ -112,12 +112,12 @@ impl Batch {
         Ok(())
     }
 
-    /// The `_extra` of the first row, since the run began, with values that no column takes.
+    /// Returns `_extra` of the first row with drift since the run began.
     pub fn drifted(&self) -> Option<&str> {
         self.drifted.as_deref()
     }
 
-    /// Whether it holds as much as a file should.
+    /// Returns `true` if the batch has reached the size limit of a file.
     pub fn is_full(&self, context: &Context) -> bool {
         let limits = &context.commit;
         self.writer.as_ref().is_some_and(|writer| {
@@ -125,10 +125,10 @@ impl Batch {
         })
     }
 
-    /// Encodes what remains.
+    /// Encodes the remaining rows.
     ///
     /// # Errors
-    /// When the rows can't be written as columns.
+    /// Returns an error if the rows can't be encoded as columns.
     pub fn finish(self) -> Result<LastCommit, BronzeError> {
         let Self {
             writer, parents, ..
@@ -143,10 +143,12 @@ impl Batch {
         })
     }
 
-    /// Commits the rows; without any, only settles the counts. What it did with a file is returned.
+    /// Commits the rows; without rows, only records the finished parents and adds the counts to `execution`.
+    /// Returns the commit if a file was written.
     ///
     /// # Errors
-    /// Then `execution` counts nothing of the batch; where the lake refused it, it says so.
+    /// Returns an error if the rows can't be encoded or the commit fails; `execution` then counts nothing of
+    /// the batch. If the lake refused the write, the stop reason says so.
     pub async fn commit(
         &mut self,
         context: &Context,
@@ -185,7 +187,7 @@ impl Batch {
     }
 }
 
-/// Tells of a commit.
+/// Logs a commit and reports it to the observer.
 pub(super) fn tell(context: &Context, committed: &Committed) {
     tracing::info!(
         key = committed.key.as_deref().unwrap_or_default(),
@@ -197,7 +199,8 @@ pub(super) fn tell(context: &Context, committed: &Committed) {
     context.observer.notice(Progress::Committed { rows });
 }
 
-/// Tells once of the values that went into `_extra`, with one of them: `extra` is a row's.
+/// Logs once that values went into `_extra`, with one of them as an example; `extra` is the `_extra` of a
+/// row.
 pub(super) fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
     let Some(extra) = extra else {
         return;

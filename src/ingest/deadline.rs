@@ -1,4 +1,4 @@
-//! What ends a run before it has read everything: its deadline, or being told to stop.
+//! Interruption of a run before it has read everything: by its deadline or by cancellation.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::state::execution::StopReason;
 
-/// The bound on a run's time, and whether it was that which ended it.
+/// Deadline of a run, and whether it has ended the run.
 pub(super) struct Overdue {
-    /// Ends the run: at the deadline, or when all runs are told to stop.
+    /// Token that ends the run: at the deadline, or when all runs are cancelled.
     pub(super) cancel: CancellationToken,
-    /// `None`: there is no deadline.
+    /// Timer task; `None` if there is no deadline.
     watch: Option<AbortOnDropHandle<()>>,
     stop: CancellationToken,
     deadline: Option<Duration>,
@@ -35,7 +35,7 @@ impl Overdue {
         }
     }
 
-    /// Why a run was cut short, and the same in words; `None`: it wasn't.
+    /// Returns why a run was interrupted, as a code and as text; `None` if it wasn't interrupted.
     pub(super) fn cause(&self) -> Option<(StopReason, String)> {
         let expired = self.watch.as_ref().is_some_and(|watch| watch.is_finished());
         match self.deadline {

@@ -1,7 +1,6 @@
-//! Takes in what the slices deliver: tells new rows from those stored already, and has the new ones
-//! committed.
+//! Takes in what the slices deliver: deduplicates the rows and commits the new ones.
 //!
-//! The one owner of the day's state while a run is under way.
+//! The intake is the only owner of the day's state during a run.
 
 use std::sync::Arc;
 
@@ -23,17 +22,17 @@ use crate::source::page::Page;
 use crate::state::execution::Execution;
 use crate::state::{DayState, DayStore, StateError};
 
-/// A page on its way from a slice's reader, with the ids of its records.
+/// Page sent by the reader of a slice, with the ids of its records.
 pub struct Delivery {
-    /// The slice's label.
+    /// Label of the slice.
     pub slice: Arc<str>,
-    /// Of a child: the id of the records' parent.
+    /// Id of the records' parent; only for a child dataset.
     pub parent: Option<Arc<str>>,
     /// The page.
     pub page: Page,
     /// One id for each record of the page, in order.
     pub ids: Vec<RecordId>,
-    /// Told how many of the records were new.
+    /// Channel for the number of records that were new.
     pub reply: oneshot::Sender<u64>,
 }
 
@@ -44,23 +43,23 @@ pub struct Intake<'a> {
     state: &'a mut DayState,
     execution: &'a mut Execution,
     usage: &'a Usage,
-    /// Rows taken in since the last commit.
+    /// Rows since the last commit.
     pub(super) pending: Batch,
     versions: Versions,
-    /// Rows whose own date is another day.
+    /// Off-day rows.
     held: Held,
-    /// Where the day is verified: which stored ids haven't come yet.
+    /// Stored ids that weren't seen yet; `None` if the run doesn't look for deleted records.
     absent: Option<Absent>,
 }
 
-/// What is left when everything was taken in: it is committed with the run's verdict.
+/// Rows and ids left over after the last delivery; committed with the run's verdict.
 #[derive(Debug, Default)]
 pub struct Rest {
-    /// Rows taken in since the last commit.
+    /// Rows since the last commit.
     pub pending: Batch,
-    /// Rows that wait for their own days.
+    /// Off-day rows that wait for their own days.
     held: Held,
-    /// Where the day was verified: which stored ids didn't come.
+    /// Stored ids that weren't seen; `None` if the run doesn't look for deleted records.
     pub absent: Option<Absent>,
 }
 
@@ -88,7 +87,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Takes in every delivery until no reader is left; returns what isn't committed yet.
+    /// Takes in all deliveries until every reader has ended; returns what isn't committed yet.
     pub async fn take_all(
         mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
@@ -101,7 +100,7 @@ impl<'a> Intake<'a> {
         self.finish().await
     }
 
-    /// What isn't committed yet.
+    /// Decides on the remaining off-day rows, and returns what isn't committed yet.
     pub(super) async fn finish(mut self) -> Result<Rest, IntakeError> {
         self.decide().await?;
         if mutated!(RestIsDropped) {
@@ -116,13 +115,13 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Takes in one page; says whether it is time to commit.
+    /// Takes in one page. Returns `true` if it is time to commit.
     pub(super) async fn take_page(&mut self, delivery: Delivery) -> Result<bool, IntakeError> {
         let records = delivery.ids.len() as u64;
         let new = self.take(&delivery)?;
         let observer = &self.context.observer;
         observer.notice(Progress::Page { records, new });
-        // A reader that was cancelled no longer listens; its rows are in all the same.
+        // A cancelled reader no longer listens; its rows are taken in nevertheless.
         let _ = delivery.reply.send(new);
         if self.held.is_full() {
             self.decide().await?;
@@ -168,7 +167,7 @@ impl<'a> Intake<'a> {
         Ok(self.pending.counts().new - before)
     }
 
-    /// Commits the rows taken in so far; without new ones, only settles their counts.
+    /// Commits the rows taken in so far; without new ones, only adds their counts.
     pub(super) async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
@@ -185,10 +184,10 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Finds out where the rows of other days belong, and takes in those that belong here.
+    /// Decides which day stores each off-day row, and takes in those that belong here.
     async fn decide(&mut self) -> Result<(), IntakeError> {
         for row in self.held.undecided() {
-            // It may have come with a date of this day meanwhile.
+            // The record may have been listed with a date of this day meanwhile.
             if self.state.contains(&row.id.id) || self.pending.contains(&row.id.id) {
                 count_fetched(&row, self.pending.count());
                 self.pending.count().duplicates += row.times;
@@ -216,8 +215,9 @@ impl<'a> Intake<'a> {
 }
 
 impl Rest {
-    /// Stores the rows that wait for their own days here: this day may not be read again. Where there
-    /// are more than could be held, none is stored, and the day isn't complete: says how many more.
+    /// Stores the waiting off-day rows in this day, because this day may not be read again. If there are
+    /// more than can be held and the day isn't complete, none is stored. Returns the number of rows beyond
+    /// the limit.
     pub fn store_waiting(
         &mut self,
         context: &Context,
@@ -239,7 +239,7 @@ impl Rest {
         Ok(self.held.beyond)
     }
 
-    /// Tells of the rows of other days that are stored here.
+    /// Logs the off-day rows that are stored in this day.
     pub fn tell(&self) {
         if let Some(misplaced) = &self.held.misplaced {
             let (rows, id, own_day) = (misplaced.rows, &misplaced.id, misplaced.own);
@@ -248,7 +248,7 @@ impl Rest {
     }
 }
 
-/// Takes a row of another day in, whose coming is counted already.
+/// Takes in an off-day row that is already counted as fetched.
 fn take_here(
     context: &Context,
     order: &Order,

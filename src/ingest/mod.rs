@@ -1,4 +1,4 @@
-//! One run: one reading of one dataset for one day, from requests to a committed partition.
+//! One run: one reading of one dataset for one day, from requests to committed files.
 //!
 //! ```text
 //! read_slice ─┐
@@ -6,9 +6,9 @@
 //! read_slice ─┘      (pages with their records' ids, bounded)
 //! ```
 //!
-//! What a run promises: every fetched row is accounted for (P2); what could be read is committed
-//! whatever fails or is cancelled; a day is called complete only with its proof (P4); the state
-//! tells of the run (P7).
+//! Guarantees of a run: every fetched row is accounted for (P2); rows that were read are committed even if
+//! other requests fail or the run is cancelled; a day is marked complete only with its proof (P4); the run
+//! is recorded in the state (P7).
 
 mod absent;
 mod batch;
@@ -71,31 +71,32 @@ use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
 use crate::table::{self, TableError};
 
-/// What a run works with; shared by all runs of a source.
+/// Everything that a run needs; shared by all runs of a source.
 #[derive(Clone)]
 pub struct Context {
-    /// Where bronze and state live.
+    /// Object store with bronze and state.
     pub lake: Lake,
-    /// The source's one client: limits are shared through it.
+    /// HTTP client of the source; one per source, because its limits are shared through it.
     pub client: SourceClient,
-    /// The source's zone.
+    /// Time zone of the source.
     pub zone: Tz,
-    /// Requests of one run that may wait for their turn at once.
+    /// Concurrency limit of the source: number of pages of a slice that are requested concurrently; twice as
+    /// many slices are read concurrently.
     pub concurrency: usize,
-    /// How much a run holds before it commits.
+    /// Limits on the rows that a run buffers before it commits them.
     pub commit: CommitSettings,
-    /// The time.
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Run ids and jitter.
+    /// Source of run ids and jitter.
     pub entropy: Arc<Entropy>,
-    /// Who watches.
+    /// Receiver of the run's progress.
     pub observer: Arc<dyn Observer>,
-    /// Ends the run at a safe point: what was read is committed.
+    /// Ends the run at a safe point: rows read until then are committed.
     pub cancel: CancellationToken,
 }
 
 impl Context {
-    /// One day of a dataset, as the lake has it.
+    /// Returns the store of one day of `dataset`.
     pub fn day(&self, dataset: &Arc<Dataset>, day: Day) -> DayStore {
         DayStore {
             lake: self.lake.clone(),
@@ -108,30 +109,30 @@ impl Context {
     }
 }
 
-/// What to read, and for whom.
+/// Specification of a run: dataset, day and mode, and the job that requests it.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The dataset.
     pub dataset: Arc<Dataset>,
     /// The day.
     pub day: Day,
-    /// In full, or only what is new.
+    /// In full, new records only, or verification.
     pub mode: Mode,
-    /// The job that asks; `manual` from the command line.
+    /// Name of the requesting job; `manual` from the command line.
     pub job: String,
-    /// Who goes first where limits bind.
+    /// Priority of the run's requests in the queue of the rate limiter.
     pub priority: Priority,
 }
 
-/// Reads one dataset for one day and commits what is new. Never fails as a call: the report says
-/// how it ended.
+/// Reads one dataset for one day and commits the new rows. Never returns an error: failures are in the
+/// report.
 pub async fn run(context: &Context, order: &Order) -> RunReport {
     let run_id = context.entropy.run_id(context.clock.now());
     run_as(context, order, run_id, None).await
 }
 
-/// The same under an id that was given beforehand. A run that takes longer than `deadline` ends at
-/// a safe point, as partial.
+/// Like [`run`], with a given run id. A run that takes longer than `deadline` ends at a safe point, as
+/// partial.
 pub async fn run_as(
     context: &Context,
     order: &Order,
@@ -144,7 +145,7 @@ pub async fn run_as(
         cancel: overdue.cancel.clone(),
         ..context.clone()
     };
-    // As an error span, it is there whatever the filter lets through: each line names its run.
+    // Error level, so that no log filter drops the span: each log line carries its run id.
     let span = tracing::error_span!(
         "run",
         run_id = %run_id,
@@ -182,7 +183,8 @@ pub async fn run_as(
     .await
 }
 
-/// The dataset with all of its slices listed, once it is known that its table may be written so.
+/// Returns the dataset with the values of all its slices listed, after creating or checking the document
+/// that says how its table is written.
 async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, Unprepared> {
     let (lake, dataset) = (&context.lake, &order.dataset);
     if !lake.is_settled(&dataset.prefix) {
@@ -197,9 +199,9 @@ async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, Unpr
     listed.map_err(|error| Unprepared::Other(error.to_string()))
 }
 
-/// Why a run can't begin.
+/// Reason why a run can't begin.
 enum Unprepared {
-    /// The lake can't be asked or written: that says nothing about the day.
+    /// The lake can't be read or written, which says nothing about the day.
     Lake(StateError),
     Other(String),
 }
@@ -209,9 +211,9 @@ struct Run<'a> {
     order: &'a Order,
     store: DayStore,
     execution: Execution,
-    /// The day had ended and settled when the reading began: its counts can be proven.
+    /// `true` if the day had ended and settled when the run began, so that its counts can be proven.
     ended: bool,
-    /// For the duration; the clock may be set while the run is under way.
+    /// Start of the run on the monotonic clock, because the wall clock may be set during the run.
     begun: tokio::time::Instant,
     overdue: &'a Overdue,
 }
@@ -247,7 +249,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A day of a dated dataset.
+    /// Reads a day of a dated dataset.
     async fn read_day(mut self) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
@@ -264,7 +266,7 @@ impl<'a> Run<'a> {
             Err(_) if mutated!(LakeErrorIsGreen) => (Rest::default(), None),
             Err(error) => (Rest::default(), Some(error.to_string())),
         };
-        // Judged by what will be stored; counted when it is.
+        // The verdict includes the pending rows; the execution counts them only once they are stored.
         let settled = self.execution.counts;
         self.execution.counts.add(rest.pending.counts());
         let complete = failure.is_none() && self.judge(&outcomes, &state, whole).await;
@@ -286,8 +288,8 @@ impl<'a> Run<'a> {
         self.conclude(state, &usage, verdict, rest.pending).await
     }
 
-    /// Stores what waited for other days here, where nobody has to read this day again: says whether
-    /// it is complete then.
+    /// Stores the waiting off-day rows in this day if this day won't be read again. Returns `true` if the
+    /// day is complete then.
     fn place_rest(&mut self, rest: &mut Rest, state: &DayState, complete: bool) -> bool {
         let mut complete = complete;
         if complete || state.is_complete() {
@@ -310,7 +312,7 @@ impl<'a> Run<'a> {
         complete
     }
 
-    /// Writes how the run ended into the state, with the last of its rows, and tells it.
+    /// Writes the outcome of the run and its last rows to the state, and returns the report.
     async fn conclude(
         mut self,
         mut state: DayState,
@@ -323,7 +325,8 @@ impl<'a> Run<'a> {
         self.execution.counts.retries = usage.retries();
         self.execution.counts.repeats = usage.repeats();
         self.note_outage(usage, pending.counts().fetched);
-        // What the breaker alone refused says nothing about the day: its state isn't touched.
+        // If the circuit breaker refused the run before any row came, the run says nothing about the day: no
+        // state is written.
         let put_off = self.execution.stop == Some(StopReason::SourceDown)
             && self.execution.counts.fetched + pending.counts().fetched == 0
             && verdict.0.is_empty()
@@ -344,7 +347,7 @@ impl<'a> Run<'a> {
                 if let IntakeError::State(error) = &error {
                     note_refusal(&mut self.execution, error);
                 }
-                // Rows that aren't stored are in no count, and nothing is proven of them.
+                // Rows that weren't stored aren't counted and prove nothing.
                 self.execution.counts = Counts {
                     requests: usage.requests(),
                     retries: usage.retries(),
@@ -361,8 +364,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Says that the run ended early because the source is down, where that is why it isn't whole;
-    /// `pending` is how many rows wait to be stored.
+    /// Sets the stop reason to `SourceDown` if the run is incomplete because the source is down; `pending`
+    /// is the number of rows that wait to be stored.
     fn note_outage(&mut self, usage: &Usage, pending: u64) {
         let execution = &mut self.execution;
         let Some(down) = usage.down() else {
@@ -404,7 +407,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The audit should say that the run has failed, if the lake takes that.
+    /// Records the failed run in the audit, if the lake accepts the write.
     async fn record_failure(&mut self, mut state: DayState) {
         let nothing = BTreeMap::new();
         let recorded = self
@@ -416,9 +419,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What earlier runs proved of the slices. Where a complete day is verified, nothing is held
-    /// against a slice that had rows and is empty now: its records may have been taken away, and
-    /// that isn't believed of all slices at once.
+    /// Returns what earlier runs proved of the slices. When a complete day is verified, the known totals are
+    /// set to 0, because a slice that had rows may be empty after its records were deleted; that isn't
+    /// believed of all slices at once.
     fn known_slices(&self, state: &DayState) -> BTreeMap<String, SliceProgress> {
         let mut known = state.slices().clone();
         if self.order.mode == Mode::Verify && state.is_complete() {
@@ -427,8 +430,8 @@ impl<'a> Run<'a> {
         known
     }
 
-    /// Of a complete day: the slices that are declared since, which are all that is left to read.
-    /// `None`: there are none, and everything is read.
+    /// Returns the slices of a complete day that were declared since, if only these are left to read. `None`
+    /// if everything must be read.
     fn missing_slices(&self, state: &DayState) -> Option<BTreeSet<String>> {
         if self.order.mode == Mode::Verify || !state.was_complete() {
             return None;
@@ -438,7 +441,7 @@ impl<'a> Run<'a> {
         (!missing.is_empty() && missing.len() < declared.len()).then_some(missing)
     }
 
-    /// Reads the slices and takes in what they deliver, side by side.
+    /// Reads the slices and takes in their deliveries concurrently.
     async fn read(
         &mut self,
         state: &mut DayState,
@@ -467,13 +470,13 @@ impl<'a> Run<'a> {
             .await
     }
 
-    /// The end of a run whose state can't be read.
+    /// Returns the report of a run whose state can't be read.
     fn unopened(mut self, error: &StateError) -> RunReport {
         note_refusal(&mut self.execution, error);
         self.failed(error.to_string())
     }
 
-    /// The end of a run that can't begin.
+    /// Returns the report of a run that can't begin.
     fn failed(mut self, error: String) -> RunReport {
         self.execution.status = Status::Failed;
         self.execution.error = Some(error);
@@ -485,7 +488,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What had to be set right before the run could begin, for the logs: the audit has it, too.
+/// Logs the repairs made when the state was opened; the audit records them, too.
 fn log_recovery(recovery: &Recovery) {
     if let Some(cause) = &recovery.rebuilt {
         let removed_ids = recovery.removed_ids;
@@ -499,7 +502,7 @@ fn log_recovery(recovery: &Recovery) {
     }
 }
 
-/// The instant from which on the day can be proven: its end, and the time it takes to settle.
+/// Returns the instant from which the day can be proven: its end plus its settle time.
 fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
     day_settled_at(&order.dataset, order.day, zone)
 }

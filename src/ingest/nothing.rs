@@ -1,12 +1,12 @@
-//! Answers that there is nothing, and when they are believed (P4).
+//! Empty answers, and the conditions under which they are believed (P4).
 //!
-//! Of a slice: two of them, with an answer that has rows in between. A spell in which an API says
-//! "nothing" to everything can't be on both sides of it. The rows may be those of any other slice; where
-//! none has any, a page is asked for that is known to have some ([`super::canary`]).
+//! An empty slice is believed after two empty answers with an answer that has rows in between, because a
+//! spell in which an API answers "nothing" to everything can't be on both sides of it. The rows may be those
+//! of any other slice; if no slice has rows, a canary page is requested ([`super::canary`]).
 //!
-//! Of a whole day that would be complete without a row: of a working day only by a second run hours
-//! later, unless both neighbours are complete and empty, too. Of a day that has rows in the lake: by a
-//! second run in any case, but where rows leave their day by design.
+//! A working day that would be complete without a row needs a second run hours later, unless both neighbours
+//! are complete and empty, too. A day that has rows in the lake needs a second run in any case, unless rows
+//! leave their day by design.
 
 use chrono::{DateTime, Datelike, Utc, Weekday};
 use futures::StreamExt;
@@ -26,19 +26,19 @@ use crate::source::declaration::Slice;
 use crate::state::execution::Status;
 use crate::state::{DayState, SliceProgress, is_complete};
 
-/// A slice that was answered empty once.
+/// Slice that was answered empty once.
 #[derive(Debug)]
 pub struct Nothing {
     pub slice: Slice,
     pub before: Option<SliceProgress>,
     pub walk: Walk,
-    /// How many pages with rows had come by then.
+    /// Number of pages with rows that the run had received by then.
     pub answered: u64,
 }
 
 impl SliceReader<'_> {
-    /// Asks again for slices that were answered empty, once something was answered with rows; `rows` is
-    /// the label of a slice that had some in this run.
+    /// Requests the slices that were answered empty again, once another request was answered with rows;
+    /// `rows` is the label of a slice of the day that has rows.
     pub(super) async fn confirm(
         &self,
         nothing: Vec<Nothing>,
@@ -85,8 +85,8 @@ impl SliceReader<'_> {
         self.read_whole(&walk, nothing.before, empty).await
     }
 
-    /// Reads a slice to its end, whatever it is answered. `empty` is an earlier walk that was answered
-    /// empty.
+    /// Reads a slice to its end, and confirms an empty answer by a second walk. `empty` is an earlier walk
+    /// that was answered empty.
     pub(super) async fn read_whole(
         &self,
         walk: &SliceWalk<'_>,
@@ -108,15 +108,15 @@ impl SliceReader<'_> {
 }
 
 impl Run<'_> {
-    /// Judges a day without a row in this run; `proven` says whether every slice is proven. Says whether
-    /// it still is complete by that, and sets status and reason where not.
+    /// Judges a day without a row in this run; `proven` is `true` if every slice is proven. Returns `true`
+    /// if the day still counts as complete; sets status and reason if the missing rows aren't believed.
     pub(super) async fn believe_nothing(
         &mut self,
         outcomes: &[(String, Outcome)],
         state: &DayState,
         proven: bool,
     ) -> bool {
-        // Notes of what is withdrawn are of ids that are stored.
+        // Withdrawn ids are a subset of the stored ids.
         let stored = state.len().saturating_sub(state.withdrawn().len());
         let since = empty_since(outcomes).filter(|_| !outcomes.is_empty());
         let now = self.execution.started_at;
@@ -147,7 +147,7 @@ impl Run<'_> {
         false
     }
 
-    /// Whether the day before and the day after are complete, and have no file.
+    /// Returns `true` if the day before and the day after are complete and have no file.
     async fn neighbours_are_empty(&self) -> Result<bool, LakeError> {
         let (lake, prefix) = (&self.context.lake, &self.order.dataset.prefix);
         let day = self.order.day;
@@ -166,7 +166,7 @@ impl Run<'_> {
     }
 }
 
-/// Since when all slices are answered empty; `None` where one of them isn't.
+/// Returns the time since which all slices are answered empty; `None` if one of them isn't.
 fn empty_since(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
     let mut latest = DateTime::<Utc>::MIN_UTC;
     for (_, outcome) in outcomes {

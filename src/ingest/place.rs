@@ -1,4 +1,4 @@
-//! One page of a slice, asked for until the answer agrees with what the API said before.
+//! Fetches one page of a slice, and retries until the response agrees with what the API stated before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::source::declaration::Dataset;
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest};
 
-/// Which page of a slice.
+/// Position of a page in a slice.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
-    /// Counted from 0.
+    /// Index of the page, counted from 0.
     pub index: u64,
-    /// What the page before says of it, where pages are known by that.
+    /// Cursor, link or offset, for paging styles that derive it from the page before.
     pub next: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Place {
 }
 
 impl SliceWalk<'_> {
-    /// A page that must have records. `None`: the slice has become shorter, and ends before it.
+    /// Fetches a page that must have records. `None` if the slice has become shorter and ends before it.
     pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
         Ok(match self.fetch_consistent(&Place::nth(index)).await? {
             Some(Answer::Page(page)) => Some(page),
@@ -34,7 +34,8 @@ impl SliceWalk<'_> {
         })
     }
 
-    /// An answer that agrees with what the API said before: tried again where it doesn't.
+    /// Fetches a page until the response agrees with what the API stated before. `None` if the slice has
+    /// become shorter and ends before the page.
     pub(super) async fn fetch_consistent(
         &self,
         place: &Place,
@@ -97,7 +98,8 @@ impl SliceWalk<'_> {
         Err(WalkError::Contradiction(reason))
     }
 
-    /// Looks at the first page again, without taking it in: does the slice end before `index` now?
+    /// Fetches the first page again, without taking it in. Returns `true` if the slice now ends before
+    /// `index`.
     async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
         Ok(match self.fetch(&Place::default()).await? {
             Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
@@ -109,7 +111,7 @@ impl SliceWalk<'_> {
         self.fetch_as(self.dataset(), place).await
     }
 
-    /// Asks for a page of `dataset`, which may page by another size than the declared one.
+    /// Requests a page of `dataset`, whose page size may differ from the declared one.
     pub(super) async fn fetch_as(
         &self,
         dataset: &Arc<Dataset>,

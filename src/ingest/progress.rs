@@ -1,41 +1,41 @@
-//! What a run tells while it is under way.
+//! Progress events of a run.
 
-/// Something that happened in a run.
+/// Progress event of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The run knows its slices.
+    /// The slices of the run are known.
     Started {
-        /// How many.
+        /// Number of slices.
         slices: usize,
     },
-    /// A slice knows that it has this many more pages to read.
+    /// More pages of a slice are to be read.
     Pages {
-        /// How many, on top of those told before.
+        /// Number of pages, in addition to those announced before.
         more: u64,
     },
-    /// A page was read and its records taken in.
+    /// A page was read and its records were taken in.
     Page {
-        /// Records on it.
+        /// Number of records on the page.
         records: u64,
-        /// Those among them that weren't stored yet.
+        /// Number of records that weren't stored yet.
         new: u64,
     },
-    /// A slice is done, however it ended.
+    /// A slice has ended, successfully or not.
     SliceDone,
     /// A file was committed.
     Committed {
-        /// Its rows.
+        /// Number of rows in the file.
         rows: u64,
     },
 }
 
-/// Who watches a run. Called often, from the run's own task: it must not block.
+/// Receiver of a run's progress. Called often, from the run's own task: it must not block.
 pub trait Observer: Send + Sync {
-    /// Takes notice.
+    /// Handles an event.
     fn notice(&self, progress: Progress);
 }
 
-/// Nobody watches.
+/// Observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 

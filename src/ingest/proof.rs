@@ -1,4 +1,4 @@
-//! When a slice counts as read in full (promise P4), as a pure function of what its walks saw.
+//! Conditions under which a slice counts as read in full (promise P4), as a pure function of its walks.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,41 +10,42 @@ use crate::record::RecordId;
 use crate::source::declaration::Require;
 use crate::source::page::Page;
 
-/// What one walk over the pages of a slice saw.
+/// Observations of one walk over the pages of a slice.
 #[derive(Debug, Clone, Default)]
 pub struct Walk {
-    /// The total that the first page stated.
+    /// Total stated by the first page.
     pub first_total: Option<u64>,
-    /// The total that the last page stated, read after all others.
+    /// Total stated by the last page, which is read after all others.
     pub last_total: Option<u64>,
     /// Rows of all pages.
     pub rows: u64,
-    /// How many pages had rows.
+    /// Number of pages with rows.
     pub pages: u64,
-    /// Rows are elements of lists within what the API counts, so that there may be more of them.
+    /// `true` if rows are elements of nested lists, so that there may be more rows than the API counts.
     pub exploded: bool,
-    /// Rows of a first page that had fewer than were asked for though more are stated, and how many
-    /// were asked for.
+    /// Number of rows on the first page and the requested page size, if the page has fewer rows than
+    /// requested although the total is higher.
     pub short: Option<(u64, u64)>,
-    /// Pages in a row that brought rows, and none that is new to the walk.
+    /// Number of consecutive pages that have rows, but none that is new to the walk.
     pub stale: u32,
-    /// Pages in a row without a row.
+    /// Number of consecutive pages without rows.
     pub idle: u32,
-    /// It is to confirm an earlier walk.
+    /// `true` if the walk confirms an earlier one.
     pub confirms: bool,
-    /// The API answered that there is nothing.
+    /// `true` if the API answered that there are no records.
     pub empty: bool,
-    /// The last page said that no more follow.
+    /// `true` if the last page said that no more follow.
     pub ended: bool,
-    /// The end moved towards the start while reading: rows were taken away.
+    /// `true` if the end moved towards the start during the walk: rows were removed.
     pub shrunk: bool,
-    /// The earliest `Date` among the responses.
+    /// Earliest `Date` header of the responses.
     pub server_time: Option<DateTime<Utc>>,
-    /// Hashes of the records' keys. A collision could only make them fewer, and fewer prove nothing.
+    /// Hashes of the records' keys. A collision can only lower their number, and a lower number proves
+    /// nothing.
     keys: HashSet<u64>,
-    /// Hashes of the ids of those that have versions.
+    /// Hashes of the ids of records that have versions.
     versions: HashSet<u64>,
-    /// Keys that earlier walks of the same reading saw.
+    /// Keys seen by earlier walks of the same reading.
     earlier: HashSet<u64>,
 }
 
@@ -61,13 +62,13 @@ impl Walk {
         }
     }
 
-    /// Takes `page` for the last one so far.
+    /// Records `page` as the last page so far.
     pub fn note_end(&mut self, page: &Page) {
         self.last_total = page.total;
         self.ended = page.has_more == Some(false);
     }
 
-    /// Adds the rows of a page that was counted by itself.
+    /// Adds a page that was counted separately.
     pub fn add(&mut self, page: Self) {
         let before = self.keys.len() + self.versions.len();
         self.rows += page.rows;
@@ -83,14 +84,14 @@ impl Walk {
         };
     }
 
-    /// Makes it the walk after `earlier`: what a walk is compared with must have been read after the
-    /// end of the day, too.
+    /// Makes this the walk after `earlier`, and takes over its server time, because the walk that is
+    /// compared with must also have been read after the end of the day.
     pub fn follow(&mut self, earlier: &Self) {
         self.note_date(earlier.server_time);
         self.earlier = &earlier.earlier | &earlier.keys;
     }
 
-    /// Remembers when a response was written, by the server's own clock.
+    /// Keeps the earliest time at which a response was written, by the server's clock.
     pub fn note_date(&mut self, date: Option<DateTime<Utc>>) {
         self.server_time = match (self.server_time, date) {
             (Some(known), Some(date)) => Some(known.min(date)),
@@ -98,12 +99,12 @@ impl Walk {
         };
     }
 
-    /// How many different records were seen, whatever versions they came in: what totals count.
+    /// Number of distinct records, regardless of their versions; this is what totals count.
     pub fn unique(&self) -> u64 {
         self.keys.len() as u64
     }
 
-    /// How many rows came again within the walk, to the letter of their ids.
+    /// Number of rows that repeat an id, version included, within the walk.
     pub fn repeats(&self) -> u64 {
         let different = self.keys.len().max(self.versions.len());
         self.rows.saturating_sub(different as u64)
@@ -116,10 +117,10 @@ fn hash_of(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Whether `walk`, after `previous`, proves that the slice was read in full.
+/// Checks that `walk`, after `previous`, proves that the slice was read in full.
 ///
 /// # Errors
-/// The reason why it doesn't, for people.
+/// Returns the reason why it doesn't, as text for people.
 pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
     if walk.empty {
         return match previous {
@@ -171,8 +172,8 @@ fn meets_total(walk: &Walk, counted: u64, what: &str) -> Result<(), String> {
     }
 }
 
-/// A total that is stated is held against what was read, whatever else is asked for. What it counts
-/// isn't known here: rows, or different records.
+/// Compares a stated total with the rows read, whichever proof is required. Rows and distinct records are
+/// both accepted, because it isn't known here which of them the total counts.
 fn contradicts_no_total(walk: &Walk) -> Result<(), String> {
     let (Some(first), last) = (walk.first_total, walk.last_total) else {
         return Ok(());
@@ -212,8 +213,9 @@ fn agree(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
     }
 }
 
-/// Where the order of rows is undefined, full pages add up whatever comes twice and whatever is left
-/// out: it takes a second walk that finds nothing else. One page is of one instant.
+/// Requires a second walk without new ids if the slice has more than one page: where the order of rows is
+/// undefined, repeated rows can make up for missing ones, so that the total is met. A single page is read at
+/// one instant.
 fn brings_nothing_new(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
     if walk.pages <= 1 {
         return Ok(());
@@ -267,7 +269,7 @@ mod tests {
         assert!(prove(Require::RowTotal, &walk(2, &["a", "b", "a"]), None).is_err());
     }
 
-    /// Pages `a b` and `b c` of four rows: `d` never came.
+    /// Pages `a b` and `b c` of a slice with four rows: `d` is missing.
     #[test]
     fn p4_a_row_total_met_by_rows_that_came_twice_takes_a_second_walk_without_a_new_id() {
         let two_pages = |ids: &[&str]| {

@@ -1,4 +1,4 @@
-//! The slices of a day, read side by side with the taking in of what they deliver.
+//! Reads the slices of a day concurrently with the intake of their pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,22 +13,23 @@ use crate::ingest::{Context, Order};
 use crate::source::{Usage, slices};
 use crate::state::SliceProgress;
 
-/// The slices of a day, on their way to whoever takes them in.
+/// Reader of the slices of a day.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
     pub usage: &'a Usage,
-    /// Each slice is walked until its proof holds.
+    /// `true` if each slice is walked until its proof holds.
     pub proof_due: bool,
     /// See [`SliceReader::settled`].
     pub settled: DateTime<Utc>,
-    /// The slices to read, by their labels. `None`: all of them.
+    /// Labels of the slices to read. `None` if all are read.
     pub only: Option<&'a BTreeSet<String>>,
 }
 
 impl Reading<'_> {
-    /// Of a day that is read in part: the slice that had most rows when it was read.
+    /// Returns the slice that had most rows among those that aren't read by this run. `None` if the run
+    /// reads all slices, or none of the others had rows.
     fn rows_before(&self, known: &BTreeMap<String, SliceProgress>) -> Option<String> {
         let only = self.only?;
         let others = known.iter().filter(|(label, _)| !only.contains(*label));
@@ -37,8 +38,8 @@ impl Reading<'_> {
             .map(|(label, _)| label.clone())
     }
 
-    /// Reads the slices, and has `take` take in what they deliver, side by side. `known` is what
-    /// was proven of slices before.
+    /// Reads the slices while `take` consumes their deliveries. `known` is what earlier runs proved of the
+    /// slices.
     pub async fn slices<T>(
         self,
         known: &BTreeMap<String, SliceProgress>,
@@ -53,7 +54,7 @@ impl Reading<'_> {
         self.context.observer.notice(Progress::Started {
             slices: slices.len(),
         });
-        // The readers also stop where nothing takes what they read: see below.
+        // Also cancelled at the end of the intake, see below.
         let stop = self.context.cancel.child_token();
         let context = Context {
             cancel: stop.clone(),
@@ -81,7 +82,7 @@ impl Reading<'_> {
                         (label, read)
                     }
                 })
-                // More than the limit would only queue; the client's gate decides who is next.
+                // More slices would only queue; the client's limiter decides which request is next.
                 .buffer_unordered(concurrency.saturating_mul(2).max(1))
                 .collect()
                 .await;
@@ -101,8 +102,8 @@ impl Reading<'_> {
         };
         let taking = async {
             let taken = take(receiver).await;
-            // All is taken, or the lake takes no more: a slice that waits out a bad hour of the
-            // API mustn't hold up a run that has failed.
+            // Everything is taken in, or the intake failed: a slice that backs off for long must not delay
+            // the end of a failed run.
             stop.cancel();
             taken
         };

@@ -1,4 +1,4 @@
-//! What a run leaves behind for people and programs: the summary.
+//! Summary of a run, for people and programs.
 
 use std::time::Duration;
 
@@ -11,26 +11,27 @@ use crate::source::declaration::Mode;
 use crate::state::execution::{Execution, Status};
 use crate::telemetry::metrics::events::RunFinished;
 
-/// How a run ended.
+/// Result of a run.
 #[derive(Debug, Clone)]
 pub struct RunReport {
-    /// `pncp`
+    /// Name of the source: `pncp`.
     pub source: String,
-    /// `contratacoes`
+    /// Name of the dataset: `contratacoes`.
     pub dataset: String,
-    /// The day that was read.
+    /// Day that was read.
     pub day: Day,
-    /// How it was read.
+    /// Mode of the run.
     pub mode: Mode,
-    /// The audit entry, as the day's state has it (where the lake could be reached).
+    /// Audit entry, as in the day's state (if the lake could be reached).
     pub execution: Execution,
-    /// Whether the day is complete now.
+    /// `true` if the day is complete after the run.
     pub complete: bool,
-    /// How long it took.
+    /// Duration of the run.
     pub took: Duration,
-    /// It got nothing because the source is down, and has left nothing behind: as if it hadn't begun.
+    /// `true` if the run got nothing because the source is down; the lake is then as if the run hadn't
+    /// begun.
     pub put_off: bool,
-    /// Pages that were given up after all tries.
+    /// Number of pages that were given up after all retries.
     pub unanswered: u64,
 }
 
@@ -49,17 +50,17 @@ impl RunReport {
         }
     }
 
-    /// How it ended.
+    /// Status of the run.
     pub fn status(&self) -> Status {
         self.execution.status
     }
 
-    /// What it read and stored.
+    /// Counts of the run.
     pub fn counts(&self) -> &Counts {
         &self.execution.counts
     }
 
-    /// What failed and why, in words: `: modalidade=6: …`; nothing where nothing did.
+    /// Returns the failures with their reasons as text: `: modalidade=6: …`; empty if nothing failed.
     pub fn reasons(&self) -> String {
         let failed = self.execution.failed_slices.iter();
         let failed = failed.map(|(label, reason)| format!(": {label}: {reason}"));
@@ -69,7 +70,7 @@ impl RunReport {
             .collect()
     }
 
-    /// The summary as one JSON object.
+    /// Returns the summary as one JSON object.
     pub fn to_json(&self) -> Value {
         let execution = &self.execution;
         let counts = self.counts();
@@ -111,7 +112,7 @@ impl RunReport {
         })
     }
 
-    /// Counts the run, if it was one.
+    /// Records the metrics of the run, unless it was put off.
     pub(crate) fn measure(&self) {
         if self.put_off {
             return;
@@ -127,7 +128,7 @@ impl RunReport {
         run.record();
     }
 
-    /// Writes the run's summary event.
+    /// Logs the summary event of the run.
     pub(super) fn log(&self) {
         let counts = self.counts();
         let execution = &self.execution;

@@ -1,4 +1,4 @@
-//! Reads one slice of a day: in full until its proof holds, or only what is new.
+//! Reads one slice of a day: in full until its proof holds, or only new records.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
@@ -14,47 +14,47 @@ use crate::source::declaration::{Mode, Require, Slice, Version};
 use crate::source::page::Page;
 use crate::state::SliceProgress;
 
-/// Two answers that there is nothing, where there was something or should be, count as two only so
-/// far apart.
+/// Minimum interval between two empty answers that count as two, for a slice or day that had or should have
+/// rows.
 pub const APART: TimeDelta = TimeDelta::hours(3);
 
-/// How the reading of a slice ended.
+/// Outcome of reading a slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Read in full after the day had ended and settled, and its counts proven.
+    /// Read in full after the day had ended and settled, with proven counts.
     Proven {
-        /// The total that was met.
+        /// Total that was met.
         progress: Option<SliceProgress>,
-        /// The earliest `Date` among the responses of all walks.
+        /// Earliest `Date` header of the responses of all walks.
         server_time: Option<DateTime<Utc>>,
     },
-    /// Read without a failure; no proof is due, or only what was new was read.
+    /// Read without a failure; no proof is due, or only new records were read.
     Read {
-        /// The total, where it was met.
+        /// Total, if it was met.
         progress: Option<SliceProgress>,
     },
     /// Read, but the proof that is due doesn't hold.
     Unproven {
-        /// Why it doesn't.
+        /// Reason why the proof doesn't hold.
         reason: String,
-        /// From when on another reading may find more, where that is known.
+        /// Time from which another reading may find more, if known.
         again_at: Option<DateTime<Utc>>,
     },
-    /// Answered empty, where it had rows: a failure, until an answer hours later agrees.
+    /// Answered empty although the slice had rows: a failure, until an empty answer hours later confirms it.
     Emptied {
-        /// The same in words.
+        /// Reason as text.
         reason: String,
-        /// What it had, and since when it is empty.
+        /// Earlier progress, with the time since which the slice is empty.
         progress: SliceProgress,
-        /// From when on an answer that agrees is believed.
+        /// Time from which another empty answer is believed.
         again_at: DateTime<Utc>,
     },
-    /// Not read, or not all of it.
+    /// Not read, or only in part.
     Failed(String),
 }
 
 impl Outcome {
-    /// Whether the slice was read and has rows.
+    /// Returns `true` if the slice was read and has rows.
     pub fn has_rows(&self) -> bool {
         match self {
             Self::Proven { progress, .. } | Self::Read { progress } => {
@@ -64,7 +64,7 @@ impl Outcome {
         }
     }
 
-    /// Why the slice isn't what the run was asked for, where it isn't.
+    /// Returns the reason why the slice wasn't read as requested; `None` if it was.
     pub fn fault(&self) -> Option<&str> {
         match self {
             Self::Failed(reason) | Self::Unproven { reason, .. } | Self::Emptied { reason, .. } => {
@@ -75,30 +75,31 @@ impl Outcome {
     }
 }
 
-/// How far the reading of a slice came by itself.
+/// Result of reading a slice on its own, without an answer from another slice.
 #[derive(Debug)]
 pub enum Reach {
-    /// To its end.
+    /// The slice was read to its end.
     Ended(Outcome),
-    /// To an answer that there is nothing, which is to be confirmed.
+    /// The slice was answered empty, which must be confirmed.
     Nothing(Walk),
 }
 
-/// What the slices of one run share.
+/// Reader of the slices of one run.
 pub struct SliceReader<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
     pub usage: &'a Usage,
-    /// Each slice is walked until its proof holds: the day had ended and settled when the run began.
+    /// `true` if each slice is walked until its proof holds; for a dated dataset, if the day had ended and
+    /// settled when the run began.
     pub proof_due: bool,
-    /// When the day had settled, or what is read can be told to be so: empty answers from before don't
-    /// count.
+    /// Time before which empty answers don't count; for a dated dataset, the end of the day plus its settle
+    /// time.
     pub settled: DateTime<Utc>,
 }
 
 impl SliceReader<'_> {
-    /// Reads one slice, until it is read or was answered empty; `before` is what an earlier run proved
-    /// of it.
+    /// Reads one slice; `before` is what an earlier run proved of the slice. Returns `Err` if the slice was
+    /// answered empty, which must be confirmed.
     pub async fn read(
         &self,
         slice: Slice,
@@ -106,7 +107,7 @@ impl SliceReader<'_> {
         sender: &mpsc::Sender<Delivery>,
     ) -> Result<Outcome, Nothing> {
         let walk = SliceWalk::new(self, &slice, sender);
-        // The total tells of new records, and says nothing of those that were updated.
+        // A total shows new records, but not updated ones.
         let by_total = self.order.mode == Mode::New && self.order.dataset.version == Version::None;
         let read = match before.filter(|_| by_total) {
             Some(before) => self.read_new(&walk, before).await,
@@ -124,8 +125,8 @@ impl SliceReader<'_> {
         }
     }
 
-    /// Every page; once the day has ended and settled, again until the proof holds. `empty` is an
-    /// earlier walk that was answered empty, which this reading is to confirm.
+    /// Reads every page; if a proof is due, again until it holds. `empty` is an earlier walk that was
+    /// answered empty, which this reading confirms.
     pub(super) async fn read_full(
         &self,
         walk: &SliceWalk<'_>,
@@ -136,7 +137,7 @@ impl SliceReader<'_> {
         let confirms = empty.is_some();
         let mut previous = empty;
         let mut reason = String::new();
-        // An empty answer, and a dataset without totals, need a second walk in any case.
+        // An empty answer and a dataset without totals need a second walk in any case.
         for _ in u32::from(confirms)..=self.rewalks() {
             let mut seen = walk.full(previous.is_some()).await?;
             self.usage.note_repeats(seen.repeats());
@@ -171,8 +172,8 @@ impl SliceReader<'_> {
         Ok(Reach::Ended(Outcome::Unproven { reason, again_at }))
     }
 
-    /// How often a slice without its proof is read again. Where rows have no order, a second walk that
-    /// finds other rows takes a third.
+    /// Number of times that a slice is read again without its proof. If rows have no order, a second walk
+    /// that finds other rows requires a third.
     fn rewalks(&self) -> u32 {
         let completeness = self.order.dataset.completeness;
         let least = match completeness.require {
@@ -182,8 +183,8 @@ impl SliceReader<'_> {
         completeness.rewalks.max(least)
     }
 
-    /// What an answer that there is nothing comes to, before anything confirms it. `None`: no proof is
-    /// due, and nothing is held against it.
+    /// Returns the result of an empty answer before anything confirms it. `None` if no proof is due and the
+    /// slice had no rows, so that the answer is accepted.
     fn answered_empty(&self, seen: &mut Walk, before: Option<SliceProgress>) -> Option<Reach> {
         let had = before.filter(|before| before.total > 0);
         let leaves = self.order.dataset.rows_leave && self.proof_due;
@@ -194,7 +195,8 @@ impl SliceReader<'_> {
         counts.then(|| Reach::Nothing(std::mem::take(seen)))
     }
 
-    /// An empty slice that had rows is a failure of the API, not news, until it says so for long.
+    /// Returns the outcome of an empty slice that had rows: a failure of the API until it has been empty for
+    /// [`APART`].
     fn emptied(&self, had: SliceProgress) -> Outcome {
         let since = self.empty_since(Some(had));
         let (total, again_at) = (had.total, since + APART);
@@ -211,16 +213,16 @@ impl SliceReader<'_> {
         }
     }
 
-    /// Since when the slice is answered empty, if it is so now.
+    /// Returns the time since which the slice is answered empty, given that it is empty now.
     fn empty_since(&self, before: Option<SliceProgress>) -> DateTime<Utc> {
         let now = self.context.clock.now().trunc_subsecs(0);
         let since = before.and_then(|before| before.empty_since);
-        // Times of a clock that was wrong, and of a day that hadn't settled, are none.
+        // Ignores times in the future, which a wrong clock wrote, and times before the day had settled.
         let counts = |at: &DateTime<Utc>| *at <= now && (!self.proof_due || *at >= self.settled);
         since.filter(counts).unwrap_or(now)
     }
 
-    /// Whether an empty answer now agrees with an earlier one that is far enough away.
+    /// Returns `true` if an empty answer now confirms an earlier one at least [`APART`] before.
     fn agrees(&self, before: Option<SliceProgress>) -> bool {
         let now = self.context.clock.now();
         self.empty_since(before) + APART <= now
@@ -234,9 +236,9 @@ impl SliceReader<'_> {
         }
     }
 
-    /// Only what is new: nothing, where the total is the one last proven; else from the end at which
-    /// new records appear, until as many new ones are found as the total has grown by. When the count
-    /// can't be reached that way, everything.
+    /// Reads only new records: none if the total is the one last proven; otherwise from the end at which new
+    /// records appear, until as many are found as the total has grown by. Reads everything if that number
+    /// can't be reached.
     async fn read_new(
         &self,
         walk: &SliceWalk<'_>,
@@ -261,7 +263,8 @@ impl SliceReader<'_> {
         };
         let size = walk.dataset().paginator.page_size.max(1);
         let mut front = ahead.next;
-        // A first page of new records: they come first, and go on where it ends.
+        // At least half of the first page is new: new records come first, and continue on the pages after
+        // it.
         if found < grown && on_first * 2 >= rows {
             let next = (front + (grown - found).div_ceil(size)).min(pages);
             found += walk.pages_at_once(&mut seen, front..next).await?;
@@ -274,7 +277,7 @@ impl SliceReader<'_> {
                 }
             }
         }
-        // The pages at the end that should hold the new rows, at once; then one by one towards the
+        // The pages at the end that should hold the new rows, concurrently; then one by one towards the
         // start.
         let from = (before.total / size).clamp(front, pages.max(front));
         let mut next = if found < grown { from } else { front };
@@ -303,7 +306,7 @@ impl SliceReader<'_> {
     }
 }
 
-/// Tells how the reading of a slice ended.
+/// Logs the outcome of a slice, and returns it.
 pub(super) fn told(slice: &Slice, outcome: Outcome) -> Outcome {
     match &outcome {
         Outcome::Proven { progress, .. } | Outcome::Read { progress } => {

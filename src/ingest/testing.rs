@@ -1,5 +1,5 @@
-//! What the tests of snapshots and feeds share: a lake in memory, an API on loopback that answers as
-//! a function says, and whole runs over both, some of which die on the way.
+//! Shared by the tests of snapshots and feeds: a lake in memory, an API on loopback whose responses a
+//! function decides, and whole runs over both, some of which crash.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ use crate::source::testing::{Server, Step, source};
 use crate::state::execution::Status;
 use crate::state::testing::{Fault, Faulty, Late, Op};
 
-/// Where a scenario plays.
+/// Environment of a test: lake, clock, dataset and API.
 pub(super) struct World {
     pub store: Arc<dyn ObjectStore>,
     pub clock: ManualClock,
@@ -43,11 +43,11 @@ pub(super) struct World {
     late: Arc<Late>,
 }
 
-/// The parameters of a request.
+/// Query parameters of a request.
 pub(super) type Params = BTreeMap<String, String>;
 
 impl World {
-    /// An API with one dataset, which answers each request, given its parameters, as `api` says.
+    /// Starts an API with one dataset; `api` returns the response to the parameters of a request.
     pub async fn new(
         dataset: Dataset,
         seed: u64,
@@ -86,22 +86,22 @@ impl World {
         self
     }
 
-    /// The day that it is.
+    /// Returns the current day.
     pub fn today(&self) -> Day {
         Day::of(self.clock.now(), self.source.timezone)
     }
 
-    /// How many requests the API has had.
+    /// Number of requests that the API has received.
     pub fn requests(&self) -> usize {
         self.server.count()
     }
 
-    /// A run of its own: nothing in memory is shared with another one.
+    /// Performs a run that shares nothing in memory with other runs.
     pub async fn run(&self) -> RunReport {
         self.run_over(self.store.clone(), self.today()).await
     }
 
-    /// A run for a day that it may not be.
+    /// Performs a run over `store` for `day`, which may differ from the current day.
     pub async fn run_over(&self, store: Arc<dyn ObjectStore>, day: Day) -> RunReport {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let client = SourceClient::new(&self.source, clock.clone(), self.entropy.clone());
@@ -126,7 +126,7 @@ impl World {
         run(&context, &order).await
     }
 
-    /// A run over a lake that misbehaves as `decide` says. `None`: it died on the way.
+    /// Performs a run over a lake with the faults that `decide` injects. `None` if the run crashed.
     pub async fn run_with(
         &self,
         mut decide: impl FnMut(Op, &str) -> Option<Fault> + Send + 'static,
@@ -146,13 +146,13 @@ impl World {
         tokio::select! {
             biased;
             report = &mut run => Some(report),
-            // What the crashing operation does, it does before it hangs.
+            // The crashing operation takes its effect, if any, before it hangs.
             () = async { died.notified().await; settle().await } => None,
         }
     }
 
-    /// A run whose operation number `nth` on the lake meets a fault. Says how the run ended, and
-    /// whether there was such an operation.
+    /// Performs a run whose operation number `nth` on the lake meets a fault. Returns the report (`None` if
+    /// the run crashed), and `true` if there was such an operation.
     pub async fn run_with_fault_at(&self, nth: usize, fault: Fault) -> (Option<RunReport>, bool) {
         let (count, met) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let noted = met.clone();
@@ -170,12 +170,12 @@ impl World {
         (report, met.load(Ordering::Relaxed) == 1)
     }
 
-    /// Lets the delayed writes arrive.
+    /// Applies the delayed writes.
     pub async fn deliver_late(&self) {
         while self.late.deliver(&*self.store).await {}
     }
 
-    /// The keys of all objects whose key has this in it, sorted.
+    /// Returns the keys of all objects whose key contains `part`, sorted.
     pub async fn keys(&self, part: &str) -> Vec<String> {
         let lake = Lake::over(self.store.clone(), "memory:///");
         let found = lake.list(&self.dataset.prefix).await.unwrap();
@@ -183,12 +183,12 @@ impl World {
         keys.filter(|key| key.contains(part)).collect()
     }
 
-    /// Takes an object out of the lake.
+    /// Deletes an object of the lake.
     pub async fn delete(&self, key: &str) {
         self.store.delete(&Path::from(key)).await.unwrap();
     }
 
-    /// Writes over an object.
+    /// Overwrites an object.
     pub async fn put(&self, key: &str, content: &'static [u8]) {
         self.store
             .put(&Path::from(key), content.into())
@@ -196,15 +196,15 @@ impl World {
             .unwrap();
     }
 
-    /// The state document of a day.
+    /// Returns the state document of a day.
     pub async fn state(&self, day: &str) -> Value {
         let key = layout::state_key(&self.dataset.prefix, day.parse().unwrap());
         let found = self.store.get(&Path::from(key)).await.unwrap();
         serde_json::from_slice(&found.bytes().await.unwrap()).unwrap()
     }
 
-    /// The rows of all files, in the order of days and numbers; promise P1 is checked on the way:
-    /// within a day, no id has two rows.
+    /// Returns the rows of all files, in the order of days and numbers. Checks promise P1: within a day, no
+    /// id has two rows.
     pub async fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
         for key in self.keys(".parquet").await {
@@ -239,10 +239,10 @@ impl World {
     }
 }
 
-/// Lets each operation on the lake of a run go wrong, in every way, and each in a world of its own as
-/// `given`. Another run follows, then the late writes, then a last run; what is there afterwards
-/// `healed` looks at, and `unharmed` at the run that had no such operation any more. Returns how many
-/// operations were met.
+/// Injects every kind of fault into each lake operation of a run, each time in a new world from `given`.
+/// Another run follows, then the delayed writes, then a last run. `healed` checks the final state, and
+/// `unharmed` the run that had no such operation any more. Returns the number of operations that met a
+/// fault.
 pub(super) async fn at_every_operation<T>(
     given: impl AsyncFn() -> (World, T),
     unharmed: impl Fn(&RunReport),
@@ -278,7 +278,7 @@ pub(super) async fn at_every_operation<T>(
     met
 }
 
-/// A row of a file.
+/// Row of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub day: Day,
@@ -289,12 +289,12 @@ pub(super) struct Row {
     pub record: String,
 }
 
-/// Lets everything happen that can.
+/// Lets all tasks run that can.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Something that an API serves, shared with the test that changes it.
+/// Data served by an API, shared with the test that changes it.
 pub(super) type Shared<T> = Arc<Mutex<T>>;

@@ -1,20 +1,20 @@
-//! Whether a walk that is led from page to page goes round in a circle, told in the memory of one
-//! cursor (R. P. Brent, 1980): the cursor of page 1, 2, 4, 8 … is kept, and one that equals it leads
-//! back there. A circle is noticed within three times the pages that lead to it and are in it.
+//! Detects a cycle in a walk that follows cursors from page to page, in the memory of one cursor (R. P.
+//! Brent, 1980): the cursor of page 1, 2, 4, 8 … is kept, and a later cursor that equals it closes the
+//! cycle. A cycle is detected within three times the number of pages that lead to it and are in it.
 
-/// Where the walk has been.
+/// Cycle detector for cursors.
 #[derive(Debug, Default)]
 pub struct Trail {
     kept: Option<Box<str>>,
-    /// How many cursors ago the kept one was.
+    /// Number of cursors since the kept one.
     since: u64,
-    /// After how many cursors the next one is kept.
+    /// Number of cursors after which the next one is kept.
     stride: u64,
 }
 
 impl Trail {
-    /// Takes the cursor to the next page. If it leads back to where the walk was: how many pages
-    /// the circle has.
+    /// Takes in the cursor of the next page. Returns the number of pages in the cycle if the cursor closes
+    /// one.
     pub fn returns(&mut self, next: &str) -> Option<u64> {
         self.since += 1;
         if self.kept.as_deref() == Some(next) {
@@ -33,8 +33,8 @@ impl Trail {
 mod tests {
     use super::*;
 
-    /// After how many cursors a walk is stopped that goes `lead` pages straight and then round a
-    /// circle, and what it is told of the circle.
+    /// Number of cursors after which a walk is stopped that has `lead` pages before a cycle of `circle`
+    /// pages, and the detected length of the cycle.
     fn stopped(lead: u64, circle: u64) -> (u64, u64) {
         let mut trail = Trail::default();
         for step in 0.. {

@@ -1,5 +1,5 @@
-//! The values of slices that come out of another dataset: those of a field in the rows that were in
-//! force on the newest day on which that one was read as a whole.
+//! Slice values taken from another dataset: a field of the rows that were in force on the newest complete
+//! day of that dataset.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crate::source::declaration::{Dataset, SliceValues};
 use crate::state::known::known_at;
 use crate::state::{StateError, complete_days};
 
-/// Why there are no values.
+/// Reason why there are no values.
 #[derive(Debug, thiserror::Error)]
 pub enum ValuesError {
     /// The lake can't be read.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// A file of the other dataset isn't what it should be.
+    /// A file of the other dataset is invalid.
     #[error("the values of `{{{variable}}}` in {key} can't be read: {source}")]
     File {
         /// The slice variable.
         variable: String,
-        /// The file.
+        /// Key of the file.
         key: String,
-        /// What is wrong with it.
+        /// Error while decoding the file.
         source: BronzeError,
     },
-    /// Its known rows can't be made of its files.
+    /// The rows in force can't be derived from the files of the other dataset.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The other dataset was never read as a whole.
+    /// The other dataset has no complete day with rows.
     #[error(
         "the values of `{{{variable}}}` are those of `{dataset}`, which has no complete day with rows in \
          the lake yet: read that one first"
@@ -43,7 +43,8 @@ pub enum ValuesError {
     },
 }
 
-/// The dataset with the values of all of its slices listed; the same one where they are.
+/// Returns the dataset with the values of all of its slices listed; the same `Arc` if they are listed
+/// already.
 ///
 /// # Errors
 /// See [`ValuesError`].
@@ -73,7 +74,7 @@ pub async fn with_values(lake: &Lake, dataset: &Arc<Dataset>) -> Result<Arc<Data
     Ok(listed)
 }
 
-/// The values, sorted: those of the rows in force when the other dataset was last read as a whole.
+/// Returns the values, sorted, of the rows in force on the newest complete day of the other dataset.
 async fn values(
     lake: &Lake,
     variable: &str,
@@ -81,7 +82,7 @@ async fn values(
     field: &str,
 ) -> Result<BTreeSet<String>, ValuesError> {
     let mut values = BTreeSet::new();
-    // What was read in part may lack any row, and says nothing of those that it lacks.
+    // Only complete days count: a partial reading may lack any row.
     let Some(newest) = complete_days(lake, prefix).await?.pop_last() else {
         return Ok(values);
     };
@@ -96,8 +97,8 @@ async fn values(
             files.insert((day, number), entry.key);
         }
     }
-    // The newest first: of each row its first sight is the one in force, and older files needn't be
-    // read when all have been seen.
+    // Newest first: the first occurrence of a key is the row in force, and older files aren't read once all
+    // keys have been seen.
     for key in files.into_values().rev() {
         if wanted.is_empty() {
             break;

@@ -1,5 +1,5 @@
-//! How a run ended: its status, whether the day is proven complete, and what the state may say of its
-//! slices.
+//! Verdict on a run: its status, whether the day is proven complete, and the progress of its slices for the
+//! state.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::state::execution::{Execution, Status};
 use crate::state::{DayState, SliceProgress};
 
 impl Run<'_> {
-    /// Sets the status, and says whether the day is proven complete; `whole` says whether all of its
-    /// slices were read.
+    /// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices
+    /// were read.
     pub(super) async fn judge(
         &mut self,
         outcomes: &[(String, Outcome)],
@@ -35,7 +35,7 @@ impl Run<'_> {
         }
     }
 
-    /// Sets the status, and says whether what was read can be true.
+    /// Sets the status from the outcomes of the slices. Returns `false` if rows are unaccounted for.
     pub(super) fn is_sound(&mut self, outcomes: &[(String, Outcome)]) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
@@ -51,7 +51,7 @@ impl Run<'_> {
         let none_read = outcomes
             .iter()
             .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::Emptied { .. }));
-        // What was told to stop hasn't failed.
+        // A run that was interrupted hasn't failed.
         let cut_short = self.overdue.cause();
         execution.status = match execution.failed_slices.first() {
             None => Status::Ok,
@@ -73,7 +73,7 @@ impl Run<'_> {
         true
     }
 
-    /// Whether a snapshot can be true that had `stored` rows before: one without a single row isn't
+    /// Returns `false` and fails the run if a snapshot has no rows, but had `stored` rows before: that isn't
     /// believed.
     pub(super) fn has_rows_as_before(&mut self, stored: usize) -> bool {
         let Execution { status, counts, .. } = &self.execution;
@@ -88,7 +88,7 @@ impl Run<'_> {
         !vanished
     }
 
-    /// Rows that aren't accounted for (P2).
+    /// Returns the error message if rows are unaccounted for (P2).
     pub(super) fn unbalanced(&self) -> Option<String> {
         let counts = &self.execution.counts;
         (!counts.balanced()).then(|| {
@@ -99,8 +99,8 @@ impl Run<'_> {
         })
     }
 
-    /// What the state may say of the slices that were read; `complete` says whether the day is proven
-    /// by the run.
+    /// Returns the progress to be recorded for the slices that were read; `complete` is `true` if the run
+    /// proves the day.
     pub(super) fn proven(
         &self,
         outcomes: &[(String, Outcome)],
@@ -109,7 +109,7 @@ impl Run<'_> {
     ) -> BTreeMap<String, SliceProgress> {
         let settled = settled_at(self.order, self.context.zone);
         let (status, counts) = (self.execution.status, &self.execution.counts);
-        // A day without a row isn't believed yet, or anymore: what it had stays, until it is.
+        // A day without rows isn't believed yet: until it is, the earlier progress is kept.
         let doubted = !complete && counts.fetched == 0;
         let progress = outcomes.iter().filter_map(|(label, outcome)| {
             let (progress, is_proof) = progress_of(outcome, settled)?;
@@ -124,13 +124,14 @@ impl Run<'_> {
             Some((label.clone(), progress))
         });
         progress
-            // Where what was read isn't stored, nothing may say that totals are met (P2).
+            // If the rows that were read aren't stored, no total may be recorded as met (P2).
             .filter(|(_, progress)| status != Status::Failed || progress.empty_since.is_some())
             .collect()
     }
 }
 
-/// From when on the day is worth reading again: where that is known of each slice that isn't complete.
+/// Returns the time from which the day is worth reading again; `None` unless it is known for every faulty
+/// slice.
 fn again_at(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
     let faulty = outcomes.iter().map(|(_, outcome)| outcome);
     let times = faulty
@@ -144,8 +145,7 @@ fn again_at(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
     times?.into_iter().max()
 }
 
-/// Whether every slice was read in full with its proof, each at a time that will do by the server's
-/// own clock.
+/// Returns `true` if every slice was read in full with its proof, at a server time that satisfies `at`.
 pub(super) fn is_proven(
     outcomes: &[(String, Outcome)],
     at: impl Fn(DateTime<Utc>) -> bool,
@@ -156,8 +156,8 @@ pub(super) fn is_proven(
     })
 }
 
-/// What an outcome says of its slice: only totals that were met; and whether that is its proof, read
-/// when the day had `settled` by the server's own clock.
+/// Returns the progress that an outcome proves, which has met totals only, and `true` if the outcome is a
+/// proof that was read after the day had `settled` by the server's clock.
 fn progress_of(outcome: &Outcome, settled: DateTime<Utc>) -> Option<(SliceProgress, bool)> {
     match outcome {
         Outcome::Proven {

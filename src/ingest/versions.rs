@@ -1,4 +1,4 @@
-//! Versions by content: a record is stored again when it differs from the last version stored.
+//! Versions by content: a record is stored again if it differs from the last version stored.
 //!
 //! ```text
 //! 43052497000102-1-000308/2026@0001-9f86d081884c7d659a2feaa0c55ad015    A
@@ -6,9 +6,9 @@
 //! 43052497000102-1-000308/2026@0003-9f86d081884c7d659a2feaa0c55ad015    A again: a version of its own
 //! ```
 //!
-//! The ordinal tells which version is the last from the ids alone, so that a state that was rebuilt
-//! from the files knows it, too. Two runs at once may give one ordinal to two contents: then both
-//! are the last. A late writer's version has an earlier ordinal, and takes nobody's place.
+//! The ordinal shows from the ids alone which version is the last, so that a state rebuilt from the files
+//! knows it, too. Two concurrent runs may give the same ordinal to two contents: then both are the last
+//! version. A delayed writer's version has a lower ordinal and replaces no newer one.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,15 +17,15 @@ use crate::mutation::mutated;
 use crate::record::{ContentVersion, RecordId};
 use crate::state::DayState;
 
-/// The versions that were given since the last commit.
+/// Versions assigned since the last commit.
 #[derive(Debug, Default)]
 pub struct Versions {
     given: HashMap<Box<str>, ContentVersion>,
 }
 
 impl Versions {
-    /// The id of a record with its version: that of the last one stored, where the content is still
-    /// the same, or else the next. Ids that don't go by content stay as they are.
+    /// Returns the id of a record with its version: the last one stored if the content is unchanged, or else
+    /// the next. Ids without content versions are returned unchanged.
     pub fn of<'i>(&mut self, id: &'i RecordId, state: &DayState) -> Cow<'i, RecordId> {
         let Some(hash) = id.content() else {
             return Cow::Borrowed(id);
@@ -58,7 +58,7 @@ impl Versions {
         Cow::Owned(versioned)
     }
 
-    /// The versions are in the state now.
+    /// Clears the assigned versions, because the commit has put them into the state.
     pub fn committed(&mut self) {
         self.given.clear();
     }

@@ -1,8 +1,8 @@
-//! One walk over the pages of a slice, faithful to what the API states.
+//! One walk over the pages of a slice, checked against what the API states.
 //!
-//! A short or an empty page never ends a walk that has a total or a `hasMore`: an empty page in
-//! the middle is a failure, tried again. Only where the API's own first page says that the end has
-//! moved is a page beyond it no longer missed.
+//! A short or an empty page never ends a walk that has a total or a `hasMore`: an empty page in the middle
+//! is a failure and is retried. A page is no longer expected only if the API's own first page states that
+//! the end has moved before that page.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,29 +21,29 @@ use crate::source::declaration::{Dataset, PagingStyle, Slice};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError};
 
-/// How often a walk follows an end that moves away while it reads.
+/// Number of times that a walk follows an end that moves away while it reads.
 const EXTENSIONS: u32 = 3;
-/// So many pages in a row whose rows have all come before end a walk: it gets on no more.
+/// Number of consecutive pages with repeated rows only that end a walk, because it makes no progress.
 const MOST_STALE: u32 = 3;
-/// So many pages in a row without a row end one, though each says that more follow.
+/// Number of consecutive pages without rows that end a walk, although each says that more follow.
 const MOST_IDLE: u32 = 100;
 
-/// Why a walk ended before its end.
+/// Reason why a walk ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
-    /// A request failed for good.
+    /// A request failed permanently.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// What the API says contradicts itself, and went on to.
+    /// The API contradicts itself, even when asked again.
     #[error("{0}")]
     Contradiction(String),
-    /// Nobody takes deliveries any more: the run has failed elsewhere.
+    /// The intake takes no more deliveries, because the run has failed elsewhere.
     #[error("stopped: the run failed while committing")]
     Stopped,
 }
 
 impl WalkError {
-    /// Whether other pages of the slice are worth asking for.
+    /// Returns `true` if the error concerns one page, so that other pages of the slice are worth requesting.
     fn is_of_one_page(&self) -> bool {
         match self {
             Self::Contradiction(_) => true,
@@ -58,22 +58,22 @@ impl WalkError {
     }
 }
 
-/// A slice on its way: where its pages go.
+/// Walks over one slice, and the channel for its pages.
 pub struct SliceWalk<'a> {
     pub reader: &'a SliceReader<'a>,
     pub slice: &'a Slice,
     pub sender: &'a mpsc::Sender<Delivery>,
-    /// The dataset with the page size that the server uses, where that isn't the declared one.
+    /// Dataset with the page size that the server uses, if that isn't the declared one.
     sized: OnceLock<Arc<Dataset>>,
 }
 
-/// What is known of the pages after the first one.
+/// Information about the pages after the first one.
 pub struct Ahead {
-    /// The first of them that wasn't read yet.
+    /// Index of the first page that wasn't read yet.
     pub next: u64,
-    /// How many pages there are, the first one included; `None` where nothing says so.
+    /// Number of pages, including the first; `None` if the API doesn't state it.
     pub pages: Option<u64>,
-    /// How many records were new on those that were read.
+    /// Number of new records on the pages after the first that were read already.
     pub new: u64,
 }
 
@@ -93,13 +93,13 @@ impl<'a> SliceWalk<'a> {
 }
 
 impl SliceWalk<'_> {
-    /// The dataset, as it is paged.
+    /// Returns the dataset with the page size in use.
     pub fn dataset(&self) -> &Arc<Dataset> {
         self.sized.get().unwrap_or(&self.reader.order.dataset)
     }
 
-    /// Reads every page; `confirms` an earlier walk, or is the first one. Pages that were read are
-    /// delivered even where another one failed.
+    /// Reads every page; `confirms` is `true` if the walk confirms an earlier one. Pages that were read are
+    /// delivered even if another one failed.
     pub async fn full(&self, confirms: bool) -> Result<Walk, WalkError> {
         let (mut walk, first) = self.first().await?;
         walk.confirms = confirms;
@@ -109,7 +109,8 @@ impl SliceWalk<'_> {
         }
     }
 
-    /// The first page: what it states decides how to go on. `None`: there is nothing to read.
+    /// Fetches the first page, whose statements decide how to go on. The page is `None` if there is nothing
+    /// to read.
     pub async fn first(&self) -> Result<(Walk, Option<Page>), WalkError> {
         let mut walk = Walk::default();
         let answer = self.fetch_consistent(&Place::default()).await?;
@@ -136,7 +137,7 @@ impl SliceWalk<'_> {
         }
     }
 
-    /// Every page after `first`.
+    /// Delivers `first`, and reads every page after it.
     pub async fn rest(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
         let ahead = self.ahead(&mut walk, &first).await?;
         match ahead.pages {
@@ -145,8 +146,9 @@ impl SliceWalk<'_> {
         }
     }
 
-    /// What comes after `first`. Where it has fewer rows than were asked for though more are stated,
-    /// the second page shows whether the server hands out smaller pages: then their size is taken.
+    /// Finds out how many pages follow `first`. If `first` has fewer rows than requested although the total
+    /// is higher, reads the second page to see whether the server uses a smaller page size, and adopts that
+    /// size.
     pub async fn ahead(&self, walk: &mut Walk, first: &Page) -> Result<Ahead, WalkError> {
         let mut ahead = Ahead {
             next: 1,
@@ -192,7 +194,7 @@ impl SliceWalk<'_> {
         Ok(ahead)
     }
 
-    /// Whether a first page has fewer rows than were asked for, though more are stated.
+    /// Returns `true` if a first page has fewer rows than requested although the total is higher.
     fn is_short(&self, first: &Page) -> bool {
         let (dataset, rows) = (self.dataset(), first.len() as u64);
         let paginator = &dataset.paginator;
@@ -202,7 +204,7 @@ impl SliceWalk<'_> {
             && first.total.is_some_and(|total| total > rows)
     }
 
-    /// Takes `page` for the last one so far; the total may stand on the first page alone.
+    /// Records `page` as the last page so far; the total may be stated on the first page only.
     fn note_end(&self, walk: &mut Walk, page: &Page) {
         walk.note_end(page);
         if page.total.is_none() && self.dataset().paginator.totals_on_first_page_only {
@@ -210,8 +212,8 @@ impl SliceWalk<'_> {
         }
     }
 
-    /// Whether the walk gets on: the same pages again and again are an API that doesn't heed which one
-    /// is asked for.
+    /// Returns an error if the walk makes no progress: an API that ignores the page parameter returns the
+    /// same pages again and again.
     fn gets_on(&self, walk: &Walk) -> Result<(), WalkError> {
         let what = match (walk.stale, walk.idle) {
             (stale, _) if stale >= MOST_STALE => {
@@ -227,7 +229,7 @@ impl SliceWalk<'_> {
         )))
     }
 
-    /// How many pages the slice has, as `page` states.
+    /// Returns the number of pages of the slice, as `page` states it.
     pub fn pages(&self, page: &Page) -> Result<Option<u64>, WalkError> {
         let paginator = &self.dataset().paginator;
         if paginator.style == PagingStyle::Single {
@@ -238,8 +240,8 @@ impl SliceWalk<'_> {
             .map_err(|error| WalkError::Contradiction(error.to_string()))
     }
 
-    /// A known number of pages: those in the middle at once, the last one after all others, so
-    /// that its total is the total at the end of the walk.
+    /// Walks a known number of pages: those in the middle concurrently, and the last one after all others,
+    /// so that its total is the total at the end of the walk.
     async fn counted(
         &self,
         mut walk: Walk,
@@ -261,7 +263,7 @@ impl SliceWalk<'_> {
             }
             let failure = match self.pages_at_once(&mut walk, next..pages - 1).await {
                 Err(error) if !error.is_of_one_page() => return Err(error),
-                // A page in the middle that fails doesn't cost the last one.
+                // The last page is read even if a page in the middle failed.
                 middle => middle.err(),
             };
             let last = self.last(&mut walk, pages - 1).await;
@@ -271,7 +273,7 @@ impl SliceWalk<'_> {
                 return Err(error);
             }
             let now = last?;
-            // The last page may have filled up since: a longer slice is read on from there.
+            // If the slice has grown, reading goes on from the former last page, which may have filled up.
             next = pages - u64::from(!mutated!(LastPageIsKnown));
             if now <= pages {
                 break;
@@ -282,7 +284,7 @@ impl SliceWalk<'_> {
         Ok(walk)
     }
 
-    /// The last page; says how many there are now.
+    /// Reads the last page; returns the current number of pages.
     async fn last(&self, walk: &mut Walk, index: u64) -> Result<u64, WalkError> {
         let Some(page) = self.fetch_page(index).await? else {
             walk.shrunk = true;
@@ -294,15 +296,16 @@ impl SliceWalk<'_> {
         Ok(now)
     }
 
-    /// Pages in any order, as many under way as the limits allow; says how many of their records
-    /// were new. One page that fails doesn't cost the others.
+    /// Reads pages concurrently, in any order; returns the number of new records. The other pages are read
+    /// even if one fails.
     pub async fn pages_at_once(
         &self,
         walk: &mut Walk,
         range: std::ops::Range<u64>,
     ) -> Result<u64, WalkError> {
-        // Handed over in the same breath: a fetch that nothing drives while another page waits for
-        // the intake would keep its place at the gate, and all who queue behind it, other runs too.
+        // Each future both fetches its page and hands it over: a fetch that isn't polled while another page
+        // waits for the intake would keep its permit, and block all requests queued behind it, those of
+        // other runs included.
         let mut reads = futures::stream::iter(range)
             .map(|index| async move {
                 match self.fetch_page(index).await? {
@@ -335,7 +338,7 @@ impl SliceWalk<'_> {
         Ok(new)
     }
 
-    /// Without a number of pages: one after another, until the API says that no more follow.
+    /// Walks an unknown number of pages, one after another, until the API says that no more follow.
     async fn until_the_end(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
         let paginator = &self.dataset().paginator;
         let (max_pages, by_offset) = (paginator.max_pages, paginator.is_by_offset());
@@ -344,7 +347,7 @@ impl SliceWalk<'_> {
         loop {
             self.note_end(&mut walk, &page);
             let more = self.follows(&page, walk.confirms);
-            // By what the page has, which may be less than was asked for.
+            // Advances by the number of rows on the page, which may be fewer than requested.
             offset += (page.len() as u64)
                 .saturating_sub(paginator.overlap())
                 .max(1);
@@ -394,9 +397,10 @@ impl SliceWalk<'_> {
         }
     }
 
-    /// Whether more pages follow, as far as the page says. A page that isn't full is the last where
-    /// the declaration says so; else only an empty one shows the end. A walk that confirms another one
-    /// looks behind a page that isn't full: the server may hand out smaller ones.
+    /// Returns whether more pages follow, `None` if the page doesn't show it. A page that isn't full is the
+    /// last one if the declaration says so; otherwise, only an empty page shows the end. A walk that
+    /// confirms another one also reads beyond a page that isn't full, because the server may use a smaller
+    /// page size.
     fn follows(&self, page: &Page, confirms: bool) -> Option<bool> {
         let paginator = &self.dataset().paginator;
         let short = paginator.stop_on_short_page && (page.len() as u64) < paginator.page_size;
@@ -404,14 +408,14 @@ impl SliceWalk<'_> {
         page.has_more.or(short.then_some(false))
     }
 
-    /// Whether the page itself says how to ask for the next one: then it may be empty.
+    /// Returns `true` if the page itself has the cursor or link of the next one; such a page may be empty.
     pub(super) fn leads_on(&self, page: &Page) -> bool {
         let style = &self.dataset().paginator.style;
         let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
         by_page && page.next.is_some()
     }
 
-    /// Hands a page to the intake; the answer is how many of its records were new.
+    /// Hands a page to the intake; the receiver yields the number of new records.
     pub async fn deliver(
         &self,
         walk: &mut Walk,
@@ -422,7 +426,7 @@ impl SliceWalk<'_> {
         Ok(answer)
     }
 
-    /// Hands a page to the intake, and says what it adds to the walk.
+    /// Hands a page to the intake, and returns what the page adds to the walk.
     async fn hand_over(&self, page: Page) -> Result<(Walk, oneshot::Receiver<u64>), WalkError> {
         let dataset = &self.reader.order.dataset;
         let ids: Vec<_> = page

@@ -1,4 +1,4 @@
-//! What a dataset is asked for: which of its slices, and for a child, which parents.
+//! Selection of the requests for a dataset: its slices, and for a child dataset, its parents.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::source::declaration::{
 };
 use crate::source::slices;
 
-/// What decides on what is asked for.
+/// Inputs for the choice of slices.
 pub(super) struct Asking<'a> {
     pub source: &'a Source,
     pub lake: Option<&'a Lake>,
     pub reads: &'a Reads,
 }
 
-/// The datasets, each after the parents that it is read for, which come along.
+/// Returns the datasets with their parents added; each parent precedes its children.
 pub(super) fn with_parents(source: &Source, datasets: &[Arc<Dataset>]) -> Vec<Arc<Dataset>> {
     let (mut ordered, mut taken) = (Vec::new(), BTreeSet::new());
     for dataset in datasets {
@@ -38,10 +38,11 @@ pub(super) fn with_parents(source: &Source, datasets: &[Arc<Dataset>]) -> Vec<Ar
 }
 
 impl Asking<'_> {
-    /// One or two slices to ask for: the first, and the middle one for where that is empty.
+    /// Returns one or two slices to request: the first, and the middle one as a fallback if the first is
+    /// empty.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Returns the reason if no slice can be requested.
     pub(super) async fn slices(&self, dataset: &Arc<Dataset>) -> Result<Vec<Slice>, String> {
         let mut all = match &dataset.kind {
             Kind::Child(parent) => self.of_parents(parent)?,
@@ -55,7 +56,7 @@ impl Asking<'_> {
         Ok(all)
     }
 
-    /// What the children of the parents just read are asked for with.
+    /// Returns a slice for each parent on the page just read that may have children.
     fn of_parents(&self, parent: &Parent) -> Result<Vec<Slice>, String> {
         let name = format!("{}.{}", self.source.name, parent.dataset);
         let declared = self.source.datasets.get(&parent.dataset);
@@ -77,7 +78,7 @@ impl Asking<'_> {
         }
     }
 
-    /// The slices, those out of another dataset with the values that the lake has.
+    /// Returns the dataset's slices; values that come from another dataset are read from the lake.
     async fn of_variables(&self, dataset: &Arc<Dataset>) -> Result<Vec<Slice>, String> {
         let listed = |variable: &SliceVariable| matches!(variable.values, SliceValues::Listed(_));
         if dataset.slices.iter().all(listed) {
@@ -93,7 +94,7 @@ impl Asking<'_> {
     }
 }
 
-/// What the children of one parent are asked for with; `None` where it can have none.
+/// Returns the slice that requests the children of one parent; `None` if it can have none.
 fn of_parent(declared: &Dataset, parent: &Parent, read: &Read, record: &str) -> Option<Slice> {
     if !parents::meets(parent, record) {
         return None;

@@ -1,4 +1,4 @@
-//! Which fields records have, held against the declared columns.
+//! Comparison of the fields found in records with the declared columns.
 
 use std::collections::BTreeSet;
 
@@ -8,26 +8,26 @@ use crate::bronze::drift::{Drift, Why};
 use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::day::Day;
 
-/// Fields are named as paths: `orgaoEntidade.cnpj`. A list is one field.
+/// Field coverage of a page. Fields are named by path: `orgaoEntidade.cnpj`. A list is one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Fields {
-    /// How many are declared.
+    /// Number of declared fields.
     pub declared: usize,
-    /// How many of those some record has, be it as null.
+    /// Number of declared fields present in at least one record, null or not.
     pub seen: usize,
-    /// Declared, and in no record.
+    /// Declared fields that no record has.
     pub missing: Vec<String>,
-    /// In some record with a value, and in no column.
+    /// Fields that have a value in some record and no column.
     pub undeclared: Vec<String>,
-    /// With a value that its column can't hold.
+    /// Fields with a value that their column can't hold.
     pub mistyped: Vec<String>,
 }
 
 impl Fields {
-    /// Looks at the records of a page.
+    /// Compares the records of a page with `schema`.
     ///
-    /// Each is taken for one of which every field went into `_extra`: of the fields that a column
-    /// would hold, drift then says that they are declared.
+    /// Each record is passed to drift detection as if all its fields were in `_extra`: drift then reports a
+    /// field that a column would hold as declared.
     pub fn of<'a>(schema: &Schema, day: Day, records: impl Iterator<Item = &'a str>) -> Self {
         let mut drift = Drift::default();
         for record in records {
@@ -43,7 +43,7 @@ impl Fields {
                 Why::Undeclared => {
                     undeclared.insert(finding.field.clone());
                 }
-                // Of a list, it is the element that is told: `fontes[].valor`.
+                // For a list, drift names the element: `fontes[].valor`.
                 Why::Mistyped | Why::Repeated => {
                     let field = finding.field.as_str();
                     known.insert(field.split("[]").next().unwrap_or(field));
@@ -51,14 +51,14 @@ impl Fields {
                 }
                 Why::NotAnObject => {}
             }
-            // So is a field that only one element of a list has.
+            // A field that only one element of a list has is reported by element, too.
             if let Some((list, _)) = finding.field.split_once("[]") {
                 known.insert(list);
             }
         }
         let mut declared = Vec::new();
         leaves(&schema.columns, "", &mut declared);
-        // A member is no less there where all of its object is null.
+        // A member counts as present if its whole object is null.
         let seen = |path: &str| {
             let mut above = path.match_indices('.').map(|(end, _)| &path[..end]);
             known.contains(path) || above.any(|prefix| known.contains(prefix))

@@ -1,4 +1,4 @@
-//! What was found of one dataset, for people and as JSON.
+//! Result of inspecting one dataset, printed as text or as JSON.
 
 use serde::Serialize;
 
@@ -7,49 +7,49 @@ use super::wall::Wall;
 use crate::day::Day;
 use crate::source::declaration::Dataset;
 
-/// What was found of one dataset.
+/// Result of inspecting one dataset.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// `pncp.contratacoes`
+    /// Full name: `pncp.contratacoes`.
     pub dataset: String,
-    /// In one word.
+    /// Overall result.
     pub verdict: Verdict,
-    /// What was asked and answered; `None` where nothing was.
+    /// Summary of the response; `None` if no request was sent or none was answered.
     pub answer: Option<Sight>,
-    /// Why the verdict isn't better.
+    /// Reasons for a verdict other than `Ok`.
     pub problems: Vec<String>,
-    /// What a run bears, and is good to know.
+    /// Observations that don't fail a run.
     pub notes: Vec<String>,
-    /// Whether there is no connection to the host at all.
+    /// `true` if no connection to the host could be made.
     #[serde(skip)]
     pub(super) unreachable: bool,
 }
 
-/// How answer and declaration agree.
+/// Agreement of a response with the declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// They do.
+    /// The response is as declared.
     Ok,
-    /// They do, and there was no record to look at.
+    /// The response is as declared and has no records.
     Empty,
-    /// An answer whose envelope, ids or totals aren't the declared ones.
+    /// Envelope, ids or totals of the response differ from the declaration.
     Differs,
-    /// Something before the API answered in its place.
+    /// A firewall, challenge or captcha page came instead of the API's response.
     Wall,
-    /// No answer, or one that refuses.
+    /// No response, or an error response.
     Failed,
-    /// Nothing was asked.
+    /// No request was sent.
     NotAsked,
 }
 
 impl Verdict {
-    /// Whether a run may be begun.
+    /// Returns `true` if a run can be started.
     pub fn is_well(self) -> bool {
         matches!(self, Self::Ok | Self::Empty)
     }
 
-    /// For people.
+    /// Returns the verdict as text.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -62,57 +62,57 @@ impl Verdict {
     }
 }
 
-/// One answer, and what is in it.
+/// Summary of one response.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sight {
-    /// What was asked for.
+    /// URL of the request.
     pub url: String,
-    /// The day that was asked for; `None` where days aren't asked for.
+    /// Requested day; `None` if the dataset isn't requested by day.
     pub day: Option<Day>,
-    /// The slice's label.
+    /// Label of the slice.
     pub slice: String,
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// The `Content-Type`.
+    /// `Content-Type` header.
     pub content_type: Option<String>,
-    /// The body's length after decompression.
+    /// Length of the body after decompression.
     pub bytes: usize,
-    /// From the request to the body's end, in milliseconds.
+    /// Milliseconds from the request to the end of the body.
     pub took_ms: u64,
-    /// How far the server's clock is ahead of this machine's, in seconds, by its `Date`.
+    /// Seconds by which the server's clock (`Date` header) is ahead of this machine's.
     pub clock_ahead_s: Option<i64>,
-    /// What the body is.
+    /// Form of the body.
     pub envelope: Envelope,
-    /// What stands before the API.
+    /// Block page that was recognised in the body.
     pub wall: Option<Wall>,
-    /// How many records the page has; `None` where there is none to read them from.
+    /// Number of records on the page; `None` if the body isn't a page.
     pub records: Option<usize>,
-    /// How many of them have an id.
+    /// Statistics of the records' ids.
     pub ids: Option<Ids>,
-    /// What the page states of all pages.
+    /// Totals that the page reports for the whole listing.
     pub totals: Option<Totals>,
-    /// Which fields they have.
+    /// Fields that the records have.
     pub fields: Option<Fields>,
 }
 
-/// What the body is.
+/// Form of a response body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Envelope {
-    /// JSON with the records where they are declared to be.
+    /// JSON with the records at the declared pointer.
     AsDeclared,
-    /// A rule says that such an answer means "no data".
+    /// "No data", by a rule of the declaration.
     NoData,
-    /// JSON in which the records aren't where they are declared to be.
+    /// JSON without records at the declared pointer.
     Changed,
-    /// No JSON, or not whole.
+    /// Not JSON, or truncated JSON.
     NotJson,
-    /// An answer that isn't one to look into.
+    /// A response whose body is not examined.
     NotRead,
 }
 
 impl Envelope {
-    /// For people.
+    /// Returns the form as text.
     pub fn word(self) -> &'static str {
         match self {
             Self::AsDeclared => "as declared",
@@ -124,27 +124,27 @@ impl Envelope {
     }
 }
 
-/// What records are known by.
+/// Statistics of the records' ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ids {
-    /// Records with an id made of their own fields.
+    /// Number of records with an id built from their own fields.
     pub present: usize,
-    /// Records that would be stored under the hash of their content.
+    /// Number of records that would be stored under the hash of their content.
     pub missing: usize,
     /// Fields of the key or the day (JSON pointers) that no record has a value for.
     pub absent_fields: Vec<String>,
 }
 
-/// What the page states of all pages.
+/// Totals that a page reports for the whole listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Records in all.
+    /// Total number of records.
     pub records: Option<u64>,
-    /// Pages in all.
+    /// Total number of pages.
     pub pages: Option<u64>,
-    /// Whether more pages follow.
+    /// `true` if more pages follow.
     pub has_more: Option<bool>,
-    /// What is declared (JSON pointers) and isn't there, or isn't usable.
+    /// Declared totals (JSON pointers) that are absent or unusable.
     pub missing: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! One answer, held against the declaration.
+//! Comparison of one response with the declaration.
 
 use bytes::Bytes;
 
@@ -14,13 +14,13 @@ use crate::source::page::{Page, PageError};
 use crate::source::probe::Seen;
 use crate::source::{Answer, FetchError};
 
-/// A clock that differs by more seconds than this is told.
+/// Clock difference, in seconds, above which it is reported.
 const CLOCK_TOLERANCE: i64 = 60;
-/// So many members of an answer are named.
+/// Maximum number of members listed in a message.
 const MOST_NAMES: usize = 12;
 
-/// Judges what was seen of a slice, and hands on the page where there is one. `of_day` is the day
-/// that was asked for, `None` where days aren't.
+/// Evaluates the probe of a slice; also returns the page if there is one. `of_day` is the requested day,
+/// `None` if the dataset isn't requested by day.
 pub(super) fn judge(
     dataset: &Dataset,
     day: Day,
@@ -135,7 +135,7 @@ impl Judged<'_> {
         self.finding.problems.push(text);
     }
 
-    /// Looks at a page, which lacks the counts that are `missing`.
+    /// Evaluates a page. `missing` lists the declared totals that it lacks, with the value found instead.
     fn page(&mut self, page: Page, missing: &[(String, String)]) -> Page {
         self.sight.envelope = Envelope::AsDeclared;
         self.sight.records = Some(page.len());
@@ -164,7 +164,7 @@ impl Judged<'_> {
         page
     }
 
-    /// A page with fewer records than are asked for is the last one, or the API hands out smaller pages.
+    /// Reports a short page that isn't the last: the API caps the page size below `page_size`.
     fn size(&mut self, page: &Page) {
         let (paginator, rows) = (&self.dataset.paginator, page.len() as u64);
         let size = paginator.page_size;
@@ -227,7 +227,7 @@ impl Judged<'_> {
         });
     }
 
-    /// What a field is for.
+    /// Returns the purpose of a field: part of the id, or the day.
     fn role(&self, pointer: &String) -> &'static str {
         if self.dataset.primary_key.contains(pointer) {
             "part of its id"
@@ -263,7 +263,7 @@ fn absent_in_all(page: &Page, pointer: &str) -> bool {
     records.all(|record| record::field(record, pointer).is_none())
 }
 
-/// Reads a body as a page, whatever counts it lacks; those come beside it, with what is there.
+/// Parses a body as a page, tolerating missing totals; returns these beside it, as pointer and value found.
 fn read(dataset: &Dataset, body: &Bytes) -> Result<(Page, Vec<(String, String)>), PageError> {
     let mut lenient = dataset.clone();
     let mut missing = Vec::new();
@@ -306,7 +306,7 @@ fn word(value: &str) -> &'static str {
     }
 }
 
-/// What there is instead: names, and no values, which aren't to be shown.
+/// Describes the body: names of members, never values, which may be confidential.
 fn shape(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let Ok(object) = Object::parse(&text) else {

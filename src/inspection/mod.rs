@@ -1,14 +1,14 @@
-//! What APIs answer now, held against what is declared of them: one page of each dataset.
+//! Comparison of live API responses with the declaration, by one page of each dataset.
 //!
 //! ```text
-//! dataset ──► asking: of which slice, with which parent? ──► probe ──► judging ──► Finding
+//! dataset ──► asking: select slice and parent            ──► probe ──► judging ──► Finding
 //!               │             │                               │          │
 //!               lake      pages just read               one request   wall, envelope, ids, totals, fields
 //! ```
 //!
-//! A dataset takes one request, and a second one where the first has no records: a slice may be
-//! empty by right. A child is asked for with parents of the page that was read just before, so that
-//! its parents are read too; nothing is written.
+//! Each dataset costs one request, and a second one if the first returns no records, because a slice may be
+//! legitimately empty. A child is requested with parents from the page read just before, so its parents are
+//! inspected first. Nothing is written.
 
 mod asking;
 mod fields;
@@ -36,35 +36,34 @@ use crate::source::failure::Failure;
 use crate::source::page::Page;
 use crate::source::{FetchError, SourceClient};
 
-/// What inspecting a source takes.
+/// Inspects the datasets of one source.
 #[derive(Debug)]
 pub struct Inspector<'a> {
-    /// What is declared.
+    /// The declared source.
     pub source: &'a Source,
-    /// Asks the API.
+    /// Client that sends the probes.
     pub client: SourceClient,
-    /// Has the values of slices that come out of another dataset; `None`: it can't be read.
+    /// Lake that holds the values of slices derived from another dataset; `None` if it can't be read.
     pub lake: Option<&'a Lake>,
-    /// The day that dated datasets are asked for.
+    /// Day requested of dated datasets.
     pub day: Day,
-    /// Says whether the API is to be left alone now.
+    /// Clock that gives the end of a blackout.
     pub clock: &'a dyn Clock,
-    /// Ends it: what wasn't asked yet is named.
+    /// Cancels the inspection; datasets not yet requested are reported as not probed.
     pub cancel: CancellationToken,
 }
 
-/// Pages read so far, by the dataset's name.
+/// Pages read so far, by dataset name.
 type Reads = HashMap<String, Read>;
 
-/// A page, and what was asked for.
+/// A page and the slice that was requested.
 #[derive(Debug)]
 struct Read {
     slice: Slice,
     page: Page,
 }
 
-/// The day that is asked for where nobody says another: the last working day before today, for on
-/// others little is published.
+/// Returns the default day: the last weekday before today, because little is published at weekends.
 pub fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
     let mut day = Day::of(now, source.timezone).previous();
     while matches!(day.date().weekday(), Weekday::Sat | Weekday::Sun) {
@@ -74,11 +73,11 @@ pub fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
 }
 
 impl Inspector<'_> {
-    /// Looks at these datasets one after the other, and at the parents that they need before them.
+    /// Inspects the datasets sequentially, each after the parents that it needs.
     pub async fn inspect(&self, datasets: &[Arc<Dataset>]) -> Vec<Finding> {
         let mut reads = Reads::new();
         let mut findings = Vec::new();
-        // Hosts that there is no connection to, and who found that out.
+        // Unreachable hosts, with the dataset whose probe found that out.
         let mut unreachable: HashMap<String, String> = HashMap::new();
         for dataset in asking::with_parents(self.source, datasets) {
             let host = host(dataset.base_url.as_ref().unwrap_or(&self.source.base_url));
@@ -99,7 +98,7 @@ impl Inspector<'_> {
         findings
     }
 
-    /// Why nothing is asked now.
+    /// Returns the reason why no request may be sent now, such as a blackout.
     fn hindrance(&self) -> Option<String> {
         if self.cancel.is_cancelled() {
             return Some("the check was told to stop before".to_owned());

@@ -1,34 +1,34 @@
-//! Walls: what stands before an API, and answers in its place.
+//! Detection of block pages: responses of a firewall or bot protection in place of the API.
 //!
-//! A firewall that refuses a client often does so with status 200 and a page for people. The marks
-//! are those of the pages themselves; the ones of the TCU (F5, "Requisição rejeitada") and of PNCP
-//! ("Limite de Requisições Excedido") are recorded, others are those that the products are known by.
+//! A firewall that refuses a client often does so with status 200 and an HTML page. The marks are text of
+//! such pages: those of the TCU (F5, "Requisição rejeitada") and of PNCP ("Limite de Requisições Excedido")
+//! were recorded, the others are known marks of the products.
 
 use serde::Serialize;
 
-/// So much of a body is looked through: the marks stand in the head, or the page is short.
+/// Number of body bytes searched: marks are in the head, or the page is short.
 const LOOKED_AT: usize = 64 * 1024;
 
-/// What stands before the API.
+/// Kind of block page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wall {
-    /// The firewall (F5) has rejected the request.
+    /// The firewall (F5) rejected the request.
     Rejected,
-    /// The firewall (F5) wants a script to be run, to tell browsers from machines.
+    /// The firewall (F5) demands that a script be run, to tell browsers from bots.
     F5Challenge,
-    /// Cloudflare wants the same, or has blocked the client.
+    /// Cloudflare demands a challenge, or has blocked the client.
     Cloudflare,
-    /// The firewall says that there were too many requests.
+    /// The firewall reports too many requests.
     TooManyRequests,
-    /// A question that people answer.
+    /// A captcha.
     Captcha,
-    /// A page for people, with a status that says that all is well.
+    /// Any other HTML page with a 2xx status.
     Html,
 }
 
-/// Marks in lower case and ASCII: others are taken out of a body first, so that its encoding plays
-/// no part. The first that fits is it.
+/// Marks in lower-case ASCII: other characters are removed from a body before the search, so its encoding
+/// doesn't matter. The first match wins.
 const MARKS: [(Wall, &[&str]); 5] = [
     (
         Wall::Rejected,
@@ -63,8 +63,8 @@ const MARKS: [(Wall, &[&str]); 5] = [
 ];
 
 impl Wall {
-    /// What stands in the API's place; `None` where this is no page for people, or one that says by
-    /// its status that it is an error.
+    /// Returns the kind of block page. `None` if the body isn't HTML, or is HTML without a mark and has an
+    /// error status.
     pub fn recognise(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Self> {
         let head = &body[..body.len().min(LOOKED_AT)];
         let ascii = head.iter().filter(|byte| byte.is_ascii());
@@ -87,7 +87,7 @@ impl Wall {
         }
     }
 
-    /// What it is, and what to do.
+    /// Returns a description and a hint.
     pub fn text(self) -> &'static str {
         match self {
             Self::Rejected => {
@@ -141,7 +141,7 @@ mod tests {
             ("<h1>Bem-vindo</h1>", Wall::Html),
         ] {
             assert_eq!(html(200, body.as_bytes()), Some(wall), "{body}");
-            // Whatever it calls itself.
+            // HTML is recognised whatever `Content-Type` says.
             let mislabelled = Wall::recognise(200, Some("application/json"), body.as_bytes());
             assert_eq!(mislabelled, Some(wall), "{body}");
         }

@@ -1,4 +1,4 @@
-//! A day of the lake as anyone can see it: its files, its state, its marker.
+//! Facts of a day in the lake: its files, its state, its marker.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,41 +8,41 @@ use uuid::Uuid;
 use crate::ingest::counts::Counts;
 use crate::state::execution::Status;
 
-/// One day of one dataset, at an instant.
+/// One day of one dataset at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Day<Id> {
-    /// Numbered ones in order, then those of the earlier pipeline.
+    /// Numbered files in order, then those of the earlier pipeline.
     pub files: Vec<File<Id>>,
-    /// The state document; `None` where there is none, or none that can be read.
+    /// State document; `None` if there is none, or it can't be parsed.
     pub state: Option<State<Id>>,
-    /// Whether the marker says that the day is complete.
+    /// `true` if the marker says that the day is complete.
     pub marker: bool,
 }
 
 /// A Parquet file of the day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File<Id> {
-    /// Its name.
+    /// Name of the file.
     pub name: FileName,
     /// The id of each row, in order.
     pub ids: Vec<Id>,
-    /// The run that made it; `None` in a file of the earlier pipeline.
+    /// Run that wrote it; `None` in a file of the earlier pipeline.
     pub run: Option<Uuid>,
 }
 
-/// What a file is called.
+/// Name of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileName {
-    /// Commit 7 of the day.
+    /// A commit of the day, by its number.
     Numbered(u64),
     /// A file of the earlier pipeline, by its key.
     Earlier(String),
 }
 
-/// The state document, as another program reads it.
+/// State document, parsed independently of `state`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State<Id> {
-    /// Whether this program wrote it last: it has a `format`.
+    /// `true` if this program wrote it last: it has a `format`.
     pub ours: bool,
     /// `processed_ids`.
     pub ids: BTreeSet<Id>,
@@ -52,29 +52,29 @@ pub struct State<Id> {
     pub commits: u64,
     /// `complete`.
     pub complete: bool,
-    /// `lost_files`: those that were there, are gone, and whose numbers aren't used again.
+    /// `lost_files`: files that are gone, and whose numbers aren't reused.
     pub lost: BTreeSet<FileName>,
-    /// From the takeover on, where there was one.
+    /// Entries from the takeover on, if there was one.
     pub executions: Vec<Execution>,
 }
 
 /// An entry of the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
-    /// Whose it is; `None` for the entry of the takeover, and those of the earlier pipeline.
+    /// Run of the entry; `None` for the takeover, and for entries of the earlier pipeline.
     pub run: Option<Uuid>,
-    /// How the run stands.
+    /// Status of the run.
     pub status: Status,
-    /// What it read and stored.
+    /// Counts of records read and stored.
     pub counts: Counts,
-    /// The files whose rows it counts.
+    /// Files whose rows it counts.
     pub files: Vec<FileName>,
-    /// How many slices it says it failed to read.
+    /// Number of slices that it reports as failed.
     pub failed_slices: u64,
 }
 
 impl<Id> Day<Id> {
-    /// How many numbered files there are.
+    /// Returns the number of numbered files.
     pub fn commits(&self) -> u64 {
         let numbers = self.files.iter().filter(|file| file.number().is_some());
         numbers.count() as u64
@@ -82,7 +82,7 @@ impl<Id> Day<Id> {
 }
 
 impl<Id> File<Id> {
-    /// The commit that it is.
+    /// Returns the commit number; `None` for a file of the earlier pipeline.
     pub fn number(&self) -> Option<u64> {
         match self.name {
             FileName::Numbered(number) => Some(number),

@@ -1,9 +1,9 @@
-//! The promises P1 to P7, each stated once, as a function over what a day of the lake holds, what
-//! the API served, and what the runs said.
+//! Promises P1 to P7, each stated once, as a function over a day's objects in the lake, what the API served,
+//! and what the runs reported.
 //!
-//! Whoever looks at a day calls these: the simulation after every step, the model in every state,
-//! the tests with real processes and stores at the end, and the program itself where it is cheap.
-//! None of them knows how the commit protocol works.
+//! They are checked by the simulation after every step, by the model in every state, by the tests with real
+//! processes and stores at their end, and by the program itself where that is cheap. They don't depend on the
+//! commit protocol.
 //!
 //! ```text
 //! P1 exactly once           each id of the day is in one row
@@ -15,9 +15,9 @@
 //! P7 audited                one execution for each run, each file in the one of the run that made it
 //! ```
 //!
-//! - `facts`: a day as it is looked at
+//! - `facts`: the facts of a day
 //! - `promises`: P1 to P7
-//! - `read`: the facts of a day in a real lake
+//! - `read`: reads the facts of a day from a real lake
 
 mod facts;
 mod promises;
@@ -40,7 +40,7 @@ pub use read::{LookError, read};
 #[cfg(test)]
 pub(crate) use read::{file, state};
 
-/// A promise of the program; its number is the one that tests and documents use.
+/// Promise of the program, with the number used by tests and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
     /// Exactly once.
@@ -59,21 +59,21 @@ pub enum Promise {
     P7,
 }
 
-/// How a promise is broken.
+/// Violation of a promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which one.
+    /// The violated promise.
     pub promise: Promise,
-    /// By what.
+    /// Description of the violation.
     pub what: String,
 }
 
-/// What the API has of a day.
+/// Records of a day that the API has served.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Served<Id: Ord> {
-    /// All that it ever listed.
+    /// Ids of all records that it ever listed.
     pub ever: BTreeSet<Id>,
-    /// What it lists now that the day is over. `None`: the day isn't over yet.
+    /// Ids that it lists after the day has ended; `None` before.
     pub finally: Option<BTreeSet<Id>>,
 }
 

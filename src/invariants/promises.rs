@@ -1,4 +1,4 @@
-//! P1 to P7. Each function gives the ways in which its promise is broken: none, as a rule.
+//! P1 to P7. Each function returns the violations of its promise; normally none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -12,7 +12,7 @@ use crate::state::execution::Status;
 
 type Violations = Vec<Violation>;
 
-/// What the findings on ids without a row say.
+/// Text in the findings on ids without a row.
 pub(crate) const IN_NO_FILE: &str = "is in the state, and in no file";
 
 fn broken(promise: Promise, what: impl Into<String>) -> Violation {
@@ -22,14 +22,14 @@ fn broken(promise: Promise, what: impl Into<String>) -> Violation {
     }
 }
 
-/// What holds of a day at any instant, whoever is at work on it.
+/// Checks that hold for a day at any instant, even during runs.
 pub fn at_every_step<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
     let mut violations = in_itself(day);
     violations.extend(p4_complete(day, served));
     violations
 }
 
-/// What holds of a day when no one is at work on it any more and the last run read all of it.
+/// Checks that hold for a day when no run is active and the last one read all of it.
 pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
     let mut violations = at_rest_in_itself(day);
     violations.extend(p4_complete(day, served));
@@ -37,7 +37,7 @@ pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violati
     violations
 }
 
-/// What holds of a day at any instant, whatever the API has served.
+/// Checks that hold for a day at any instant, independently of what the API has served.
 pub fn in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     let mut violations = p1_exactly_once(&day.files);
     violations.extend(p6_no_empty_file(&day.files));
@@ -52,7 +52,7 @@ pub fn in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     violations
 }
 
-/// What holds of a day when no one is at work on it any more, whatever the API has served.
+/// Checks that hold for a day when no run is active, independently of what the API has served.
 pub fn at_rest_in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     let mut violations = in_itself(day);
     violations.extend(p4_marked(day));
@@ -60,8 +60,8 @@ pub fn at_rest_in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     violations
 }
 
-/// P1: each id is in exactly one row. Rows that the earlier pipeline doubled within its own files
-/// can't be taken back; those files count once.
+/// P1: each id is in exactly one row. Duplicate rows within the earlier pipeline's own files can't be removed
+/// and are allowed.
 pub fn p1_exactly_once<Id: Ord + Display>(files: &[File<Id>]) -> Violations {
     let mut violations = Vec::new();
     let mut seen: BTreeMap<&Id, &FileName> = BTreeMap::new();
@@ -79,21 +79,21 @@ pub fn p1_exactly_once<Id: Ord + Display>(files: &[File<Id>]) -> Violations {
     violations
 }
 
-/// P2 of one run: each row that it fetched is new, a duplicate, or another day's.
+/// P2 of one run: each fetched row is new, a duplicate, or of another day.
 pub fn p2_accounted(counts: &Counts, run: Option<Uuid>) -> Option<Violation> {
     let name = run.unwrap_or_default();
     let what = || format!("rows of the run {name} are unaccounted for: {counts:?}");
     (!counts.balanced()).then(|| broken(Promise::P2, what()))
 }
 
-/// P2 of a day: `total_processed` and the executions' new records are the number of ids.
+/// P2 of a day: `total_processed` and the sum of the executions' new records equal the number of ids.
 pub fn p2_sums_hold<Id>(state: &State<Id>) -> Violations {
     let counts = state.executions.iter().map(|entry| entry.counts.new);
     let audited = counts.fold(0, u64::saturating_add);
     p2_sums(state.ids.len() as u64, state.total, audited)
 }
 
-/// The same of numbers: of ids, of `total_processed`, and of what the executions count.
+/// P2 of a day, given the number of ids, `total_processed`, and the sum of the executions.
 pub fn p2_sums(ids: u64, total: u64, audited: u64) -> Violations {
     let mut violations = Vec::new();
     if total != ids {
@@ -107,8 +107,7 @@ pub fn p2_sums(ids: u64, total: u64, audited: u64) -> Violations {
     violations
 }
 
-/// P2 of a day that was read in full: all that the API has is stored, and nothing that it never
-/// had.
+/// P2 of a day that was read in full: all records of the API are stored, and none that it never served.
 pub fn p2_nothing_lost<Id: Ord + Display>(files: &[File<Id>], served: &Served<Id>) -> Violations {
     let stored = stored(files);
     let lost = served.finally.iter().flatten();
@@ -123,7 +122,7 @@ pub fn p2_nothing_lost<Id: Ord + Display>(files: &[File<Id>], served: &Served<Id
     lost.chain(invented).collect()
 }
 
-/// P3: what the state names is there: the row of each id, and the files that it counts.
+/// P3: the row of each id, and the files named by executions, exist.
 pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<Id>) -> Violations {
     let stored = stored(files);
     let rowless = state.ids.iter().filter(|id| !stored.contains(id));
@@ -139,7 +138,7 @@ pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<
     violations
 }
 
-/// P3 of a state for itself: an execution counts no numbered file that the state doesn't count.
+/// P3 within a state: no execution names a numbered file that the state doesn't count.
 pub fn p3_counted<'n>(commits: u64, named: impl IntoIterator<Item = &'n FileName>) -> Violations {
     let ahead = named
         .into_iter()
@@ -152,8 +151,7 @@ pub fn p3_counted<'n>(commits: u64, named: impl IntoIterator<Item = &'n FileName
         .collect()
 }
 
-/// P4: what is called complete, by the marker or by the state, holds all that the API has of it;
-/// and no day is complete before its end.
+/// P4: a day called complete by its marker or its state holds all records of the API, and has ended.
 pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
     let said = day.state.as_ref().is_some_and(|state| state.complete);
     if !said && !day.marker {
@@ -169,7 +167,7 @@ pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Vio
         .collect()
 }
 
-/// P4 of a day at rest: the marker says what the state says.
+/// P4 of a day at rest: marker and state agree.
 pub fn p4_marked<Id>(day: &Day<Id>) -> Option<Violation> {
     let complete = day.state.as_ref().is_some_and(|state| state.complete);
     let what = match (complete, day.marker) {
@@ -180,8 +178,8 @@ pub fn p4_marked<Id>(day: &Day<Id>) -> Option<Violation> {
     Some(broken(Promise::P4, what))
 }
 
-/// P5: the state is the index of the day's files. It may be late, and know only the first of the
-/// numbered ones; of those that it counts it has all ids, and no others.
+/// P5: the state is the index of the day's files. It may lag behind and count only the first of the numbered
+/// ones; it has exactly the ids of the files that it counts.
 pub fn p5_index_of_the_files<Id: Ord + Display>(
     files: &[File<Id>],
     state: &State<Id>,
@@ -219,8 +217,8 @@ pub fn p5_index_of_the_files<Id: Ord + Display>(
     violations
 }
 
-/// P5 of a run: the state that it goes by knows each file that was there when it asked, whatever
-/// had become of the document.
+/// P5 of a run: the state that it opened has the ids of each file that existed at that time, even if the
+/// document was damaged.
 pub fn p5_opened<Id: Display>(
     knows: impl Fn(&Id) -> bool,
     were_there: impl IntoIterator<Item = Id>,
@@ -236,7 +234,7 @@ pub fn p5_opened<Id: Display>(
         .collect()
 }
 
-/// P6: a file that the protocol made has rows.
+/// P6: a numbered file has rows.
 pub fn p6_no_empty_file<Id>(files: &[File<Id>]) -> Violations {
     let numbered = files.iter().filter(|file| file.number().is_some());
     let empty = numbered.filter(|file| file.ids.is_empty());
@@ -245,8 +243,8 @@ pub fn p6_no_empty_file<Id>(files: &[File<Id>]) -> Violations {
         .collect()
 }
 
-/// P7 of a day at rest: one execution for each run; each file in one of them, that of the run that
-/// made it, which counts the file's rows; the state counts all files; a run that is green read all.
+/// P7 of a day at rest: one execution per run; each file in the execution of the run that wrote it, which
+/// counts the file's rows; the state counts all files; a run with status `ok` has no failed slices.
 pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     let Some(state) = &day.state else {
         let what = "there are files, and no state";
@@ -295,8 +293,8 @@ pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
     violations
 }
 
-/// P7 of one run: what it was told at its end is what the audit says, and it claims no more rows
-/// than it was `served`.
+/// P7 of one run: its returned execution equals the audit entry, and counts no more fetched rows than it was
+/// `served`.
 pub fn p7_told<Id>(state: &State<Id>, told: &Execution, served: u64) -> Violations {
     let mut entries = state.executions.iter();
     let run = told.run.unwrap_or_default();
@@ -311,7 +309,7 @@ pub fn p7_told<Id>(state: &State<Id>, told: &Execution, served: u64) -> Violatio
         (told.status, &told.counts, &told.files),
         (entry.status, &entry.counts, &entry.files),
     );
-    // What was found to be the run's own after its end is credited to it.
+    // Files found after the run's end are credited to it.
     let recovered = entry.status == Status::Recovered;
     if said != written && !recovered {
         let what = format!("the run {run} said {said:?}, and the audit {written:?}");

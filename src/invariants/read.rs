@@ -1,5 +1,4 @@
-//! The facts of a day in a real lake: its files and state read as another program reads them,
-//! without any of the code that writes or recovers a state.
+//! Reads the facts of a day from a real lake, independently of the code that writes or recovers a state.
 
 use std::collections::BTreeSet;
 
@@ -16,26 +15,26 @@ use crate::source::declaration::Dataset;
 use crate::state::execution::Status;
 use crate::state::unpack;
 
-/// Why a day can't be looked at.
+/// Error of reading a day's facts.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
     /// The lake can't be read.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// A file isn't what it must be.
+    /// A file can't be read.
     #[error("`{key}` can't be read: {source}")]
     File {
-        /// The file.
+        /// Key of the file.
         key: String,
-        /// What is wrong with it.
+        /// The read error.
         source: BronzeError,
     },
 }
 
-/// A day as it is in the lake. A state that can't be read counts as none: the files decide.
+/// Reads a day from the lake. A state that can't be parsed counts as absent: the files decide.
 ///
 /// # Errors
-/// When the lake or a file can't be read.
+/// Returns an error if the lake or a file can't be read.
 pub async fn read(
     lake: &Lake,
     dataset: &Dataset,
@@ -61,7 +60,7 @@ pub async fn read(
     })
 }
 
-/// What a file holds.
+/// Parses the facts of a file.
 pub(crate) fn file(
     dataset: &Dataset,
     day: day::Day,
@@ -76,7 +75,7 @@ pub(crate) fn file(
     })
 }
 
-/// What a state document says; `None` if it isn't one.
+/// Parses a state document; returns `None` if it isn't one.
 pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>>> {
     let document: Document = serde_json::from_slice(&unpack(bytes).ok()?).ok()?;
     let adopted = document
@@ -131,7 +130,7 @@ pub(crate) fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<B
     })
 }
 
-/// The name of the file at `key`.
+/// Returns the name of the file at `key`.
 pub fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
     match layout::file_number(prefix, day, key) {
         Some(number) => FileName::Numbered(number),
@@ -139,7 +138,7 @@ pub fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
     }
 }
 
-/// What of a state document the promises speak of.
+/// Members of a state document that the promises need.
 #[derive(Deserialize)]
 struct Document {
     processed_ids: BTreeSet<Box<str>>,

@@ -1,4 +1,4 @@
-//! Each promise is seen to be broken by a day that breaks it, and by no sound day.
+//! Each promise is violated by a day made to violate it, and by no sound day.
 
 use super::*;
 use crate::ingest::counts::Counts;
@@ -32,7 +32,7 @@ fn execution(number: u64, new: u64) -> Execution {
     }
 }
 
-/// Two files, a state of both, and the day is complete.
+/// A sound, complete day: two files, and a state that counts both.
 fn sound() -> (Day<u8>, Served<u8>) {
     let state = State {
         ours: true,
@@ -66,7 +66,7 @@ fn promises(violations: &[Violation]) -> BTreeSet<Promise> {
 fn a_sound_day_breaks_no_promise() {
     let (day, served) = sound();
     assert_eq!(at_rest(&day, &served), []);
-    // The state may be late: of the second file nobody has heard yet.
+    // The state may lag behind: it doesn't count the second file yet.
     let (mut late, served) = sound();
     let state = late.state.as_mut().unwrap();
     (state.commits, state.total, state.complete, late.marker) = (1, 2, false, false);
@@ -74,7 +74,7 @@ fn a_sound_day_breaks_no_promise() {
     state.executions.pop();
     assert_eq!(at_every_step(&late, &served), []);
     assert_eq!(promises(&at_rest(&late, &served)), [Promise::P7].into());
-    // … or not be there at all.
+    // … or be missing.
     late.state = None;
     assert_eq!(at_every_step(&late, &served), []);
 }
@@ -182,7 +182,7 @@ fn a_run_goes_by_all_that_was_there() {
     );
 }
 
-/// What the earlier pipeline doubled stays doubled; ours may not add to it.
+/// Duplicates of the earlier pipeline remain; this program may not add to them.
 #[test]
 fn rows_of_the_earlier_pipeline_count_once() {
     let earlier = |ids: &[u8]| File {

@@ -1,9 +1,9 @@
-//! Canonical JSON: the one form of a value that hashes, and so ids, are made of. It is for ever.
+//! Canonical JSON: the one form of a value from which hashes, and so ids, are computed. It must never change.
 //!
-//! - Members of an object are sorted by the UTF-8 bytes of their keys. Members that are null are
-//!   left out: a new field that is null everywhere mustn't make every record a new one. Of a
-//!   repeated key, the last counts.
-//! - Numbers are spelled as [`Decimal::push_canonical`] says: `12.50`, `12.5` and `125e-1` are one.
+//! - Members of an object are sorted by the UTF-8 bytes of their keys. Null members are omitted, so that a
+//!   new field that is null everywhere doesn't make every record a new one. Of a repeated key, the last
+//!   counts.
+//! - Numbers are written by [`Decimal::push_canonical`]: `12.50`, `12.5` and `125e-1` are equal.
 //! - Strings are decoded and escaped only where JSON demands it.
 //! - There is no white space.
 //!
@@ -16,35 +16,35 @@ use sha2::{Digest, Sha256};
 use crate::json::decimal::Decimal;
 use crate::json::{self, Kind, Object};
 
-/// Objects and arrays within each other, at most.
+/// Maximum nesting depth of objects and arrays.
 const MAX_DEPTH: usize = 128;
 
-/// Why a text has no canonical form.
+/// Reason why a text has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
     /// Not JSON, or a string that is no valid Unicode.
     #[error("the text isn't JSON that can be decoded: {0}")]
     Json(#[from] serde_json::Error),
-    /// Neither a number, nor any other value.
+    /// Not a JSON value.
     #[error("`{0}` isn't a JSON value")]
     NoValue(String),
-    /// Deeper than anybody means it.
+    /// Nested deeper than the limit.
     #[error("more than {MAX_DEPTH} objects and arrays within each other")]
     TooDeep,
 }
 
-/// The canonical form of one JSON value.
+/// Returns the canonical form of one JSON value.
 ///
 /// # Errors
-/// When the text isn't JSON, has an escape that is no valid Unicode, or is nested too deeply.
+/// Returns an error if the text isn't JSON, has an escape that is no valid Unicode, or is nested too deeply.
 pub fn canonical(text: &str) -> Result<String, CanonicalError> {
     let mut out = String::with_capacity(text.len());
     push(&mut out, json::trimmed(text), 0)?;
     Ok(out)
 }
 
-/// SHA-256 of the canonical form, in lower-case hexadecimal. A text without a canonical form is
-/// hashed as it is: every element of an answer has a hash.
+/// Returns the SHA-256 of the canonical form in lower-case hexadecimal. A text without a canonical form is
+/// hashed as it is, so every element of a response has a hash.
 pub fn hash(text: &str) -> String {
     let canonical = canonical(text);
     let hashed = canonical.as_deref().unwrap_or(text);
@@ -67,7 +67,7 @@ fn push(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalErro
             serde_json::from_str::<&serde_json::value::RawValue>(value)?;
             match Decimal::parse(value) {
                 Some(number) => number.push_canonical(out),
-                // An exponent of more than 18 digits: nothing to normalise, but a value.
+                // An exponent of more than 18 digits isn't normalized.
                 None => out.push_str(value),
             }
             Ok(())
@@ -84,7 +84,7 @@ fn push(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalErro
 
 fn push_object(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
     let mut members = Object::parse(value)?.members;
-    // Stable, so that the last of equal keys is still the last.
+    // Stable sort, so that the last of equal keys stays the last.
     members.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
     out.push('{');
     let start = out.len();
@@ -144,7 +144,7 @@ mod tests {
                 r#"{"é":1,"z":2,"Z":3,"a\nb":4}"#,
                 r#"{"Z":3,"a\nb":4,"z":2,"é":1}"#,
             ),
-            // By bytes of UTF-8, which is by code points: U+FFFD before U+1F600.
+            // Sorted by UTF-8 bytes, which is by code points: U+FFFD before U+1F600.
             (r#"{"😀":1,"�":2}"#, r#"{"�":2,"😀":1}"#),
             ("-0.0", "0"),
             ("null", "null"),

@@ -1,9 +1,9 @@
-//! Numbers as decimals, digit by digit: never through a float, and in no more memory than their
-//! own text, whatever their exponent.
+//! Decimal numbers, processed digit by digit: never through a float, and in no more memory than their own
+//! text, whatever their exponent.
 
-/// A number as JSON writes it: `whole` and `fraction` read as one row of digits, times ten to the
-/// power of `exponent`. The row begins and ends with a digit other than zero; zero has no digits.
-/// With its point behind the first digit, its exponent has at most 18 digits.
+/// JSON number: the digits of `whole` and `fraction` concatenated, times ten to the power of `exponent`. The
+/// digits begin and end with a non-zero digit; zero has no digits. In scientific notation (one digit before
+/// the point), the exponent has at most 18 digits.
 #[derive(Debug, Clone, Copy)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -13,8 +13,8 @@ pub struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads a JSON number. `None`: the text isn't one, or its exponent is beyond 18 digits, however
-    /// the number is spelled.
+    /// Parses a JSON number. Returns `None` if the text isn't one, or its exponent in scientific notation has
+    /// more than 18 digits.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -70,8 +70,8 @@ impl<'a> Decimal<'a> {
         })
     }
 
-    /// The number times ten to the power of `scale`, if that is a whole number of at most
-    /// `precision` digits: what a column `decimal(precision, scale)` stores.
+    /// Returns the number times ten to the power of `scale`, if that is an integer of at most `precision`
+    /// digits: the stored value of a column `decimal(precision, scale)`.
     pub fn to_scaled(self, precision: u8, scale: u8) -> Option<i128> {
         if self.is_zero() {
             return Some(0);
@@ -90,15 +90,15 @@ impl<'a> Decimal<'a> {
         Some(if self.negative { -magnitude } else { magnitude })
     }
 
-    /// The number, if it is a whole one of 64 bits: `5.0` and `50e-1` are 5.
+    /// Returns the number if it is a 64-bit integer: `5.0` and `50e-1` are 5.
     pub fn to_i64(self) -> Option<i64> {
         i64::try_from(self.to_scaled(19, 0)?).ok()
     }
 
-    /// The one spelling of this number, for ever: digits as they are where the point is within 21
-    /// digits before and 6 zeros after (`1000`, `12.5`, `0.000001`), else `1.25e+30`, `1e-7`.
+    /// Appends the canonical spelling of this number, which must never change: plain digits if the point is
+    /// within 21 digits before and 6 zeros after (`1000`, `12.5`, `0.000001`), else `1.25e+30`, `1e-7`.
     ///
-    /// It is the spelling of ECMAScript and of RFC 8785, only exact.
+    /// Same as the spelling of ECMAScript and RFC 8785, but without loss of precision.
     pub fn push_canonical(self, out: &mut String) {
         if self.is_zero() {
             out.push('0');
@@ -108,7 +108,7 @@ impl<'a> Decimal<'a> {
             out.push('-');
         }
         let length = i64::try_from(self.len()).unwrap_or(i64::MAX);
-        // How many digits stand before the point.
+        // Number of digits before the point.
         let point = self.exponent.saturating_add(length);
         let digits = self.digits().map(char::from);
         match point {
@@ -131,14 +131,14 @@ impl<'a> Decimal<'a> {
                     out.push('.');
                     out.extend(digits.skip(1));
                 }
-                // Written out, so that `i64::MIN` has no special case.
+                // As i128, so that `i64::MIN` has no special case.
                 let exponent = i128::from(self.exponent) + i128::from(length) - 1;
                 out.push_str(&format!("e{exponent:+}"));
             }
         }
     }
 
-    /// See [`Decimal::push_canonical`].
+    /// Returns the spelling of [`Decimal::push_canonical`].
     pub fn canonical(self) -> String {
         let mut text = String::new();
         self.push_canonical(&mut text);
@@ -170,7 +170,7 @@ fn parse_exponent(text: &str) -> Option<i128> {
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let significant = digits.trim_start_matches('0');
-    // No mantissa is so long that it brings a longer one back to 18 digits.
+    // No mantissa is long enough to bring a longer exponent back to 18 digits.
     if !is_digits(digits) || significant.len() > 30 {
         return None;
     }

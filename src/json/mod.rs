@@ -1,9 +1,8 @@
-//! JSON as the API wrote it: looked at without building a tree, so that no digit and no key is
-//! lost on the way.
+//! JSON as received from the API, accessed without building a tree, so that no digit and no key is lost.
 //!
-//! A value is its own text, `&str`, cut out of a response. [`Object`] and [`elements`] open one
-//! level of it; [`pointer()`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without
-//! ever going through a float; [`canonical`] gives the form that hashes are made of.
+//! A value is its own text, a `&str` slice of a response. [`Object`] and [`elements`] parse one level of it;
+//! [`pointer()`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without floats; [`canonical`]
+//! gives the form that is hashed.
 
 pub mod canonical;
 pub mod decimal;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What a JSON text is, told by its first byte.
+/// Type of a JSON value, determined by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `null`
@@ -32,12 +31,12 @@ pub enum Kind {
     Object,
 }
 
-/// The text without the white space around it that JSON allows, and no other.
+/// Returns the text without surrounding JSON white space.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
-/// What the value is. `text` is one valid JSON value, as all texts of this module are.
+/// Returns the type of a value. `text` must be one valid JSON value, as everywhere in this module.
 pub fn kind(text: &str) -> Kind {
     match trimmed(text).as_bytes().first() {
         Some(b'{') => Kind::Object,
@@ -49,23 +48,23 @@ pub fn kind(text: &str) -> Kind {
     }
 }
 
-/// The members of one object in the order of the text, repeated keys included.
+/// Members of one object in the order of the text, repeated keys included.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
-    /// Decoded key, and the value's text.
+    /// Decoded keys, each with the text of its value.
     pub members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Object<'a> {
-    /// Opens one object.
+    /// Parses the top level of an object.
     ///
     /// # Errors
-    /// When the text isn't an object, isn't JSON, or a key isn't valid Unicode.
+    /// Returns an error if the text isn't an object, isn't JSON, or a key isn't valid Unicode.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
-    /// The value of a key: the last one where it is repeated, as JSON readers take it.
+    /// Returns the value of a key; the last one if the key is repeated, like most JSON parsers.
     pub fn get(&self, key: &str) -> Option<&'a str> {
         self.members
             .iter()
@@ -97,7 +96,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
-/// A key that borrows from the text where it has no escapes.
+/// Key that borrows from the text if it has no escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
@@ -122,20 +121,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     }
 }
 
-/// The elements of one array, each as its text.
+/// Returns the elements of one array, each as its text.
 ///
 /// # Errors
-/// When the text isn't an array or isn't JSON.
+/// Returns an error if the text isn't an array or isn't JSON.
 pub fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
     let raw: Vec<&RawValue> = serde_json::from_str(text)?;
     Ok(raw.into_iter().map(RawValue::get).collect())
 }
 
-/// The elements of one array, each as its text; `None` where there are more than `most`, which are
-/// looked through but never held: `[{},{},…]` takes sixty times its own memory once it is opened.
+/// Returns the elements of one array, each as its text; `None` if there are more than `most`. The excess is
+/// parsed but not kept, because `[{},{},…]` takes sixty times its own memory as a list of slices.
 ///
 /// # Errors
-/// When the text isn't an array or isn't JSON.
+/// Returns an error if the text isn't an array or isn't JSON.
 pub fn elements_at_most(text: &str, most: usize) -> Result<Option<Vec<&str>>, serde_json::Error> {
     struct AtMost(usize);
     impl<'de> Visitor<'de> for AtMost {
@@ -166,23 +165,23 @@ pub fn elements_at_most(text: &str, most: usize) -> Result<Option<Vec<&str>>, se
     Ok(elements)
 }
 
-/// The decoded content of one string.
+/// Decodes one string.
 ///
 /// # Errors
-/// When the text isn't a string, or has an escape that is no valid Unicode (a lone surrogate).
+/// Returns an error if the text isn't a string, or has an escape that is no valid Unicode (a lone surrogate).
 pub fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     serde_json::from_str::<Key<'_>>(text).map(|key| key.0)
 }
 
-/// Writes `text` as a JSON string.
+/// Returns `text` as a JSON string.
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     push_quoted(&mut out, text);
     out
 }
 
-/// Appends `text` as a JSON string. Only what must be escaped is, in the one way that
-/// [`canonical`] hashes: quotes, backslashes, and control characters.
+/// Appends `text` as a JSON string. Only quotes, backslashes and control characters are escaped, in the one
+/// way that [`canonical`] hashes.
 pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut plain_from = 0;
@@ -209,11 +208,11 @@ pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The value that an RFC 6901 pointer names: `/data`, `/orgaoEntidade/cnpj`, `/items/0`; the empty
-/// pointer is the whole text. `None` where there is no such value.
+/// Returns the value at an RFC 6901 pointer (`/data`, `/orgaoEntidade/cnpj`, `/items/0`); the empty pointer
+/// is the whole text. `None` if there is no such value.
 ///
 /// # Errors
-/// When a level that the pointer passes through isn't valid JSON.
+/// Returns an error if a level on the pointer's path isn't valid JSON.
 pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serde_json::Error> {
     let mut value = trimmed(text);
     for step in pointer.split('/').skip(1) {

@@ -1,17 +1,17 @@
-//! Small documents of the lake that several processes change: JSON, with a format number, and changed
-//! by compare-and-swap only.
+//! Small JSON documents in the lake, shared by several processes: each has a format number and is changed by
+//! compare-and-swap only.
 //!
 //! ```json
 //! {"format": 1, "paused": {"pncp.hourly": "2025-10-22T12:00:00Z"}}
 //! ```
 //!
-//! What is promised of every one of them:
+//! Guarantees for every such document:
 //!
-//! - no change of another is lost: who finds the document changed reads it, and changes that;
-//! - an outcome that isn't known is read back: a change that happened isn't reported as a failure;
-//! - a document that isn't understood (damaged, or of a newer version) is never written over.
+//! - no change of another process is lost: on a conflict, the document is read and changed again;
+//! - an unknown outcome is read back: a change that happened isn't reported as an error;
+//! - a document that can't be parsed (damaged, or of a newer version) is never overwritten.
 //!
-//! A change may be applied several times to the same document, so it must say the same each time.
+//! A change may be applied several times, to different versions of the document, so it must be deterministic.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -23,35 +23,35 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Lake, LakeError, Replaced, Version};
 use crate::entropy::Entropy;
 
-/// How often a change is tried when others get in between, or its outcome stays unknown.
+/// Maximum attempts of a change on conflicts or unknown outcomes.
 const ATTEMPTS: u32 = 10;
 
-/// Why a document can't be read or changed.
+/// Error of reading or changing a document.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The lake doesn't do what it is asked.
+    /// The lake can't be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// It was damaged, or a newer version wrote it.
+    /// Damaged, or written by a newer version.
     #[error("`{key}` can't be understood by this version: {problem}; {cure}")]
     Unreadable {
-        /// The object.
+        /// Key of the object.
         key: String,
-        /// What is wrong with it.
+        /// The parse error.
         problem: String,
-        /// What helps.
+        /// Hint for the user.
         cure: &'static str,
     },
-    /// Others changed it each time.
+    /// Another process changed it on every attempt.
     #[error("`{key}` was changed by others {ATTEMPTS} times in a row: run fewer at once")]
     Contended {
-        /// The object.
+        /// Key of the object.
         key: String,
     },
 }
 
-/// One document: its place, and the format that this version knows. `T` is what it says beside its
-/// `format`; it serializes to a JSON object.
+/// One document: its key, and the format that this version knows. `T` is the content beside `format`; it
+/// serializes to a JSON object.
 #[derive(Debug, Clone)]
 pub struct JsonDocument<T> {
     lake: Lake,
@@ -69,7 +69,8 @@ struct Envelope<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
-    /// The document at `key`, of the format that this version writes and the highest that it knows.
+    /// Returns the document at `key`. `format` is the format written by this version, and the highest that it
+    /// can read.
     pub fn new(lake: &Lake, key: impl Into<String>, format: u64) -> Self {
         Self {
             lake: lake.clone(),
@@ -80,21 +81,21 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         }
     }
 
-    /// The document, with what a person is told to do where it can't be understood.
+    /// Sets the hint shown if the document can't be parsed.
     #[must_use]
     pub fn cure(self, cure: &'static str) -> Self {
         Self { cure, ..self }
     }
 
-    /// Where the document lies.
+    /// Returns the key of the object.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Reads it. `None`: there is none.
+    /// Reads the document; returns `None` if it doesn't exist.
     ///
     /// # Errors
-    /// When the lake can't be read, or the document isn't understood.
+    /// Returns an error if the lake can't be read, or the document can't be parsed.
     pub async fn load(&self) -> Result<Option<T>, DocumentError> {
         match self.lake.get(&self.key).await? {
             Some((bytes, _)) => Ok(Some(self.read(&bytes)?)),
@@ -102,11 +103,11 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         }
     }
 
-    /// Writes it where none is. Returns the one that is there then, and whether it is this one: where
-    /// two processes create equal documents at once, both are told so.
+    /// Creates the document if absent. Returns the stored content, and `true` if it is the given one: if two
+    /// processes create equal documents at once, both get `true`.
     ///
     /// # Errors
-    /// As for [`JsonDocument::change`].
+    /// See [`JsonDocument::change`].
     pub async fn create(&self, content: T, entropy: &Entropy) -> Result<(T, bool), DocumentError>
     where
         T: Clone,
@@ -123,11 +124,11 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         })
     }
 
-    /// Changes it; where there is none, the default is changed. Nothing is written if nothing is
-    /// changed. Returns what it says then.
+    /// Changes the document, or the default value if it doesn't exist. Nothing is written if nothing changes.
+    /// Returns the resulting content.
     ///
     /// # Errors
-    /// As for [`JsonDocument::change`].
+    /// See [`JsonDocument::change`].
     pub async fn update(
         &self,
         entropy: &Entropy,
@@ -147,12 +148,12 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         Ok(now)
     }
 
-    /// Changes it as `change` says of what is there: `None` leaves it as it is. What the last call of
-    /// `change` has seen and said is what holds.
+    /// Replaces the document by the result of `change`; `None` leaves it unchanged. `change` is called again
+    /// after a conflict; its last call is the one that holds.
     ///
     /// # Errors
-    /// When the lake can't be read or written, the document isn't understood, others change it without
-    /// end, or `change` fails.
+    /// Returns an error if the lake can't be read or written, the document can't be parsed, the conflicts
+    /// don't end, or `change` fails.
     pub async fn change<E: From<DocumentError>>(
         &self,
         entropy: &Entropy,
@@ -177,7 +178,7 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         .into())
     }
 
-    /// One try. `sent` is what was written last, in this change.
+    /// One attempt. `sent` is the content last written in this change.
     async fn try_once<E: From<DocumentError>>(
         &self,
         sent: &mut Option<Bytes>,
@@ -189,7 +190,7 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         };
         let (content, version) = match found {
             None => (None, None),
-            // The reply got lost on the way: this is what was written.
+            // The reply was lost: this is this change's own write.
             Some((bytes, _)) if sent.as_ref() == Some(&bytes) => return Ok(Tried::Done),
             Some((bytes, version)) => (Some(self.read(&bytes)?), Some(version)),
         };
@@ -219,7 +220,7 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
             format: u64,
         }
         let unreadable = |error: serde_json::Error| self.unreadable(error.to_string());
-        // What a newer version writes may lack what this one looks for.
+        // A newer format may lack members that this version requires.
         let head: Head = serde_json::from_slice(bytes).map_err(unreadable)?;
         if head.format > self.format {
             let (found, known) = (head.format, self.format);
@@ -248,12 +249,12 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
 
 enum Tried {
     Done,
-    /// Another one came before.
+    /// Another process won the race.
     Refused,
     Failed(LakeError),
 }
 
-/// A failure after which a write may have happened is looked into; any other ends the matter.
+/// Returns `Failed` if the write may have happened, so that it is read back; returns any other error.
 fn tried<E: From<DocumentError>>(error: LakeError) -> Result<Tried, E> {
     match error.outcome_unknown() {
         true => Ok(Tried::Failed(error)),

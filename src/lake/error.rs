@@ -1,4 +1,4 @@
-//! What can be wrong with a lake, told apart by what helps.
+//! Errors of a lake, one variant per remedy.
 
 use std::error::Error;
 use std::io;
@@ -7,34 +7,34 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::secrets::hide;
 
-/// Why the lake didn't do what it was asked.
+/// Error of a lake operation.
 ///
-/// No text of it has a secret inside: the stores' own messages name keys of objects, and codes.
+/// No message contains a secret: the stores' own messages name object keys and codes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LakeError {
-    /// The address isn't one that a lake can have.
+    /// The URL isn't a valid lake address.
     #[error(
         "`{url}` isn't the address of a lake: {problem}; \
          write a folder, `file:///…`, `s3://bucket/path`, `gs://…`, `az://…` or `memory:///`"
     )]
     Address {
-        /// As it was given, without what may be secret in it.
+        /// The URL as given, redacted.
         url: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// An option that the store of this address doesn't have.
+    /// The store of this URL doesn't have the option.
     #[error(
         "the lake {lake} has no option `{name}`: options are named as object_store names them, \
              such as `aws_endpoint`"
     )]
     UnknownOption {
-        /// The lake.
+        /// Name of the lake.
         lake: String,
-        /// The option's name.
+        /// Name of the option.
         name: String,
     },
-    /// The environment says that any certificate will do.
+    /// The environment disables the verification of certificates.
     #[error(
         "the lake {lake} is to be used whatever certificate it has: leave `…_ALLOW_INVALID_CERTIFICATES` \
          out, and name a file with the certificates to trust in SSL_CERT_FILE"
@@ -43,7 +43,7 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
-    /// A folder that can't be created, or that the system lets nobody, or this user, use.
+    /// The folder can't be created, or permissions or a full disk prevent its use.
     #[error(
         "the lake folder {lake} can't be read and written: {detail}; \
          let this user do so and make sure that there is room, or name another folder"
@@ -51,10 +51,10 @@ pub enum LakeError {
     NotWritable {
         /// The lake.
         lake: String,
-        /// What the system says.
+        /// Message of the system.
         detail: String,
     },
-    /// The store doesn't accept the credentials, or they don't allow this.
+    /// The store rejects the credentials, or they lack a permission.
     #[error(
         "the lake {lake} refuses access: {detail}; check the credentials \
          (AWS_…, GOOGLE_…, AZURE_…, or the lake's options) and that they allow to read, write and list"
@@ -62,7 +62,7 @@ pub enum LakeError {
     Denied {
         /// The lake.
         lake: String,
-        /// What the store says.
+        /// Message of the store.
         detail: String,
     },
     /// The bucket or container doesn't exist.
@@ -71,7 +71,7 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
-    /// There is no lake at the address, and who asks creates none.
+    /// There is no lake at the URL, and this caller doesn't create one.
     #[error(
         "there is no lake at {lake}: nothing is there. Mend `lake.url`, or mount what should be there; \
          a new lake is created by the first command that writes, such as `bronzed run`"
@@ -80,7 +80,7 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
-    /// Another lake is at the address than the one that was met there, or none any more.
+    /// Another lake, or none, is at the URL of a lake that this process has used.
     #[error(
         "the lake at {lake} isn't the one that was there when this process began: it was moved away, \
          isn't mounted, or is another one. Bring it back, or start the process anew"
@@ -89,7 +89,7 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
-    /// Nobody answers at the lake's address, or not in time.
+    /// The host of the lake's URL can't be reached, or times out.
     #[error(
         "the lake {lake} can't be reached: {detail}; \
          check the endpoint's host and port, and the network"
@@ -97,10 +97,10 @@ pub enum LakeError {
     Unreachable {
         /// The lake.
         lake: String,
-        /// What the network says.
+        /// Message of the network stack.
         detail: String,
     },
-    /// The store doesn't keep the promises that the commit protocol rests on.
+    /// The store doesn't honour the conditional writes that the commit protocol needs.
     #[error(
         "the lake {lake} doesn't honour conditional writes ({detail}), and without them records \
          would be lost or stored twice: use a store that has If-Match and If-None-Match \
@@ -109,35 +109,35 @@ pub enum LakeError {
     NoConditionalWrites {
         /// The lake.
         lake: String,
-        /// What it did instead.
+        /// Observed behaviour.
         detail: String,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("{action} `{key}` failed on the lake {lake}: {detail}")]
     Failed {
         /// The lake.
         lake: String,
-        /// What was being done.
+        /// The operation.
         action: &'static str,
-        /// With which object or folder.
+        /// Key of the object or folder.
         key: String,
-        /// What the store says.
+        /// Message of the store.
         detail: String,
     },
 }
 
 impl LakeError {
-    /// Whether a write that ended so may have happened all the same, or may yet happen; if not,
-    /// trying again doesn't help either.
+    /// Returns `true` if a failed write may have happened, or may still happen. If `false`, a retry doesn't
+    /// help either.
     pub fn outcome_unknown(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Failed { .. })
     }
 }
 
-/// What was being done.
+/// Kind of operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
-    /// Getting an object, or looking whether it is there.
+    /// Getting an object, or checking that it exists.
     Read,
     /// Putting an object.
     Write,
@@ -145,13 +145,13 @@ pub(super) enum Action {
     List,
 }
 
-/// Whether "not found" means the whole bucket. Stores say so in the body of their answer only.
+/// Returns `true` if "not found" means the whole bucket. Stores say so only in the response body.
 pub(super) fn bucket_is_missing(error: &object_store::Error) -> bool {
     let text = error.to_string();
     text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
 }
 
-/// Of a LIST, object_store doesn't tell a refusal from other failures.
+/// Returns `true` if access was denied: on LIST, object_store reports that as a generic error.
 fn access_is_refused(error: &object_store::Error) -> bool {
     let text = error.to_string();
     ["status code: 401", "status code: 403"]
@@ -159,7 +159,7 @@ fn access_is_refused(error: &object_store::Error) -> bool {
         .any(|status| text.contains(status))
 }
 
-/// Tells by the store's error which decision it asks for.
+/// Classifies a store's error by the decision that the caller must take.
 pub(super) fn classify(
     lake: &str,
     action: Action,
@@ -203,7 +203,7 @@ pub(super) fn classify(
     }
 }
 
-/// The folder's own errors, before there is a store.
+/// Error of the folder before there is a store.
 pub(super) fn not_writable(lake: &str, error: &io::Error) -> LakeError {
     LakeError::NotWritable {
         lake: lake.to_owned(),
@@ -211,7 +211,8 @@ pub(super) fn not_writable(lake: &str, error: &io::Error) -> LakeError {
     }
 }
 
-/// Without credentials, object_store asks the addresses at which clouds hand out a machine's role.
+/// Returns `true` if object_store, lacking credentials, asked a cloud's metadata server for the machine's
+/// role.
 fn asks_for_a_role(error: &object_store::Error) -> bool {
     let text = error.to_string();
     text.contains("169.254.169.254") || text.contains("metadata.google.internal")
@@ -243,8 +244,8 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&cause| cause.source())
 }
 
-/// The innermost cause in one line. Of an XML answer, only its code and message: it may quote
-/// what was signed.
+/// Returns the innermost cause in one line. From an XML response only code and message are taken, because it
+/// may quote signed data.
 fn brief(error: &object_store::Error) -> String {
     let text = chain(error)
         .last()

@@ -1,16 +1,16 @@
-//! A folder as an object store with the same conditional writes as a bucket.
+//! Folder with the same conditional writes as a bucket.
 //!
-//! `object_store`'s own folder has create-if-absent but no compare-and-swap, and it stages files
-//! beside the object that they become: readers that take every file of a partition for data
-//! (pyarrow does) find half a file there, or after a crash all of its rows twice.
+//! `object_store`'s own folder store has create-if-absent but no compare-and-swap, and it stages files beside
+//! their targets: readers that take every file of a partition for data (pyarrow does) would read half a file
+//! there, or after a crash all of its rows twice.
 //!
-//! Here both are done under an exclusive lock on `_bronzed/lock`: compare, write and sync a file
-//! in `_bronzed/staging`, link it to its new name or rename it over the old one, sync the folder.
-//! A crash at any instant leaves the old object or the new one, and at most a staging file, which
-//! no listing shows; those older than a day are removed by the next write.
+//! Here both run under an exclusive lock on `_bronzed/lock`: compare, write and sync a file in
+//! `_bronzed/staging`, link it to its new name or rename it over the old one, sync the folder. A crash at any
+//! instant leaves the old object or the new one, and at most a staging file, which no
+//! listing shows; those older than a day are removed by the next write.
 //!
-//! The lock holds between threads and processes of one machine, and on network file systems that
-//! have file locks.
+//! The lock works between threads and processes of one machine, and on network file systems that support file
+//! locks.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -36,24 +36,24 @@ use tokio::task::spawn_blocking;
 use crate::clock::{Clock, SystemClock};
 use crate::failpoint::failpoint;
 
-/// Where files are written before they get their names.
+/// Folder of staged files.
 const STAGING: &str = "_bronzed/staging";
 
-/// A staging file that is older than this has no writer any more.
+/// Age after which a staging file has no writer any more.
 const STALE: TimeDelta = TimeDelta::days(1);
 
-/// A folder on this machine.
+/// Object store in a folder of this machine.
 #[derive(Debug)]
 pub(super) struct FolderStore {
     inner: LocalFileSystem,
     root: PathBuf,
-    /// Lets only one thread of this process wait for the file lock: the others would take up the
-    /// threads that the holder needs.
+    /// Lets only one thread of this process wait for the file lock: waiting threads could exhaust the pool
+    /// that the lock's holder needs.
     turn: Mutex<()>,
 }
 
 impl FolderStore {
-    /// Opens the folder, and makes it if it isn't there.
+    /// Opens the folder, and creates it if absent.
     pub(super) fn open(folder: &FilePath) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let root = fs::canonicalize(folder)?;
@@ -65,7 +65,7 @@ impl FolderStore {
         })
     }
 
-    /// The folder's whole path.
+    /// Returns the absolute path of the folder.
     pub(super) fn root(&self) -> &FilePath {
         &self.root
     }
@@ -76,7 +76,7 @@ impl FolderStore {
         let root = self.root.clone();
         let lock = blocking(move || lock(&root)).await?;
         let staging = self.root.join(STAGING);
-        // The lock goes along: who stops waiting for this call doesn't end the write.
+        // The lock moves into the closure, because cancelling this future doesn't stop the write.
         let write = move || create(&staging, &path, &payload).map(|is_new| (is_new, lock));
         let (is_new, lock) = blocking(write).await?;
         if !is_new {
@@ -90,7 +90,7 @@ impl FolderStore {
         written
     }
 
-    /// What there is to say of an object that was written just now, under the lock.
+    /// Returns the result of a put, under the lock.
     async fn written(&self, location: &Path) -> Result<PutResult> {
         Ok(PutResult {
             e_tag: self.inner.head(location).await?.e_tag,
@@ -128,9 +128,9 @@ impl FolderStore {
     }
 }
 
-/// Waits for the folder's lock; dropping the file releases it, and so does the end of the process.
+/// Acquires the folder's lock; dropping the file releases it, and so does the end of the process.
 fn lock(root: &FilePath) -> io::Result<File> {
-    // The root was there when it was opened: a lake that was moved away isn't made anew in its place.
+    // The root existed when it was opened; a lake that was moved away must not be recreated in its place.
     if !root.is_dir() {
         return Err(io::Error::new(
             io::ErrorKind::NotADirectory,
@@ -145,7 +145,7 @@ fn lock(root: &FilePath) -> io::Result<File> {
     Ok(file)
 }
 
-/// Puts a file where there is none, whole or not at all. `false`: there is one.
+/// Creates a file atomically; returns `false` if it exists.
 fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Result<bool> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
@@ -155,7 +155,7 @@ fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Resu
         .and_then(|()| sync(&file))
         .and_then(|()| fs::hard_link(&staged, path));
     failpoint!("folder.linked");
-    // What stays behind is swept later.
+    // A leftover is removed by a later `sweep`.
     let _ = fs::remove_file(&staged);
     failpoint!("folder.unstaged");
     match linked {
@@ -165,10 +165,10 @@ fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Resu
     }
 }
 
-/// Puts new content in the place of a file that exists, whole or not at all.
+/// Replaces the content of an existing file atomically.
 fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Result<()> {
-    // A version is made of inode, time and size. File systems hand out inodes again, and their
-    // clocks tick slowly: only a time that always moves on tells every version from the others.
+    // A version consists of inode, time and size. Inodes are reused and file systems' clocks are coarse, so
+    // only a strictly increasing time makes every version unique.
     let after = fs::metadata(path)?.modified()? + Duration::from_micros(1);
     let (file, staged) = stage(staging, path)?;
     let written = (|| {
@@ -180,7 +180,7 @@ fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::R
         fs::rename(&staged, path)
     })();
     if written.is_err() {
-        // What stays behind is swept later.
+        // A leftover is removed by a later `sweep`.
         let _ = fs::remove_file(&staged);
     }
     written?;
@@ -206,7 +206,7 @@ fn sync_name(path: &FilePath) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder and those above it, so that they outlast a crash as what is in them does.
+/// Creates a folder and its parents, synced so that they survive a crash.
 fn make_folder(folder: &FilePath) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -224,7 +224,7 @@ fn make_folder(folder: &FilePath) -> io::Result<()> {
     }
 }
 
-/// A new file that will become `path`, by a name that listings leave out.
+/// Creates a staging file for `path`, with a name that listings omit.
 fn stage(staging: &FilePath, path: &FilePath) -> io::Result<(File, PathBuf)> {
     fs::create_dir_all(staging)?;
     for number in 1_u32.. {
@@ -251,15 +251,14 @@ fn sync_folder(path: &FilePath) -> io::Result<()> {
     }
 }
 
-/// Elsewhere a folder can't be opened for syncing; the system orders such changes itself.
+/// Other systems can't open a folder for syncing; they order such changes themselves.
 #[cfg(not(unix))]
 fn sync_folder(_: &FilePath) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes staging files that killed writers left. It is a courtesy: nothing
-/// depends on it, so that its failures don't count. Ages are told by the machine's own clock,
-/// which the files' times come from.
+/// Removes staging files left by killed writers. Best effort: nothing depends on it, so errors are ignored.
+/// Ages use the machine's own clock, which also sets the files' times.
 fn sweep(staging: &FilePath) {
     let before = SystemClock.now() - STALE;
     for entry in fs::read_dir(staging).into_iter().flatten().flatten() {

@@ -1,12 +1,12 @@
-//! Which lake it is: a small document at its root, made once and never changed.
+//! Identity of a lake: a small document at its root, created once and never changed.
 //!
 //! ```json
 //! {"format": 1, "id": "019a…", "created_at": "2025-10-22T12:00:00Z"}
 //! ```
 //!
-//! Its key is `_bronzed/lake.json`. A process that has met a lake knows it again: one that was moved
-//! away, isn't mounted or is another one under the same address is an error, and isn't founded anew in
-//! silence. Who only reads creates nothing.
+//! Its key is `_bronzed/lake.json`. A process recognizes the lake it has joined: if that was moved away,
+//! isn't mounted, or was replaced by another one, operations fail instead of creating a new lake silently.
+//! Read-only commands create nothing.
 
 use std::sync::OnceLock;
 
@@ -21,11 +21,11 @@ use super::{Lake, LakeError, open};
 use crate::config::settings::LakeSettings;
 use crate::entropy::Entropy;
 
-/// Where the document lies.
+/// Key of the document.
 const KEY: &str = "_bronzed/lake.json";
-/// The format that this version writes, and the highest that it knows.
+/// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;
-/// What lies below isn't data.
+/// Prefix of bronzed's own objects, which aren't data.
 const OWN: &str = "_bronzed/";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,26 +34,26 @@ struct Identity {
     created_at: DateTime<Utc>,
 }
 
-/// The lake that a process has met first; `None` until then.
+/// Id of the lake that this process has joined; unset until then.
 #[derive(Debug, Default)]
 pub(super) struct Met(OnceLock<Uuid>);
 
-/// How a lake was found by who is about to write to it.
+/// State in which a writer found the lake when joining it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
-    /// It has its identity.
+    /// It had an identity.
     Known,
-    /// There were data, and no identity yet: of an earlier version, or of the earlier pipeline.
+    /// It had data and no identity: written by an earlier version, or by the earlier pipeline.
     Adopted,
-    /// There was nothing: it is new.
+    /// It was empty, and is new.
     Founded,
 }
 
 impl Lake {
-    /// Opens a lake that must be there: nothing is created, not even a folder.
+    /// Opens a lake that must exist: nothing is created, not even a folder.
     ///
     /// # Errors
-    /// As for [`Lake::open`]; and when there is no lake, or it can't be asked.
+    /// See [`Lake::open`]; also returns an error if there is no lake, or it can't be read.
     pub async fn open_existing(settings: &LakeSettings) -> Result<Self, LakeError> {
         if let Some(folder) = open::missing_folder(settings) {
             return Err(LakeError::Absent { lake: folder });
@@ -67,11 +67,11 @@ impl Lake {
         })
     }
 
-    /// Makes sure that the lake has its identity, and remembers it: from here on this handle and its
-    /// clones know the lake again, see [`Lake::recognize`].
+    /// Ensures that the lake has an identity, and remembers it for this handle and its clones: see
+    /// [`Lake::recognize`].
     ///
     /// # Errors
-    /// When the lake can't be asked or written, or is another one than was met before.
+    /// Returns an error if the lake can't be read or written, or isn't the one that was joined before.
     pub async fn join(
         &self,
         entropy: &Entropy,
@@ -80,7 +80,7 @@ impl Lake {
         let document = JsonDocument::<Identity>::new(self, KEY, FORMAT);
         let (identity, joined) = match document.load().await? {
             Some(identity) => (identity, Joined::Known),
-            // One that was there before isn't made anew in its place.
+            // A lake that existed before must not be recreated in its place.
             None if self.met.0.get().is_some() => return Err(self.another().into()),
             None => {
                 let joined = match self.has_data().await? {
@@ -108,10 +108,10 @@ impl Lake {
         Ok(joined)
     }
 
-    /// Makes sure that it is still the lake that was joined. Without one nothing is asked.
+    /// Checks that the lake is still the one that was joined. Does nothing before [`Lake::join`].
     ///
     /// # Errors
-    /// When it isn't, or that can't be found out.
+    /// Returns an error if it isn't, or if that can't be determined.
     pub async fn recognize(&self) -> Result<(), LakeError> {
         let Some(met) = self.met.0.get() else {
             return Ok(());
@@ -132,7 +132,7 @@ impl Lake {
         }
     }
 
-    /// Whether there is any object that isn't the program's own.
+    /// Returns `true` if there is any object that isn't bronzed's own.
     async fn has_data(&self) -> Result<bool, LakeError> {
         let mut found = self.store.list(None);
         loop {

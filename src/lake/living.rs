@@ -1,18 +1,17 @@
-//! Runs that are at work on the lake in this process: whoever shares the lake knows of them.
+//! Active runs of this process, shared by all handles of a lake.
 //!
-//! What the audit says of a run that was killed is told apart by it from what it says of one that goes
-//! on beside.
+//! Distinguishes the audit entry of a killed run from that of a run that is still active.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-/// The runs at work. Clones share them.
+/// Set of active runs, shared by clones.
 #[derive(Debug, Clone, Default)]
 pub struct Living(Arc<Mutex<HashSet<Uuid>>>);
 
-/// A run at work, until this is dropped.
+/// Guard of an active run, which ends when this is dropped.
 #[derive(Debug)]
 pub struct Alive {
     living: Living,
@@ -20,7 +19,7 @@ pub struct Alive {
 }
 
 impl Living {
-    /// Notes a run, for as long as what is returned is kept.
+    /// Registers a run as active until the returned guard is dropped.
     #[must_use]
     pub fn begin(&self, run: Uuid) -> Alive {
         self.change(|runs| runs.insert(run));
@@ -28,7 +27,7 @@ impl Living {
         Alive { living, run }
     }
 
-    /// Whether the run is at work in this process.
+    /// Returns `true` if the run is active in this process.
     pub fn has(&self, run: Uuid) -> bool {
         self.change(|runs| runs.contains(&run))
     }

@@ -1,12 +1,12 @@
-//! The lake: the object store that holds bronze and state, as the few operations that the commit
-//! protocol is made of.
+//! The lake: the object store that holds bronze and state, reduced to the operations that the commit protocol
+//! needs.
 //!
-//! What it promises, on every backend alike:
+//! Guarantees on every backend:
 //!
-//! - [`Lake::create`] writes an object only where none is; of many at once, one wins.
-//! - [`Lake::replace`] writes an object only where it still is the one that was read.
-//! - `None` and `Exists` are facts: an absent object was looked for and not found, an existing one
-//!   was seen. Whatever isn't known is an error, never a guess.
+//! - [`Lake::create`] writes an object only if it is absent; of several concurrent calls, one wins.
+//! - [`Lake::replace`] writes an object only if it still has the version that was read.
+//! - `None` and `Exists` are facts: an absent object was looked up and not found, an existing one was seen.
+//!   Anything uncertain is an error, never a guess.
 //!
 //! A key is the path of an object below the lake's root:
 //! `pncp/year=2025/month=10/day=22/pncp_20251022_c000007.parquet`.
@@ -44,7 +44,7 @@ use crate::failpoint::failpoint;
 use crate::mutation::mutated;
 use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 
-/// How often a create is tried that is refused although nothing is there.
+/// Maximum attempts of a create that is refused although the object is absent.
 const TRIES: u32 = 5;
 
 /// The object store that holds bronze and state. Clones share one connection pool.
@@ -58,56 +58,56 @@ pub struct Lake {
     met: Arc<identity::Met>,
 }
 
-/// By prefix, the generation of the slices that this process declares: see [`crate::table`].
+/// Generation of the slices declared by this process, by prefix: see [`crate::table`].
 type Generations = RwLock<BTreeMap<String, u64>>;
 
-/// The state that an object was read or written in. Equal versions are equal contents.
+/// Version of an object as read or written. Equal versions have equal contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(UpdateVersion);
 
-/// What became of a [`Lake::create`].
+/// Result of [`Lake::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// The object is there now, as it was given.
+    /// The object was written.
     Done(Version),
-    /// There is an object already, perhaps from this very call: a reply can get lost on the way.
+    /// The object already exists, perhaps from this very call, if its first reply was lost.
     Exists,
 }
 
-/// What became of a [`Lake::replace`].
+/// Result of [`Lake::replace`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced {
-    /// The object is there now, as it was given.
+    /// The object was written.
     Done(Version),
-    /// The object isn't the one that was read, perhaps because of this very call: a reply can get
-    /// lost on the way.
+    /// The object isn't the one that was read, perhaps because of this very call, if its first reply was
+    /// lost.
     Conflict,
 }
 
-/// An object that a LIST found.
+/// Object in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its key.
+    /// Key of the object.
     pub key: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// When it was written, by the store's clock.
+    /// Time of the last write, by the store's clock.
     pub modified: DateTime<Utc>,
-    /// The state that it was written in, where the store tells it in a LIST: equal ones are equal contents.
+    /// `ETag`, if the store returns it in a LIST: equal ones have equal contents.
     pub e_tag: Option<String>,
 }
 
 impl Lake {
-    /// Opens the lake that the settings name. A folder is created if it isn't there; any other
-    /// backend is first spoken to when it is first used: see [`Lake::probe`].
+    /// Opens the configured lake. A folder is created if absent; any other backend is first contacted on
+    /// first use: see [`Lake::probe`].
     ///
     /// # Errors
-    /// When the address or an option isn't understood, or a folder can't be made.
+    /// Returns an error if the URL or an option is invalid, or a folder can't be created.
     pub fn open(settings: &LakeSettings) -> Result<Self, LakeError> {
         open::open(settings)
     }
 
-    /// A lake over any store; `name` is what messages call it.
+    /// Returns a lake over any store; `name` is used in messages.
     pub fn over(store: Arc<dyn ObjectStore>, name: &str) -> Self {
         Self {
             store,
@@ -119,65 +119,67 @@ impl Lake {
         }
     }
 
-    /// Whether this process knows what the table of this prefix was written by: see [`crate::table`].
+    /// Returns `true` if this process has checked how the table of this prefix was written: see
+    /// [`crate::table`].
     pub fn is_settled(&self, prefix: &str) -> bool {
         let known = self.generations.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
         known.contains_key(prefix)
     }
 
-    /// The generation of the slices that a day of this table must be read with to be complete, by the
-    /// declaration of this process; 0 where no slice was ever added.
+    /// Returns the generation of slices that a day of this table must be read with to be complete, by this
+    /// process's declaration; 0 if no slice was ever added.
     pub fn generation(&self, prefix: &str) -> u64 {
         let known = self.generations.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
         known.get(prefix).copied().unwrap_or_default()
     }
 
-    /// Sets what [`Lake::generation`] says, for this lake and its clones.
+    /// Sets the value of [`Lake::generation`] for this lake and its clones.
     pub(crate) fn set_generation(&self, prefix: &str, generation: u64) {
         let known = self.generations.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         known.insert(prefix.to_owned(), generation);
     }
 
-    /// The lake, with states that are written so.
+    /// Returns the lake with this compression of states.
     #[must_use]
     pub fn with_states(self, states: StateCompression) -> Self {
         Self { states, ..self }
     }
 
-    /// The runs that are at work on it in this process.
+    /// Returns the runs of this process that are active on the lake.
     pub fn living(&self) -> &Living {
         &self.living
     }
 
-    /// How states are written in this lake.
+    /// Returns the compression of states in this lake.
     pub fn states(&self) -> StateCompression {
         self.states
     }
 
-    /// Finds out whether the lake can be written and keeps the promises of this module, with an
-    /// object of its own: `_bronzed/probe/{token}`. The token must be new each time.
+    /// Checks that the lake can be written and keeps the guarantees of this module, with a test object:
+    /// `_bronzed/probe/{token}`. The token must be new each time.
     ///
     /// # Errors
-    /// When the lake can't be reached, read or written, or doesn't honour conditional writes.
+    /// Returns an error if the lake can't be reached, read or written, or doesn't honour conditional writes.
     pub async fn probe(&self, token: &str) -> Result<(), LakeError> {
         probe::probe(self, token).await
     }
 
-    /// Whether the lake takes an object again, as large as a file may be: `Ok` when it did.
+    /// Checks that the lake accepts writes again, with an object of 1 MiB, because a full disk may still
+    /// accept a small one.
     ///
     /// # Errors
-    /// When it is refused.
+    /// Returns an error if the write is refused.
     pub async fn probe_room(&self, token: &str) -> Result<(), LakeError> {
         probe::room(self, token).await
     }
 
-    /// The object's content and version; `None` where there is no such object.
+    /// Returns the object's content and version; `None` if it doesn't exist.
     ///
     /// # Errors
-    /// When the object can't be read, or its absence isn't certain.
+    /// Returns an error if the object can't be read, or its absence isn't certain.
     pub async fn get(&self, key: &str) -> Result<Option<(Bytes, Version)>, LakeError> {
         measured(LakeOperation::Get, |_| false, self.get_it(key)).await
     }
@@ -199,10 +201,10 @@ impl Lake {
         Ok(Some((bytes, version)))
     }
 
-    /// Whether there is such an object.
+    /// Returns `true` if the object exists.
     ///
     /// # Errors
-    /// When that can't be found out.
+    /// Returns an error if that can't be determined.
     pub async fn exists(&self, key: &str) -> Result<bool, LakeError> {
         let look = async {
             match self.store.head(&path(key)).await {
@@ -214,11 +216,11 @@ impl Lake {
         measured(LakeOperation::Get, |_| false, look).await
     }
 
-    /// Writes an object where none is.
+    /// Creates an object if absent.
     ///
     /// # Errors
-    /// Any failure to write. Where [`LakeError::outcome_unknown`] says so, the write may have
-    /// happened all the same, or may yet.
+    /// Returns an error if the write failed. If [`LakeError::outcome_unknown`] is `true`, the write may have
+    /// happened, or may still happen.
     pub async fn create(&self, key: &str, bytes: Bytes) -> Result<Created, LakeError> {
         let lost = |created: &Created| *created == Created::Exists;
         measured(LakeOperation::Create, lost, self.create_it(key, bytes)).await
@@ -231,8 +233,8 @@ impl Lake {
             let put = self.store.put_opts(&path, payload, PutMode::Create.into());
             match put.await {
                 Ok(written) => return Ok(Created::Done(Version(written.into()))),
-                // S3 also answers so (409) while other writers are merely busy with the key, and
-                // nothing exists yet: look before it is believed.
+                // S3 also responds so (409) while other writers are merely busy with the key and nothing
+                // exists yet: check before believing it.
                 Err(object_store::Error::AlreadyExists { .. }) => {
                     failpoint!("create.refused");
                     if mutated!(BusyIsBelieved) || self.exists(key).await? {
@@ -251,11 +253,11 @@ impl Lake {
         })
     }
 
-    /// Writes an object where it still is the one that `version` came with.
+    /// Replaces an object if it still has this version.
     ///
     /// # Errors
-    /// Any failure to write. Where [`LakeError::outcome_unknown`] says so, the write may have
-    /// happened all the same, or may yet.
+    /// Returns an error if the write failed. If [`LakeError::outcome_unknown`] is `true`, the write may have
+    /// happened, or may still happen.
     pub async fn replace(
         &self,
         key: &str,
@@ -277,18 +279,18 @@ impl Lake {
         let (path, mode) = (path(key), PutMode::Update(version.0.clone()));
         match self.store.put_opts(&path, bytes.into(), mode.into()).await {
             Ok(written) => Ok(Replaced::Done(Version(written.into()))),
-            // A 409 of S3 (others were writing at the same time) comes as `AlreadyExists`.
+            // A 409 of S3 (concurrent writers) is reported as `AlreadyExists`.
             Err(Precondition { .. } | AlreadyExists { .. }) => Ok(Replaced::Conflict),
             Err(error @ NotFound { .. }) if !bucket_is_missing(&error) => Ok(Replaced::Conflict),
             Err(error) => Err(self.error(Action::Write, key, error)),
         }
     }
 
-    /// Removes an object; one that isn't there is no failure. Never a file of a day: they are created,
-    /// and nothing else (see [`crate::state`]). Markers are taken back so.
+    /// Deletes an object; succeeds if it is absent. Used for markers; files of a day are never deleted (see
+    /// [`crate::state`]).
     ///
     /// # Errors
-    /// When it can't be removed, or that isn't certain: doing it again is harmless.
+    /// Returns an error if it can't be deleted, or that isn't certain: repeating the call is harmless.
     pub async fn delete(&self, key: &str) -> Result<(), LakeError> {
         match self.store.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -296,10 +298,10 @@ impl Lake {
         }
     }
 
-    /// The objects whose keys begin with the folders of `prefix`, sorted by key.
+    /// Returns the objects below the folder `prefix`, sorted by key.
     ///
     /// # Errors
-    /// When the lake can't be listed; never a part of the objects only.
+    /// Returns an error if the lake can't be listed in full.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Entry>, LakeError> {
         measured(LakeOperation::List, |_| false, self.list_it(prefix)).await
     }
@@ -323,7 +325,7 @@ impl Lake {
     }
 }
 
-/// Measures what the lake is asked; `lost` tells a write that another one came before.
+/// Records the metrics of an operation; `lost` recognizes a lost race.
 async fn measured<T>(
     operation: LakeOperation,
     lost: impl FnOnce(&T) -> bool,
@@ -340,7 +342,7 @@ async fn measured<T>(
     answer
 }
 
-/// A key that a LIST gave may have escapes in it, which mustn't be escaped again.
+/// Parses a key. A listed key may contain escapes, which mustn't be escaped again.
 fn path(key: &str) -> Path {
     Path::parse(key).unwrap_or_else(|_| Path::from(key))
 }

@@ -1,4 +1,4 @@
-//! From the lake's address to its store.
+//! Opens the object store for a lake's URL.
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -21,13 +21,14 @@ use super::folder::FolderStore;
 use super::{Lake, LakeError};
 use crate::config::settings::LakeSettings;
 
-/// Of a lake within a bucket: stores take keys of 1,024 bytes, and what is below takes up to 300.
+/// Maximum length of a lake's path in a bucket: stores accept keys of 1,024 bytes, and bronzed's own part
+/// takes up to 300.
 const MAX_PATH: usize = 700;
 
 type Options = BTreeMap<String, SecretString>;
 
-/// Opens the lake that the settings name. Options are the business of buckets; a folder and a
-/// memory have none, so that a lake can be swapped for them by its address alone.
+/// Opens the configured lake. Options apply to buckets only; a folder and memory ignore them, so that a
+/// bucket can be replaced by either by changing the URL alone.
 pub(super) fn open(settings: &LakeSettings) -> Result<Lake, LakeError> {
     let address = settings.url.trim();
     if address.is_empty() {
@@ -52,7 +53,7 @@ pub(super) fn open(settings: &LakeSettings) -> Result<Lake, LakeError> {
     }
 }
 
-/// The folder that the settings name, if it is one that isn't there.
+/// Returns the path of the configured folder if it doesn't exist; `None` for other backends.
 pub(super) fn missing_folder(settings: &LakeSettings) -> Option<String> {
     let address = settings.url.trim();
     let path = match address.contains("://") {
@@ -177,8 +178,8 @@ fn with_options<B, K: FromStr>(
     Ok(builder)
 }
 
-/// Short: a conditional write that collides is retried inside with the same stale condition,
-/// which can't help. The commit protocol has retries of its own.
+/// Short retries: a conditional write that conflicts would be retried with the same stale condition, which
+/// can't succeed. The commit protocol has its own retries.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
@@ -191,7 +192,7 @@ fn retries() -> RetryConfig {
     }
 }
 
-/// A variable such as `AWS_ALLOW_INVALID_CERTIFICATES` would leave the credentials to whoever answers.
+/// Refuses `AWS_ALLOW_INVALID_CERTIFICATES` and the like, which would send the credentials to any server.
 fn refuse_unverified(lake: &str, allowed: Option<String>) -> Result<(), LakeError> {
     match allowed.as_deref() {
         None | Some("false") => Ok(()),
@@ -201,12 +202,12 @@ fn refuse_unverified(lake: &str, allowed: Option<String>) -> Result<(), LakeErro
     }
 }
 
-/// An endpoint that is written with `http://` is meant so.
+/// Returns `true` for an endpoint written with `http://`, which is taken as intended.
 fn is_plain_http(endpoint: Option<String>) -> bool {
     endpoint.is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"))
 }
 
-/// The address without user, password and query, which may be secret.
+/// Returns the URL without user, password and query, which may be secret.
 fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let path = url.path().trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! Tries the promises of a lake before anything rests on them.
+//! Checks the guarantees of a lake before anything depends on them.
 
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
@@ -7,18 +7,18 @@ use object_store::path::Path;
 use super::{Created, Lake, LakeError, Replaced, Version};
 use crate::failpoint::failpoint;
 
-/// See [`Lake::probe`]. What a write is told counts less than what can be read afterwards: a reply
-/// may get lost, and then the write is refused when it is sent again.
+/// Implements [`Lake::probe`]. Results are verified by reading back, because a reply may be lost, and then
+/// the repeated write is refused.
 pub(super) async fn probe(lake: &Lake, token: &str) -> Result<(), LakeError> {
     lake.recognize().await?;
     let key = format!("_bronzed/probe/{token}");
     let outcome = try_promises(lake, &key).await;
-    // Litter at worst: credentials need no right to delete for anything else.
+    // Best effort: credentials need no delete permission for anything else in a probe.
     let _ = lake.store.delete(&Path::from(key.as_str())).await;
     outcome
 }
 
-/// See [`Lake::probe_room`]. A disk that is full has room for a small object still.
+/// Implements [`Lake::probe_room`]. A full disk may still have room for a small object.
 pub(super) async fn room(lake: &Lake, token: &str) -> Result<(), LakeError> {
     const ROOM: &[u8] = &[0; 1024 * 1024];
     let key = format!("_bronzed/probe/{token}");
@@ -32,7 +32,7 @@ async fn try_promises(lake: &Lake, key: &str) -> Result<(), LakeError> {
     const SECOND: Bytes = Bytes::from_static(b"second");
     const STALE: Bytes = Bytes::from_static(b"stale");
 
-    // Some servers make a missing bucket at the first write: it would be one that nobody asked for.
+    // Some servers create a missing bucket on the first write, which nobody asked for; a read doesn't.
     lake.get(key).await?;
     lake.create(key, FIRST)
         .await
@@ -68,7 +68,7 @@ async fn expect(
     }
 }
 
-/// A store that doesn't know a condition at all may say so with this status.
+/// Maps the status of a store that doesn't know conditions at all.
 fn unknown(lake: &Lake, error: LakeError) -> LakeError {
     match error {
         LakeError::Failed { detail, .. } if is_not_implemented(&detail) => ignored(lake, &detail),

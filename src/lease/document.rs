@@ -1,4 +1,4 @@
-//! The document of a lease: who holds which share.
+//! Document of a lease: the share of each holder.
 
 use std::collections::BTreeMap;
 
@@ -8,42 +8,42 @@ use serde::{Deserialize, Serialize};
 use crate::lake::Lake;
 use crate::lake::document::JsonDocument;
 
-/// The format that this version writes, and the highest that it knows.
+/// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;
 
-/// The document of a source's lease.
+/// Returns the document of a source's lease.
 pub(super) fn at(lake: &Lake, key: &str) -> JsonDocument<Document> {
     JsonDocument::new(lake, key, FORMAT)
         .cure("update bronzed, or remove the object, which is made anew")
 }
 
-/// See [`crate::lease`].
+/// Content of the document, see [`crate::lease`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Document {
     pub(super) holders: BTreeMap<String, Holder>,
 }
 
-/// The entry of a process.
+/// Entry of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     pub(super) host: String,
     pub(super) pid: u32,
     pub(super) command: String,
-    /// Who came first has the greater share, where shares can't be equal.
+    /// Start of the lease: the oldest holders get the remainder if shares can't be equal.
     pub(super) since: DateTime<Utc>,
     pub(super) expires: DateTime<Utc>,
-    /// Counts renewals: others see by it that the process lives, whatever the clocks say.
+    /// Number of renewals: shows other processes that this one is alive, independently of clocks.
     pub(super) renewed: u64,
-    /// By the name of a limit: `limits`, `pool.contratos`.
+    /// Shares by the name of the limit: `limits`, `pool.contratos`.
     pub(super) limits: BTreeMap<String, Held>,
 }
 
-/// What a process has of a limit.
+/// Demand and share of a process in a limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
-    /// The most that it could use now.
+    /// Number of concurrent requests that it could use now.
     pub(super) wants: usize,
-    /// The most that it may use now.
+    /// Number of concurrent requests that it may use now.
     pub(super) share: usize,
 }
 

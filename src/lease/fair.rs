@@ -1,15 +1,15 @@
-//! The division of a limit among those who want something of it.
+//! Fair division of a limit among the processes with demand.
 
-/// Shares of `total`, one for each of `wants` in the order of seniority; none is more than was
-/// wanted, and none differs from another by more than one but by want. Where more want something
-/// than there are places, they take turns: `turn` counts these.
+/// Returns the shares of `total`, one for each of `wants` in order of seniority. No share exceeds its demand,
+/// and shares differ by at most one unless limited by demand. If there are more processes with demand than
+/// slots, they take turns, counted by `turn`.
 pub(super) fn fair(total: usize, wants: &[usize], turn: u64) -> Vec<usize> {
     let mut shares = vec![0; wants.len()];
     let wanting: Vec<usize> = (0..wants.len()).filter(|one| wants[*one] > 0).collect();
     if wanting.len() > total {
         let count = wanting.len() as u64;
         let first = usize::try_from(turn % count).unwrap_or(0);
-        // So far on that each has its turn before one has it twice.
+        // Advances by `total`, so that each has its turn before any has a second one.
         for place in 0..total {
             let one = wanting[(first * total + place) % wanting.len()];
             shares[one] = 1;

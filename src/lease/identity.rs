@@ -1,26 +1,26 @@
-//! The process that holds a lease, as people look for it.
+//! Identity of the process that holds a lease, readable by people.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells two leases of one process apart.
+/// Counter that distinguishes the leases of one process.
 static LEASES: AtomicU64 = AtomicU64::new(0);
 
-/// A process.
+/// Identity of a process.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The machine's name; empty where it isn't known.
+    /// Name of the machine; empty if unknown.
     pub host: String,
-    /// The process's number.
+    /// Process id.
     pub pid: u32,
-    /// What it does: `daemon`, `backfill`.
+    /// Command of the process: `daemon`, `backfill`.
     pub command: String,
-    /// Whether there is a process of this number on this machine; `None`: that can't be told.
+    /// Returns `true` if a process with this id exists on this machine; `None` if that can't be determined.
     pub runs: fn(u32) -> Option<bool>,
 }
 
 impl Identity {
-    /// This process.
+    /// Returns the identity of this process.
     pub fn of_process() -> Self {
         Self {
             host: host(),
@@ -30,15 +30,15 @@ impl Identity {
         }
     }
 
-    /// A name that no other lease has.
+    /// Returns a name that is unique among leases.
     pub(super) fn name(&self, since_millis: i64) -> String {
         let number = LEASES.fetch_add(1, Ordering::Relaxed);
         let Self { host, pid, .. } = self;
         format!("{host}/{pid}/{since_millis}/{number}")
     }
 
-    /// Whether a process that isn't this one is known to be gone: it was on this machine and runs
-    /// no longer, or had the number that this one has now, as in a container that was started again.
+    /// Returns `true` if another process is known to be gone: it was on this machine and doesn't run any
+    /// more, or it had this process's id, as in a restarted container.
     pub(super) fn knows_gone(&self, host: &str, pid: u32) -> bool {
         let here = !self.host.is_empty() && self.host == host;
         here && (pid == self.pid || (self.runs)(pid) == Some(false))

@@ -16,13 +16,13 @@ use crate::lease::identity::Identity;
 use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
 use crate::source::gate::{Gate, Part};
 
-/// Processes that can't be divided among take turns of this length.
+/// Length of a turn, if there are fewer slots than processes.
 const TURN_SECONDS: i64 = 60;
 const SLOW: &str = "the lake didn't answer in time";
-/// What the source's own limits are called in the document.
+/// Name of the source's own limit in the document.
 const SOURCE: &str = "limits";
 
-/// See the module.
+/// Background task that renews a process's entry.
 #[derive(Debug)]
 pub(super) struct Keeper {
     source: String,
@@ -42,42 +42,42 @@ pub(super) struct Keeper {
 struct Limit {
     part: Part,
     name: String,
-    /// What this process may use at most.
+    /// Maximum for this process.
     ceiling: usize,
-    /// What all processes may use at most.
+    /// Maximum for all processes together.
     together: usize,
 }
 
-/// What the keeper remembers from round to round.
+/// State of the keeper between rounds.
 #[derive(Debug, Default)]
 struct Memory {
-    /// When the entry was written last.
+    /// Time of the last write of the entry.
     renewed: Option<Instant>,
-    /// When each limit was last wanted.
+    /// Time of the last demand for each limit.
     wanted: Vec<Option<Instant>>,
     renewals: u64,
     watched: BTreeMap<String, Watched>,
-    /// How many others it was told of.
+    /// Number of other processes, as last logged.
     others: usize,
-    /// That the lease isn't kept was told.
+    /// `true` if the failure to renew the lease was logged.
     failing: bool,
 }
 
-/// What was seen of another process.
+/// Observation of another process's entry.
 #[derive(Debug)]
 struct Watched {
     renewed: u64,
     since: Instant,
-    /// It was seen to renew its entry.
+    /// `true` if a renewal was observed.
     lives: bool,
 }
 
-/// A change of the document, and what follows from it.
+/// A planned change of the document, with its consequences.
 #[derive(Debug, Default)]
 struct Round {
     document: Document,
     bounds: Vec<usize>,
-    /// Shares are changing hands.
+    /// `true` while shares are being redistributed.
     pending: bool,
     others: usize,
     dead: Vec<Holder>,
@@ -127,7 +127,7 @@ impl Keeper {
         }
     }
 
-    /// Keeps the lease as long as something is wanted.
+    /// Renews the lease while there is demand, then gives it back.
     pub(super) async fn keep(self: Arc<Self>) {
         let mut memory = Memory::default();
         loop {
@@ -149,7 +149,7 @@ impl Keeper {
         }
     }
 
-    /// Whether anything was wanted of late.
+    /// Returns `true` if there was demand within [`IDLE`].
     fn note_wanted(&self, memory: &mut Memory) -> bool {
         let now = Instant::now();
         let taken = self.desk.take_wanted();
@@ -166,7 +166,7 @@ impl Keeper {
         memory.wanted.iter().any(Option::is_some)
     }
 
-    /// Renews the entry where that is due; says when to look again.
+    /// Renews the entry if due; returns the time until the next round.
     async fn round(&self, memory: &mut Memory) -> Duration {
         let done = timeout(PATIENCE, self.renew(memory)).await;
         let error = match done {
@@ -209,7 +209,8 @@ impl Keeper {
         Ok(round)
     }
 
-    /// What the entries are to be. Lowers at the gate what is too much, before that is told to others.
+    /// Plans the new entries. Lowers an excessive share at the gate before other processes read the new
+    /// value.
     fn plan(&self, memory: &mut Memory, before: &Document) -> Round {
         let now = self.clock.now();
         let mut document = before.clone();
@@ -235,7 +236,7 @@ impl Keeper {
             if bound < self.gate.share(limit.part) {
                 self.gate.set_share(limit.part, bound);
             }
-            // Requests that are in flight still use their places.
+            // Requests in flight still use their slots.
             let share = bound.max(self.gate.in_flight(limit.part));
             pending |= share != target;
             bounds.push(bound);
@@ -263,7 +264,7 @@ impl Keeper {
         }
     }
 
-    /// This process's share, if all others had taken theirs.
+    /// Returns this process's fair share, given the demand of all processes.
     fn target(&self, limit: &Limit, wants: usize, others: &Document, now: DateTime<Utc>) -> usize {
         let others = others.holders.iter().map(|(id, holder)| {
             let wants = holder.of(&limit.name).wants;
@@ -307,7 +308,7 @@ impl Keeper {
         }
     }
 
-    /// Takes the entry out. An entry that stays, for want of a lake, expires.
+    /// Removes the entry. If the lake can't be written, the entry expires.
     async fn give_back(&self, memory: &mut Memory) {
         for limit in &self.parts {
             self.gate.set_share(limit.part, 0);
@@ -327,7 +328,7 @@ impl Keeper {
     }
 }
 
-/// Whether nothing but times would be written.
+/// Returns `true` if only times would change.
 fn is_same(before: &Document, after: &Document) -> bool {
     let limits = |(id, holder): (&String, &Holder)| (id.clone(), holder.limits.clone());
     let all =
@@ -336,8 +337,8 @@ fn is_same(before: &Document, after: &Document) -> bool {
 }
 
 impl Memory {
-    /// Whether a process is of no account any more: it has expired and wasn't seen to live since, or
-    /// is known to be gone.
+    /// Returns `true` if a process's entry no longer counts: it has expired and no renewal was observed, or
+    /// the process is known to be gone.
     fn is_dead(&mut self, id: &str, holder: &Holder, who: &Identity, now: DateTime<Utc>) -> bool {
         let seen = self.watched.entry(id.to_owned());
         let watched = seen
@@ -357,7 +358,7 @@ impl Memory {
         if silent >= EXPIRE + TOLERANCE {
             return true;
         }
-        // Its clock may be wrong, and its number may be another container's.
+        // Its clock may be wrong, and its process id may belong to another container.
         if watched.lives && silent < EXPIRE {
             return false;
         }

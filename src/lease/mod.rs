@@ -1,8 +1,8 @@
 //! One limit per source for all processes of a lake (promise P8): an advisory lease.
 //!
-//! A process that asks an API holds an entry in `_bronzed/leases/{source}.json`, with the share of
-//! the source's limits, and of its pools', that it may use. The shares of all entries add up to no
-//! more than the limits. The document is changed by compare-and-swap only:
+//! A process that sends requests to an API holds an entry in `_bronzed/leases/{source}.json`, with its share
+//! of the source's limits and of its pools' limits. The sum of all shares never exceeds the limits. The
+//! document is changed by compare-and-swap only:
 //!
 //! ```json
 //! {"format": 1, "holders": {"worker-7/41/1764230400000/0": {
@@ -11,20 +11,20 @@
 //!   "limits": {"limits": {"wants": 3, "share": 2}, "pool.contratos": {"wants": 0, "share": 0}}}}}
 //! ```
 //!
-//! - A newcomer enters itself with what is free. The others see it at their next renewal (every
-//!   [`RENEW`]), let the requests finish that are too many now, and lower their shares; then the
-//!   newcomer raises its own. So there are never more requests in flight than one process may have.
-//! - Shares are as equal as integers and demand allow ([`fair`]). Where there are fewer places than
-//!   processes, these take turns of a minute.
-//! - Entries are renewed only while requests are wanted, and given back after [`IDLE`] without one,
-//!   and at the end of the process. A lake at rest isn't asked at all.
-//! - An entry that isn't renewed for [`EXPIRE`] is taken over, which is logged; one of a process
-//!   that is known to be gone (same machine) at once.
+//! - A new process adds its entry with the free share. The others see it at their next renewal (every
+//!   [`RENEW`]), wait for excess requests to finish, and lower their shares; then the new process raises its
+//!   own. So there are never more requests in flight than one process may have.
+//! - Shares are as equal as integers and demand allow ([`fair`]). If there are fewer slots than processes,
+//!   these take turns of a minute.
+//! - Entries are renewed only while there is demand, and removed after [`IDLE`] without a request and at the
+//!   end of the process. An idle process sends no requests to the lake.
+//! - An entry that isn't renewed for [`EXPIRE`] is taken over, which is logged; one of a process that is
+//!   known to be gone (same machine) at once.
 //!
-//! Correctness never rests on a lease: bronze and state have their own commit protocol. Where the
-//! lake can't be reached or isn't understood, a process goes on with its last share until that
-//! has expired, and then with one request at a time. The rate is divided like the concurrency, so it
-//! holds on average; at the moment in which shares change there can be a burst more.
+//! Correctness never depends on a lease: bronze and state have their own commit protocol. If the lake can't
+//! be reached or the document can't be parsed, a process continues with its last share until that has
+//! expired, and then with one request at a time. The rate is divided like the concurrency, so it holds on
+//! average; while shares change there can be a burst.
 
 mod document;
 mod fair;
@@ -48,51 +48,51 @@ use crate::source::gate::{Gate, Part};
 pub use identity::Identity;
 use keeper::Keeper;
 
-/// The folder of the leases.
+/// Folder of the leases.
 pub const FOLDER: &str = "_bronzed/leases";
 
-/// Between two renewals.
+/// Interval between renewals.
 const RENEW: Duration = Duration::from_secs(10);
-/// Between two looks, while shares are changing hands.
+/// Interval between rounds while shares are being redistributed.
 const SOON: Duration = Duration::from_secs(2);
-/// After so long without a renewal, an entry is of no account any more.
+/// Time without a renewal after which an entry no longer counts.
 const EXPIRE: Duration = Duration::from_secs(60);
-/// The clocks of two machines may differ by so much.
+/// Tolerated difference between the clocks of two machines.
 const TOLERANCE: Duration = Duration::from_secs(15);
-/// After so long without a request, an entry is given back.
+/// Time without a request after which an entry is removed.
 const IDLE: Duration = Duration::from_secs(30);
-/// One operation of the lease waits no longer for the lake.
+/// Timeout of one operation of the lease on the lake.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The key of a source's lease.
+/// Returns the key of a source's lease.
 pub fn key(source: &str) -> String {
     format!("{FOLDER}/{source}.json")
 }
 
-/// What the processes of a lake have in common, and which of them this is.
+/// Configuration shared by the processes of a lake, and the identity of this one.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    /// Where the leases are.
+    /// Lake with the leases.
     pub lake: Lake,
-    /// The concurrency of all processes, of which this one may be configured to use a part only.
+    /// Concurrency of all processes together; this process's own limit may be lower.
     pub together: usize,
-    /// This process.
+    /// Identity of this process.
     pub who: Identity,
 }
 
-/// What bounds this process within the limits of a source. Dropped, it gives nothing back, like a
-/// process that is killed: see [`Lease::close`].
+/// Limits this process to its share of a source's limits. Dropping it doesn't remove the entry, as if the
+/// process were killed: see [`Lease::close`].
 #[derive(Debug)]
 pub struct Lease {
     keeper: Arc<Keeper>,
     desk: Arc<Desk>,
 }
 
-/// What requests and the keeper of a lease tell each other.
+/// Shared state of the requests and the keeper of a lease.
 #[derive(Debug)]
 struct Desk {
     state: Mutex<State>,
-    /// A part is wanted that nothing was asked for so far.
+    /// Notified when there is demand for a part without a requested share.
     poked: Notify,
     closed: CancellationToken,
 }
@@ -104,19 +104,19 @@ struct State {
     running: bool,
 }
 
-/// One of the source's limits.
+/// Demand for one of the source's limits.
 #[derive(Debug, Clone)]
 struct Wanted {
     part: Part,
-    /// A request has come since the keeper looked last.
+    /// `true` if a request has come since the keeper last checked.
     wanted: bool,
-    /// A share is asked for in the lake.
+    /// `true` if a share is requested in the lake.
     asked: bool,
 }
 
 impl Lease {
-    /// A lease on the limits of `source`, of which nothing is held yet: `gate` lets nothing pass
-    /// until something is wanted and the lake was asked.
+    /// Creates a lease on the limits of `source` without an entry: `gate` lets no request pass until there is
+    /// demand and the lake was read.
     pub fn new(
         source: &str,
         gate: &Arc<Gate>,
@@ -145,7 +145,7 @@ impl Lease {
         }
     }
 
-    /// Tells that a request is about to wait at the gate.
+    /// Announces that a request is about to wait at the gate.
     pub fn want(&self, pool: Option<Part>) {
         let mut state = self.desk.lock();
         let mut unasked = false;
@@ -163,12 +163,12 @@ impl Lease {
         }
     }
 
-    /// Gives back what is held. Nothing is asked of the source afterwards.
+    /// Removes the entry. No requests to the source are allowed afterwards.
     pub async fn close(&self) {
         self.desk.closed.cancel();
         let task = self.desk.lock().task.take();
         if let Some(task) = task {
-            // Without it the entry expires.
+            // On a timeout, the entry expires.
             let _ = tokio::time::timeout(PATIENCE * 2, task).await;
         }
     }
@@ -187,14 +187,14 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Which parts were wanted since the last look.
+    /// Returns and resets the demand of each part since the last call.
     fn take_wanted(&self) -> Vec<bool> {
         let mut state = self.lock();
         let parts = state.parts.iter_mut();
         parts.map(|one| std::mem::take(&mut one.wanted)).collect()
     }
 
-    /// Notes which parts a share is asked for.
+    /// Sets which parts have a share requested in the lake.
     fn asked(&self, asked: impl Iterator<Item = bool>) {
         let mut state = self.lock();
         for (one, asked) in state.parts.iter_mut().zip(asked) {
@@ -202,7 +202,7 @@ impl Desk {
         }
     }
 
-    /// Ends the keeping, unless something is wanted again.
+    /// Ends the keeper's task, unless there is new demand.
     fn end(&self) -> bool {
         let mut state = self.lock();
         let wanted = state.parts.iter().any(|one| one.wanted);

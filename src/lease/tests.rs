@@ -1,4 +1,4 @@
-//! Processes that share a lake, a source and its limits, by a clock that is driven.
+//! Processes that share a lake, a source and its limits, on a paused clock.
 
 use super::*;
 use crate::lease::document::Document;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{Instant, sleep};
 
-/// Shows the time of tokio's timer, which tests pause, perhaps wrongly.
+/// Clock that follows tokio's paused time, with an offset.
 #[derive(Debug, Clone, Copy)]
 struct Ticking {
     origin: Instant,
@@ -22,14 +22,14 @@ impl Clock for Ticking {
     }
 }
 
-/// The requests in flight of all processes.
+/// Requests in flight from all processes.
 #[derive(Debug, Default)]
 struct Api {
     in_flight: AtomicUsize,
     most: AtomicUsize,
 }
 
-/// A lake and an API that processes share.
+/// A lake and an API, shared by processes.
 struct World {
     lake: Lake,
     clock: Ticking,
@@ -38,7 +38,7 @@ struct World {
     pools: BTreeMap<String, Pool>,
 }
 
-/// A process. Dropped, it ends as one that is killed, with its requests.
+/// A process. Dropping it ends it like a kill, with its requests.
 struct Process {
     gate: Arc<Gate>,
     lease: Arc<Lease>,
@@ -102,7 +102,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// Shares in the lake, by host.
+    /// Returns the shares in the lake, by host.
     async fn shares(&self) -> BTreeMap<String, usize> {
         let document = self.document().await;
         let holders = document.holders.into_values();
@@ -116,7 +116,7 @@ impl World {
 }
 
 impl Process {
-    /// Asks without end, `many` requests of 3 s at a time.
+    /// Sends requests endlessly, `many` at a time, of 3 s each.
     fn ask(mut self, many: usize, pool: Option<&str>) -> Self {
         let pool = pool.and_then(|pool| self.gate.pool(pool));
         for _ in 0..many {
@@ -138,7 +138,7 @@ impl Process {
         self.gate.share(Part::SOURCE)
     }
 
-    /// Ends in order.
+    /// Shuts down in order.
     async fn end(mut self) {
         for request in self.requests.drain(..) {
             request.abort();
@@ -211,7 +211,7 @@ async fn the_share_of_a_daemon_that_was_killed_was_lost_for_ever() {
     assert_eq!(second.share(), 1, "it may live yet");
     seconds(40).await;
     assert_eq!(shared.shares().await, by_host([("b", 3)]));
-    // One that comes later finds an expired entry, and waits for nothing.
+    // A later process finds an expired entry, and doesn't wait.
     drop(second);
     seconds(100).await;
     let third = shared.process("c").ask(9, None);
@@ -280,7 +280,7 @@ async fn a_lease_is_given_back_by_whoever_asks_nothing_and_costs_nothing_then() 
     seconds(3_600).await;
     let later = shared.lake.get(&key("pncp")).await.unwrap().unwrap();
     assert_eq!(later, (bytes, version));
-    // And taken again by the next request.
+    // The next request takes it again.
     let process = process.ask(3, None);
     seconds(1).await;
     assert_eq!(shared.shares().await, by_host([("a", 3)]));

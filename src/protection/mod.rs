@@ -1,7 +1,7 @@
-//! Personal data, made unreadable before anything else of the program sees it.
+//! Protection of personal data: redacted before any other part of the program sees it.
 //!
-//! PNCP serves the CPF of natural persons unmasked (`niFornecedor` where `tipoPessoa` is `PF`), and so
-//! do the lists of the TCU. Rules of a dataset name such fields:
+//! PNCP serves the CPF of natural persons unmasked (`niFornecedor` where `tipoPessoa` is `PF`), and so do the
+//! lists of the TCU. Protection rules of a dataset name such fields:
 //!
 //! ```toml
 //! protect_key = { env = "BRONZED_PROTECT_KEY" }
@@ -11,12 +11,12 @@
 //! when = { field = "tipoPessoa", equals = "PF" }
 //! ```
 //!
-//! A record is rewritten where it is cut out of its page, so that ids, hashes, versions, columns,
-//! `_extra`, logs and state are all made of what is left. What can't be told apart with certainty is
-//! protected: a rule whose condition has nothing to go by applies, and a value of another shape than
-//! the schema declares is protected as a whole.
+//! A record is rewritten when it is cut out of its page, so that ids, hashes, versions, columns, `_extra`,
+//! logs and state only see the result. In doubt, data is protected: a rule applies if its condition can't be
+//! evaluated, and a value of an unexpected type is protected as a whole.
 //!
-//! [`seal`] keeps in the lake by which key and rules a table is written, and refuses others.
+//! [`seal`] stores in the lake the key's fingerprint and the rules with which a table is written, and refuses
+//! others.
 
 pub mod seal;
 
@@ -30,59 +30,60 @@ use sha2::Sha256;
 
 use crate::json::{self, Kind, Object};
 
-/// What a protected value begins with.
+/// Prefix of a hashed value.
 const MARK: &str = "hmac:";
-/// 128 bits: no two of all CPFs and CNPJs are expected to share them.
+/// Hexadecimal digits of a hash: 128 bits, so no collision is expected among all CPFs and CNPJs.
 const DIGITS: usize = 32;
-/// Steps of a pointer and lists on the way, beyond which a value is protected as a whole.
+/// Depth of pointer steps and nested arrays beyond which a value is protected as a whole.
 const MAX_DEPTH: usize = 64;
-/// All CPFs can be tried out against a key that can be guessed.
+/// Minimum length of a key, because all CPFs can be tried against a guessable key.
 pub const MIN_KEY_CHARS: usize = 16;
 
-/// What is protected in the records of one dataset, and how.
+/// Protection rules of one dataset, with the key.
 #[derive(Debug, Clone)]
 pub struct Protection {
     rules: Vec<Rule>,
     key: Option<Arc<SecretString>>,
 }
 
-/// One field, and what becomes of its value.
+/// Rule for one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// JSON pointer to the field; lists on the way are gone through.
+    /// JSON pointer to the field; arrays on the path are traversed.
     pub field: String,
-    /// What becomes of the value.
+    /// Method applied to the value.
     pub method: Method,
-    /// Applies only where this field of the record (JSON pointer) is this text. Where the field is
-    /// absent, null, or no single value, the rule applies.
+    /// Condition: this field of the record (JSON pointer) equals this text. If the field is absent, null, or
+    /// not a single value, the rule applies.
     pub when: Option<(String, String)>,
-    /// Whether ids are made of the field.
+    /// `true` if ids are computed from the field.
     pub of_id: bool,
 }
 
-/// What becomes of a protected value. An empty one and null stay as they are.
+/// Method of protecting a value. Empty strings and null are left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Letters and digits become `*`; of a CPF the middle six digits stay, as Brazil's public
-    /// registers show it: `***.456.789-**`.
+    /// Replaces letters and digits by `*`; of a CPF the middle six digits stay, as in Brazil's public
+    /// registers: `***.456.789-**`.
     Mask,
-    /// A keyed hash, `hmac:` and 32 hexadecimal digits: the same value has the same one for ever, so
-    /// that rows can be joined and counted. The dots and dashes of a CPF or CNPJ don't count.
+    /// Keyed hash: `hmac:` and 32 hexadecimal digits. The same value always has the same hash, so rows can be
+    /// joined and counted. The punctuation of a CPF or CNPJ is ignored.
     Hmac,
 }
 
 impl Protection {
-    /// Rules and their key, which those of [`Method::Hmac`] need; `None` where there are no rules.
+    /// Returns the protection by these rules, with the key required by [`Method::Hmac`]; `None` if there are
+    /// no rules.
     pub fn new(rules: Vec<Rule>, key: Option<Arc<SecretString>>) -> Option<Self> {
         (!rules.is_empty()).then_some(Self { rules, key })
     }
 
-    /// The record with what is protected in it made unreadable; `None` where nothing is.
+    /// Returns the record with protected values redacted; `None` if nothing changes.
     pub fn apply(&self, record: &str) -> Option<String> {
         let mut changed: Option<String> = None;
         for rule in &self.rules {
-            // Conditions look at the record as it came: another rule may protect their field.
+            // Conditions are evaluated on the original record, because another rule may redact their field.
             if !rule.applies(record) {
                 continue;
             }
@@ -102,7 +103,7 @@ impl Protection {
         method: Method,
         depth: usize,
     ) -> Cow<'t, str> {
-        // Nobody nests lists so deep, and a stack has an end.
+        // No API nests so deeply; the limit prevents a stack overflow.
         if depth > MAX_DEPTH {
             return self.protected(value, method);
         }
@@ -129,7 +130,7 @@ impl Protection {
                 });
                 together(value, ('{', '}'), items.collect())
             }
-            // Also where a single value stands in the place of what should have the field.
+            // Also if a single value is found instead of the object with the field.
             _ => self.protected(value, method),
         }
     }
@@ -153,7 +154,7 @@ impl Protection {
 
     fn keyed(&self, purpose: &str, text: &str) -> String {
         let key = self.key.as_ref().map_or("", |key| key.expose_secret());
-        // A key of any length is taken: there is nothing that can go wrong.
+        // HMAC accepts a key of any length, so this can't fail.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else {
             return "0".repeat(DIGITS);
         };
@@ -170,19 +171,19 @@ impl Protection {
         hex
     }
 
-    /// What values are hashed with, where a rule needs it.
+    /// Returns the key of the hashes, if one was given.
     pub fn key(&self) -> Option<&SecretString> {
         self.key.as_deref()
     }
 
-    /// Tells keys apart without telling the key; `None` where no rule needs one.
+    /// Returns a fingerprint that distinguishes keys without revealing them; `None` if no rule needs a key.
     pub fn fingerprint(&self) -> Option<String> {
         let keyed = self.rules.iter().any(|rule| rule.method == Method::Hmac);
         keyed.then(|| self.keyed("fingerprint", ""))
     }
 
-    /// The rules that ids depend on, one line each: with others, every record would be stored again.
-    /// `all`: ids are made of the whole content.
+    /// Returns the rules that affect ids, one line each: if they changed, every record would be stored again.
+    /// `all`: ids are computed from the whole content.
     pub fn identity(&self, all: bool) -> Vec<String> {
         let rules = self.rules.iter().filter(|rule| all || rule.of_id);
         let mut lines: Vec<_> = rules.map(Rule::line).collect();
@@ -218,13 +219,13 @@ impl Rule {
     }
 }
 
-/// The steps of a JSON pointer.
+/// Returns the unescaped steps of a JSON pointer.
 fn steps(pointer: &str) -> impl Iterator<Item = String> {
     let steps = pointer.split('/').skip(1);
     steps.map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
 
-/// A list or an object of these items; the text that it was, where none of them was rewritten.
+/// Returns an array or an object of these items; borrows the original text if no item was rewritten.
 fn together<'t>(
     was: &'t str,
     (open, close): (char, char),
@@ -252,7 +253,7 @@ fn together<'t>(
     Cow::Owned(out)
 }
 
-/// The digits of a CPF or CNPJ, however they are written; any other text as it is.
+/// Returns the digits of a CPF or CNPJ without punctuation; any other text unchanged.
 fn plain(text: &str) -> Cow<'_, str> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let written = text
@@ -304,13 +305,13 @@ mod tests {
         let bare = by.apply(r#"{"cpf":"12345678909"}"#).unwrap();
         let written = by.apply(r#"{"cpf":"123.456.789-09"}"#).unwrap();
         assert_eq!(bare, written);
-        // Made with Python's hmac module: hashes are for ever.
+        // Expected value computed with Python's hmac module: hashes must never change.
         let expected = r#"{"cpf":"hmac:331284f957a353137e0edd2ac24d1dae"}"#;
         assert_eq!(bare, expected);
         let other = protection(vec![rule("/cpf", Method::Hmac)], "another key of sixteen");
         assert_ne!(other.apply(r#"{"cpf":"12345678909"}"#).unwrap(), bare);
         assert_ne!(other.fingerprint(), by.fingerprint());
-        // A number in the place of the text is no way round.
+        // A number instead of a string has the same hash.
         assert_eq!(by.apply(r#"{"cpf":12345678909}"#).unwrap(), bare);
     }
 

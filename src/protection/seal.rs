@@ -1,14 +1,15 @@
-//! By which key and rules a table is written: a small document in the lake for each protected table.
+//! Protection lock of a table: a small document in the lake with the key's fingerprint and the rules with
+//! which the table is written.
 //!
-//! With another key, or other rules on what ids are made of, each record would have another id, and
-//! everything would be stored again. So that is refused.
+//! With another key, or other rules on the fields of ids, each record would have another id, and everything
+//! would be stored again. Such a change is refused.
 //!
 //! ```json
 //! {"format": 1, "key": "9f86d081884c7d659a2feaa0c55ad015", "identity": ["/niFornecedor hmac"]}
 //! ```
 //!
-//! Its key is `_bronzed/protection/{prefix}.json`: `key` is the fingerprint of the key and doesn't tell
-//! it, `identity` are the rules that ids depend on.
+//! The document's key is `_bronzed/protection/{prefix}.json`. `key` is the fingerprint of the secret key and
+//! doesn't reveal it, `identity` are the rules that affect ids.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -17,44 +18,44 @@ use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced};
 use crate::source::declaration::{Dataset, Version};
 
-/// Where the documents lie.
+/// Folder of the documents.
 pub const FOLDER: &str = "_bronzed/protection/";
-/// The format that this version writes, and the only one that it knows.
+/// Format written by this version, and the only one that it can read.
 const FORMAT: u64 = 1;
-/// How often a change is tried when others get in between.
+/// Maximum attempts of a change on conflicts.
 const ATTEMPTS: u32 = 10;
 
-/// Why a table can't be written as the configuration says.
+/// Reason why a table can't be written as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The lake doesn't do what it is asked.
+    /// The lake can't be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
-    /// The table is protected in another way.
+    /// The table was written with another key or other rules.
     #[error(
         "`{dataset}`: the table `{prefix}` in the lake is written with {written}, and the \
          configuration says {said}; every record would be stored again under another id. Set the \
          key and the rules as they were, or give the dataset another `prefix`"
     )]
     Other {
-        /// `pncp.contratos`
+        /// Full name, such as `pncp.contratos`.
         dataset: String,
-        /// `pncp_contratos`
+        /// Prefix, such as `pncp_contratos`.
         prefix: String,
-        /// What is written.
+        /// Key and rules in the lake.
         written: String,
-        /// What is said.
+        /// Key and rules of the configuration.
         said: String,
     },
-    /// The document isn't one.
+    /// The document can't be parsed.
     #[error("`{key}` can't be understood by this version: {reason}; update bronzed")]
     Unreadable {
         /// `_bronzed/protection/pncp_contratos.json`
         key: String,
-        /// Why.
+        /// The parse error.
         reason: String,
     },
-    /// Others changed it each time.
+    /// Another process changed it on every attempt.
     #[error("`{key}` was changed by others {ATTEMPTS} times in a row: try again")]
     Contended {
         /// `_bronzed/protection/pncp_contratos.json`
@@ -80,7 +81,8 @@ impl Seal {
         }
     }
 
-    /// Whether a table that is written so may go on as `said`: a key may come where none was, and go.
+    /// Returns `true` if a table with this seal may be written as `said`: the rules on ids must be equal, and
+    /// so must the keys, unless either has none.
     fn allows(&self, said: &Self) -> bool {
         let keys = self.key.as_ref().zip(said.key.as_ref());
         self.identity == said.identity && keys.is_none_or(|(one, other)| one == other)
@@ -98,15 +100,15 @@ impl Seal {
     }
 }
 
-/// Where the document of a table lies.
+/// Returns the key of a table's document.
 pub fn key(prefix: &str) -> String {
     format!("{FOLDER}{prefix}.json")
 }
 
-/// Makes sure that the table may be written as `dataset` says, and notes by which key it is.
+/// Checks that the table may be written as `dataset` says, and stores its seal.
 ///
 /// # Errors
-/// When it is written in another way, or the lake can't be asked.
+/// Returns an error if the table was written in another way, or the lake can't be read or written.
 pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
     let key = self::key(&dataset.prefix);
     let said = Seal::of(dataset);
@@ -129,7 +131,7 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
         if !written.allows(&said) {
             return Err(other(dataset, written.shown(), &said));
         }
-        // The fingerprint of a key stays known when its rules are taken out for a while.
+        // The key's fingerprint is kept while its rules are removed from the configuration.
         let next = Seal {
             key: said.key.clone().or_else(|| written.key.clone()),
             ..said.clone()
@@ -149,7 +151,7 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
     Err(SealError::Contended { key })
 }
 
-/// A table without a seal was written without protection; that matters where ids depend on it.
+/// Refuses a table that was written without a seal, so without protection, if ids depend on the rules.
 async fn refuse_unsealed(lake: &Lake, dataset: &Dataset, said: &Seal) -> Result<(), SealError> {
     if said.identity.is_empty() {
         return Ok(());
@@ -184,6 +186,6 @@ fn read(key: &str, bytes: &[u8]) -> Result<Seal, SealError> {
 }
 
 fn bytes_of(seal: &Seal) -> Bytes {
-    // Text, numbers and lists of text: they have a form in JSON.
+    // Strings, numbers and arrays always serialize.
     serde_json::to_vec(seal).unwrap_or_default().into()
 }

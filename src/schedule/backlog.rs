@@ -1,4 +1,4 @@
-//! How far a dataset is behind, and when its jobs were served last: what pages, metrics and alerts show.
+//! Backlog of a dataset, and the last run that served a job: shown in pages, metrics and alerts.
 //!
 //! ```text
 //! wanted     ended, begun or named, and neither complete nor accepted
@@ -7,7 +7,8 @@
 //! stuck      of these, tried eight times or more since they settled
 //! ```
 //!
-//! A young day of a dataset that settles in weeks is wanted, and no backlog: it needn't worry anybody.
+//! A recent day of a dataset that settles in weeks is wanted, but not in the backlog, because it needs no
+//! attention.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,28 +18,29 @@ use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, delta};
 use crate::schedule::knowledge::DatasetKnowledge;
 use crate::source::declaration::{JobDays, Mode};
 
-/// A day that was tried so often since it settled is stuck: the distances make that a day at least.
+/// Number of attempts since the settle time after which a day is stuck; with back-off, at least a day has
+/// passed.
 pub const STUCK: usize = 8;
 
-/// See the module.
+/// Counts of wanted, late and stuck days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Days that are wanted.
+    /// Number of wanted days.
     pub wanted: u64,
-    /// Days of the backlog.
+    /// Number of days in the backlog.
     pub days: u64,
-    /// Days that are overdue.
+    /// Number of overdue days.
     pub overdue: u64,
-    /// Days that are stuck.
+    /// Number of stuck days.
     pub stuck: u64,
-    /// The oldest day of the backlog.
+    /// Oldest day of the backlog.
     pub oldest: Option<Day>,
-    /// How long the oldest day of the backlog has been settled.
+    /// Time since the oldest day of the backlog settled.
     pub oldest_age: Option<TimeDelta>,
 }
 
 impl Schedule {
-    /// How far a dataset is behind at `now`.
+    /// Returns the backlog of a dataset at `now`.
     pub fn backlog(&self, dataset: &str, known: &DatasetKnowledge, now: DateTime<Utc>) -> Backlog {
         let Some(scheduled) = self.datasets.get(dataset) else {
             return Backlog::default();
@@ -65,9 +67,9 @@ impl Schedule {
         found
     }
 
-    /// The last run that ended well and that served the job: at least as thorough as it asks, of a day
-    /// under way for a job of `today`, and of an ended one for all others. What another job did to other
-    /// days doesn't count.
+    /// Returns the time of the last successful run that served the job: at least as thorough as the job's
+    /// mode, and of a day still under way for a job of `today`, of an ended day otherwise. Runs of other jobs
+    /// on other days don't count.
     pub fn last_served(
         &self,
         job: &ScheduledJob,
@@ -84,7 +86,7 @@ impl Schedule {
         })
     }
 
-    /// The last day that had settled at a slot as long ago as `before` says. `None`: no job reads the
+    /// Returns the last day that had settled at a slot at least `before` ago. `None` if no job reads the
     /// dataset's ended days.
     fn ripe(
         &self,

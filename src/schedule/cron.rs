@@ -1,9 +1,8 @@
-//! When a job is due: a checked cron expression in a real zone, and the slots that it names.
+//! Slots of a job: a validated cron expression in a time zone.
 //!
-//! Five fields (minute, hour, day of the month, month, day of the week), or six with seconds
-//! first. A slot is a time on the wall, and comes exactly once whatever the clocks do: one that a
-//! change of clocks leaves out comes when the clocks have been put forward, and one that comes
-//! round twice counts the first time. Slots that fall on one instant that way are one slot.
+//! Five fields (minute, hour, day of the month, month, day of the week), or six with seconds first. A slot is
+//! a local time, and occurs exactly once despite clock changes: a skipped time occurs when the clocks are put
+//! forward, and a repeated time occurs the first time. Slots that coincide that way are one slot.
 //!
 //! ```text
 //! 30 2 * * *    New York, 2025-03-09: no 02:30, so at 03:00 EDT
@@ -11,8 +10,8 @@
 //! 0 0 * * *     São Paulo, 2018-11-04: no midnight, so at 01:00
 //! ```
 //!
-//! The fields are croner's business; it is only ever asked about times on the wall. Its own walk
-//! through zones runs an expression with wildcards in both passes of a repeated hour.
+//! croner evaluates the fields, but only for local times. Its own handling of zones runs an expression with
+//! wildcards in both passes of a repeated hour.
 
 use std::fmt;
 
@@ -27,11 +26,11 @@ use crate::day::Day;
 pub struct Slot {
     /// The instant.
     pub at: DateTime<Utc>,
-    /// The civil day in the source's zone: what a job means by "today".
+    /// The civil day in the source's zone, which is "today" for a job.
     pub day: Day,
 }
 
-/// A cron expression that has slots, in the zone of its source.
+/// A valid cron expression in the zone of its source.
 #[derive(Clone)]
 pub struct Cron {
     text: String,
@@ -39,7 +38,7 @@ pub struct Cron {
     zone: Tz,
 }
 
-/// Why a text isn't a cron expression; reads on after "… is not a cron expression: ".
+/// Reason that a text is not a cron expression; completes "… is not a cron expression: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
     /// A nickname such as `@daily`.
@@ -48,19 +47,19 @@ pub enum CronError {
     /// Too few fields, or too many.
     #[error("it has {0} fields")]
     Fields(usize),
-    /// A field that can't be read.
+    /// Invalid field.
     #[error("{0}")]
     Syntax(String),
-    /// It has no slots.
+    /// The expression matches no date.
     #[error("no day is ever like that")]
     Never,
 }
 
 impl Cron {
-    /// Reads an expression. What it names is in `zone`.
+    /// Parses an expression in local time of `zone`.
     ///
     /// # Errors
-    /// When it can't be read, or when no date is like that (30 February).
+    /// Returns an error if the expression is invalid or matches no date (30 February).
     pub fn parse(text: &str, zone: Tz) -> Result<Self, CronError> {
         if text.contains('@') {
             return Err(CronError::Nickname);
@@ -79,14 +78,14 @@ impl Cron {
             fields,
             zone,
         };
-        // Any start does: the rarest dates (29 February on a given weekday) come every 28 years.
+        // The start doesn't matter: the rarest dates (29 February on a given weekday) occur every 28 years.
         match cron.wall_from(DateTime::UNIX_EPOCH.naive_utc()) {
             Some(_) => Ok(cron),
             None => Err(CronError::Never),
         }
     }
 
-    /// The slots after one instant, up to and including another.
+    /// Returns the slots after `after`, up to and including `until`.
     pub fn slots(
         &self,
         after: DateTime<Utc>,
@@ -96,13 +95,13 @@ impl Cron {
             .take_while(move |slot| slot.at <= until)
     }
 
-    /// The first slot after an instant; `None` only beyond the year 5000.
+    /// Returns the first slot after an instant. `None` only after the year 5000.
     pub fn next_after(&self, after: DateTime<Utc>) -> Option<Slot> {
         let mut wall = after
             .with_timezone(&self.zone)
             .naive_local()
             .trunc_subsecs(0);
-        // More than one turn only where the clocks were put back: those times have come already.
+        // Iterates more than once only after the clocks were put back: those times have already occurred.
         loop {
             wall = self.wall_from(wall)?;
             let at = self.instant(wall);
@@ -113,7 +112,7 @@ impl Cron {
         }
     }
 
-    /// The last slot up to and including an instant; `None` only before the year 1.
+    /// Returns the last slot up to and including an instant. `None` only before the year 1.
     pub fn last_at_or_before(&self, until: DateTime<Utc>) -> Option<Slot> {
         let mut wall = self.latest_wall(until);
         loop {
@@ -126,13 +125,13 @@ impl Cron {
         }
     }
 
-    /// The last slot before a day begins.
+    /// Returns the last slot before a day begins.
     pub fn last_before(&self, day: Day) -> Option<Slot> {
         self.last_at_or_before(day.start(self.zone) - TimeDelta::nanoseconds(1))
     }
 
-    /// No time on the wall after this one has come by `instant`. In the second pass of a repeated
-    /// hour that is later than what the wall shows, for the whole hour has been there once.
+    /// Returns the latest local time that has occurred by `instant`. In the second pass of a repeated hour,
+    /// that is later than the current local time, because the whole hour has occurred once.
     fn latest_wall(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         let shown = instant.with_timezone(&self.zone).naive_local();
         match self.zone.from_local_datetime(&shown) {
@@ -143,7 +142,7 @@ impl Cron {
         }
     }
 
-    /// The first time on the wall from `wall` on that the fields name.
+    /// Returns the first matching local time from `wall` on.
     fn wall_from(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
         self.fields.find_next_occurrence(&wall, true).ok()
     }
@@ -155,8 +154,8 @@ impl Cron {
         }
     }
 
-    /// When the wall shows this for the first time, or, where it never does, when the clocks were
-    /// put past it. Never goes back where `wall` goes on.
+    /// Returns the first instant with this local time or, if it is skipped, the instant of the clock change.
+    /// Monotonic in `wall`.
     fn instant(&self, wall: NaiveDateTime) -> DateTime<Utc> {
         match self.zone.from_local_datetime(&wall).earliest() {
             Some(instant) => instant.with_timezone(&Utc),
@@ -164,7 +163,7 @@ impl Cron {
         }
     }
 
-    /// The change of clocks that leaves `wall` out.
+    /// Returns the instant of the clock change that skips `wall`.
     fn change_over(&self, wall: NaiveDateTime) -> DateTime<Utc> {
         let offset = |at: DateTime<Utc>| {
             chrono::Offset::fix(&self.zone.offset_from_utc_datetime(&at.naive_utc()))
@@ -216,7 +215,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The slots between two instants as the wall shows them, offset included.
+    /// Returns the slots between two instants in local time, with their offsets.
     fn shown(cron: &str, zone: Tz, after: &str, until: &str) -> Vec<String> {
         let cron = Cron::parse(cron, zone).unwrap();
         cron.slots(at(after), at(until))
@@ -375,7 +374,7 @@ mod tests {
             let cron = Cron::parse(cron, zone).unwrap();
             cron.last_at_or_before(at(instant)).unwrap().at
         };
-        // 23:50 came at 01:50Z; it is 23:30 for the second time.
+        // 23:50 occurred at 01:50Z; it is now 23:30 for the second time.
         let found = last("50 23 * * *", Sao_Paulo, "2019-02-17T02:30:00Z");
         assert_eq!(found, at("2019-02-17T01:50:00Z"));
         // Midnight is still to come.
@@ -425,7 +424,7 @@ mod tests {
         assert_eq!(wrong("0 0 30 2 *"), CronError::Never);
     }
 
-    /// Changes of clocks of all these zones, there and back.
+    /// Clock changes of all these zones, in both directions.
     const CHANGES: [&str; 10] = [
         "2018-11-04T03:00:00Z",
         "2019-02-17T02:00:00Z",
@@ -440,7 +439,7 @@ mod tests {
     ];
 
     proptest! {
-        /// Looking back finds what looking forward finds, around the changes.
+        /// Backward and forward search agree around clock changes.
         #[test]
         fn forward_and_backward_agree(
             zone in prop::sample::select(vec![Sao_Paulo, New_York, London, Lord_Howe, Havana]),
@@ -461,7 +460,7 @@ mod tests {
             prop_assert_eq!(cron.last_at_or_before(just_before), Some(last));
         }
 
-        /// Every day has each of its daily slots exactly once, whatever its clocks do.
+        /// Every day has each of its daily slots exactly once, despite clock changes.
         #[test]
         fn a_daily_slot_comes_once_a_day(
             zone in prop::sample::select(vec![Sao_Paulo, New_York, London, Lord_Howe, Havana]),

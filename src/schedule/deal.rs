@@ -1,14 +1,14 @@
-//! Whose turn it is, where more is due than there are places for: nobody starves.
+//! Fair queueing of due runs if there are more than run slots, without starvation.
 //!
 //! ```text
-//! the higher priority first; within it, and within a source:
-//!   of every four that begin, one at most was read before, as long as others never were
-//!   round the datasets: who had no turn for longest goes first
-//!   of a dataset: of the days never read the newest, of the others the one due for longest
+//! higher priority first; within a priority and a source:
+//!   first reads before repeated ones, but every fourth run is a repeated one if any waits
+//!   round robin: the dataset whose last turn is longest ago first
+//!   within a dataset: of first reads the newest day, of repeated ones the one due for longest
 //! ```
 //!
-//! A plan is made anew at every wake-up, and only its head finds a place: so whose turn it was is
-//! remembered from one to the next. That is lost with the process, at the cost of one round.
+//! A plan is made anew at every wake-up, and only its head gets slots, so the last turns are remembered
+//! across plans. They are lost with the process, at the cost of one round.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,10 +20,11 @@ use crate::day::Day;
 use crate::schedule::plan::Class;
 use crate::source::declaration::Priority;
 
-/// Of so many that begin, one was read before, while others wait that never were.
+/// One of this many started runs is of a day that was read before, while days that were never read are
+/// waiting.
 const SHARE: u32 = 4;
 
-/// What is to be known of a run that waits for its turn.
+/// Queueing attributes of a waiting run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// `pncp`
@@ -32,25 +33,25 @@ pub struct Turn {
     pub dataset: Arc<str>,
     /// The day that it reads.
     pub day: Day,
-    /// Who goes first.
+    /// Priority of the run.
     pub priority: Priority,
-    /// Whether the day was read before.
+    /// Class: first read, or read again.
     pub class: Class,
-    /// Since when it has been due.
+    /// Time since which the run has been due.
     pub due: DateTime<Utc>,
 }
 
-/// Remembers who had a turn.
+/// Fair-queueing state: the last turns.
 #[derive(Debug, Clone, Default)]
 pub struct Deal {
     turns: u64,
     /// The number of each dataset's last turn.
     last: BTreeMap<Of, u64>,
-    /// How many first readings have begun since the last of a day that was read before.
+    /// Number of first reads started since the last repeated one, by source and priority.
     firsts: BTreeMap<(Arc<str>, Priority), u32>,
 }
 
-/// What waits of one dataset.
+/// Waiting runs of one dataset.
 #[derive(Debug)]
 struct Waiting<T> {
     firsts: VecDeque<(Turn, T)>,
@@ -72,7 +73,7 @@ type Of = (Arc<str>, Arc<str>);
 type Group<T> = BTreeMap<Of, Waiting<T>>;
 
 impl Deal {
-    /// Puts all that wait into the order of their turns. Those that are equal stay as they came.
+    /// Sorts the waiting runs into the order of their turns. Stable for equal runs.
     pub fn order<T>(&self, waiting: impl IntoIterator<Item = (Turn, T)>) -> Vec<(Turn, T)> {
         let mut groups: BTreeMap<Reverse<Priority>, Group<T>> = BTreeMap::new();
         let mut count = 0;
@@ -102,7 +103,7 @@ impl Deal {
         ordered
     }
 
-    /// Remembers that one has begun.
+    /// Records the start of a run.
     pub fn begun(&mut self, turn: &Turn) {
         self.turns += 1;
         self.last.insert(turn.of(), self.turns);
@@ -116,7 +117,7 @@ impl Deal {
 
     fn next<T>(&self, priority: Priority, group: &mut Group<T>) -> Option<(Turn, T)> {
         let mut best: Option<(Option<u64>, Reverse<Day>, &Of, bool)> = None;
-        // The keys are in the order of sources: it is found out once for each.
+        // The keys are sorted by source, so this is computed once for each source.
         let mut of_source: Option<(&Arc<str>, bool)> = None;
         for (of, waiting) in group.iter() {
             let again = match of_source {
@@ -143,7 +144,7 @@ impl Deal {
         }
     }
 
-    /// Whether the next of a source is one that was read before: its share has come, or nothing else waits.
+    /// `true` if the next run of a source is a repeated one: its share is due, or only repeated ones wait.
     fn is_turn_of_again<T>(&self, source: &Arc<str>, priority: Priority, group: &Group<T>) -> bool {
         let waits = |again: bool| {
             let mut of_source = group.iter().filter(|(of, _)| of.0 == *source);
@@ -188,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Begins `count` runs, one after the other, of what waits and comes again when it has begun.
+    /// Starts `count` runs, one after the other; a started run stays in the queue.
     fn begin(deal: &mut Deal, waiting: &[Turn], count: usize) -> Vec<String> {
         let begun = (0..count).map(|_| {
             let ordered = deal.order(waiting.iter().cloned().map(|turn| (turn, ())));
@@ -222,7 +223,7 @@ mod tests {
         let begun = begin(&mut deal, &waiting, 8);
         let firsts = begun.iter().filter(|one| *one == "b 02").count();
         assert_eq!(firsts, 6, "{begun:?}");
-        // And without anything else, all of them.
+        // If only repeated reads wait, all runs are repeated.
         waiting.truncate(18);
         assert_eq!(
             begin(&mut deal, &waiting, 4),

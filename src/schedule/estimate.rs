@@ -1,11 +1,10 @@
-//! What a backfill will cost, before it is begun: days, requests and time.
+//! Cost estimate of a backfill: days, requests and time.
 //!
-//! Days of one weekday are alike (nobody publishes on a Sunday), so a day is taken to cost the
-//! median of the known days of its weekday; where none is known, the median of all known days. They
-//! take the time for each request that the known days took. Where no day is known at all, a day costs
-//! what the dataset declares as its cost; and where it declares none, a range is told: from each
-//! slice in one page to each slice in two requests, as two walks or two empty answers are. Slices of
-//! many pages cost more.
+//! Days of the same weekday are similar (nobody publishes on a Sunday), so the estimate for a day is the
+//! median of the known days of its weekday or, if none is known, of all known days. The time for each request
+//! is that of the known days. If no day is known, the dataset's declared cost is used; if none is declared,
+//! the estimate is a range: from one page for each slice to two requests for each slice, as for two walks or
+//! two empty responses. Slices of many pages cost more.
 
 use std::time::Duration;
 
@@ -14,39 +13,39 @@ use chrono::{Datelike, Weekday};
 use crate::day::Day;
 use crate::source::declaration::{Cost, Pool};
 
-/// What it took to read a day in full.
+/// Measured cost of reading a day in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// The day.
     pub day: Day,
-    /// Requests, retries included.
+    /// Number of requests, including retries.
     pub requests: u64,
-    /// From its first to its last.
+    /// Duration of the run.
     pub time: Duration,
 }
 
-/// What is known of a dataset beside its days.
+/// Inputs of an estimate beside the sampled days.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Slices of a day.
+    /// Number of slices of a day.
     pub slices: u64,
-    /// Times that a slice is walked at least.
+    /// Minimum number of walks of a slice.
     pub walks: u64,
-    /// What a day is declared to take.
+    /// Declared cost of a day.
     pub cost: Option<Cost>,
-    /// How long a request is declared to take.
+    /// Declared duration of a request.
     pub latency: Duration,
-    /// The source's limits, and its pool's.
+    /// Limits of the source and of its pool.
     pub limits: Vec<Pool>,
-    /// The part of the limits that the days to come are read with, where the known ones were read
-    /// with all of them.
+    /// Fraction of the limits available to the estimated days, given that the known days were read with the
+    /// full limits.
     pub part: f64,
 }
 
-/// What an estimate rests on.
+/// Basis of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// So many complete days.
+    /// This number of complete days.
     Days(usize),
     /// The dataset's declared cost.
     Cost,
@@ -54,28 +53,28 @@ pub enum Basis {
     Slices,
 }
 
-/// What reading some days will take.
+/// Estimated cost of reading some days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// How many days.
+    /// Number of days.
     pub days: usize,
-    /// Requests in all.
+    /// Total number of requests.
     pub requests: u64,
-    /// The end of the range, where a range is all that can be told. Else the same.
+    /// Upper end of the range of requests; equal to `requests` if the estimate is not a range.
     pub requests_to: u64,
-    /// Time at the configured limits, with nothing else in their way.
+    /// Duration at the configured limits, without other load.
     pub time: Duration,
-    /// The same for `requests_to`.
+    /// Duration for `requests_to`.
     pub time_to: Duration,
-    /// Requests in flight at most.
+    /// Maximum number of requests in flight.
     pub in_flight: usize,
-    /// How long a request is taken to last: as measured, or as declared.
+    /// Assumed duration of a request: measured, or declared.
     pub latency: Duration,
-    /// What it rests on.
+    /// Basis of the estimate.
     pub basis: Basis,
 }
 
-/// Estimates what reading `days` in full takes.
+/// Estimates the cost of reading `days` in full.
 pub fn estimate(
     days: impl IntoIterator<Item = Day>,
     samples: &[Sample],
@@ -109,7 +108,7 @@ pub fn estimate(
     }
 }
 
-/// The requests of a Monday, a Tuesday …; and the most of any day, where that is another number.
+/// Returns the basis, the requests by weekday from Monday, and the upper bound for a day if it differs.
 fn per_day(samples: &[Sample], facts: &Facts) -> (Basis, [u64; 7], Option<u64>) {
     let Some(of_any) = median(samples.iter().map(|sample| sample.requests)) else {
         return match facts.cost {
@@ -134,9 +133,9 @@ fn per_day(samples: &[Sample], facts: &Facts) -> (Basis, [u64; 7], Option<u64>) 
     (Basis::Days(samples.len()), by_weekday, None)
 }
 
-/// How long a request of the known days took, as if `in_flight` of them had been under way without a
-/// gap: so that the time which they give is that of the days. Times are noted in whole seconds, so
-/// that many days tell more than one.
+/// Returns the duration of a request on the known days, as if `in_flight` requests had always been active, so
+/// that it reproduces the duration of those days. Sums over all days, because durations are recorded in whole
+/// seconds.
 fn measured(samples: &[Sample], in_flight: usize, part: f64) -> Option<Duration> {
     let time: Duration = samples.iter().map(|sample| sample.time).sum();
     let requests: u64 = samples.iter().map(|sample| sample.requests).sum();
@@ -149,7 +148,7 @@ fn measured(samples: &[Sample], in_flight: usize, part: f64) -> Option<Duration>
     ))
 }
 
-/// The time that requests take where both the number in flight and the rate are held.
+/// Returns the duration of the requests, limited both by concurrency and by rate.
 fn time_for(requests: u64, limits: &[Pool], in_flight: usize, latency: Duration) -> Duration {
     let requests = requests as f64;
     let rates = limits
@@ -163,7 +162,7 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-/// The middle value; of an even number, the lower of the middle two.
+/// Returns the median; of an even number of values, the lower of the middle two.
 fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
     let mut values: Vec<_> = values.collect();
     values.sort_unstable();
@@ -206,7 +205,7 @@ mod tests {
         }
     }
 
-    /// A Monday to a Sunday.
+    /// Days from a Monday to a Sunday.
     fn week() -> impl Iterator<Item = Day> {
         let monday: Day = "2025-10-20".parse().unwrap();
         monday.through("2025-10-26".parse().unwrap())

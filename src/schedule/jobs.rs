@@ -1,5 +1,5 @@
-//! What the configuration asks of one source: its jobs with their cron expressions read, and of its
-//! datasets what says when a day can be complete.
+//! Schedule of one source from the configuration: its jobs with parsed cron expressions, and the settings of
+//! its datasets that determine when a day can be complete.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use crate::schedule::cron::{Cron, CronError, Slot};
 use crate::schedule::due::LATE;
 use crate::source::declaration::{Job, JobDays, Kind, Mode, Source};
 
-/// The jobs of one source, and the datasets that they read.
+/// Jobs of one source, and the datasets that they read.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// The source's name.
     pub source: Arc<str>,
     /// The zone of its days and of its cron expressions.
     pub zone: Tz,
-    /// By short name.
+    /// Datasets by short name.
     pub datasets: BTreeMap<Arc<str>, ScheduledDataset>,
-    /// By name; none where the source isn't enabled.
+    /// Jobs by name; empty if the source is disabled.
     pub jobs: BTreeMap<Arc<str>, ScheduledJob>,
 }
 
-/// What planning needs of a dataset.
+/// Settings of a dataset that planning needs.
 #[derive(Debug, Clone, Copy)]
 pub struct ScheduledDataset {
-    /// How long after its end a day may still change.
+    /// Settle time: period after its end during which a day may still change.
     pub settle: TimeDelta,
-    /// The API has nothing before this day.
+    /// Earliest day that the API has.
     pub earliest: Option<Day>,
-    /// Every day from here on must become complete, where a job of incomplete days works on it.
+    /// First day of coverage; effective only if a job of incomplete days reads the dataset.
     pub coverage_from: Option<Day>,
-    /// Whether its complete days are compared with the API later.
+    /// `true` if complete days are later compared with the API.
     pub verify: bool,
-    /// Whether a day can be read only while it is under way.
+    /// `true` if a day can be read only while it is under way (snapshots and feeds).
     pub only_today: bool,
 }
 
-/// A job with its cron expression read.
+/// A job with its parsed cron expression.
 #[derive(Debug, Clone)]
 pub struct ScheduledJob {
-    /// As it is declared.
+    /// The job as declared.
     pub job: Job,
-    /// When it is due.
+    /// The parsed cron expression.
     pub cron: Cron,
 }
 
-/// A job whose cron expression can't be read. The configuration's checks rule it out.
+/// A job with an invalid cron expression, which validation of the configuration rules out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("job `{job}`: `{cron}` is not a cron expression: {reason}")]
 pub struct ScheduleError {
@@ -59,10 +59,10 @@ pub struct ScheduleError {
 }
 
 impl Schedule {
-    /// The schedule of a source.
+    /// Creates the schedule of a source.
     ///
     /// # Errors
-    /// When a cron expression can't be read.
+    /// Returns an error if a cron expression is invalid.
     pub fn of(source: &Source) -> Result<Self, ScheduleError> {
         let enabled = source
             .datasets
@@ -87,7 +87,8 @@ impl Schedule {
             };
             let cron = Cron::parse(&job.cron, source.timezone).map_err(refused)?;
             let mut job = job.clone();
-            // A run that is begun in the source's own would hold a place, and ask nothing.
+            // Add the source's blackout, because a run started within it would occupy a slot without sending
+            // requests.
             job.blackout.extend(&source.blackout);
             Ok((job.name.as_str().into(), ScheduledJob { job, cron }))
         });
@@ -99,7 +100,7 @@ impl Schedule {
         })
     }
 
-    /// The datasets that a job reads.
+    /// Returns the datasets that a job reads.
     pub fn datasets_of<'a>(
         &'a self,
         job: &'a Job,
@@ -110,7 +111,7 @@ impl Schedule {
             .filter(move |(name, _)| all || job.datasets.iter().any(|asked| **asked == ***name))
     }
 
-    /// The jobs that read a dataset, by name.
+    /// Returns the jobs that read a dataset, by name.
     pub fn jobs_of<'a>(
         &'a self,
         dataset: &'a str,
@@ -121,7 +122,7 @@ impl Schedule {
         self.jobs.iter().filter(move |(_, job)| reads(&job.job))
     }
 
-    /// Returns whether the next slot of the job names the day: true for a job that isn't known any more.
+    /// Returns `true` if the next slot of the job names the day, or if the job no longer exists.
     pub fn names_again(&self, job: &str, day: Day, now: DateTime<Utc>) -> bool {
         let Some(job) = self.jobs.get(job) else {
             return true;
@@ -130,16 +131,16 @@ impl Schedule {
         next.is_some_and(|slot| days_of(job.job.days, slot).any(|named| named == day))
     }
 
-    /// How a day was read that was read in the name of `job`. A job that isn't known any more, or
-    /// a person, may have looked for new records only.
+    /// Returns the mode of runs of `job`. For a job that no longer exists, or a person, `Mode::New` is
+    /// assumed.
     pub(super) fn mode_of(&self, job: &str) -> Mode {
         self.jobs.get(job).map_or(Mode::New, |known| known.job.mode)
     }
 }
 
 impl ScheduledJob {
-    /// For every civil day within the catch-up that has slots, the last that has come by `now`;
-    /// the newest first. A slot that isn't late needs no catching up with.
+    /// Returns, for every civil day with slots in the catch-up period, the last slot by `now`; newest first.
+    /// The period is at least as long as the delay after which a slot counts as late.
     pub(super) fn slots_by_day(&self, now: DateTime<Utc>) -> Vec<Slot> {
         let oldest = now - delta(self.job.catch_up).max(LATE);
         let newest = self.cron.last_at_or_before(now);
@@ -148,8 +149,8 @@ impl ScheduledJob {
             .collect()
     }
 
-    /// The ended or current days that the job names within its catch-up, each with its latest
-    /// slot. Not for jobs of incomplete days, which coverage names.
+    /// Returns the current or ended days that the job names within its catch-up period, each with its latest
+    /// slot. Empty for jobs of incomplete days, whose days coverage names.
     pub(super) fn named_days(&self, now: DateTime<Utc>) -> BTreeMap<Day, Slot> {
         let mut named = BTreeMap::new();
         for slot in self.slots_by_day(now) {
@@ -161,7 +162,7 @@ impl ScheduledJob {
     }
 }
 
-/// The days that one slot names.
+/// Returns the days that one slot names.
 pub(super) fn days_of(days: JobDays, slot: Slot) -> impl Iterator<Item = Day> {
     let (first, count) = match days {
         JobDays::Today => (slot.day, 1),
@@ -172,8 +173,8 @@ pub(super) fn days_of(days: JobDays, slot: Slot) -> impl Iterator<Item = Day> {
     std::iter::successors(Some(first), |day| Some(day.previous())).take(count as usize)
 }
 
-/// A configured duration as the calendar counts: a century at most, which any instant of our times
-/// can be moved by.
+/// Converts a configured duration, limited to a century so that adding it to a current instant can't
+/// overflow.
 pub(super) fn delta(duration: std::time::Duration) -> TimeDelta {
     const MOST: TimeDelta = TimeDelta::days(365 * 100);
     TimeDelta::from_std(duration).unwrap_or(MOST).min(MOST)

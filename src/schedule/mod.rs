@@ -1,21 +1,21 @@
-//! When which day of which dataset is read, and how: plain code over (jobs, what the lake knows,
-//! now), with no clock, no lake and no state of its own inside.
+//! Planner of runs: a pure function of (jobs, knowledge of the lake, now), without a clock, lake access or
+//! state of its own.
 //!
-//! [`jobs`] is what the configuration asks for, [`knowledge`] what the lake tells, [`plan`] brings
-//! both together with the time. A plan is made at every wake-up, whoever caused it, and is the
-//! same for the same input: a lost wake-up costs a moment, never a slot, and a daemon that begins
-//! on an empty disk plans what its predecessor would have planned.
+//! [`jobs`] holds the configuration, [`knowledge`] the state of the lake, and [`plan`] combines both with the
+//! time. A plan is made at every wake-up, and is the same for the same input: a lost wake-up costs a moment,
+//! never a slot, and a daemon that starts with an empty disk plans the same as its predecessor.
 //!
 //! ```text
 //! jobs, knowledge, now ──► cron: slots ──► which days ──► due: when to read them ──► plan: tasks
 //! ```
 //!
-//! Promises, tested in `simulation`: every day that was begun, or that a job or coverage has named, becomes
-//! complete, whatever happened in between (`wanted`); no
-//! (dataset, day) is read twice at a time; every slot leads to a run of its own day, or is joined
-//! to one under way; a day that can't be read is tried at a growing distance, and holds up nobody.
+//! Guarantees, tested in `simulation`: every day that was begun, or named by a job or coverage, becomes
+//! complete despite outages (`wanted`); no (dataset, day) has two runs at a time; every slot leads to a run
+//! of its own day, or joins an active one; a day that can't be read is retried with back-off, and blocks no
+//! other.
 //!
-//! [`deal`] says whose turn it is where there are more tasks than places. [`estimate`] and [`shard`] serve a backfill that is asked for by hand.
+//! [`deal`] orders the tasks if there are more than run slots. [`estimate`] and [`shard`] serve a backfill
+//! requested by a person.
 
 pub mod backlog;
 pub mod cron;

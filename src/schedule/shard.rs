@@ -1,9 +1,8 @@
-//! A backfill that is split among processes: whose a day is, and what each may ask of the API.
+//! Sharding of a backfill among processes: assignment of days, and each shard's part of the API's limits.
 //!
-//! Shards share nothing but the lake and the API's limits. A day belongs to exactly one of `n`
-//! shards, whatever range is asked for and whenever a shard is started again. All together keep
-//! to the limits of one: so no more shards work than requests may be in flight, and those beyond
-//! have nothing to do.
+//! Shards share only the lake and the API's limits. A day belongs to exactly one of `n` shards, independent
+//! of the requested range and of restarts. Together, the shards keep to the limits of one process: so at most
+//! as many shards are active as requests may be in flight, and the others have nothing to do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,13 +15,13 @@ use crate::source::declaration::Limits;
 /// One of `n` shares of the days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Counted from 0.
+    /// Index from 0.
     index: u32,
-    /// At least 1.
+    /// Number of shards, at least 1.
     of: u32,
 }
 
-/// A text that names no shard.
+/// Error of parsing a shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
     /// Not of the form `i/n`.
@@ -34,11 +33,11 @@ pub enum ShardError {
 }
 
 impl Shard {
-    /// The shard of a process of a Kubernetes Indexed Job: `index` is what
-    /// `JOB_COMPLETION_INDEX` says, counted from 0; `of` is the job's number of completions.
+    /// Returns the shard of a process of a Kubernetes Indexed Job: `index` is the value of
+    /// `JOB_COMPLETION_INDEX`, from 0; `of` is the job's number of completions.
     ///
     /// # Errors
-    /// When the index isn't a number below `of`.
+    /// Returns an error if the index is not a number below `of`.
     pub fn of_indexed_job(index: &str, of: u32) -> Result<Self, ShardError> {
         match index.parse() {
             Ok(number) if number < of => Ok(Self { index: number, of }),
@@ -46,10 +45,10 @@ impl Shard {
         }
     }
 
-    /// Whether the day is this shard's. For ever the same for the same shard.
+    /// Returns `true` if the day belongs to this shard. Stable across versions and restarts.
     pub fn owns(self, day: Day) -> bool {
-        // Neighbouring days are dealt out in turn. Where n is a multiple of 7 that would give a
-        // shard all the Sundays, which are short; so each round begins with the next shard.
+        // Days are assigned round robin. If n is a multiple of 7, that would give one shard all the Sundays,
+        // which are short; so each round begins with the next shard.
         let number = day.date().num_days_from_ce().unsigned_abs();
         let turn = if self.of.is_multiple_of(7) {
             number + number / self.of
@@ -59,10 +58,10 @@ impl Shard {
         turn % self.of == self.index
     }
 
-    /// What this shard may do within the limits of the source: its share of the days, and of the
-    /// requests. `None`: nothing, since there are more shards than requests in flight.
+    /// Returns this shard's part of the days and of the source's limits. `None` if there are more shards than
+    /// requests in flight, and this one gets none.
     ///
-    /// The shares of all shards add up to the limits. A rate has a burst of at least one request.
+    /// The parts of all shards add up to the limits. A rate has a burst of at least one request.
     pub fn share(self, limits: &Limits) -> Option<(Self, Limits)> {
         let most = u32::try_from(limits.concurrency).unwrap_or(u32::MAX).max(1);
         let shard = Self {
@@ -92,7 +91,7 @@ impl Shard {
 impl FromStr for Shard {
     type Err = ShardError;
 
-    /// Reads `i/n`, counted from 1: `1/4` to `4/4`.
+    /// Parses `i/n`, counted from 1: `1/4` to `4/4`.
     fn from_str(text: &str) -> Result<Self, ShardError> {
         text.split_once('/')
             .and_then(|(number, of)| Some((number.parse::<u32>().ok()?, of.parse::<u32>().ok()?)))

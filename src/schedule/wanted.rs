@@ -1,18 +1,18 @@
-//! Which ended days are wanted (promise P10): a day that was begun, or that a job or coverage has ever
-//! named, stays wanted until it is complete, or a person has accepted it.
+//! Wanted days (promise P10): an ended day that was begun, or that a job or coverage has ever named, stays
+//! wanted until it is complete or accepted.
 //!
 //! ```text
 //! begun      it has a state
-//! named      from the first day that a slot or coverage has ever named (the lake knows it: `_bronzed/named`)
+//! named      from the first day that a slot or coverage has ever named (recorded in `_bronzed/named`)
 //!            up to the newest that slots name now
-//! covered    from `coverage.from` on, where a job works on it
+//! covered    from `coverage.from` on, if a job of incomplete days reads the dataset
 //! ```
 //!
-//! A job's window says when a day is first read, not when it is given up: what has left the windows is read
-//! by the dataset's *carrier*, one job of its own, at the lowest priority. A day that a person read, from
-//! before all that, is wanted alone, and not the days between.
+//! A job's window determines when a day is first read, not when it is given up: wanted days that have left
+//! the windows are read by the dataset's *carrier*, one of its jobs, at the lowest priority. An older day
+//! that a person read is wanted alone, without the days in between.
 //!
-//! Of snapshots and feeds only today can be read: nothing is carried.
+//! Of snapshots and feeds, only today can be read: they have no wanted days.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::schedule::knowledge::DatasetKnowledge;
 use crate::source::declaration::{JobDays, Mode};
 
 impl Schedule {
-    /// The ended days of a dataset that are wanted at `now`, the oldest first.
+    /// Returns the wanted days of a dataset at `now`, oldest first.
     pub fn wanted(
         &self,
         dataset: &str,
@@ -53,7 +53,8 @@ impl Schedule {
         wanted
     }
 
-    /// The first day that slots within the catch-up name now, or coverage: what the lake is to remember.
+    /// Returns the first day named now by coverage or by slots within the catch-up period, which is to be
+    /// recorded in the lake.
     pub fn first_named(&self, dataset: &str, now: DateTime<Utc>) -> Option<Day> {
         let scheduled = self.datasets.get(dataset).filter(|one| !one.only_today)?;
         let naming = self
@@ -68,8 +69,8 @@ impl Schedule {
         )
     }
 
-    /// The first day whose runs matter to a plan: of a snapshot or a feed those that slots may still name,
-    /// of all others every day that the API has.
+    /// Returns the first day whose runs matter to a plan: of a snapshot or a feed, the first day that slots
+    /// may still name; otherwise the API's earliest day.
     pub fn first_readable(&self, dataset: &str, now: DateTime<Utc>) -> Day {
         let first = Day::new(chrono::NaiveDate::MIN);
         match self.datasets.get(dataset) {
@@ -85,8 +86,8 @@ impl Schedule {
         }
     }
 
-    /// Whether the job reads those wanted days of a dataset that have left the windows: each job of
-    /// incomplete days; where there is none, one of those that read ended days in full, or else any.
+    /// `true` if the job carries the wanted days of a dataset that have left the windows: each job of
+    /// incomplete days; if there is none, one job, preferably a full one of ended days.
     pub(super) fn carries(&self, name: &str, job: &ScheduledJob, dataset: &str) -> bool {
         let of_incomplete = |job: &ScheduledJob| job.job.days == JobDays::Incomplete;
         let mut jobs = self.jobs_of(dataset);
@@ -118,7 +119,7 @@ impl Schedule {
         scheduled.coverage_from.filter(|_| worked_on)
     }
 
-    /// The newest ended day that the jobs' slots have named by `now`.
+    /// Returns the newest ended day that the jobs' slots have named by `now`.
     fn newest_named(&self, dataset: &str, now: DateTime<Utc>) -> Option<Day> {
         let naming = self
             .jobs_of(dataset)
@@ -131,7 +132,7 @@ impl Schedule {
     }
 }
 
-/// Whether the job's slots name days that have ended, to be read.
+/// `true` if the job's slots name ended days to be read.
 fn names_ended_days(job: &ScheduledJob) -> bool {
     let names = matches!(job.job.days, JobDays::Yesterday | JobDays::Last(_));
     names && job.job.mode != Mode::Verify

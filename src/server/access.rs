@@ -1,18 +1,17 @@
-//! Who may do what.
+//! Access rules: the permission that each kind of route requires.
 //!
-//! | | listens on loopback | elsewhere | elsewhere, `public_reads = true` |
+//! | | on loopback | on another address | on another address, `public_reads = true` |
 //! |---|---|---|---|
 //! | probes, `/metrics` | open | open | open |
-//! | what reads | open, to requests for this machine by name | token | open |
-//! | what changes something | token | token | token |
+//! | read routes | open if `Host` is a loopback name or address | token | open |
+//! | write routes | token | token | token |
 //!
-//! Where a token is needed and none is configured, nobody has it: 403, and the answer says how to
-//! set one.
+//! A route that needs a token answers 403 if no token is configured; the response says how to set one.
 //!
-//! Loopback is open to programs of this machine, but the pages that its browsers show come from
-//! anywhere. A page can't read our answers from its own origin (there are no CORS headers), can't
-//! know the token, and can't get around both by having its own name resolve to 127.0.0.1 (DNS
-//! rebinding): then the `Host` of its requests is that name.
+//! On loopback, read routes are open to local programs, but not to web pages in local browsers. A page
+//! can't read responses from another origin (no CORS headers are sent), doesn't know the token, and can't
+//! evade both by DNS rebinding (resolving its own domain to 127.0.0.1), because the `Host` header then
+//! holds that domain.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -29,24 +28,24 @@ use subtle::ConstantTimeEq;
 use crate::server::ServerSettings;
 use crate::server::error::ApiError;
 
-/// What a route needs of who asks.
+/// Permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing.
+    /// None: the route is open.
     Nothing,
-    /// That it may read.
+    /// Permission to read.
     Read,
-    /// That it may change something.
+    /// Permission to change something.
     Change,
 }
 
-/// The rules, for one listen address.
+/// Access rules for one listen address.
 #[derive(Debug)]
 pub(super) struct Access {
     loopback: bool,
     public_reads: bool,
-    /// Both sides are hashed, so that neither content nor length of the token shows in the time
-    /// that a comparison takes.
+    /// SHA-256 digest of the token. The presented token is hashed too, so that the time of the comparison
+    /// reveals neither the content nor the length of the token.
     token: Option<[u8; 32]>,
 }
 
@@ -59,7 +58,7 @@ impl Access {
         }
     }
 
-    /// Whether a request with these headers may do what needs `need`.
+    /// Returns an error unless a request with these headers has the permission `need`.
     fn check(&self, need: Need, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         match need {
             Need::Nothing => Ok(()),
@@ -83,7 +82,7 @@ impl Access {
     }
 }
 
-/// The middleware in front of each route.
+/// Middleware in front of each route: rejects requests without the required permission.
 pub(super) async fn guard(
     State((access, need)): State<(Arc<Access>, Need)>,
     request: Request,
@@ -93,7 +92,7 @@ pub(super) async fn guard(
     Ok(next.run(request).await)
 }
 
-/// A token without characters is none: `BRONZED__SERVER__TOKEN=` must not let everyone in.
+/// Returns `None` for a blank token: `BRONZED__SERVER__TOKEN=` must not let everyone in.
 fn digest_of_token(token: &SecretString) -> Option<[u8; 32]> {
     let token = token.expose_secret().trim();
     (!token.is_empty()).then(|| digest(token.as_bytes()))
@@ -103,7 +102,7 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// What follows `Bearer` in the `Authorization` header.
+/// Returns the token of an `Authorization: Bearer …` header.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
@@ -112,8 +111,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// Whether the request names this machine as one does on the machine itself, whatever the port:
-/// it may be forwarded.
+/// Returns `true` if `Host` is a loopback name or address. The port is ignored, because it may be
+/// forwarded.
 fn is_for_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -121,7 +120,7 @@ fn is_for_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
     };
     let in_header = Authority::try_from(host.as_bytes());
     in_header.is_ok_and(|authority| is_loopback(&authority))
-        // A request line may have a whole URL in it, and that one counts.
+        // The request line may hold an absolute URL: its host must be loopback, too.
         && uri.authority().is_none_or(is_loopback)
 }
 

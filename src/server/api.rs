@@ -1,4 +1,4 @@
-//! `/api/v1`: what each path does. Who may call it is decided before ([`super::access`]).
+//! Handlers of `/api/v1`. Access is checked before they are called ([`super::access`]).
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -13,7 +13,7 @@ use crate::server::order::{BackfillOrder, Nothing, RunOrder};
 use crate::server::view::{Backfill, DatasetView, Datasets, JobView, Jobs, RunView, Runs};
 
 type Answer<T> = Result<Json<T>, ApiError>;
-/// `{source}/{name}`; a segment that isn't UTF-8 names nothing.
+/// Path parameters `{source}/{name}`; an error if a segment isn't UTF-8.
 type Named = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) async fn jobs(State(app): State<App>) -> Answer<Jobs> {

@@ -1,4 +1,4 @@
-//! Bodies of requests: JSON, of bounded length, within bounded time.
+//! Request bodies: JSON with a size limit and a read timeout.
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::server::App;
 use crate::server::error::ApiError;
 
-/// The body as a value. No bytes at all count as `{}`.
+/// Deserialized request body. An empty body counts as `{}`.
 ///
-/// The content type must say that it is JSON: a browser asks before it sends that to another
-/// origin, and isn't let. Where there is neither content nor type, there is nothing to say; what
-/// changes something needs a token, for which a browser asks, too.
+/// The content type must be JSON: a browser sends that to another origin only after a preflight request,
+/// which fails. A request with neither body nor content type is accepted, because a write route also needs
+/// a token, and an `Authorization` header causes a preflight request, too.
 pub(super) struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {

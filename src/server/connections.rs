@@ -1,7 +1,7 @@
-//! Connections: accepted within a bound, each one limited in time, ended in order.
+//! Connection handling: a bounded number of connections, timeouts for each, graceful shutdown.
 //!
-//! HTTP/1 only, on hyper itself: `axum::serve` has no time-out for request headers, without which
-//! a client that sends them byte by byte holds its place for ever.
+//! HTTP/1 only, on hyper directly, because `axum::serve` has no timeout for request headers: a client that
+//! sends them byte by byte would hold its connection slot forever.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,24 +21,24 @@ use tower::ServiceExt;
 
 use crate::server::places::{Place, Places};
 
-/// What a client may take.
+/// Limits for clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once; a further one takes the place of the one that has waited longest for a
-    /// request, and waits where all have one under way.
+    /// Maximum number of concurrent connections. A further connection evicts the one that has waited
+    /// longest for a request; if all are serving a request, it waits.
     pub connections: usize,
-    /// For the headers of a request, and for an idle connection to send the next one.
+    /// Timeout for the headers of a request, and for the next request on an idle connection.
     pub header_time: Duration,
-    /// For a body, once its headers are there.
+    /// Timeout for the body of a request, after its headers.
     pub body_time: Duration,
-    /// For a whole answer, the time for the body included.
+    /// Timeout for a whole response, including the time for reading the body.
     pub answer_time: Duration,
-    /// A connection takes no further request after this long; one that only reads slowly, or not
-    /// at all, ends a `drain_time` later.
+    /// Age after which a connection accepts no further request. A client that reads slowly, or not at all,
+    /// is disconnected `drain_time` later.
     pub connection_time: Duration,
-    /// For the request under way when a connection is to end, or the daemon.
+    /// Time for the request in progress to finish when its connection or the daemon ends.
     pub drain_time: Duration,
-    /// Of a body.
+    /// Maximum size of a request body.
     pub body_bytes: usize,
 }
 
@@ -56,10 +56,10 @@ impl Default for Limits {
     }
 }
 
-/// Bounds what the lines of a request's head may take in memory, each connection.
+/// Maximum size of the read buffer for the head of a request, per connection.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Serves until `stop`, then lets requests under way end, `drain_time` at most.
+/// Serves until `stop` is cancelled, then waits at most `drain_time` for requests in progress.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -98,8 +98,8 @@ async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(Tcp
     Ok((stream, places.take().await))
 }
 
-/// A client that is gone again costs nothing; when the machine is out of descriptors or memory,
-/// trying at once would only burn its time.
+/// Waits 100 ms after a failed accept, because the machine may be out of descriptors or memory and an
+/// immediate retry would only waste CPU. Doesn't wait if the client has disconnected.
 async fn recover(error: &io::Error) {
     let gone = matches!(
         error.kind(),
@@ -113,7 +113,7 @@ async fn recover(error: &io::Error) {
     }
 }
 
-/// One connection, from its first request to its end.
+/// Serves one connection, from its first request to its end.
 async fn converse(
     stream: TcpStream,
     place: Arc<Place>,
@@ -121,7 +121,7 @@ async fn converse(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // Answers are small: they leave at once.
+    // Responses are small: send them without delay.
     let _ = stream.set_nodelay(true);
     let own = Arc::clone(&place);
     let service = service_fn(move |request| answer(router.clone(), Arc::clone(&own), request));
@@ -129,7 +129,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(MAX_HEAD_BYTES)
-        // Who has sent all that it had to say is answered all the same.
+        // A client that has closed its sending side still gets its response.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -145,12 +145,12 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        // Clients break off and run into time-outs as they like: nothing for an operator.
+        // Disconnects and timeouts of clients need no action by an operator.
         tracing::debug!(%error, "connection ended");
     }
 }
 
-/// Answers one request, whose connection keeps its place meanwhile.
+/// Answers one request; its connection can't be evicted meanwhile.
 async fn answer(
     router: Router,
     place: Arc<Place>,
@@ -165,8 +165,8 @@ async fn answer(
     response
 }
 
-/// When a connection takes no further request.
+/// Completes when a connection must stop accepting requests: on `stop`, or after the time `after`.
 async fn end(stop: &CancellationToken, after: Duration) {
-    // Running into the time-out is one of the two ways to get here.
+    // A timeout is one of the two expected outcomes.
     let _ = tokio::time::timeout(after, stop.cancelled()).await;
 }

@@ -1,4 +1,4 @@
-//! What the server needs of the daemon: to be asked how things are, and to be told what to do.
+//! The daemon's interface to the server: queries and commands.
 
 use std::time::Duration;
 
@@ -9,37 +9,35 @@ use crate::server::view::{Backfill, DatasetView, JobView, RunView};
 
 /// The daemon, as the server sees it.
 ///
-/// Answers come from what the daemon knows already, or from the lake; a call that takes longer
-/// than the server's time for an answer is dropped, so each one must bear being dropped at any
-/// point.
+/// Methods answer from memory or from the lake. A call that exceeds the server's response timeout is
+/// dropped, so every method must be cancel-safe at every await point.
 #[async_trait]
 pub trait Daemon: Send + Sync + 'static {
-    /// Whether it can work. From what was seen last: it is asked often, by anyone, and an API
-    /// that is down doesn't count.
+    /// Returns the readiness as last observed, without I/O, because anyone may request it frequently. The
+    /// availability of the providers' APIs is not part of it.
     fn readiness(&self) -> Readiness;
 
-    /// Sets the gauges that move with time ([`crate::telemetry::metrics::events`]). Called before
-    /// each scrape, from what is known: it must neither wait nor ask the lake.
+    /// Updates the gauges that change with time ([`crate::telemetry::metrics::events`]). Called before each
+    /// scrape: it must neither block nor access the lake.
     fn observe(&self);
 
-    /// Every job of the enabled sources.
+    /// Returns every job of the enabled sources.
     async fn jobs(&self) -> Result<Vec<JobView>, DaemonError>;
 
-    /// Every dataset of the enabled sources.
+    /// Returns every dataset of the enabled sources.
     async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError>;
 
-    /// Runs that wait, that are under way, and that ended lately: the newest first, bounded.
+    /// Returns queued, running and recently ended runs, newest first; their number is bounded.
     async fn runs(&self) -> Result<Vec<RunView>, DaemonError>;
 
-    /// Queues one run a day; a day that is being read already is joined. The answer has one run
-    /// for each day that was asked for, in that order.
+    /// Queues one run per day, or joins the run that is already reading the day. Returns one run for each
+    /// requested day, in the order of the request.
     async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError>;
 
-    /// Queues the days of a range that aren't complete, the newest first.
+    /// Queues the incomplete days of a range, newest first.
     async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError>;
 
-    /// Pauses a job or lets it go on, and outlives a restart. The answer is the job as it is
-    /// then; a job that is so already stays so.
+    /// Pauses or resumes a job, also across restarts, and returns the job's new state. Idempotent.
     async fn set_paused(
         &self,
         source: &str,
@@ -48,48 +46,48 @@ pub trait Daemon: Send + Sync + 'static {
     ) -> Result<JobView, DaemonError>;
 }
 
-/// Whether the daemon can work.
+/// Readiness of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
-    /// The lake answered when it was asked last.
+    /// `true` if the last request to the lake was answered.
     pub lake_reachable: bool,
-    /// The lake takes what is written, as far as is known.
+    /// `true` if the lake accepts writes, as far as is known.
     pub lake_writable: bool,
-    /// The scheduler has looked at its jobs lately enough.
+    /// `true` if the scheduler's last pass is recent enough.
     pub scheduler_ticking: bool,
-    /// Since the scheduler last looked. `None`: it hasn't yet.
+    /// Time since the scheduler's last pass. `None` if there was none yet.
     pub last_tick_age: Option<Duration>,
 }
 
 impl Readiness {
-    /// Both the lake and the scheduler.
+    /// Returns `true` if the lake is reachable and writable and the scheduler ticks.
     pub fn is_ready(&self) -> bool {
         self.lake_reachable && self.lake_writable && self.scheduler_ticking
     }
 }
 
-/// Why the daemon doesn't do what it is asked.
+/// Error of a call to the [`Daemon`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DaemonError {
-    /// There is no such source, dataset or job.
+    /// The source, dataset or job doesn't exist.
     #[error("there is no {what}")]
     NotFound {
         /// ``dataset `pncp.contratos` ``
         what: String,
     },
-    /// It could be done, but not like this or not now: a day in the future, a source that isn't
-    /// enabled.
+    /// The request is valid, but can't be accepted in this form or at this time: a day in the future, a
+    /// source that isn't enabled.
     #[error("{reason}")]
     Refused {
-        /// What stands against it.
+        /// Reason of the refusal.
         reason: String,
-        /// What would be accepted.
+        /// Hint: a request that would be accepted.
         cure: String,
     },
-    /// The lake can't be reached, or the daemon is stopping; later it may work.
+    /// The lake is unreachable, or the daemon is stopping; a later request may succeed.
     #[error("{reason}")]
     Unavailable {
-        /// What isn't there.
+        /// Description of what is unavailable.
         reason: String,
     },
 }

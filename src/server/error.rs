@@ -1,10 +1,10 @@
-//! What the API answers when it doesn't do what it was asked.
+//! Error responses of the API.
 //!
 //! ```json
 //! {"error": "token_missing", "message": "this needs a token, and …", "cure": "send `Authorization: Bearer …`"}
 //! ```
 //!
-//! `error` is one of a fixed list that programs may go by; the other two are for people.
+//! `error` is one of a fixed list of names for programs; `message` and `cure` (a hint) are for people.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::server::daemon::DaemonError;
 
-/// Why a request isn't answered with what it asked for.
+/// Error of an API request; each variant is documented with its HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// 401
@@ -23,10 +23,10 @@ pub enum ApiError {
     /// 401
     #[error("the token isn't the right one")]
     TokenWrong,
-    /// 403: nobody can have the right token.
+    /// 403: no token is valid.
     #[error("this needs a token, and none is configured")]
     NoTokenConfigured,
-    /// 403: a page of a browser that was told that a name of its own is this machine.
+    /// 403: the `Host` header names another machine, as in a DNS rebinding attack.
     #[error("the request is for another host than this machine")]
     ForeignHost,
     /// 404
@@ -44,15 +44,15 @@ pub enum ApiError {
     /// 409
     #[error("{reason}")]
     Refused {
-        /// What stands against it.
+        /// Reason of the refusal.
         reason: String,
-        /// What would be accepted.
+        /// Hint: a request that would be accepted.
         cure: String,
     },
     /// 413
     #[error("the body is longer than {limit} bytes")]
     TooLarge {
-        /// What is accepted.
+        /// Maximum size in bytes.
         limit: usize,
     },
     /// 415
@@ -61,17 +61,17 @@ pub enum ApiError {
     /// 422
     #[error("{problem}")]
     InvalidBody {
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
-        /// What would be right.
+        /// Hint: a correct request.
         cure: String,
     },
     /// 422
     #[error("{problem}")]
     InvalidQuery {
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
-        /// What would be right.
+        /// Hint: a correct request.
         cure: String,
     },
     /// 503
@@ -82,19 +82,19 @@ pub enum ApiError {
     TimedOut,
 }
 
-/// The body of every answer that isn't a success.
+/// Body of every error response.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct ErrorBody {
-    /// Which error it is; programs may go by it.
+    /// Name of the error, for programs.
     pub error: ErrorName,
-    /// What is wrong.
+    /// Description of the problem, for people.
     pub message: String,
-    /// What would help.
+    /// Hint for solving the problem.
     pub cure: String,
 }
 
-/// The constant name of an error; [`ApiError`] says what each one means.
+/// Constant name of an error, one for each variant of [`ApiError`].
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorName {

@@ -1,4 +1,4 @@
-//! Which runs are asked for: `GET /api/v1/runs?status=failed&source=pncp`.
+//! Filter of the list of runs: `GET /api/v1/runs?status=failed&source=pncp`.
 
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
@@ -8,10 +8,10 @@ use url::form_urlencoded;
 use crate::server::error::ApiError;
 use crate::server::view::{RunStatus, RunView};
 
-/// The parameters that are known.
+/// Names of the supported query parameters.
 pub(super) const PARAMETERS: &[&str] = &["status", "source", "dataset", "job", "day"];
 
-/// What a run must be to be told of. What isn't said takes all.
+/// Conditions on a run; a condition that is `None` matches every run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RunFilter {
     status: Option<RunStatus>,
@@ -22,8 +22,8 @@ pub(super) struct RunFilter {
 }
 
 impl RunFilter {
-    /// Reads the query of a URL. A parameter that isn't known would be left out in silence, and is
-    /// refused instead.
+    /// Parses the query of a URL. Returns an error for an unknown parameter, because ignoring it silently
+    /// would hide a typo.
     pub(super) fn parse(query: &str) -> Result<Self, ApiError> {
         let mut filter = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

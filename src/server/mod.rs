@@ -1,14 +1,14 @@
-//! The daemon over HTTP: probes, metrics, and the API under `/api/v1`.
+//! The daemon's HTTP server: probes, metrics, and the API under `/api/v1`.
 //!
 //! ```text
 //! connections ──► around ──► guard ──► handler ──► dyn Daemon
-//!  bounds          time       who may   JSON in,
-//!  slow clients    for all    do it     JSON out
+//!  limits for      response   access    JSON in,
+//!  slow clients    timeout    rules     JSON out
 //! ```
 //!
-//! What it promises: nothing is changed without the token; a slow, greedy or hostile client costs
-//! its own connection and no other's; whatever is served is described at
-//! `/api/v1/openapi.json`. It knows the daemon only through [`daemon::Daemon`].
+//! Promises: nothing is changed without the token; a slow, greedy or hostile client harms only its own
+//! connection; every route is described at `/api/v1/openapi.json`. The server knows the daemon only through
+//! [`daemon::Daemon`].
 
 mod access;
 mod api;
@@ -42,35 +42,35 @@ use crate::server::access::Access;
 use crate::server::daemon::Daemon;
 use crate::telemetry::metrics::Metrics;
 
-/// Where the server listens, and who may do what.
+/// Settings of the server: address, access and limits.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// On loopback, what reads is open to this machine. Port 0: one that is free.
+    /// Listen address. On loopback, read routes need no token. Port 0 selects a free port.
     pub listen: SocketAddr,
-    /// What changes something needs it; elsewhere than on loopback, what reads does, too. `None`
-    /// or blank: nobody has it.
+    /// Token for write routes; for read routes, too, unless the address is loopback or `public_reads` is
+    /// set. `None` or blank: routes that need the token answer 403.
     pub token: Option<SecretString>,
-    /// What reads is open to all that can reach the address.
+    /// `true` if read routes need no token on any address.
     pub public_reads: bool,
-    /// What a client may take.
+    /// Limits for clients.
     pub limits: Limits,
 }
 
-/// Why the server can't begin.
+/// Error of starting the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The address is taken, or isn't this machine's.
+    /// The address is in use, or isn't an address of this machine.
     #[error("can't listen on {listen}: free the address, or set `server.listen` to another one")]
     Listen {
-        /// The address.
+        /// Listen address.
         listen: SocketAddr,
-        /// What the system says.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// What the handlers work with.
+/// Shared state of the handlers.
 #[derive(Clone)]
 struct App {
     daemon: Arc<dyn Daemon>,
@@ -78,7 +78,7 @@ struct App {
     limits: Limits,
 }
 
-/// A server that has its address, and answers once it is served.
+/// A server that is bound to its address; it answers requests once [`Server::serve`] runs.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -88,10 +88,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address.
+    /// Binds the address.
     ///
     /// # Errors
-    /// When it is taken, or isn't this machine's.
+    /// Returns an error if the address is in use or isn't an address of this machine.
     pub async fn bind(
         settings: &ServerSettings,
         daemon: Arc<dyn Daemon>,
@@ -115,12 +115,12 @@ impl Server {
         })
     }
 
-    /// Where it listens, its port included.
+    /// Returns the bound address with its actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop`; requests under way then have [`Limits::drain_time`] to end.
+    /// Serves until `stop` is cancelled; requests in progress then have [`Limits::drain_time`] to finish.
     pub async fn serve(self, stop: CancellationToken) {
         tokio::select! {
             () = connections::serve(self.listener, self.router, self.limits, stop) => {}
@@ -129,7 +129,8 @@ impl Server {
     }
 }
 
-/// Durations are folded into their histograms at each scrape; this is for when nobody scrapes.
+/// Folds recorded durations into their histograms every minute. Each scrape does the same; without scrapes
+/// the recorded values would accumulate.
 async fn keep_up(metrics: &Metrics) {
     let mut interval = tokio::time::interval(Duration::from_secs(60));
     loop {

@@ -1,5 +1,5 @@
-//! The description of the API (OpenAPI 3.1), made from the table of routes ([`super::routes`])
-//! and from the types of what they take and give: what isn't described can't be routed.
+//! The OpenAPI 3.1 description of the API, generated from the table of routes ([`super::routes`]) and from
+//! the request and response types: a route without a description can't be registered.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -11,50 +11,50 @@ use crate::server::error::ErrorBody;
 /// One method of one path.
 #[derive(Debug)]
 pub(super) struct Operation {
-    /// A constant name, for generated clients.
+    /// Constant name, for generated clients.
     pub id: &'static str,
     /// `get` or `post`.
     pub method: &'static str,
-    /// `/api/v1/jobs/{source}/{job}`, as the router has it too.
+    /// Path as in the router: `/api/v1/jobs/{source}/{job}`.
     pub path: &'static str,
-    /// What it does, in a sentence.
+    /// Summary in one sentence.
     pub summary: &'static str,
-    /// What is in the answer, in a sentence.
+    /// Description of the successful response, in one sentence.
     pub gives: &'static str,
-    /// The parameters that its query may have.
+    /// Names of the query parameters.
     pub query: &'static [&'static str],
-    /// Who may call it.
+    /// Required permission.
     pub need: Need,
-    /// What it takes.
+    /// Schema of the request body; `None` if the operation takes no body.
     pub body: Option<SchemaOf>,
-    /// What it gives when it does what it is asked.
+    /// Successful response.
     pub answer: Answer,
-    /// Statuses of errors beside those that go with `need` and `body`.
+    /// Error statuses in addition to those that follow from `need` and `method`.
     pub errors: &'static [u16],
 }
 
-/// Writes the schema of a type.
+/// Function that generates the schema of a type.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// What an operation gives.
+/// Successful response of an operation.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// JSON of this schema with this status.
     Json(u16, SchemaOf),
-    /// The same with either status.
+    /// JSON of this schema with one of two statuses.
     Either([u16; 2], SchemaOf),
-    /// JSON that has a standard of its own.
+    /// JSON with a standard of its own (OpenAPI).
     Document,
     /// Text of this media type.
     Text(&'static str),
 }
 
-/// The schema of a type, by reference.
+/// Returns the function that generates a reference to the schema of `T`.
 pub(super) fn schema<T: JsonSchema>() -> SchemaOf {
     SchemaGenerator::subschema_for::<T>
 }
 
-/// The whole description.
+/// Returns the OpenAPI document of these operations.
 pub(super) fn document<'a>(operations: impl Iterator<Item = &'a Operation>) -> Value {
     let mut writer = Writer::new();
     let mut paths = Map::new();
@@ -80,8 +80,9 @@ pub(super) fn document<'a>(operations: impl Iterator<Item = &'a Operation>) -> V
     })
 }
 
-/// Collects the types as they are met. What is taken and what is given differ: a field with a
-/// default may be left out of the one and is always in the other.
+/// Generates the descriptions of operations and collects the schemas that they refer to. Request and
+/// response schemas differ: a field with a default is optional in a request and always present in a
+/// response.
 struct Writer {
     taken: SchemaGenerator,
     given: SchemaGenerator,
@@ -151,7 +152,7 @@ impl Writer {
 
 const JSON: &str = "application/json";
 
-/// Every status that means that it isn't done.
+/// Returns all error statuses of an operation.
 fn error_statuses(operation: &Operation) -> Vec<u16> {
     let mut statuses = operation.errors.to_vec();
     if operation.need != Need::Nothing {
@@ -163,7 +164,7 @@ fn error_statuses(operation: &Operation) -> Vec<u16> {
     statuses
 }
 
-/// The `{…}` of the path, and what the query may have.
+/// Returns the path parameters (`{…}`) and the query parameters.
 fn parameters(operation: &Operation) -> Vec<Value> {
     let described = |name, place, required| json!({"name": name, "in": place, "required": required, "schema": {"type": "string"}});
     let parts = operation.path.split('/');
@@ -174,8 +175,8 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     in_path.chain(in_query).collect()
 }
 
-/// `{}` among the alternatives means that nothing may be enough: it goes by the address that the
-/// daemon listens on, and by `public_reads`.
+/// Returns the security requirements. The alternative `{}` of read routes means that a token may be
+/// unnecessary, which depends on the listen address and on `public_reads`.
 fn security(need: Need) -> Value {
     match need {
         Need::Nothing => json!([]),

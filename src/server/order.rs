@@ -1,5 +1,4 @@
-//! What the API is asked to do: bodies of POST requests. A field that isn't known is an error,
-//! so that a misspelt one isn't left out in silence.
+//! Bodies of POST requests. An unknown field is an error, because ignoring it silently would hide a typo.
 
 use chrono::Datelike as _;
 use schemars::JsonSchema;
@@ -9,16 +8,18 @@ use crate::day::Day;
 use crate::server::error::ApiError;
 use crate::source::declaration::Mode;
 
-/// More days than this are a backfill: runs of a person go before everything else.
+/// Maximum number of days of a run request. More days need a backfill, because requested runs have priority
+/// over all others.
 pub const MAX_RUN_DAYS: usize = 31;
 
-/// More days than this, 20 years, are no backfill but a mistake: each one is a run that waits.
+/// Maximum length of a backfill: 20 years. A longer range is probably a mistake, and each of its days would
+/// be a queued run.
 const MAX_BACKFILL_DAYS: i64 = 20 * 366;
 
-/// No API has days of before.
+/// First year of a backfill: no API has older records.
 const FIRST_YEAR: i32 = 1990;
 
-/// Read these days of a dataset now, complete or not.
+/// Request to read days of a dataset now, complete or not.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunOrder {
@@ -26,15 +27,15 @@ pub struct RunOrder {
     pub source: String,
     /// `contratacoes`
     pub dataset: String,
-    /// Each one once, 31 at most.
+    /// Days to read: 1 to 31, without repeats.
     #[schemars(length(min = 1, max = 31))]
     pub days: Vec<Day>,
-    /// How they are read.
+    /// Read mode. Default: `full`.
     #[serde(default = "full")]
     pub mode: Mode,
 }
 
-/// Complete the days of a range that aren't complete.
+/// Request to read the days of a range that aren't complete.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackfillOrder {
@@ -48,13 +49,13 @@ pub struct BackfillOrder {
     pub to: Day,
 }
 
-/// Nothing to add to the path. A field meant for another path is an error here, too.
+/// Empty body. Every field is an error, so that a body meant for another path is rejected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 impl RunOrder {
-    /// What the schema can't say.
+    /// Checks the constraints that deserialization doesn't enforce.
     pub(super) fn check(&self) -> Result<(), ApiError> {
         let mut days = self.days.clone();
         days.sort();
@@ -78,7 +79,7 @@ impl RunOrder {
 }
 
 impl BackfillOrder {
-    /// What the schema can't say.
+    /// Checks the constraints that deserialization doesn't enforce.
     pub(super) fn check(&self) -> Result<(), ApiError> {
         let Self { from, to, .. } = self;
         let days = (to.date() - from.date()).num_days();

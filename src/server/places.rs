@@ -1,8 +1,8 @@
-//! The places for connections, and who has to leave when all are taken.
+//! Connection slots, and the eviction of a waiting connection when all slots are taken.
 //!
-//! A newcomer takes the place of the connection that has waited longest for a request, so that a
-//! thousand that say nothing, or say it byte by byte, keep nobody out. A connection whose request is
-//! being answered keeps its place, and newcomers wait where no other kind is left.
+//! A new connection evicts the one that has waited longest for a request, so that a thousand clients that
+//! send nothing, or send byte by byte, lock nobody out. A connection whose request is being answered keeps
+//! its slot; new connections wait while all slots are in that state.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,27 +10,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// The places of one server.
+/// Connection slots of one server.
 pub(super) struct Places {
     free: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
-    /// A connection began to wait.
+    /// Notified when a connection begins to wait for a request.
     changed: Notify,
 }
 
-/// The connections that wait for a request, the one that has waited longest first.
+/// Connections that wait for a request, the longest-waiting first.
 #[derive(Default)]
 struct Waiting {
-    /// How often a connection began to wait, ever.
+    /// Number of times that any connection began to wait.
     turns: u64,
     by_turn: BTreeMap<u64, CancellationToken>,
 }
 
-/// A connection's place; free again when it is dropped.
+/// Slot of a connection, released on drop.
 pub(super) struct Place {
     places: Arc<Places>,
     taken: CancellationToken,
-    /// The turn under which it waits; `None` while a request is answered.
+    /// Turn under which the connection waits; `None` while a request is answered.
     turn: Mutex<Option<u64>>,
     _place: OwnedSemaphorePermit,
 }
@@ -44,7 +44,8 @@ impl Places {
         })
     }
 
-    /// A place for a newcomer, who counts as waiting for a request. To be called by one at a time.
+    /// Acquires a slot for a new connection, which then waits for its first request. Must not be called
+    /// concurrently.
     pub(super) async fn take(self: &Arc<Self>) -> Place {
         let taken = tokio::select! {
             biased;
@@ -66,7 +67,7 @@ impl Places {
         free.unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
     }
 
-    /// Tells the connection that has waited longest to leave, as soon as there is one.
+    /// Evicts the connection that has waited longest, as soon as there is one.
     async fn make_room(&self) {
         loop {
             let first = self.waiting().by_turn.pop_first();
@@ -83,13 +84,14 @@ impl Places {
 }
 
 impl Place {
-    /// A request has come. `false`: too late, the place is another's, and nothing may be done for it.
+    /// Marks the connection as serving a request. Returns `false` if it has been evicted already: the
+    /// request must not be handled.
     pub(super) fn begin(&self) -> bool {
         let turn = self.turn().take();
         turn.is_some_and(|turn| self.places.waiting().by_turn.remove(&turn).is_some())
     }
 
-    /// The next request is waited for.
+    /// Marks the connection as waiting for the next request.
     pub(super) fn wait(&self) {
         let turn = {
             let mut waiting = self.places.waiting();
@@ -102,7 +104,7 @@ impl Place {
         self.places.changed.notify_one();
     }
 
-    /// Done when the place is another's.
+    /// Completes when the connection has been evicted.
     pub(super) async fn taken(&self) {
         self.taken.cancelled().await;
     }

@@ -1,4 +1,4 @@
-//! What the machinery around the daemon asks: is it alive, can it work, what are its numbers.
+//! Liveness, readiness and metrics endpoints.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,13 +11,14 @@ use crate::server::view::ReadinessView;
 /// The media type of the Prometheus text format.
 pub(super) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The process answers. Nothing that a restart doesn't mend makes this fail.
+/// Liveness: succeeds whenever the process answers, because a restart would repair nothing else.
 pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The lake can be reached, takes what is written, and the scheduler ticks. An API that is down doesn't count: no other
-/// daemon could do better. Reasons are in the log, not here, as anyone may ask.
+/// Readiness: the lake is reachable and writable, and the scheduler ticks. An API that is down doesn't
+/// count, because no other daemon could do better. Reasons are only in the log, because the endpoint is
+/// open to anyone.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadinessView>) {
     let readiness = app.daemon.readiness();
     let status = match readiness.is_ready() {
@@ -34,7 +35,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
     (status, Json(view))
 }
 
-/// The numbers.
+/// Metrics in the Prometheus text format.
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     app.daemon.observe();
     ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render())

@@ -19,16 +19,16 @@ use crate::server::view::{
 };
 use crate::server::{App, api, filter, probes};
 
-/// What is told of runs can be narrowed down.
+/// Path of the list of runs, the only route with query parameters.
 const RUNS: &str = "/api/v1/runs";
 
-/// One method of one path, and what does it.
+/// One method of one path, with its handler.
 pub(super) struct Route {
     pub(super) operation: Operation,
     handler: MethodRouter<App>,
 }
 
-/// Everything that is served.
+/// Returns all routes.
 pub(super) fn table() -> Vec<Route> {
     let mut routes = probe_routes();
     routes.extend(read_routes());
@@ -210,7 +210,8 @@ fn change_routes() -> Vec<Route> {
     ]
 }
 
-/// The router over the table, with the rules that hold for every answer around it.
+/// Builds the router from the table, with an access check on each route, and a timeout and security headers
+/// on every response.
 pub(super) fn router(app: App, access: Access) -> Router {
     let access = Arc::new(access);
     let mut router = Router::new();
@@ -226,8 +227,8 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .with_state(app)
 }
 
-/// Bounds the time for an answer, and tells browsers to keep their hands off it: not to guess its
-/// type, not to show it within other pages, not to keep it.
+/// Applies the response timeout, and tells browsers not to guess the type of a response, not to embed it in
+/// pages of other origins, and not to cache it.
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 3] = [
         (

@@ -1,5 +1,5 @@
-//! What the API shows: plain values, and with their doc comments the schemas of the OpenAPI
-//! description. Times are RFC 3339 in UTC, days are dates of the source's time zone.
+//! Response types of the API. Their doc comments become the descriptions in the OpenAPI schemas. Times are
+//! RFC 3339 in UTC, days are dates in the source's time zone.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -19,19 +19,19 @@ pub struct JobView {
     pub source: String,
     /// `hourly`
     pub name: String,
-    /// As the configuration has it: five fields, or six with seconds first.
+    /// Cron expression as configured: five fields, or six with seconds first.
     pub cron: String,
-    /// The zone that the cron expression is read in: `America/Sao_Paulo`.
+    /// Time zone of the cron expression: `America/Sao_Paulo`.
     pub timezone: String,
-    /// Since when the job is paused; null: it isn't.
+    /// Time since which the job is paused; null if it isn't.
     pub paused_since: Option<DateTime<Utc>>,
-    /// When it is due next; null: never, or it is paused.
+    /// Next slot; null if there is none, or if the job is paused.
     pub next_slot: Option<DateTime<Utc>>,
-    /// Its run that began last, as far as the daemon knows.
+    /// Most recently started run, as far as the daemon knows.
     pub last_run: Option<RunView>,
 }
 
-/// One record type of a source, and what the lake has of it.
+/// One record type of a source, with its coverage in the lake.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Dataset")]
 pub struct DatasetView {
@@ -39,36 +39,37 @@ pub struct DatasetView {
     pub source: String,
     /// `contratacoes`
     pub name: String,
-    /// The table's folder in the lake.
+    /// Folder of the table in the lake.
     pub prefix: String,
-    /// Which days are there.
+    /// Completeness of the dataset's days.
     pub coverage: Coverage,
-    /// Seconds since the start of the last run that ended well; null: there was none.
+    /// Seconds since the start of the last successful run; null if there was none.
     pub freshness_seconds: Option<f64>,
-    /// When the last run that ended well began.
+    /// Start of the last successful run; null if there was none.
     pub last_success: Option<DateTime<Utc>>,
 }
 
-/// Which days of a dataset are complete.
+/// Completeness of a dataset's days.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Coverage {
-    /// The first day that is asked for; null: no history is.
+    /// First day of the coverage; null if no history is required.
     pub from: Option<Day>,
-    /// Days that are complete, whether they were asked for or not.
+    /// Complete days, required or not.
     pub complete_days: u64,
-    /// Days that a person has accepted as they are; not counted as complete.
+    /// Days that a person accepted as they are; not counted as complete.
     pub accepted_days: u64,
-    /// Past days that are wanted: begun, named by a job or covered once, and neither complete nor accepted.
+    /// Past days that are wanted: begun, named by a job, or covered at some time, and neither complete nor
+    /// accepted.
     pub incomplete_days: u64,
-    /// Days among them that could be complete: they have settled, and a slot has come since.
+    /// Incomplete days that could be complete: they have settled, and a slot has been due since.
     pub backlog_days: u64,
-    /// Days among these that could be complete for longer than `complete_by` of their job.
+    /// Backlog days that could have been complete for longer than `complete_by` of their job.
     pub overdue_days: u64,
-    /// Days of the backlog that were tried eight times or more since they settled.
+    /// Backlog days with eight or more attempts since they settled.
     pub stuck_days: u64,
-    /// The oldest day of the backlog; null: there is none.
+    /// Oldest day of the backlog; null if the backlog is empty.
     pub oldest_backlog_day: Option<Day>,
-    /// Seconds since that day has settled.
+    /// Seconds since the oldest day of the backlog settled; null if the backlog is empty.
     pub oldest_backlog_seconds: Option<u64>,
 }
 
@@ -76,52 +77,53 @@ pub struct Coverage {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Run")]
 pub struct RunView {
-    /// As in the day's state, in the files and in the logs.
+    /// Run id, as in the day's state, the files and the logs.
     pub run_id: Uuid,
     /// `pncp`
     pub source: String,
     /// `contratacoes`
     pub dataset: String,
-    /// The day that is read.
+    /// Day that is read.
     pub day: Day,
-    /// The job that asked for it; `manual`: a person.
+    /// Job that requested the run; `manual` if a person did.
     pub job: String,
-    /// How the day is read.
+    /// Read mode.
     pub mode: Mode,
-    /// How it stands, or how it ended.
+    /// Status of the run.
     pub status: RunStatus,
-    /// When it began; null: it is queued.
+    /// Start of the run; null if it is queued.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended; null: it hasn't.
+    /// End of the run; null if it hasn't ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How far it is.
+    /// Progress of the run.
     pub progress: Progress,
-    /// What it read and stored; null: it hasn't ended.
+    /// Rows and requests of the run; null if it hasn't ended.
     pub counts: Option<Counts>,
     /// Slices that weren't read or proven.
     pub failed_slices: Vec<FailedSlice>,
-    /// Why it failed as a whole.
+    /// Error of the run as a whole; null if there is none.
     pub error: Option<String>,
 }
 
-/// How a run stands, or how it ended.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// It waits for its turn.
+    /// Waiting to start.
     Queued,
-    /// It reads.
+    /// Reading.
     Running,
-    /// Every slice was read, and where the day has ended, proven.
+    /// Every slice was read and, if the day has ended, proven.
     Ok,
-    /// Something couldn't be read or proven; what could be read is committed.
+    /// Something couldn't be read or proven; everything that was read is committed.
     Partial,
-    /// It ended without having read what it was asked to.
+    /// Ended without reading what was requested.
     Failed,
 }
 
 impl RunStatus {
-    /// How a run of this daemon that is over ended, by its entry in the state.
+    /// Returns the status of an ended run of this daemon, given the status in the audit. `Running` counts
+    /// as failed.
     pub fn of_ended(status: Status) -> Self {
         match status {
             Status::Ok | Status::Recovered | Status::Adopted => Self::Ok,
@@ -131,16 +133,16 @@ impl RunStatus {
     }
 }
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Progress {
     /// Pages read.
     pub pages_read: u64,
-    /// Pages known so far, those read included; it grows until every slice has told its total.
+    /// Pages known so far, including those read; grows until every slice has reported its total.
     pub pages_known: u64,
     /// Records read.
     pub records: u64,
-    /// Records among them that weren't stored before.
+    /// Records that weren't stored before.
     pub new: u64,
 }
 
@@ -149,14 +151,14 @@ pub struct Progress {
 pub struct FailedSlice {
     /// `modalidade=6`
     pub slice: String,
-    /// What was wrong.
+    /// Reason of the failure.
     pub reason: String,
 }
 
-/// What a backfill is going to read.
+/// Result of a backfill request.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Backfill {
-    /// Days that are queued.
+    /// Queued days.
     pub queued_days: u64,
     /// Days of the range that were complete already.
     pub complete_days: u64,
@@ -165,37 +167,37 @@ pub struct Backfill {
 /// Every job.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Jobs {
-    /// By source and name.
+    /// Sorted by source and name.
     pub jobs: Vec<JobView>,
 }
 
 /// Every dataset.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Datasets {
-    /// By source and name.
+    /// Sorted by source and name.
     pub datasets: Vec<DatasetView>,
 }
 
 /// Runs.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Runs {
-    /// The newest first; of those just asked for, in the order of their days.
+    /// Newest first; in the response to a run request, in the order of the requested days.
     pub runs: Vec<RunView>,
 }
 
-/// Whether the daemon can work.
+/// Readiness of the daemon.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "Readiness")]
 pub struct ReadinessView {
-    /// All of the following.
+    /// `true` if all of the following hold.
     pub ready: bool,
-    /// The lake answered when it was asked last.
+    /// `true` if the last request to the lake was answered.
     pub lake_reachable: bool,
-    /// The lake takes what is written. False: it refused a write (it is full, or read-only), nothing
-    /// is begun, and a probe is written from time to time until it takes one.
+    /// `true` if the lake accepts writes. `false` after a refused write (the lake is full or read-only): no
+    /// run is started, and a probe object is written from time to time until one is accepted.
     pub lake_writable: bool,
-    /// The scheduler has looked at its jobs lately enough.
+    /// `true` if the scheduler's last pass is recent enough.
     pub scheduler_ticking: bool,
-    /// Seconds since the scheduler last looked; null: it hasn't yet.
+    /// Seconds since the scheduler's last pass; null if there was none yet.
     pub last_tick_age_seconds: Option<f64>,
 }

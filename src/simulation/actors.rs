@@ -1,7 +1,8 @@
-//! Those at work on the day: runs, recoveries, onlookers, and an operator who has the state rebuilt.
+//! Actors on the simulated day: runs, recoveries, readers of the state, and an operator who rebuilds the
+//! state.
 //!
-//! They call the protocol as the program does, tell what they were told, and say at once where a
-//! promise to them isn't kept.
+//! They call the commit protocol as the program does, record its results, and report a broken promise at
+//! once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -19,31 +20,31 @@ use crate::source::declaration::Mode;
 use crate::state::execution::{self, Status};
 use crate::state::{DayState, DayStore, SliceProgress, StateError, support};
 
-/// Records that the API has on a page.
+/// Number of records on a page of the API.
 const PAGE: usize = 2;
-/// The slice that all records are of.
+/// Slice of all records.
 const SLICE: &str = "modalidade=6";
 
-/// What somebody does.
+/// Behaviour of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Reads the day page by page, each page a commit.
+    /// Reads the day page by page; each page is a commit.
     Run,
-    /// The same, and goes on after a commit whose outcome it doesn't know.
+    /// Like `Run`, but continues after a commit whose outcome is unknown.
     Stubborn,
-    /// Reads the first page only, and says so.
+    /// Reads only the first page, and reports the run as partial.
     Partial,
-    /// Opens the day: sets right what isn't as it should be.
+    /// Opens the day, repairing its state if necessary.
     Open,
-    /// Looks at the day, and writes nothing.
+    /// Opens the day read-only.
     Look,
-    /// Takes the state away, so that it is made anew from the files.
+    /// Deletes the state, so that it is rebuilt from the files.
     Rebuild,
-    /// Reads the day as the program does: by requests, through all of `ingest`.
+    /// Reads the day as the program does: with requests, through all of `ingest`.
     Read(Mode),
 }
 
-/// One life: what `lane` does in this role, under this run id.
+/// Runs one actor: `lane` in this role, under this run id.
 pub async fn act(
     stage: Arc<Stage>,
     lane: usize,
@@ -89,7 +90,7 @@ struct Run {
 
 impl Run {
     async fn read(mut self, role: Role) {
-        // Begun after the end of the day: what is read now is all that there is.
+        // Started after the end of the day: the listing is final.
         let ended = self.stage.truth().served.finally.is_some();
         let mut failed = false;
         let mut read = 0;
@@ -129,7 +130,7 @@ impl Run {
         }
     }
 
-    /// What the API has on a page now.
+    /// Returns the records on a page of the API now.
     fn page(&self, number: usize) -> Vec<Box<str>> {
         let mut truth = self.stage.truth();
         let page: Vec<_> = truth
@@ -145,7 +146,7 @@ impl Run {
         page
     }
 
-    /// What a run does with the records of a page: drops what is known, and commits the rest.
+    /// Processes the records of a page: drops known ones and commits the rest.
     async fn take(&mut self, page: &[Box<str>]) -> Result<(), StateError> {
         let new = page.iter().filter(|id| !self.state.contains(id));
         let new: Vec<_> = new.cloned().collect();
@@ -157,7 +158,7 @@ impl Run {
             let file = encoded(&self.stage, &run, &new);
             self.day.commit(&mut self.state, file, &mut run).await?;
         }
-        // What is settled is stored, whoever stored it.
+        // All records of the page are stored now, by this run or another one.
         self.execution = run;
         let mut truth = self.stage.truth();
         let settled = Served {
@@ -173,7 +174,7 @@ impl Run {
     }
 }
 
-/// Who would take number n+1 next has compared with all of the files 1…n.
+/// Asserts that a state that would write file n+1 knows the ids of all files 1…n.
 fn knows_its_files(stage: &Stage, state: &DayState) {
     let mut truth = stage.truth();
     let is_counted = |number: u64| number <= state.commits();
@@ -189,7 +190,7 @@ pub fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
     execution::Execution::begun(run_id, "hourly", now)
 }
 
-/// A run's last word, as the promises know it.
+/// Converts a run's final report to the type that the promises check.
 pub fn told(stage: &Stage, run: &execution::Execution) -> Execution {
     let name = |key: &str| invariants::name(&stage.dataset.prefix, support::day(), key);
     Execution {
@@ -201,7 +202,7 @@ pub fn told(stage: &Stage, run: &execution::Execution) -> Execution {
     }
 }
 
-/// A file of the run with a row for each id. The same in every schedule, and so made once.
+/// Returns a file of the run with a row for each id. Cached, because every schedule needs the same files.
 fn encoded(stage: &Stage, run: &execution::Execution, ids: &[Box<str>]) -> EncodedFile {
     type Content = (Uuid, Vec<Box<str>>);
     thread_local! {

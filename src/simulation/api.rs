@@ -1,9 +1,8 @@
-//! The API of whole runs: a listing that moves while it is read, in pages, and all the wrong ways to
-//! answer.
+//! API of whole runs: a paged listing that changes while it is read, with all kinds of faulty responses.
 //!
-//! An answer is of the instant at which it is granted. What is wrong with one can be told by whoever
-//! reads with care: an API that says the same wrong thing again and again, and in keeping with
-//! itself, can't be found out by anybody, and isn't played.
+//! A response shows the listing at the instant at which the request is granted. Only faults that a careful
+//! reader can detect are simulated: an API that repeats the same consistent error can't be detected by
+//! anybody.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,88 +25,88 @@ use crate::source::template::Template;
 use crate::source::testing::{Broken, Reply};
 use crate::state::support;
 
-/// Records on a page.
+/// Number of records on a page.
 const PAGE: usize = 2;
-/// The slices, by their modality.
+/// Modalities of the slices.
 const SLICES: [&str; 2] = ["6", "8"];
-/// The table of the parents.
+/// Prefix of the parents' table.
 pub const PARENTS: &str = "pais";
-/// The record that is of another day by its own date.
+/// Off-day record: its own date is another day.
 pub const OFF_DAY: &str = "x";
 
-/// What is read.
+/// Kind of dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A day in slices.
     Slices,
-    /// The same, of records that change: each content is a version.
+    /// A day in slices whose records change: each content is a version.
     Versions,
     /// The children of a day's parents.
     Children,
 }
 
-/// How the API is.
+/// Behaviour of the API in a schedule.
 #[derive(Debug, Clone)]
 pub struct Manner {
     pub shape: Shape,
-    /// How many slices are read.
+    /// Number of slices.
     pub slices: usize,
-    /// A new record comes first in its slice, not last.
+    /// `true` if a new record is listed first in its slice, not last.
     pub newest_first: bool,
-    /// What proves that a slice was read in full.
+    /// Proof required for a slice.
     pub require: Require,
-    /// Answers have a `Date`.
+    /// `true` if responses have a `Date` header.
     pub dated: bool,
-    /// Our clock says from the beginning that the day is over.
+    /// `true` if our clock is past the end of the day from the beginning.
     pub clock_ahead: bool,
-    /// How many answers may be wrong …
+    /// Maximum number of faulty responses.
     pub oddities: u32,
-    /// … and in which ways.
+    /// Kinds of faults in these responses.
     pub kinds: Vec<Oddity>,
-    /// How probable it is of each step that the API may list more or less.
+    /// Probability, at each step, that the listing may change.
     pub stirs: f64,
-    /// How many records are taken away.
+    /// Number of records deleted from the listing.
     pub removals: usize,
-    /// How often a record changes.
+    /// Number of changes to records.
     pub changes: usize,
-    /// How many runs are told to stop.
+    /// Number of runs that are cancelled.
     pub stops: usize,
 }
 
-/// What is wrong with an answer.
+/// Fault in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oddity {
-    /// An error page with status 200.
+    /// An HTML error page with status 200.
     Html,
-    /// JSON that is cut off.
+    /// Truncated JSON.
     Cut,
-    /// Whole JSON that is something else.
+    /// Complete JSON with another envelope.
     OtherJson,
     /// The connection breaks.
     Broken,
-    /// No answer in time.
+    /// Timeout.
     TimedOut,
     /// Status 500.
     Status500,
-    /// "Too many requests", as an HTML page.
+    /// "Too many requests" as an HTML page.
     Busy,
-    /// 503, which asks to wait.
+    /// Status 503 with a wait.
     Wait,
-    /// A right request is refused: 422, 404, 400.
+    /// A correct request is rejected: 422, 404, 400.
     Unprocessable,
     NotFound,
     BadRequest,
-    /// 204 where there are records.
+    /// Status 204 although there are records.
     NoContent,
-    /// 200 without a byte.
+    /// Status 200 with an empty body.
     NoBytes,
-    /// A page without records where there are some.
+    /// A page without records although there are some.
     EmptyPage,
-    /// The page before once more.
+    /// The previous page again.
     Repeated,
-    /// One record more than there are.
+    /// A total that is one record too high.
     MoreStated,
-    /// A page less than there are.
+    /// A total that is one page too low.
     FewerStated,
 }
 
@@ -154,12 +153,12 @@ impl Oddity {
         }
     }
 
-    /// Whether it says that there is nothing.
+    /// Returns `true` if the response means "no data".
     fn says_empty(self) -> bool {
         matches!(self, Self::NoContent | Self::NoBytes)
     }
 
-    /// Whether it is a page like any other, and not true.
+    /// Returns `true` if the response is a valid page with false content.
     fn misleads(self) -> bool {
         matches!(self, Self::Repeated | Self::MoreStated | Self::FewerStated)
     }
@@ -168,14 +167,14 @@ impl Oddity {
 /// A page of a slice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// A modality, or a parent.
+    /// Modality, or parent.
     pub slice: Box<str>,
-    /// From 0.
+    /// Page index, from 0.
     page: usize,
 }
 
 impl Place {
-    /// The page that a URL asks for.
+    /// Parses the page from a request URL.
     pub fn of(url: &Url) -> Self {
         let param = |name: &str| {
             let mut pairs = url.query_pairs();
@@ -198,59 +197,60 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// What a run was given.
+/// Responses that a run received.
 #[derive(Debug, Default)]
 pub struct Given {
-    /// How many answers it had.
+    /// Number of responses.
     pub answers: u64,
-    /// Rows of the pages among them.
+    /// Number of rows on the pages received.
     pub rows: u64,
-    /// Records of its day that it must have taken in: those of a first page that it had read before
-    /// may have been a mere look.
+    /// Records of the day that the run must store. A first page received again isn't counted, because the
+    /// run may have requested only its total.
     pub records: BTreeSet<Box<str>>,
-    /// The pages whose last answer was none. A first page that was read before may be looked at again.
+    /// Pages whose last response was unusable, except first pages requested again.
     pub unread: BTreeSet<Place>,
-    /// Some of the answers weren't true.
+    /// `true` if some response was false.
     pub misled: bool,
-    /// An operation on the lake went wrong.
+    /// `true` if an operation on the lake failed.
     pub failed: bool,
-    /// It was told to stop.
+    /// `true` if the run was cancelled.
     pub stopped: bool,
     seen: BTreeSet<Place>,
-    /// What it was told once, and isn't told again: two walks that agree are believed.
+    /// Pages with a false response. The run never gets a second one there, because two walks that agree are
+    /// believed.
     fooled: BTreeSet<Place>,
 }
 
-/// What the API lists, and what it told whom.
+/// Listing of the API, and the responses given to each run.
 #[derive(Debug, Default)]
 pub struct Api {
-    /// In order of their publication, or of its reverse.
+    /// Records in order of publication, or in reverse order.
     pub listed: Vec<Box<str>>,
-    /// How often a record has changed.
+    /// Number of changes to each record.
     contents: BTreeMap<Box<str>, u32>,
-    /// What it took away at some time.
+    /// Records ever deleted from the listing.
     pub removed: BTreeSet<Box<str>>,
-    /// How often the listing changed.
+    /// Number of changes to the listing.
     pub changes: u64,
     pub given: BTreeMap<Uuid, Given>,
 }
 
 impl Api {
-    /// Lists a record.
+    /// Adds a record to the listing.
     pub fn list(&mut self, id: Box<str>, first: bool) {
         self.changes += 1;
         let at = if first { 0 } else { self.listed.len() };
         self.listed.insert(at, id);
     }
 
-    /// Takes a record away.
+    /// Deletes a record from the listing.
     pub fn remove(&mut self, id: &str) {
         self.changes += 1;
         self.listed.retain(|listed| **listed != *id);
         self.removed.insert(id.into());
     }
 
-    /// Changes a record that is listed.
+    /// Changes the content of a listed record.
     pub fn change(&mut self, id: &str) {
         self.changes += 1;
         *self.contents.entry(id.into()).or_default() += 1;
@@ -260,12 +260,13 @@ impl Api {
         self.contents.get(id).copied().unwrap_or_default()
     }
 
-    /// What a record is called with its content.
+    /// Returns the name of a record with its current content.
     pub fn name(&self, id: &str) -> Box<str> {
         name(id, self.content(id))
     }
 
-    /// Those that may be taken away: no slice becomes empty, which nobody would believe.
+    /// Returns the records that may be deleted. A slice never becomes empty, because no reader would
+    /// believe that.
     pub fn removable(&self) -> Vec<Box<str>> {
         let listed = self.listed.iter();
         listed
@@ -274,7 +275,8 @@ impl Api {
             .collect()
     }
 
-    /// The answer to a request of `run`, with `oddity` if that is possible; says whether it was.
+    /// Returns the response to a request of `run`, with `oddity` if it is applicable; and `true` if it was
+    /// applied.
     pub fn answer(
         &mut self,
         run: Uuid,
@@ -310,7 +312,7 @@ impl Api {
                 total += 1;
                 stated = total.div_ceil(PAGE);
             }
-            // Never as many as the pages that are left hold.
+            // Always less than the remaining pages hold, so that the reader can detect it.
             Some(Oddity::FewerStated) => {
                 stated -= 1;
                 total = stated * PAGE - 1;
@@ -367,7 +369,7 @@ fn slice_of(id: &str) -> &str {
     }
 }
 
-/// The children of a parent, by their ids.
+/// Returns the ids of a parent's children.
 pub fn children(parent: &str) -> &'static [&'static str] {
     match parent {
         "p" => &["p-1", "p-2", "p-3"],
@@ -384,12 +386,12 @@ fn name(id: &str, content: u32) -> Box<str> {
     }
 }
 
-/// The record of an id, without the version that one may have.
+/// Returns the record id without its version, if any.
 pub fn key_of(stored: &str) -> &str {
     stored.split_once('@').map_or(stored, |(key, _)| key)
 }
 
-/// What a stored id stands for: the name of its record, with the content that its version is of.
+/// Returns the name of the record and content that a stored id, with its version, stands for.
 pub fn name_of(stored: &str) -> Box<str> {
     thread_local! {
         static NAMES: RefCell<HashMap<Box<str>, Box<str>>> = RefCell::default();
@@ -445,7 +447,7 @@ fn status(status: u16, body: &str, date: Option<DateTime<Utc>>) -> Reply {
     }
 }
 
-/// `whole` is the answer otherwise.
+/// Returns the faulty response; `whole` is the correct one.
 fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Reply, Broken> {
     let html = |code| Reply {
         content_type: Some("text/html".to_owned()),
@@ -484,7 +486,7 @@ fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Repl
     })
 }
 
-/// The shipped source with one dataset of two slices, small pages, and three tries for each.
+/// Returns the shipped source with one dataset, small pages and three attempts per request.
 pub fn source(manner: &Manner) -> (Source, Arc<Dataset>) {
     thread_local! {
         static SHIPPED: Arc<Source> = {
@@ -520,7 +522,7 @@ pub fn source(manner: &Manner) -> (Source, Arc<Dataset>) {
     dataset.paginator.page_size = PAGE as u64;
     dataset.retry = Retry {
         max_attempts: 3,
-        // A wait is over when it is its turn, a minute later.
+        // Virtual time: a wait ends when the scheduler picks it, a minute later.
         max_elapsed: Duration::from_secs(24 * 3600),
         ..dataset.retry
     };

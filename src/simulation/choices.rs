@@ -1,15 +1,14 @@
-//! The choices that make a schedule: drawn by a seed, given by an earlier schedule, or gone through
-//! one after the other.
+//! Sequence of choices that defines a schedule: drawn from a seed, replayed from an earlier schedule, or
+//! enumerated.
 //!
-//! Everything that a schedule leaves open is asked of one sequence of small numbers, and 0 is always
-//! the tame answer: the one who ran goes on, nothing goes wrong. So a schedule is replayed by its
-//! numbers, shrunk by leaving some out or making them smaller, and all schedules are gone through by
-//! counting.
+//! Every open decision is taken from one sequence of small numbers, in which 0 is always the default: the
+//! same actor continues, no fault happens. So a schedule is replayed from its numbers, shrunk by dropping
+//! or lowering them, and all schedules are enumerated by counting.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// See above.
+/// Source and record of the choices.
 #[derive(Debug)]
 pub struct Choices {
     given: Vec<u32>,
@@ -17,7 +16,7 @@ pub struct Choices {
     taken: Vec<Choice>,
 }
 
-/// One choice, and how many there were.
+/// A choice, and the number of alternatives.
 #[derive(Debug, Clone, Copy)]
 struct Choice {
     taken: u32,
@@ -25,7 +24,7 @@ struct Choice {
 }
 
 impl Choices {
-    /// Those of a seed.
+    /// Draws choices from a seed.
     pub fn seeded(seed: u64) -> Self {
         Self {
             given: Vec::new(),
@@ -34,7 +33,7 @@ impl Choices {
         }
     }
 
-    /// Those that are given, and the tame ones after them.
+    /// Replays the given choices, then takes the default.
     pub fn given(given: Vec<u32>) -> Self {
         Self {
             given,
@@ -43,12 +42,12 @@ impl Choices {
         }
     }
 
-    /// One of `n`, all alike.
+    /// Picks one of `n`, uniformly.
     pub fn pick(&mut self, n: usize) -> usize {
         self.pick_mostly_first(n, 0.0)
     }
 
-    /// One of `n`; with probability `first` the first, without asking for more.
+    /// Picks one of `n`: the first with probability `first`, in a single choice.
     pub fn pick_mostly_first(&mut self, n: usize, first: f64) -> usize {
         if n <= 1 {
             return 0;
@@ -67,17 +66,17 @@ impl Choices {
         next as usize
     }
 
-    /// Whether something of this probability happens.
+    /// Returns `true` with this probability.
     pub fn happens(&mut self, probability: f64) -> bool {
         self.pick_mostly_first(2, 1.0 - 2.0 * probability) == 1
     }
 
-    /// All choices so far.
+    /// Returns all choices so far.
     pub fn trace(&self) -> Vec<u32> {
         self.taken.iter().map(|choice| choice.taken).collect()
     }
 
-    /// The choices of the next schedule, counting up; `None` after the last.
+    /// Returns the choices of the next schedule in counting order; `None` after the last one.
     pub fn next(&self) -> Option<Vec<u32>> {
         let is_open = |choice: &Choice| choice.taken + 1 < choice.of;
         let last = self.taken.iter().rposition(is_open)?;
@@ -88,8 +87,7 @@ impl Choices {
     }
 }
 
-/// The smallest choices that are found for which `fails` still holds, by leaving out and making
-/// smaller for as long as that helps.
+/// Shrinks a trace for which `fails` holds, by dropping and lowering choices for as long as it still holds.
 pub fn shrink(mut trace: Vec<u32>, mut fails: impl FnMut(&[u32]) -> bool) -> Vec<u32> {
     loop {
         let before = trace.clone();

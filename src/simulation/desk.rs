@@ -1,7 +1,7 @@
-//! A lake in memory, and an API, at which every operation waits until the scheduler grants it, and is
-//! answered as the scheduler says.
+//! In-memory lake and API in which every operation waits until the scheduler grants it with a result.
 //!
-//! An object's version is a hash of its content, as on S3: what is written twice alike is the same.
+//! An object's version is a hash of its content, as on S3: writing the same content twice gives the same
+//! version.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::mutation::mutated;
 use crate::source::declaration::RequestLimits;
 use crate::source::testing::{Broken, Exchange, Reply as Response};
 
-/// What is asked of the lake, or of the API.
+/// Operation on the lake or the API.
 #[derive(Debug, Clone)]
 pub enum Op {
     Ask {
@@ -44,15 +44,14 @@ pub enum Op {
     Delete {
         key: String,
     },
-    /// A listing isn't of one instant: half of the objects may have been looked at before.
+    /// A listing isn't atomic: half of the objects may have been listed at an earlier instant.
     List {
         prefix: String,
         before: Option<(Half, Vec<ObjectMeta>)>,
     },
 }
 
-/// A store lists its objects in an order of its own, as a folder does: here those with even numbers
-/// before or after the others.
+/// Half of the objects, by parity: a store lists its objects in an order of its own, as a folder does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     Even,
@@ -73,12 +72,12 @@ impl Half {
 #[derive(Debug, Clone)]
 pub struct Request {
     pub id: u64,
-    /// Who asks.
+    /// Lane of the caller.
     pub lane: usize,
     pub op: Op,
 }
 
-/// What the caller is told.
+/// Result of an operation.
 #[derive(Debug)]
 pub enum Reply {
     Found(Result<(Bytes, ObjectMeta)>),
@@ -88,7 +87,7 @@ pub enum Reply {
     Answered(std::result::Result<Response, Broken>),
 }
 
-/// Where operations wait. Clones are the same desk.
+/// Queue of waiting operations. Clones share the queue.
 #[derive(Clone, Default)]
 pub struct Desk(Arc<Mutex<Queue>>);
 
@@ -100,32 +99,32 @@ struct Queue {
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// Lake and API as one of those at work sees them.
+/// Client of lake and API for one actor.
 pub struct Counter {
     desk: Desk,
     lane: usize,
 }
 
 impl Desk {
-    /// Lake and API for `lane`.
+    /// Returns the client for `lane`.
     pub fn counter(&self, lane: usize) -> Counter {
         let desk = self.clone();
         Counter { desk, lane }
     }
 
-    /// What waits, oldest first.
+    /// Returns the waiting operations, oldest first.
     pub fn waiting(&self) -> Vec<Request> {
         self.queue().waiting.clone()
     }
 
-    /// A number for an operation.
+    /// Allocates an operation number.
     pub fn number(&self) -> u64 {
         let mut queue = self.queue();
         queue.asked += 1;
         queue.asked
     }
 
-    /// Answers an operation.
+    /// Completes an operation.
     pub fn answer(&self, id: u64, reply: Reply) {
         let mut queue = self.queue();
         queue.waiting.retain(|request| request.id != id);
@@ -134,7 +133,7 @@ impl Desk {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Forgets an operation: nobody waits for it any more.
+    /// Removes an operation whose caller no longer waits.
     fn take_back(&self, id: u64) {
         let mut queue = self.queue();
         queue.waiting.retain(|request| request.id != id);
@@ -142,7 +141,7 @@ impl Desk {
         queue.wakers.remove(&id);
     }
 
-    /// Lets the rest of an operation wait under a new number.
+    /// Replaces a waiting operation by its remaining part, under the same number.
     pub fn ask_on(&self, id: u64, op: Op) {
         let mut queue = self.queue();
         let waiting = queue.waiting.iter_mut();
@@ -179,7 +178,7 @@ impl Counter {
     }
 }
 
-/// An operation that somebody waits for. Dropped, it is taken back.
+/// Guard of a waiting operation. Dropping it removes the operation.
 struct Asked<'a> {
     desk: &'a Desk,
     id: u64,
@@ -191,15 +190,15 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// What is under a key.
+/// A stored object.
 #[derive(Debug, Clone)]
 pub struct Object {
     pub bytes: Bytes,
-    /// Equal of equal contents.
+    /// Hash of the content: equal for equal contents.
     pub version: String,
 }
 
-/// The objects of the lake.
+/// All objects of the lake.
 #[derive(Debug, Default)]
 pub struct Objects {
     objects: BTreeMap<String, Object>,
@@ -215,7 +214,7 @@ impl Objects {
         objects.map(|(key, object)| (key.as_str(), object))
     }
 
-    /// Does what is asked.
+    /// Executes an operation.
     pub fn apply(&mut self, op: &Op) -> Reply {
         match op {
             Op::Get { key } => {
@@ -242,7 +241,7 @@ impl Objects {
         }
     }
 
-    /// The objects below `prefix`.
+    /// Returns the objects below `prefix`.
     pub fn below(&self, prefix: &str) -> Vec<ObjectMeta> {
         let folder = format!("{prefix}/");
         let below = self.objects.range(folder.clone()..);
@@ -256,7 +255,7 @@ impl Objects {
         let there = self.objects.get(key).map(|object| &object.version);
         match mode {
             PutMode::Overwrite => {}
-            // Those of a file; a state is created like any other object.
+            // Affects files only; a state is created like any other object.
             PutMode::Create if mutated!(CreateOverwrites) && key.ends_with(".parquet") => {}
             PutMode::Update(_) if mutated!(ReplaceOverwrites) => {}
             PutMode::Create if there.is_some() => return Err(exists(key)),
@@ -308,7 +307,7 @@ fn not_found(key: &str) -> Error {
     }
 }
 
-/// As S3 says it, of what is there and of what is merely busy.
+/// Returns the error of S3 for an existing object, and also for a concurrent write.
 pub fn exists(key: &str) -> Error {
     Error::AlreadyExists {
         path: key.to_owned(),
@@ -316,7 +315,7 @@ pub fn exists(key: &str) -> Error {
     }
 }
 
-/// A connection that broke: nobody knows what became of the operation.
+/// Returns the error of a broken connection: the outcome of the operation is unknown.
 pub fn broke() -> Error {
     Error::Generic {
         store: "simulation",

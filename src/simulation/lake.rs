@@ -1,5 +1,4 @@
-//! The lake of a schedule: what it holds at the beginning, what others do to its state, and its
-//! facts at any time.
+//! Lake of a schedule: its initial content, external changes to its state, and its facts at any time.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -20,13 +19,13 @@ use crate::bronze::layout;
 use crate::invariants::{self, Day, File};
 use crate::state::support;
 
-/// The records of the API, in the order of their publication.
+/// Records of the API, in order of publication.
 const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];
 
-/// The same for whole runs: those of the other slice, and one of another day, are among them.
+/// Records of the API for whole runs, including those of the second slice and an off-day record.
 const IDS_READ: [&str; RECORDS_READ] = ["a", "b", "c", "d", "x", "f", "e", "g"];
 
-/// The parents; the last one has no children.
+/// Parents; the last one has no children.
 const PARENTS: [&str; PARENTS_READ] = ["p", "q", "r", "s"];
 
 fn ids(scenario: &Scenario) -> &'static [&'static str] {
@@ -37,7 +36,7 @@ fn ids(scenario: &Scenario) -> &'static [&'static str] {
     }
 }
 
-/// What the API doesn't list yet.
+/// Returns the records that the API doesn't list yet.
 pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
     ids(scenario)[scenario.published..scenario.records]
         .iter()
@@ -45,7 +44,7 @@ pub fn unpublished(scenario: &Scenario) -> VecDeque<Box<str>> {
         .collect()
 }
 
-/// Puts into lake and API what is there at the beginning.
+/// Writes the initial content of lake and API.
 pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
     for id in &ids(scenario)[..scenario.published] {
         publish(stage, objects, scenario, id);
@@ -79,7 +78,7 @@ pub fn prepare(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
     stage.truth().files = day(stage, objects).files;
 }
 
-/// The API lists one record more; or there is one parent more, whose children it lists.
+/// Lists one more record; of children, adds a parent to the lake and lists its children.
 pub fn publish(stage: &Stage, objects: &mut Objects, scenario: &Scenario, id: &str) {
     let first = scenario.newest_first();
     let mut truth = stage.truth();
@@ -99,7 +98,7 @@ pub fn publish(stage: &Stage, objects: &mut Objects, scenario: &Scenario, id: &s
     });
 }
 
-/// There will be no more of them.
+/// Ends the publication of records; of children, marks the parents' day as complete.
 pub fn settle(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
     stage.truth().settle();
     if scenario.is_of_children() {
@@ -117,7 +116,7 @@ pub fn settle(stage: &Stage, objects: &mut Objects, scenario: &Scenario) {
     }
 }
 
-/// A file with one parent.
+/// Returns a file with one parent.
 fn parent(stage: &Stage, id: &str) -> Bytes {
     thread_local! {
         static MADE: RefCell<HashMap<String, Bytes>> = RefCell::default();
@@ -132,7 +131,7 @@ fn parent(stage: &Stage, id: &str) -> Bytes {
     })
 }
 
-/// The parents that the state says are done.
+/// Returns the parents that the state lists as finished.
 pub fn parents_done(objects: &Objects) -> BTreeSet<Box<str>> {
     let state = objects.get(support::STATE);
     let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
@@ -143,7 +142,7 @@ pub fn parents_done(objects: &Objects) -> BTreeSet<Box<str>> {
     done.map(Into::into).collect()
 }
 
-/// What `harm` makes of the state document; `None`: it is gone.
+/// Returns the state document after `harm`; `None` if it is deleted.
 pub fn harmed(
     harm: Harm,
     now: Option<&Bytes>,
@@ -158,7 +157,7 @@ pub fn harmed(
         Harm::Cut => now.map(|bytes| bytes.slice(..choices.pick(bytes.len()))),
         Harm::Earlier => {
             let document = now.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-            // What it can't read, it takes for nothing.
+            // The earlier pipeline treats an unreadable state as empty.
             let ids = document.map(|document| support::strings(&document["processed_ids"]));
             let mut ids = ids.unwrap_or_default();
             let truth = stage.truth();
@@ -173,7 +172,7 @@ pub fn harmed(
     }
 }
 
-/// The ids that the state notes as taken away by the API.
+/// Returns the withdrawn ids in the state.
 pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
     let state = objects.get(support::STATE);
     let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
@@ -187,7 +186,7 @@ pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
         .collect()
 }
 
-/// The facts of the day.
+/// Returns the facts of the day.
 pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
     let files = objects
         .all()
@@ -205,7 +204,7 @@ pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
     }
 }
 
-/// What a file holds. The same one comes in many schedules, and is read once.
+/// Reads a file. Cached, because the same file occurs in many schedules.
 fn file(stage: &Stage, key: &str, object: &Object) -> File<Box<str>> {
     thread_local! {
         static FILES: RefCell<HashMap<String, File<Box<str>>>> = RefCell::default();
@@ -220,7 +219,7 @@ fn file(stage: &Stage, key: &str, object: &Object) -> File<Box<str>> {
     file
 }
 
-/// A file of the earlier pipeline, and its state, which names a record without a row.
+/// Returns a file of the earlier pipeline, and its state, which names a record that has no row.
 fn earlier() -> [Bytes; 2] {
     thread_local! {
         static MADE: [Bytes; 2] = [
@@ -231,7 +230,7 @@ fn earlier() -> [Bytes; 2] {
     MADE.with(Clone::clone)
 }
 
-/// Two commits of one run, and the state after the first.
+/// Returns two commits of one run, and the state after the first.
 fn committed() -> [Bytes; 3] {
     thread_local! {
         static MADE: [Bytes; 3] = two_commits().now_or_never().expect("nobody is waited for");

@@ -1,15 +1,16 @@
-//! The protocol, and whole runs, under every order of events and every fault that is thought of.
+//! Deterministic simulation of the commit protocol and of whole runs, under every order of events and every
+//! modelled fault.
 //!
-//! - `choices`: what a schedule is made of, and how a failing one is made small
-//! - `scenario`: who is there, and what may go wrong
-//! - `desk`, `lake`, `api`: a lake in memory, and an API, at which every operation waits for its turn
-//! - `stage`: what all share, and what is so, whatever anyone thinks
-//! - `actors`, `reads`: runs, recoveries, onlookers, rebuilds: the program's own code
-//! - `scheduler`: one schedule, and what is held against it
-//! - `mutations`: the faults that it must find
-//! - `year`: a daemon's life of 400 days over providers as they are, which has a seed and no schedule
+//! - `choices`: the sequence that defines a schedule, and shrinking of a failing one
+//! - `scenario`: actors and possible faults
+//! - `desk`, `lake`, `api`: an in-memory lake and an API, in which every operation waits for its turn
+//! - `stage`: shared context and ground truth
+//! - `actors`, `reads`: runs, recoveries, readers, rebuilds: the program's own code
+//! - `scheduler`: executes one schedule and checks it
+//! - `mutations`: planted bugs that the simulation must find
+//! - `year`: 400 days of a daemon over realistic providers, driven by a seed without a schedule
 //!
-//! A failure prints its smallest schedule and the command that plays it again.
+//! A failure prints its smallest schedule and the command that replays it.
 
 mod actors;
 mod api;
@@ -36,10 +37,10 @@ use scheduler::{Outcome, play};
 
 use crate::source::declaration::{Mode, Require};
 
-/// Schedules by chance in the suite; `SIMULATION_SCHEDULES` asks for more.
+/// Number of random schedules in the test suite; `SIMULATION_SCHEDULES` sets another number.
 const SCHEDULES: u64 = 2_000;
 
-/// What many schedules came to.
+/// Statistics of many schedules.
 #[derive(Default)]
 struct Tally {
     schedules: u64,
@@ -68,16 +69,16 @@ impl Tally {
     }
 }
 
-/// A runtime whose time stands still until the scheduler moves it.
+/// Returns a runtime with paused time that only the scheduler advances.
 fn still() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true).build().unwrap()
 }
 
-/// What is played.
+/// Subject of the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Play {
-    /// The commit protocol, by runs whose pages come from nowhere.
+    /// The commit protocol, by runs that read pages without requests.
     Commits,
     /// Whole runs, which read an API.
     Runs,
@@ -101,7 +102,7 @@ impl Play {
     }
 }
 
-/// A schedule by chance, or the same again by its choices: they decide on the scenario, too.
+/// Plays a random schedule, or replays one: the choices also determine the scenario.
 async fn by_chance(what: Play, mut choices: Choices, verbose: bool) -> Outcome {
     let scenario = what.scenario(&mut choices);
     let mut outcome = play(&scenario, choices, verbose).await;
@@ -111,12 +112,12 @@ async fn by_chance(what: Play, mut choices: Choices, verbose: bool) -> Outcome {
     outcome
 }
 
-/// The kind of a failure, which a smaller schedule must share.
+/// Returns the kind of a failure, which shrinking must preserve.
 fn kind(failure: &str) -> &str {
     failure.split(':').next().unwrap_or(failure)
 }
 
-/// The story of a failure in its smallest form.
+/// Shrinks a failure and describes its smallest schedule.
 async fn story(what: Play, outcome: Outcome) -> String {
     let failure = outcome.failure.unwrap_or_default();
     let runtime = thread::spawn({
@@ -143,7 +144,7 @@ async fn story(what: Play, outcome: Outcome) -> String {
     )
 }
 
-/// Plays the schedules of these seeds, on two threads.
+/// Plays the schedules of these seeds on two threads.
 fn seeds(what: Play, seeds: std::ops::Range<u64>) -> Tally {
     let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
     let work = || {
@@ -209,8 +210,8 @@ fn play_by_chance(what: Play, schedules: u64) {
     }
 }
 
-/// Plays the schedule of `SIMULATION_TRACE`, as a failure prints it, or of `SIMULATION_SEED`; one of
-/// whole runs with `SIMULATION_OF=runs`.
+/// Replays the schedule of `SIMULATION_TRACE`, as printed by a failure, or of `SIMULATION_SEED`.
+/// `SIMULATION_OF=runs` selects whole runs.
 #[test]
 #[ignore = "plays what the environment asks for"]
 fn one() {
@@ -232,8 +233,8 @@ fn one() {
     assert_eq!(outcome.failure, None);
 }
 
-/// Every crash point × what became of the operation × every order of two at work, with at most so
-/// many faults.
+/// Explores every crash point × outcome of the operation × order of two actors, with a bounded number of
+/// faults.
 fn exhaust(name: &str, scenario: &Scenario) {
     let (runtime, mut tally) = (still(), Tally::default());
     let mut next = Some(Vec::new());
@@ -258,8 +259,8 @@ fn exhaust_commits(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) 
     exhaust(&name, &Scenario::exhaustive(before, lanes, faults, harms));
 }
 
-/// The same of whole runs: of an API that answers in the wrong way, or takes records away. Each kind
-/// of proof in a thread.
+/// Explores whole runs against faulty responses and deleted records, with each kind of proof in its own
+/// thread.
 fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, removals: usize) {
     let exhaust_with = |require| {
         let manner = Manner {
@@ -303,8 +304,8 @@ fn every_order_of_two_runs_breaks_no_promise() {
     }
 }
 
-/// Every point of every order × died before, after or with a write under way, failed, reply lost,
-/// late, refused for no reason.
+/// Every point of every order × crash before, after or during a write, failure, lost reply, delayed write,
+/// spurious conflict.
 #[test]
 #[ignore = "takes minutes"]
 fn every_order_of_two_runs_with_one_fault_breaks_no_promise() {
@@ -315,8 +316,8 @@ fn every_order_of_two_runs_with_one_fault_breaks_no_promise() {
     }
 }
 
-/// Every order of the requests and writes of one run × every point × every wrong answer, or a
-/// fault of the lake, or a record that is taken away.
+/// Every order of the requests and writes of one run × every point × every faulty response, a fault of the
+/// lake, or a deleted record.
 #[test]
 #[ignore = "takes minutes"]
 fn every_order_of_one_reading_with_one_fault_breaks_no_promise() {

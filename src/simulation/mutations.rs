@@ -1,5 +1,5 @@
-//! The simulation can fail: each deliberate fault of the protocol, and of reading, is found within so
-//! many schedules by chance, or is harmless, for a reason.
+//! Mutation tests of the simulation: each planted bug in the commit protocol or in reading is found within
+//! a bounded number of random schedules, or is harmless for a stated reason.
 
 use std::sync::Mutex;
 use std::thread;
@@ -8,23 +8,23 @@ use super::choices::Choices;
 use super::{Play, by_chance, still};
 use crate::mutation::Mutation;
 
-/// A fault that isn't found in so many schedules isn't found …
+/// Number of random schedules within which a bug must be found.
 const MOST: u64 = 20_000;
-/// … and is harmless if nothing is in so many.
+/// Number of random schedules without a failure that count as harmless.
 const HARMLESS: u64 = 3_000;
 
-/// What comes of a fault.
+/// Expected result of a planted bug.
 #[derive(Debug, Clone, Copy)]
 enum Expected {
-    /// It breaks this promise, or this assertion.
+    /// Some promise or assertion fails.
     Found,
-    /// Nothing, because of this.
+    /// Nothing fails, for this reason.
     Harmless(&'static str),
 }
 
 use Expected::{Found, Harmless};
 
-/// Faults of the commit protocol.
+/// Planted bugs in the commit protocol.
 const OF_COMMITS: &[(Mutation, Expected)] = &[
     (Mutation::StateBeforeData, Found),
     (Mutation::ReadErrorIsNothing, Found),
@@ -58,7 +58,7 @@ const OF_COMMITS: &[(Mutation, Expected)] = &[
     ),
 ];
 
-/// Faults of reading.
+/// Planted bugs in reading.
 const OF_RUNS: &[(Mutation, Expected)] = &[
     (Mutation::UnreadableIsEmpty, Found),
     (Mutation::FailedPageIsSkipped, Found),
@@ -91,14 +91,14 @@ const OF_RUNS: &[(Mutation, Expected)] = &[
     (Mutation::FailedParentIsDone, Found),
 ];
 
-/// Those that few schedules bring up.
+/// Planted bugs that only few schedules expose.
 const RARE: &[(Mutation, Expected)] = &[
     (Mutation::LastPageFirst, Found),
     (Mutation::UnmetTotalIsKept, Found),
     (Mutation::LakeErrorIsGreen, Found),
 ];
 
-/// How many schedules it took, and what was broken.
+/// Returns the number of schedules until the bug was found, and the failure.
 fn hunt(what: Play, mutation: Mutation, most: u64) -> Option<(u64, String)> {
     let runtime = still();
     mutation.while_on(|| {

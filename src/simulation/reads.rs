@@ -1,5 +1,5 @@
-//! Whole runs: the program's own, from the first request to the report, and what is held against each
-//! of them at its end.
+//! Whole runs: the program's own code from the first request to the report, and the checks at the end of
+//! each.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use crate::source::declaration::{Mode, Priority};
 use crate::state::execution::Status;
 use crate::state::support;
 
-/// Records that a run holds before it commits: more than a page has, fewer than a slice.
+/// Records buffered before a commit: more than a page, fewer than a slice.
 const RECORDS_A_COMMIT: usize = 3;
 
-/// A run of its own, which shares nothing in memory with another one.
+/// Executes a run that shares no memory with other runs.
 pub async fn read(
     stage: Arc<Stage>,
     lane: usize,
@@ -65,7 +65,7 @@ pub async fn read(
     let violations = held_against(&stage, &report, &before);
     let mut truth = stage.truth();
     truth.blame(violations);
-    // A run whose end couldn't be written says so to whoever started it, and to nobody else.
+    // A run whose end couldn't be written reports that to its caller only.
     let unwritten = report.status() == Status::Failed
         && truth
             .api
@@ -77,7 +77,7 @@ pub async fn read(
     }
 }
 
-/// The listing when a run began.
+/// The listing at the start of a run.
 struct Before {
     changes: u64,
     removed: bool,
@@ -92,7 +92,7 @@ impl Before {
     }
 }
 
-/// What the report of a run says that isn't so.
+/// Returns the false statements in a run's report.
 fn held_against(stage: &Stage, report: &RunReport, before: &Before) -> Vec<Violation> {
     let truth = stage.truth();
     let run = report.execution.run_id;
@@ -119,7 +119,7 @@ fn held_against(stage: &Stage, report: &RunReport, before: &Before) -> Vec<Viola
     if report.status() != Status::Ok || given.misled || before.removed {
         return violations;
     }
-    // What was taken away meanwhile may have been the rest of the slice.
+    // Records deleted meanwhile may have been the rest of the slice.
     if truth.api.removed.is_empty()
         && let Some(place) = given.unread.first()
     {

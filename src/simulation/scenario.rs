@@ -1,4 +1,4 @@
-//! What a schedule begins with: who is there, what may go wrong, and how the choices fall.
+//! Initial conditions of a schedule: actors, possible faults, and probabilities.
 
 use super::actors::Role;
 use super::api::{Manner, Oddity, Shape};
@@ -6,95 +6,95 @@ use super::choices::Choices;
 use super::desk::Op;
 use crate::source::declaration::{Mode, Require};
 
-/// What the lake holds at the beginning.
+/// Initial content of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
-    /// Nothing.
+    /// Empty.
     Nothing,
     /// One commit and its state.
     Stored,
-    /// One commit that the state doesn't know of yet.
+    /// One commit that the state doesn't count yet.
     Unindexed,
-    /// Two commits, and no state.
+    /// Two commits without a state.
     StateLost,
-    /// A file of the earlier pipeline, and its state, which names a record that it lost.
+    /// A file of the earlier pipeline, and its state, which names a record that has no row.
     Earlier,
 }
 
-/// What goes wrong with one operation.
+/// Fault of one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The caller dies, and it doesn't happen …
+    /// The caller dies and the operation doesn't happen.
     Crash,
-    /// … or has happened …
+    /// The caller dies after the operation.
     CrashAfter,
-    /// … or happens at any time later.
+    /// The caller dies and the operation happens at any later time.
     CrashLate,
-    /// It doesn't happen, and the caller is told that the connection broke.
+    /// The operation doesn't happen, and the caller gets a connection error.
     Fail,
-    /// It happens, and the caller is told the same.
+    /// The operation happens, and the caller gets a connection error.
     LoseReply,
-    /// It happens at any time later, and the caller is told the same.
+    /// The operation happens at any later time, and the caller gets a connection error.
     Late,
-    /// The caller is told that somebody else is writing: "conflict", of what may not even exist.
+    /// The caller gets a conflict with a concurrent write, even if the object doesn't exist.
     Busy,
     /// The two halves of a listing are of different instants.
     Torn,
-    /// The API's answer isn't what it should be.
+    /// The API's response is faulty.
     Odd(Oddity),
 }
 
-/// What somebody else does to the state.
+/// External change to the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Harm {
-    /// It is gone.
+    /// The state is deleted.
     Lose,
-    /// A stray writer puts back what it once read.
+    /// A stray writer restores an old version.
     Stale,
-    /// The earlier pipeline writes it: without what it doesn't know, and with a record that it
-    /// hasn't stored.
+    /// The earlier pipeline writes the state: without fields that it doesn't know, and with a record that
+    /// isn't stored.
     Earlier,
-    /// It is cut short.
+    /// The state is truncated.
     Cut,
 }
 
-/// What a schedule begins with.
+/// Initial conditions of a schedule.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     pub before: Before,
-    /// How many records the API has in the end.
+    /// Number of records that the API lists in the end.
     pub records: usize,
-    /// How many of them it lists from the beginning; all of them: the day is over.
+    /// Number of records listed from the beginning; if it equals `records`, the day is over.
     pub published: usize,
-    /// Who is there: in each lane one after the other.
+    /// Actors: those of a lane act one after the other.
     pub lanes: Vec<Vec<Role>>,
     pub harms: Vec<Harm>,
-    /// How many operations may go wrong …
+    /// Maximum number of faulty operations.
     pub faults: u32,
-    /// … and how probable it is of each.
+    /// Probability of a fault in each operation.
     pub fault_rate: f64,
-    /// How probable it is that the one who ran goes on.
+    /// Probability that the actor that ran last continues.
     pub stays: f64,
-    /// All schedules are gone through, those left out that differ in nothing that anyone sees.
+    /// `true` if all schedules are enumerated, except those that no actor can distinguish from another one.
     pub exhaustive: bool,
-    /// Whole runs of the program read an API of this manner.
+    /// Behaviour of the API for whole runs; `None` if only the commit protocol is played.
     pub manner: Option<Manner>,
 }
 
-/// The most records that the API can have …
+/// Maximum number of records for commits.
 pub const RECORDS: usize = 6;
-/// … and has for whole runs.
+/// Maximum number of records for whole runs.
 pub const RECORDS_READ: usize = 8;
-/// The most parents.
+/// Maximum number of parents.
 pub const PARENTS_READ: usize = 4;
 
-/// While the day is under way; after its end, when it may still change; and after that.
+/// Times while the day is under way; after its end, before it has settled; and after that.
 pub const DURING: &str = "2025-10-22T11:00:00Z";
 pub const SETTLING: &str = "2025-10-23T04:00:00Z";
 pub const SETTLED: &str = "2025-10-23T11:00:00Z";
 
 impl Fault {
-    /// What can go wrong with an operation.
+    /// Returns the faults that an operation can have.
     pub fn of(op: &Op) -> &'static [Self] {
         match op {
             Op::Put { .. } => &[
@@ -114,27 +114,27 @@ impl Fault {
         }
     }
 
-    /// Those that no other one is the same as: who dies before it reads might have died after it
-    /// wrote, or before it writes next.
+    /// Returns only faults with distinct effects: a crash before a read equals one after the previous write
+    /// or before the next one.
     pub fn different(op: &Op) -> &'static [Self] {
         match op {
             Op::Get { .. } => &[Self::Fail],
             Op::List { before: None, .. } => &[Self::Fail, Self::Torn],
             Op::List { .. } => &[Self::Fail],
             Op::Put { .. } | Op::Delete { .. } => Self::of(op),
-            // What dies with an answer might have died with the write before or after it.
+            // A crash on a response equals one at the write before or after it.
             Op::Ask { .. } => &[],
         }
     }
 
-    /// Whether the operation happens now.
+    /// Returns `true` if the operation happens now.
     pub fn lets_happen(self) -> bool {
         matches!(self, Self::CrashAfter | Self::LoseReply | Self::Torn)
     }
 }
 
 impl Before {
-    /// How many records are stored already.
+    /// Returns the number of records already stored.
     fn stored(self) -> usize {
         match self {
             Self::Nothing => 0,
@@ -156,20 +156,20 @@ impl Harm {
 }
 
 impl Scenario {
-    /// Whether the day is one of children.
+    /// Returns `true` if the dataset is a child.
     pub fn is_of_children(&self) -> bool {
         let shape = self.manner.as_ref().map(|manner| manner.shape);
         shape == Some(Shape::Children)
     }
 
-    /// Whether new records come first in the API's listing.
+    /// Returns `true` if the API lists new records first.
     pub fn newest_first(&self) -> bool {
         self.manner
             .as_ref()
             .is_some_and(|manner| manner.newest_first)
     }
 
-    /// What our clock says at the beginning.
+    /// Returns the initial time of our clock.
     pub fn begins(&self) -> &'static str {
         let ahead = self.manner.as_ref().map(|manner| manner.clock_ahead);
         match ahead {
@@ -178,9 +178,9 @@ impl Scenario {
         }
     }
 
-    /// Two runs of a day that is over, whose choices are gone through one by one.
+    /// Two runs of a day that is over, with all choices enumerated.
     pub fn exhaustive(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) -> Self {
-        // One page of new ones, which both find.
+        // One page of new records, which both runs find.
         let records = before.stored() + 2;
         Self {
             before,
@@ -196,10 +196,9 @@ impl Scenario {
         }
     }
 
-    /// One run or more of a day that is over, by the program's own code, whose choices are gone
-    /// through one by one.
+    /// One or more runs of the program's own code, of a day that is over, with all choices enumerated.
     pub fn exhaustive_reads(before: Before, lanes: &[Role], faults: u32, manner: Manner) -> Self {
-        // Those of the one slice.
+        // Records of the single slice only.
         let records = RECORDS_READ - 2;
         Self {
             records,
@@ -209,11 +208,11 @@ impl Scenario {
         }
     }
 
-    /// Whatever the choices say.
+    /// A random scenario.
     pub fn random(choices: &mut Choices) -> Self {
         use Before::{Earlier, Nothing, StateLost, Stored, Unindexed};
         let befores = [Nothing, Stored, Unindexed, StateLost, Earlier];
-        // A run more often than the others.
+        // Runs are more frequent than the other roles.
         let roles = [
             Role::Run,
             Role::Run,
@@ -251,11 +250,11 @@ impl Scenario {
         }
     }
 
-    /// The same of whole runs.
+    /// A random scenario of whole runs.
     pub fn random_reads(choices: &mut Choices) -> Self {
         use Before::{Earlier, Nothing, StateLost, Stored, Unindexed};
         let befores = [Nothing, Stored, Unindexed, StateLost, Earlier];
-        // A full reading more often than anything else.
+        // Full reads are more frequent than the other modes.
         let roles = [
             Role::Read(Mode::Full),
             Role::Read(Mode::Full),
@@ -284,7 +283,7 @@ impl Scenario {
                 (0..lives)
                     .map(|_| match (shape, roles[choices.pick(roles.len())]) {
                         (Shape::Slices, role) => role,
-                        // The others can't be asked only for what is new.
+                        // Versions and children don't support mode `new`.
                         (Shape::Versions, Role::Read(Mode::New))
                         | (Shape::Children, Role::Read(_)) => Role::Read(Mode::Full),
                         (_, role) => role,
@@ -293,7 +292,7 @@ impl Scenario {
             })
             .collect();
         let count = [0, 0, 0, 1][choices.pick(4)];
-        // The earlier pipeline knows of slices alone.
+        // The earlier pipeline knows only slices.
         let harms = [Harm::Lose, Harm::Stale, Harm::Cut, Harm::Earlier];
         let harms = match shape {
             Shape::Slices => &harms[..],
@@ -322,7 +321,7 @@ impl Scenario {
                 dated,
                 clock_ahead: dated && choices.pick(4) == 1,
                 oddities: [0, 1, 3, 8][choices.pick(4)],
-                // All of them, or much of the same.
+                // All kinds, or a single kind repeatedly.
                 kinds: match choices.pick(2) {
                     0 => Oddity::ALL.to_vec(),
                     _ => vec![Oddity::ALL[choices.pick(Oddity::ALL.len())]],

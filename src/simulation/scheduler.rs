@@ -1,13 +1,13 @@
-//! One schedule: who goes next, and what goes wrong, until nobody is left; then a last run, without
-//! faults, that must set everything right.
+//! Execution of one schedule: picks the next turn and its fault until no actor is left; then a last run
+//! without faults must repair everything.
 //!
-//! A single thread polls one actor at a time. An actor stops at each operation on the lake, and goes
-//! on when it is granted; waits are over as soon as it is their turn, however long they are. So the
-//! choices alone decide, and the same choices are the same schedule.
+//! A single thread polls one actor at a time. An actor stops at each operation on the lake and continues
+//! when the operation is granted; a wait ends as soon as its turn comes, whatever its length. So the
+//! choices alone determine the schedule.
 //!
-//! - `turn`: who may be next
-//! - `events`: what happens then
-//! - `judge`: what is held against it
+//! - `turn`: the possible next steps
+//! - `events`: their effects
+//! - `judge`: the checks
 
 mod events;
 mod judge;
@@ -36,34 +36,34 @@ use crate::source::declaration::{Mode, Require};
 use crate::state::support;
 use turn::Turn;
 
-/// How a schedule went.
+/// Result of a schedule.
 pub struct Outcome {
-    /// What was broken first.
+    /// First failure.
     pub failure: Option<String>,
     pub choices: Choices,
-    /// What happened, where it was asked for.
+    /// Log of events; empty unless `verbose`.
     pub log: Vec<String>,
-    /// How often each kind of fault had an effect.
+    /// Number of times that each kind of fault had an effect.
     pub fired: BTreeMap<&'static str, u64>,
     pub steps: u64,
-    /// It would have gone on like another schedule that was seen.
+    /// `true` if the schedule was abandoned as equivalent to one already explored.
     pub pruned: bool,
 }
 
 type Life = Pin<Box<dyn Future<Output = ()>>>;
 
-/// One after the other of these is alive.
+/// A sequence of actors, of which one is alive at a time.
 #[derive(Default)]
 struct Lane {
     life: Option<Life>,
     to_come: VecDeque<(Role, Uuid)>,
-    /// Who that is.
+    /// Run id of the live actor.
     run: Uuid,
-    /// Tells it to stop.
+    /// Cancels the live actor.
     stop: CancellationToken,
-    /// It may be waiting for another try.
+    /// `true` if the actor may be waiting for a retry.
     restless: bool,
-    /// The parents that the state called done when it began.
+    /// Parents that the state listed as finished when the actor started.
     done: BTreeSet<Box<str>>,
 }
 
@@ -75,10 +75,10 @@ pub struct Scheduler<'a> {
     late: Vec<Request>,
     harms: Vec<(u64, Harm)>,
     to_publish: VecDeque<Box<str>>,
-    /// Every state document that ever was.
+    /// Every version of the state document so far.
     documents: Vec<Bytes>,
-    /// The step of the last harm to the state, when it last said that the day is complete, and
-    /// each run's last write to it.
+    /// Step of the last external change to the state; `complete`: step at which the state last said that
+    /// the day is complete; `wrote`: step of each run's last write to the state.
     harmed: u64,
     complete: u64,
     wrote: BTreeMap<Uuid, u64>,
@@ -87,10 +87,10 @@ pub struct Scheduler<'a> {
     removals_left: usize,
     changes_left: usize,
     stops_left: usize,
-    /// In an exhaustive search: operations whose turn at this point leads to what was seen.
+    /// Sleep set of the exhaustive search: turns that lead to schedules already explored.
     asleep: Vec<Turn>,
     last: usize,
-    /// Something was written since the promises were last looked at.
+    /// `true` if something was written since the last check of the promises.
     changed: bool,
     verbose: bool,
     out: Outcome,
@@ -181,14 +181,14 @@ impl<'a> Scheduler<'a> {
         }
         if verifies {
             self.last_run(3, Role::Read(Mode::Verify)).await;
-            // One that was left out as the same as another had no last run.
+            // A pruned schedule had no last run.
             if !self.out.pruned {
                 self.judge_withdrawn();
             }
         }
     }
 
-    /// Whoever comes last meets no faults, and leaves everything as it must be.
+    /// Executes a last run without faults, which must leave everything repaired.
     async fn last_run(&mut self, number: u32, role: Role) {
         if self.out.failure.is_some() || self.out.pruned {
             return;
@@ -218,7 +218,7 @@ impl<'a> Scheduler<'a> {
         if turns.iter().all(is_late) || self.stirs() {
             turns.extend(self.turns_of_the_world());
         }
-        // Where only late ones are left, they may as well come after everything.
+        // If only delayed writes are left, they can be delivered after everything else.
         if turns.iter().all(is_late) {
             return None;
         }
@@ -229,7 +229,7 @@ impl<'a> Scheduler<'a> {
                 .pick_mostly_first(turns.len(), self.scenario.stays);
             return turns.into_iter().nth(chosen);
         }
-        // That a wait is over changes nothing that anyone else sees.
+        // The end of a wait is invisible to other actors.
         if let Some(wake) = turns.iter().find(|turn| matches!(turn, Turn::Wake(_))) {
             return Some(wake.clone());
         }
@@ -246,12 +246,12 @@ impl<'a> Scheduler<'a> {
         Some(turn)
     }
 
-    /// What slept is looked at again where it can make a difference that it comes after this.
+    /// Removes from the sleep set the turns that conflict with `done`.
     fn rouse(&mut self, done: &Turn) {
         self.asleep.retain(|other| !other.conflicts_with(done));
     }
 
-    /// The one who ran comes first, what nobody waits for last.
+    /// Returns the actors' turns, those of the last actor first, and delayed writes last.
     fn turns(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
         let waiting = self.stage.desk.waiting();
@@ -269,8 +269,8 @@ impl<'a> Scheduler<'a> {
         turns
     }
 
-    /// Whether the world outside may make a step now. Runs are long: it waits for them, or it would
-    /// have made all of its steps before they have begun.
+    /// Returns `true` if the environment may make a step now. It is throttled because runs are long: all
+    /// its steps would otherwise precede them.
     fn stirs(&mut self) -> bool {
         match &self.scenario.manner {
             Some(manner) if !self.scenario.exhaustive => self.out.choices.happens(manner.stirs),
@@ -278,7 +278,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// What happens to the API, to the state, and to those at work.
+    /// Returns the turns that affect the API, the state and the actors.
     fn turns_of_the_world(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
         if self.stage.truth().served.finally.is_none() {
@@ -302,9 +302,9 @@ impl<'a> Scheduler<'a> {
         turns
     }
 
-    /// What the API may list again. Not more than one record comes and goes in a schedule: of two,
-    /// one that goes and one that comes keep a total as it is, and nobody could tell. Where rows are
-    /// counted, one that goes and comes would do.
+    /// Returns the deleted record that may be listed again. Only if a schedule deletes a single record,
+    /// because a deletion and a return of different records leave the total unchanged and undetectable;
+    /// never if only rows are counted, because one record suffices there.
     fn returnable(&self) -> Option<Box<str>> {
         let manner = self.scenario.manner.as_ref()?;
         let most = match manner.require {
@@ -314,7 +314,8 @@ impl<'a> Scheduler<'a> {
         let truth = self.stage.truth();
         let id = truth.api.removed.first().filter(|_| most == 1)?;
         let gone = !truth.api.listed.contains(id);
-        // A day that is complete has what is listed now; and a parent that is done isn't asked for again.
+        // A complete day has what is listed now; and the children of a finished parent aren't requested
+        // again.
         let may_be_new = truth.served.finally.is_none() && manner.shape != Shape::Children;
         let may_return = may_be_new || truth.stored().contains(id);
         (gone && may_return).then(|| id.clone())
@@ -341,7 +342,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Lets an actor go on until it waits.
+    /// Polls an actor until it waits.
     fn poll(&mut self, lane: usize) {
         let Some(mut life) = self.lanes[lane].life.take() else {
             return;
@@ -391,7 +392,7 @@ impl Wake for Woken {
     }
 }
 
-/// Ids of runs are the same in every schedule.
+/// Returns a run id that is the same in every schedule.
 fn run_id(lane: usize, life: u32) -> Uuid {
     Uuid::from_u128(lane as u128 * 100 + u128::from(life))
 }

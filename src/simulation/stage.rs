@@ -1,4 +1,4 @@
-//! What those at work share: lake and API, the time, and what is so, whatever anyone thinks.
+//! Shared context of the actors: lake, API, clock, and the ground truth.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,40 +13,41 @@ use crate::lake::Lake;
 use crate::source::declaration::{Dataset, Source};
 use crate::state::{DayStore, support};
 
-/// What they share: the lake, and what is known of the world outside.
+/// Shared context of the actors.
 pub struct Stage {
     pub desk: Desk,
     pub dataset: Arc<Dataset>,
-    /// Of whole runs: what they read.
+    /// Source and dataset of whole runs.
     pub source: Option<(Source, Arc<Dataset>)>,
     pub clock: ManualClock,
     truth: Mutex<Truth>,
 }
 
-/// What is so, whatever anyone thinks.
+/// Ground truth, independent of what any actor believes.
 #[derive(Default)]
 pub struct Truth {
     pub api: Api,
     pub served: Served<Box<str>>,
-    /// What the day's files hold.
+    /// Contents of the day's files.
     pub files: Vec<File<Box<str>>>,
-    /// What runs said of themselves at their end.
+    /// Final reports of the runs.
     pub told: Vec<Execution>,
     pub violations: Vec<Violation>,
 }
 
 impl Truth {
-    /// The ids of the rows.
+    /// Returns the ids of the rows.
     pub fn ids(&self) -> impl Iterator<Item = &Box<str>> {
         self.files.iter().flat_map(|file| &file.ids)
     }
 
-    /// The names of the records, each with the content that is stored.
+    /// Returns the names of the stored records, each with its content.
     pub fn stored(&self) -> BTreeSet<Box<str>> {
         self.ids().map(|id| api::name_of(id)).collect()
     }
 
-    /// What was served, by the ids under which it is stored in `files`: versions are numbered there.
+    /// Returns the served records under their stored ids in `files`, because the numbering of versions is
+    /// known only there.
     pub fn served_as_stored(&self, files: &[File<Box<str>>]) -> Served<Box<str>> {
         let ids: Vec<_> = files.iter().flat_map(|file| &file.ids).collect();
         let stored: BTreeSet<_> = ids.iter().map(|id| api::name_of(id)).collect();
@@ -61,26 +62,26 @@ impl Truth {
         }
     }
 
-    /// The API lists one record more.
+    /// Lists one more record.
     pub fn publish(&mut self, id: Box<str>, first: bool) {
-        // One of another day too: where that day isn't there to bring it, it is stored here.
+        // Includes an off-day record: until its own day holds it, it is stored here.
         self.served.ever.insert(self.api.name(&id));
         self.api.list(id, first);
     }
 
-    /// A record gets another content.
+    /// Gives a record another content.
     pub fn change(&mut self, id: &str) {
         self.api.change(id);
         self.served.ever.insert(self.api.name(id));
     }
 
-    /// The API lists no more records from now on.
+    /// Ends the publication of records.
     pub fn settle(&mut self) {
         let listed = self.api.listed.iter().filter(|id| self.is_of_the_day(id));
         self.served.finally = Some(listed.map(|id| self.api.name(id)).collect());
     }
 
-    /// The API lists a record again that it took away.
+    /// Lists a deleted record again.
     pub fn list_again(&mut self, id: Box<str>, first: bool) {
         if let Some(finally) = &mut self.served.finally
             && *id != *api::OFF_DAY
@@ -90,7 +91,7 @@ impl Truth {
         self.api.list(id, first);
     }
 
-    /// The API takes a record away.
+    /// Deletes a record from the listing.
     pub fn remove(&mut self, id: &str) {
         self.api.remove(id);
         if let Some(finally) = &mut self.served.finally {
@@ -98,7 +99,7 @@ impl Truth {
         }
     }
 
-    /// Whether a record is of the day by its own date.
+    /// Returns `true` if the record's own date is the day.
     pub fn is_of_the_day(&self, id: &str) -> bool {
         id != api::OFF_DAY
     }

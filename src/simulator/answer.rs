@@ -1,4 +1,4 @@
-//! What the simulated API says to one request, before it becomes HTTP.
+//! Response of the simulated API, before it is sent as HTTP.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ const HTML: &str = "text/html; charset=utf-8";
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The content type; some empty answers have none.
+    /// The content type; `None` for some empty responses.
     pub content_type: Option<&'static str>,
     /// The `Retry-After` header, in whole seconds.
     pub retry_after: Option<Duration>,
     /// The body that the headers announce.
     pub body: Bytes,
-    /// How many bytes of it are sent before the connection is closed; `None`: all, and the
-    /// connection stays.
+    /// Number of body bytes sent before the connection is closed; `None` if the whole body is sent and the
+    /// connection stays open.
     pub cut_at: Option<usize>,
 }
 
@@ -55,7 +55,7 @@ impl Answer {
         }
     }
 
-    /// The same answer with a `Retry-After` header.
+    /// Returns the same response with a `Retry-After` header.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self {
@@ -65,19 +65,19 @@ impl Answer {
     }
 }
 
-/// What becomes of a request.
+/// Outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is answered.
+    /// A response.
     Answer(Answer),
-    /// No byte comes for this long; then the connection is closed.
+    /// No byte is sent for this long; then the connection is closed.
     Hang(Duration),
     /// The connection is reset at once.
     Reset,
 }
 
 impl Outcome {
-    /// The status that the client sees, where it sees one.
+    /// Returns the status that the client sees; `None` if there is no response.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answer(answer) => Some(answer.status),

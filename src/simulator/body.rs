@@ -8,18 +8,18 @@ use hyper::body::{Body, Frame};
 
 use super::answer::Answer;
 
-/// How a connection ends that isn't to end well.
+/// Deliberate abnormal end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Abort {
-    /// The last bytes that were written still arrive.
+    /// Closed after the bytes already written have arrived.
     #[error("the connection is closed in the middle, on purpose")]
     Close,
-    /// With an RST.
+    /// Reset with an RST.
     #[error("the connection is reset, on purpose")]
     Reset,
 }
 
-/// What is sent of a body.
+/// The part of a body that is sent.
 #[derive(Debug)]
 pub(super) struct SentBody {
     rest: Option<Bytes>,
@@ -29,13 +29,13 @@ pub(super) struct SentBody {
 #[derive(Debug)]
 enum End {
     Whole,
-    /// Wait once, so that what is sent leaves the buffer first.
+    /// Yields once, so that the buffered bytes are flushed first.
     CutSoon,
     Cut,
 }
 
 impl SentBody {
-    /// The part of the answer's body that is to be sent.
+    /// Returns the part of the response's body that is to be sent.
     pub(super) fn of(answer: &Answer) -> Self {
         let (rest, end) = match answer.cut_at {
             None => (answer.body.clone(), End::Whole),

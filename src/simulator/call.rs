@@ -1,4 +1,4 @@
-//! One correct request for a part of a listing, and what the API says to it if nothing goes wrong.
+//! One valid request for a part of a listing, and the fault-free response to it.
 
 use std::time::Duration;
 
@@ -9,36 +9,38 @@ use super::answer::Answer;
 use super::chance::Chance;
 use super::faults::{Fault, PageKey};
 
-/// What the API would say if nothing went wrong.
+/// Fault-free response to a request.
 #[derive(Debug, Clone)]
 pub struct Right {
-    /// The answer.
+    /// The response.
     pub answer: Answer,
     /// The same page with its totals but without its rows.
     pub hollow: Answer,
-    /// How many rows the answer has.
+    /// Number of rows in the response.
     pub rows: usize,
-    /// How many rows there are in all, whether the API says so or not.
+    /// Number of rows in the whole listing, even if the API doesn't report it.
     pub total: u64,
 }
 
-/// A request that its provider understood.
+/// A valid request to a provider.
 pub(super) trait Call {
-    /// What faults and the ledger know it by.
+    /// Returns the key of the request in faults and in the ledger.
     fn key(&self) -> PageKey;
 
-    /// Lets the fault change what there is, where it is one that does. Says whether it did.
+    /// Applies the change of data that a fault consists of, if any. Returns `false` if the fault isn't
+    /// possible here and must be dropped.
     fn disturb(&self, fault: &Fault, config: &SimConfig, now: NaiveDateTime) -> bool;
 
-    /// The right answer at `now`. `slice` is the chance of the slice, `call` that of this call.
+    /// Returns the fault-free response at `now`. `slice` is the chance of the slice, `call` that of this
+    /// request.
     fn answer(&self, config: &SimConfig, now: NaiveDateTime, slice: Chance, call: Chance) -> Right;
 
-    /// What the provider's limit of requests a second counts by, where it has one.
+    /// Returns the module whose rate limit applies; `None` if the provider has no rate limits.
     fn module(&self) -> Option<&'static str> {
         None
     }
 
-    /// How long the answer takes, beside what every one does.
+    /// Returns the latency in addition to the common one.
     fn wait(&self, _config: &SimConfig) -> Duration {
         Duration::ZERO
     }

@@ -1,14 +1,14 @@
-//! Draws that depend on a seed and on what is asked, never on the order of asking.
+//! Random draws that depend on a seed and a path, never on the order of requests.
 //!
-//! Requests reach the simulator in any order, and still the same question must get the same
-//! answer. So there is no stream of random numbers here: a draw is a hash of the seed and of a
-//! path of names and numbers, the same on every machine and in every version.
+//! Requests reach the simulator in any order, and the same request must still get the same response.
+//! Therefore there is no stream of random numbers: a draw is a hash of the seed and of a path of names and
+//! numbers, the same on every machine and in every version.
 //!
 //! ```text
 //! Chance::new(seed).of("modalidade=6").at(page).at(attempt).fraction()
 //! ```
 
-/// A point in the tree of draws.
+/// A node in the tree of draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chance(u64);
 
@@ -16,7 +16,7 @@ pub struct Chance(u64);
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Chance {
-    /// The root that belongs to `seed`.
+    /// The root of the tree of `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(mix(seed.wrapping_add(GOLDEN)))
     }
@@ -47,17 +47,17 @@ impl Chance {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// The draw as a whole number below `end`; 0 where `end` is 0.
+    /// The draw as a whole number below `end`; 0 if `end` is 0.
     pub const fn below(self, end: u64) -> u64 {
         ((self.0 as u128 * end as u128) >> 64) as u64
     }
 
-    /// Whether an event of this probability happens.
+    /// Returns `true` with this probability.
     pub fn happens(self, probability: f64) -> bool {
         self.fraction() < probability
     }
 
-    /// The draw as an index into `weights`, each as likely as it is heavy.
+    /// The draw as an index into `weights`, with probabilities proportional to the weights.
     pub fn weighted(self, weights: &[u32]) -> usize {
         let total = weights.iter().map(|weight| u64::from(*weight)).sum();
         let mut rest = self.below(total);
@@ -87,7 +87,7 @@ mod tests {
         let ask = |seed| Chance::new(seed).of("modalidade=6").at(3).bits();
         assert_eq!(ask(1), ask(1));
         assert_ne!(ask(1), ask(2));
-        // For ever: a catalogue of seed 1 must be the same in a later version.
+        // Must never change: a catalogue of seed 1 is the same in every later version.
         assert_eq!(ask(1), GOLDEN_DRAW);
     }
 

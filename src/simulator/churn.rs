@@ -1,4 +1,4 @@
-//! A list that changes a little each day: what a snapshot of it must find.
+//! A list that changes slightly each day, for tests of snapshots.
 //!
 //! Every day at the same hour, some of the records in force change, some end, and some are new.
 //! Which ones is drawn from the seed.
@@ -15,17 +15,17 @@ use super::row::{Maker, Row};
 pub struct Churn {
     /// The same seed draws the same records.
     pub seed: u64,
-    /// How many records are in force at first.
+    /// Number of records in force at first.
     pub records: u32,
-    /// When the list is there for the first time; it changes at the same time of the days after.
+    /// Time at which the list first exists; it changes at the same time on the following days.
     pub first: NaiveDateTime,
-    /// On how many days it changes.
+    /// Number of days on which the list changes.
     pub days: u32,
-    /// How many records change on each.
+    /// Number of records that change on each of these days.
     pub changed: u32,
-    /// How many are added on each.
+    /// Number of records added on each of these days.
     pub added: u32,
-    /// How many end on each.
+    /// Number of records that end on each of these days.
     pub removed: u32,
 }
 
@@ -37,7 +37,7 @@ struct InForce {
 }
 
 impl Churn {
-    /// A list of so many records that doesn't change.
+    /// A list of `records` records that never changes.
     pub fn still(seed: u64, records: u32, first: NaiveDateTime) -> Self {
         Self {
             seed,
@@ -50,8 +50,8 @@ impl Churn {
         }
     }
 
-    /// The rows of all versions of all records. `place` says, by a record's index, what else is
-    /// known of its row: its rank, its group.
+    /// Returns the rows of all versions of all records. `place` sets the rest of a row from the record's
+    /// index: its rank, its group.
     pub fn rows(&self, maker: &Arc<dyn Maker>, place: impl Fn(Row, u32) -> Row) -> Vec<Row> {
         let row = |one: &InForce| {
             let row = Row::made(self.first, Arc::clone(maker), one.index, one.version);
@@ -72,7 +72,7 @@ impl Churn {
                     .below(in_force.len() as u64);
                 rows.push(row(&in_force.swap_remove(one as usize)).until(now));
             }
-            // Those that change are drawn to the end, so that none changes twice on a day.
+            // A changed record is moved to the end, so that none changes twice on a day.
             for n in 0..self.changed.min(in_force.len() as u32) {
                 let rest = in_force.len() - n as usize;
                 let drawn = chance.of("changed").at(u64::from(n)).below(rest as u64) as usize;

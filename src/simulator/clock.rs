@@ -1,7 +1,7 @@
-//! The simulated clock: what time it is at the provider.
+//! The simulated clock of the providers.
 //!
-//! It shows another clock's time plus an offset. Over a [`ManualClock`] it stands still between
-//! settings; over the system's clock it goes on from the time it was set to.
+//! It adds an offset to a base clock. Over a [`ManualClock`] it stands still between settings; over the
+//! system's clock it continues from the time to which it was set.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,7 +31,7 @@ impl SimClock {
         Self::over(Arc::new(ManualClock::new(now)))
     }
 
-    /// Goes with the machine's clock until it is set, and at its pace from then on.
+    /// Follows the machine's clock until it is set, and continues at its pace from then on.
     pub fn running() -> Self {
         Self::over(Arc::new(SystemClock))
     }
@@ -42,12 +42,12 @@ impl SimClock {
         *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = offset;
     }
 
-    /// Moves the time on.
+    /// Advances the time.
     pub fn advance(&self, by: TimeDelta) {
         *self.offset.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 
-    /// The time in Brasília, as PNCP writes times: without an offset.
+    /// Returns the time in Brasília without an offset, as PNCP writes times.
     pub fn brasilia(&self) -> NaiveDateTime {
         self.now().with_timezone(&Sao_Paulo).naive_local()
     }

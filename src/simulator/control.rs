@@ -6,12 +6,12 @@
 //! GET  /_sim/records?day=2025-10-22[&full=true][&dataset=tcu.acordaos][&by=update]
 //!                                                  ids and hashes (and JSON) of records, a line each
 //! POST /_sim/now?at=2025-10-22T12:00:00-03:00      sets the simulated time
-//! POST /_sim/withdraw?dataset=tcu.acordaos&id=…    takes a record away
+//! POST /_sim/withdraw?dataset=tcu.acordaos&id=…    withdraws a record
 //! POST /_sim/fail[?dataset=tcu.acordaos]           503 to every request (for this dataset)
-//! POST /_sim/heal                                  nothing goes wrong any more
+//! POST /_sim/heal                                  removes all faults
 //! ```
 //!
-//! A dataset that isn't named is PNCP's contratações.
+//! The default dataset is PNCP's contratações.
 
 use std::collections::HashMap;
 
@@ -27,10 +27,10 @@ use super::world::World;
 use crate::clock::Clock;
 use crate::day::Day;
 
-/// What the paths begin with.
+/// Prefix of the paths.
 pub(super) const PREFIX: &str = "/_sim/";
 
-/// Answers a request of path and query `target`.
+/// Answers a request for `target`, a path and query.
 pub(super) fn answer(world: &World, method: &str, target: &str) -> Answer {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let parameters: HashMap<String, String> = url::form_urlencoded::parse(query.as_bytes())
@@ -145,7 +145,7 @@ fn fail(world: &World, parameters: &HashMap<String, String>) -> Answer {
 }
 
 fn set_now(world: &World, parameters: &HashMap<String, String>) -> Answer {
-    // A `+` of an offset that wasn't escaped has become a space.
+    // An unescaped `+` of a UTC offset arrives as a space.
     let at = parameters.get("at").map(|at| at.replace(' ', "+"));
     match at.and_then(|at| at.parse::<DateTime<FixedOffset>>().ok()) {
         Some(now) => {

@@ -1,4 +1,4 @@
-//! What the simulated providers hold is divided into: datasets, and how their records are known.
+//! Datasets of the simulated providers, and the ids of their records.
 
 use super::tree::Tree;
 use crate::json;
@@ -8,13 +8,13 @@ use crate::json;
 pub struct Dataset {
     /// Source and dataset: `tcu.acordaos`.
     pub name: &'static str,
-    /// The fields that a record is known by: JSON pointers.
+    /// Key fields of a record, as JSON pointers.
     pub key: &'static [&'static str],
 }
 
 impl Dataset {
-    /// What a lake must know this record by, versions aside: its key fields, joined with `|`, or
-    /// `sha256:` and the hash of its canonical JSON where one of them isn't usable.
+    /// Returns the id under which a lake must store this record, versions aside: its key fields joined with
+    /// `|`, or `sha256:` and the hash of its canonical JSON if a key field isn't usable.
     pub fn id(&self, record: &Tree) -> String {
         let values: Option<Vec<_>> = self.key.iter().map(|key| usable(record, key)).collect();
         match values.as_deref() {

@@ -1,8 +1,7 @@
-//! What may go wrong, and when: by chance with a probability, or by rule.
+//! Faults of requests: at random with a probability, or by rule.
 //!
-//! A fault is drawn for each request from the seed, the page that is asked for, and how often it
-//! was asked for before: the same page asked for again can succeed, and the order in which pages
-//! are asked for plays no part.
+//! A fault is drawn for each request from the seed, the page, and the number of earlier requests for the
+//! page: a repeated request can succeed, and the order in which pages are requested plays no part.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,23 +11,22 @@ use chrono::TimeDelta;
 use super::answer::Answer;
 use super::chance::Chance;
 
-/// One thing that goes wrong with a request.
+/// A fault of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// 429 with a JSON message and `Retry-After`; from Compras.gov.br without it, and how long to
-    /// wait in the text.
+    /// 429 with a JSON message and `Retry-After`; Compras.gov.br sends the time to wait in the message
+    /// instead.
     RateLimited,
-    /// 429 as the HTML page of a firewall, without `Retry-After`; Compras.gov.br has none, and
-    /// sends the other one.
+    /// 429 as the HTML page of a firewall, without `Retry-After`. Compras.gov.br has no firewall and sends
+    /// its own 429.
     Firewall,
-    /// No connection to the database could be had: 500, or 400 and a plain text from
-    /// Compras.gov.br.
+    /// No database connection is free: 500, or 400 with plain text from Compras.gov.br.
     PoolExhausted,
     /// 500 with a JSON message.
     ServerError,
     /// 503 with a JSON message.
     Unavailable,
-    /// No answer until the client gives up.
+    /// No response until the client gives up, or [`Faults::hang`] is over.
     Hang,
     /// The connection is reset (RST) before the first byte.
     Reset,
@@ -36,26 +34,26 @@ pub enum Fault {
     CutOff,
     /// An error page as HTML, with status 200.
     Html,
-    /// 422 to a correct request.
+    /// 422 to a valid request.
     Unprocessable,
-    /// A page without rows, while its totals say more. By chance never the first page.
+    /// A page without rows although its total isn't 0. Never drawn for the first page.
     EmptyPage,
-    /// 204 where there are rows. By chance never the first page.
+    /// 204 although there are rows. Never drawn for the first page.
     NoContent,
-    /// This very answer.
+    /// A given response.
     Answer(Box<Answer>),
-    /// The answer is right, but just before it a late record appeared on an earlier page, and
-    /// moved all after it down by one: the last row of a page comes again on the next.
+    /// A correct response, but just before it a late record appears on an earlier page and moves all rows
+    /// after it down by one: the last row of a page is repeated on the next.
     Shift,
-    /// The answer is right, but just before it the first record of the slice was taken away, and
-    /// all after it moved up by one: a walk through the pages misses a row.
+    /// A correct response, but just before it the first record of the slice is withdrawn and all rows after
+    /// it move up by one: a walk misses a row.
     Withdraw,
-    /// The answer is right, but just before it the simulated time moved on.
+    /// A correct response, but just before it the simulated time advances.
     Advance(TimeDelta),
 }
 
 impl Fault {
-    /// The name in the ledger.
+    /// Returns the name in the ledger.
     pub fn name(&self) -> &'static str {
         match self {
             Self::RateLimited => "rate_limited",
@@ -77,7 +75,7 @@ impl Fault {
         }
     }
 
-    /// Whether the client gets something else than the right answer.
+    /// Returns `true` if the client gets something else than the correct response.
     pub fn spoils_answer(&self) -> bool {
         !matches!(self, Self::Shift | Self::Withdraw | Self::Advance(_))
     }
@@ -87,18 +85,18 @@ impl Fault {
     }
 }
 
-/// A page of a slice: what faults go by.
+/// A page of a slice, for which faults are drawn and counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageKey {
     /// The dataset: `pncp.contratacoes`.
     pub dataset: &'static str,
-    /// The days asked for, as they were sent: `20251022..20251022`.
+    /// Requested days, as they were sent: `20251022..20251022`.
     pub days: String,
     /// `modalidade=6`
     pub slice: String,
-    /// The page's number; the first is 1. Where an offset is sent, the page that it lies on.
+    /// Page number, from 1. For a request with an offset, the page that the offset is on.
     pub page: u64,
-    /// The position of its first row, counted from 0.
+    /// Position of the first row, from 0.
     pub offset: u64,
     /// The page size.
     pub size: u64,
@@ -116,17 +114,17 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Every request, until the faults are changed.
+    /// Applies to every request.
     pub fn always(fault: Fault) -> Self {
         Self::on(1..=u64::MAX, fault)
     }
 
-    /// The first `count` requests of each page.
+    /// Applies to the first `count` requests for each page.
     pub fn first(count: u64, fault: Fault) -> Self {
         Self::on(1..=count, fault)
     }
 
-    /// Only the `ordinal`th request of each page; the first is 1.
+    /// Applies to the `ordinal`th request for each page, counted from 1.
     pub fn nth(ordinal: u64, fault: Fault) -> Self {
         Self::on(ordinal..=ordinal, fault)
     }
@@ -142,7 +140,7 @@ impl Rule {
         }
     }
 
-    /// Only for this dataset: `tcu.acordaos`.
+    /// Restricts the rule to a dataset: `tcu.acordaos`.
     #[must_use]
     pub fn dataset(self, dataset: &str) -> Self {
         Self {
@@ -151,7 +149,7 @@ impl Rule {
         }
     }
 
-    /// Only from this offset on: a walk dies there.
+    /// Restricts the rule to this offset and greater ones: a walk fails there.
     #[must_use]
     pub fn from_offset(self, offset: u64) -> Self {
         Self {
@@ -160,7 +158,7 @@ impl Rule {
         }
     }
 
-    /// Only in this slice: `modalidade=6`.
+    /// Restricts the rule to a slice: `modalidade=6`.
     #[must_use]
     pub fn slice(self, slice: &str) -> Self {
         Self {
@@ -169,7 +167,7 @@ impl Rule {
         }
     }
 
-    /// Only on this page; the first is 1.
+    /// Restricts the rule to a page, counted from 1.
     #[must_use]
     pub fn page(self, page: u64) -> Self {
         Self {
@@ -190,23 +188,23 @@ impl Rule {
     }
 }
 
-/// All that may go wrong.
+/// Faults to apply, by rule and at random.
 #[derive(Debug, Clone)]
 pub struct Faults {
-    /// The first that matches decides, before chance does.
+    /// Rules; the first that matches decides, before a random fault is drawn.
     pub rules: Vec<Rule>,
-    /// Faults by chance and their probabilities, which add up to 1 at most.
+    /// Random faults with their probabilities, whose sum is at most 1.
     pub rates: Vec<(Fault, f64)>,
-    /// After so many spoilt answers in a row, a page is answered rightly, as far as chance goes.
+    /// Maximum number of consecutive spoilt responses to a page; after it, no random fault is drawn.
     pub max_consecutive: Option<u64>,
-    /// What [`Fault::RateLimited`] asks the client to wait; sent in whole seconds.
+    /// Time to wait that [`Fault::RateLimited`] announces, sent in whole seconds.
     pub retry_after: Duration,
-    /// How long [`Fault::Hang`] lasts where the client doesn't give up.
+    /// Maximum duration of [`Fault::Hang`].
     pub hang: Duration,
 }
 
 impl Default for Faults {
-    /// Nothing goes wrong.
+    /// Returns no faults.
     fn default() -> Self {
         Self {
             rules: Vec::new(),
@@ -227,7 +225,7 @@ impl Faults {
         }
     }
 
-    /// These faults by chance.
+    /// Only these random faults.
     pub fn by_chance(rates: impl IntoIterator<Item = (Fault, f64)>) -> Self {
         Self {
             rates: rates.into_iter().collect(),
@@ -248,7 +246,8 @@ impl Faults {
         ])
     }
 
-    /// The fault of the `ordinal`th request for a page, after `spoilt` spoilt answers in a row.
+    /// Returns the fault of the `ordinal`th request for a page, after `spoilt` consecutive spoilt
+    /// responses.
     pub(super) fn pick(
         &self,
         chance: Chance,

@@ -1,4 +1,4 @@
-//! The log of what the simulator was asked and what it answered, for oracles to judge by.
+//! The log of requests and responses, by which test oracles judge.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,37 +8,38 @@ use serde::Serialize;
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Counted from 1 in the order of arrival.
+    /// Number of the request in the order of arrival, from 1.
     pub ordinal: u64,
     /// The simulated time of its arrival.
     pub at: DateTime<Utc>,
-    /// Microseconds since the simulator started, by the machine's clock: for rates.
+    /// Microseconds since the simulator started, by the machine's clock; for computing rates.
     pub since_start_us: u64,
     /// `GET`
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// The dataset asked for, where the request was a correct one: `pncp.contratacoes`.
+    /// Requested dataset, if the request was valid: `pncp.contratacoes`.
     pub dataset: Option<&'static str>,
-    /// The days asked for, where the request was a correct one: `20251022..20251022`.
+    /// Requested days, if the request was valid: `20251022..20251022`.
     pub days: Option<String>,
     /// `modalidade=6`
     pub slice: Option<String>,
-    /// The page asked for; the first is 1. Where an offset is sent, the page that it lies on.
+    /// Requested page, from 1. For a request with an offset, the page that the offset is on.
     pub page: Option<u64>,
-    /// The position of the first row asked for, counted from 0.
+    /// Position of the first requested row, from 0.
     pub offset: Option<u64>,
-    /// How often this page was asked for until then, this time included.
+    /// Number of requests for this page so far, including this one.
     pub attempt: Option<u64>,
-    /// What was answered; none where no answer came.
+    /// Status of the response; `None` if there was none.
     pub status: Option<u16>,
-    /// What went wrong; `over_limit` where too many requests were in flight.
+    /// Name of the fault; `over_limit` for too many requests in flight, `over_rate` for too many in a
+    /// second, `closed` during maintenance.
     pub fault: Option<&'static str>,
-    /// How many records the client got.
+    /// Number of records that the client got.
     pub rows: usize,
     /// The total at that time, whether the client got it or not.
     pub total: Option<u64>,
-    /// Requests in flight on its arrival, itself included.
+    /// Number of requests in flight on arrival, including this one.
     pub in_flight: usize,
 }
 
@@ -47,14 +48,14 @@ pub struct Entry {
 pub struct Ledger(Mutex<Vec<Entry>>);
 
 impl Ledger {
-    /// Notes a request; its ordinal is given here.
+    /// Records a request and assigns its ordinal.
     pub(super) fn note(&self, mut entry: Entry) {
         let mut entries = self.lock();
         entry.ordinal = entries.len() as u64 + 1;
         entries.push(entry);
     }
 
-    /// All requests until now.
+    /// Returns all requests so far.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().clone()
     }

@@ -1,4 +1,4 @@
-//! A request for a part of a table: all that is the same for every endpoint that lists one.
+//! A request for a part of a table: everything that all listing endpoints have in common.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use super::faults::{Fault, PageKey};
 use super::scope::Scope;
 use super::table::Selection;
 
-/// A request for the rows from position `start` on, at most `count`.
+/// A request for at most `count` rows from position `start` on.
 pub(super) struct ListingCall<E> {
-    /// The endpoint's name: that of its dataset, unless there are several that list it.
+    /// Name of the endpoint: that of its dataset, unless several endpoints list it.
     pub name: &'static str,
     pub dataset: &'static Dataset,
-    /// What the provider's limit of requests a second counts by, where it has one.
+    /// Module whose rate limit applies, if the provider has rate limits.
     pub module: Option<&'static str>,
-    /// The days asked for, as they were sent.
+    /// Requested days, as they were sent.
     pub days: String,
-    /// `codigoModalidade=5`; empty where there is nothing to slice by.
+    /// `codigoModalidade=5`; empty if the listing has no slices.
     pub slice: String,
     pub scope: Scope,
     pub start: u64,
     pub count: u64,
-    /// Makes the answer of a selection.
+    /// Builds the response from a selection.
     pub envelope: E,
 }
 
-/// What an answer may draw from.
+/// Chances from which a response may draw.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draws {
     /// The chance of the slice.
@@ -41,10 +41,10 @@ pub(super) struct Draws {
 
 /// The envelope of an API around its rows.
 pub(super) trait Envelope {
-    /// The answer that carries these rows.
+    /// Returns the response with these rows.
     fn wrap(&self, selection: &Selection, draws: Draws) -> Right;
 
-    /// How long the answer takes, beside what every one does.
+    /// Returns the latency in addition to the common one.
     fn wait(&self, _config: &SimConfig, _start: u64) -> Duration {
         Duration::ZERO
     }

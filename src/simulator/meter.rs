@@ -1,4 +1,4 @@
-//! Limits of requests a second, by the machine's clock.
+//! Rate limits in requests per second, by the machine's clock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Counts the requests to each module; see [`Meter::admit`].
+/// Rate limiter with a token bucket for each module; see [`Meter::admit`].
 #[derive(Debug, Default)]
 pub(super) struct Meter(Mutex<HashMap<&'static str, Bucket>>);
 
@@ -17,8 +17,8 @@ struct Bucket {
 }
 
 impl Meter {
-    /// Lets a request to `module` pass where no more than `rate` come a second (one at least, at
-    /// once); otherwise says after how long one will pass.
+    /// Admits a request to `module` at `rate` requests per second, with bursts of the same number and at
+    /// least 1. Otherwise returns the time until a request will be admitted.
     pub(super) fn admit(&self, module: &'static str, rate: f64) -> Result<(), Duration> {
         let now = Instant::now();
         let most = rate.max(1.0);

@@ -1,10 +1,10 @@
 //! An API stand-in: real HTTP on loopback, for the demo, the tests and the benches.
 //!
-//! It promises three things. It is *deterministic*: the same seed gives the same records, the same
-//! bytes of each answer and the same faults, in whatever order pages are asked for. It is *honest
-//! to the provider*: its records are recorded ones or made from them, and its quirks are those
-//! that others have measured. And it keeps a *ledger*, by which a program that shares no code with
-//! the engine can judge what became of the records.
+//! It makes three promises. It is *deterministic*: the same seed gives the same records, the same bytes of
+//! each response and the same faults, in whatever order pages are requested. It is *true to the provider*:
+//! its records are recorded ones or made from them, and its quirks are those that others have measured. And
+//! it keeps a *ledger*, with which a program that shares no code with the engine can verify what became of
+//! the records.
 //!
 //! ```text
 //! request ──► server ──► world ──► provider: is it correct? ──► faults: what goes wrong? ──► answer
@@ -12,9 +12,9 @@
 //!                          └─────────────────────────── ledger ◄──────────────────────────────┘
 //! ```
 //!
-//! Each provider has a module of its own, [`pncp`], [`comprasnet`] and [`tcu`], and its paths under a base of its
-//! own. What they share is here: [`table`] (rows that come, change and go over simulated time),
-//! `listing` (a page of a table), [`churn`] (a list that changes a little each day).
+//! Each provider has its own module, [`pncp`], [`comprasnet`] and [`tcu`], and its own base path. Shared
+//! parts: [`table`] (rows that appear, change and vanish over simulated time), `listing` (a page of a
+//! table), [`churn`] (a list that changes slightly each day).
 
 pub mod answer;
 mod body;
@@ -63,36 +63,35 @@ use self::table::{Listed, Stamp, Table, Tables};
 use self::world::World;
 use crate::day::Day;
 
-/// What to simulate.
+/// Configuration of a simulator.
 #[derive(Debug, Clone)]
 pub struct SimConfig {
-    /// Everything that is left to chance depends on it.
+    /// Seed of all random draws.
     pub seed: u64,
-    /// What PNCP holds of contratações.
+    /// PNCP's contratações.
     pub catalog: Catalog,
-    /// What is held of all other datasets.
+    /// Records of all other datasets.
     pub tables: Tables,
-    /// How much there is of each procurement of PNCP.
+    /// Number of items and documents of each PNCP procurement.
     pub details: pncp::Details,
-    /// How Compras.gov.br behaves.
+    /// Behaviour of Compras.gov.br.
     pub comprasnet: comprasnet::Behaviour,
-    /// How the TCU's services behave.
+    /// Behaviour of the TCU's services.
     pub tcu: tcu::Behaviour,
-    /// What time it is there: records are listed from their publication on, and the `Date`
-    /// header says it.
+    /// Simulated time: records are listed from their publication on, and the `Date` header shows it.
     pub clock: SimClock,
-    /// What goes wrong.
+    /// Faults of requests.
     pub faults: Faults,
-    /// How long each answer takes.
+    /// Latency of every response.
     pub latency: Duration,
-    /// A request beyond so many at a time gets the firewall's 429.
+    /// Maximum number of concurrent requests; a request above it gets the firewall's 429.
     pub max_in_flight: Option<usize>,
-    /// The port on loopback; 0: any free one.
+    /// Port on loopback; 0 selects a free one.
     pub port: u16,
 }
 
 impl SimConfig {
-    /// An API that holds `catalog`, at the time of `clock`, where nothing goes wrong.
+    /// An API that holds `catalog`, at the time of `clock`, without faults.
     pub fn new(catalog: Catalog, clock: SimClock) -> Self {
         Self {
             seed: 1,
@@ -111,7 +110,7 @@ impl SimConfig {
 }
 
 impl SimConfig {
-    /// What is held of a dataset.
+    /// Returns the table of a dataset.
     fn table(&self, dataset: &'static Dataset) -> Table {
         match *dataset == pncp::datasets::CONTRATACOES {
             true => self.catalog.table().clone(),
@@ -119,8 +118,8 @@ impl SimConfig {
         }
     }
 
-    /// Every record of a dataset on `day` (of all days where `None`), with its state at the
-    /// simulated time; `None` where there is no such dataset. See [`Table::list`].
+    /// Returns every record of a dataset on `day` (of all days if `None`) with its state at the simulated
+    /// time; `None` if there is no such dataset. See [`Table::list`].
     pub fn listed(
         &self,
         dataset: &str,
@@ -145,7 +144,7 @@ impl SimConfig {
         })))
     }
 
-    /// The same by the dataset's name.
+    /// Returns the table of the dataset with this name; `None` if there is none.
     fn table_named(&self, name: &str) -> Option<Table> {
         match name == pncp::datasets::CONTRATACOES.name {
             true => Some(self.catalog.table().clone()),
@@ -154,7 +153,7 @@ impl SimConfig {
     }
 }
 
-/// A simulator that is running; dropping it ends it, and its connections.
+/// A running simulator; dropping it ends it and its connections.
 #[derive(Debug)]
 pub struct Simulator {
     world: Arc<World>,
@@ -166,7 +165,7 @@ impl Simulator {
     /// Starts a simulator on loopback. Needs a tokio runtime, and lives on it.
     ///
     /// # Errors
-    /// When the port can't be had.
+    /// Returns an error if the port isn't available.
     pub async fn start(config: SimConfig) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let address = listener.local_addr()?;
@@ -182,37 +181,37 @@ impl Simulator {
         })
     }
 
-    /// The base URL of PNCP's API: `http://127.0.0.1:41234/api`.
+    /// Returns the base URL of PNCP's API: `http://127.0.0.1:41234/api`.
     pub fn base_url(&self) -> String {
         self.base_url_of(Provider::Pncp)
     }
 
-    /// The base URL of a provider's API: `http://127.0.0.1:41234/tcu`.
+    /// Returns the base URL of a provider's API: `http://127.0.0.1:41234/tcu`.
     pub fn base_url_of(&self, provider: Provider) -> String {
         format!("http://{}{}", self.address, provider.base_path())
     }
 
-    /// The URL of the simulator's own endpoints: `http://127.0.0.1:41234/_sim/`.
+    /// Returns the URL of the simulator's own endpoints: `http://127.0.0.1:41234/_sim/`.
     pub fn control_url(&self) -> String {
         format!("http://{}{}", self.address, control::PREFIX)
     }
 
-    /// Every request until now, in the order of arrival.
+    /// Returns every request so far, in the order of arrival.
     pub fn ledger(&self) -> Vec<Entry> {
         self.world.ledger.entries()
     }
 
-    /// What the API holds of all datasets but PNCP's contratações; changes show at once.
+    /// Returns the tables of all datasets except PNCP's contratações; changes take effect at once.
     pub fn tables(&self) -> &Tables {
         &self.world.config.tables
     }
 
-    /// What PNCP holds of contratações; changes show at once.
+    /// Returns PNCP's contratações; changes take effect at once.
     pub fn catalog(&self) -> &Catalog {
         &self.world.config.catalog
     }
 
-    /// Every record of a dataset; see [`SimConfig::listed`].
+    /// Returns every record of a dataset; see [`SimConfig::listed`].
     pub fn listed(
         &self,
         dataset: &str,
@@ -223,7 +222,7 @@ impl Simulator {
         self.world.config.listed(dataset, day, by, in_full)
     }
 
-    /// Its clock.
+    /// Returns the simulated clock.
     pub fn clock(&self) -> &SimClock {
         &self.world.config.clock
     }
@@ -233,12 +232,12 @@ impl Simulator {
         self.world.config.clock.set(now);
     }
 
-    /// Replaces what goes wrong.
+    /// Replaces the faults.
     pub fn set_faults(&self, faults: Faults) {
         self.world.set_faults(faults);
     }
 
-    /// From now on, nothing goes wrong.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.set_faults(Faults::default());
     }

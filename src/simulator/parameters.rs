@@ -1,17 +1,17 @@
-//! The query of a request: what each endpoint reads its own parameters from.
+//! Query parameters of a request.
 
-/// Names and values in the order that they were sent.
+/// Names and values in the order in which they were sent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads the part of a target that follows its `?`.
+    /// Parses the part of a request target after its `?`.
     pub(super) fn parse(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         Self(pairs.into_owned().collect())
     }
 
-    /// The first value of this name; an empty one counts as none.
+    /// Returns the first value of this name; `None` if it is absent or empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
         found

@@ -1,4 +1,4 @@
-//! The three providers: where each answers, and how each speaks of errors.
+//! The three providers: their base paths, and the formats of their errors.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ impl Provider {
         }
     }
 
-    /// What it is called.
+    /// Name of the provider.
     pub fn title(self) -> &'static str {
         match self {
             Self::Pncp => "PNCP",
@@ -49,7 +49,7 @@ impl Provider {
         }
     }
 
-    /// What its base URL ends with: `http://127.0.0.1:41234/api`.
+    /// Path of the base URL: `/api` in `http://127.0.0.1:41234/api`.
     pub(super) fn base_path(self) -> &'static str {
         match self {
             Self::Pncp => "/api",
@@ -58,7 +58,7 @@ impl Provider {
         }
     }
 
-    /// Whose path this is, and what follows its base.
+    /// Returns the provider of a path, and the path relative to the provider's base.
     pub(super) fn of(path: &str) -> Option<(Self, &str)> {
         Self::ALL.into_iter().find_map(|provider| {
             let rest = path.strip_prefix(provider.base_path())?;
@@ -66,7 +66,7 @@ impl Provider {
         })
     }
 
-    /// The answer to everything at a time when the provider is closed.
+    /// Returns the response to all requests while the provider is closed; `None` while it is open.
     pub(super) fn closed(self, config: &SimConfig, now: NaiveDateTime) -> Option<Answer> {
         match self {
             Self::Pncp | Self::Comprasnet => None,
@@ -74,10 +74,10 @@ impl Provider {
         }
     }
 
-    /// Understands a request, `path` being that under the base.
+    /// Parses a request; `path` is relative to the base.
     ///
     /// # Errors
-    /// The answer that says what is wrong with it; `None` where there is no such endpoint.
+    /// Returns the error response to an invalid request; `None` if there is no such endpoint.
     pub(super) fn route(
         self,
         path: &str,
@@ -90,7 +90,7 @@ impl Provider {
         }
     }
 
-    /// How many requests a second a module answers, where that is limited.
+    /// Returns the rate limit of a module in requests per second, if it has one.
     pub(super) fn rate(self, config: &SimConfig, module: &str) -> Option<f64> {
         match self {
             Self::Pncp | Self::Tcu => None,
@@ -98,7 +98,7 @@ impl Provider {
         }
     }
 
-    /// 429, and how long to wait.
+    /// 429 with the time to wait.
     pub(super) fn too_many(self, wait: Duration) -> Answer {
         match self {
             Self::Pncp | Self::Tcu => {
@@ -108,8 +108,7 @@ impl Provider {
         }
     }
 
-    /// 429 to too many requests at a time, which says nothing of how long to wait where a
-    /// firewall sends it.
+    /// 429 for too many concurrent requests; without the time to wait if it comes from a firewall.
     pub(super) fn crowded(self, chance: Chance) -> Answer {
         match self {
             Self::Pncp | Self::Tcu => firewall(chance),
@@ -117,7 +116,7 @@ impl Provider {
         }
     }
 
-    /// The database has no connection left.
+    /// Error response of a provider whose database has no free connection.
     pub(super) fn pool_exhausted(self) -> Answer {
         match self {
             Self::Pncp | Self::Tcu => message(500, "Failed to obtain JDBC Connection"),
@@ -128,7 +127,7 @@ impl Provider {
         }
     }
 
-    /// HTML with status 200, where JSON was to come.
+    /// HTML with status 200 instead of JSON.
     pub(super) fn html(self, chance: Chance) -> Answer {
         match self {
             Self::Pncp | Self::Comprasnet => {

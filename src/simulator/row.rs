@@ -1,7 +1,8 @@
-//! One version of one record: what is served, where it stands in a listing, and from when to when.
+//! One version of one record: its content, its position in a listing, and the time during which it is
+//! listed.
 //!
-//! A record that changes is two rows: one that vanishes when the other appears. A row that is made
-//! from a seed is made when it is served, so that a hundred thousand of them take a few megabytes.
+//! A record that changes is two rows: the first vanishes when the second appears. A row made from a seed is
+//! generated when it is served, so that a hundred thousand rows take a few megabytes.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,33 +13,33 @@ use serde::Serialize;
 use super::dataset::Dataset;
 use super::tree::Tree;
 
-/// Makes records; the same index and version make the same record, to the byte.
+/// Makes records: the same index and version make the same record, to the byte.
 pub trait Maker: Debug + Send + Sync {
     /// The record of this index in this version; the first version is 0.
     fn make(&self, index: u32, version: u32) -> Tree;
 
-    /// The id of the record of this index, where that is known without making it.
+    /// Returns the id of the record of this index, if it is known without making the record.
     fn id(&self, _index: u32) -> Option<String> {
         None
     }
 }
 
-/// Whether a row is listed at some time.
+/// State of a row in its listing at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listing {
-    /// It is.
+    /// Listed.
     Visible,
-    /// Not yet.
+    /// Not listed yet.
     Future,
-    /// Not any more: the API took it away, or lists a newer version instead.
+    /// No longer listed: withdrawn by the API, or replaced by a newer version.
     Withdrawn,
 }
 
 /// One version of one record. All times are Brasília's.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Which one it is, in its table: given there.
+    /// Number of the row in its table, assigned by the table.
     pub(super) serial: u64,
     pub(super) group: u64,
     pub(super) at: NaiveDateTime,
@@ -57,12 +58,12 @@ enum Body {
 }
 
 impl Row {
-    /// A record that is listed under the time `at`, and from then on.
+    /// A row with this record, listed under the time `at` and visible from then on.
     pub fn whole(at: NaiveDateTime, record: Tree) -> Self {
         Self::of(at, Body::Whole(Arc::new(record)))
     }
 
-    /// A record that is made when it is served.
+    /// A row whose record is made when it is served.
     pub fn made(at: NaiveDateTime, maker: Arc<dyn Maker>, index: u32, version: u32) -> Self {
         Self::of(at, Body::Made(maker, index, version))
     }
@@ -81,42 +82,42 @@ impl Row {
         }
     }
 
-    /// Which row of its table it is.
+    /// Sets the number of the row in its table.
     pub(super) fn numbered(self, serial: u64) -> Self {
         Self { serial, ..self }
     }
 
-    /// The same row, listed under another time.
+    /// Sets the time under which the row is listed.
     #[must_use]
     pub fn listed_under(self, at: NaiveDateTime) -> Self {
         Self { at, ..self }
     }
 
-    /// What a listing is restricted to: a code of a modality, of an organ.
+    /// Sets the group, by which a listing can be restricted: a code of a modality, of an organ.
     #[must_use]
     pub fn in_group(self, group: u64) -> Self {
         Self { group, ..self }
     }
 
-    /// Its place among rows of the same time, or in a listing that isn't by time at all.
+    /// Sets the order among rows of the same time, or in a listing that isn't ordered by time.
     #[must_use]
     pub fn ranked(self, rank: u64) -> Self {
         Self { rank, ..self }
     }
 
-    /// When it was last updated, for listings that go by that.
+    /// Sets the time of the last update, for listings by update.
     #[must_use]
     pub fn updated(self, updated: NaiveDateTime) -> Self {
         Self { updated, ..self }
     }
 
-    /// The end of what it stands for (of its validity), for listings that go by that.
+    /// Sets the end (of the record's validity), for listings by end.
     #[must_use]
     pub fn ending(self, ends: NaiveDateTime) -> Self {
         Self { ends, ..self }
     }
 
-    /// Another version of the same record; a record that isn't made is what it is.
+    /// Sets the version; no effect on a row with a fixed record.
     #[must_use]
     pub fn in_version(self, version: u32) -> Self {
         let body = match self.body {
@@ -126,7 +127,7 @@ impl Row {
         Self { body, ..self }
     }
 
-    /// The same row, listed from `time` on. Its place stays: what stands behind it moves by one.
+    /// Sets the time from which the row is listed. Its position stays: all rows behind it move by one.
     #[must_use]
     pub fn appearing(self, time: NaiveDateTime) -> Self {
         Self {
@@ -135,7 +136,7 @@ impl Row {
         }
     }
 
-    /// The same row, listed until `time`.
+    /// Sets the time until which the row is listed.
     #[must_use]
     pub fn until(self, time: NaiveDateTime) -> Self {
         Self {
@@ -144,17 +145,17 @@ impl Row {
         }
     }
 
-    /// The time that it is listed under.
+    /// Returns the time under which the row is listed.
     pub fn at(&self) -> NaiveDateTime {
         self.at
     }
 
-    /// From when on it is listed.
+    /// Returns the time from which the row is listed.
     pub fn appears(&self) -> NaiveDateTime {
         self.appears
     }
 
-    /// Whether it is listed at `now`.
+    /// Returns the state of the row at `now`.
     pub fn listing(&self, now: NaiveDateTime) -> Listing {
         if self.vanishes <= now {
             Listing::Withdrawn
@@ -165,17 +166,17 @@ impl Row {
         }
     }
 
-    /// From now on it isn't listed.
+    /// Withdraws the row for all times.
     pub(super) fn withdraw(&mut self) {
         self.vanishes = NaiveDateTime::MIN;
     }
 
-    /// From `now` on it is listed.
+    /// Makes the row visible from `now` on.
     pub(super) fn reveal(&mut self, now: NaiveDateTime) {
         self.appears = now;
     }
 
-    /// Which version of its record it is; the first is 0.
+    /// Returns the version of the record; the first is 0.
     pub fn version(&self) -> u32 {
         match self.body {
             Body::Whole(_) => 0,
@@ -183,7 +184,7 @@ impl Row {
         }
     }
 
-    /// What a lake must know its record by, versions aside.
+    /// Returns the id under which a lake must store the record, versions aside.
     pub(super) fn id(&self, dataset: &Dataset) -> String {
         let known = match &self.body {
             Body::Whole(_) => None,
@@ -192,7 +193,7 @@ impl Row {
         known.unwrap_or_else(|| dataset.id(&self.tree()))
     }
 
-    /// Its record.
+    /// Returns the record.
     pub fn tree(&self) -> Tree {
         match &self.body {
             Body::Whole(tree) => Tree::clone(tree),

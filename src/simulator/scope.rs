@@ -1,4 +1,4 @@
-//! What a listing lists, and in which order.
+//! Selection and order of a listing.
 
 use std::collections::BTreeMap;
 
@@ -6,51 +6,51 @@ use chrono::NaiveDateTime;
 
 use super::row::Row;
 
-/// A listing: some of the rows of a table, in an order.
+/// A listing: a selection of the rows of a table, in an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scope {
     /// Only this group.
     pub group: Option<u64>,
-    /// Only what lies in this window.
+    /// Only rows in this window.
     pub window: Option<Window>,
-    /// Only what was updated at this time or later.
+    /// Only rows updated at this time or later.
     pub updated_since: Option<NaiveDateTime>,
-    /// Only what ends at the time of the request or later.
+    /// Only rows that end at the time of the request or later.
     pub still_open: bool,
-    /// In which order.
+    /// Order of the rows.
     pub order: Order,
 }
 
-/// A half-open span of time, and which time of a row it is compared with.
+/// A half-open time span, and the time of a row that it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
-    /// Which time counts.
+    /// Time of a row that must lie in the window.
     pub by: Stamp,
     /// The first instant.
     pub from: NaiveDateTime,
-    /// The first instant after it.
+    /// The first instant after the window.
     pub until: NaiveDateTime,
 }
 
-/// A time of a row.
+/// Kind of time of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
-    /// What it is listed under.
+    /// Time under which the row is listed.
     At,
-    /// Its last update.
+    /// Time of the last update.
     Updated,
-    /// Its end.
+    /// End of validity.
     Ends,
-    /// The whole span from its time to its end: one that overlaps the window.
+    /// The span from `At` to `Ends`, which must overlap the window.
     Validity,
 }
 
 /// The order of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Ascending by the time that the window goes by.
+    /// Ascending by the time that the window applies to.
     Ascending,
-    /// The newest first.
+    /// Newest first.
     Newest,
     /// By rank alone.
     Ranked,
@@ -72,7 +72,7 @@ impl Window {
 }
 
 impl Scope {
-    /// The rows of these groups that belong to it, whether visible or not, in its order.
+    /// Returns the rows of these groups that belong to the listing, visible or not, in its order.
     pub(super) fn of<'a>(&self, groups: &'a BTreeMap<u64, Vec<Row>>) -> Vec<&'a Row> {
         let mut rows: Vec<_> = self
             .candidates(groups)
@@ -87,7 +87,7 @@ impl Scope {
             }
             (Order::Ascending, Some(Stamp::Updated)) => rows.sort_by_key(|row| row.updated),
             (Order::Ascending, Some(Stamp::Ends)) => rows.sort_by_key(|row| row.ends),
-            // One group is in this order already.
+            // The rows of one group are in this order already.
             (Order::Ascending, _) if self.group.is_some() => {}
             (Order::Ascending, _) => rows.sort_by_key(|row| (row.at, row.rank)),
         }

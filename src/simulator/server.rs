@@ -1,4 +1,4 @@
-//! HTTP/1.1 on loopback: takes connections, and ends some of them badly where that is asked for.
+//! HTTP/1.1 server on loopback, which ends some connections abnormally on purpose.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -23,7 +23,7 @@ use super::control;
 use super::world::World;
 use crate::clock::Clock;
 
-/// Takes connections until it is dropped, and drops them with it.
+/// Accepts connections until the future is dropped, and drops them with it.
 pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallible {
     let mut connections = JoinSet::new();
     loop {
@@ -32,7 +32,7 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallibl
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, Arc::clone(&world)));
                 }
-                // Out of file descriptors, most likely: some connection will end.
+                // Out of file descriptors, most likely: wait for some connection to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -41,7 +41,7 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallibl
 }
 
 async fn connection(stream: TcpStream, world: Arc<World>) {
-    // A failure to set it costs time only.
+    // A failure only costs time.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| respond(Arc::clone(&world), request));
     let mut connection = http1::Builder::new()
@@ -51,7 +51,7 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let stream = connection.into_parts().io.into_inner();
     if ended.is_err_and(|error| is_reset(&error)) {
-        // Closing a socket that lingers for no time sends an RST.
+        // Closing a socket with a linger time of 0 sends an RST.
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     }
 }

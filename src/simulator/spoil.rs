@@ -1,4 +1,4 @@
-//! Turns a right answer into what a fault makes of it.
+//! Applies a fault to a fault-free response.
 
 use super::answer::{Answer, Outcome};
 use super::call::Right;
@@ -6,7 +6,7 @@ use super::chance::Chance;
 use super::faults::{Fault, Faults};
 use super::provider::Provider;
 
-/// What becomes of a right answer under `fault`.
+/// Returns the outcome of a request under `fault`.
 pub(super) fn spoil(
     fault: &Fault,
     right: &Right,
@@ -35,7 +35,7 @@ pub(super) fn spoil(
     })
 }
 
-/// The page of the firewall that counts requests in flight.
+/// Page of the firewall that limits concurrent requests.
 pub(super) fn firewall(chance: Chance) -> Answer {
     let page = format!(
         "<html><head><title>Limite de Requisições Excedido</title></head><body>\
@@ -52,9 +52,9 @@ pub(super) fn message(status: u16, text: &str) -> Answer {
     )
 }
 
-/// The whole length is announced, and some part of it is sent: also none, and all but a byte.
+/// Announces the whole length and sends a part of it, from no byte to all but one.
 fn cut_off(right: &Right, chance: Chance) -> Answer {
-    // An answer without a body can't be cut: the page without rows is.
+    // An empty body can't be cut: the page without rows is cut instead.
     let whole = match right.answer.body.is_empty() {
         true => &right.hollow,
         false => &right.answer,

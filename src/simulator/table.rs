@@ -1,6 +1,6 @@
 //! The rows of one dataset, as its API lists them: by window, by group, in order, page by page.
 //!
-//! Clones share one content, so that a test can add and take away rows under a running simulator.
+//! Clones share their content, so that a test can add and withdraw rows while a simulator runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -16,7 +16,7 @@ use super::tree::Tree;
 use crate::day::Day;
 use crate::json;
 
-/// How a time is written for oracles, and by most of the providers: Brasília's, without an offset.
+/// Time format of the lists for oracles and of most providers: Brasília time without an offset.
 pub(super) const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// The rows of one dataset.
@@ -28,38 +28,38 @@ pub struct Table {
 
 #[derive(Debug, Default)]
 struct Content {
-    /// Ascending by time and rank, equal ones as they were added.
+    /// Rows by group, ascending by time and rank, equal ones in the order in which they were added.
     groups: BTreeMap<u64, Vec<Row>>,
-    /// How many rows were ever added.
+    /// Number of rows that were ever added.
     added: u64,
-    /// Where the rows of an id are: group and position. Made when it is first needed.
+    /// Group and position of the rows of each id. Built when it is first needed.
     places: Option<HashMap<String, Vec<(u64, usize)>>>,
 }
 
 /// A part of a listing.
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// How many rows the whole listing has.
+    /// Number of rows of the whole listing.
     pub total: u64,
     /// The rows of this part.
     pub rows: Vec<Row>,
 }
 
-/// One row as the list for oracles has it.
+/// One row of a list for test oracles.
 #[derive(Debug, Serialize)]
 pub struct Listed {
-    /// What a lake must know the record by, versions and its parent aside.
+    /// Id under which a lake must store the record, versions and parent aside.
     pub id: String,
-    /// The record that it belongs to, where it has one.
+    /// Id of the parent record, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// SHA-256 of the canonical JSON.
     pub hash: String,
     /// The group that lists it: a code of a modality, of an organ.
     pub group: u64,
-    /// The time that it is listed under (Brasília).
+    /// Time under which the row is listed (Brasília).
     pub published: String,
-    /// Whether it is listed now.
+    /// State of the row at the simulated time.
     pub listing: Listing,
     /// The record's JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +91,7 @@ impl Listed {
 }
 
 impl Table {
-    /// No rows yet.
+    /// An empty table.
     pub fn new(dataset: &'static Dataset) -> Self {
         Self {
             dataset,
@@ -115,13 +115,12 @@ impl Table {
             group.push(row.numbered(serial));
         }
         for rows in content.groups.values_mut() {
-            // Stable: equal ones stay in the order of adding.
+            // A stable sort: equal rows stay in the order in which they were added.
             rows.sort_by_key(|row| (row.at, row.rank));
         }
     }
 
-    /// Takes away the rows of this id, all versions of it: totals fall. Says whether there were
-    /// some.
+    /// Withdraws the rows of this id, in all versions: totals fall. Returns `true` if there were any.
     pub fn withdraw(&self, id: &str) -> bool {
         let mut found = false;
         for row in self.write().groups.values_mut().flatten() {
@@ -133,8 +132,8 @@ impl Table {
         found
     }
 
-    /// Takes away the first row that `scope` lists at `now`: all others move up by one. Says
-    /// whether there was one.
+    /// Withdraws the first row that `scope` lists at `now`: all others move up by one. Returns `true` if
+    /// there was one.
     pub(super) fn withdraw_first(&self, scope: Scope, now: NaiveDateTime) -> bool {
         self.change(scope, Row::withdraw, |rows| {
             rows.iter()
@@ -142,9 +141,8 @@ impl Table {
         })
     }
 
-    /// Lets a row of `scope` appear at `now`, although it was to appear later. Only one that
-    /// stands before position `start` will do: from there on, all rows move down by one. Says
-    /// whether there was one.
+    /// Makes the next future row of `scope` that stands before position `start` visible at `now`: all rows
+    /// from `start` on move down by one. Returns `true` if there was one.
     pub(super) fn reveal_before(&self, scope: Scope, now: NaiveDateTime, start: u64) -> bool {
         let reveal = |row: &mut Row| row.reveal(now);
         self.change(scope, reveal, |rows| {
@@ -159,7 +157,7 @@ impl Table {
         })
     }
 
-    /// Changes the one row that `choose` finds in the listing, whether visible or not.
+    /// Changes the row that `choose` finds in the listing, visible or not. Returns `true` if there was one.
     fn change(
         &self,
         scope: Scope,
@@ -176,7 +174,8 @@ impl Table {
         row.map(change).is_some()
     }
 
-    /// How many rows `scope` lists at `now`, and those from position `start` on, at most `count`.
+    /// Returns the number of rows that `scope` lists at `now`, and at most `count` of them from position
+    /// `start` on.
     pub(super) fn select(
         &self,
         scope: Scope,
@@ -196,7 +195,7 @@ impl Table {
         }
     }
 
-    /// The ids of the records that are listed at `now`, of `day` or of all days.
+    /// Returns the ids of the records listed at `now`, of `day` or of all days.
     pub fn ids(&self, day: Option<Day>, now: NaiveDateTime) -> BTreeSet<String> {
         self.rows(day, Stamp::At)
             .filter(|row| row.listing(now) == Listing::Visible)
@@ -204,9 +203,9 @@ impl Table {
             .collect()
     }
 
-    /// Every row of `day` (of all days where `None`) with its state at `now`, one by one: hashes
-    /// are made as they are asked for. `by` says which of its times makes the day; `in_full`
-    /// brings the records' JSON, too.
+    /// Returns every row of `day` (of all days if `None`) with its state at `now`, lazily: hashes are
+    /// computed on demand. `by` selects the time that decides the day; `in_full` includes the records'
+    /// JSON.
     pub fn list(
         &self,
         day: Option<Day>,
@@ -219,7 +218,7 @@ impl Table {
             .map(move |row| Listed::new(dataset, &row, &row.tree(), now, in_full))
     }
 
-    /// The version of a record that is listed at `now`.
+    /// Returns the version of a record that is listed at `now`.
     pub(super) fn find(&self, id: &str, now: NaiveDateTime) -> Option<Row> {
         let content = self.read();
         if let Some(places) = &content.places {
@@ -245,7 +244,7 @@ impl Table {
         self.find(id, now)
     }
 
-    /// The rows of `day`, or of all days.
+    /// Returns the rows of `day`, or of all days.
     pub(super) fn rows(&self, day: Option<Day>, by: Stamp) -> impl Iterator<Item = Row> + use<> {
         let window = day.map(|day| Window {
             by,
@@ -270,13 +269,12 @@ impl Table {
     }
 }
 
-/// The tables of all datasets by name; one that nothing was put into is empty. Clones share one
-/// content.
+/// The tables of all datasets by name, each created empty on first use. Clones share their content.
 #[derive(Debug, Clone, Default)]
 pub struct Tables(Arc<RwLock<BTreeMap<&'static str, Table>>>);
 
 impl Tables {
-    /// The table of a dataset.
+    /// Returns the table of a dataset.
     pub fn of(&self, dataset: &'static Dataset) -> Table {
         let mut tables = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let table = tables
@@ -285,20 +283,20 @@ impl Tables {
         table.clone()
     }
 
-    /// The same tables with these rows added to a dataset.
+    /// Returns the same tables with these rows added to a dataset.
     #[must_use]
     pub fn with(self, dataset: &'static Dataset, rows: impl IntoIterator<Item = Row>) -> Self {
         self.of(dataset).extend(rows);
         self
     }
 
-    /// The table of this name: `tcu.acordaos`.
+    /// Returns the table of this name: `tcu.acordaos`.
     pub fn named(&self, name: &str) -> Option<Table> {
         let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
         tables.get(name).cloned()
     }
 
-    /// Every dataset that something was put into, or asked of.
+    /// Returns the names of all datasets that rows were added to, or whose table was requested.
     pub fn names(&self) -> Vec<&'static str> {
         let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
         tables.keys().copied().collect()

@@ -1,8 +1,7 @@
 //! A JSON value that can be edited, and written with its keys in any order.
 //!
-//! PNCP orders the keys of its records differently from call to call, inside nested objects too,
-//! and alike within one page. Scalars stay the text that they were recorded as: no digit of an
-//! amount changes on the way through.
+//! PNCP changes the key order of its records from response to response, in nested objects too, and keeps it
+//! within one page. Scalars keep their recorded text: no digit of an amount changes.
 
 use std::sync::Arc;
 
@@ -21,10 +20,10 @@ pub enum Tree {
 }
 
 impl Tree {
-    /// Reads a JSON text.
+    /// Parses a JSON text.
     ///
     /// # Errors
-    /// When the text isn't JSON.
+    /// Returns an error if the text isn't JSON.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         Ok(match json::kind(text) {
             Kind::Object => Self::Object(
@@ -91,8 +90,7 @@ impl Tree {
         found.map(|(_, value)| value)
     }
 
-    /// Sets the member of an object, in its place where there is one. Another kind of value
-    /// stays as it is.
+    /// Sets a member of an object, in place if it exists. No effect on other kinds of values.
     pub fn set(&mut self, key: &str, value: Self) {
         match self.get_mut(key) {
             Some(place) => *place = value,
@@ -111,7 +109,7 @@ impl Tree {
         }
     }
 
-    /// Gives the member of an object another name, in its place.
+    /// Renames a member of an object, in place.
     pub fn rename(&mut self, old: &str, new: &str) {
         if let Self::Object(members) = self {
             let found = members.iter_mut().find(|(name, _)| is_named(name, old));
@@ -121,14 +119,14 @@ impl Tree {
         }
     }
 
-    /// Takes the member of an object away.
+    /// Removes a member of an object.
     pub fn remove(&mut self, key: &str) {
         if let Self::Object(members) = self {
             members.retain(|(name, _)| !is_named(name, key));
         }
     }
 
-    /// The content of a string.
+    /// Returns the content of a string; `None` for other values.
     pub fn as_text(&self) -> Option<String> {
         match self {
             Self::Scalar(text) if json::kind(text) == Kind::String => {
@@ -138,8 +136,8 @@ impl Tree {
         }
     }
 
-    /// A scalar's text: a string's content, a number or a boolean as it is written; `null` has
-    /// none.
+    /// Returns the text of a scalar: a string's content, a number or boolean as written; `None` for `null`,
+    /// arrays and objects.
     pub fn as_scalar_text(&self) -> Option<String> {
         match self {
             Self::Scalar(text) => match json::kind(text) {
@@ -158,8 +156,7 @@ impl Tree {
         text
     }
 
-    /// Appends the JSON text; with `order`, the members of every object are in the order that
-    /// belongs to it.
+    /// Appends the JSON text; `order` decides the order of the members of every object, if given.
     pub fn write(&self, order: Option<Chance>, out: &mut String) {
         match self {
             Self::Scalar(text) => out.push_str(text),
@@ -193,7 +190,7 @@ impl Tree {
     }
 }
 
-/// Whether a quoted key is this one. Keys with escapes are never asked for here.
+/// Returns `true` if a quoted key is `key`, which must not need escapes.
 fn is_named(quoted: &str, key: &str) -> bool {
     quoted
         .strip_prefix('"')

@@ -1,4 +1,4 @@
-//! All that the simulator knows, and how it comes to an answer.
+//! State of the simulator, and its decision on each request.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,16 +32,16 @@ pub(super) struct World {
     meter: Meter,
 }
 
-/// How a page was asked for so far.
+/// Request history of a page.
 #[derive(Debug, Clone, Copy, Default)]
 struct Asked {
-    /// How often.
+    /// Number of requests.
     times: u64,
-    /// How many answers in a row were spoilt.
+    /// Number of consecutive spoilt responses.
     spoilt: u64,
 }
 
-/// What becomes of a request, and how long that takes beside what every one does.
+/// Outcome of a request, and its latency in addition to the common one.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub outcome: Outcome,
@@ -57,11 +57,11 @@ impl From<Answer> for Decision {
     }
 }
 
-/// A request that is under way; counted until it is dropped.
+/// A request in flight, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct InFlight<'a> {
     counter: &'a AtomicUsize,
-    /// How many were under way when it came, itself included.
+    /// Number of requests in flight on arrival, including this one.
     count: usize,
 }
 
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Counts a request in.
+    /// Counts a request as in flight.
     pub(super) fn arrive(&self) -> InFlight<'_> {
         InFlight {
             counter: &self.in_flight,
@@ -92,12 +92,12 @@ impl World {
         }
     }
 
-    /// Replaces all that may go wrong.
+    /// Replaces the faults.
     pub(super) fn set_faults(&self, faults: Faults) {
         *lock(&self.faults) = faults;
     }
 
-    /// Decides on a request and notes it.
+    /// Decides on a request and records it in the ledger.
     pub(super) fn decide(&self, method: &str, target: &str, arrival: &InFlight<'_>) -> Decision {
         let since_start = self.started.elapsed().as_micros();
         let mut entry = Entry {
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    /// The answer to a request that comes sooner than its module's limit allows.
+    /// Returns the error response if the request exceeds the rate limit of its module.
     fn over_rate(&self, provider: Provider, call: &dyn Call) -> Option<Answer> {
         let module = call.module()?;
         let rate = provider.rate(&self.config, module)?;
@@ -184,7 +184,7 @@ impl World {
     ) -> Outcome {
         let faults = lock(&self.faults).clone();
         let dataset = match provider {
-            // Draws are for ever, and PNCP's first dataset was alone when they began.
+            // Draws must never change, and PNCP's contratações were the only dataset at first.
             Provider::Pncp if key.dataset == "pncp.contratacoes" => root,
             _ => root.of(key.dataset),
         };

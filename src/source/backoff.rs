@@ -1,10 +1,10 @@
-//! How long to wait between the tries of one request, and when to give up.
+//! Retry policy of one request: back-off between attempts, and when to give up.
 //!
-//! Failures: exponential back-off with full jitter, a number of tries, and a bound on the time.
-//! "Too many requests" isn't a failure of the request: it takes no try, but waits several times
-//! longer, and is bounded by the time alone. A wait that the server asks for is obeyed where the time
-//! allows it. One that is longer isn't the end: what asks for a day may answer in a minute, so that
-//! it is tried again after the longest wait of one's own.
+//! Failures: exponential back-off with full jitter, bounded in attempts and in time. "Too many requests"
+//! isn't a failure of the request: it uses no attempt, waits several times longer, and is bounded by
+//! time only. A wait that the server asks for is obeyed if the remaining time allows it. A longer one
+//! doesn't end the request, because an API that asks for a day may answer in a minute: the request is
+//! retried after the longest wait of the retry table.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use tokio::time::Instant;
 use crate::entropy::Entropy;
 use crate::source::declaration::Retry;
 
-/// How much longer than after a failure is waited after "too many requests".
+/// Factor between the first wait after "too many requests" and that after a failure.
 const RATE_LIMITED_FACTOR: u32 = 4;
 
-/// The tries of one request so far.
+/// Retry state of one request.
 #[derive(Debug)]
 pub struct Tries<'a> {
     retry: &'a Retry,
     entropy: &'a Entropy,
     begun: Instant,
-    /// Time spent in the queue for one's turn, for which the API can't be blamed.
+    /// Time spent waiting for admission, which isn't the API's fault.
     queued: Duration,
     failed: u32,
     rate_limited: u32,
 }
 
 impl<'a> Tries<'a> {
-    /// None so far; the time begins now.
+    /// Starts without attempts; `max_elapsed` counts from now.
     pub fn new(retry: &'a Retry, entropy: &'a Entropy) -> Self {
         Self {
             retry,
@@ -41,18 +41,18 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// How many answers or failures there have been.
+    /// Number of attempts that have failed or were rate-limited.
     pub fn count(&self) -> u32 {
         self.failed.saturating_add(self.rate_limited)
     }
 
-    /// Leaves time spent waiting for one's turn out of `max_elapsed`.
+    /// Excludes time spent waiting for admission from `max_elapsed`.
     pub fn leave_out(&mut self, queued: Duration) {
         self.queued = self.queued.saturating_add(queued);
     }
 
-    /// After a failure: how long to wait before the next try. `None`: give up. `asked` is what the
-    /// server asks for, `max_attempts` what the rule that matched allows in all.
+    /// Counts a failure. Returns the wait before the next attempt; `None` to give up. `asked` is the
+    /// wait that the server asks for, `max_attempts` the total that the matching rule allows.
     pub fn after_failure(
         &mut self,
         asked: Option<Duration>,
@@ -66,12 +66,12 @@ impl<'a> Tries<'a> {
         self.in_time(asked, || self.entropy.up_to(ceiling))
     }
 
-    /// After "too many requests": how long to wait before the next try. `None`: give up.
+    /// Counts a "too many requests". Returns the wait before the next attempt; `None` to give up.
     pub fn after_rate_limit(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.rate_limited = self.rate_limited.saturating_add(1);
         let first = self.retry.initial.saturating_mul(RATE_LIMITED_FACTOR);
         let ceiling = self.grown(first, self.rate_limited);
-        // Never next to nothing, as full jitter may be.
+        // At least half the ceiling, because full jitter may be close to zero.
         self.in_time(asked, || ceiling / 2 + self.entropy.up_to(ceiling / 2))
     }
 
@@ -88,7 +88,7 @@ impl<'a> Tries<'a> {
             Some(asked) => asked,
             None => own(),
         };
-        // At the very end, a wait of nothing would be the first of many.
+        // With no time left, a wait of zero would be the first of many.
         let over = asked.is_some() && wait.is_zero();
         (wait <= left && !over).then_some(wait)
     }

@@ -1,15 +1,15 @@
-//! The circuit breaker of a host: an API that is down is probed, not hammered, and one endpoint
-//! that fails doesn't take the others down.
+//! The circuit breaker of a host: an API that is down is probed, not hammered, and one endpoint that
+//! fails doesn't take the others down.
 //!
 //! It has a circuit for the host and one for each endpoint (path) on it. A circuit opens after 20
-//! failures in a row: an endpoint's by its own; the host's only where nobody was answered in
-//! between, and either several endpoints failed or there was no connection at all. Then requests
-//! aren't sent until a cool-down is over (60 s; doubled up to 10 min by each probe that fails).
-//! After it one request, and one only, is sent as the probe, and the others wait for its outcome:
-//! any understood answer closes the circuit, and they go on at once.
+//! consecutive failures: an endpoint's by its own; the host's only if no endpoint was answered in
+//! between, and either several endpoints failed or not one response arrived (no connection, timeouts).
+//! Then no requests are sent until a cool-down is over (60 s; doubled by each failed probe, up to 10
+//! min). After it exactly one request is sent as the probe, and the others wait for its outcome: any
+//! understood response closes the circuit, and they go on at once.
 //!
-//! An endpoint without a part in the failures of the host may probe it at once: its answer tells
-//! the host from the endpoints that failed.
+//! An endpoint that had no part in the host's failures may probe it at once: its response tells whether
+//! the host is down or only the endpoints that failed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::source::failure::Failure;
 #[cfg(test)]
 pub(super) use crate::source::circuit::FAILURES_TO_OPEN;
 
-/// Of so many failures each must two endpoints be for the host to be taken for down.
+/// Number of failures that each of two endpoints must have before the host counts as down.
 const FAILURES_OF_ANOTHER: u32 = 5;
 
 /// The circuits of one host.
@@ -36,34 +36,35 @@ pub struct Breaker {
     host: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// A probe has ended, however.
+    /// Notified when a request has ended, whatever its outcome.
     probed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     host: Circuit,
-    /// The endpoints that failed since the host's last answer, and how often.
+    /// Number of failures of each endpoint since the host's last response.
     failing: BTreeMap<Arc<str>, u32>,
     endpoints: BTreeMap<Arc<str>, Circuit>,
 }
 
-/// A host or an endpoint is taken for down: nothing is sent there for now.
+/// A host or endpoint that is down: its circuit is open, and nothing is sent there for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Down {
-    /// The host (`https://pncp.gov.br`), with the path where only an endpoint is down.
+    /// The host (`https://pncp.gov.br`), with the path if only an endpoint is down.
     pub what: String,
-    /// When the first of the failures in a row happened.
+    /// Time of the first of the consecutive failures.
     pub since: DateTime<Utc>,
-    /// Number of the failures.
+    /// Number of consecutive failures.
     pub failures: u32,
-    /// The last one.
+    /// Description of the last failure.
     pub last: String,
-    /// Time until a request is let through again; zero where one may probe now.
+    /// Time until a probe is due; zero if one may be sent now.
     pub probe_in: Duration,
-    /// A request is probing: others wait for its outcome.
+    /// `true` while a probe is under way: other requests wait for its outcome.
     pub probing: bool,
-    /// This endpoint's was the last probe of the host, and failed: another one tells more.
+    /// `true` if the host is down and this endpoint has a part in its failures: a probe of another
+    /// endpoint tells more.
     pub probed: bool,
 }
 
@@ -79,20 +80,20 @@ impl fmt::Display for Down {
     }
 }
 
-/// What a request may do.
+/// Decision on a request.
 enum Way {
-    /// Be sent.
+    /// Send it.
     Free,
-    /// Be sent as the one probe, of the host, of its endpoint, or of both.
+    /// Send it as the only probe, of the host, of its endpoint, or of both.
     Probe { host: bool, endpoint: bool },
     /// Wait for the outcome of a probe.
     Wait(Down),
-    /// Not be sent.
+    /// Don't send it.
     Shut(Down),
 }
 
 impl Breaker {
-    /// The breaker of a host, closed.
+    /// Creates the circuit breaker of a host, with all circuits closed.
     pub fn new(host: String, clock: Arc<dyn Clock>) -> Self {
         Self {
             host,
@@ -102,7 +103,8 @@ impl Breaker {
         }
     }
 
-    /// Why a request to an endpoint can't be sent like any other; `None`: it can. Takes nothing.
+    /// Returns the open circuit that holds up requests to an endpoint; `None` if they are sent normally.
+    /// Doesn't take the probe.
     pub fn down(&self, endpoint: &str) -> Option<Down> {
         let (state, now) = (self.lock(), self.clock.now());
         match state.way(&self.host, endpoint, now) {
@@ -115,7 +117,7 @@ impl Breaker {
         }
     }
 
-    /// Waits while a probe is under way; takes nothing.
+    /// Waits while a probe is under way. Doesn't take the next one.
     ///
     /// # Errors
     /// [`Down`] during the cool-down.
@@ -133,7 +135,7 @@ impl Breaker {
         }
     }
 
-    /// Lets a request pass. Its outcome is told to the [`Pass`]. `None`: a probe is under way.
+    /// Admits a request; its outcome must be reported to the [`Pass`]. `None` if a probe is under way.
     ///
     /// # Errors
     /// [`Down`] during the cool-down.
@@ -160,7 +162,7 @@ impl Breaker {
 }
 
 impl State {
-    /// The way of a request to `endpoint`.
+    /// Decides on a request to `endpoint`.
     fn way(&self, host: &str, endpoint: &str, now: DateTime<Utc>) -> Way {
         let mut of_host = self.host.gate(now);
         if of_host == Gate::Cooling && !self.failing.contains_key(endpoint) {
@@ -201,7 +203,7 @@ impl State {
         }
     }
 
-    /// A probe begins or ends.
+    /// Sets or clears the mark that a probe is under way.
     fn probe(&mut self, endpoint: &str, of_host: bool, of_endpoint: bool, probing: bool) {
         let own = self.endpoints.get_mut(endpoint);
         let own = own.filter(|_| of_endpoint).and_then(|it| it.open.as_mut());
@@ -211,7 +213,7 @@ impl State {
         }
     }
 
-    /// An endpoint was answered. Returns what was down and isn't any more.
+    /// Records a response of an endpoint. Returns the host or endpoint that was down until now.
     fn answered(&mut self, host: &str, endpoint: &str, now: DateTime<Utc>) -> Option<Down> {
         let own = self.endpoints.get(endpoint);
         let own_was_open = own.is_some_and(|circuit| circuit.open.is_some());
@@ -220,7 +222,7 @@ impl State {
             .then(|| self.describe(host, host_was_open, endpoint, now));
         self.endpoints.remove(endpoint);
         if host_was_open {
-            // What failed while the host was down says nothing about an endpoint.
+            // Failures while the host was down say nothing about an endpoint.
             let since = self.host.since;
             self.endpoints.retain(|_, circuit| circuit.since < since);
         }
@@ -229,7 +231,7 @@ impl State {
         was
     }
 
-    /// A request of an endpoint has failed. Returns what is down since.
+    /// Records a failed request. Returns the host or endpoint whose circuit opens because of it.
     fn failed(
         &mut self,
         pass: &Pass<'_>,
@@ -244,8 +246,8 @@ impl State {
         *failures += 1;
         self.host.count(url, failure, now);
         if self.host.open.is_some() {
-            // A straggler from before it opened is no news, and an endpoint that hadn't failed yet
-            // only adds its word.
+            // A request from before the circuit opened isn't a probe, and the first failure of an
+            // endpoint, even of its probe, doesn't prolong the cool-down.
             if pass.of_host && !first_of_endpoint {
                 self.host.trip(now);
             }
@@ -277,8 +279,8 @@ impl State {
     }
 }
 
-/// One request that was let pass. Dropped without an outcome (cancelled, or told "too many
-/// requests", which says neither), it changes nothing, and the next request may probe.
+/// One admitted request. If it is dropped without an outcome (cancelled, or rate-limited, which says
+/// nothing about the host), the circuits don't change, and the next request may probe.
 #[derive(Debug)]
 pub struct Pass<'b> {
     breaker: &'b Breaker,
@@ -288,15 +290,16 @@ pub struct Pass<'b> {
 }
 
 impl Pass<'_> {
-    /// The API gave an answer that was understood, be it a refusal. Returns what was down, and isn't
-    /// any more.
+    /// Reports an understood response, be it a refusal. Returns the host or endpoint that was down until
+    /// now.
     pub fn answered(self) -> Option<Down> {
         let now = self.breaker.clock.now();
         let mut state = self.breaker.lock();
         state.answered(&self.breaker.host, &self.endpoint, now)
     }
 
-    /// No answer, or none that could be understood. Returns what is taken for down since.
+    /// Reports a missing response, or one that wasn't understood. Returns the host or endpoint whose
+    /// circuit opens because of it.
     pub fn failed(self, url: &Url, failure: &Failure) -> Option<Down> {
         let now = self.breaker.clock.now();
         let mut state = self.breaker.lock();
@@ -311,7 +314,7 @@ impl Drop for Pass<'_> {
             state.probe(&self.endpoint, self.of_host, self.of_endpoint, false);
             drop(state);
         }
-        // Also by an answer to a straggler, which ends the wait for a probe.
+        // Not only after probes: the response to an older request may have closed the circuit.
         self.breaker.probed.notify_waiters();
     }
 }

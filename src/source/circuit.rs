@@ -1,4 +1,5 @@
-//! One circuit of a breaker: failures in a row, and for how long nothing is sent.
+//! One circuit of a circuit breaker: consecutive failures, and the cool-down during which nothing is
+//! sent.
 
 use std::time::Duration;
 
@@ -8,29 +9,29 @@ use url::Url;
 
 use crate::source::failure::Failure;
 
-/// Failures in a row that open a circuit.
+/// Number of consecutive failures that open a circuit.
 pub const FAILURES_TO_OPEN: u32 = 20;
-/// The first cool-down; each probe that fails doubles it.
+/// First cool-down; each failed probe doubles it.
 pub(super) const FIRST_COOL_DOWN: Duration = Duration::from_secs(60);
-/// No cool-down is longer.
+/// Maximum cool-down.
 pub(super) const LONGEST_COOL_DOWN: Duration = Duration::from_secs(600);
 
-/// See the module.
+/// State of one circuit.
 #[derive(Debug, Default)]
 pub(super) struct Circuit {
     pub failures: u32,
     pub since: Option<DateTime<Utc>>,
     pub last: String,
-    /// The URL of the first failure; `several`: another one failed, too.
+    /// URL of the first failure; `several` is `true` if another URL failed too.
     first_url: Option<Url>,
     several: bool,
-    /// The host was reached in one of the failures, and answered in one of them.
+    /// `true` if the host was reached in any of the failures; `answered` if it also sent something.
     reached: bool,
     answered: bool,
     pub open: Option<Open>,
 }
 
-/// Nothing is sent, but for one probe after the cool-down.
+/// State of an open circuit: nothing is sent, except one probe after the cool-down.
 #[derive(Debug)]
 pub(super) struct Open {
     until: Instant,
@@ -39,16 +40,16 @@ pub(super) struct Open {
     pub probing: bool,
 }
 
-/// What a request may do.
+/// Decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gate {
-    /// Be sent: the circuit is closed.
+    /// Send it: the circuit is closed.
     Free,
-    /// Be sent as the one probe: the cool-down is over.
+    /// Send it as the only probe: the cool-down is over.
     ProbeDue,
     /// Wait for the outcome of the probe that is under way.
     Probing,
-    /// Not be sent.
+    /// Don't send it: the cool-down isn't over.
     Cooling,
 }
 
@@ -62,7 +63,7 @@ impl Circuit {
         }
     }
 
-    /// How long until a probe is due.
+    /// Time until a probe is due; zero if the circuit is closed.
     pub(super) fn probe_in(&self, now: DateTime<Utc>) -> Duration {
         let open = self.open.as_ref();
         open.map_or(Duration::ZERO, |open| open.left(now))
@@ -80,19 +81,20 @@ impl Circuit {
         self.last = failure.to_string();
     }
 
-    /// Whether there were enough failures to open it, and not all of one page: one that can't be
-    /// read is no sign that nothing works, and its tries are bounded anyway.
+    /// Returns `true` if there were enough failures to open the circuit, and of several URLs if the host
+    /// was reached: one unreadable page doesn't show that nothing works, and its attempts are bounded
+    /// anyway.
     pub(super) fn is_broken(&self) -> bool {
         self.failures >= FAILURES_TO_OPEN && (self.several || !self.reached)
     }
 
-    /// Whether nothing came in any of its failures: no connection, or no answer in time. That
+    /// Returns `true` if nothing arrived in any of the failures (no connection, or a timeout), which
     /// concerns the host.
     pub(super) fn is_cut_off(&self) -> bool {
         !self.answered
     }
 
-    /// Opens it, or keeps it open for twice as long.
+    /// Opens the circuit, or keeps it open for twice the last cool-down.
     pub(super) fn trip(&mut self, now: DateTime<Utc>) {
         let cool_down = match &self.open {
             None => FIRST_COOL_DOWN,
@@ -108,8 +110,8 @@ impl Circuit {
 }
 
 impl Open {
-    /// The rest of the cool-down: over when the machine's ticks or the clock say so, for ticks stand
-    /// still while a machine sleeps, and a clock may be put back.
+    /// Remaining cool-down, by the monotonic or the wall clock, whichever is over first: the monotonic
+    /// one stands still while the machine sleeps, and the wall clock may be set back.
     fn left(&self, now: DateTime<Utc>) -> Duration {
         let ticks = self.until.saturating_duration_since(Instant::now());
         let clock = (self.until_shown - now).to_std().unwrap_or_default();

@@ -1,15 +1,15 @@
-//! What an answer means: the dataset's rules first, in their order, then what holds everywhere.
+//! Classification of responses: by the dataset's rules in their order, then by defaults.
 //!
-//! | answer | meaning without a rule |
+//! | response | class without a rule |
 //! |---|---|
-//! | 2xx with whole JSON in the declared envelope, called anything but HTML | a page |
-//! | 2xx with HTML, no body, cut-off JSON, another envelope | retry |
-//! | 408, 425, 5xx | retry, after `Retry-After` where a 503 has one |
-//! | 429 | too many requests: wait, as a rule or `Retry-After` says, where one does |
-//! | 3xx | a redirect, refused: the configuration should name the new place |
-//! | anything else | refused at once: 400 and 404 don't get better by asking again |
+//! | 2xx with whole JSON in the declared envelope, not declared as HTML | a page |
+//! | 2xx with HTML, no body, truncated JSON, another envelope | retry |
+//! | 408, 425, 5xx | retry, after `Retry-After` if a 503 has one |
+//! | 429 | rate-limited: wait, as long as `Retry-After` says if there is one |
+//! | 3xx | a redirect, refused: the configuration should name the new URL |
+//! | anything else | refused at once: retries don't help against 400 and 404 |
 //!
-//! "No data" is only what a rule says is empty (promise P2).
+//! Only a rule can say that a response means "no data" (promise P2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,17 +26,17 @@ use crate::source::decode::Unreadable;
 use crate::source::failure::{Failure, snippet};
 use crate::source::page::{Page, PageError};
 
-/// How much of an answer is searched for secrets before its beginning is shown.
+/// Number of bytes of a response that are searched for secrets before its beginning is shown.
 const SEARCHED_BYTES: usize = 16 * 1024;
 
-/// One answer, its body whole.
+/// A raw response with its whole body.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`, if any.
     pub content_type: Option<String>,
-    /// The headers, which may say how long to wait.
+    /// The headers, which may state a wait.
     pub headers: HeaderMap,
     /// The `Location`, if any.
     pub location: Option<String>,
@@ -44,20 +44,20 @@ pub struct Reply {
     pub date: Option<DateTime<Utc>>,
     /// The body, decompressed.
     pub body: Bytes,
-    /// Why its text can't be read, where it was tried in vain.
+    /// Reason why the body couldn't be decoded. `None` if it was, or hasn't been yet.
     pub unreadable: Option<Unreadable>,
-    /// What proved who asked: an error page may repeat it.
+    /// Credentials of the request, which an error page may repeat.
     pub secrets: Arc<[SecretString]>,
 }
 
 impl Reply {
-    /// The beginning of the body for people.
+    /// Returns the beginning of the body for display.
     fn snippet(&self) -> String {
         self.shown(&self.body)
     }
 
-    /// The beginning of a part of the answer for people, without what was sent in confidence:
-    /// gateways are known to answer with the request that they refuse.
+    /// Returns the beginning of a part of the response for display, with the request's credentials
+    /// redacted: some gateways answer with the request that they refuse.
     pub(super) fn shown(&self, part: &[u8]) -> String {
         let head = &part[..part.len().min(SEARCHED_BYTES)];
         let mut text = String::from_utf8_lossy(head).into_owned();
@@ -69,57 +69,57 @@ impl Reply {
     }
 }
 
-/// What an answer means.
+/// Class of a response.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Records.
+    /// A page of records.
     Page(Page),
-    /// A rule says that there is no data.
+    /// No data, as a rule says.
     Empty {
         /// The `Date` of the response.
         date: Option<DateTime<Utc>>,
     },
-    /// Try again.
+    /// Retry.
     Retry {
-        /// What was wrong.
+        /// The failure.
         failure: Failure,
-        /// How long the server asks to wait.
+        /// Wait that the server asks for.
         asked: Option<Duration>,
-        /// Tries in all, where the rule has a number of its own.
+        /// Maximum number of attempts, if the rule sets one.
         max_attempts: Option<u32>,
     },
-    /// Try again later, with fewer requests in flight.
+    /// Retry later, with fewer requests in flight.
     RateLimited {
-        /// What was said.
+        /// The failure, with the beginning of the body.
         failure: Failure,
-        /// How long the server asks to wait.
+        /// Wait that the server asks for.
         asked: Option<Duration>,
     },
-    /// A rule says that there is no such parent.
+    /// The parent doesn't exist, as a rule says.
     Skipped {
         /// The HTTP status.
         status: u16,
         /// The body's beginning.
         snippet: String,
     },
-    /// Don't try again.
+    /// Refused: a retry doesn't help.
     Refused {
         /// The HTTP status.
         status: u16,
         /// The body's beginning.
         snippet: String,
     },
-    /// Asks for another URL.
+    /// Redirect to another URL.
     Redirected {
         /// The HTTP status.
         status: u16,
-        /// Where to.
+        /// Target of the redirect.
         location: String,
     },
 }
 
 impl Verdict {
-    /// To be tried again as the retry table says.
+    /// Creates a retry as the retry table says.
     pub(super) fn again(failure: Failure) -> Self {
         Self::Retry {
             failure,
@@ -129,8 +129,8 @@ impl Verdict {
     }
 }
 
-/// What `reply` means for `dataset`. `now` is what a `Retry-After` date is compared with where the
-/// reply has no `Date`.
+/// Classifies `reply` by the rules of `dataset`. A `Retry-After` date is compared with the reply's
+/// `Date`, or with `now` if it has none.
 pub fn classify(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
     let rule = dataset.responses.iter().find(|rule| matches(rule, &reply));
     match rule {
@@ -203,8 +203,8 @@ fn refused(reply: &Reply) -> Verdict {
     }
 }
 
-/// An accepted answer that no rule speaks of. Whole JSON of the declared shape is a page, whatever
-/// the server calls it, but for HTML: that an error page can't have that shape is nobody's promise.
+/// Classifies a 2xx response that no rule matches. Whole JSON of the declared shape is a page, whatever
+/// its content type, except for HTML: nobody guarantees that an error page can't have that shape.
 fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
     let status = reply.status;
     let failure = if reply.body.is_empty() {
@@ -238,16 +238,16 @@ fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
     }
 }
 
-/// What a server calls a body.
+/// Declared content type of a body.
 enum Declared {
-    /// JSON, or nothing.
+    /// JSON, or none declared.
     Json,
     Html(String),
     Other(String),
 }
 
 impl Declared {
-    /// Its text for people.
+    /// Returns the content type for display.
     fn media(&self) -> String {
         match self {
             Self::Json => "application/json".to_owned(),
@@ -271,7 +271,7 @@ fn declared(reply: &Reply) -> Declared {
     }
 }
 
-/// Whether a body begins as HTML does.
+/// Returns `true` if a body begins like HTML.
 fn is_html(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
     [&b"<!doctype html"[..], b"<html"].iter().any(|start| {
@@ -280,7 +280,7 @@ fn is_html(body: &[u8]) -> bool {
     })
 }
 
-/// A page that is called HTML: read only where a rule says so.
+/// Returns the failure of a page declared as HTML, which is read only if a rule says so.
 fn misnamed(reply: &Reply, media: String) -> Failure {
     let kind = media.split(';').next().unwrap_or_default().trim();
     let rule = format!(
@@ -294,11 +294,11 @@ fn misnamed(reply: &Reply, media: String) -> Failure {
     }
 }
 
-/// Why a body gives no page.
+/// Reason why a body isn't a page.
 enum Unread {
     /// Not JSON from its first to its last byte.
     NotJson(String),
-    /// Another envelope, or an encoding that isn't read.
+    /// Another envelope, or an unsupported encoding.
     Otherwise(String),
 }
 
@@ -308,7 +308,8 @@ fn read(dataset: &Dataset, reply: &Reply) -> Result<Page, Unread> {
     }
     Page::parse(dataset, reply.body.clone(), reply.date).map_err(|problem| match problem {
         PageError::Json(_) => Unread::NotJson(problem.to_string()),
-        // A text that isn't JSON at all isn't looked through for its end.
+        // `Page::parse` validates only objects and arrays to their end, so it doesn't report other text
+        // as bad JSON.
         problem if !matches!(reply.body.trim_ascii_start(), [b'{' | b'[', ..]) => {
             Unread::NotJson(problem.to_string())
         }
@@ -328,7 +329,8 @@ fn bad_body(dataset: &Dataset, reply: &Reply, unread: &Unread) -> Failure {
     }
 }
 
-/// Reads the body as a page, as a rule says; what can't be read may be whole the next time.
+/// Reads the body as a page because a rule says so. A body that can't be read is retried, because the
+/// next one may be whole.
 fn page(dataset: &Dataset, reply: Reply) -> Verdict {
     match read(dataset, &reply) {
         Ok(page) => Verdict::Page(page),
@@ -337,7 +339,7 @@ fn page(dataset: &Dataset, reply: Reply) -> Verdict {
     }
 }
 
-/// The beginning of a body that may have records in it, where nothing in them is protected.
+/// Returns the beginning of a body that may contain records; empty if the dataset has protected fields.
 fn shown(dataset: &Dataset, reply: &Reply) -> String {
     match dataset.protection {
         Some(_) => String::new(),
@@ -345,7 +347,7 @@ fn shown(dataset: &Dataset, reply: &Reply) -> String {
     }
 }
 
-/// Whether every condition of the rule holds.
+/// Returns `true` if all conditions of the rule hold.
 fn matches(rule: &ResponseRule, reply: &Reply) -> bool {
     let holds = |condition: Option<bool>| condition.unwrap_or(true);
     holds(rule.status.map(|status| status == reply.status))
@@ -369,7 +371,7 @@ fn has_type(reply: &Reply, beginning: &str) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(beginning))
 }
 
-/// The text at a JSON pointer: a string's content, anything else verbatim.
+/// Returns the text at a JSON pointer: the content of a string, anything else verbatim.
 fn value_at(body: &[u8], path: &str) -> Option<String> {
     let found = json::pointer(std::str::from_utf8(body).ok()?, path).ok()??;
     match json::kind(found) {
@@ -378,7 +380,7 @@ fn value_at(body: &[u8], path: &str) -> Option<String> {
     }
 }
 
-/// How long a rule finds in the answer that is to be waited.
+/// Returns the wait found in the response at the rule's position.
 fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
     match rule.wait.as_ref()? {
         Wait::Header(name) => wait_of(reply.headers.get(name)?.to_str().ok()?, reply, now),
@@ -389,21 +391,21 @@ fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Opti
     }
 }
 
-/// What `Retry-After` asks for.
+/// Returns the wait of the `Retry-After` header.
 fn retry_after(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
     wait_of(reply.headers.get(RETRY_AFTER)?.to_str().ok()?, reply, now)
 }
 
-/// From here on a number is a moment, and no wait: 2001-09-09 in seconds since 1970.
+/// Numbers from here on are Unix timestamps, not durations: 2001-09-09 in seconds since 1970.
 const FIRST_MOMENT: f64 = 1e9;
-/// From here on it is one in milliseconds.
+/// Numbers from here on are Unix timestamps in milliseconds.
 const FIRST_IN_MILLISECONDS: f64 = 1e12;
 
-/// Seconds, with a fraction or without, or a moment: an HTTP date, one of RFC 3339, or what has
-/// passed since 1970. A wait that is over already is none, and neither is nonsense.
+/// Parses a wait: seconds, with or without a fraction, or a time (HTTP date, RFC 3339 or Unix
+/// timestamp). `None` if the time has passed, or the value is anything else.
 fn wait_of(value: &str, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
-    // The server's date is meant by the server's clock.
+    // The server's time is compared with the server's own clock, if the response has a `Date`.
     let until = |at: DateTime<Utc>| (at - reply.date.unwrap_or(now)).to_std().ok();
     let wait = match value.parse::<f64>() {
         Ok(number) if number >= FIRST_MOMENT => {

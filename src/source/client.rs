@@ -1,9 +1,9 @@
-//! The client of one source: pages, read through its limits and past its failures.
+//! The client of one source: fetches pages within the source's limits, and retries failures.
 //!
-//! A request waits for its turn at limits and breaker, is sent, and its
-//! answer is understood by the dataset's rules. What may pass is tried again after a wait, during
-//! which it holds no place that another request could use. What comes out is a page, "there is no
-//! data" said by a rule, or a [`FetchError`] that names the cause: never a guess (promise P2).
+//! A request is admitted by limiter and circuit breaker, is sent, and its response is classified by the
+//! dataset's rules. Transient failures are retried after a wait, during which the request holds no
+//! permit. The result is a page, "no data" as declared by a rule, or a [`FetchError`] that names the
+//! cause: never a guess (promise P2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,19 +32,19 @@ use crate::source::turn::{Turn, Turns};
 use crate::source::usage::Usage;
 use crate::telemetry::metrics::events::{self, RequestFinished};
 
-/// An understood answer.
+/// Result of a successful request.
 #[derive(Debug)]
 pub enum Answer {
-    /// Records.
+    /// A page of records.
     Page(Page),
-    /// There is no data, as a rule of the declaration says.
+    /// No data, as a rule of the declaration says.
     Empty {
         /// The `Date` of the response.
         date: Option<DateTime<Utc>>,
     },
 }
 
-/// Reads pages of one source. Clones share its limits, its breaker and its connections.
+/// Fetches pages of one source. Clones share limits, circuit breaker and connections.
 #[derive(Debug, Clone)]
 pub struct SourceClient(Arc<Inner>);
 
@@ -56,16 +56,17 @@ pub(super) struct Inner {
     pub(super) turns: Turns,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
-    /// Something that was down answers again.
+    /// Notified when a host or endpoint that was down answers again.
     back: Notify,
     known_rows: KnownRows,
 }
 
 impl SourceClient {
-    /// A client with the source's limits. One per source and process, for the limits are its own.
+    /// Creates a client with the source's limits. There must be one per source and process, because the
+    /// limits are its own.
     ///
     /// # Errors
-    /// When base URL, headers or certificates can't be used.
+    /// If base URL, headers or certificates can't be used.
     pub fn new(
         source: &Source,
         clock: Arc<dyn Clock>,
@@ -75,7 +76,7 @@ impl SourceClient {
         Ok(Self::over(http, source, clock, entropy))
     }
 
-    /// The same, asking over `exchange`.
+    /// Like [`SourceClient::new`], but sends requests over `exchange`.
     pub(crate) fn over(
         exchange: Arc<dyn Exchange>,
         source: &Source,
@@ -94,7 +95,7 @@ impl SourceClient {
         }))
     }
 
-    /// Reads one page, trying again as the dataset's retry table says. What is sent is counted in
+    /// Fetches one page, with retries as the dataset's retry table says. Requests are counted in
     /// `usage`; `cancel` ends waits and requests at once.
     ///
     /// # Errors
@@ -113,15 +114,15 @@ impl SourceClient {
         answer.inspect_err(|error| usage.note(error))
     }
 
-    /// Why a run of `dataset` can't do anything now: its host or its endpoint is taken for down.
-    /// With `probe_in` zero one request may probe it; `None`: it is well, as far as is known.
+    /// State of the open circuit of `dataset`'s host or endpoint, because of which a run can't do
+    /// anything now. `None` if it is closed. With `probe_in` zero, one request may probe.
     pub fn down(&self, dataset: &Dataset) -> Option<Down> {
         let url = dataset.base_url.as_ref().unwrap_or(&self.0.base_url);
         self.0.turns.down(dataset, url)
     }
 
-    /// Waits until a host or an endpoint that was taken for down answers again. One waits at a time:
-    /// each return is told to one.
+    /// Waits until a host or endpoint that was down answers again. Supports one waiter: each recovery
+    /// wakes only one.
     pub async fn back(&self) {
         self.0.back.notified().await;
     }
@@ -134,14 +135,14 @@ impl SourceClient {
         inner.turns.lease.get_or_init(lease);
     }
 
-    /// Gives back what is held of the source's limits. No request is let through afterwards.
+    /// Releases this process's share of the source's limits. No request is admitted afterwards.
     pub async fn close(&self) {
         if let Some(lease) = self.0.turns.lease.get() {
             lease.close().await;
         }
     }
 
-    /// Where the source's datasets are known to have rows.
+    /// Returns the known positions of rows in the source's datasets.
     pub fn known_rows(&self) -> &KnownRows {
         &self.0.known_rows
     }
@@ -184,7 +185,8 @@ impl Inner {
         }
     }
 
-    /// Who would wait for another try that isn't sent anyway ends at once.
+    /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't
+    /// be sent.
     fn unless_down(&self, dataset: &Dataset, url: &Url) -> Result<(), FetchError> {
         match self.turns.down(dataset, url) {
             Some(down) if !down.probe_in.is_zero() => Err(FetchError::SourceDown {
@@ -195,7 +197,7 @@ impl Inner {
         }
     }
 
-    /// One try, as soon as gate and breaker let it pass. An error here is final.
+    /// Makes one attempt, once limiter and circuit breaker admit it. An error is final.
     async fn attempt(
         &self,
         request: &PageRequest,
@@ -245,13 +247,13 @@ impl Inner {
         Ok(verdict)
     }
 
-    /// Asks once, and has the text of the answer read.
+    /// Sends one request and decodes the body of the response.
     pub(super) async fn ask(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
         let reply = self.exchange.get(url, limits).await?;
         reply.decoded(limits.max_body_bytes)
     }
 
-    /// Tells limits and breaker what came of a request.
+    /// Reports the outcome of a request to limiter and circuit breaker.
     fn learn(&self, url: &Url, verdict: &Verdict, turn: Turn<'_>) {
         match verdict {
             Verdict::RateLimited { .. } => turn.rate_limited(),
@@ -273,7 +275,7 @@ impl Inner {
         }
     }
 
-    /// Tells that what was down answers again.
+    /// Logs that a host or endpoint that was down answers again, and wakes the waiter.
     fn is_back(&self, was: Option<Down>) {
         let Some(was) = was else {
             return;
@@ -285,7 +287,7 @@ impl Inner {
     }
 }
 
-/// The end of a request: what its last verdict means for the caller.
+/// Converts the last verdict of a request into its result.
 pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answer, FetchError> {
     let url = url.to_string();
     Err(match verdict {
@@ -317,7 +319,7 @@ pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answe
     })
 }
 
-/// Pages are told counted from 1, as people count.
+/// Logs a response; logged page numbers count from 1.
 fn log_answer(request: &PageRequest, attempt: u32, status: u16, bytes: usize) {
     debug!(
         source = request.dataset.source,
@@ -332,7 +334,7 @@ fn log_answer(request: &PageRequest, attempt: u32, status: u16, bytes: usize) {
     );
 }
 
-/// Without `wait_ms` it was the last try.
+/// Logs a failed attempt; without `wait_ms` it was the last.
 fn tell_failure(request: &PageRequest, failure: &Failure, attempt: u32, wait: Option<Duration>) {
     if wait.is_some() {
         events::request_retried(&request.dataset.source, failure.kind());

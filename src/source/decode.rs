@@ -1,16 +1,16 @@
-//! The text of a body: what packed it is undone, and what it is written in is read.
+//! Decoding of bodies: decompression, and conversion to UTF-8.
 //!
-//! An API that was never asked for it may pack its answers, leave the header out that says so,
-//! write in the charset of its database, or begin with a byte order mark. What can be read without
-//! a guess is read; anything else is named, and never taken for JSON that is broken.
+//! An API may compress responses unasked, omit the header that says so, use the charset of its database,
+//! or begin with a byte order mark. A body that can be decoded without guessing is decoded; any other is
+//! reported by its encoding, never as broken JSON.
 //!
 //! | body | read as |
 //! |---|---|
-//! | gzip, zstd, zlib, by their first bytes or their `Content-Encoding` | what they hold |
+//! | gzip, zstd, zlib by their first bytes; raw deflate by its `Content-Encoding` | decompressed |
 //! | valid UTF-8, whatever charset is declared | UTF-8, as RFC 8259 wants it |
 //! | declared as ISO-8859-1 or windows-1252, and not UTF-8 | windows-1252, as browsers do |
 //! | UTF-16 with a byte order mark | UTF-16 |
-//! | anything else | nothing: [`Unreadable`] |
+//! | anything else | not read: [`Unreadable`] |
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -25,28 +25,28 @@ use crate::source::failure::snippet;
 
 /// A byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
-/// A proxy may pack what the server has packed before; nobody packs more often.
+/// Maximum number of compression layers: a proxy may compress what the server has compressed already.
 const MOST_LAYERS: usize = 2;
 
-/// Why the text of a body can't be read.
+/// Reason why a body can't be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Packed in a way that isn't undone here.
+    /// Compressed with an unsupported method.
     #[error(
         "the body is compressed with {0}, which isn't read: ask for it as it is, with \
          `headers = {{ Accept-Encoding = \"identity\" }}` of the source"
     )]
     Compressed(String),
-    /// Packed, and cut off or broken.
+    /// Compressed, and truncated or corrupt.
     #[error("the body is compressed with {0}, and can't be unpacked: {1}")]
     Broken(&'static str, String),
-    /// Written in a charset that isn't read here.
+    /// Declared with an unsupported charset.
     #[error(
         "the body is declared as charset {0}, which isn't read (UTF-8, ISO-8859-1 and windows-1252 \
          are): ask for UTF-8 with `headers = {{ Accept-Charset = \"utf-8\" }}` of the source"
     )]
     Charset(String),
-    /// Not UTF-8, without a word about its charset.
+    /// Not UTF-8, and without a declared charset.
     #[error(
         "the body isn't UTF-8 from its byte {0} on, and no charset is declared: ask for UTF-8 with \
          `headers = {{ Accept-Charset = \"utf-8\" }}` of the source"
@@ -55,11 +55,11 @@ pub enum Unreadable {
 }
 
 impl Reply {
-    /// The same with a body that can be read, of at most `max` bytes; a body that can't be read
-    /// stays as it is, with the reason beside it.
+    /// Decodes the body, up to `max` bytes. A body that can't be decoded is kept, with the reason in
+    /// `unreadable`.
     ///
     /// # Errors
-    /// When an accepted answer has more bytes than `max` once it is unpacked.
+    /// If a 2xx response has more than `max` bytes after decompression.
     pub(crate) fn decoded(mut self, max: u64) -> Result<Self, Broken> {
         let accepted = (200..300).contains(&self.status);
         for _ in 0..MOST_LAYERS {
@@ -76,7 +76,7 @@ impl Reply {
             }
             match outcome {
                 Ok(()) => self.body = unpacked.into(),
-                // Of an error page, the beginning is enough.
+                // The beginning of an error page is enough.
                 Err(_) if !accepted && !unpacked.is_empty() => self.body = unpacked.into(),
                 Err(error) => {
                     self.unreadable = packing.unreadable(&error);
@@ -95,26 +95,26 @@ impl Reply {
         Ok(self)
     }
 
-    /// What packs the body, as the server says and the HTTP library hasn't undone.
+    /// Returns the declared content encoding, unless the HTTP library has undone it.
     fn encoding(&self) -> Option<&str> {
         let declared = self.headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
         (!declared.is_empty() && !declared.eq_ignore_ascii_case("identity")).then_some(declared)
     }
 }
 
-/// What a body is packed with.
+/// Compression method of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     Gzip,
     Zstd,
     Zlib,
-    /// Deflate without zlib's frame, which some servers send as `deflate`.
+    /// Raw deflate, without zlib's frame, which some servers send as `deflate`.
     Deflate,
 }
 
 impl Packing {
-    /// By the first bytes, of which none begins JSON; deflate alone has none, and is believed by its
-    /// header.
+    /// Detects the method by the first bytes, none of which begin JSON. Raw deflate has no signature, so
+    /// its header is trusted.
     fn of(reply: &Reply) -> Option<Self> {
         let declared = |name| {
             reply
@@ -138,7 +138,8 @@ impl Packing {
         }
     }
 
-    /// What is packed, up to one byte more than `max`, and how its end was reached.
+    /// Decompresses up to `max` + 1 bytes. Returns an error with them if the data is truncated or
+    /// corrupt.
     fn unpack(self, body: &Bytes, max: u64) -> (Vec<u8>, io::Result<()>) {
         let reader: io::Result<Box<dyn Read + '_>> = match self {
             Self::Gzip => Ok(Box::new(MultiGzDecoder::new(&body[..]))),
@@ -161,7 +162,7 @@ impl Packing {
     }
 }
 
-/// The text of a body as UTF-8. `None`: it is that already.
+/// Converts a body to UTF-8. `None` if it already is.
 fn text(
     body: &[u8],
     content_type: Option<&str>,
@@ -193,7 +194,7 @@ fn begins_json(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// The `charset` of a content type, in lower case.
+/// Returns the `charset` of a content type, in lower case.
 fn charset(content_type: &str) -> Option<Cow<'_, str>> {
     let parameters = content_type.split(';').skip(1);
     let mut pairs = parameters.filter_map(|parameter| parameter.split_once('='));
@@ -202,8 +203,8 @@ fn charset(content_type: &str) -> Option<Cow<'_, str>> {
     Some(value.to_ascii_lowercase().into())
 }
 
-/// Whether a charset is read as windows-1252: that one and its subset of Latin 1, by the labels that
-/// servers use.
+/// Returns `true` for the labels that servers use for windows-1252 and its subset ISO-8859-1, both
+/// decoded as windows-1252.
 fn is_latin(name: &str) -> bool {
     matches!(
         name,
@@ -221,8 +222,8 @@ fn is_latin(name: &str) -> bool {
     )
 }
 
-/// The characters of bytes 0x80 to 0x9f, as the WHATWG's table has them: the five that stand for
-/// none are control characters.
+/// Characters of bytes 0x80 to 0x9f in windows-1252, by the WHATWG's table: the five undefined bytes are
+/// control characters.
 const UPPER: [char; 32] = [
     '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}',
     '\u{2c6}', '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}',
@@ -241,7 +242,7 @@ fn windows_1252(body: &[u8]) -> String {
 fn utf16(body: &[u8], unit: fn([u8; 2]) -> u16) -> String {
     let units = body.chunks(2).map(|pair| match pair {
         [a, b] => unit([*a, *b]),
-        // Half a character at the end: never whole JSON.
+        // Half a character at the end: the JSON isn't whole either.
         _ => 0xfffd,
     });
     char::decode_utf16(units)

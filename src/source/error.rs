@@ -1,4 +1,4 @@
-//! What a caller of the client has to decide on: one variant for each decision.
+//! Errors of the client: one variant for each decision that a caller takes.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,96 +7,96 @@ use crate::source::breaker::Down;
 use crate::source::failure::{Failure, quoted};
 use crate::source::request::RequestError;
 
-/// Why a page couldn't be read.
+/// Reason why a page couldn't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Every try failed: the slice has failed for this run; a later run may do better.
+    /// Every attempt failed: the slice has failed for this run; a later run may succeed.
     #[error(
         "gave up on {url} after {attempts} {}: {reason}{}",
         tries(*attempts),
         asked_for(*asked)
     )]
     GaveUp {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// Requests sent, those told "too many requests" included.
+        /// Number of requests sent, including rate-limited ones.
         attempts: u32,
-        /// What the last one came to.
+        /// Failure of the last attempt.
         reason: Failure,
-        /// How long the server asked to wait then.
+        /// Wait that the server asked for after the last attempt.
         asked: Option<Duration>,
     },
-    /// The API refuses this very request: asking again doesn't help. On a page after the first, a
-    /// 400 may mean that the slice has become shorter.
+    /// The API refuses this request: a retry doesn't help. On a page after the first, a 400 may mean
+    /// that the slice has become shorter.
     #[error("{url} was refused with status {status}{}", quoted(snippet))]
     Refused {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The HTTP status.
         status: u16,
         /// The body's beginning.
         snippet: String,
     },
-    /// A rule says that there is no such parent: it has no children.
+    /// A rule says that the parent doesn't exist, so it has no children.
     #[error(
         "{url} was skipped with status {status}, as a rule says{}",
         quoted(snippet)
     )]
     Skipped {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The HTTP status.
         status: u16,
         /// The body's beginning.
         snippet: String,
     },
-    /// The API has moved: the configuration should follow.
+    /// The API has moved: the configuration should be changed.
     #[error(
         "{url} redirects to {location} (status {status}), which is not followed: if that is right, \
          put it into the source's `base_url` or the dataset's `path`"
     )]
     Redirected {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// Where it leads.
+        /// Target of the redirect.
         location: String,
     },
-    /// The source fails as a whole, or the dataset's endpoint of it: stop, and try later.
+    /// The circuit of the source's host or the dataset's endpoint is open: stop, and try later.
     #[error("source `{name}` is taken for down: {down}")]
     SourceDown {
         /// The source.
         name: String,
-        /// What is down, since when, and until when it is left alone.
+        /// State of the open circuit.
         down: Box<Down>,
     },
-    /// The run has used up its requests: end it as partial.
+    /// The run has sent `max_requests_per_run` requests: end it as partial.
     #[error("the run has sent the {max} requests that `max_requests_per_run` allows")]
     Budget {
-        /// The bound.
+        /// The limit.
         max: u64,
     },
-    /// The answer is larger than this process should hold.
+    /// The response exceeds `max_body_bytes`.
     #[error(
         "{url} answered more than {max} bytes: raise `max_body_bytes`, or ask for smaller pages"
     )]
     TooLarge {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// The bound, in bytes after decompression.
+        /// The limit, in bytes after decompression.
         max: u64,
     },
-    /// The run was told to stop.
+    /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// There is no URL for this request.
+    /// The request has no URL.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
 impl FetchError {
-    /// The status of an answer that refused the request.
+    /// Returns the status of a refused request; `None` for other errors.
     pub fn refused_status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
@@ -105,7 +105,8 @@ impl FetchError {
     }
 }
 
-/// A wait that was asked for, after what it belongs to; to whole seconds where it has some.
+/// Formats the wait that a server asks for, as the end of an error message; in whole seconds from one
+/// second on.
 fn asked_for(wait: Option<Duration>) -> String {
     let Some(wait) = wait else {
         return String::new();
@@ -121,16 +122,16 @@ fn tries(count: u32) -> &'static str {
     if count == 1 { "try" } else { "tries" }
 }
 
-/// Why there is no client for a source.
+/// Reason why a source has no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not a URL that can be asked over HTTP.
+    /// `base_url` isn't an HTTP URL with a host.
     #[error("source `{name}`: `base_url` must begin with http:// or https:// and name a host")]
     BaseUrl {
         /// The source.
         name: String,
     },
-    /// A secret where logs and errors would show it.
+    /// `base_url` has credentials, which logs and errors would show.
     #[error(
         "source `{name}`: `base_url` has a user or a password in it: put them into `auth`, which \
          is never shown"
@@ -139,17 +140,17 @@ pub enum ClientError {
         /// The source.
         name: String,
     },
-    /// The file of certificates can't be used.
+    /// `ca_file` can't be used.
     #[error("source `{name}`: `ca_file` {}: {problem}", path.display())]
     CaFile {
         /// The source.
         name: String,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
     },
-    /// A header that can't be sent. Its value isn't shown, for it may be a secret.
+    /// A header that can't be sent. Its value isn't shown, because it may be a secret.
     #[error("source `{name}`: header `{header}` has a name or a value that HTTP doesn't allow")]
     Header {
         /// The source.
@@ -157,12 +158,12 @@ pub enum ClientError {
         /// The header.
         header: String,
     },
-    /// The HTTP library refuses.
+    /// The HTTP library can't create a client.
     #[error("source `{name}`: no HTTP client: {problem}")]
     Http {
         /// The source.
         name: String,
-        /// What it says.
+        /// Error message of the HTTP library.
         problem: String,
     },
 }

@@ -1,8 +1,8 @@
-//! One HTTP exchange: a request sent, its answer read whole, within bounds of time and size.
+//! HTTP transport: sends one request and reads the whole response, within bounds of time and size.
 //!
-//! Redirects aren't followed, nothing is tried again here, and every way in which an exchange can
-//! break has a [`Failure`] of its own. All that a client does with an answer lies behind
-//! [`Exchange`], so that a simulation can give the answers itself.
+//! Redirects aren't followed, nothing is retried here, and each way in which a request can break has its
+//! own [`Failure`]. The client sends requests only through the trait [`Exchange`], so that a simulation
+//! can supply the responses.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -26,44 +26,45 @@ use crate::source::declaration::{Auth, RequestLimits, Source};
 use crate::source::error::ClientError;
 use crate::source::failure::{Failure, snippet};
 
-/// Longer than a host that is there takes to be reached.
+/// Connect timeout: longer than it takes to reach an available host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How much of an error page is read: enough for its rules, and for a snippet.
+/// Number of bytes read of an error page: enough for the response rules and a snippet.
 const ERROR_BODY_BYTES: u64 = 64 * 1024;
 
-/// Memory taken for a body on the word of its `Content-Length`.
+/// Maximum number of bytes allocated up front because of a `Content-Length`.
 const TRUSTED_LENGTH: u64 = 1024 * 1024;
 
-/// What asks an API.
+/// Transport for the requests of a source client.
 #[async_trait]
 pub(crate) trait Exchange: Debug + Send + Sync {
-    /// Asks for `url` and reads the answer to its end.
+    /// Sends a GET request to `url` and reads the whole response.
     async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken>;
 }
 
 /// The HTTP client of one source.
 #[derive(Debug)]
 pub(super) struct Http {
-    /// For hosts that a proxy of the environment stands before, where there is one.
+    /// Client for remote hosts, through the proxy of the environment if there is one.
     outer: Client,
-    /// For this machine, which such a proxy can't reach; built where something is read there.
+    /// Client without proxy for loopback hosts, which a proxy can't reach. `None` if no base URL is a
+    /// loopback one.
     loopback: Option<Client>,
-    /// Why no server can prove itself over TLS, where this machine trusts nobody.
+    /// Failure of every HTTPS request. `None` unless this machine has no certificate authorities.
     no_authorities: Option<Failure>,
     basic: Option<(String, SecretString)>,
-    /// What is sent to prove who asks, in every form that an answer may repeat.
+    /// Credentials of the requests, in every form in which a response may repeat them.
     secrets: Arc<[SecretString]>,
 }
 
-/// Why there is no [`Reply`].
+/// Reason why there is no [`Reply`].
 #[derive(Debug)]
 pub(crate) enum Broken {
-    /// Worth another try.
+    /// Transient error, worth a retry.
     Off(Failure),
-    /// An accepted answer has more bytes than `max_body_bytes`.
+    /// The body of a 2xx response exceeds `max_body_bytes`.
     TooLarge {
-        /// The bound.
+        /// The limit in bytes.
         max: u64,
     },
 }
@@ -157,8 +158,8 @@ impl Http {
     }
 }
 
-/// Builds a client. On a machine without any certificate authority it is one that reaches servers
-/// over plain HTTP alone, with what comes of every other request beside it.
+/// Builds a client. On a machine without any certificate authority, returns a client for plain HTTP
+/// only, and the failure of every HTTPS request.
 fn build(
     source: &Source,
     builder: &dyn Fn(bool) -> Result<ClientBuilder, ClientError>,
@@ -186,7 +187,7 @@ fn build(
     Ok((client, Some(failure)))
 }
 
-/// The body after decompression. Of an error page its beginning is enough.
+/// Reads the body, decompressed. An error page is cut off after its beginning.
 async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, Broken> {
     let accepted = response.status().is_success();
     let max = match accepted {
@@ -212,9 +213,9 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, B
     }
 }
 
-/// What broke an exchange, which had this long.
+/// Converts an error of the HTTP library; `timeout` is the limit that applied to the request.
 fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
-    // It may quote the server: the names in a certificate that is for others, for one.
+    // The cause may quote the server, for example the host names of a certificate.
     let cause = snippet(root_cause(error).as_bytes());
     Broken::Off(if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
@@ -230,7 +231,7 @@ fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
     })
 }
 
-/// What would help against a certificate that proves nothing; nothing for any other cause.
+/// Returns a hint for a rejected certificate; empty for any other cause.
 fn cure(cause: &str, host: &str, url: Option<&Url>) -> String {
     let port = url.and_then(Url::port_or_known_default).unwrap_or(443);
     if cause.contains("UnknownIssuer") {
@@ -249,7 +250,7 @@ fn cure(cause: &str, host: &str, url: Option<&Url>) -> String {
     }
 }
 
-/// What is sent with every request; JSON is asked for unless the declaration says otherwise.
+/// Builds the headers of every request. Default of `Accept`: JSON.
 fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
     let wrong = |header: &str| ClientError::Header {
         name: source.name.clone(),
@@ -284,7 +285,7 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
     Ok(headers)
 }
 
-/// What proves who asks, as it is and as it is sent.
+/// Returns the credentials, in plain and as encoded in the request.
 fn secrets(auth: &Auth) -> Arc<[SecretString]> {
     match auth {
         Auth::None => Arc::default(),
@@ -297,7 +298,7 @@ fn secrets(auth: &Auth) -> Arc<[SecretString]> {
     }
 }
 
-/// Trusts the certificates of `ca_file` beside the system's.
+/// Adds the certificates of `ca_file` to the trusted ones of the system.
 fn with_ca_file(builder: ClientBuilder, source: &Source) -> Result<ClientBuilder, ClientError> {
     let Some(path) = &source.ca_file else {
         return Ok(builder);
@@ -325,8 +326,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The innermost reason, which is what tells an unknown host from a refused connection; the outer
-/// ones only say that a request failed, and where, which is known.
+/// Returns the innermost causes, which tell an unknown host from a refused connection. The outermost
+/// error is left out: it only says that a request failed, and its URL.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut causes: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -336,7 +337,7 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     }
     let innermost = causes.pop().unwrap_or_default();
     match causes.pop() {
-        // The last but one often has the last in it already.
+        // The second-to-last message often includes the last.
         Some(outer) if !causes.is_empty() && !outer.contains(&innermost) => {
             format!("{outer}: {innermost}")
         }

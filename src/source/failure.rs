@@ -1,16 +1,16 @@
-//! What can go wrong with one try of a request, in words that an operator can act on.
+//! Failures of one attempt of a request, in words that an operator can act on.
 //!
-//! Nothing that a server sends reaches a log or an error as it came: a [`snippet`] is one line, at
-//! most 200 characters, without control characters.
+//! Server output appears in logs and errors only as a [`snippet`]: one line, at most 200 characters, no
+//! control characters.
 
 use std::time::Duration;
 
 use crate::secrets::hide;
 
-/// Why one try didn't give a page.
+/// Reason why an attempt gave no page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// A status that may pass: 408, 425, 5xx, or what a rule says.
+    /// A transient status: 408, 425, 5xx, or one that a rule retries.
     #[error("answered status {status}{}", quoted(snippet))]
     Status {
         /// The HTTP status.
@@ -18,7 +18,7 @@ pub enum Failure {
         /// The body's beginning.
         snippet: String,
     },
-    /// Too many requests: status 429, or what a rule says.
+    /// Too many requests: status 429, or a response that a rule calls rate-limited.
     #[error(
         "answered \"too many requests\" with status {status}{}",
         quoted(snippet)
@@ -37,7 +37,7 @@ pub enum Failure {
         /// The body's beginning.
         snippet: String,
     },
-    /// A content type that isn't JSON's.
+    /// A content type other than JSON.
     #[error(
         "answered {content_type} instead of JSON with status {status}{}",
         quoted(snippet)
@@ -45,12 +45,12 @@ pub enum Failure {
     NotJson {
         /// The HTTP status.
         status: u16,
-        /// What the server calls the body.
+        /// The declared content type.
         content_type: String,
         /// The body's beginning.
         snippet: String,
     },
-    /// Whole JSON of the declared shape that is called HTML.
+    /// A page of records whose content type is HTML.
     #[error(
         "answered {content_type} with status {status}, though the body is a page of records: if \
          it is one, declare `{rule}`"
@@ -58,47 +58,47 @@ pub enum Failure {
     Misnamed {
         /// The HTTP status.
         status: u16,
-        /// What the server calls the body.
+        /// The declared content type.
         content_type: String,
-        /// The rule that has it read.
+        /// The response rule that would accept the page.
         rule: String,
     },
-    /// No bytes at all, where no rule says that this means "no data".
+    /// An empty body, without a rule that says that this means "no data".
     #[error("answered an empty body with status {status}, and no rule says that this is no data")]
     EmptyBody {
         /// The HTTP status.
         status: u16,
     },
-    /// JSON that is cut off, or isn't the declared envelope.
+    /// Truncated JSON, or another envelope than the declared one.
     #[error("answered status {status}, but {problem}{}", quoted(snippet))]
     BadBody {
         /// The HTTP status.
         status: u16,
-        /// What is wrong with the body.
+        /// Description of the defect.
         problem: String,
         /// The body's beginning.
         snippet: String,
     },
-    /// Time ran out before the body's end.
+    /// Timeout before the end of the body.
     #[error("no whole answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     /// No connection: unknown host, refused, TLS.
     #[error("no connection to {host}: {problem}{cure}")]
     NoConnection {
-        /// Who was called.
+        /// Name of the host.
         host: String,
-        /// What the network says.
+        /// Error of the network layer.
         problem: String,
-        /// What would help, where that is known, after a colon; else nothing.
+        /// Hint, after a colon; empty if none is known.
         cure: String,
     },
-    /// The connection broke, or the body ended before its end.
+    /// The connection broke, or the body ended early.
     #[error("the answer broke off: {0}")]
     BrokeOff(String),
 }
 
 impl Failure {
-    /// A constant name for the `reason` field of logs and the label of metrics.
+    /// Returns a constant name, for the `reason` field of logs and the label of metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
@@ -113,7 +113,7 @@ impl Failure {
         }
     }
 
-    /// The HTTP status, where an answer got as far as that.
+    /// Returns the HTTP status; `None` if no whole response arrived.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. }
@@ -128,15 +128,15 @@ impl Failure {
     }
 }
 
-/// How much of a body is shown.
+/// Maximum length of a snippet, in characters.
 const SNIPPET_CHARS: usize = 200;
 
-/// The beginning of a body for people: one line, at most 200 characters, no control characters, no
-/// secret of this process.
+/// Returns the beginning of a body for display: one line, at most 200 characters, no control characters,
+/// no secrets of this process.
 pub fn snippet(body: &[u8]) -> String {
-    // White space may fill many bytes of what is shown; beyond this nobody looks.
+    // Collapsed white space doesn't count, so more bytes are read than are shown, up to this bound.
     let head = String::from_utf8_lossy(&body[..body.len().min(SNIPPET_CHARS * 20)]);
-    // Those of a source are taken out with its answers; a proxy's are known to the process alone.
+    // Redacts secrets of the process, such as a proxy's; `Reply::shown` redacts those of the source.
     let head = hide(&head);
     let printable: String = head
         .chars()
@@ -150,7 +150,7 @@ pub fn snippet(body: &[u8]) -> String {
     }
 }
 
-/// `: …` after what it belongs to; nothing where there is nothing to show.
+/// Formats a snippet as `: …`; returns an empty string for an empty snippet.
 pub(super) fn quoted(snippet: &str) -> String {
     match snippet {
         "" => String::new(),

@@ -1,18 +1,18 @@
-//! The limiter that all requests of a source pass: the source's own limits, and those of its pools
-//! (promise P8).
+//! The concurrency and rate limiter that all requests of a source pass: the source's own limits, and
+//! those of its pools (promise P8).
 //!
-//! It promises, whoever asks and however it ends:
-//! - never more requests in flight than the limit, which is at most the declared concurrency, and
-//!   at most the share that this process has of it;
-//! - never more requests begun in any second than declared, a fraction rounded up (below one a
+//! It guarantees, for every caller and however a request ends:
+//! - never more requests in flight than the limit, which is at most the declared concurrency, and at
+//!   most this process's share of it;
+//! - never more requests started in any second than declared, a fraction rounded up (below one per
 //!   second: never two within `1 / rate` seconds), and never more than `burst` of them at once;
-//! - a place that frees goes to the greatest priority that waits, and among equals to the first
-//!   that came; who stops waiting leaves nothing behind;
-//! - a place of a pool and one of the source are taken together: nobody holds the one while waiting
-//!   for the other, and a request whose pool is full lets others pass.
+//! - a freed slot goes to the highest priority that waits, and among equals to the first in the queue; a
+//!   request that stops waiting leaves nothing behind;
+//! - slots of a pool and of the source are taken together: no request holds one while it waits for the
+//!   other, and a request whose pool is full lets others pass.
 //!
-//! The limit adapts: an answer "too many requests" halves it (PNCP limits *concurrency*, and says
-//! so only that way), and it grows back by one after each stretch of good answers.
+//! The limit adapts: a "too many requests" response halves it (PNCP limits *concurrency*, and says so
+//! only that way), and it grows by one after every 10 good responses.
 
 mod pace;
 
@@ -26,22 +26,22 @@ use tokio::time::{Instant, timeout_at};
 use crate::source::declaration::{Pool, Priority};
 use pace::Pace;
 
-/// Good answers in a row after which one more request may be in flight.
+/// Number of good responses after which the limit grows by one.
 const GROW_AFTER: u32 = 10;
 
-/// One of the limits that a request passes.
+/// Index of a limit: the source's own, or that of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part(usize);
 
 impl Part {
-    /// The source's own limits, which every request passes.
+    /// The source's own limits, which apply to every request.
     pub const SOURCE: Self = Self(0);
 }
 
-/// Lets requests through one by one. See the module's promises.
+/// Limiter of one source. See the guarantees of the module.
 #[derive(Debug)]
 pub struct Gate {
-    /// The source's limits, then the pools by name.
+    /// The source's limits, then those of the pools by name.
     declared: Vec<(Option<String>, Pool)>,
     state: Mutex<State>,
 }
@@ -53,24 +53,25 @@ struct State {
     arrivals: u64,
 }
 
-/// What is in flight within one of the limits, and how much may be.
+/// State of one limit.
 #[derive(Debug)]
 struct Limiter {
     ceiling: usize,
-    /// What this process may have of the ceiling.
+    /// Part of the ceiling that this process may use.
     share: usize,
     limit: usize,
     in_flight: usize,
     pace: Pace,
-    /// When the last requests began, the newest at the end; as many as the pace looks back.
+    /// Start times of the last requests, the newest at the end; as many as the pace needs.
     begun: VecDeque<Instant>,
     admitted: u64,
-    /// Answers to requests admitted before this one were caused by an earlier limit.
+    /// Value of `admitted` when the limit was last halved: responses to these requests don't change it
+    /// again.
     adapted_at: u64,
     good_answers: u32,
 }
 
-/// The order of waiting: the greatest priority first, then who came first.
+/// Position in the queue: highest priority first, then first in, first out.
 type Place = (Reverse<Priority>, u64);
 
 #[derive(Debug)]
@@ -79,16 +80,16 @@ struct Waiting {
     woken: Arc<Notify>,
 }
 
-/// What a waiter is told.
+/// Result of a request for admission.
 enum Admission {
     Granted(Numbers),
     /// Wait until woken.
     Blocked,
-    /// Wait until woken, or until the pace allows it.
+    /// Wait until woken, or until this instant, when the rate allows another request.
     Paced(Instant),
 }
 
-/// The numbers of an admitted request within the source's limits and its pool's.
+/// Sequence numbers of an admitted request in the source's limit and in its pool's.
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     of_source: u64,
@@ -104,7 +105,7 @@ impl Numbers {
 }
 
 impl Gate {
-    /// A gate for these limits; a concurrency of 0 counts as 1.
+    /// Creates a limiter; a concurrency of 0 counts as 1.
     pub fn new(limits: &Pool, pools: &BTreeMap<String, Pool>) -> Arc<Self> {
         let pools = pools.iter().map(|(name, pool)| (Some(name.clone()), *pool));
         let declared: Vec<_> = [(None, *limits)].into_iter().chain(pools).collect();
@@ -120,8 +121,8 @@ impl Gate {
         })
     }
 
-    /// Waits for its turn, in the source and in the pool. Dropping the future gives the turn to the
-    /// next.
+    /// Waits until the limits of the source and the pool admit a request. Dropping the future leaves the
+    /// queue to the next.
     pub async fn enter(self: &Arc<Self>, pool: Option<Part>, priority: Priority) -> Permit {
         let waiter = Waiter::join(self, pool, priority);
         loop {
@@ -134,28 +135,29 @@ impl Gate {
                 }
                 Admission::Blocked => waiter.woken.notified().await,
                 Admission::Paced(at) => {
-                    // Both ways out mean the same: look again.
+                    // Woken or timed out: check again in both cases.
                     let _ = timeout_at(at, waiter.woken.notified()).await;
                 }
             }
         }
     }
 
-    /// The pool of this name.
+    /// Returns the pool with this name; `None` if there is none.
     pub fn pool(&self, name: &str) -> Option<Part> {
         let named = |(declared, _): &(Option<String>, Pool)| declared.as_deref() == Some(name);
         self.declared.iter().position(named).map(Part)
     }
 
-    /// Every limit, with the name of its pool and its declared concurrency.
+    /// Returns every limit, with the name of its pool (`None` for the source's own) and its declared
+    /// concurrency.
     pub fn parts(&self) -> impl Iterator<Item = (Part, Option<&str>, usize)> {
         let numbered = self.declared.iter().enumerate();
         numbered
             .map(|(number, (name, pool))| (Part(number), name.as_deref(), pool.concurrency.max(1)))
     }
 
-    /// Sets the part of a limit's concurrency that this process may use; its rate follows. Requests
-    /// beyond it that are in flight already are let finish.
+    /// Sets the part of a limit's concurrency that this process may use, and scales its rate alike.
+    /// Requests in flight beyond it are allowed to finish.
     pub fn set_share(&self, part: Part, share: usize) {
         let mut state = self.lock();
         let declared = self.declared.get(part.0);
@@ -169,21 +171,21 @@ impl Gate {
         }
     }
 
-    /// What this process may use of a limit.
+    /// Returns the part of a limit's concurrency that this process may use.
     pub fn share(&self, part: Part) -> usize {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
         limiter.map_or(0, |limiter| limiter.share)
     }
 
-    /// Requests in flight within a limit.
+    /// Number of requests in flight within a limit.
     pub fn in_flight(&self, part: Part) -> usize {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
         limiter.map_or(0, |limiter| limiter.in_flight)
     }
 
-    /// Whether a request is in flight within a limit, or waits for that.
+    /// Returns `true` if a request is in flight within a limit, or waits for it.
     pub fn is_wanted(&self, part: Part) -> bool {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
@@ -194,7 +196,7 @@ impl Gate {
             }
     }
 
-    /// How many requests of the source may be in flight now.
+    /// Number of requests of the source that may be in flight now.
     #[cfg(test)]
     pub fn limit(&self) -> usize {
         self.lock().limiters[0].limit()
@@ -234,20 +236,21 @@ impl Gate {
 }
 
 impl State {
-    /// Whether nobody is before it: whoever is waits for a place in another pool, which it leaves.
+    /// Returns `true` if no waiter has precedence: all that are before it in the queue wait for another
+    /// pool, which is full or paced.
     fn is_next(&self, place: Place, pool: Option<Part>, now: Instant) -> bool {
         let mut before = self.waiting.range(..place);
         before.all(|(_, other)| other.pool != pool && self.is_held_up(other.pool, now))
     }
 
-    /// Whether requests of the pool couldn't go on even if the source had room.
+    /// Returns `true` if requests of the pool would wait even if the source had a free slot.
     fn is_held_up(&self, pool: Option<Part>, now: Instant) -> bool {
         let limiter = pool.and_then(|pool| self.limiters.get(pool.0));
         limiter.is_some_and(|limiter| limiter.is_full() || limiter.paced(now).is_some())
     }
 
-    /// Whoever is first, in each pool and outside of them, looks whether it may go; a wake-up too
-    /// many does no harm.
+    /// Wakes the first waiter of each pool, and the first without a pool, to check again. A spurious
+    /// wake-up does no harm.
     fn wake_heads(&self) {
         let mut woken: Vec<Option<Part>> = Vec::new();
         for waiting in self.waiting.values() {
@@ -286,7 +289,7 @@ impl Limiter {
         self.in_flight >= self.limit()
     }
 
-    /// From when on a further request may begin, if that isn't now.
+    /// Earliest start of another request; `None` if the rate allows it now.
     fn paced(&self, now: Instant) -> Option<Instant> {
         self.pace.next(&self.begun).filter(|at| *at > now)
     }
@@ -311,7 +314,7 @@ impl Limiter {
 
     fn rate_limited(&mut self, number: u64) {
         if number > self.adapted_at {
-            // What was in flight was too much, not what might have been.
+            // Halves the effective limit, because this process's share may be below its own limit.
             self.limit = self.limit().max(1);
             self.limit -= self.limit / 2;
             self.adapted_at = self.admitted;
@@ -320,7 +323,7 @@ impl Limiter {
     }
 }
 
-/// A place in the queue, given up when dropped.
+/// Position in the queue, given up when dropped.
 struct Waiter<'g> {
     gate: &'g Gate,
     place: Place,
@@ -346,12 +349,12 @@ impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
         state.waiting.remove(&self.place);
-        // Admitted or gone: either way there is a new first.
+        // Admitted or cancelled: another waiter is the first now.
         state.wake_heads();
     }
 }
 
-/// The right to have one request in flight, until it is dropped.
+/// Permission to have one request in flight, released when dropped.
 #[derive(Debug)]
 pub struct Permit {
     gate: Arc<Gate>,
@@ -359,13 +362,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The answer was a good one: after enough of them one more request may be in flight.
+    /// Reports a good response: after 10 of them the limit grows by one.
     pub fn good(self) {
         self.each(Limiter::good);
     }
 
-    /// The answer was "too many requests": the limit is halved. Once only for all that were in
-    /// flight together, for they were all refused for the same reason.
+    /// Reports "too many requests": the limit is halved. Only once for all requests that were in flight
+    /// together, because they were refused for the same reason.
     pub fn rate_limited(self) {
         self.each(Limiter::rate_limited);
     }

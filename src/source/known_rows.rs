@@ -1,5 +1,5 @@
-//! Where each dataset of a source is known to have rows: what is asked for to find out whether an API
-//! that says "nothing" still answers.
+//! Known positions of rows (day and slice) for each dataset of a source. Canary requests ask for them to
+//! find out whether an API that returns nothing still works.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::day::Day;
 
-/// So many places are kept of a dataset: rows may leave one of them.
+/// Maximum number of places kept for a dataset; more than one, because rows may leave a place.
 pub const MOST_PLACES: usize = 3;
-/// A lake in which nothing was found isn't searched again for so long.
+/// Minimum time between searches of the lake for places.
 const SEARCH_AGAIN: Duration = Duration::from_secs(300);
 
-/// A first page that is known to have rows.
+/// Day and slice whose first page is known to have rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowsAt {
     /// The day.
@@ -23,19 +23,19 @@ pub struct RowsAt {
     pub slice: Box<str>,
 }
 
-/// See the module's promise.
+/// Known positions of rows, by dataset.
 #[derive(Debug, Default)]
 pub struct KnownRows(Mutex<BTreeMap<String, Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Those that answered last come first.
+    /// Places, the most recently confirmed first.
     places: Vec<RowsAt>,
     searched_at: Option<DateTime<Utc>>,
 }
 
 impl KnownRows {
-    /// Notes a place that has just had rows.
+    /// Records a place that has just returned rows.
     pub fn note(&self, dataset: &str, place: RowsAt) {
         let mut known = self.lock();
         let places = &mut known.entry(dataset.to_owned()).or_default().places;
@@ -44,7 +44,7 @@ impl KnownRows {
         places.truncate(MOST_PLACES);
     }
 
-    /// The places of a dataset that are of other days than `day`.
+    /// Returns the places of a dataset on other days than `day`.
     pub fn beside(&self, dataset: &str, day: Day) -> Vec<RowsAt> {
         let known = self.lock();
         let places = known.get(dataset).map(|kept| &kept.places);
@@ -52,7 +52,7 @@ impl KnownRows {
         places.filter(|place| place.day != day).cloned().collect()
     }
 
-    /// Whether the lake should be searched for places now; it is noted that it was.
+    /// Returns `true` if the lake should be searched for places now, and records that it was.
     pub fn begin_search(&self, dataset: &str, now: DateTime<Utc>) -> bool {
         let mut known = self.lock();
         let searched_at = &mut known.entry(dataset.to_owned()).or_default().searched_at;

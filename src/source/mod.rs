@@ -1,13 +1,13 @@
 //! The declarative REST client: slices, paging, extraction, retries, limits.
 //!
-//! A source is declared in TOML ([`declaration`]); this module reads it. A day becomes [`slices()`],
-//! a slice becomes pages ([`declaration::Paginator`]), a page becomes a URL ([`request`]), and
-//! [`SourceClient`] fetches it: through the limits of its source and its pool (`gate`) and one
-//! circuit breaker per host (`breaker`), in turn (`turn`),
-//! understanding answers by the declared rules (`classify`), trying again after a wait (`backoff`).
+//! A source is declared in TOML ([`declaration`]). A day becomes [`slices()`], a slice becomes pages
+//! ([`declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
+//! Each request is admitted (`turn`) by the limiters of the source and its pool (`gate`) and by one
+//! circuit breaker per host (`breaker`); responses are classified by the declared rules (`classify`),
+//! and transient failures are retried with back-off (`backoff`).
 //!
-//! What it promises: an answer that can't be understood is a failure with a name, never "no data"
-//! (P2), and the load on the API is bounded by one limiter for all that the process does (P8).
+//! Promises: a response that can't be understood is a named failure, never "no data" (P2), and one
+//! limiter bounds the load of the whole process on the API (P8).
 
 pub(crate) mod backoff;
 mod breaker;

@@ -1,4 +1,4 @@
-//! One understood answer of a slice: the body's bytes, and where its records lie in them.
+//! A parsed page of a slice: the response body and the positions of its records.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use crate::json::{self, Object};
 use crate::source::declaration::{Dataset, Require};
 use crate::source::failure::snippet;
 
-/// Records on one page at most: 21 million empty ones fit into the 64 MB that a body may have, and
-/// each takes some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
+/// Maximum number of records on one page: 21 million empty ones fit into a body of 64 MB, and each takes
+/// some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
 const MOST_RECORDS: usize = 250_000;
 
-/// What may be the matter where a count isn't there.
+/// Returns a hint for a missing count.
 fn hint(found: &str) -> &'static str {
     match found {
         ABSENT | "null" => {
@@ -23,7 +23,7 @@ fn hint(found: &str) -> &'static str {
     }
 }
 
-/// Found where nothing stands.
+/// Text shown for a value that is absent.
 const ABSENT: &str = "absent";
 
 /// One page of records.
@@ -31,55 +31,55 @@ const ABSENT: &str = "absent";
 pub struct Page {
     body: Bytes,
     records: Vec<Record>,
-    /// How many records there are in all, as this page states.
+    /// Total number of records, as this page states.
     pub total: Option<u64>,
-    /// How many pages there are in all, as this page states.
+    /// Total number of pages, as this page states.
     pub total_pages: Option<u64>,
-    /// Whether more pages follow, as this page states.
+    /// `true` if more pages follow, as this page states.
     pub has_more: Option<bool>,
-    /// What leads to the next page: a cursor, or a URL.
+    /// Cursor or URL of the next page.
     pub next: Option<String>,
     /// The `Date` of the response.
     pub date: Option<DateTime<Utc>>,
 }
 
-/// Where the text of a record is.
+/// Text of a record.
 #[derive(Debug, Clone)]
 enum Record {
-    /// In the body.
+    /// Byte range of the body.
     Within(Range<usize>),
-    /// Made of what is in the body: one element of a list in the place of the list, or without what
-    /// is protected.
+    /// Text composed from the body: an element whose list is replaced by one of its members, or a record
+    /// whose protected values are replaced.
     Composed(Box<str>),
 }
 
 impl Record {
-    /// The text of a record of this body.
+    /// Returns the text; `body` is the body that the record was parsed from.
     fn text<'a>(&'a self, body: &'a Bytes) -> &'a str {
         match self {
-            // The spans were cut out of this very body, which is valid UTF-8.
+            // The ranges were computed from this body, which is valid UTF-8.
             Self::Within(span) => std::str::from_utf8(&body[span.clone()]).unwrap_or("null"),
             Self::Composed(text) => text,
         }
     }
 }
 
-/// Why a body with an accepted status isn't a page.
+/// Reason why the body of an accepted response isn't a page.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Not JSON, or cut off.
+    /// Not JSON, or truncated.
     #[error("the body is not whole JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The records aren't where the declaration says.
+    /// No array at `data_selector`.
     #[error("no array of records at `{0}`")]
     NoRecords(String),
-    /// What paging goes by is absent, or of another type.
+    /// A declared count or flag is absent, or of another type.
     #[error("no usable count or flag at `{0}`, but {1}{hint}", hint = hint(.1))]
     NoCount(String, String),
-    /// More records than this process should hold.
+    /// More records than the memory of this process should hold.
     #[error("more than {MOST_RECORDS} records are on one page: ask for smaller pages")]
     TooMany,
-    /// Records that were put together have more bytes than a body may have.
+    /// Exploded records exceed `max_body_bytes`.
     #[error(
         "the records that the elements' lists make have more than {0} bytes: raise \
          `max_body_bytes`, or ask for smaller pages"
@@ -88,10 +88,10 @@ pub enum PageError {
 }
 
 impl Page {
-    /// Finds records and counts in a body, as `dataset` declares them.
+    /// Parses a body: finds records, counts and flags as `dataset` declares them.
     ///
     /// # Errors
-    /// When the body isn't JSON from its first to its last byte, or lacks what is declared.
+    /// If the body isn't JSON from its first to its last byte, or lacks something declared.
     pub fn parse(
         dataset: &Dataset,
         body: Bytes,
@@ -104,7 +104,7 @@ impl Page {
             .find(&dataset.data_selector)?
             .filter(|found| json::kind(found) == json::Kind::Array)
             .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
-        // An answer that is the array itself was only looked at from its first byte so far.
+        // Only the first byte of a top-level array has been checked so far.
         let elements = json::elements_at_most(array, MOST_RECORDS)?.ok_or(PageError::TooMany)?;
         let within = |element| Record::Within(span_within(text, element));
         let mut records: Vec<_> = match &dataset.explode {
@@ -162,34 +162,34 @@ impl Page {
         })
     }
 
-    /// The records, each as its JSON text.
+    /// Returns the records, each as its JSON text.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &str> {
         self.records.iter().map(|record| record.text(&self.body))
     }
 
-    /// How many records the page has.
+    /// Number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether the page has no records.
+    /// Returns `true` if the page has no records.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// The body's length in bytes.
+    /// Length of the body in bytes.
     pub fn bytes(&self) -> usize {
         self.body.len()
     }
 }
 
-/// Whether the proof of completeness needs a total at all.
+/// Returns `true` if the completeness proof needs a total.
 pub fn needs_total(require: Require) -> bool {
     matches!(require, Require::UniqueTotal | Require::RowTotal)
 }
 
-/// Records out of lists within the elements, bounded in number and in size: each has its whole
-/// element around it, so that one long text beside one long list would fill any memory.
+/// Records made of the members of lists inside elements, bounded in number and bytes: each record
+/// repeats its whole element, so that one long text beside one long list would exhaust memory.
 struct Exploded {
     records: Vec<Record>,
     most_bytes: u64,
@@ -205,9 +205,9 @@ impl Exploded {
         }
     }
 
-    /// One record for each element of the list at `pointer`: the whole of `element`, in which the
-    /// one stands where the list stood. An element without such a list, or with an empty one, stays
-    /// as it is: nothing is lost.
+    /// Adds one record for each member of the list at `pointer`: the whole of `element`, with the list
+    /// replaced by the member. An element without such a list, or with an empty one, is added unchanged,
+    /// so that nothing is lost.
     fn add(&mut self, text: &str, element: &str, pointer: &str) -> Result<(), PageError> {
         let list = json::pointer(element, pointer)?;
         let list = list.filter(|list| json::kind(list) == json::Kind::Array);
@@ -236,7 +236,7 @@ impl Exploded {
     }
 }
 
-/// What leads to the next page; `None` where nothing does: null, or a text without a character.
+/// Returns the cursor or URL of the next page; `None` for null or an empty string.
 fn leads_on(found: &str) -> Option<String> {
     match json::kind(found) {
         json::Kind::Null => None,
@@ -253,8 +253,8 @@ fn span_within(whole: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-/// The answer, its top level opened once for all the pointers into it: reading a page of 125 KB
-/// once for each of them would cost more than everything else that is done with it.
+/// The response body, its top level parsed once for all pointers: parsing a page of 125 KB again for
+/// each of them would cost more than all other work on it.
 struct Envelope<'a> {
     text: &'a str,
     members: Option<Object<'a>>,
@@ -290,7 +290,7 @@ fn count(envelope: &Envelope<'_>, path: Option<&str>) -> Result<Option<u64>, Pag
     }
 }
 
-/// A count as APIs write it: `1200`, `"1200"`, `1200.0`.
+/// Parses a count as APIs write it: `1200`, `"1200"`, `1200.0`.
 fn whole_number(found: &str) -> Option<u64> {
     let text = match json::kind(found) {
         json::Kind::String => json::string(found).ok()?,
@@ -303,7 +303,7 @@ fn whole_number(found: &str) -> Option<u64> {
     is_whole.then(|| whole.parse().ok())?
 }
 
-/// What was found instead, for people: one line that is never long.
+/// Returns a short, single-line form of an unexpected value, for error messages.
 fn shown(found: &str) -> String {
     let head = found
         .char_indices()

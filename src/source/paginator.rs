@@ -1,22 +1,22 @@
-//! The arithmetic of pages: how page k is asked for, and how many pages there are.
+//! Paging arithmetic: the parameters of page k, and the number of pages.
 //!
-//! Pages are counted from 0 here, whatever the API counts from. What an API states about itself is
-//! never trusted further than `max_pages`: a total that lies is an error, not a walk without end.
+//! Pages are counted from 0 here, whatever the API counts from. Stated totals are never trusted beyond
+//! `max_pages`: a wrong total is an error, not an endless walk.
 
 use crate::source::declaration::{Paginator, PagingStyle};
 
-/// Why a page can't be asked for.
+/// Reason why a page can't be requested.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PagingError {
-    /// The API claims, or the caller asks for, more pages than the declaration allows.
+    /// The API states, or the caller requests, more than `max_pages` pages.
     #[error(
         "{pages} pages in one slice, more than the {max} that `max_pages` allows: raise it if the \
          total is true, or cut the day into more slices"
     )]
     TooManyPages {
-        /// Pages claimed.
+        /// Number of pages stated or requested.
         pages: u64,
-        /// Pages allowed.
+        /// Number of pages allowed.
         max: u64,
     },
     /// The number or the offset of the page doesn't fit in 64 bits.
@@ -25,12 +25,13 @@ pub enum PagingError {
 }
 
 impl Paginator {
-    /// How many pages a slice has, by what one of its pages states: the number of pages where
-    /// that is declared, else the number of records cut into full pages. At least one, for the
-    /// page that says so is one; `None` where nothing is stated.
+    /// Returns the number of pages of a slice, from the totals on one of its pages: for numbered pages
+    /// the stated number, else the number of records divided into full pages. At least 1, because the
+    /// page that states a total is one itself. `None` if nothing usable is stated, and for paging by
+    /// cursor or link.
     ///
     /// # Errors
-    /// [`PagingError::TooManyPages`] when that is more than `max_pages`.
+    /// [`PagingError::TooManyPages`] if the number is greater than `max_pages`.
     pub fn pages(
         &self,
         total: Option<u64>,
@@ -38,12 +39,12 @@ impl Paginator {
     ) -> Result<Option<u64>, PagingError> {
         let stated = match self.style {
             PagingStyle::Single => Some(1),
-            // A total is of no use for asking: only the page before leads on.
+            // A total doesn't help here: only the previous page leads to the next.
             PagingStyle::Cursor { .. } | PagingStyle::NextLink => None,
             PagingStyle::PageNumber { .. } => {
                 total_pages.or_else(|| total.map(|rows| rows.div_ceil(self.step())))
             }
-            // Pages overlap: the last of them ends where the rows end.
+            // Pages overlap: the last one ends with the last row.
             PagingStyle::Offset { overlap, .. } => {
                 total.map(|rows| rows.saturating_sub(overlap).div_ceil(self.step()))
             }
@@ -58,7 +59,7 @@ impl Paginator {
         }
     }
 
-    /// Whether pages are asked for by counting them, or the records on them, by the declared size.
+    /// Returns `true` if pages are requested by number or offset.
     pub fn counts(&self) -> bool {
         matches!(
             self.style,
@@ -66,12 +67,13 @@ impl Paginator {
         )
     }
 
-    /// Whether a parameter takes how many records to leave out.
+    /// Returns `true` if pages are requested by offset.
     pub fn is_by_offset(&self) -> bool {
         matches!(self.style, PagingStyle::Offset { .. })
     }
 
-    /// The same with pages of another size. `None`: a walk wouldn't get on by them.
+    /// Returns the paginator with another page size. `None` if the size isn't greater than the overlap,
+    /// because a walk wouldn't advance.
     #[must_use]
     pub fn with_size(&self, page_size: u64) -> Option<Self> {
         let sized = Self {
@@ -81,7 +83,7 @@ impl Paginator {
         (sized.page_size > sized.overlap()).then_some(sized)
     }
 
-    /// How many records of a page are asked for again with the next one.
+    /// Number of records that a page shares with the next one.
     pub fn overlap(&self) -> u64 {
         match self.style {
             PagingStyle::Offset { overlap, .. } => overlap,
@@ -89,15 +91,15 @@ impl Paginator {
         }
     }
 
-    /// By how many records the walk gets on from page to page.
+    /// Number of records by which a walk advances from page to page.
     pub fn step(&self) -> u64 {
         self.page_size.saturating_sub(self.overlap()).max(1)
     }
 
-    /// The query parameters of page `page`, counted from 0.
+    /// Returns the query parameters of page `page`, counted from 0.
     ///
     /// # Errors
-    /// When the page lies beyond `max_pages`, or beyond 64 bits.
+    /// If the page lies beyond `max_pages`, or its position beyond 64 bits.
     pub fn params(&self, page: u64) -> Result<Vec<(String, String)>, PagingError> {
         if page >= self.max_pages {
             return Err(PagingError::TooManyPages {

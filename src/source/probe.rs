@@ -1,4 +1,4 @@
-//! One look at an API, for `bronzed check --online`: a single request, and what was seen.
+//! A single request to an API and its result, for `bronzed check --online`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,32 +16,33 @@ use crate::source::error::FetchError;
 use crate::source::exchange::Broken;
 use crate::source::request::PageRequest;
 
-/// What one request saw.
+/// Result of a probe.
 #[derive(Debug)]
 pub struct Seen {
-    /// What was asked for.
+    /// The requested URL.
     pub url: Url,
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`, if any.
     pub content_type: Option<String>,
-    /// The body after decompression; of an error page its beginning. Not to be shown: it may repeat
-    /// credentials, or have personal data in it.
+    /// The body after decompression; of an error page its beginning. It must not be shown: it may repeat
+    /// credentials, or contain personal data.
     pub body: Bytes,
-    /// What it means to a run; whatever a run would try again is [`FetchError::GaveUp`] after one try.
+    /// Meaning of the response for a run; a failure that a run would retry is [`FetchError::GaveUp`]
+    /// after one attempt.
     pub answer: Result<Answer, FetchError>,
-    /// How far the server's clock is ahead of ours, by its `Date`: to whole seconds.
+    /// Lead of the server's clock over ours, by its `Date`, which has a resolution of one second.
     pub skew: Option<TimeDelta>,
-    /// From the request to the body's end.
+    /// Duration from the request to the end of the body.
     pub took: Duration,
 }
 
 impl SourceClient {
-    /// Asks once for the first page of a slice, within the source's limits but without another
-    /// try, past the breaker, and without heed to a blackout: see [`SourceClient::blackout_left`].
+    /// Requests the first page of a slice once, within the source's limits, but without retries, and
+    /// regardless of circuit breaker and blackout: see [`SourceClient::blackout_left`].
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// If the request has no URL, or no whole response arrived.
     pub async fn probe(
         &self,
         dataset: Arc<Dataset>,
@@ -59,7 +60,7 @@ impl SourceClient {
         self.inner().look(&request).await
     }
 
-    /// How long the source is to be left alone from now on; `None`: it may be asked.
+    /// Remaining time of the current blackout; `None` outside of blackouts.
     pub fn blackout_left(&self) -> Option<Duration> {
         self.inner().turns.blackout_left()
     }

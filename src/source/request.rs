@@ -1,4 +1,4 @@
-//! From (dataset, day, slice, page) to the URL that asks for it.
+//! Builds the URL of a request from dataset, day, slice and page.
 //!
 //! ```text
 //! https://pncp.gov.br/api/consulta/v1/contratacoes/publicacao
@@ -6,8 +6,8 @@
 //!      params                        window                                  paging
 //! ```
 //!
-//! Values are percent-encoded to the last byte (a space is `%20`, never `+`), in the path too, where
-//! a value is always one segment.
+//! Values are percent-encoded (a space is `%20`, never `+`), in the path too, where a value is always
+//! one segment.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -21,67 +21,68 @@ use crate::source::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Wi
 use crate::source::failure::snippet;
 use crate::source::paginator::PagingError;
 
-/// Twice what servers take. A cursor, or a parent's id, may be as long as a body.
+/// Maximum length of a URL: twice what servers accept. A cursor, or a parent's id, may be as long as a
+/// body.
 const MOST_URL_BYTES: usize = 16 * 1024;
 
 /// One page of one slice of a day.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
-    /// What is read.
+    /// Dataset to read.
     pub dataset: Arc<Dataset>,
-    /// The day that becomes the window's parameters.
+    /// Day that the window's parameters are made from.
     pub day: Day,
     /// The slice of the day.
     pub slice: Slice,
-    /// Counted from 0, whatever the API counts from.
+    /// Page number, counted from 0, whatever the API counts from.
     pub page: u64,
-    /// What the page before says of this one, where that is needed to ask for it: a cursor, or a
-    /// URL, which may be relative to that of the first page. By offset, the offset itself, where it
-    /// isn't that of full pages.
+    /// Position of this page, if the previous page determines it: a cursor, or a URL, which may be
+    /// relative to the URL of the first page. With paging by offset: the offset, if it isn't that of
+    /// full pages.
     pub next: Option<String>,
-    /// Who goes first where the source's limits bind.
+    /// Priority in the queue of the source's limiter.
     pub priority: Priority,
 }
 
-/// Why there is no URL for a request.
+/// Reason why a request has no URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The window's format isn't one that dates can be written in.
+    /// The window's date format is invalid.
     #[error("`{0}` is not a format of dates: write it like %Y%m%d or %Y-%m-%d")]
     Format(String),
-    /// A link to the next page that leads away from the API.
+    /// The link to the next page has another origin than the API, carries credentials, or is no URL.
     #[error(
         "the next page is said to be at {0}, which isn't followed: only links with the scheme, host \
          and port of the `base_url` are; page by offset or by number instead"
     )]
     Elsewhere(String),
-    /// A value that leads to another path than the declared one.
+    /// A value makes a path segment of dots, which leads to another path than the declared one.
     #[error(
         "the path would be {0}, in which a segment of dots leads elsewhere: no request can ask for \
          that value"
     )]
     Dots(String),
-    /// A URL that no server would take: what it is made of came from an answer.
+    /// The URL is longer than servers accept, because of a value from a response.
     #[error(
         "the URL has {length} bytes, more than the {MOST_URL_BYTES} that are sent; it begins with {start}"
     )]
     TooLong {
-        /// Its length in bytes.
+        /// Length of the URL in bytes.
         length: usize,
-        /// Its beginning.
+        /// Beginning of the URL.
         start: String,
     },
-    /// The page can't be asked for.
+    /// The page can't be requested.
     #[error(transparent)]
     Paging(#[from] PagingError),
 }
 
 impl PageRequest {
-    /// The URL of this page below the dataset's own base URL, or else below `base`; the base's path
-    /// is kept.
+    /// Returns the URL of this page below the dataset's own base URL, or else below `base`; the path of
+    /// the base URL is kept.
     ///
     /// # Errors
-    /// When the window's format can't be written, or the page can't be asked for.
+    /// If the window's format is invalid, or the page can't be requested: see [`RequestError`].
     pub fn url(&self, base: &Url) -> Result<Url, RequestError> {
         let dataset = &self.dataset;
         let window = self.window()?;
@@ -97,7 +98,8 @@ impl PageRequest {
             let found = encoded.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| value.as_str())
         });
-        // As they are declared; of dots, no encoding makes an ordinary segment.
+        // Declared segments may be dots. Values may not, because percent-encoding doesn't make dots a
+        // normal segment.
         let declared = dataset.path.render(|_| Some("x"));
         let mut segments = path.split('/').zip(declared.split('/'));
         if segments.any(|(segment, declared)| segment != declared && is_dots(segment)) {
@@ -159,7 +161,8 @@ impl PageRequest {
         }
     }
 
-    /// The window as templates name it: `start` and `end`. `None` where days aren't asked for.
+    /// Returns the window's `start` and `end`, as templates name them. `None` if the dataset isn't
+    /// dated.
     fn window(&self) -> Result<Option<[(String, String); 2]>, RequestError> {
         let Kind::Dated(window) = &self.dataset.kind else {
             return Ok(None);
@@ -176,12 +179,13 @@ impl PageRequest {
     }
 }
 
-/// Whether a segment stands for a folder and not for a name: `.`, `..`.
+/// Returns `true` for the path segments `.` and `..`.
 fn is_dots(segment: &str) -> bool {
     matches!(segment, "." | "..")
 }
 
-/// Where a link that stands in an answer leads, if it leads to the same API.
+/// Resolves a link of a response against `from`. Returns an error if the link has another origin, or
+/// credentials.
 fn followed(from: &Url, link: &str) -> Result<Url, RequestError> {
     let elsewhere = || RequestError::Elsewhere(snippet(link.as_bytes()));
     let to = from.join(link).map_err(|_| elsewhere())?;
@@ -194,18 +198,18 @@ fn followed(from: &Url, link: &str) -> Result<Url, RequestError> {
     }
 }
 
-/// An instant in the window's format, as the source's clocks show it.
+/// Formats an instant in the window's format and time zone.
 fn written(instant: DateTime<Utc>, window: &Window) -> Result<String, RequestError> {
     let local = instant.with_timezone(&window.zone);
     let mut text = String::new();
-    // chrono tells a bad format only by the error of writing it.
+    // chrono reports an invalid format only as an error of writing.
     write!(text, "{}", local.format(&window.format))
         .map_err(|_| RequestError::Format(window.format.clone()))?;
     Ok(text)
 }
 
 fn percent_encoded(text: &str) -> String {
-    // A literal `+` is `%2B` by then, so that every `+` left stands for a space.
+    // A literal `+` is already `%2B`, so every `+` left is a space.
     byte_serialize(text.as_bytes())
         .collect::<String>()
         .replace('+', "%20")

@@ -1,4 +1,4 @@
-//! The slices of a day: the product of the values that its variables take.
+//! The slices of a day: the Cartesian product of the values of the slice variables.
 //!
 //! ```text
 //! modalidade = [1, 2]                    modalidade=1, modalidade=2
@@ -6,14 +6,14 @@
 //! no variables                           all
 //! ```
 //!
-//! Labels are keys of the state's `slices`, so they are for ever.
+//! Labels are keys of the state's `slices`, so they must never change.
 
 use crate::source::declaration::{Dataset, Slice, SliceValues, SliceVariable};
 
-/// The label of the one slice of a dataset without variables.
+/// Label of the only slice of a dataset without variables.
 pub const WHOLE_DAY: &str = "all";
 
-/// Every slice that covers a day of `dataset`; the first variable varies slowest.
+/// Returns the slices that cover a day of `dataset`; the first variable varies slowest.
 pub fn slices(dataset: &Dataset) -> Vec<Slice> {
     let mut products = vec![Vec::new()];
     for variable in &dataset.slices {

@@ -1,5 +1,5 @@
-//! Templates in paths and parameters: `/v1/orgaos/{cnpj}/compras`, `{modalidade}`. Braces are
-//! doubled to stand for themselves.
+//! Templates in paths and parameters: `/v1/orgaos/{cnpj}/compras`, `{modalidade}`. A literal brace is
+//! written twice.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ enum Part {
     Variable(String),
 }
 
-/// What is wrong with a template.
+/// Syntax error of a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// An opening brace without its closing one.
@@ -25,16 +25,16 @@ pub enum TemplateError {
     /// A closing brace without its opening one.
     #[error("`{0}` has a `}}` without its `{{`; write `}}}}` for a plain brace")]
     Unopened(String),
-    /// A variable whose name isn't a plain word.
+    /// A variable name with characters other than letters, digits and `_`.
     #[error("`{0}` has `{{{1}}}`, which isn't a name of letters, digits and `_`")]
     BadName(String, String),
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// When braces don't match, or what is between them isn't a name.
+    /// If braces don't match, or a variable name is invalid.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut text = String::new();
@@ -76,7 +76,7 @@ impl Template {
         })
     }
 
-    /// The names that must be known to render it.
+    /// Returns the names of the variables.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Variable(name) => Some(name.as_str()),
@@ -84,8 +84,8 @@ impl Template {
         })
     }
 
-    /// Puts values in place of the variables; one that `value` doesn't know stays empty, which
-    /// the configuration's checks rule out.
+    /// Replaces the variables by their values. A variable that `value` doesn't know becomes empty, which
+    /// the checks of the configuration rule out.
     pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
         self.parts
             .iter()

@@ -1,5 +1,5 @@
-//! What the tests of this crate share: a source declared by hand, as PNCP's contratações are, and
-//! an HTTP server on loopback that answers byte by byte as a test says.
+//! Shared test support: a source declared by hand, modelled on PNCP's contratações, and a scripted HTTP
+//! server on loopback.
 
 mod server;
 
@@ -57,7 +57,7 @@ pub(crate) fn source(base_url: &Url) -> Source {
     }
 }
 
-/// PNCP's contratações by day of publication, in four tries with next to no waits.
+/// PNCP's contratações by day of publication, with four attempts and next to no waits.
 pub(crate) fn dataset() -> Dataset {
     let rule = |status, body_empty, action| ResponseRule {
         status: Some(status),
@@ -156,7 +156,7 @@ pub(crate) fn dataset() -> Dataset {
     }
 }
 
-/// Asks for a page of modalidade 6 on 2025-10-22.
+/// Request for a page of modalidade 6 on 2025-10-22.
 pub(crate) fn request(dataset: Dataset, page: u64) -> PageRequest {
     PageRequest {
         dataset: Arc::new(dataset),

@@ -1,7 +1,7 @@
-//! What a request waits for before it is sent: the end of a blackout, its pool's limits and the
-//! source's, and the outcome of a probe where its host or endpoint is taken for down.
+//! Admission of requests: each waits for the end of a blackout, for the limits of its pool and its
+//! source, and for the outcome of a probe if its host or endpoint is down.
 //!
-//! What comes of a request is told to all of them.
+//! The outcome of a request is reported to the limiter and the circuit breaker.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -18,24 +18,25 @@ use crate::source::declaration::{Blackout, Dataset, Priority, Source};
 use crate::source::failure::Failure;
 use crate::source::gate::{Gate, Part, Permit};
 
-/// A blackout is waited out in parts, so that a clock that is set doesn't make it longer.
+/// Maximum sleep in a blackout: the clock is then checked again, so that setting it doesn't prolong the
+/// wait.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Gives turns to the requests of one source.
+/// Admits the requests of one source.
 #[derive(Debug)]
 pub(super) struct Turns {
     source: String,
     zone: Tz,
     blackout: Vec<Blackout>,
     pub(super) gate: Arc<Gate>,
-    /// What bounds this process within the limits, where other processes share them.
+    /// Lease of this process's share of the limits, if other processes share them.
     pub(super) lease: OnceLock<Lease>,
-    /// By host, for the datasets of a source may be read at several.
+    /// Circuit breakers by host: a source's datasets may be at several hosts.
     breakers: BTreeMap<String, Breaker>,
     clock: Arc<dyn Clock>,
 }
 
-/// The right to send one request.
+/// Permission to send one request.
 #[derive(Debug)]
 pub(super) struct Turn<'t> {
     permit: Permit,
@@ -58,10 +59,10 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn to ask for `url`.
+    /// Waits until a request to `url` may be sent.
     ///
     /// # Errors
-    /// [`Down`] where its host or its endpoint is taken for down, and no probe is due.
+    /// [`Down`] if its host or endpoint is down and no probe is due.
     pub(super) async fn wait(
         &self,
         dataset: &Dataset,
@@ -71,13 +72,13 @@ impl Turns {
         let breaker = self.breakers.get(&host(url));
         let endpoint = endpoint(dataset);
         loop {
-            // Before the queue, so that nobody waits for a turn that is no use, or holds one while a
+            // Checked before the queue, so that no request queues in vain, or holds a permit while a
             // probe is under way …
             if let Some(breaker) = breaker {
                 breaker.probed(&endpoint).await?;
             }
             let permit = self.enter_outside_blackout(dataset, priority).await;
-            // … and behind it, for the source may have gone down meanwhile.
+            // … and after it, because the source may have gone down meanwhile.
             let Some(breaker) = breaker else {
                 let pass = None;
                 return Ok(Turn { permit, pass });
@@ -89,7 +90,8 @@ impl Turns {
         }
     }
 
-    /// Why the requests of a dataset to `url` aren't sent like any others; `None`: they are.
+    /// State of the open circuit that holds up requests of `dataset` to `url`. `None` if they are sent
+    /// normally.
     pub(super) fn down(&self, dataset: &Dataset, url: &Url) -> Option<Down> {
         let breaker = self.breakers.get(&host(url))?;
         breaker.down(&endpoint(dataset))
@@ -99,14 +101,14 @@ impl Turns {
         loop {
             self.end_of_blackout(dataset).await;
             let permit = self.enter(dataset, priority).await;
-            // The queue may have been long.
+            // A blackout may have begun while the request was queued.
             if self.blackout_left().is_none() {
                 return permit;
             }
         }
     }
 
-    /// Waits for the limits alone.
+    /// Waits for the limits only, regardless of blackout and circuit breaker.
     pub(super) async fn enter(&self, dataset: &Dataset, priority: Priority) -> Permit {
         let pool = self.pool(dataset);
         if let Some(lease) = self.lease.get() {
@@ -119,7 +121,7 @@ impl Turns {
         self.gate.pool(dataset.pool.as_deref()?)
     }
 
-    /// How many requests may be in flight now.
+    /// Number of requests that may be in flight now.
     #[cfg(test)]
     pub(super) fn limit(&self) -> usize {
         self.gate.limit()
@@ -140,7 +142,7 @@ impl Turns {
         }
     }
 
-    /// How long a blackout that is on still lasts.
+    /// Remaining time of the current blackout; `None` outside of blackouts.
     pub(super) fn blackout_left(&self) -> Option<Duration> {
         let now = self.clock.now();
         let end = Blackout::end_of(&self.blackout, now, self.zone)?;
@@ -149,30 +151,31 @@ impl Turns {
 }
 
 impl Turn<'_> {
-    /// An understood answer. Returns what was taken for down before.
+    /// Reports an understood response. Returns the host or endpoint that was down until now.
     pub(super) fn answered(self) -> Option<Down> {
         self.permit.good();
         self.pass.and_then(Pass::answered)
     }
 
-    /// Too many requests: that says neither that the host works nor that it is down.
+    /// Reports "too many requests", which says neither that the host works nor that it is down.
     pub(super) fn rate_limited(self) {
         self.permit.rate_limited();
     }
 
-    /// A failure. Returns what is taken for down since.
+    /// Reports a failure. Returns the host or endpoint that is down because of it.
     pub(super) fn failed(self, url: &Url, failure: &Failure) -> Option<Down> {
         self.pass?.failed(url, failure)
     }
 
-    /// An answer that says that the host works, and nothing of its limits. Returns what was taken
-    /// for down before.
+    /// Reports a response that shows that the host works, but nothing about its limits. Returns the host
+    /// or endpoint that was down until now.
     pub(super) fn alive(self) -> Option<Down> {
         self.pass?.answered()
     }
 }
 
-/// The endpoint as its dataset declares it: one for all parents of a child, whose paths differ.
+/// Returns the endpoint: the path template, which is the same for all parents of a child although their
+/// paths differ.
 fn endpoint(dataset: &Dataset) -> String {
     dataset.path.to_string()
 }

@@ -1,4 +1,4 @@
-//! What a run has asked of an API, counted while its pages are fetched concurrently.
+//! Request counters of a run, updated while its pages are fetched concurrently.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,22 +17,22 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Nothing sent yet.
+    /// Creates counters at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Requests sent, retries included.
+    /// Number of requests sent, retries included.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Requests sent again after a failure or "too many requests".
+    /// Number of requests sent again after a failure or "too many requests".
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// Pages with rows so far: an answer that there are none means more where the number grows.
+    /// Number of pages with rows so far. While it grows, an empty response is more credible.
     pub fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
@@ -42,27 +42,27 @@ impl Usage {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Rows that came again within a walk over a slice.
+    /// Number of rows repeated within a walk over a slice.
     pub fn repeats(&self) -> u64 {
         self.repeats.load(Ordering::Relaxed)
     }
 
-    /// Counts rows that came again.
+    /// Counts repeated rows.
     pub fn note_repeats(&self, rows: u64) {
         self.repeats.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Pages that were given up after as many tries as the dataset allows.
+    /// Number of pages given up after the last attempt that the dataset allows.
     pub fn unanswered(&self) -> u64 {
         self.unanswered.load(Ordering::Relaxed)
     }
 
-    /// Why requests weren't sent: the source was taken for down. `None`: all were.
+    /// Reason why requests weren't sent: the circuit breaker was open. `None` if all were sent.
     pub fn down(&self) -> Option<&str> {
         self.down.get().map(String::as_str)
     }
 
-    /// Takes note of why a page wasn't read.
+    /// Records the reason why a page wasn't read.
     pub(super) fn note(&self, error: &FetchError) {
         match error {
             FetchError::GaveUp { .. } => {
@@ -73,7 +73,8 @@ impl Usage {
         }
     }
 
-    /// Counts a request that is about to be sent, unless that would be more than `max`.
+    /// Counts a request about to be sent. Returns `false`, without counting, if `max` requests were sent
+    /// already. `again`: the request is a retry.
     pub(super) fn take(&self, max: Option<u64>, again: bool) -> bool {
         let max = max.unwrap_or(u64::MAX);
         let one_more = |sent| (sent < max).then_some(sent + 1);

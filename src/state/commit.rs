@@ -1,4 +1,4 @@
-//! Steps 1 and 2 of the protocol: a file under the next number, and the state that follows it.
+//! Steps 1 and 2 of the commit protocol: create a file under the next number, then update the state.
 
 use std::collections::BTreeMap;
 
@@ -18,35 +18,35 @@ use crate::lake::{Created, LakeError, Replaced, Version};
 use crate::mutation::mutated;
 use crate::telemetry::metrics::events::state_written;
 
-/// How often a file is put whose fate stays unknown, before the run gives up.
+/// Maximum attempts to put a file while the outcome stays unknown, before the run gives up.
 const PUT_ATTEMPTS: u32 = 8;
 
-/// What is to be written into the state. Doing it twice is the same as doing it once.
+/// An update of the state. Idempotent: applying it twice has the same result as applying it once.
 #[derive(Debug, Default)]
 pub(super) struct Change<'a> {
-    /// The run's entry, as it stands.
+    /// The run's audit entry as of now.
     pub run: Option<&'a Execution>,
-    /// The file that was stored: its number, and the ids in it.
+    /// Number of the stored file, and the ids in it.
     pub file: Option<(u64, &'a [Box<str>])>,
-    /// Parents that are done with what is stored.
+    /// Parents whose children are all stored.
     pub parents: &'a [Box<str>],
-    /// Slices that were read.
+    /// Progress of the slices that were read.
     pub slices: Option<&'a BTreeMap<String, SliceProgress>>,
-    /// Whether the day is proven to be read in full.
+    /// `true` if the day is proven to be read in full.
     pub complete: bool,
-    /// What a person has decided of the day.
+    /// A person's decision about the day.
     pub ruling: Option<&'a Ruling>,
 }
 
-/// Whose file is under a number now.
+/// Owner of the file that exists under a number.
 enum Put {
     Ours,
     Taken,
 }
 
 impl DayStore {
-    /// Step 1: stores the rows that aren't known yet under the next free number; `None` if there
-    /// are none.
+    /// Step 1: stores the rows whose ids aren't stored yet under the next free number. The number is `None`
+    /// if there are no such rows.
     pub(super) async fn store(
         &self,
         state: &mut DayState,
@@ -68,7 +68,7 @@ impl DayStore {
             failpoint!("commit.before_data");
             match self.put(&self.file_key(number), &file.bytes).await? {
                 Put::Ours => return Ok((file, Some(number))),
-                // Another run made this commit: its ids are known after loading again.
+                // Another run took this number: reloading adopts its file, and with it the ids.
                 Put::Taken => {
                     failpoint!("commit.taken");
                     self.reload(state, u64::MAX).await?;
@@ -81,8 +81,8 @@ impl DayStore {
         })
     }
 
-    /// Puts a file where none is. Whatever the reply, what is there decides: a file with these
-    /// very bytes, which name the run, is our own whose reply got lost.
+    /// Creates a file if absent. The reply alone doesn't decide: the object is read back, and if it has
+    /// exactly these bytes (which contain the run id), it is this run's own file whose reply was lost.
     async fn put(&self, key: &str, bytes: &Bytes) -> Result<Put, StateError> {
         let mut failure = None;
         for attempt in 0..PUT_ATTEMPTS {
@@ -96,7 +96,7 @@ impl DayStore {
                 Ok(Some(_)) if mutated!(OwnFileIsAnothers) => return Ok(Put::Taken),
                 Ok(Some((found, _))) if found == bytes => return Ok(Put::Ours),
                 Ok(Some(_)) => return Ok(Put::Taken),
-                // Not there, or not there yet: the same put again is harmless.
+                // Absent, or the write is still in flight: repeating the same put is harmless.
                 Ok(None) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
@@ -105,16 +105,15 @@ impl DayStore {
         Err(self.given_up(key, PUT_ATTEMPTS, failure))
     }
 
-    /// Step 2: writes a change into the state by compare-and-swap. Who finds it changed by others
-    /// reads it again and applies the change to what is there. Returns the run as it was written:
-    /// with the files that others credited to it.
+    /// Step 2: writes a change into the state by compare-and-swap. On a conflict, reloads the state and
+    /// applies the change again. Returns the run as written, including files that other runs credited to it.
     pub(super) async fn update(
         &self,
         state: &mut DayState,
         change: &Change<'_>,
     ) -> Result<Option<Execution>, StateError> {
         let key = self.state_key();
-        // Files before our own are adopted on the way; our own needn't be read for that.
+        // Files numbered below this run's own are adopted on reload; its own file needn't be read for that.
         let before = change.file.map_or(u64::MAX, |(number, _)| number);
         let mut credited = BTreeMap::new();
         let mut failure = None;
@@ -128,7 +127,7 @@ impl DayStore {
             match self.swap(&key, bytes.clone(), state.version.as_ref()).await {
                 Ok(Some(version)) => {
                     if unmark {
-                        // A run that was about to put the marker may have put it in between.
+                        // A concurrent run may have put the marker between the first removal and this write.
                         Box::pin(self.unmark(&state.document)).await?;
                         state.unmark = false;
                     }
@@ -143,7 +142,7 @@ impl DayStore {
             }
             self.pause(attempt).await;
             match self.lake.get(&key).await {
-                // Our own write, whose reply got lost.
+                // This run's own write, whose reply was lost.
                 Ok(Some((found, version))) if found == bytes && !mutated!(OwnStateIsAnothers) => {
                     state.version = Some(version);
                     return Ok(run);
@@ -155,7 +154,7 @@ impl DayStore {
         Err(self.given_up(&key, ATTEMPTS, failure))
     }
 
-    /// Creates the state, or replaces the one that was read; `None` if it isn't that any more.
+    /// Creates the state, or replaces the version that was read. Returns `None` on a conflict.
     pub(super) async fn swap(
         &self,
         key: &str,
@@ -185,7 +184,7 @@ impl DayStore {
             None => None,
         };
         let document = &mut state.document;
-        // Where another run has adopted the file already, its ids are there.
+        // If another run has adopted this file already, the document has its ids.
         if let Some((number, ids)) = change.file
             && document.commits < number
         {
@@ -200,12 +199,12 @@ impl DayStore {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
         if let Some(slices) = change.slices {
-            // With the verdict of a run, those that were cut off before it get theirs.
+            // The end of a run also closes the entries of interrupted runs.
             let living = self.lake.living();
             let own = run.as_ref().map(|run| run.run_id);
             document.end_cut_off(|run| own == Some(run) || living.has(run));
             for (label, read) in slices {
-                // What is proven once stays so, whatever less was read of it since.
+                // `proven` is never reset, even if a later run read less of the slice.
                 let before = document.slices.get(label);
                 let proven = read.proven || before.is_some_and(|before| before.proven);
                 let read = SliceProgress { proven, ..*read };
@@ -213,7 +212,7 @@ impl DayStore {
             }
         }
         document.complete &= !mutated!(CompleteIsForgotten);
-        // Ids that the run went by, and that are gone: their records weren't looked for.
+        // `shrunk`: ids that this run deduplicated against are gone, and it didn't look for their records.
         if change.complete && !state.shrunk {
             document.complete = true;
             document.generation = document.generation.max(state.required);
@@ -241,8 +240,8 @@ impl DayStore {
         Ok(run)
     }
 
-    /// The run with those files that others found and credited to it, and that it doesn't know of:
-    /// it had given them up, because the outcome of their commit was unknown.
+    /// Returns the run with the files that other runs found and credited to it. The run itself had given
+    /// these files up because the outcome of their commit was unknown.
     async fn with_credited(
         &self,
         state: &DayState,
@@ -285,7 +284,7 @@ impl DayStore {
     }
 }
 
-/// A failure that may pass, and after which a write may have happened; any other ends the matter.
+/// Returns a transient error, after which the write may have happened, as `Ok`; returns any other as `Err`.
 pub(super) fn passing(error: LakeError) -> Result<LakeError, StateError> {
     if error.outcome_unknown() {
         Ok(error)

@@ -22,31 +22,30 @@
 //! }
 //! ```
 //!
-//! `parents_done` (of children only) are the ids, versions included, of the parents whose children
-//! were read to their end and have their rows in the files that `commits` counts.
+//! `parents_done` (child datasets only): ids, versions included, of the parents whose children were read in
+//! full and have their rows in the files counted by `commits`.
 //!
-//! Of a slice, `proven` says that it was read in full with its proof once the day had settled, and
-//! `empty_since` from when on it is answered empty, with no rows in between; neither is there where it
-//! says nothing.
+//! In a slice, `proven` means that it was read in full with its proof after the day had settled;
+//! `empty_since` is the time since which its responses have been empty without interruption. Each is omitted
+//! if it doesn't apply.
 //!
-//! `withdrawn_ids` (not there where there are none) are those of the ids whose records the API was
-//! found to list no more, each with the time of the finding. Their rows stay, and so do they in
-//! `processed_ids`; one that returns is taken out.
+//! `withdrawn_ids` (omitted if empty): stored ids that the API was found to list no more, each with the time
+//! of the finding. Their rows stay, and the ids stay in `processed_ids`; if the API lists a record again, its
+//! id is removed from here.
 //!
-//! `known` (of a snapshot's day) is the object that has the rows which the run went by, or those that it
-//! left behind; the files make it again.
+//! `known` (snapshots only): key of the checkpoint, the object with the snapshot's current rows. It can be
+//! recreated from the files.
 //!
-//! `generation` (not there where it is 0) is that of the slices that the day is complete with: see
-//! [`crate::table`]. `accepted` (not there unless it is so) is the word of a person that the day is to
-//! be taken as it is, though it isn't proven; a proof takes its place. `lost_files` (not there where
-//! there are none) are files that the day had and that are gone; their ids were taken out, and their
-//! numbers aren't used again.
+//! `generation` (omitted if 0): generation of the slices with which the day is complete, see
+//! [`crate::table`]. `accepted` (omitted if not accepted): a person accepts the day although it isn't proven;
+//! removed once it is proven. `lost_files` (omitted if empty): files of the day that are gone; their ids were
+//! removed, and their numbers aren't reused.
 //!
 //! The first six members are the format of the earlier pipeline, which has no `format`; its reader
-//! understands ours. Members that aren't known here, of the document and of every execution, stay
-//! what they are, to the letter. `processed_ids` is sorted, `total_processed` is its length, and
-//! the executions' `new_records` from the entry `adopted` on (where there is none, from the first
-//! on) add up to it. `digest` is of all that stands before it: see [`super::seal`].
+//! understands this document. Unknown members, of the document and of every execution, are kept verbatim.
+//! `processed_ids` is sorted, `total_processed` is its length, and it equals the sum of the executions'
+//! `new_records` from the entry `adopted` on (from the first entry if there is none). `digest` covers
+//! everything before it: see [`super::seal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -64,25 +63,25 @@ use super::seal;
 use crate::day::Day;
 use crate::json::{self, Object};
 
-/// The format that this version writes, and the highest that it knows.
+/// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;
 
-/// How far a slice of the day was read.
+/// Progress of one slice of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SliceProgress {
-    /// How many records the API stated, when the slice was last proven.
+    /// Number of records stated by the API when the slice was last proven.
     pub total: u64,
-    /// How many it was found to have.
+    /// Number of records found.
     pub seen: u64,
-    /// Whether the slice was read in full with its proof, once its day had ended and settled.
+    /// `true` if the slice was read in full with its proof after the day had ended and settled.
     pub proven: bool,
-    /// Since when it is answered empty, with no rows in between; `None` while it has rows.
+    /// Time since which responses have been empty without interruption; `None` while the slice has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub empty_since: Option<DateTime<Utc>>,
 }
 
 impl SliceProgress {
-    /// Of a slice with rows: `total` stated, `seen` found.
+    /// Progress of a slice with rows: `total` stated, `seen` found.
     pub fn of(total: u64, seen: u64) -> Self {
         Self {
             total,
@@ -93,7 +92,7 @@ impl SliceProgress {
     }
 }
 
-/// A slice as the document has it; the time is read with care, as all are.
+/// A slice as serialized; the time is parsed leniently, like all times of the document.
 #[derive(Deserialize)]
 struct SliceText<'a> {
     total: u64,
@@ -104,69 +103,69 @@ struct SliceText<'a> {
     empty_since: Option<&'a RawValue>,
 }
 
-/// That a person takes a day as it is, though it isn't proven.
+/// Acceptance of an unproven day by a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Since when.
+    /// Time of the acceptance.
     pub at: DateTime<Utc>,
-    /// Why.
+    /// The person's reason.
     pub reason: String,
 }
 
 /// The state of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
-    /// The ids that have a row in a file of the day.
+    /// Ids that have a row in a file of the day.
     pub ids: BTreeSet<Box<str>>,
-    /// One entry for each run, and those of the earlier pipeline before them.
+    /// One entry per run, after those of the earlier pipeline.
     pub executions: Vec<Entry>,
-    /// By label.
+    /// Progress of the slices, by label.
     pub slices: BTreeMap<String, SliceProgress>,
-    /// Ids that the API has taken away, each with the time of the finding.
+    /// Withdrawn ids, each with the time of the finding.
     pub withdrawn: BTreeMap<Box<str>, DateTime<Utc>>,
-    /// Of a child: ids of the parents whose children are stored.
+    /// Child datasets: ids of the parents whose children are stored.
     pub parents: BTreeSet<Box<str>>,
-    /// The key of the object with a snapshot's known rows.
+    /// Snapshots: key of the checkpoint with the known rows.
     pub known: Option<String>,
-    /// Whether the day is proven to be read in full.
+    /// `true` if the day is proven to be read in full.
     pub complete: bool,
-    /// With the slices of which generation it is.
+    /// Generation of the slices with which the day is complete.
     pub generation: u64,
-    /// That a person takes the day as it is, and why.
+    /// Acceptance by a person; `None` if not accepted.
     pub accepted: Option<Accepted>,
-    /// Keys of files that the day had, and that are gone.
+    /// Keys of files of the day that are gone.
     pub lost: BTreeSet<String>,
-    /// How many numbered files the ids are of.
+    /// Number of numbered files that `ids` covers.
     pub commits: u64,
-    /// Grows by one with each write, so that no two writes are equal.
+    /// Incremented by each write, so that no two writes are equal.
     pub revision: u64,
-    /// When the document was last written.
+    /// Time of the last write.
     pub last_execution: DateTime<Utc>,
     created_at: DateTime<Utc>,
     day: Day,
     unknown: Vec<(String, Box<str>)>,
 }
 
-/// Why the ids of a document aren't taken for those of its files.
+/// Reason not to trust that a document's ids are those of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// The earlier pipeline wrote it.
+    /// Written by the earlier pipeline.
     Earlier,
-    /// Its digest or its sums don't hold: it was damaged, or somebody else wrote it.
+    /// Its digest or its sums don't match: it was damaged, or another program wrote it.
     Contradiction(String),
 }
 
-/// Why a document wasn't read.
+/// Reason why a document can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReadError {
-    /// It is no state document of this day.
+    /// Not a state document of this day.
     Unreadable(String),
-    /// A newer version of this program wrote it.
+    /// Written by a newer version of this program.
     Newer(String),
 }
 
 impl Document {
-    /// The state of a day that nothing is known of yet.
+    /// Returns the empty state of a new day.
     pub(super) fn new(day: Day, now: DateTime<Utc>) -> Self {
         let now = now.trunc_subsecs(0);
         Self {
@@ -189,8 +188,8 @@ impl Document {
         }
     }
 
-    /// Reads the document of `day`; times without a zone are in `zone`. A document whose ids can't
-    /// be relied on comes with the doubt about it.
+    /// Parses the document of `day`; times without an offset are in `zone`. Returns a doubt with a document
+    /// whose ids can't be trusted.
     pub(super) fn read(
         bytes: &[u8],
         day: Day,
@@ -201,7 +200,7 @@ impl Document {
         let object: Object<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
         let format = match object.get("format") {
             None => 0,
-            // Whatever isn't a known number may be what a newer version calls its format.
+            // Anything but a known number may be a format of a newer version.
             Some(text) => match text.parse() {
                 Ok(format) if format <= FORMAT => format,
                 _ => return Err(ReadError::Newer(text.to_owned())),
@@ -249,7 +248,7 @@ impl Document {
         Ok((document, doubt))
     }
 
-    /// Writes the document in the present format, for a person to read as well.
+    /// Serializes the document in the current format, one element per line for human readers.
     pub(super) fn write(&self, zone: Tz) -> Bytes {
         let mut out = String::with_capacity(self.ids.len() * 40 + 4096);
         let _ = write!(out, "{{\n  \"date\": \"{}\"", self.day);
@@ -300,13 +299,13 @@ impl Document {
         out.into()
     }
 
-    /// The entry of a run.
+    /// Returns the entry of a run.
     pub(super) fn entry(&self, run_id: Uuid) -> Option<&Entry> {
         let mut entries = self.executions.iter();
         entries.find(|entry| entry.run_id() == Some(run_id))
     }
 
-    /// The entry of a run, in place; a new one at the end where there is none.
+    /// Returns the entry of a run for update; appends a new one if there is none.
     pub(super) fn entry_mut(&mut self, run_id: Uuid) -> &mut Entry {
         let mut entries = self.executions.iter();
         let position = entries.position(|entry| entry.run_id() == Some(run_id));
@@ -317,8 +316,8 @@ impl Document {
         &mut self.executions[position]
     }
 
-    /// Ends the entries of runs that are neither this process's nor ended: they were cut off. A run of
-    /// another process that lives all the same writes its entry again with whatever it writes next.
+    /// Marks `running` entries as interrupted if their runs aren't active in this process. A run that is
+    /// still active in another process rewrites its entry with its next write.
     pub(super) fn end_cut_off(&mut self, is_living: impl Fn(Uuid) -> bool) {
         for entry in &mut self.executions {
             let run = entry.run_id();
@@ -328,19 +327,19 @@ impl Document {
         }
     }
 
-    /// Adds ids of a file; returns how many of them weren't known.
+    /// Adds the ids of a file; returns the number of new ones.
     pub(super) fn add_ids(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
         ids.into_iter()
             .map(|id| u64::from(self.ids.insert(id)))
             .sum()
     }
 
-    /// What is noted of ids that the files don't hold goes with them.
+    /// Drops withdrawn notes of ids that are in no file.
     pub(super) fn forget_notes_without_id(&mut self) {
         self.withdrawn.retain(|id, _| self.ids.contains(id));
     }
 
-    /// How many new records the executions count, from the takeover on.
+    /// Returns the number of new records counted by the executions, from the takeover on.
     pub(super) fn audited(&self) -> u64 {
         let mut entries = self.executions.iter();
         let first = entries.rposition(Entry::is_adopted).unwrap_or_default();
@@ -406,7 +405,7 @@ fn member(out: &mut String, key: &str, value: &str) {
     out.push_str(value);
 }
 
-/// A member that is an array, one element a line.
+/// Appends a member that is an array, one element per line.
 fn list<T>(
     out: &mut String,
     key: &str,
@@ -455,7 +454,7 @@ fn entries(executions: &str) -> Result<Vec<Entry>, ReadError> {
     entries.ok_or_else(|| unreadable("`executions` has an element that isn't an object"))
 }
 
-/// How far each slice was read, by label.
+/// Parses the progress of the slices, by label.
 fn slices(value: &str, zone: Tz) -> Result<BTreeMap<String, SliceProgress>, ReadError> {
     let read: BTreeMap<String, SliceText<'_>> = typed("slices", value)?;
     let read = read.into_iter().map(|(label, text)| {
@@ -470,7 +469,7 @@ fn slices(value: &str, zone: Tz) -> Result<BTreeMap<String, SliceProgress>, Read
     Ok(read.collect())
 }
 
-/// The word of a person, whose time is that of the source where it has no zone.
+/// Parses the acceptance; its time is in `zone` if it has no offset, and `now` if it can't be parsed.
 fn accepted(
     key: &str,
     value: &str,
@@ -490,7 +489,7 @@ fn accepted(
     }))
 }
 
-/// Ids, each with the time at which something was noted of it.
+/// Parses ids with the time of their note.
 fn noted(
     value: &str,
     zone: Tz,
@@ -503,27 +502,27 @@ fn noted(
         .collect())
 }
 
-/// A time with an offset, or without one in the source's zone. The document doesn't rest on its
-/// times: one that can't be read is left out.
+/// Parses a time with an offset, or without one in the source's zone. Nothing depends on the document's
+/// times, so an unreadable one is `None`.
 pub(super) fn time(value: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let text = json::string(value).ok()?;
     let time = match DateTime::parse_from_rfc3339(&text) {
         Ok(time) => time.with_timezone(&Utc),
         Err(_) => civil(&text, zone)?,
     };
-    // What comes back when it is written: a leap second is the one after it, and a year has four
-    // digits in every zone.
+    // Normalized so that writing and reading give the same value: a leap second becomes the next second, and
+    // the year has four digits in every zone.
     let nanos = time.timestamp_subsec_nanos();
     let seconds = time.timestamp() + i64::from(nanos / 1_000_000_000);
     let time = DateTime::from_timestamp(seconds, nanos % 1_000_000_000)?;
     (1..=9998).contains(&time.year()).then_some(time)
 }
 
-/// A time without an offset.
+/// Parses a time without an offset.
 fn civil(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let local: NaiveDateTime = text.replacen(' ', "T", 1).parse().ok()?;
     let in_zone = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
-    // A time that a change of clocks left out was read off a clock that hadn't been changed yet.
+    // A local time skipped by a clock change was read off a clock that hadn't been changed yet.
     let after = || local.checked_add_signed(TimeDelta::hours(1));
     let time = in_zone(local).or_else(|| in_zone(after()?))?;
     Some(time.with_timezone(&Utc))
@@ -541,7 +540,7 @@ mod tests {
             ("2025-10-22T15:00:03Z", Some("2025-10-22T15:00:03Z")),
             ("2025-10-22T12:00:03", Some("2025-10-22T15:00:03Z")),
             ("2025-10-22 12:00:03.5", Some("2025-10-22T15:00:03.5Z")),
-            // Summer time left out the hour after midnight, and gave another one twice.
+            // Summer time skipped the hour after midnight, and repeated another one at its end.
             ("2018-11-04T00:30:00", Some("2018-11-04T03:30:00Z")),
             ("2018-02-17T23:30:00", Some("2018-02-18T01:30:00Z")),
             // Before 1914, São Paulo's offset had seconds.
@@ -559,7 +558,7 @@ mod tests {
         assert_eq!(time("null", Sao_Paulo), None);
     }
 
-    /// A state of the earlier pipeline needs no member but those that the rest hangs on.
+    /// A state of the earlier pipeline needs only the required members.
     #[test]
     fn what_a_document_cannot_do_without() {
         let day = "2025-10-22".parse().unwrap();
@@ -576,7 +575,7 @@ mod tests {
         }
     }
 
-    /// Whole as it was written, and wrong all the same: a fault of who wrote it.
+    /// An intact document with wrong sums: a bug of its writer.
     #[test]
     fn sums_that_do_not_hold_are_doubted() {
         let day = "2025-10-22".parse().unwrap();

@@ -7,17 +7,14 @@
 //!  "files": ["pncp/year=2025/…parquet"], "started_at": "…", "version": "0.1.0"}
 //! ```
 //!
-//! Beside these, where it isn't zero, `vanished` counts the rows of a snapshot that stand for records
-//! which are there no more; they are among the new ones, and not among the fetched; `misplaced` counts
-//! the new rows that are of another day by their own date, which doesn't have them. Where they aren't
-//! zero, `withdrawn` and `returned` count the stored ids that the run
-//! found the API to list no more, or again, and `repeats` the rows that came again within a walk over a
-//! slice. `stop` says why a run ended early (a
-//! [`StopReason`]), `again_at` from when on the day is worth another
-//! reading. What a person has decided of the day (`bronzed state accept`, `bronzed day forget`) has an
-//! entry as well, with a `job` of that name, a `reason` and no `status`. The first four members are
-//! those of the earlier pipeline. Members that this program doesn't
-//! know stay what they are, to the letter: a value is the text that was read.
+//! Optional members, omitted if zero: `vanished` counts the rows of a snapshot that record a deletion (they
+//! are among the new rows, not among the fetched); `misplaced` counts the new rows whose own date is another
+//! day that doesn't have them; `withdrawn` and `returned` count the stored ids that the run found to be no
+//! longer, or again, listed by the API; `repeats` counts the rows that came again within one walk over a
+//! slice. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
+//! day is worth another run. A person's decision about the day (`bronzed state accept`, `bronzed day forget`)
+//! also has an entry, with a `job` of that name, a `reason` and no `status`. The first four members are those
+//! of the earlier pipeline. Unknown members are kept verbatim: a value is the text that was read.
 
 use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
@@ -27,7 +24,7 @@ use super::execution::{Execution, Status, StopReason};
 use crate::ingest::counts::Counts;
 use crate::json::{self, Object};
 
-/// The status of the entry at which the files of the earlier pipeline were taken over.
+/// Status of the takeover entry, which counts the files of the earlier pipeline.
 const ADOPTED: &str = "adopted";
 
 /// One entry of the audit.
@@ -37,7 +34,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Opens one JSON object; `None` if the text is no object.
+    /// Parses one JSON object; returns `None` if the text is no object.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let members = Object::parse(text).ok()?.members;
         let members = members
@@ -48,31 +45,31 @@ impl Entry {
         })
     }
 
-    /// The run that the entry is of; `None` for entries of the earlier pipeline.
+    /// Returns the id of the entry's run; `None` for entries of the earlier pipeline.
     pub(super) fn run_id(&self) -> Option<Uuid> {
         self.text("run_id")?.parse().ok()
     }
 
-    /// Whether it is the entry of the takeover, from which on the sums hold.
+    /// Returns `true` for the takeover entry, from which on the sums must match.
     pub(super) fn is_adopted(&self) -> bool {
         self.run_id().is_none() && self.text("status").as_deref() == Some(ADOPTED)
     }
 
-    /// A count; 0 where there is none.
+    /// Returns a count; 0 if there is none.
     pub(super) fn number(&self, key: &str) -> u64 {
         self.get(key)
             .and_then(|text| text.parse().ok())
             .unwrap_or_default()
     }
 
-    /// Keys of the files whose rows the entry counts.
+    /// Returns the keys of the files whose rows the entry counts.
     pub(super) fn files(&self) -> Vec<String> {
         self.get("files")
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default()
     }
 
-    /// What the entry counts.
+    /// Returns the entry's counts.
     pub(super) fn counts(&self) -> Counts {
         Counts {
             fetched: self.number("fetched"),
@@ -91,13 +88,13 @@ impl Entry {
         }
     }
 
-    /// How many requests the run sent; `None` unless it read all that it was asked for.
+    /// Returns the number of requests sent by the run; `None` unless its status is `ok`.
     pub(super) fn requests_of_ok(&self) -> Option<u64> {
         let ok = self.text("status").as_deref() == Some(Status::Ok.name());
         ok.then(|| self.number("requests"))
     }
 
-    /// Makes it the entry of a run, as the run stands.
+    /// Updates the entry with the run's current status, counts and files.
     pub(super) fn describe(&mut self, run: &Execution, zone: Tz) {
         self.set_time("timestamp", run.timestamp, zone);
         self.set_counts(&run.counts);
@@ -122,19 +119,19 @@ impl Entry {
         }
     }
 
-    /// Whether the run goes on, or was killed.
+    /// Returns `true` if the status is `running`: the run is active, or was killed.
     pub(super) fn is_running(&self) -> bool {
         self.text("status").as_deref() == Some(Status::Running.name())
     }
 
-    /// Makes it the entry of a run that was killed: what it had committed is there. Its time stays that
-    /// of its last sign of life.
+    /// Marks the run as interrupted (`partial`): its commits are valid. The timestamp stays that of its last
+    /// write.
     pub(super) fn cut_off(&mut self) {
         self.set_status(Status::Partial);
         self.set_text("stop", StopReason::Interrupted.name());
     }
 
-    /// Makes it the entry of the takeover.
+    /// Makes it the takeover entry.
     pub(super) fn describe_takeover(&mut self, at: DateTime<Utc>, zone: Tz) {
         self.set_time("timestamp", at, zone);
         self.set_text("job", "takeover");
@@ -142,7 +139,7 @@ impl Entry {
         self.set_version();
     }
 
-    /// Makes it the entry of what a person has decided of the day. It has no `status`: it is no run.
+    /// Makes it the entry of a person's decision. It has no `status`, because it is no run.
     pub(super) fn describe_ruling(
         &mut self,
         run_id: Uuid,
@@ -162,7 +159,7 @@ impl Entry {
         self.set_version();
     }
 
-    /// Sets what is counted, and the rate that follows from it.
+    /// Sets the counts, and the filter rate derived from them.
     pub(super) fn set_counts(&mut self, counts: &Counts) {
         self.set_number("new_records", counts.new);
         self.set_number("duplicates_filtered", counts.duplicates);
@@ -181,7 +178,7 @@ impl Entry {
             ("returned", counts.returned),
         ] {
             match count {
-                // A count that was there before would stay.
+                // A non-zero count from before would remain.
                 0 => self.members.retain(|(name, _)| name != key),
                 _ => self.set_number(key, count),
             }
@@ -193,7 +190,7 @@ impl Entry {
         self.set(key, value.to_string());
     }
 
-    /// Sets how the run stands.
+    /// Sets the run's status.
     pub(super) fn set_status(&mut self, status: Status) {
         self.set_text("status", status.name());
     }
@@ -204,12 +201,12 @@ impl Entry {
         self.set("files", format!("[{}]", keys.join(", ")));
     }
 
-    /// Sets when the entry was last written.
+    /// Sets the time of the last write of the entry.
     pub(super) fn set_timestamp(&mut self, at: DateTime<Utc>, zone: Tz) {
         self.set_time("timestamp", at, zone);
     }
 
-    /// Writes it as one line of JSON.
+    /// Serializes the entry as one line of JSON.
     pub(super) fn write(&self, out: &mut String) {
         out.push('{');
         for (position, (key, value)) in self.members.iter().enumerate() {
@@ -269,8 +266,8 @@ impl Entry {
     }
 }
 
-/// A time as the state has it: in the source's zone, with its offset. Offsets of long ago have seconds,
-/// for which there is no place: such a time is in UTC.
+/// Formats a time in the source's zone, with its offset. Historical offsets with seconds can't be written in
+/// RFC 3339: such a time is in UTC.
 pub(super) fn stamp(at: DateTime<Utc>, zone: Tz) -> String {
     let local = at.with_timezone(&zone);
     match local.offset().fix().local_minus_utc() % 60 {
@@ -291,7 +288,7 @@ pub(super) fn push_quoted(out: &mut String, text: &str) {
     }
 }
 
-/// How much of what was fetched was there already, in percent with at most two digits: `60.0`.
+/// Returns the share of duplicates among the fetched rows, in percent with at most two decimals: `60.0`.
 fn rate(duplicates: u64, fetched: u64) -> String {
     if fetched == 0 {
         return "0.0".to_owned();

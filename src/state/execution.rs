@@ -1,30 +1,30 @@
-//! The audit entry that a run leaves in the state of its day (promise P7).
+//! Audit entry of a run in the state of its day (promise P7).
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::ingest::counts::Counts;
 
-/// How a run ended, or how it stands.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has committed something and goes on, or was killed later.
+    /// Has committed something and is active, or was killed later.
     Running,
-    /// Every slice was read, and where the day has ended, proven.
+    /// Every slice was read and, if the day has ended, proven.
     Ok,
-    /// Something couldn't be read or proven; what could be read is committed.
+    /// Something couldn't be read or proven; everything that was read is committed.
     Partial,
-    /// It ended without having read what it was asked to.
+    /// Ended without having read what was requested.
     Failed,
-    /// Another run found its file, and speaks for it.
+    /// Another run found its file and wrote its entry.
     Recovered,
-    /// Not a run: the entry at which a lake of the earlier pipeline was taken over.
+    /// Not a run: the entry of the takeover of the earlier pipeline's files.
     Adopted,
 }
 
 impl Status {
-    /// As the state and the logs write it.
+    /// Returns the name used in the state and the logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -37,25 +37,25 @@ impl Status {
     }
 }
 
-/// Why a run ended before it had read what it was asked to: none of these says anything about the API's
-/// data, or about the day.
+/// Reason why a run ended before it had read what was requested. None of them says anything about the API's
+/// data or about the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// It was told to stop: the process ends.
+    /// Cancelled, because the process is shutting down.
     Cancelled,
     /// The job's deadline passed.
     Deadline,
-    /// The source's host was down: requests were refused by the circuit breaker, without being sent.
+    /// The source's host was down: the circuit breaker rejected requests without sending them.
     SourceDown,
     /// The lake refused a write: it is full, or read-only.
     LakeRefused,
-    /// It was cut off (killed, or its machine died), as the next run of the day found.
+    /// Interrupted (killed, or the machine died), as found by the next run of the day.
     Interrupted,
 }
 
 impl StopReason {
-    /// As the state and the logs write it.
+    /// Returns the name used in the state and the logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
@@ -66,7 +66,7 @@ impl StopReason {
         }
     }
 
-    /// Whether the run counts as a try of its day, after which the next one keeps its distance.
+    /// Returns `true` if the run counts as an attempt at its day, after which the next one backs off.
     pub fn is_attempt(self) -> bool {
         match self {
             Self::Deadline | Self::Interrupted => true,
@@ -75,36 +75,36 @@ impl StopReason {
     }
 }
 
-/// One execution. `state::document` writes it into the state under its run id.
+/// One run's audit record. `state::document` writes it into the state under its run id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
-    /// Tells runs apart.
+    /// Unique id of the run.
     pub run_id: Uuid,
-    /// The job that asked for it; `manual` from the command line.
+    /// Job that requested the run; `manual` from the command line.
     pub job: String,
-    /// How it stands.
+    /// Current status.
     pub status: Status,
-    /// When the run began.
+    /// Start time of the run.
     pub started_at: DateTime<Utc>,
-    /// When this entry was last written.
+    /// Time of the last write of this entry.
     pub timestamp: DateTime<Utc>,
-    /// What it read and stored; only what is settled, so that the sums always hold.
+    /// Counts of records read and stored; only committed ones, so the sums always match.
     pub counts: Counts,
-    /// Keys of the files that it committed, in order, with their rows.
+    /// Keys of the committed files in order, each with its number of rows.
     pub files: Vec<(String, u64)>,
     /// Labels of the slices that weren't read or proven, each with the reason.
     pub failed_slices: Vec<(String, String)>,
-    /// Why the run failed as a whole.
+    /// Reason why the run failed as a whole.
     pub error: Option<String>,
-    /// Why it ended early; `None` unless it did.
+    /// Reason why the run ended early; `None` otherwise.
     pub stop: Option<StopReason>,
-    /// When the day is worth reading again, where the run knows it better than the distances do: an
-    /// empty answer that wants a second one some hours later.
+    /// Time from which the day is worth another run, if the run knows it better than the usual back-off: an
+    /// empty response that needs a second one some hours later.
     pub again_at: Option<DateTime<Utc>>,
 }
 
 impl Execution {
-    /// Of a run that begins now, and has neither read nor stored anything.
+    /// Returns the entry of a run that starts at `now`, with zero counts.
     pub fn begun(run_id: Uuid, job: &str, now: DateTime<Utc>) -> Self {
         Self {
             run_id,

@@ -1,4 +1,4 @@
-//! State documents: any bytes are a document or an error, and what is written is read again.
+//! Fuzz target for state documents: any bytes are a document or an error, and a written document can be read.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use crate::config::settings::StateCompression;
 use crate::day::Day;
 use crate::fuzz::Input;
 
-/// A document of 2025-10-22, as it is or compressed.
+/// Reads a document of 2025-10-22, plain or compressed.
 pub fn state(input: &[u8]) {
     let bytes = Input::new(input).rest();
     let day: Day = "2025-10-22".parse().unwrap();
@@ -40,7 +40,7 @@ pub fn state(input: &[u8]) {
         let (again, second_doubt) = read(bytes).expect("what was written is read");
         assert_eq!(again, document);
         assert_eq!(again.write(Sao_Paulo), written);
-        // The seal is new; sums that don't hold still don't.
+        // The digest is recomputed; sums that don't match still don't.
         let sums = document.audited() == document.ids.len() as u64;
         assert_eq!(second_doubt.is_none(), sums, "{second_doubt:?}");
     }
@@ -54,7 +54,7 @@ pub fn state(input: &[u8]) {
     hold_damage(&written, read);
 }
 
-/// One byte of ours that changed is an error or a doubt, never another state.
+/// A changed byte in a document of this program leads to an error or a doubt, never to another valid state.
 fn hold_damage<E>(written: &Bytes, read: impl Fn(&[u8]) -> Result<(Document, Option<Doubt>), E>) {
     let mut damaged = written.to_vec();
     let place = written.iter().fold(0_usize, |sum, byte| {

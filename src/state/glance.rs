@@ -1,7 +1,6 @@
-//! What the state of a day says, as it stands: nothing is set right, and nothing but the document
-//! is read.
+//! Summary of a day's state as stored: nothing is repaired, and only the document is read.
 //!
-//! Enough to plan by. What a run may rest on is what [`super::DayStore::open`] finds.
+//! Enough for planning. A run must use [`super::DayStore::open`] instead.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +14,22 @@ use crate::bronze::layout;
 use crate::day::Day;
 use crate::lake::{Lake, LakeError};
 
-/// What a state says of its day.
+/// Summary of a day's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Glance {
-    /// Whether the day is proven to be read in full, with the slices that are declared now.
+    /// `true` if the day is proven to be read in full, with the slices that are declared now.
     pub complete: bool,
-    /// That a person takes the day as it is, and why.
+    /// Acceptance by a person; `None` if not accepted.
     pub accepted: Option<Accepted>,
-    /// Its runs, without their files and failed slices.
+    /// Runs of the day, without their files and failed slices.
     pub runs: Vec<Execution>,
 }
 
-/// Looks at the state of a day. `None`: there is none, or none that can be relied on; the next run
-/// rebuilds it.
+/// Reads the summary of a day's state. Returns `None` if there is no state, or if it is unreadable or
+/// contradictory; the next run rebuilds it.
 ///
 /// # Errors
-/// When the lake can't be asked.
+/// Returns an error if the lake can't be read.
 pub async fn glance(
     lake: &Lake,
     prefix: &str,
@@ -52,11 +51,10 @@ pub async fn glance(
     }))
 }
 
-/// How far each slice of a day was read, as its state says. Empty: nothing is known, or nothing that
-/// can be relied on.
+/// Returns the progress of each slice of a day. Empty if there is no state, or none that can be trusted.
 ///
 /// # Errors
-/// When the lake can't be asked.
+/// Returns an error if the lake can't be read.
 pub async fn slice_progress(
     lake: &Lake,
     prefix: &str,
@@ -73,7 +71,7 @@ pub async fn slice_progress(
     })
 }
 
-/// Why the run ended early. Before 0.1 that was said by a sentence alone.
+/// Returns the reason why the run ended early. States written before 0.1 have only the error message.
 fn stop(entry: &Entry) -> Option<StopReason> {
     const SENTENCE: &str = "told to stop before everything was read";
     match entry.get("stop") {
@@ -82,7 +80,7 @@ fn stop(entry: &Entry) -> Option<StopReason> {
     }
 }
 
-/// The run that an entry is of; `None` for the earlier pipeline's, and for what isn't understood.
+/// Returns the run of an entry; `None` for entries of the earlier pipeline, and for unreadable ones.
 fn execution(entry: &Entry, zone: Tz) -> Option<Execution> {
     let at = |key| -> Option<DateTime<Utc>> { time(entry.get(key)?, zone) };
     Some(Execution {

@@ -1,8 +1,8 @@
-//! Whether a day of the lake is what it must be: its files, its state and its marker together, and
-//! the ids of its rows under the declaration as it is now. Nothing is changed.
+//! Consistency check of one day: its files, state and marker, and the ids of its rows under the current
+//! declaration. Read-only.
 //!
-//! What can be wrong is told by the promise that it breaks. `crate::invariants` states them; here
-//! are the few that concern a document's bytes, strangers' objects, and the declaration.
+//! A finding names the promise that is violated. `crate::invariants` states most of the checks; here are
+//! those that concern a document's bytes, foreign objects, and the declaration.
 
 use std::collections::BTreeSet;
 
@@ -23,38 +23,37 @@ use crate::source::declaration::{Dataset, Kind};
 
 type Found = invariants::Day<Box<str>>;
 
-/// How a day was found.
+/// Result of inspecting a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The day.
     pub day: Day,
-    /// How many files it has.
+    /// Number of files.
     pub files: usize,
-    /// How many rows they have.
+    /// Number of rows in the files.
     pub rows: usize,
-    /// How many ids the state has.
+    /// Number of ids in the state.
     pub ids: usize,
-    /// Whether the state is of the earlier pipeline: the first run takes the day over.
+    /// `true` if the earlier pipeline wrote the state: the first run takes the day over.
     pub earlier: bool,
-    /// What is wrong; nothing as a rule.
+    /// Violations; normally empty.
     pub findings: Vec<Violation>,
 }
 
-/// What the lake holds of a dataset: its days, and what has no place there.
+/// Contents of a dataset's prefix: its days, and stray objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
-    /// The days that have files, a state or a marker.
+    /// Days that have a file, a state or a marker.
     pub days: BTreeSet<Day>,
-    /// Keys of objects that no one put there by the rules: readers of the table may take them for
-    /// parts of it.
+    /// Keys of objects that bronzed didn't put there: readers of the table may take them for parts of it.
     pub strays: Vec<String>,
 }
 
 impl Table {
-    /// Looks through the lake, by one LIST.
+    /// Lists the prefix, with one LIST.
     ///
     /// # Errors
-    /// When the lake can't be listed.
+    /// Returns an error if the lake can't be listed.
     pub async fn list(lake: &Lake, prefix: &str) -> Result<Self, LakeError> {
         let mut table = Self::default();
         for entry in lake.list(prefix).await? {
@@ -73,18 +72,18 @@ impl Table {
             Some(day) => {
                 self.days.insert(day);
             }
-            // What else lies beside the states isn't read as rows.
+            // Other objects in the state folder aren't read as rows.
             None if aside => {}
             None => self.strays.push(key),
         }
     }
 }
 
-/// Inspects one day. A day at which runs are at work is found as it is at that instant: a file that
-/// the state doesn't count yet is a finding then, and nothing to worry about.
+/// Inspects one day. While runs are active, the result is that of the instant: a file that the state doesn't
+/// count yet is reported, and is harmless.
 ///
 /// # Errors
-/// When the lake or a file can't be read, or a newer version wrote the state.
+/// Returns an error if the lake or a file can't be read, or a newer version wrote the state.
 pub async fn inspect(
     lake: &Lake,
     dataset: &Dataset,
@@ -108,7 +107,7 @@ pub async fn inspect(
             }
         }
     }
-    // P3 and P5 both tell of an id without a row.
+    // P3 and P5 both report an id without a row.
     let mut told = BTreeSet::new();
     findings.retain(|finding| told.insert(finding.to_string()));
     Ok(Inspection {
@@ -121,7 +120,7 @@ pub async fn inspect(
     })
 }
 
-/// What is wrong with a day in itself; files that are gone are one finding, whatever they take along.
+/// Returns the violations within a day; missing files are one finding, with all their consequences.
 fn at_rest(mut found: Found) -> Vec<Violation> {
     let Some(state) = found.state.as_mut().filter(|state| state.ours) else {
         return invariants::at_rest_in_itself(&found);
@@ -137,7 +136,7 @@ fn at_rest(mut found: Found) -> Vec<Violation> {
     if gone.is_empty() {
         return grouped(invariants::at_rest_in_itself(&found));
     }
-    // What is left is held against the promises as the next run will have it.
+    // The remaining files are checked against the state as the next run will repair it.
     let stored: BTreeSet<_> = found.files.iter().flat_map(|file| &file.ids).collect();
     let before = state.ids.len();
     state.ids.retain(|id| stored.contains(id));
@@ -165,7 +164,7 @@ fn at_rest(mut found: Found) -> Vec<Violation> {
     findings
 }
 
-/// A file as people look for it: `c000001`.
+/// Short name of a file, as people search for it: `c000001`.
 fn short(name: &FileName) -> String {
     match name {
         FileName::Numbered(number) => format!("c{number:06}"),
@@ -173,10 +172,10 @@ fn short(name: &FileName) -> String {
     }
 }
 
-/// How many ids without a row are told one by one.
+/// Maximum number of ids without a row that are reported one by one.
 const ROWLESS_TOLD: usize = 3;
 
-/// Many ids of the state that are in no file are one finding.
+/// Merges many ids that are in the state but in no file into one finding.
 fn grouped(findings: Vec<Violation>) -> Vec<Violation> {
     let is_rowless = |finding: &Violation| {
         finding.promise == Promise::P3 && finding.what.ends_with(invariants::IN_NO_FILE)
@@ -197,7 +196,7 @@ fn grouped(findings: Vec<Violation>) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the document is the earlier pipeline's, and why it can't be relied on, if so.
+/// Returns `true` if the document is the earlier pipeline's, and a violation if it can't be trusted.
 fn read_document(
     document: Option<Bytes>,
     key: &str,
@@ -220,8 +219,8 @@ fn read_document(
     Ok((false, vec![broken(Promise::P5, doubt)]))
 }
 
-/// Ids that the declaration gives otherwise now: their records are stored again when they are read
-/// again.
+/// Returns a violation if ids differ under the current declaration: their records would be stored again when
+/// they are read again.
 fn ids_as_now(dataset: &Dataset, key: &str, bytes: Bytes) -> Result<Option<Violation>, StateError> {
     let failed = |source| StateError::File {
         key: key.to_owned(),
@@ -247,7 +246,7 @@ fn ids_as_now(dataset: &Dataset, key: &str, bytes: Bytes) -> Result<Option<Viola
 }
 
 fn other_now(dataset: &Dataset, stored: &Identity, record: &str) -> Option<(Box<str>, String)> {
-    // Such a row has no record to tell an id from.
+    // Such a row has no record to compute an id from.
     if stored.vanished {
         return None;
     }

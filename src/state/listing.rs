@@ -1,4 +1,4 @@
-//! How the days of a table stand, by one LIST of its `_state` folder: no state is read for it.
+//! Completeness of a table's days, from one LIST of its `_state` folder; no state is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use crate::bronze::layout;
 use crate::day::Day;
 use crate::lake::{Entry, Lake, LakeError};
 
-/// See the module.
+/// Complete and accepted days of a table, and its states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The days that are complete, with the slices that are declared now.
+    /// Days that are complete with the slices that are declared now.
     pub complete: BTreeSet<Day>,
-    /// The days that a person has accepted, and that aren't complete.
+    /// Days that a person has accepted, and that aren't complete.
     pub accepted: BTreeSet<Day>,
-    /// The days that have a state, with its object as it stands.
+    /// State objects by day, as listed.
     pub states: BTreeMap<Day, Entry>,
 }
 
-/// Asks the lake how the days of the table of this prefix stand.
+/// Lists the states and markers of the table with this prefix.
 ///
 /// # Errors
-/// When the lake can't be listed.
+/// Returns an error if the lake can't be listed.
 pub async fn listing(lake: &Lake, prefix: &str) -> Result<Listing, LakeError> {
     let mut found = Listing::default();
     let generation = lake.generation(prefix);

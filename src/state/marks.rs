@@ -1,7 +1,7 @@
-//! The markers of a day: empty objects by which one LIST tells which days are complete, or accepted.
+//! Markers of a day: empty objects from which one LIST tells which days are complete or accepted.
 //!
-//! A marker follows the state that says the same, and is taken back before the state says otherwise:
-//! whatever is cut off in between, no marker says more than the state has ever said.
+//! A marker is put after the state that says the same, and removed before the state says otherwise, so a
+//! crash in between never leaves a marker that the state has never confirmed.
 
 use bytes::Bytes;
 
@@ -11,8 +11,7 @@ use super::store::DayStore;
 use crate::bronze::layout;
 
 impl DayStore {
-    /// Puts the markers of a day whose state says that it is complete, with the slices of this
-    /// generation.
+    /// Puts the markers of a day whose state is complete with the slices of this generation.
     pub(super) async fn mark_complete(&self, generation: u64) -> Result<(), StateError> {
         for key in self.complete_keys(generation) {
             self.lake.create(&key, Bytes::new()).await?;
@@ -20,14 +19,14 @@ impl DayStore {
         Ok(())
     }
 
-    /// Puts the marker of a day whose state says that it is accepted.
+    /// Puts the marker of a day whose state is accepted.
     pub(super) async fn mark_accepted(&self) -> Result<(), StateError> {
         self.lake.create(&self.accepted_key(), Bytes::new()).await?;
         Ok(())
     }
 
-    /// Puts the markers that a state calls for, where they are missing: whoever wrote the state was cut
-    /// off, or its reply got lost.
+    /// Puts the markers that the state requires if they are missing: the run that wrote the state was
+    /// interrupted, or its reply was lost.
     pub(super) async fn mark_again(&self, document: &Document) -> Result<(), StateError> {
         if document.complete {
             for key in self.complete_keys(document.generation) {
@@ -41,7 +40,7 @@ impl DayStore {
         Ok(())
     }
 
-    /// Takes back the markers that a state doesn't call for, or won't once it is written.
+    /// Removes the markers that the state doesn't justify, or won't once it is written.
     pub(super) async fn unmark(&self, document: &Document) -> Result<(), StateError> {
         let latest = document
             .generation
@@ -58,7 +57,8 @@ impl DayStore {
         Ok(())
     }
 
-    /// The generation whose marker the day has, of those that it can have; `None`: none.
+    /// Returns the generation of the day's complete marker: the declared one or 0; `None` if there is no
+    /// marker.
     pub(super) async fn marked(&self) -> Result<Option<u64>, StateError> {
         let required = self.lake.generation(&self.dataset.prefix);
         for generation in [required, 0] {
@@ -77,7 +77,7 @@ impl DayStore {
         layout::accepted_key(&self.dataset.prefix, self.day)
     }
 
-    /// The first generation's marker, and that of this one.
+    /// Returns the keys of the markers of generation 0 and of this generation.
     fn complete_keys(&self, generation: u64) -> impl Iterator<Item = String> {
         let later = (generation > 0).then_some(generation);
         let generations = std::iter::once(0).chain(later);

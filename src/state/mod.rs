@@ -1,5 +1,5 @@
-//! The state document of a day, and the commit protocol: each record id is stored in exactly one
-//! row (promise P1), and the state never names one that isn't (P3).
+//! State document of a day, and the commit protocol: each record id is stored in exactly one row (promise
+//! P1), and the state never names an id without a row (P3).
 //!
 //! The numbered files of a day are its log; the state document is the index of that log. A file is
 //! only ever *created*, under the next number, and never changed or deleted.
@@ -11,21 +11,21 @@
 //!  2  CAS state: commits+1, ids ∪= ids(file), executions …         the index follows
 //! ```
 //!
-//! Why this is enough: number n+1 can be taken only once, and who takes it has deduplicated against
-//! exactly the files 1…n. A zombie that wakes up late finds its number taken, or makes a commit
-//! that is still right. A state that is lost, or overwritten by a stray older writer, loses
-//! nothing: the files 1…n are found again, in order. There is no intent record, no lease, no clock.
+//! Number n+1 can be taken only once, and the run that takes it has deduplicated against exactly the files
+//! 1…n; this is why the protocol is sufficient. A zombie run that continues late finds its number taken, or
+//! makes a commit that is still right. A state that is lost, or overwritten by a stale writer, loses nothing:
+//! the files 1…n are found again, in order. There is no intent record, no lease, no clock.
 //!
-//! An outcome that isn't known (a lost reply) is never guessed at: what was written is read back
-//! and recognised by its bytes. What arrives later still is adopted by the next run.
+//! An unknown outcome (a lost reply) is never guessed: the object is read back and compared by its bytes. A
+//! write that arrives even later is adopted by the next run.
 //!
-//! - `store`: what a run calls: open a day, commit a file, record how it ended
+//! - `store`: the interface for runs: open a day, commit a file, record the outcome
 //! - `commit`: steps 1 and 2
-//! - `coverage`, `listing`: which days are complete; `marks`: the markers that say so
-//! - `ruling`: what a person decides of a day
-//! - `glance`, `peek`: what a state says, as it stands
+//! - `coverage`, `listing`: complete and accepted days; `marks`: their markers
+//! - `ruling`: a person's decisions about a day
+//! - `glance`, `peek`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
-//! - `inspect`: whether files, state and marker agree; `sound`: what of it is asserted in debug builds
+//! - `inspect`: consistency check of files, state and marker; `sound`: the part asserted in debug builds
 //! - `document`, `entry`, `seal`, `packing`: the document's format
 
 mod commit;

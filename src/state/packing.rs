@@ -1,5 +1,5 @@
-//! How a state document lies in the lake: as the JSON that it is, or compressed. The key is the same;
-//! the first bytes tell, so that a lake may hold both, and the setting may change at any time.
+//! Compression of state documents in the lake. The key is the same for both forms; the first bytes tell them
+//! apart, so a lake may hold both, and the setting may change at any time.
 
 use std::borrow::Cow;
 use std::io;
@@ -8,27 +8,27 @@ use bytes::Bytes;
 
 use crate::config::settings::StateCompression;
 
-/// What a zstd frame begins with. No JSON does.
+/// Magic number of a zstd frame. No JSON text begins with it.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The level that zstd itself calls its default: ids compress well at any.
+/// zstd's default level; ids compress well at any level.
 const LEVEL: i32 = 3;
 
-/// A document as it goes to the lake.
+/// Encodes a document for storage.
 pub(super) fn pack(document: Bytes, compression: StateCompression) -> Bytes {
     match compression {
         StateCompression::None => document,
-        // What can't be compressed (there is no memory) is as good uncompressed.
+        // If compression fails (out of memory), the document is stored uncompressed.
         StateCompression::Zstd => {
             zstd::bulk::compress(&document, LEVEL).map_or(document, Bytes::from)
         }
     }
 }
 
-/// The document as it was before it was packed.
+/// Returns the document as it was before [`pack`].
 ///
 /// # Errors
-/// When it is compressed, and damaged.
+/// Returns an error if it is compressed and damaged.
 pub(crate) fn unpack(packed: &[u8]) -> io::Result<Cow<'_, [u8]>> {
     if packed.starts_with(&ZSTD) {
         zstd::stream::decode_all(packed).map(Cow::Owned)

@@ -1,7 +1,7 @@
-//! What the state of another day says, as it stands: which ids it has, and how far the day was read.
+//! Read-only view of another day's state: its ids, and its completeness.
 //!
-//! Nothing is set right, and nothing but the document is read: for a run that asks whether a record of
-//! that day is stored there already.
+//! Nothing is repaired, and only the document is read: for a run that checks if a record is already stored in
+//! that day.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -13,18 +13,18 @@ use crate::bronze::layout;
 use crate::day::Day;
 use crate::lake::{Lake, LakeError};
 
-/// The state of a day, as it stands.
+/// A day's state as stored.
 #[derive(Debug)]
 pub struct Peek {
     document: Document,
     zone: Tz,
 }
 
-/// Looks at the state of a day. `None`: there is none whose ids can be relied on; that of the earlier
-/// pipeline names ids that no file has.
+/// Reads the state of a day. Returns `None` if there is no state whose ids can be trusted; a state of the
+/// earlier pipeline names ids that no file has.
 ///
 /// # Errors
-/// When the lake can't be read.
+/// Returns an error if the lake can't be read.
 pub async fn peek(
     lake: &Lake,
     prefix: &str,
@@ -42,24 +42,24 @@ pub async fn peek(
 }
 
 impl Peek {
-    /// Whether the record of this id is stored.
+    /// Returns `true` if the record with this id is stored.
     pub fn contains(&self, id: &str) -> bool {
         self.document.ids.contains(id)
     }
 
-    /// What follows `key@` in the stored ids.
+    /// Returns the rest of the stored ids that begin with `key@`.
     pub fn versions_of(&self, key: &str) -> impl Iterator<Item = &str> {
         let first: Box<str> = format!("{key}@").into();
         let ids = self.document.ids.range(first.clone()..);
         ids.map_while(move |id| id.strip_prefix(&*first))
     }
 
-    /// Whether the day is proven to be read in full.
+    /// Returns `true` if the day is proven to be read in full.
     pub fn is_complete(&self) -> bool {
         self.document.complete
     }
 
-    /// Whether a run that began at `at` or later has read all that it was asked for.
+    /// Returns `true` if a run that began at or after `at` ended with status `ok`.
     pub fn was_read_since(&self, at: DateTime<Utc>) -> bool {
         let since = |entry: &Entry| {
             let began = entry

@@ -1,17 +1,16 @@
-//! A state made anew from the day's files: the numbered ones in their order, and those of the
-//! earlier pipeline.
+//! Rebuilds a state from the day's files: the numbered ones in order, and those of the earlier pipeline.
 //!
-//! The files decide on the audit, too: each run's entry says what its files hold, and what the
-//! earlier pipeline stored is one entry of status `adopted`, from which on the sums hold.
+//! The files decide on the audit, too: each run's entry is corrected to count its files' rows, and the rows
+//! of the earlier pipeline are one entry of status `adopted`, from which on the sums must match.
 //!
 //! ```json
 //! {"status": "adopted", "job": "takeover", "new_records": 812, "fetched": 812, "unidentified": 2,
 //!  "removed_ids": 31, "repeated_rows": 0, "files": ["pncp/year=2025/…/pncp_20251022_120003.parquet"], …}
 //! ```
 //!
-//! `new_records` counts the ids that those files hold, `unidentified` the rows without a usable
-//! one, `repeated_rows` the rows whose id another row has, and `removed_ids` the ids that the state
-//! named without any row: records that the earlier pipeline lost, and that are read again.
+//! `new_records` counts the ids in those files, `unidentified` the rows without a usable id, `repeated_rows`
+//! the rows whose id another row has, and `removed_ids` the ids that the state named but no file has: records
+//! that the earlier pipeline lost, and that are read again.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +31,7 @@ use crate::failpoint::failpoint;
 use crate::ingest::counts::Counts;
 use crate::mutation::mutated;
 
-/// What the files of one run hold.
+/// Totals of the files of one run.
 #[derive(Debug, Default)]
 struct Stored {
     job: Option<String>,
@@ -62,12 +61,12 @@ impl Stored {
 }
 
 impl DayStore {
-    /// Makes the state anew from the day's files, whatever it is like, and writes it; the marker of a
-    /// complete day follows it. Of a state that can be relied on everything stays but what the files
-    /// tell otherwise. A day of which the lake knows nothing stays so.
+    /// Rebuilds the state from the day's files unconditionally, and writes it, followed by the marker of a
+    /// complete day. If the old state can be trusted, everything is kept except what the files contradict. A
+    /// day that is unknown to the lake isn't created.
     ///
     /// # Errors
-    /// When a file can't be read, a newer version wrote the state, or it can't be written.
+    /// Returns an error if a file can't be read, a newer version wrote the state, or it can't be written.
     pub async fn rebuild_state(&self) -> Result<DayState, StateError> {
         let key = self.state_key();
         let mut failure = None;
@@ -94,7 +93,8 @@ impl DayStore {
                     self.mark_again(&state.document).await?;
                     return Ok(state);
                 }
-                // Another run wrote it, or this one did: what is there is made anew.
+                // Another run wrote the state, or this one did and its reply was lost: the state found now is
+                // rebuilt.
                 Ok(None) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
@@ -103,11 +103,11 @@ impl DayStore {
         Err(self.given_up(&key, ATTEMPTS, failure))
     }
 
-    /// Rebuilds the state from the files. Of `base`, a document that could be read, everything
-    /// stays but what the files decide on: ids, commits and counts. How far slices were read isn't
-    /// believed either. Whether the day is complete, of a document that can't be relied on, its marker
-    /// says, which was put after one that could be; without a document a marker is no proof, for
-    /// nobody knows which files there were. A day that lost files or ids is complete no longer.
+    /// Rebuilds the state from the files. From `base`, a readable document, everything is kept except what
+    /// the files decide (ids, commits, counts) and the progress of slices. If the document can't be trusted,
+    /// its marker decides on completeness, because it was put after a trusted one; without a document the
+    /// marker is no proof, because the set of files is unknown. A day that lost files or ids isn't complete
+    /// any more.
     pub(super) async fn rebuild(
         &self,
         base: Option<Document>,
@@ -162,9 +162,9 @@ impl DayStore {
         Ok((document, recovery))
     }
 
-    /// Takes the ids of all files of the day; returns what each run stored, and what the earlier
-    /// pipeline did. Which files the day had before is believed of a document that is `relied_on`; of
-    /// any other, only a gap in the numbers tells of a file that is gone.
+    /// Adds the ids of all files of the day; returns the totals of each run, and of the earlier pipeline. A
+    /// document that is `relied_on` tells which files the day had before; otherwise only a gap in the numbers
+    /// reveals a missing file.
     async fn read_files(
         &self,
         document: &mut Document,
@@ -176,8 +176,8 @@ impl DayStore {
         let number = |key: &str| layout::file_number(prefix, self.day, key);
         let last = listed.iter().filter_map(|entry| number(&entry.key)).max();
         let (mut runs, mut earlier) = (BTreeMap::<_, Stored>::new(), Stored::default());
-        // A listing isn't of one instant: it may lack a file that was made meanwhile, and have the
-        // one after it. So the numbers are gone through, and not the list.
+        // A listing isn't atomic: it may lack a file that was created meanwhile and contain the one after it.
+        // So all numbers are probed instead of trusting the list.
         let mut gone = std::mem::take(&mut document.lost);
         gone.extend(document.executions.iter().flat_map(Entry::files));
         if !relied_on {
@@ -216,8 +216,8 @@ impl DayStore {
         Ok((runs, earlier))
     }
 
-    /// Makes the executions say what the files hold: first the entries of the earlier pipeline as
-    /// they are, then what of it was taken over, then the runs.
+    /// Rebuilds the executions from the files: the unchanged entries of the earlier pipeline, then the
+    /// takeover entry, then the runs.
     fn audit_again(
         &self,
         document: &mut Document,
@@ -269,12 +269,12 @@ impl DayStore {
     }
 }
 
-/// Makes a run's entry say what the run's files hold. What they don't show stays, unless it doesn't
-/// add up.
+/// Corrects a run's entry to match the run's files. Counts that the files don't show are kept, unless the
+/// sums don't match.
 fn correct(entry: &mut Entry, stored: &Stored) {
     let counts = entry.counts();
     if counts.new == stored.new && entry.files() == stored.files && counts.balanced() {
-        // A count whose name was damaged is there again.
+        // Restores counts whose names were damaged.
         entry.set_counts(&counts);
         return;
     }

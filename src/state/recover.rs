@@ -1,8 +1,7 @@
-//! Step 0 of the protocol: a state that can be relied on, whatever was found.
+//! Step 0 of the protocol: load a state that can be trusted, repairing it in memory if necessary.
 //!
-//! The files decide (promise P5). Only a state that isn't there counts as missing, and missing is
-//! not empty: its ids are those of the day's files. All of this happens in memory; the next
-//! compare-and-swap writes it.
+//! The files decide (promise P5). Only an absent state counts as missing, and missing is not empty: the ids
+//! are those of the day's files. The next compare-and-swap writes the result.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,46 +22,46 @@ use crate::ingest::counts::Counts;
 use crate::lake::Version;
 use crate::mutation::mutated;
 
-/// The job of a run whose file doesn't say.
+/// Job of a run whose file doesn't name one.
 pub(super) const UNKNOWN_JOB: &str = "unknown";
 
-/// What had to be set right before a state could be relied on; nothing as a rule.
+/// Repairs that were necessary to load the state; normally empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Why the state was rebuilt from the day's files, if it was.
+    /// Reason why the state was rebuilt from the day's files; `None` if it wasn't.
     pub rebuilt: Option<Cause>,
-    /// How many ids the state named without a row in any file. They were taken out, so that their
-    /// records are read again.
+    /// Number of ids in the state without a row in any file. They were removed, so that their records are
+    /// read again.
     pub removed_ids: u64,
-    /// Keys of the files that were found beyond those that the state counts.
+    /// Keys of the files that were adopted: they exist, and the state didn't count them.
     pub adopted: Vec<String>,
-    /// Whether the day was called complete, or accepted, and isn't any more: its rows are read again.
+    /// `true` if the day was complete or accepted, and isn't any more: its rows are read again.
     pub reopened: bool,
 }
 
-/// Why a state was rebuilt from the files.
+/// Reason why a state was rebuilt from the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// The day has files, or was complete, and had no state.
+    /// The day has files, or was complete, and has no state.
     Missing,
-    /// The state couldn't be read: the reason.
+    /// The state couldn't be read, with the reason.
     Unreadable(String),
-    /// The state was damaged, or somebody else changed it: how that showed.
+    /// The state was damaged, or another program changed it; with the contradiction.
     Contradiction(String),
     /// The earlier pipeline wrote the state: a takeover.
     Earlier,
-    /// Files that the state counts are gone, or files that were gone are back: which ones.
+    /// Files that the state counts are gone, or lost files are back.
     Files(FilesChanged),
-    /// Somebody asked for it; nothing is known to be wrong.
+    /// A rebuild was requested; nothing is known to be wrong.
     Asked,
 }
 
-/// How the files of a day differ from those that its state counts.
+/// Differences between the day's files and those that its state counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FilesChanged {
-    /// Keys of the files that the state counts, and that aren't there.
+    /// Keys of files that the state counts, and that are gone.
     pub gone: Vec<String>,
-    /// Keys of the files that were gone, and are there again.
+    /// Keys of lost files that exist again.
     pub back: Vec<String>,
 }
 
@@ -79,7 +78,7 @@ impl fmt::Display for FilesChanged {
     }
 }
 
-/// Files by their keys, the first of them only where there are many.
+/// Formats the files' keys, at most three of them.
 fn named(keys: &[String]) -> String {
     let shown = keys.iter().take(3).map(|key| format!("`{key}`"));
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -104,7 +103,7 @@ impl fmt::Display for Cause {
 }
 
 impl Recovery {
-    /// Whether everything was as it should be.
+    /// Returns `true` if nothing was repaired.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -118,7 +117,7 @@ impl Recovery {
 }
 
 impl DayStore {
-    /// Loads the state, and adopts the files from `commits`+1 on that come before number `before`.
+    /// Loads the state, and adopts the files from `commits`+1 up to, but without, number `before`.
     pub(super) async fn load(&self, before: u64) -> Result<DayState, StateError> {
         let found = self.lake.get(&self.state_key()).await;
         #[cfg(test)]
@@ -138,8 +137,8 @@ impl DayStore {
         Ok(state)
     }
 
-    /// How the files that are there differ from those that the state counts; `None` as a rule. That a
-    /// file is gone isn't told by the listing alone, which isn't of one instant.
+    /// Returns the differences between the existing files and those that the state counts; normally `None`. A
+    /// file missing from the listing is looked up by its key, because a listing isn't atomic.
     async fn files_changed(&self, document: &Document) -> Result<Option<FilesChanged>, StateError> {
         let numbered = (1..=document.commits).map(|number| self.file_key(number));
         let entries = document.executions.iter();
@@ -162,13 +161,13 @@ impl DayStore {
         Ok((changed != FilesChanged::default()).then_some(changed))
     }
 
-    /// Loads again.
+    /// Reloads the state from the lake.
     pub(super) async fn reload(&self, state: &mut DayState, before: u64) -> Result<(), StateError> {
         let found = self.lake.get(&self.state_key()).await?;
         self.go_on_from(state, found, before).await
     }
 
-    /// Goes on from the state that was found in the lake.
+    /// Continues with the state that was found in the lake.
     pub(super) async fn go_on_from(
         &self,
         state: &mut DayState,
@@ -184,7 +183,7 @@ impl DayStore {
         Ok(())
     }
 
-    /// `anew`: a state that can be relied on is rebuilt, too.
+    /// Turns the object that was found into a trusted state. `anew`: rebuild it even if it can be trusted.
     pub(super) async fn settle(
         &self,
         found: Option<(Bytes, Version)>,
@@ -236,7 +235,7 @@ impl DayStore {
         })
     }
 
-    /// Counts the files that follow those which the document counts, each credited to its run.
+    /// Adopts the files after those that the document counts, each credited to its run.
     async fn adopt(
         &self,
         document: &mut Document,
@@ -284,7 +283,7 @@ impl DayStore {
         entry.set_timestamp(now, self.zone);
     }
 
-    /// The facts of a file; `None` if there is no such file.
+    /// Reads the facts of a file; returns `None` if it doesn't exist.
     pub(super) async fn facts(&self, key: &str) -> Result<Option<FileFacts>, StateError> {
         let Some((bytes, _)) = self.lake.get(key).await? else {
             return Ok(None);
@@ -299,7 +298,7 @@ impl DayStore {
     }
 }
 
-/// The run of a file that was found, before the file is credited to it.
+/// Returns the entry of the run of a found file, before the file is credited to it.
 pub(super) fn recovered(
     run_id: Uuid,
     job: String,

@@ -1,12 +1,12 @@
-//! What a person decides of a day: to take it as it is, though it can't be proven; to take that back;
-//! to have it read again from the start. Each is audited by an entry of its own.
+//! A person's decisions about a day: accept it although it isn't proven, undo that, or have it read again
+//! from the start. Each has an audit entry of its own.
 //!
 //! ```json
 //! {"timestamp": "2025-12-07T05:12:00-03:00", "new_records": 0, …, "run_id": "…", "job": "accept",
 //!  "reason": "the API states one record too many", "version": "0.1.0"}
 //! ```
 //!
-//! No row and no id is touched by any of it.
+//! No decision changes rows or ids.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
@@ -17,7 +17,7 @@ use super::document::{Accepted, Document};
 use super::error::StateError;
 use super::store::{DayState, DayStore};
 
-/// What a person has decided of a day.
+/// A person's decision about a day.
 #[derive(Debug)]
 pub(super) struct Ruling {
     run_id: Uuid,
@@ -33,7 +33,7 @@ enum Decision {
 }
 
 impl Decision {
-    /// The job that the entry names.
+    /// Returns the job named in the audit entry.
     fn job(&self) -> &'static str {
         match self {
             Self::Accept { .. } => "accept",
@@ -52,10 +52,10 @@ impl Decision {
 }
 
 impl Ruling {
-    /// Applies it to a state; twice is the same as once.
+    /// Applies the decision to a state. Idempotent.
     pub(super) fn apply(&self, document: &mut Document, zone: Tz) {
         match &self.decision {
-            // Meanwhile it was proven: that says more.
+            // The day was proven in the meantime, which takes precedence.
             Decision::Accept { .. } if document.complete => {}
             Decision::Accept { reason } => {
                 document.accepted = Some(Accepted {
@@ -79,11 +79,11 @@ impl Ruling {
 }
 
 impl DayStore {
-    /// Takes the day as it is, though it isn't proven: nothing wants it any more, until it is taken
-    /// back. A day that is complete stays so, and isn't accepted: see [`DayState::accepted`].
+    /// Accepts the day although it isn't proven: it isn't wanted any more, until this is undone. A day that
+    /// is complete stays so, and isn't accepted: see [`DayState::accepted`].
     ///
     /// # Errors
-    /// When state or marker can't be read or written.
+    /// Returns an error if the state or the marker can't be read or written.
     pub async fn accept(&self, reason: &str) -> Result<DayState, StateError> {
         let reason = reason.to_owned();
         let state = self.open().await?;
@@ -97,10 +97,10 @@ impl DayStore {
         Ok(state)
     }
 
-    /// Takes the acceptance back: the day is wanted again. Says whether it was accepted.
+    /// Undoes the acceptance: the day is wanted again. Returns `true` if it was accepted.
     ///
     /// # Errors
-    /// As for [`DayStore::accept`].
+    /// See [`DayStore::accept`].
     pub async fn take_back(&self) -> Result<bool, StateError> {
         let state = self.open().await?;
         if state.accepted().is_none() {
@@ -110,12 +110,11 @@ impl DayStore {
         Ok(true)
     }
 
-    /// Forgets that the day was ever read: it isn't complete any more, and the next run reads all of
-    /// it. Its files and ids stay, so that nothing is stored twice. A day of which nothing is known
-    /// stays so.
+    /// Resets the day's progress: it isn't complete any more, and the next run reads all of it. Its files and
+    /// ids stay, so nothing is stored twice. A day without a state isn't changed.
     ///
     /// # Errors
-    /// As for [`DayStore::accept`].
+    /// See [`DayStore::accept`].
     pub async fn forget(&self, reason: Option<&str>) -> Result<DayState, StateError> {
         let reason = reason.map(str::to_owned);
         let state = self.open().await?;

@@ -1,4 +1,4 @@
-//! The seal of a state document: its last member, a digest of every byte before it.
+//! Digest of a state document: its last member, computed over all bytes before it.
 //!
 //! ```text
 //!   "format": 1,
@@ -6,27 +6,27 @@
 //! }
 //! ```
 //!
-//! Sums can't tell a damaged id from a sound one, nor a slice's total: a document is relied on only
-//! if it is, to the last byte, as this program wrote it. Any other is rebuilt from the files, which
-//! costs a reading of them and nothing else. `docs/design/state-digest.md` has the reasons.
+//! Sums can't detect a damaged id, or a wrong total of a slice, so a document is trusted only if it is byte
+//! for byte as this program wrote it. Any other is rebuilt from the files, which costs only reading them.
+//! Reasons: `docs/design/state-digest.md`.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// The member's name.
+/// Name of the digest's member.
 pub(super) const DIGEST: &str = "digest";
 
-/// How many bytes the seal has; the same in every document.
+/// Length of the closing text with the digest in bytes; the same for every document.
 const LENGTH: usize = ",\n  \"digest\": \"sha256:\"\n}\n".len() + 64;
 
-/// Ends a document that lacks nothing but its digest and the closing brace.
+/// Appends the digest and the closing brace to a document.
 pub(super) fn close(out: &mut String) {
     let seal = seal(out.as_bytes());
     out.push_str(&seal);
 }
 
-/// Whether a document is as it was closed.
+/// Returns `true` if the digest matches.
 pub(super) fn holds(document: &[u8]) -> bool {
     let end = document.len().checked_sub(LENGTH);
     let halves = end.and_then(|end| document.split_at_checked(end));

@@ -1,4 +1,4 @@
-//! What a declaration says of its table, in the form in which it is compared.
+//! Comparable form of a dataset's declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::bronze::schema::{Column, ColumnType};
 use crate::source::declaration::{Dataset, Kind, SliceValues, Version};
 use crate::source::slices;
 
-/// What the ids of a table's records, and their days, depend on.
+/// Settings that determine the ids and the days of a table's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     kind: String,
@@ -19,13 +19,13 @@ pub(super) struct Identity {
     day_field: Option<String>,
 }
 
-/// See the module.
+/// Declaration of a table, in comparable form.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) identity: Identity,
-    /// By JSON pointer.
+    /// Type by JSON pointer.
     pub(super) columns: BTreeMap<String, String>,
-    /// `None`: they come out of another dataset, or days can't be read again.
+    /// Slice labels. `None` if they come from another dataset, or if days can't be read again.
     pub(super) slices: Option<BTreeSet<String>>,
 }
 
@@ -53,7 +53,8 @@ impl Declared {
 }
 
 impl Identity {
-    /// The first thing that differs: as it is here, and as `said` has it.
+    /// Returns the first setting that differs, with its value here and its value in `said`. `None` if all are
+    /// equal.
     pub(super) fn differs(&self, said: &Self) -> Option<(String, String)> {
         let list = |fields: &[String]| format!("{fields:?}");
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());

@@ -1,4 +1,4 @@
-//! What a table was written by: a small document in the lake for each table.
+//! Record of the declaration that a table was written with: a small document in the lake for each table.
 //!
 //! ```json
 //! {
@@ -13,18 +13,18 @@
 //! }
 //! ```
 //!
-//! Its key is `_bronzed/tables/{prefix}.json`. What is promised:
+//! Its key is `_bronzed/tables/{prefix}.json`. Guarantees:
 //!
-//! - a table with data is never written by another identity (each record would be stored again under
-//!   another id) nor with another type of a column (readers would take all of it for text): both are
-//!   refused, with the cure. A table without data takes any declaration;
-//! - a new column is taken; one that isn't declared any more stays known;
-//! - a slice that is added makes the days before it incomplete for that slice alone. It gets the next
-//!   generation, and a day that is complete with it has the marker `20251022.1` beside `20251022`.
+//! - a table with data is never written with another identity (each record would be stored again under
+//!   another id) nor with another type of a column (readers would treat the whole column as text): both are
+//!   rejected, with a hint. A table without data accepts any declaration;
+//! - a new column is added; a column that is no longer declared stays recorded;
+//! - an added slice makes earlier days incomplete for that slice alone. The slice gets the next generation,
+//!   and a day that is complete including it has the marker `20251022.1` beside `20251022`.
 //!
-//! Of a table that is older than its document, the first declaration that is seen is taken.
-//! `undeclared` (not there where there are none) are slices that were declared once, each with the
-//! highest generation by which days were completed without it.
+//! If a table is older than its document, the first declaration seen is recorded. `undeclared` (absent if
+//! empty) are slices that are no longer declared, each with the highest generation by which days were
+//! completed without it.
 
 mod declared;
 #[cfg(test)]
@@ -43,31 +43,31 @@ use crate::source::declaration::Dataset;
 
 use declared::{Declared, Identity};
 
-/// The format that this version writes, and the highest that it knows.
+/// Format that this version writes, and the highest that it can read.
 const FORMAT: u64 = 1;
 
-/// What a table was written by.
+/// Declaration that a table was written with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     dataset: String,
     since: DateTime<Utc>,
     identity: Identity,
-    /// By JSON pointer into the record; `/*` stands for the elements of a list.
+    /// Type by JSON pointer into the record; `/*` stands for the elements of a list.
     columns: BTreeMap<String, String>,
-    /// By label, with the generation that it came with.
+    /// Generation in which each slice was added, by label.
     slices: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     undeclared: BTreeMap<String, u64>,
     generation: u64,
 }
 
-/// Why a table can't be written as the configuration says.
+/// Conflict between a table and the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The document can't be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// The table was written in another way.
+    /// The table was written with another declaration.
     #[error(
         "`{dataset}`: the table `{prefix}` in the lake was written with {written}, and the \
          configuration says {said}: {harm}. Set it as it was; or move the table on purpose: give the \
@@ -78,11 +78,11 @@ pub enum TableError {
         dataset: String,
         /// `pncp_contratos`
         prefix: String,
-        /// What is written: `primary_key ["/id"]`.
+        /// Setting that the table was written with: `primary_key ["/id"]`.
         written: String,
-        /// What is said.
+        /// Setting in the configuration.
         said: String,
-        /// What would come of it.
+        /// Consequence of writing anyway.
         harm: &'static str,
     },
 }
@@ -93,10 +93,10 @@ impl From<LakeError> for TableError {
     }
 }
 
-/// Where the documents lie.
+/// Folder of the documents.
 pub const FOLDER: &str = "_bronzed/tables/";
 
-/// Where the document of a table lies.
+/// Returns the key of a table's document.
 pub fn key(prefix: &str) -> String {
     format!("{FOLDER}{prefix}.json")
 }
@@ -105,11 +105,12 @@ fn document(lake: &Lake, prefix: &str) -> JsonDocument<Table> {
     JsonDocument::new(lake, key(prefix), FORMAT)
 }
 
-/// Makes sure that the table may be written as `dataset` says, and notes what it says; the lake's
-/// handle knows the generation of its slices from here on.
+/// Checks that the table may be written with the declaration of `dataset`, records the declaration, and sets
+/// the generation of the table's slices in the lake handle.
 ///
 /// # Errors
-/// When it was written in another way, or the lake can't be asked.
+/// Returns an error if the table was written with another declaration, or if the lake can't be read or
+/// written.
 pub async fn settle(
     lake: &Lake,
     dataset: &Dataset,
@@ -120,7 +121,7 @@ pub async fn settle(
     let document = document(lake, &dataset.prefix);
     let table = document.load().await?;
     let refused = table.and_then(|table| table.refuses(dataset, &said));
-    // Where nothing was written by what it says, it says nothing.
+    // The recorded declaration is void if the table has no data.
     let mut void = false;
     if let Some(error) = refused {
         if has_data(lake, &dataset.prefix).await? {
@@ -148,11 +149,11 @@ pub async fn settle(
     Ok(())
 }
 
-/// The same for who only reads: the lake's handle knows the generation of the table's slices from here
-/// on, and nothing is written.
+/// Read-only variant of [`settle`]: sets the generation of the table's slices in the lake handle, and writes
+/// nothing.
 ///
 /// # Errors
-/// When the table was written in another way, or the lake can't be asked.
+/// Returns an error if the table was written with another declaration, or if the lake can't be read.
 pub async fn look(lake: &Lake, dataset: &Dataset) -> Result<Option<Table>, TableError> {
     let said = Declared::of(dataset);
     let Some(mut table) = document(lake, &dataset.prefix).load().await? else {
@@ -191,7 +192,7 @@ impl Table {
         }
     }
 
-    /// Why the table can't be written so. `None`: it can.
+    /// Returns the reason that the table can't be written with this declaration. `None` if it can.
     fn refuses(&self, dataset: &Dataset, said: &Declared) -> Option<TableError> {
         let other = |written: String, said: String, harm: &'static str| TableError::Other {
             dataset: dataset.full_name(),
@@ -217,7 +218,7 @@ impl Table {
         })
     }
 
-    /// Takes in what is new in a declaration that isn't refused.
+    /// Adds new columns and slices of an accepted declaration.
     fn take(&mut self, said: &Declared) {
         for (path, kind) in &said.columns {
             self.columns
@@ -227,7 +228,7 @@ impl Table {
         let Some(labels) = &said.slices else {
             return;
         };
-        // Days were completed without it by as high a generation: it is new to them.
+        // A slice is also new if days were completed without it by an equal or higher generation.
         let is_new = |label: &String| match (self.slices.get(label), self.undeclared.get(label)) {
             (None, _) => true,
             (Some(own), Some(without)) => own <= without,
@@ -252,7 +253,7 @@ impl Table {
         }
     }
 
-    /// The generation that a day must be read with to be complete, by this declaration.
+    /// Returns the generation required for a day to be complete by this declaration.
     fn required(&self, said: &Declared) -> u64 {
         let labels = said.slices.iter().flatten();
         let generations = labels.filter_map(|label| self.slices.get(label));

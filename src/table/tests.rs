@@ -1,4 +1,4 @@
-//! What becomes of a table whose declaration changes over data that exist.
+//! Changes of a declaration while the table has data.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ async fn another_key_over_data_that_exist_is_refused_and_stores_nothing_twice() 
         look(&lake, &other).await,
         Err(TableError::Other { .. })
     ));
-    // As it was, it goes on.
+    // The original declaration is still accepted.
     assert_eq!(settle_as(&lake, &dataset()).await.unwrap(), 0);
 }
 
@@ -103,7 +103,7 @@ async fn a_column_of_another_type_is_refused_and_a_new_one_is_taken() {
     let mut fewer = dataset();
     fewer.schema = Arc::new(schema.clone());
     settle_as(&lake, &fewer).await.unwrap();
-    // One that was dropped stays known, and doesn't come back with another type.
+    // A dropped column stays recorded, and can't return with another type.
     let mut back = dropped;
     back.kind = match back.kind {
         ColumnType::String => ColumnType::Int64,
@@ -132,10 +132,10 @@ async fn a_fifteenth_modalidade_opens_the_days_before_it() {
     values(&mut more).push("15".to_owned());
     assert_eq!(settle_as(&lake, &more).await.unwrap(), 1);
     assert_eq!(settle_as(&lake, &more).await.unwrap(), 1);
-    // Who declares the first fourteen goes by them, and the fifteenth keeps its generation.
+    // A declaration of the first fourteen requires only these, and the fifteenth keeps its generation.
     assert_eq!(settle_as(&lake, &dataset()).await.unwrap(), 0);
     assert_eq!(settle_as(&lake, &more).await.unwrap(), 1);
-    // One that was taken out while days were completed without it is new to them.
+    // A removed slice is new again if days were completed without it.
     let mut other = dataset();
     values(&mut other).push("16".to_owned());
     assert_eq!(settle_as(&lake, &other).await.unwrap(), 2);

@@ -1,5 +1,5 @@
-//! A log line as one flat JSON object: what an event says and what its spans say side by side, so
-//! that `run_id` is `run_id` on every line.
+//! Log formatter that writes each line as one flat JSON object: fields of the event and of its spans side by
+//! side, so that `run_id` is `run_id` on every line.
 //!
 //! ```json
 //! {"timestamp": "2025-10-23T06:00:03.120456Z", "level": "INFO", "event": "file committed",
@@ -7,7 +7,7 @@
 //!  "key": "pncp/year=2025/…", "rows": 812, "dropped": 0, "target": "bronzed::ingest::intake"}
 //! ```
 //!
-//! A field of the event goes before one of the same name of a span.
+//! A field of the event takes precedence over a span's field of the same name.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Writes events as lines of JSON.
+/// Formats events as lines of JSON.
 pub(super) struct Lines;
 
 impl<S> FormatEvent<S, JsonFields> for Lines
@@ -43,7 +43,7 @@ where
         line.add("timestamp", now.into());
         line.add("level", metadata.level().as_str().into());
         line.add("event", said.name.into());
-        // An inner span goes before an outer one.
+        // An inner span takes precedence over an outer one.
         let mut told = HashSet::new();
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// The members of an object, in the order in which they are added.
+/// Builder of a JSON object that keeps the order of its members.
 #[derive(Default)]
 struct Line(String);
 
@@ -78,7 +78,7 @@ impl Line {
     }
 }
 
-/// What an event says.
+/// Name and fields of an event.
 #[derive(Default)]
 struct Said {
     name: String,

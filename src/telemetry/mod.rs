@@ -1,8 +1,7 @@
 //! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
 //!
-//! Messages are constants, the names of the [`events`]; data is in fields. Every line of a run
-//! carries `run_id`, `source`, `dataset`, `day` and `job` from the run's span. Numbers are in
-//! [`metrics`].
+//! Messages are constants, the names of the [`events`]; data is in fields. Every line of a run carries
+//! `run_id`, `source`, `dataset`, `day` and `job` from the run's span. [`metrics`] has the numbers.
 
 pub mod events;
 mod json;
@@ -18,7 +17,7 @@ use tracing_subscriber::fmt::format::JsonFields;
 use crate::config::settings::{LogFormat, TelemetrySettings};
 use crate::secrets::hide;
 
-/// A log filter that can't be read.
+/// Invalid log filter.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the log filter `{filter}` isn't one: {reason}; write it as `info` or `bronzed=debug,warn`"
@@ -28,18 +27,18 @@ pub struct FilterError {
     reason: String,
 }
 
-/// Begins to log. `filter` replaces the settings' where a command or a person asks for another
-/// one; lines are written above the progress bars of `bars`.
+/// Starts logging. `filter` overrides the filter of the settings; lines are written above the progress bars
+/// of `bars`.
 ///
 /// # Errors
-/// When the filter can't be read.
+/// Returns an error if the filter is invalid.
 pub fn init(
     settings: &TelemetrySettings,
     filter: Option<&str>,
     bars: &MultiProgress,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
-    // How the cron crate starts and stops is nobody's business, unless somebody asks for it.
+    // Hide the cron crate's messages below `warn`, unless `filter` enables them.
     let quiet = format!("tokio_cron_scheduler=warn,{filter}");
     let env_filter = EnvFilter::try_new(quiet).map_err(|error| FilterError {
         filter: filter.to_owned(),
@@ -54,7 +53,7 @@ pub fn init(
     let builder = tracing_subscriber::fmt()
         .with_env_filter(env_filter)
         .with_writer(AboveBars(bars.clone()));
-    // A second call, as tests make it, keeps the first one's subscriber.
+    // A second call, as in tests, keeps the first subscriber.
     let _ = if json {
         builder
             .fmt_fields(JsonFields::new())
@@ -66,7 +65,7 @@ pub fn init(
     Ok(())
 }
 
-/// Lets panics be lines of the log, with their place, rather than text between them.
+/// Logs panics as events, with their location.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -76,7 +75,7 @@ pub fn log_panics() {
     }));
 }
 
-/// Standard error without secrets, with progress bars out of the way while a line is written: each
+/// Writer to standard error that redacts secrets and suspends progress bars while a line is written. Each
 /// line is one write.
 #[derive(Clone)]
 struct AboveBars(MultiProgress);

@@ -1,6 +1,6 @@
-//! The requests that tell what an API states of a slice now: its first page, and where there are more its
-//! last one. Records that are published late are on it where an API lists by time, even if as many were taken
-//! away meanwhile, so that the total is the same.
+//! Requests the first page of a slice, and the last if there are more. Where an API lists by time, records
+//! that were published late are on the last page, even if as many were withdrawn meanwhile, so that the total
+//! is unchanged.
 
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
@@ -11,7 +11,7 @@ use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::state::DayState;
 use crate::verify::compare::Stated;
 
-/// Asks for the first and the last page of a slice, and looks which of their records the lake doesn't hold.
+/// Requests the first and the last page of a slice, and counts their records that the lake doesn't hold.
 ///
 /// # Errors
 /// As for [`crate::source::SourceClient::fetch`].
@@ -38,7 +38,7 @@ pub async fn outer_pages(
     let mut stated = stated(order, state, &page);
     if let Some(page) = last_page(&order.dataset, &page) {
         let last = PageRequest { page, ..first };
-        // Empty: there are fewer by now, which the next comparison sees.
+        // An empty page means that there are fewer records by now; the next comparison sees that.
         if let Answer::Page(page) = client.fetch(&last, usage, &context.cancel).await? {
             stated.missing += missing(order, state, &page);
         }
@@ -46,9 +46,10 @@ pub async fn outer_pages(
     Ok(stated)
 }
 
-/// The number of the last page, counted from 0, where it isn't the first and can be asked for.
+/// Returns the index of the last page, from 0. `None` if it is the first page, or if the number of pages is
+/// unknown.
 fn last_page(dataset: &Dataset, first: &Page) -> Option<u64> {
-    // Too many pages to be read are for a reading to tell of.
+    // Ignore the error for too many pages: the full read of the day reports it.
     let pages = dataset.paginator.pages(first.total, first.total_pages);
     let pages = pages.ok().flatten();
     pages?.checked_sub(1).filter(|last| *last > 0)
@@ -74,13 +75,14 @@ fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     missing.count() as u64
 }
 
-/// Returns whether the record is stored, in this version where the record itself says which one it is. A change of
-/// content alone isn't compared: only a reading tells a new version from an old one that has returned.
+/// Returns `true` if the record is stored, in this version if the record has a version field. Content
+/// versions are not compared, because only a full read can tell a new version from an old one that has
+/// returned.
 fn is_stored(state: &DayState, id: &RecordId) -> bool {
     state.contains(&id.id) || (id.content().is_some() && state.contains_version_of(id.key()))
 }
 
-/// Whether the page is the whole slice, as it says itself.
+/// `true` if the page is the whole slice, as stated by the response.
 fn is_whole(dataset: &Dataset, page: &Page) -> bool {
     dataset.paginator.style == PagingStyle::Single
         || page.has_more == Some(false)

@@ -1,16 +1,16 @@
-//! The comparison itself: plain code over what the API states now and what the lake knows.
+//! Comparison of the API's current counts with those in the lake, as pure functions.
 //!
-//! What can be compared depends on what the API states:
+//! The comparison depends on the counts that the API reports:
 //!
-//! - A **total**, whatever it counts (ids or rows, repeats included): with the total that was noted
-//!   when the slice was last proven. Equal to that, nothing was published or taken away.
-//! - **No total, and the whole slice on one page**: its rows, with those that were noted.
-//! - **No total, and more pages**: only whether the lake holds the records of the first one
-//!   ([`Finding::Sampled`]); to know more takes a reading of the day.
+//! - **A total**, of ids or of rows including repeats: compared with the total recorded when the slice was
+//!   last proven. If equal, nothing was published or withdrawn.
+//! - **No total, and the whole slice on one page**: its number of rows is compared with the recorded one.
+//! - **No total, and more pages**: checks only that the lake holds the records of the outer pages
+//!   ([`Finding::Sampled`]); more requires a full read of the day.
 //!
-//! Where nothing is noted of any slice (the state was rebuilt, or the lake taken over), the sum of
-//! the totals is compared with the ids of the day, where totals count ids. In each case a record of
-//! the first or the last page that isn't in the lake is a difference, whatever the counts say.
+//! If no slice has recorded counts (the state was rebuilt, or the lake taken over), the sum of the totals is
+//! compared with the number of ids of the day, provided that totals count ids. In each case, a record of the
+//! first or the last page that is not in the lake is a difference, regardless of the counts.
 
 use std::collections::BTreeMap;
 
@@ -19,58 +19,58 @@ use serde_json::{Value, json};
 use crate::source::declaration::{Dataset, Require, Version};
 use crate::state::SliceProgress;
 
-/// What the first and the last page of a slice say now.
+/// Counts from the first and the last page of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stated {
-    /// How many records the slice has, where that is stated.
+    /// Number of records of the slice; `None` if the API doesn't report it.
     pub total: Option<u64>,
-    /// Records on the first page.
+    /// Number of records on the first page.
     pub rows: u64,
-    /// The first page is the whole slice.
+    /// `true` if the first page is the whole slice.
     pub whole: bool,
-    /// Records of both pages that the lake doesn't hold, rows of other days left out.
+    /// Number of records on both pages that the lake doesn't hold, without off-day rows.
     pub missing: u64,
 }
 
-/// What the lake knows of the day.
+/// Counts of the day from its state.
 #[derive(Debug, Clone, Copy)]
 pub struct Held<'a> {
-    /// What was noted when each slice was last proven.
+    /// Progress of each slice, with the counts recorded when it was last proven.
     pub slices: &'a BTreeMap<String, SliceProgress>,
-    /// Stored ids, without those that are noted as withdrawn.
+    /// Number of stored ids, without withdrawn ones.
     pub records: u64,
 }
 
-/// One slice, compared.
+/// Comparison of one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// `modalidade=6`
     pub slice: String,
-    /// How many records the API states now, where it does.
+    /// Number of records that the API reports now, if it does.
     pub stated: Option<u64>,
-    /// How many were noted when the slice was last proven, where they were.
+    /// Number recorded when the slice was last proven, if any.
     pub held: Option<u64>,
-    /// Records of the first and the last page that the lake doesn't hold.
+    /// Number of records on the first and the last page that the lake doesn't hold.
     pub missing: u64,
-    /// What that means.
+    /// Result of the comparison.
     pub finding: Finding,
 }
 
-/// What a comparison found.
+/// Result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The lake holds what the API states, as far as its outer pages tell.
+    /// The counts agree, and the lake holds the records of the outer pages.
     Same,
-    /// The API states no total, and the first page of several is in the lake.
+    /// The API reports no total; the lake holds the records of the outer pages.
     Sampled,
-    /// Records were published late, or taken away, or the slice was never proven.
+    /// Records were published late or withdrawn, or the slice was never proven.
     Differs,
-    /// The API gave no usable answer: the reason.
+    /// The API gave no usable response; the reason.
     Unasked(String),
 }
 
 impl Stated {
-    /// A slice without any record.
+    /// Returns the counts of an empty slice.
     pub fn nothing() -> Self {
         Self {
             total: Some(0),
@@ -86,12 +86,12 @@ impl Stated {
 }
 
 impl Compared {
-    /// Whether the lake should read the day again.
+    /// `true` if the day should be read again.
     pub fn differs(&self) -> bool {
         self.finding == Finding::Differs
     }
 
-    /// Why the API couldn't be asked.
+    /// Returns the reason that the request failed. `None` if it succeeded.
     pub fn obstacle(&self) -> Option<&str> {
         match &self.finding {
             Finding::Unasked(reason) => Some(reason),
@@ -99,12 +99,13 @@ impl Compared {
         }
     }
 
-    /// How many records more (or fewer) the API states than were noted, where both are known.
+    /// Returns the number of records that the API reports minus the recorded one. `None` if either is
+    /// unknown.
     pub fn difference(&self) -> Option<i128> {
         Some(i128::from(self.stated?) - i128::from(self.held?))
     }
 
-    /// As one JSON object.
+    /// Serializes the comparison as a JSON object.
     pub fn to_json(&self) -> Value {
         let (finding, reason) = match &self.finding {
             Finding::Same => ("same", None),
@@ -123,7 +124,7 @@ impl Compared {
     }
 }
 
-/// Compares what each slice states, by label, with what the lake knows.
+/// Compares the counts of each slice, by label, with those in the lake.
 pub fn compare(
     dataset: &Dataset,
     stated: BTreeMap<String, Result<Stated, String>>,
@@ -159,7 +160,7 @@ pub fn compare(
                 _ if stated.missing > 0 => Finding::Differs,
                 (Some(now), Some(then)) if now == then => Finding::Same,
                 (Some(_), Some(_)) => Finding::Differs,
-                // A slice of which nothing was ever proven, and that has nothing.
+                // An empty slice that was never proven.
                 (Some(0), None) => Finding::Same,
                 (_, None) => unproven.clone(),
                 (None, Some(_)) => Finding::Sampled,
@@ -169,8 +170,7 @@ pub fn compare(
         .collect()
 }
 
-/// Whether the totals of all slices add up to the records that the lake holds, where both count the
-/// same.
+/// `true` if totals count ids, and the totals of all slices add up to the records in the lake.
 fn sums_up(
     dataset: &Dataset,
     stated: &BTreeMap<String, Result<Stated, String>>,
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    /// What is found of slices, each with what it states and what is noted of it.
+    /// Compares slices, each given as its current counts and its recorded total and ids.
     fn findings(
         dataset: &Dataset,
         slices: &[(Stated, Option<(u64, u64)>)],
@@ -234,7 +234,7 @@ mod tests {
         let mut dataset = testing::dataset();
         for require in [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks] {
             dataset.completeness.require = require;
-            // Of 120 rows 100 were different: the total counts the repeats.
+            // The 120 rows have 100 distinct ids: the total includes repeats.
             let slices = [
                 (total(120), Some((120, 100))),
                 (total(121), Some((120, 100))),

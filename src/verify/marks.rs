@@ -1,13 +1,13 @@
-//! When the days of a dataset were last compared with the API: a small document in the lake, so that
-//! a daemon that is started anew goes on where the one before it was.
+//! Times of the last comparison of each day with the API: a small document in the lake, so that a restarted
+//! daemon continues where its predecessor stopped.
 //!
 //! ```text
 //! _bronzed/verified/pncp.json
 //! {"2025-10-22": {"at": "2025-12-07T08:00:00Z", "failures": 0}, …}
 //! ```
 //!
-//! It is no state: a mark that is lost costs one more comparison, so a document that can't be read
-//! counts as none.
+//! The document is disposable: a lost entry costs one more comparison, so an unreadable document counts as
+//! empty.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced, Version};
 use crate::schedule::knowledge::Verified;
 
-/// The days of which marks are kept, at most: the newest.
+/// Maximum number of days kept: the newest.
 const KEPT: usize = 1_000;
-/// How often a mark is written that others write before.
+/// Attempts of the compare-and-swap when concurrent writers conflict.
 const ATTEMPTS: u32 = 10;
 
 type Marks = BTreeMap<Day, Verified>;
 
-/// When each day of the table of this prefix was last compared.
+/// Loads the time of the last comparison of each day of the table with this prefix.
 ///
 /// # Errors
-/// When the lake can't be read.
+/// Returns an error if the lake can't be read.
 pub async fn load(lake: &Lake, prefix: &str) -> Result<BTreeMap<Day, Verified>, LakeError> {
     Ok(read(lake, prefix).await?.0)
 }
 
-/// Notes that a day was compared.
+/// Records the comparison of a day. If concurrent writers win every attempt, logs a warning and returns `Ok`.
 ///
 /// # Errors
-/// When the lake can't be read or written, or others write without end.
+/// Returns an error if the lake can't be read or written.
 pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result<(), LakeError> {
     let key = key(prefix);
     for _ in 0..ATTEMPTS {
@@ -57,7 +57,7 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
             return Ok(());
         }
     }
-    // Whoever wrote instead noted other days: this one is compared once more.
+    // The concurrent writers recorded other days: this one will be compared once more.
     tracing::warn!(key, "mark of a verified day not written");
     Ok(())
 }

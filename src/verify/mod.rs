@@ -1,11 +1,11 @@
-//! What the API states of a day now, against what the lake holds of it.
+//! Verification of a day: compares the API's current counts with those in the lake.
 //!
-//! A day that was complete may change all the same: records are published late, taken away, and
-//! come back. A request or two for each slice tell whether it did: the first page states how many
-//! records there are, and that is compared with what was stated when the slice was last proven
-//! ([`mod@compare`]); and the records of the first and the last page are looked up in the state. A day that differs is read again in full, where that is asked for: what is new is
-//! added, and ids that the API lists no more are noted in the state, so that the next comparison
-//! finds nothing.
+//! A complete day may still change: records are published late, withdrawn, and restored. One or two requests
+//! for each slice detect that: the total on the first page is compared with the one recorded when the slice
+//! was last proven ([`mod@compare`]), and the records of the first and the last page are looked up in the
+//! state. A day that differs is read again in full if the caller requests it: new records are added, and ids
+//! that the API no longer lists are recorded in the state as withdrawn, so that the next comparison finds no
+//! difference.
 //!
 //! ```text
 //! outer pages ─┐
@@ -13,9 +13,10 @@
 //! state ───────┘
 //! ```
 //!
-//! What these can't see: a record in the middle of three pages or more that came while another was taken
-//! away, so that the total is the same, or was revised; and contents that changed without a stamp. So the last comparison that a job makes of a
-//! day is followed by a reading, whatever it finds ([`Repair::Always`]).
+//! Not detected: a record on an inner page (of three or more) that was published while another was withdrawn,
+//! so that the total is unchanged; a revised record on an inner page; and content changed without a new
+//! version stamp. So the last comparison that a job makes of a day is always followed by a full read
+//! ([`Repair::Always`]).
 
 mod ask;
 pub mod compare;
@@ -38,7 +39,7 @@ use crate::state::execution::Status;
 use crate::telemetry::metrics::events as metrics;
 use crate::verify::compare::{Compared, Finding, Held, compare};
 
-/// What the comparison of a day came to.
+/// Result of the verification of a day.
 #[derive(Debug, Clone)]
 pub struct Verification {
     /// `pncp`
@@ -47,50 +48,50 @@ pub struct Verification {
     pub dataset: String,
     /// The day.
     pub day: Day,
-    /// Whether the lake calls the day complete; after the repair, where there was one.
+    /// `true` if the day is complete in the lake, after the repair if there was one.
     pub complete: bool,
-    /// How many ids the lake held before a repair.
+    /// Number of ids in the lake before a repair.
     pub stored: u64,
-    /// How many of them were noted as taken away by the API, before a repair.
+    /// Number of withdrawn ids before a repair.
     pub withdrawn: u64,
-    /// Slice by slice.
+    /// Comparison of each slice.
     pub slices: Vec<Compared>,
-    /// Requests sent to compare, retries included; those of the repair are in its report.
+    /// Number of requests sent for the comparison, including retries; those of the repair are in its report.
     pub requests: u64,
-    /// The reading of a day that differed.
+    /// Report of the full read that followed the comparison.
     pub repair: Option<RunReport>,
-    /// Why the lake couldn't be asked.
+    /// Error of reading the lake.
     pub error: Option<String>,
 }
 
-/// When a day is read again after its comparison.
+/// Condition under which a day is read again after its comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
-    /// Never: what differs is told.
+    /// Never; differences are only reported.
     Never,
-    /// Where it differs.
+    /// If a slice differs.
     Different,
-    /// Whatever the comparison finds, unless the API can't be asked: nobody compares the day again.
+    /// Always, unless requests failed and no other slice differs; for the last comparison of a day.
     Always,
 }
 
-/// A comparison in one word.
+/// Outcome of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// The lake holds what the API states.
+    /// The lake agrees with the API.
     Same,
-    /// It differed, and was read again with success.
+    /// The day differed, and was read again successfully.
     Repaired,
-    /// Some slices couldn't be asked; the others are the same.
+    /// Requests for some slices failed; the others agree.
     Unknown,
-    /// It differs.
+    /// The day differs.
     Different,
-    /// Nothing could be compared.
+    /// No slice could be compared.
     Failed,
 }
 
 impl Outcome {
-    /// As logs and reports write it.
+    /// Name in logs and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -102,12 +103,12 @@ impl Outcome {
     }
 }
 
-/// Whether a variable's values come out of another dataset.
+/// `true` if the values of a variable come from another dataset.
 fn is_of_dataset(variable: &SliceVariable) -> bool {
     matches!(variable.values, SliceValues::OfDataset { .. })
 }
 
-/// Why the days of a dataset aren't compared; `None` where they are.
+/// Returns the reason that the days of a dataset are not verified. `None` if they are.
 pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
     match &dataset.kind {
         Kind::Dated(_) if dataset.slices.iter().any(is_of_dataset) => {
@@ -121,8 +122,8 @@ pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
     }
 }
 
-/// Compares a day with what the API states of it now, and reads it again where `repair` says so. Never fails as a call: the verification says how it ended. The order's mode is
-/// that of the repair.
+/// Compares a day with the API, and reads it again if `repair` requires it. Failures are reported in the
+/// result. The order's mode is that of the repair.
 pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Verification {
     let span = tracing::error_span!(
         "verification",
@@ -187,7 +188,7 @@ async fn look(context: &Context, order: &Order) -> Verification {
     found
 }
 
-/// What the first and the last page of every slice state, by label.
+/// Requests the first and the last page of every slice; returns the counts by label.
 async fn ask_slices(
     context: &Context,
     order: &Order,
@@ -206,7 +207,7 @@ async fn ask_slices(
 }
 
 impl Verification {
-    /// What it came to.
+    /// Returns the outcome.
     pub fn outcome(&self) -> Outcome {
         match &self.repair {
             Some(report) if report.status() == Status::Ok => {
@@ -232,7 +233,7 @@ impl Verification {
         }
     }
 
-    /// The slices that differed, before the repair where there was one.
+    /// Returns the slices that differed, before the repair if there was one.
     pub fn differences(&self) -> impl Iterator<Item = &Compared> {
         self.slices.iter().filter(|slice| slice.differs())
     }
@@ -241,13 +242,13 @@ impl Verification {
         self.differences().next().is_some()
     }
 
-    /// Why a slice, or all of it, couldn't be compared; the first reason of several.
+    /// Returns the first reason that the day or a slice couldn't be compared. `None` if all were compared.
     pub fn obstacle(&self) -> Option<&str> {
         let of_slices = || self.slices.iter().find_map(Compared::obstacle);
         self.error.as_deref().or_else(of_slices)
     }
 
-    /// The whole as one JSON object; of the slices, those that aren't the same.
+    /// Serializes the verification as a JSON object, with only those slices that are not the same.
     pub fn to_json(&self) -> Value {
         let told = |slice: &&Compared| slice.finding != Finding::Same;
         let slices = self.slices.iter().filter(told).map(Compared::to_json);

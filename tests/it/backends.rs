@@ -1,8 +1,8 @@
-//! Every backend keeps the promises of a lake: one suite, through the program's own way of opening a
-//! lake from its settings, on a folder, in memory, on S3 (SeaweedFS), on Azure (Azurite) and on GCS (a
-//! stand-in of its generations).
+//! Contract tests of the lake backends: one suite on a folder, in memory, on S3 (SeaweedFS), on Azure
+//! (Azurite) and on GCS (an emulation of its generations). Each lake is opened from settings, as the
+//! program opens it.
 //!
-//! Azure's needs a server that `.ci/run backends` installs.
+//! The Azure test needs a server that `.ci/run backends` installs.
 
 mod contract;
 mod day;

@@ -1,4 +1,4 @@
-//! `bronzed backfill`: a month made complete by the program itself, alone and in shards.
+//! `bronzed backfill`: the program completes a month, alone and in shards.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::support::lake::{Backend, TestLake};
 use crate::support::program::{Outcome, Program};
 use crate::support::stage::Stage;
 
-/// Some records, in most of the slices.
+/// Number of records of a day: enough for some in most of the slices.
 const RECORDS: u32 = 40;
 
 fn days(from: &str, to: &str) -> Vec<Day> {
@@ -22,7 +22,7 @@ fn days(from: &str, to: &str) -> Vec<Day> {
     from.parse::<Day>().unwrap().through(to).collect()
 }
 
-/// An API with records of these days, long after they have ended.
+/// Returns an API with records of these days, long after they have ended.
 fn stage(days: &[Day]) -> Stage {
     let catalog = Catalog::new();
     for day in days {
@@ -61,14 +61,14 @@ fn backfill(stage: &Stage, days: &[Day], more: &[&str]) -> Program {
         .env("BRONZED__SOURCES__PNCP__RETRY__MAX", "20ms")
 }
 
-/// What an Indexed Job of four tells its processes.
+/// Sets the environment of one process of an Indexed Job of four.
 fn of_four(program: Program, index: usize) -> Program {
     program
         .env("JOB_COMPLETION_INDEX", index.to_string())
         .env("JOB_COMPLETION_COUNT", "4")
 }
 
-/// The days that the runs of a call were of, in their order.
+/// Returns the days of a call's runs, in their order.
 fn read(outcome: &Outcome) -> Vec<Day> {
     let runs = outcome.stdout.lines();
     runs.map(|line| serde_json::from_str::<Value>(line).expect("a report"))
@@ -131,7 +131,7 @@ fn four_processes_of_which_one_is_killed_complete_a_month_and_share_no_day() {
 fn a_day_that_fails_holds_up_no_other_and_is_what_is_left() {
     let week = days("2025-10-20", "2025-10-24");
     let stage = stage(&week);
-    // A file that can't be read: nobody knows which records of its day are stored.
+    // An unreadable file: the stored records of its day are unknown.
     let broken = bronzed::bronze::layout::file_key("pncp", week[3], 1);
     stage.lake.put(&broken, "no Parquet");
     let first = backfill(&stage, &week, &[]).run().expect(3);
@@ -168,9 +168,9 @@ fn a_dry_run_tells_days_requests_and_time_and_reads_nothing() {
     assert_eq!(least["known_days"], 0);
     let slices = least["requests"].as_u64().unwrap() / 14;
     assert!(slices >= 13, "one request for each slice of 14 days");
-    // Three seconds each, as the source's file says, and four in flight.
+    // Three seconds per request, as the source's file declares, and four in flight.
     assert_eq!(least["seconds"], (14 * slices * 3) as f64 / 4.0);
-    // Empty slices are asked for twice.
+    // Empty slices are requested twice.
     assert_eq!(least["requests_to"], 28 * slices);
     assert_eq!(least["basis"], "slices");
     assert_eq!(stage.simulator.ledger().len(), 0);
@@ -178,14 +178,14 @@ fn a_dry_run_tells_days_requests_and_time_and_reads_nothing() {
     let week = &fortnight[..7];
     backfill(&stage, week, &[]).run().expect(0);
     let cost = stage.simulator.ledger().len();
-    // The range was an honest one.
+    // The cost is within the forecast range.
     let (from, to) = (slices as usize * 7, slices as usize * 14);
     assert!((from..=to).contains(&cost), "{from} to {to}: {cost}");
     let known = forecast(&fortnight);
     assert_eq!(known["known_days"], 7);
     let left: Vec<_> = fortnight[7..].iter().rev().map(Day::to_string).collect();
     assert_eq!(known["days"], serde_json::json!(left));
-    // The week that is left is taken to cost what the known one has cost, weekday by weekday.
+    // The second week is estimated from the known one, weekday by weekday.
     assert_eq!(known["requests"], cost);
     assert_eq!(known["basis"], "days");
     assert_eq!(stage.simulator.ledger().len(), cost);

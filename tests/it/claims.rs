@@ -1,4 +1,4 @@
-//! What a run may say of a day, and what it may not: proof, accounting and the way it ends.
+//! Verdicts of a run on a day: proof, accounting, and endings.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use crate::support::runtime;
 use crate::support::stage::{NEXT_MORNING, STATE, Stage, day, instant};
 
 const NOON: &str = "2025-10-22T12:00:00-03:00";
-/// The slice with the most records, several pages of them.
+/// The slice with the most records, on several pages.
 const BUSY: &str = "modalidade=6";
 
 fn stage(records: u32, rules: impl IntoIterator<Item = Rule>) -> Stage {
@@ -41,12 +41,12 @@ fn stage_with(
     stage
 }
 
-/// An answer without any rows, as PNCP gives it.
+/// A response without rows, as PNCP sends it.
 fn nothing() -> Fault {
     Fault::Answer(Box::new(Answer::empty(204)))
 }
 
-/// A page of these records, that states these totals.
+/// A page of these records with these totals.
 fn page(records: &[Value], total: u64, pages: u64) -> Fault {
     let body = json!({"data": records, "totalRegistros": total, "totalPaginas": pages});
     Fault::Answer(Box::new(Answer::json(200, body.to_string())))
@@ -60,14 +60,14 @@ fn is_data(operation: &str) -> bool {
     operation.starts_with("PUT ") && operation.ends_with(".parquet")
 }
 
-/// The pages of a slice in the order in which they were asked for.
+/// Returns the requested pages of a slice, in order.
 fn pages_asked_for(stage: &Stage, slice: &str) -> Vec<u64> {
     let ledger = stage.simulator.ledger().into_iter();
     let of_slice = ledger.filter(|entry| entry.slice.as_deref() == Some(slice));
     of_slice.filter_map(|entry| entry.page).collect()
 }
 
-/// Ids and JSON of the records that the busy slice has by the end of the day, in its order.
+/// Ids and JSON of the records of the busy slice at the end of the day, in API order.
 fn listed_in_busy_slice(stage: &Stage) -> Vec<(String, String)> {
     let now = instant(NEXT_MORNING).naive_utc();
     let listed = stage.simulator.catalog().list(Some(day()), now, true);
@@ -77,7 +77,7 @@ fn listed_in_busy_slice(stage: &Stage) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the API lists and the lake lacks.
+/// Returns the ids that the API lists and the lake lacks.
 fn missing(stage: &Stage) -> Vec<String> {
     let stored: BTreeSet<_> = stage.stored().into_iter().collect();
     let mut served = stage.served();
@@ -85,7 +85,7 @@ fn missing(stage: &Stage) -> Vec<String> {
     served
 }
 
-/// P2: totals of rows that were read and not stored would hide these rows from mode `new`.
+/// P2: totals that include rows read and not stored would hide these rows from mode `new`.
 #[test]
 fn p2_what_could_not_be_committed_is_read_again() {
     let store = Hooked::new();
@@ -102,7 +102,7 @@ fn p2_what_could_not_be_committed_is_read_again() {
     assert_eq!(again.counts().new, 0, "nothing was left out");
 }
 
-/// A lake that takes nothing any more ends the run, and not the slowest of its slices.
+/// A lake that refuses writes ends the run at once, without waiting for its slowest slice.
 #[test]
 fn a_run_that_cannot_commit_stops_reading() {
     let slow = Answer::json(429, "{}").after(Duration::from_secs(120));
@@ -119,7 +119,7 @@ fn a_run_that_cannot_commit_stops_reading() {
     assert_eq!(report.status(), Status::Failed);
 }
 
-/// Pages that wait for the lake keep no place at the gate, which other runs of the source share.
+/// Pages that wait for the lake hold no request permit, because other runs of the source share the permits.
 #[test]
 fn a_run_whose_lake_is_slow_holds_up_no_other() {
     let store = Hooked::new();
@@ -173,7 +173,7 @@ fn p4_a_slice_that_had_rows_and_is_empty_has_failed() {
     }
 }
 
-/// Without the state nobody knows which slices had rows; that the day had some is known.
+/// Without the state, only the files tell that the day had rows; the slices that had them are unknown.
 #[test]
 fn p4_a_day_that_has_rows_is_not_complete_by_answering_nothing() {
     for mode in [Mode::Full, Mode::New] {
@@ -186,7 +186,7 @@ fn p4_a_day_that_has_rows_is_not_complete_by_answering_nothing() {
         let report = stage.at(NEXT_MORNING).run(mode);
         assert!(!report.complete, "{report:?}");
         assert_ne!(report.status(), Status::Ok, "never green");
-        // No other day tells whether the API answers at all.
+        // No other day proves that the API answers at all.
         let reasons = report.reasons();
         assert!(reasons.contains("answered empty"), "{reasons}");
         assert_eq!(stage.state()["complete"], false);
@@ -204,7 +204,7 @@ fn p4_the_last_page_is_read_after_all_others() {
     assert_eq!(pages.last().copied(), last, "{pages:?}");
 }
 
-/// Rows that come or go between the first page and the last: the first walk proves nothing.
+/// Rows appear or disappear between the first page and the last: the first walk proves nothing.
 #[test]
 fn p4_a_total_that_moves_while_reading_is_read_again() {
     let slice = "modalidade=13";
@@ -231,7 +231,7 @@ fn p4_a_total_that_moves_while_reading_is_read_again() {
     );
 }
 
-/// The API's total doesn't fit its own rows, however often it is asked: never green (P7).
+/// The API's total never matches its own rows: never green (P7).
 #[test]
 fn p4_a_total_that_is_never_met_is_partial() {
     let slice = "modalidade=13";
@@ -271,7 +271,7 @@ fn p2_rows_that_another_day_does_not_have_are_counted_and_stored() {
     assert_eq!(stage.state()["executions"][0]["misplaced"], 1);
 }
 
-/// Rows came and more went: only reading everything tells what is new.
+/// The total shrank although rows were added: only a full read finds the new ones.
 #[test]
 fn mode_new_reads_all_of_a_slice_that_has_shrunk() {
     let stage = stage(2_000, []);
@@ -285,7 +285,7 @@ fn mode_new_reads_all_of_a_slice_that_has_shrunk() {
     assert_eq!(missing(&stage), Vec::<String>::new());
 }
 
-/// A record that appears late on an early page is found before the difference is called found.
+/// A record inserted late on an early page is found before the walk stops.
 #[test]
 fn mode_new_goes_back_until_the_difference_is_found() {
     let stage = stage(2_000, []);
@@ -302,7 +302,8 @@ fn mode_new_goes_back_until_the_difference_is_found() {
     assert_eq!(missing(&stage), Vec::<String>::new());
 }
 
-/// An end that the API doesn't confirm is none, also while the day goes on and nothing is proven.
+/// An end that the API doesn't confirm isn't accepted, even while the day is under way and nothing is
+/// proven.
 #[test]
 fn p2_a_page_that_stays_empty_in_the_middle_is_not_the_end() {
     let rule = Rule::always(Fault::EmptyPage).slice(BUSY).page(3);
@@ -314,7 +315,7 @@ fn p2_a_page_that_stays_empty_in_the_middle_is_not_the_end() {
     assert!(reason.contains("page 3 is empty in the middle"), "{reason}");
 }
 
-/// A last page that fills up while the day goes on is read on from, and not only what follows it.
+/// A last page that fills up while the day is under way is read again before the pages after it.
 #[test]
 fn p2_a_last_page_that_has_filled_up_is_read_again() {
     let slice = "modalidade=13";
@@ -326,7 +327,7 @@ fn p2_a_last_page_that_has_filled_up_is_read_again() {
         0,
         [
             Rule::always(of(&["a"], 2, 2)).slice(slice).page(1),
-            // Looked at, it tells of a third page; by then it has a row more.
+            // The first response reports a third page; in the next one, this page has one more row.
             Rule::nth(1, of(&["b"], 4, 3)).slice(slice).page(2),
             Rule::always(of(&["b", "c"], 4, 3)).slice(slice).page(2),
             Rule::always(of(&["d"], 4, 3)).slice(slice).page(3),
@@ -337,7 +338,7 @@ fn p2_a_last_page_that_has_filled_up_is_read_again() {
     assert_eq!(stage.stored(), ["a", "b", "c", "d"]);
 }
 
-/// A total that grows without rows is asked for again: it isn't the one that was last proven.
+/// A total that grows without new rows isn't recorded, so that later runs search for the rows again.
 #[test]
 fn mode_new_keeps_the_old_total_where_the_difference_is_not_found() {
     let slice = "modalidade=13";
@@ -355,7 +356,7 @@ fn mode_new_keeps_the_old_total_where_the_difference_is_not_found() {
     assert_eq!(total(), 1);
 }
 
-/// Pages that went away while the new ones were looked for: what was found isn't all there is.
+/// Pages disappear while the new ones are searched: the rows found so far aren't all.
 #[test]
 fn mode_new_reads_all_of_a_slice_that_shrinks_under_it() {
     let slice = "modalidade=13";
@@ -367,7 +368,7 @@ fn mode_new_reads_all_of_a_slice_that_shrinks_under_it() {
     let stage = stage(
         0,
         [
-            // Proven; grown to three pages; looked at again, there are two; read in full.
+            // Proven; grown to three pages; down to two when read again; read in full.
             first(1, 1, 1),
             first(2, 3, 3),
             first(3, 3, 2),
@@ -383,7 +384,7 @@ fn mode_new_reads_all_of_a_slice_that_shrinks_under_it() {
     assert_eq!(firsts.filter(|page| *page == 1).count(), 4);
 }
 
-/// Ctrl-C in the middle: what was read is committed, and the rest is named.
+/// Ctrl-C during a run: committed pages are kept, and the unread slices are named.
 #[test]
 fn a_cancelled_run_commits_what_it_read() {
     let (store, token) = (Hooked::new(), CancellationToken::new());
@@ -411,7 +412,7 @@ fn a_cancelled_run_commits_what_it_read() {
     assert_eq!(next.counts().new + report.counts().new, 2_000);
 }
 
-/// Cancelled before anything was read: that isn't a failure of anything.
+/// Cancelled before the first request: partial, not failed.
 #[test]
 fn a_run_that_is_cancelled_at_once_is_partial() {
     let stage = stage(300, []);

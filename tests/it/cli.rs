@@ -1,5 +1,5 @@
-//! The program as its users meet it: arguments and environment in, exit codes, output and a lake
-//! out. The judge is Python; what time it is, only the simulated API is told.
+//! The program as a black box: arguments and environment in, exit codes, output and a lake out. The judge
+//! is a Python script; only the simulated API has a fake clock.
 
 mod bad_day;
 mod bad_input;

@@ -1,5 +1,5 @@
-//! `bronzed daemon`: by a driven clock over real HTTP, and as a process that is started, killed and
-//! told to stop.
+//! `bronzed daemon`: driven by a manual clock over real HTTP, and as a process that is started, killed and
+//! stopped.
 
 mod busy;
 mod clients;

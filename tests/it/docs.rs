@@ -1,4 +1,4 @@
-//! The documentation, run as it stands.
+//! The examples of the documentation, executed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,10 +12,10 @@ use url::Url;
 use crate::support::program::Program;
 use crate::support::runtime;
 
-/// So many gauges report every quarter of an hour; one of them at two o'clock only.
+/// Number of readings: two gauges report every quarter of an hour, and one of them again at 02:00.
 const READINGS: usize = 2 * 96 + 1;
 
-/// The files that a page of the documentation shows: blocks of TOML that begin with their name.
+/// Returns the files shown on a page of the documentation: TOML blocks that begin with a file name.
 fn files(page: &str) -> Vec<(String, String)> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
@@ -32,7 +32,7 @@ fn files(page: &str) -> Vec<(String, String)> {
     files.collect()
 }
 
-/// A page of the readings of 2025-06-01, as the API of the documentation answers.
+/// Returns a page of the readings of 2025-06-01, as the documented API sends it.
 fn answer(url: &Url) -> (&'static str, String) {
     let param = |name: &str| {
         let found = url.query_pairs().find(|(key, _)| key == name);
@@ -66,7 +66,7 @@ fn answer(url: &Url) -> (&'static str, String) {
     ("200 OK", body)
 }
 
-/// Where the API is.
+/// Starts the API; returns its URL.
 fn api() -> String {
     let listener = runtime()
         .block_on(TcpListener::bind(("127.0.0.1", 0)))
@@ -135,7 +135,7 @@ fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
         .iter()
         .map(|record| {
             let record: serde_json::Value = serde_json::from_str(record).unwrap();
-            // Declared or not, the record is whole.
+            // Declared or not, all fields of the record are stored.
             assert_eq!(record["quality"]["by"], "x");
             format!("{}|{}", record["station"], record["taken_at"])
         })
@@ -149,7 +149,7 @@ fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
         "P6: {}",
         summary(&again)
     );
-    // A day without readings is what the rule says it is: a Saturday, which needs no second run.
+    // A day without readings is empty by a declared rule; being a Saturday, it needs no second run.
     bronzed(&["run", "rivers", "--day", "2025-06-07", "--config", config]);
     assert!(
         !lake

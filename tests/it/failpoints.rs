@@ -1,9 +1,9 @@
-//! The program killed (SIGKILL) at each named point between two of its operations on the lake, in
-//! whatever it does there; and the next run, which makes good what was left.
+//! Crash tests: the program is killed (SIGKILL) at each failpoint between two operations on the lake, and
+//! the next run must recover.
 //!
-//! A sound run of each scenario tells which points it passes, and how often. Then it is killed at
-//! each of them, in a lake of its own each time, and run again without a fault. The promises judge
-//! what comes of it.
+//! An undisturbed run of each scenario records the failpoints and how often each is passed. Then the
+//! program is killed at each of them, each time in a lake of its own, and run again without a fault. The
+//! promises judge the result.
 
 mod scenario;
 mod scenarios;
@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use crate::support::lake::Backend;
 use trial::{Times, try_all};
 
-/// At the first, the second and the last time that a scenario passes each point; with
-/// `FAILPOINTS=every`, at each time. `FAILPOINTS_SCENARIO=feed` tries one scenario only.
+/// Kills at the first, second and last pass of each failpoint; with `FAILPOINTS=every`, at every pass.
+/// `FAILPOINTS_SCENARIO=feed` selects one scenario.
 #[test]
-#[ignore = "takes minutes: .ci/run faults"]
+#[ignore = "takes minutes: .ci/run failpoints"]
 fn killed_at_every_point_and_run_again() {
     let times = match env::var("FAILPOINTS").as_deref() {
         Ok("every") => Times::Every,
@@ -68,7 +68,7 @@ fn killed_at_every_point_and_run_again() {
     }
 }
 
-/// Names are checked against the list when the program is compiled; here, the documentation.
+/// The compiler checks names against the list; this test checks the documentation.
 #[test]
 fn every_point_is_documented() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/failpoints.md");

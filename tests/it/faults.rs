@@ -1,4 +1,4 @@
-//! Bad days of the API: faults by chance from printed seeds, and answers that never become right.
+//! Bad days of the API: random faults from printed seeds, and responses that never become valid.
 
 use bronzed::simulator::faults::{Fault, Faults, Rule};
 use bronzed::simulator::pncp::catalog::Catalog;

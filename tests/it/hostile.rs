@@ -1,8 +1,8 @@
-//! Answers that nobody should send: bounded memory, an end, a clear error, and nothing lost (P2, P8).
+//! Hostile responses: memory is bounded, the run ends with a clear error, and nothing is lost (P2, P8).
 //!
-//! The API has one slice of two pages, of which the second is hostile, and one slice beside it. What
-//! can't be understood makes the run partial and costs no other page; what can is stored to the last
-//! digit. Afterwards the API is itself again, and the next run ends with every record once.
+//! The API has one slice of two pages, of which the second is hostile, and a second slice. An unreadable
+//! page makes the run partial without affecting other pages; a readable one is stored exactly. Afterwards
+//! the API is healthy again, and the next run ends with every record stored once.
 
 mod api;
 
@@ -16,11 +16,11 @@ use crate::support::promises;
 use crate::support::runtime;
 use crate::support::scene::{DAY, STATE};
 
-/// Resident at most, in bytes. A body may have 64 MB (`max_body_bytes`), the buffer that it grows in
-/// twice that at the worst, and the program without hostile answers takes some 35 MB.
+/// Maximum resident memory, in bytes. A body may have 64 MB (`max_body_bytes`), its growing buffer up to
+/// twice that, and the program without hostile responses takes some 35 MB.
 const MOST_MEMORY: u64 = 170_000_000;
 
-/// A run of the day, and the bytes that were resident at most.
+/// Runs the day; returns the outcome and the peak of resident bytes.
 fn read(misdeed: &Misdeed, api: &Api, lake: &TestLake) -> (Outcome, u64) {
     Program::new(&["run", "pncp.contratacoes", "--day", DAY, "--json", "-vv"])
         .on(lake)
@@ -33,8 +33,8 @@ fn read(misdeed: &Misdeed, api: &Api, lake: &TestLake) -> (Outcome, u64) {
         .wait_and_watch_memory()
 }
 
-/// What holds of every run: nothing panicked, memory was bounded, and no byte of an answer reached
-/// the log as it came.
+/// Asserts for every run that nothing panicked, memory was bounded, and no raw bytes of a response reached
+/// the log.
 #[track_caller]
 fn assert_harmless(misdeed: &Misdeed, (outcome, peak): &(Outcome, u64)) {
     let name = misdeed.name;
@@ -51,12 +51,12 @@ fn assert_harmless(misdeed: &Misdeed, (outcome, peak): &(Outcome, u64)) {
     }
 }
 
-/// The ids that the lake's state has.
+/// Returns the ids in the lake's state.
 fn stored(lake: &TestLake) -> Vec<String> {
     serde_json::from_value(lake.json(STATE)["processed_ids"].clone()).expect("a list of ids")
 }
 
-/// Heals the API and reads again: every record once.
+/// Heals the API and reads again: every record is stored once.
 #[track_caller]
 fn assert_heals(misdeed: &Misdeed, api: &Api, lake: &TestLake) {
     api.heal();
@@ -71,7 +71,7 @@ fn assert_heals(misdeed: &Misdeed, api: &Api, lake: &TestLake) {
     runtime().block_on(promises::assert_kept(&lake.open(), &settings));
 }
 
-/// An answer that can't be taken: the slice fails with this reason, and nothing else does.
+/// Asserts that the response is rejected: the slice fails with this reason, and nothing else does.
 #[track_caller]
 fn refused(misdeed: &Misdeed, reason: &str) {
     let api = Api::start(misdeed);
@@ -89,12 +89,12 @@ fn refused(misdeed: &Misdeed, reason: &str) {
     );
     assert!(report.to_string().len() < 4_000, "{}", misdeed.name);
     let ids = stored(&lake);
-    // The first page of the slice, and the slice beside it.
+    // The first page of the slice, and the other slice.
     assert_eq!(ids.len(), HEALTHY_IDS - 50, "{}", misdeed.name);
     assert_heals(misdeed, &api, &lake);
 }
 
-/// A page of strange records is a page: it is stored, and comes back as it was.
+/// Asserts that a page of strange records is stored, and read back unchanged.
 #[track_caller]
 fn stored_as_it_is(misdeed: &Misdeed, records: &[&str]) {
     let api = Api::start(misdeed);

@@ -1,4 +1,4 @@
-//! The program's log lines, against the catalogue of events.
+//! Log lines of the program, checked against the catalogue of events.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::support::scene::{DAY, STATE, Scene, config, day};
 const OF_A_RUN: [&str; 5] = ["run_id", "source", "dataset", "day", "job"];
 const OF_ANY_LINE: [&str; 4] = ["timestamp", "level", "event", "target"];
 
-/// The lines of a call, each checked against the catalogue; gives the events' names.
+/// Runs the program and checks each log line against the catalogue; returns the lines.
 fn lines(program: Program, code: i32) -> Vec<Value> {
     let outcome = program
         .env("RUST_LOG", "bronzed=debug")
@@ -92,7 +92,7 @@ fn every_line_of_a_bad_run_is_a_documented_event_and_names_its_run() {
         assert!(summary.get(field).is_some(), "{field}: {summary}");
     }
     assert_eq!(summary["status"], "partial");
-    // The lake's beginning is no run's.
+    // The creation of the lake belongs to no run.
     let of_run = bad
         .iter()
         .filter(|line| line["event"] != "new lake created");

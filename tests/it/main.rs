@@ -1,6 +1,6 @@
-//! Black-box tests of the program, and tests of the means that they use.
+//! Black-box tests of the program, and tests of their own harness.
 //!
-//! All of them are one binary, because each one links the whole program.
+//! All are in one binary, because each binary links the whole program.
 
 #![expect(
     clippy::unwrap_used,

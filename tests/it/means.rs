@@ -1,4 +1,4 @@
-//! The means of the other tests are tested themselves: a judge that never says no proves nothing.
+//! Tests of the harness: a judge that never fails proves nothing.
 
 mod judges;
 mod lakes;

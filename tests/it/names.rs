@@ -1,5 +1,5 @@
-//! Odd names of lakes and tables, in a folder and in a bucket: each is refused with an error that says
-//! why, or everything that is stored under it is found again by all commands.
+//! Odd names of lakes and tables, in a folder and in a bucket: each is rejected with a reason, or all
+//! commands find what is stored under it.
 
 use bronzed::simulator::pncp::catalog::Catalog;
 
@@ -12,17 +12,17 @@ const TABLE: &str = "pncp.contratacoes";
 const PREFIX: &str = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__PREFIX";
 const URL: &str = "BRONZED__LAKE__URL";
 
-/// What becomes of a name.
+/// Expected result for a name.
 #[derive(Debug, Clone, Copy)]
 enum Is {
-    /// Everything works.
+    /// All commands work.
     Taken,
-    /// The exit code, and a part of the reason.
+    /// Rejected with this exit code and a part of the reason.
     Refused(i32, &'static str),
 }
 use Is::{Refused, Taken};
 
-/// The API, a lake that variables can move, and the program on them.
+/// The API, a lake whose location can be overridden by variables, and the program on them.
 struct Trial<'a> {
     scene: &'a Scene,
     lake: TestLake,
@@ -44,7 +44,7 @@ impl Trial<'_> {
         self.program(&args).run()
     }
 
-    /// All of it, or the reason why not.
+    /// Runs all commands, or checks the rejection.
     fn goes(&self, what: &str, expected: Is) {
         let first = self.read();
         match expected {
@@ -76,7 +76,7 @@ fn scene() -> Scene {
     Scene::of(Backend::Folder, Catalog::recorded_day())
 }
 
-/// Lakes below one that exists, by names that are put behind its URL.
+/// Tries lakes below an existing one, by names appended to its URL.
 fn below(backend: Backend, names: &[(&str, Is)]) {
     let scene = scene();
     for (name, expected) in names {
@@ -111,7 +111,7 @@ fn a_lake_in_a_folder_of_an_odd_name() {
     );
 }
 
-/// As a person types it, relative to where the program is.
+/// A lake given as a path, relative to the working directory.
 #[test]
 fn a_lake_in_a_folder_that_is_no_url() {
     let scene = scene();

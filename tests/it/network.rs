@@ -1,5 +1,5 @@
-//! Servers as they stand in the world: behind certificates that the system doesn't know, and behind a
-//! proxy. A real TLS server with a private CA, and the program as it is started.
+//! Real-world servers: certificates of an authority that the system doesn't know, and proxies. A real TLS
+//! server with a private CA, and the program as a process.
 
 use std::fs;
 use std::path::Path;
@@ -20,29 +20,29 @@ use crate::support::runtime;
 
 const NAME: &str = "api.example.test";
 
-/// What is wrong with a server's certificate, if anything is.
+/// Defect of a server's certificate, if any.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Certificate {
     Right,
-    /// By nobody but itself.
+    /// Self-signed.
     SelfSigned,
-    /// Of another host.
+    /// Issued for another host.
     OfAnother,
-    /// Of years ago.
+    /// Expired years ago.
     Expired,
-    /// Of years to come.
+    /// Valid only years from now.
     NotYet,
 }
 
-/// A server that answers every request with one record, with a certificate for `localhost` and
-/// [`NAME`]. As many public servers do, it doesn't send the intermediate certificate along.
+/// A server that answers every request with one record, with a certificate for `localhost` and [`NAME`].
+/// Like many public servers, it doesn't send its intermediate certificate.
 struct Server {
     port: u16,
-    /// What a client needs to trust it.
+    /// Intermediate certificate, which a client must trust.
     intermediate: String,
-    /// What would do if the server sent its intermediate certificate along.
+    /// Root certificate, which would suffice if the server sent its intermediate one.
     root: String,
-    /// How many requests were sent by clients that trusted it.
+    /// Number of requests from clients that trusted the server.
     asked: Arc<AtomicUsize>,
 }
 
@@ -100,7 +100,7 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
-                    // Who doesn't trust it hangs up.
+                    // A client that doesn't trust the certificate closes the connection.
                     if let Ok(mut stream) = acceptor.accept(stream).await {
                         if !head(&mut stream).await.is_empty() {
                             counted.fetch_add(1, Ordering::SeqCst);
@@ -124,7 +124,7 @@ impl Server {
     }
 }
 
-/// A proxy that connects whoever asks to `port` of this machine, whatever host was asked for.
+/// A proxy that connects clients to `port` of this machine, whatever host they request.
 struct Proxy {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -154,7 +154,7 @@ impl Proxy {
     }
 }
 
-/// Reads a request's head; its first line.
+/// Reads a request's head; returns its first line.
 async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -167,7 +167,7 @@ async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     head.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A configuration with one source at `base_url`.
+/// Returns a configuration with one source at `base_url`.
 fn configuration(base_url: &str, ca_file: Option<&str>) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| {
@@ -232,7 +232,7 @@ fn a_certificate_that_the_system_does_not_know_is_trusted_by_ca_file_alone() {
     assert!(said.to_lowercase().contains("certificate"), "{said}");
     let trusting = configuration(&url, Some(&server.intermediate));
     read(trusting.path(), None).expect(0);
-    // For another host, the certificate says nothing.
+    // The certificate isn't valid for another host.
     let other = format!("https://127.0.0.1:{}", server.port);
     read(
         configuration(&other, Some(&server.intermediate)).path(),
@@ -241,7 +241,7 @@ fn a_certificate_that_the_system_does_not_know_is_trusted_by_ca_file_alone() {
     .expect(1);
 }
 
-/// It was `UnknownIssuer` alone, and then "source taken for down".
+/// Regression: the error was only `UnknownIssuer`, later "source taken for down".
 #[test]
 fn a_chain_without_its_intermediate_certificate_tells_what_to_put_where() {
     let server = Server::start();
@@ -269,7 +269,7 @@ fn a_chain_without_its_intermediate_certificate_tells_what_to_put_where() {
     }
 }
 
-/// It was exit 1, and another source was blamed.
+/// Regression: the run exited with 1 and blamed another source.
 #[test]
 fn without_any_authority_on_the_machine_what_needs_none_is_read_and_what_does_is_named() {
     let server = Server::start();
@@ -305,7 +305,7 @@ fn without_any_authority_on_the_machine_what_needs_none_is_read_and_what_does_is
     assert!(said.contains("ca-certificates"), "{said}");
 }
 
-/// The URL of a server without TLS that answers every request with one record.
+/// Starts a server without TLS that answers every request with one record; returns its URL.
 fn plain_server() -> String {
     let listener = runtime()
         .block_on(TcpListener::bind(("127.0.0.1", 0)))
@@ -321,7 +321,7 @@ fn plain_server() -> String {
     url
 }
 
-/// An answer with one record.
+/// Returns a response with one record.
 fn record() -> String {
     let body = r#"[{"id":"a"}]"#;
     format!(
@@ -355,7 +355,7 @@ fn a_proxy_is_not_asked_for_this_machine() {
     assert!(proxy.asked.lock().unwrap().is_empty());
 }
 
-/// What turns verification off elsewhere.
+/// Variables that disable TLS verification in other programs.
 const SWITCHES: [(&str, &str); 4] = [
     ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
     ("PYTHONHTTPSVERIFY", "0"),
@@ -363,7 +363,7 @@ const SWITCHES: [(&str, &str); 4] = [
     ("CURL_INSECURE", "1"),
 ];
 
-/// Although the authority is trusted that has signed all but one of them.
+/// The authority that signed all but one of these certificates is trusted.
 #[test]
 fn a_certificate_that_proves_nothing_is_refused_before_anything_is_sent() {
     use Certificate::{Expired, NotYet, OfAnother, SelfSigned};
@@ -422,7 +422,7 @@ fn the_lake_is_not_trusted_for_less_and_by_no_switch() {
         );
         assert_eq!(server.asked(), 0, "{variables:?}");
     }
-    // Whom the system is told to trust is trusted; that it is no lake is another matter.
+    // A certificate from `SSL_CERT_FILE` is trusted; the run fails later because the server is no lake.
     read(&[("SSL_CERT_FILE", pem.to_str().unwrap())]).expect(1);
     assert!(server.asked() > 0);
 }

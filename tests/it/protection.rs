@@ -1,5 +1,5 @@
-//! Personal data: no number of a natural person is anywhere in the lake or the logs, and nothing is
-//! stored again because the key or the rules changed.
+//! Personal data: no number of a natural person appears in the lake or the logs, and no record is stored
+//! again because the key or the rules changed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::{Outcome, Program};
 
-/// CPFs as the records have them: none of these digits may be found afterwards.
+/// CPFs in the records; none of these digits may be found afterwards.
 const PLANTED: [&str; 4] = ["12345678909", "98765432100", "11144477735", "55566677788"];
 const COMPANY: &str = "33000167000101";
 const DAY: &str = "2025-10-22";
 
-/// Contracts with natural persons, in every shape that an API may come up with.
+/// Returns contracts with natural persons, in every shape that an API may send.
 fn records() -> Vec<String> {
     let contract = |number: u32, rest: &str| {
         format!(
@@ -31,7 +31,8 @@ fn records() -> Vec<String> {
             2,
             &format!(r#""tipoPessoa":"PJ","niFornecedor":"{COMPANY}""#),
         ),
-        // Mistyped, so that it goes into `_extra`; nested; twice; without what the condition asks for.
+        // Mistyped, so that the value goes into `_extra`; nested; repeated; without the field of the
+        // condition.
         contract(3, &format!(r#""tipoPessoa":"PF","niFornecedor":{two}"#)),
         contract(
             4,
@@ -42,13 +43,14 @@ fn records() -> Vec<String> {
             &format!(r#""tipoPessoa":"PF","niFornecedor":"x","niFornecedor":"{four}""#),
         ),
         contract(6, r#""niFornecedor":"111.444.777-35""#),
-        // Without an id: it goes by the hash of its content.
+        // Without an id: identified by the hash of the content.
         format!(r#"{{"tipoPessoa":"PF","niFornecedor":"{one}"}}"#),
         contract(7, r#""tipoPessoa":"PF","niFornecedor":"123.456.789-09""#),
     ]
 }
 
-/// Serves the records at every path, and one answer in between that is cut off in the middle of them.
+/// Serves the records at every path, with one response in between that is truncated in the middle of a
+/// record.
 fn serve(records: &[String]) -> String {
     let total = records.len();
     let body = format!(
@@ -76,7 +78,7 @@ fn serve(records: &[String]) -> String {
     url
 }
 
-/// The shipped configuration with these rules for contratos, and a key for them, which is in
+/// Returns the shipped configuration with these protection rules for contratos, and a key from
 /// `PROTECT_KEY`.
 pub fn configured(rules: &str) -> TempDir {
     let folder = TempDir::with_prefix("bronzed-config-").unwrap();
@@ -217,7 +219,7 @@ fn another_key_or_other_ids_are_refused_instead_of_storing_everything_again() {
     }
     assert_eq!(lake.keys(), before);
 
-    // A table whose ids are in the clear can't get other ones, either.
+    // A table with plain ids can't switch to protected ones, either.
     let lake = TestLake::new(Backend::Folder);
     assert_eq!(run(&lake, &configured(""), &url, KEY).code, Some(0));
     let refused = run(&lake, &configured(&ids), &url, KEY);

@@ -1,5 +1,5 @@
-//! The faults of the pipeline that this program replaces, each as a test that is named after what
-//! went wrong there. `docs/replaced-pipeline.md` has the table.
+//! Defects of the replaced pipeline, each as a test named after what went wrong there. The table is in
+//! `docs/replaced-pipeline.md`.
 
 use bronzed::simulator::answer::Answer;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
@@ -155,7 +155,7 @@ fn html_and_cut_off_json_were_taken_for_no_data() {
 
 #[test]
 fn the_last_ten_pages_were_the_first_ten() {
-    // Modalidade 6 has some 700 records here, 15 pages; the newest are on the last ones.
+    // Modalidade 6 has some 700 records on 15 pages; the newest are on the last ones.
     let stage = stage(2_000);
     stage.at("2025-10-22T12:00:00-03:00").run(Mode::Full);
     let report = stage.at("2025-10-22T18:00:00-03:00").run(Mode::New);
@@ -166,7 +166,7 @@ fn the_last_ten_pages_were_the_first_ten() {
 
 #[test]
 fn a_missing_paginas_restantes_ended_the_walk() {
-    // A short page as the API might serve it: without the field, and without rows.
+    // A short page as the API might send it: without the field, and without rows.
     let body = r#"{"data":[],"totalRegistros":2000,"totalPaginas":40,"numeroPagina":4}"#;
     let short = Fault::Answer(Box::new(Answer::json(200, body)));
     let rule = Rule::nth(1, short).slice("modalidade=6").page(4);
@@ -178,7 +178,7 @@ fn a_missing_paginas_restantes_ended_the_walk() {
 
 #[test]
 fn refusals_were_retried_like_outages() {
-    // A page of 5 is out of bounds: 400, which no repetition cures.
+    // A page size of 5 is out of bounds: status 400, which no retry can fix.
     let page_size = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__PAGINATOR__PAGE_SIZE";
     let stage = stage_with(100, Faults::default(), &[(page_size, "5")]);
     let report = stage.run(Mode::Full);
@@ -218,7 +218,7 @@ fn records_without_an_id_were_dropped_in_silence() {
 #[test]
 fn a_newer_version_of_a_record_on_the_same_day_was_lost() {
     let version = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__VERSION";
-    // Only what is new can't be asked of such a dataset.
+    // Mode `new` isn't available for a dataset with versions.
     let mode = "BRONZED__SOURCES__PNCP__JOB__HOURLY__MODE";
     let stage = stage_with(
         100,

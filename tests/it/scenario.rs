@@ -1,4 +1,4 @@
-//! The scenario that the system was designed around, on a folder and on S3.
+//! The reference day of the design, on a folder and on S3.
 
 use bronzed::simulator::faults::Faults;
 use bronzed::simulator::pncp::catalog::Catalog;
@@ -64,7 +64,7 @@ fn three_then_two_then_none(backend: Backend) {
 fn p4_a_day_is_complete_only_when_it_was_read_after_its_end() {
     let stage = stage(Backend::Folder);
     assert!(!stage.at(AFTERNOON).run(Mode::Full).complete);
-    // Ended, but not settled: two hours must pass.
+    // Ended, but not settled: the settle time is two hours.
     assert!(
         !stage
             .at("2025-10-23T01:59:59-03:00")

@@ -1,6 +1,5 @@
-//! No secret is shown: commands that work and commands that fail, as talkative as they can be made,
-//! and the daemon with all that it answers, are searched for every secret that they were given; so is
-//! the lake.
+//! Redaction of secrets: the output of succeeding and failing commands at the most verbose log level, all
+//! responses of the daemon, and the lake are searched for every secret that the program was given.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -17,14 +16,14 @@ use crate::support::scene::{DAY, Scene};
 const BEARER: &str = "planted-bearer-7d10c2b9";
 const API_KEY: &str = "planted-api-key-a34f90e2";
 const BASIC: &str = "planted-basic-4d9c27e1";
-/// `planted-user` and the password, as they are sent.
+/// Base64 of `planted-user` and the password, as sent.
 const BASIC_SENT: &str = "cGxhbnRlZC11c2VyOnBsYW50ZWQtYmFzaWMtNGQ5YzI3ZTE=";
 const SERVER: &str = "planted-server-token-51ab83c6";
 const WRONG_TOKEN: &str = "planted-wrong-token-90ce12aa";
 const LAKE: &str = "planted-lake-key-e08b7f45";
 const SESSION: &str = "planted-session-token-2b6d";
 const PROXY: &str = "planted-proxy-password-6f1e";
-/// `user` and the password, as they are sent.
+/// Base64 of `user` and the password, as sent.
 const PROXY_SENT: &str = "dXNlcjpwbGFudGVkLXByb3h5LXBhc3N3b3JkLTZmMWU=";
 const IN_URL: &str = "planted-in-url-c7720d3b";
 const PROTECT: &str = "planted-protect-key-03cd5be9";
@@ -48,7 +47,7 @@ const PLANTED: [&str; 13] = [
 
 const READ: [&str; 4] = ["run", "pncp.contratacoes", "--day", DAY];
 
-/// Everything that was shown so far, and by whom.
+/// All output so far, with its origin.
 #[derive(Default)]
 struct Shown(Vec<(String, String)>);
 
@@ -61,8 +60,7 @@ impl Shown {
         self.0.push((by.to_owned(), text));
     }
 
-    /// Keys and objects; a Parquet file's strings are found in its dictionary pages or not at all, so
-    /// its rows are looked at, too.
+    /// Adds keys and objects. Strings of a Parquet file may be encoded, so its rows are added, too.
     fn lake(&mut self, lake: &TestLake) {
         for key in lake.keys() {
             let bytes = lake.get(&key);
@@ -93,7 +91,7 @@ impl Shown {
     }
 }
 
-/// Ways to prove who asks, with the variables that set them.
+/// Authentication types, with the variables that set them.
 fn ways() -> [(&'static str, Vec<(&'static str, &'static str)>); 3] {
     const TYPE: &str = "BRONZED__SOURCES__PNCP__AUTH__TYPE";
     [
@@ -134,7 +132,7 @@ fn with(program: Program, variables: &[(&str, &str)]) -> Program {
     variables.fold(program, |program, (name, value)| program.env(name, value))
 }
 
-/// As talkative as it can be made: this program's every request, and its libraries' every step.
+/// Sets the most verbose log level, for this program and its libraries.
 fn loud(program: Program) -> Program {
     program.env("RUST_LOG", "trace")
 }
@@ -188,8 +186,8 @@ fn commands_that_work_show_no_secret_and_store_none() {
     shown.assert_no_secret();
 }
 
-/// A gateway that answers with an error page which repeats the request, as some do; says what it was
-/// sent.
+/// Starts a gateway that answers with an error page which echoes the request, as some do; also returns the
+/// requests that it received.
 fn gateway() -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -256,7 +254,7 @@ fn an_error_page_that_repeats_the_request_shows_no_secret() {
     shown.assert_no_secret();
 }
 
-/// A proxy, a store, and what they are reached with.
+/// A proxy and a store that echo the request, with their credentials.
 #[test]
 fn proxies_and_stores_that_repeat_the_request_show_no_secret() {
     let signature = format!("sv=2022&sig={LAKE}");
@@ -353,7 +351,7 @@ fn the_key_of_protected_fields_is_shown_by_nothing_and_stored_nowhere() {
         assert_eq!(outcome.code, expected, "{args:?}: {outcome:?}");
         shown.add(&args.join(" "), &outcome);
     }
-    // One that can be guessed is refused, and not repeated.
+    // A key too short to be safe is rejected, and not printed.
     let short = scene
         .program(&["check", config[0], config[1]])
         .env("PROTECT_KEY", &PROTECT[..15]);
@@ -367,7 +365,7 @@ fn the_key_of_protected_fields_is_shown_by_nothing_and_stored_nowhere() {
 
 #[test]
 fn lakes_and_settings_that_fail_show_no_secret() {
-    // Nothing listens there.
+    // No server listens there.
     const NOWHERE: &str = "http://127.0.0.1:1";
     let service_account = format!(r#"{{"private_key": "{LAKE}", "client_email""#);
     let signature = format!("sv=2022&sig={LAKE}");
@@ -460,7 +458,7 @@ fn lakes_and_settings_that_fail_show_no_secret() {
     shown.assert_no_secret();
 }
 
-/// What the daemon answers, head and body.
+/// Returns head and body of a response of the daemon.
 fn ask(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the daemon listens");
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
@@ -527,7 +525,7 @@ fn the_daemon_shows_no_secret_in_anything_that_it_answers_or_logs() {
         }
     }
     daemon.log_line("run finished");
-    // What every user of the machine may read.
+    // Command-line arguments, which every user of the machine can read.
     shown.text("arguments", daemon.arguments());
     daemon.interrupt();
     let outcome = daemon.wait().expect(0);

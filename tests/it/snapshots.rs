@@ -1,5 +1,5 @@
-//! A snapshot over days, read from the simulated API into a folder, and judged by the query that the
-//! docs give.
+//! A snapshot over several days, read from the simulated API into a folder, and checked with the query from
+//! the documentation.
 
 use std::fs;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
             .clone()
             .map(|(name, value)| (name.to_owned(), value))
     };
-    // Every run begins from nothing but the lake: a restart before each.
+    // Every run starts from the lake alone, as after a restart.
     let run_at = |time: &str| -> RunReport {
         clock.set(instant(time));
         let settings = configuration::load(Some(&config), named(&environment)).unwrap();
@@ -155,12 +155,12 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
     };
 
     let mut expected = Vec::new();
-    // On the 23rd nobody reads.
+    // No run on the 23rd.
     for (day, new) in [("20", 5_000), ("21", 28), ("22", 28), ("24", 56)] {
         let report = run_at(&format!("2025-10-{day}T09:00:00-03:00"));
         assert_eq!(report.status(), Status::Ok, "{report:?}");
         assert!(report.complete);
-        // Of two days, a few changed twice, or were new and ended.
+        // Over two days, a few rows changed twice, or were added and deleted again.
         let stored = report.counts().new;
         assert!((new * 9 / 10..=new).contains(&stored), "{stored} on {day}");
         let file = folder.path().join(format!("{day}.json"));

@@ -1,4 +1,4 @@
-//! Several processes on one lake: together they ask no more of an API than one may.
+//! Several processes on one lake: together they keep the rate limits of an API that apply to one.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::program::Program;
 use crate::support::runtime;
 
 const DAY: &str = "2025-10-22";
-/// Long enough for requests to overlap, whatever the machine does.
+/// Response latency that makes requests overlap, even on a slow machine.
 const LATENCY: Duration = Duration::from_millis(250);
 
 #[test]
@@ -49,7 +49,7 @@ fn a_run_beside_a_backfill_asked_with_six_requests_in_flight_where_three_are_all
     let in_flight = |entry: &bronzed::simulator::ledger::Entry| entry.in_flight;
     let most = simulator.ledger().iter().map(in_flight).max();
     assert_eq!(most, Some(3));
-    // And both have given back what they had.
+    // Both processes have released their leases.
     let lease = lake.json("_bronzed/leases/pncp.json");
     assert_eq!(lease["holders"], serde_json::json!({}));
 }

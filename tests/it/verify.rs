@@ -1,4 +1,4 @@
-//! Days that have changed since they were complete: rows published late, taken away, and returned.
+//! Days that changed after they were complete: rows published late, withdrawn, and returned.
 
 mod job;
 mod program;

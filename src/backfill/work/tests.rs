@@ -17,11 +17,11 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// An API with one record in each slice that can't be reached at some times.
+/// An API with one record in each slice, unreachable for some time.
 #[derive(Debug)]
 struct Api {
     begun: Instant,
-    /// From, to, in seconds.
+    /// Start and end of the outage, in seconds.
     away: (u64, u64),
     asked: Arc<Mutex<Vec<u64>>>,
 }
@@ -61,7 +61,7 @@ struct Scene {
     store: Arc<InMemory>,
 }
 
-/// Days of one dataset, whose API can't be reached from one second to another.
+/// Days of one dataset whose API is unreachable in the interval `away`, in seconds.
 fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
     let source = source(&"http://api.test/".parse().unwrap());
     let asked = Arc::default();
@@ -106,7 +106,8 @@ fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
     }
 }
 
-/// Works; the days that were done, how they ended, and the outage that ended the work.
+/// Executes the orders; returns the outcomes of the finished days, the outage that ended the work, and all
+/// outages waited for.
 async fn work_through(
     scene: &Scene,
     max_outage: Duration,

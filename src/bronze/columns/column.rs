@@ -1,5 +1,5 @@
-//! One growing column. What was appended can be taken back, which Arrow's own builders can't do:
-//! a list that doesn't fit is noticed only at the element that doesn't.
+//! Column builder. Appended rows can be rolled back, unlike with Arrow's own builders: a list that doesn't
+//! fit is noticed only at the element that doesn't.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::bronze::metadata;
 use crate::bronze::schema::ColumnType;
 use crate::json::{self, Kind, Object};
 
-/// Elements of one list at most that a column takes.
+/// Maximum number of elements of one list.
 const MOST_ELEMENTS: usize = 100_000;
 
-/// One growing column.
+/// Builder of one column.
 #[derive(Debug)]
 pub(in crate::bronze) struct Column {
     valid: NullBufferBuilder,
@@ -83,13 +83,13 @@ impl Column {
         })
     }
 
-    /// Whether a value that fits as a whole may still leave members in `_extra`.
+    /// `true` if the column is a struct, whose members may be in `_extra` although the value itself fits.
     pub(super) fn is_struct(&self) -> bool {
         matches!(self.values, Values::Struct(_))
     }
 
-    /// Appends one row. `false` says that the value doesn't fit: then the row is null, and the
-    /// value belongs into `extra`, where the members of a struct that don't fit already are.
+    /// Appends one row. Returns `false` if the value doesn't fit: the row is then null, and the value belongs
+    /// into `extra`, which already has the members of a struct that don't fit.
     pub(super) fn append(&mut self, value: &str, extra: &mut Extra) -> bool {
         if value == "null" {
             self.append_null();
@@ -104,7 +104,7 @@ impl Column {
         fits
     }
 
-    /// Appends a row's value but not yet that it is valid; `None`: nothing was appended.
+    /// Appends a row's value, but not its validity bit. `None` if nothing was appended.
     fn try_append(&mut self, value: &str, extra: &mut Extra) -> Option<()> {
         match &mut self.values {
             Values::String { bytes, ends } => {
@@ -135,7 +135,7 @@ impl Column {
         Some(())
     }
 
-    /// Appends a row without a value.
+    /// Appends a null.
     pub(in crate::bronze) fn append_null(&mut self) {
         self.valid.append_null();
         match &mut self.values {
@@ -151,7 +151,7 @@ impl Column {
         }
     }
 
-    /// Appends a text as it is: for the metadata columns.
+    /// Appends a string unchanged, for the metadata columns.
     pub(in crate::bronze) fn append_text(&mut self, text: Option<&str>) {
         match (text, &mut self.values) {
             (Some(text), Values::String { bytes, ends }) => {
@@ -163,12 +163,12 @@ impl Column {
         }
     }
 
-    /// How many rows it has.
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.valid.len()
     }
 
-    /// Takes back every row from `length` on.
+    /// Drops every row from `length` on.
     pub(super) fn truncate(&mut self, length: usize) {
         self.valid.truncate(length);
         match &mut self.values {
@@ -190,7 +190,7 @@ impl Column {
         }
     }
 
-    /// The rows as an Arrow array; the column is empty afterwards.
+    /// Takes the rows as an Arrow array, and leaves the column empty.
     pub(in crate::bronze) fn take(&mut self) -> Result<ArrayRef, ArrowError> {
         let rows = self.valid.len();
         let nulls = self.valid.finish();
@@ -227,10 +227,10 @@ impl Column {
     }
 }
 
-/// Appends all elements of an array, or none and `None`: a list fits as a whole or not at all.
+/// Appends all elements of an array. `None`, with nothing appended, if one doesn't fit.
 ///
-/// A list of more than [`MOST_ELEMENTS`] doesn't fit: empty structs of a struct's width each would
-/// take a hundred times the memory of their text, `[{},{},…]`.
+/// A list of more than [`MOST_ELEMENTS`] doesn't fit: empty elements of a wide struct, `[{},{},…]`, would
+/// take a hundred times the memory of their text.
 fn append_elements(item: &mut Column, array: &str, extra: &mut Extra) -> Option<()> {
     if json::kind(array) != Kind::Array {
         return None;
@@ -246,7 +246,7 @@ fn append_elements(item: &mut Column, array: &str, extra: &mut Extra) -> Option<
     Some(())
 }
 
-/// One timestamp for all rows.
+/// Array of one timestamp, repeated for all rows.
 pub(in crate::bronze) fn constant_instant(
     micros: i64,
     rows: usize,
@@ -280,7 +280,7 @@ fn primitive<T: arrow_array::ArrowPrimitiveType>(
     )?))
 }
 
-/// Arrow's offsets: where each row ends, after a zero.
+/// Takes the row ends as Arrow offsets, with a leading zero.
 fn take_offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
     let mut offsets = Vec::with_capacity(ends.len() + 1);
     offsets.push(0);
@@ -288,7 +288,8 @@ fn take_offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
     OffsetBuffer::new(offsets.into())
 }
 
-/// The writer hands rows on long before they reach 2 GiB, and refuses records that alone would.
+/// Converts a length to an offset. The writer flushes long before 2 GiB, and rejects single records of that
+/// size.
 fn offset(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }

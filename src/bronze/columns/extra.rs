@@ -1,22 +1,23 @@
-//! `_extra`: a JSON object as text that mirrors the record, of what its columns can't hold.
+//! Builder of `_extra`: JSON text of an object that mirrors the record, with the values that its columns
+//! can't hold.
 
 use crate::json;
 
-/// The `_extra` of one row while it grows.
+/// Builder of the `_extra` of one row.
 #[derive(Debug, Default)]
 pub(in crate::bronze) struct Extra {
     text: String,
     drifted: u64,
 }
 
-/// A point that [`Extra`] can be taken back to.
+/// Position to which [`Extra`] can be rolled back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     length: usize,
     drifted: u64,
 }
 
-/// An object within `_extra` that isn't closed yet.
+/// An open object within `_extra`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Level {
     before: usize,
@@ -40,31 +41,31 @@ impl Extra {
         }
     }
 
-    /// Makes a whole element that can't be opened the row's `_extra`.
+    /// Sets the row's `_extra` to the text of a record that can't be parsed as an object.
     pub(super) fn replace(&mut self, element: &str) {
         self.text.clear();
         self.text.push_str(element);
         self.drifted = 1;
     }
 
-    /// The row's `_extra`, if there is any.
+    /// Returns the row's `_extra`. `None` if all values fit.
     pub(in crate::bronze) fn text(&self) -> Option<&str> {
         (!self.text.is_empty()).then_some(&self.text)
     }
 
-    /// How many values didn't fit.
+    /// Number of values that didn't fit.
     pub(in crate::bronze) fn drifted(&self) -> u64 {
         self.drifted
     }
 
-    /// Adds a value with its own text, and counts it.
+    /// Adds a value with its original text, and counts it as drifted.
     pub(super) fn member(&mut self, key: &str, value: &str) {
         self.key(key);
         self.text.push_str(value);
         self.drifted += 1;
     }
 
-    /// Opens an object within.
+    /// Opens a nested object.
     pub(super) fn open(&mut self, key: &str) -> Level {
         let before = self.text.len();
         self.key(key);
@@ -73,7 +74,7 @@ impl Extra {
         Level { before, inside }
     }
 
-    /// Closes the object; an empty one leaves nothing behind.
+    /// Closes the object, and removes it if it is empty.
     pub(super) fn close(&mut self, level: Level) {
         if self.text.len() == level.inside {
             self.text.truncate(level.before);
@@ -82,7 +83,7 @@ impl Extra {
         }
     }
 
-    /// Where `_extra` stands.
+    /// Returns the current position.
     pub(super) fn mark(&self) -> Mark {
         Mark {
             length: self.text.len(),
@@ -90,12 +91,12 @@ impl Extra {
         }
     }
 
-    /// Whether a value was added since.
+    /// `true` if a value was added since `mark`.
     pub(super) fn grew_since(&self, mark: Mark) -> bool {
         self.drifted > mark.drifted
     }
 
-    /// Takes back what was added since.
+    /// Rolls back to `mark`.
     pub(super) fn take_back(&mut self, mark: Mark) {
         self.text.truncate(mark.length);
         self.drifted = mark.drifted;

@@ -1,4 +1,4 @@
-//! The columns of one object: of a record, or of a struct within it.
+//! Columns of one object: a record, or a struct within it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,31 +11,31 @@ use crate::bronze::BronzeError;
 use crate::bronze::schema;
 use crate::json::Object;
 
-/// The columns of one object.
+/// Columns of one object.
 #[derive(Debug)]
 pub(in crate::bronze) struct Members {
     names: Vec<Box<str>>,
     columns: Vec<Column>,
     fields: Fields,
     index: HashMap<Box<str>, usize>,
-    /// Which column the n-th member of the last object went to. Neighbours in an answer have
-    /// their members in the same order, so this saves nearly every look into the index.
+    /// Column of the n-th member of the previous object. Consecutive records of a response have their members
+    /// in the same order, so this saves nearly every index lookup.
     order: Vec<usize>,
-    /// Which member each column gets its value from; kept for its memory only.
+    /// Member from which each column gets its value; a field only to reuse the allocation.
     slots: Vec<Slot>,
 }
 
-/// Where in an object a column's value is.
+/// Position of a column's value in an object.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
     Absent,
     Member(usize),
-    /// The key is there more than once: no column can tell that.
+    /// The key occurs more than once, which no column can represent.
     Repeated,
 }
 
 impl Members {
-    /// Empty columns as declared.
+    /// Creates empty columns as declared.
     pub(in crate::bronze) fn new(declared: &[schema::Column]) -> Result<Self, BronzeError> {
         let names: Vec<Box<str>> = declared.iter().map(|c| c.name.as_str().into()).collect();
         let indexed = names.iter().cloned().enumerate();
@@ -52,7 +52,7 @@ impl Members {
         })
     }
 
-    /// Appends one row: members that fit to their columns, the others to `extra`.
+    /// Appends one row: fitting members to their columns, the others to `extra`.
     pub(super) fn append(&mut self, object: &Object<'_>, extra: &mut Extra) {
         let undeclared = self.assign(object);
         let (slots, columns) = (&self.slots, &mut self.columns);
@@ -74,7 +74,7 @@ impl Members {
         }
     }
 
-    /// Fills the slots; returns the positions of the members that no column is declared for.
+    /// Fills the slots; returns the positions of the undeclared members.
     fn assign(&mut self, object: &Object<'_>) -> Vec<usize> {
         let mut undeclared = Vec::new();
         self.slots.clear();
@@ -108,19 +108,19 @@ impl Members {
         Some(column)
     }
 
-    /// Appends a row of which nothing is there.
+    /// Appends a row of nulls.
     pub(super) fn append_null(&mut self) {
         self.columns.iter_mut().for_each(Column::append_null);
     }
 
-    /// Takes back every row from `length` on.
+    /// Drops every row from `length` on.
     pub(super) fn truncate(&mut self, length: usize) {
         for column in &mut self.columns {
             column.truncate(length);
         }
     }
 
-    /// The rows as Arrow arrays with their fields; the columns are empty afterwards.
+    /// Takes the rows as Arrow arrays with their fields, and leaves the columns empty.
     pub(in crate::bronze) fn take(&mut self) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
         let arrays: Result<_, _> = self.columns.iter_mut().map(Column::take).collect();
         Ok((self.fields.clone(), arrays?))
@@ -141,8 +141,8 @@ fn append_member(column: &mut Column, name: &str, value: &str, extra: &mut Extra
     }
 }
 
-/// An undeclared null says as much as an absent field, unless the key is there twice: then which
-/// one counts is for the reader to say.
+/// Appends undeclared members. A null is skipped, as it equals an absent field, unless its key is repeated:
+/// then the reader has to decide which occurrence counts.
 fn append_undeclared(object: &Object<'_>, positions: &[usize], extra: &mut Extra) {
     let members = || positions.iter().map(|position| &object.members[*position]);
     let mut seen = HashSet::new();

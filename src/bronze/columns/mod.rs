@@ -1,14 +1,12 @@
-//! JSON records into Arrow columns, by the rule of `_extra` (see [`crate::bronze`]).
+//! Conversion of JSON records to Arrow columns, by the rule of `_extra` (see [`crate::bronze`]).
 //!
-//! A record is opened one level at a time, and only where the schema has a struct or a list: no
-//! tree of values is built, and nesting of any depth can't exhaust the stack.
+//! A record is parsed one level at a time, and only where the schema has a struct or a list: no tree of
+//! values is built, and no nesting depth can exhaust the stack.
 //!
-//! - A list of which one element doesn't fit goes to `_extra` whole, and so does one of more than
-//!   100,000 elements.
+//! - A list goes to `_extra` whole if one element doesn't fit, or if it has more than 100,000 elements.
 //! - A repeated key goes to `_extra` with all its occurrences; its column is null.
-//! - An undeclared field that is null is left out, and doesn't count as drift.
-//! - Of an element that is no object, or that has keys that are no valid Unicode, `_extra` is the
-//!   element's own text.
+//! - An undeclared null is left out, and doesn't count as drift.
+//! - If the record is not an object, or has keys that are not valid Unicode, `_extra` is its whole text.
 
 mod column;
 mod extra;
@@ -28,7 +26,7 @@ use super::metadata;
 use super::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
 use crate::json::{self, Kind, Object};
 
-/// The growing columns of a table, without its metadata columns.
+/// Builder of a table's declared columns.
 #[derive(Debug)]
 pub(super) struct Columns {
     members: Members,
@@ -36,7 +34,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Empty columns as declared.
+    /// Creates empty columns as declared.
     pub(super) fn new(schema: &Schema) -> Result<Self, BronzeError> {
         let mut names = schema.columns.iter().map(|column| column.name.as_str());
         if let Some(name) = names.find(|name| METADATA_COLUMNS.contains(name)) {
@@ -71,7 +69,7 @@ impl Columns {
         &self.extra
     }
 
-    /// The rows as Arrow arrays with their fields; the columns are empty afterwards.
+    /// Takes the rows as Arrow arrays with their fields, and leaves the columns empty.
     pub(super) fn take(
         &mut self,
     ) -> Result<(Fields, Vec<arrow_array::ArrayRef>), arrow_schema::ArrowError> {
@@ -79,7 +77,7 @@ impl Columns {
     }
 }
 
-/// Whether a column of this kind holds the whole value, so that none of it is left for `_extra`.
+/// `true` if a column of this type holds the whole value, leaving nothing for `_extra`.
 pub(super) fn fits(kind: &ColumnType, value: &str) -> bool {
     let mut extra = Extra::default();
     extra.begin();
@@ -131,7 +129,7 @@ fn arrow_type(kind: &ColumnType) -> Result<DataType, BronzeError> {
     })
 }
 
-/// Scales are at most 38.
+/// Converts a scale, which is at most 38.
 fn arrow_scale(scale: u8) -> i8 {
     i8::try_from(scale).unwrap_or(i8::MAX)
 }
@@ -141,13 +139,13 @@ mod tests {
     use super::*;
     use crate::bronze::tests::schema;
 
-    /// Asserts what of `record` goes to `_extra`, and how many values that is.
+    /// Asserts the `_extra` of `record` and its number of drifted values.
     fn assert_extra(record: &str, expected: impl Into<Option<&'static str>>, drifted: u64) {
         let mut columns = Columns::new(&schema()).unwrap();
         let extra = columns.append(record);
         assert_eq!(extra.text(), expected.into(), "{record}");
         assert_eq!(extra.drifted(), drifted, "{record}");
-        // Whatever happened, every column has its one row.
+        // In every case, each column has exactly one row.
         let (_, arrays) = columns.take().unwrap();
         assert!(arrays.iter().all(|array| array.len() == 1), "{record}");
     }

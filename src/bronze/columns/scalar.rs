@@ -1,4 +1,4 @@
-//! One JSON value as what its column stores, or `None` if it couldn't be rebuilt from there.
+//! Conversion of a JSON value to its column's storage type; `None` if the value couldn't be rebuilt from it.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use chrono::{Datelike, NaiveDate};
 use crate::json::decimal::Decimal;
 use crate::json::{self, Kind};
 
-/// Days from the first of January of the year 1, which is day 1, to the epoch.
+/// Day number of the Unix epoch, counted from 0001-01-01 as day 1.
 const EPOCH: i32 = 719_163;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// A string, decoded. `None`: not a string, or one that is no valid Unicode.
+/// Decodes a string. `None` if the value is not a string, or not valid Unicode.
 pub(super) fn string(value: &str) -> Option<Cow<'_, str>> {
     let inside = value.strip_prefix('"')?.strip_suffix('"')?;
-    // Without an escape, a valid JSON string is its own content.
+    // A valid JSON string without escapes equals its content.
     if inside.bytes().any(|byte| byte == b'\\') {
         json::string(value).ok()
     } else {
@@ -22,7 +22,7 @@ pub(super) fn string(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A boolean.
+/// Parses a boolean.
 pub(super) fn boolean(value: &str) -> Option<bool> {
     match value {
         "true" => Some(true),
@@ -31,7 +31,7 @@ pub(super) fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-/// A whole number of 64 bits, however it is written: `5.0` is 5.
+/// Parses a 64-bit integer in any spelling: `5.0` is 5.
 pub(super) fn int64(value: &str) -> Option<i64> {
     if !matches!(json::kind(value), Kind::Number) {
         return None;
@@ -43,18 +43,18 @@ pub(super) fn int64(value: &str) -> Option<i64> {
         .or_else(|| Decimal::parse(value)?.to_i64())
 }
 
-/// A number, times ten to the power of the column's scale.
+/// Parses a number, and multiplies it by ten to the power of the column's scale.
 pub(super) fn decimal(value: &str, precision: u8, scale: u8) -> Option<i128> {
     Decimal::parse(value)?.to_scaled(precision, scale)
 }
 
-/// `2025-10-22` as days since the epoch.
+/// Parses `2025-10-22` as days since the epoch.
 pub(super) fn date(value: &str) -> Option<i32> {
     let text = value.strip_prefix('"')?.strip_suffix('"')?;
     days(text.as_bytes())
 }
 
-/// `2025-10-22T08:41:33` (followed by `suffix`) as microseconds since the epoch.
+/// Parses `2025-10-22T08:41:33` (followed by `suffix`) as microseconds since the epoch.
 pub(super) fn timestamp(value: &str, suffix: &str) -> Option<i64> {
     let text = value.strip_prefix('"')?.strip_suffix('"')?;
     let text = text.strip_suffix(suffix)?.as_bytes();
@@ -73,14 +73,14 @@ fn days(text: &[u8]) -> Option<i32> {
     let [year @ .., b'-', m1, m2, b'-', d1, d2] = text else {
         return None;
     };
-    // Other readers know no year 0.
+    // Other readers don't support year 0.
     let year = number(year).filter(|value| year.len() == 4 && *value > 0)?;
     let (month, day) = (number(&[*m1, *m2])?, number(&[*d1, *d2])?);
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
     Some(date.num_days_from_ce() - EPOCH)
 }
 
-/// A few digits, and nothing but digits.
+/// Parses digits only.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |number, digit| {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;

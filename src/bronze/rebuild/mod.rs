@@ -1,9 +1,9 @@
-//! Columns back to JSON: the other half of promise P9.
+//! Conversion of columns back to JSON: the other half of promise P9.
 //!
-//! It reads the types that this program writes, and those that pandas and pyarrow make of Python
-//! dictionaries: floats (by their shortest text, NaN being null), integers of all widths, strings
-//! of all layouts, dictionaries, structs, lists, timestamps of all units. Members that are null
-//! are left out, since pandas gives every struct the members of all of them.
+//! Supports the types that this program writes, and those that pandas and pyarrow derive from Python
+//! dictionaries: floats (by their shortest text, NaN as null), integers of all widths, strings of all
+//! layouts, dictionaries, structs, lists, timestamps of all units. Null members are left out, because pandas
+//! gives every struct the members of all structs in its column.
 
 mod scalar;
 
@@ -21,7 +21,7 @@ pub(super) struct Row<'a> {
     members: Vec<(&'a str, Cells<'a>)>,
 }
 
-/// One column that rows are read from.
+/// A column from which rows are read.
 struct Cells<'a> {
     array: &'a dyn Array,
     values: Values<'a>,
@@ -32,7 +32,7 @@ enum Values<'a> {
     Scalar(Scalar<'a>),
     Struct(Row<'a>),
     List {
-        /// Where in `item` the elements of a row lie.
+        /// Returns the range in `item` of a row's elements.
         span: Box<dyn Fn(usize) -> std::ops::Range<usize> + 'a>,
         item: Box<Cells<'a>>,
     },
@@ -43,10 +43,10 @@ enum Values<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// These columns as the members of an object.
+    /// Creates an object with these columns as its members.
     ///
     /// # Errors
-    /// When a column has no form in JSON.
+    /// Returns an error if a column has no form in JSON.
     pub(super) fn new(
         columns: impl Iterator<Item = (&'a FieldRef, &'a dyn Array)>,
         path: &str,
@@ -64,10 +64,10 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// One row as a JSON object, merged with what `extra` has beside the columns.
+    /// Writes one row as a JSON object, merged with `extra`.
     ///
     /// # Errors
-    /// When `extra` isn't JSON.
+    /// Returns an error if `extra` isn't JSON.
     pub(super) fn push(
         &self,
         row: usize,
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
         out: &mut String,
     ) -> Result<(), serde_json::Error> {
         let beside = match extra {
-            // An element that couldn't be opened, or a record of which no column is there.
+            // A record that couldn't be parsed as an object, or one whose columns are all null.
             Some(text) if json::kind(text) != Kind::Object || self.is_null(row) => {
                 out.push_str(serde_json::from_str::<&RawValue>(text)?.get());
                 return Ok(());
@@ -88,7 +88,7 @@ impl<'a> Row<'a> {
         for (name, cells) in &self.members {
             let before = out.len();
             push_key(out, start, name);
-            // Of a struct, `extra` has the members that didn't fit; of nothing else that is there.
+            // `extra` has values for a non-null column only if it is a struct: the members that didn't fit.
             let rest = beside.iter().find(|(key, _)| key == name);
             let rest = rest.map(|(_, text)| *text).filter(|_| cells.is_struct());
             if !cells.push(row, rest, out)? {
@@ -130,7 +130,7 @@ impl<'a> Cells<'a> {
             DataType::Struct(fields) => Values::Struct(members(array.as_struct(), fields, path)?),
             DataType::Dictionary(..) => {
                 let array = array.as_any_dictionary();
-                // Without values there are no keys to normalise: every row is null.
+                // A dictionary without values has no keys to normalise: every row is null.
                 let none = array.values().is_empty();
                 Values::Dictionary {
                     keys: if none {
@@ -163,7 +163,7 @@ impl<'a> Cells<'a> {
         matches!(self.values, Values::Struct(_))
     }
 
-    /// Writes a row's value; `false`, and nothing written that counts: it is null.
+    /// Writes a row's value. Returns `false` if it is null; the caller then discards the output.
     fn push(
         &self,
         row: usize,
@@ -176,7 +176,7 @@ impl<'a> Cells<'a> {
         match &self.values {
             Values::Null => Ok(false),
             Values::Scalar(push) => Ok(push(row, out)),
-            // A struct that is there stays there, even where all of its members are null.
+            // A non-null struct is written even if all of its members are null.
             Values::Struct(members) => members.push(row, extra, out).map(|()| true),
             Values::Dictionary { keys, values } => match keys.get(row) {
                 Some(key) => values.push(*key, None, out),
@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows of one column named `a` as JSON.
+    /// Rebuilds the rows of one column named `a` as JSON.
     fn rows(array: ArrayRef) -> Vec<String> {
         let field: FieldRef = Arc::new(Field::new("a", array.data_type().clone(), true));
         let row = Row::new(std::iter::once((&field, array.as_ref())), "").unwrap();
@@ -247,7 +247,7 @@ mod tests {
         (0..array.len()).map(rebuild).collect()
     }
 
-    /// The only row of one column, without the braces around it.
+    /// Rebuilds the only row of one column.
     fn one(array: impl Array + 'static) -> String {
         let rows = rows(Arc::new(array));
         assert_eq!(rows.len(), 1);

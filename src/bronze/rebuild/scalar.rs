@@ -1,4 +1,4 @@
-//! The values of scalar columns as JSON.
+//! Conversion of scalar columns to JSON.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types as t;
@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta};
 use crate::json;
 use crate::json::decimal::Decimal;
 
-/// Writes the value of one row, which isn't null, and says whether there was one after all.
+/// Writes the value of one non-null row; returns `false` if the value has to be read as null (NaN).
 pub(super) type Scalar<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
 
-/// How a scalar column's values are written; `None`: they have no form in JSON.
+/// Returns the formatter of a scalar column's values. `None` if the type has no JSON form.
 pub(super) fn new(array: &dyn Array) -> Option<Scalar<'_>> {
     Some(match array.data_type() {
         DataType::Utf8 => text(array.as_string::<i32>()),
@@ -79,8 +79,8 @@ fn plain(out: &mut String, text: &str) -> bool {
     true
 }
 
-/// Integers, and floats by the shortest text that is them: a whole float has no `.0`, as the
-/// integers have none that pandas made floats of. NaN is what pandas makes of null.
+/// Writes integers, and floats by their shortest text. A whole float has no `.0`, because pandas turns
+/// integers with nulls into floats. NaN is null, as pandas stores null as NaN.
 fn number<T: ArrowPrimitiveType>(array: &dyn Array) -> Scalar<'_>
 where
     T::Native: std::fmt::Display,
@@ -107,7 +107,7 @@ where
     })
 }
 
-/// `2025-10-22`; a day beyond the calendar stays a number.
+/// Writes `2025-10-22`; a day beyond the calendar stays a number.
 fn date(out: &mut String, days: i64) -> bool {
     let date =
         TimeDelta::try_days(days).and_then(|since| DateTime::UNIX_EPOCH.checked_add_signed(since));
@@ -117,8 +117,8 @@ fn date(out: &mut String, days: i64) -> bool {
     }
 }
 
-/// `2025-10-22T08:41:33`, with a fraction only where there is one; an instant beyond the calendar
-/// stays a number.
+/// Writes `2025-10-22T08:41:33`, with a fraction only if it is not zero; an instant beyond the calendar stays
+/// a number.
 fn time<'a, T: ArrowPrimitiveType<Native = i64>>(
     array: &'a dyn Array,
     per_second: i64,

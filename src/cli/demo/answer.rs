@@ -1,4 +1,5 @@
-//! The answer to the query that the demo prints, computed here: a machine without DuckDB sees it, too.
+//! Result of the query that the demo prints, computed here so that it is shown on machines without DuckDB,
+//! too.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,13 +16,13 @@ use crate::source::declaration::Dataset;
 const NAME: &str = "modalidadeNome";
 const VALUE: &str = "valorTotalEstimado";
 
-/// Digits behind the point of [`VALUE`], as its column declares it.
+/// Number of decimal places of [`VALUE`], as declared by its column.
 const SCALE: u8 = 4;
 
 /// Returns the table of the printed query over all files of the dataset: modality, records, value.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Returns an error if a file can't be read.
 pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<String> {
     let mut groups: BTreeMap<String, (u64, i128)> = BTreeMap::new();
     let years = format!("{}/year=", dataset.prefix);

@@ -25,11 +25,11 @@ use crate::simulator::{SimConfig, Simulator};
 use crate::source::declaration::{Mode, Priority};
 use crate::state::execution::Status;
 
-/// The day that is played, and the times at which it is read.
+/// Simulated day, and the times at which it is read.
 const DAY: &str = "2025-10-22";
 const TIMES: [&str; 3] = ["08:00", "12:00", "16:00"];
 
-/// What a recorded record has, about.
+/// Approximate size of a record, as measured on recorded ones.
 const BYTES_PER_RECORD: usize = 2_400;
 
 #[derive(Debug, clap::Args)]
@@ -37,13 +37,13 @@ const BYTES_PER_RECORD: usize = 2_400;
     after_help = "The demo is the same everywhere: --config and BRONZED__… say nothing to it."
 )]
 pub struct Args {
-    /// The folder of the lake
+    /// Folder of the lake
     #[arg(value_name = "FOLDER", default_value = "data")]
     folder: PathBuf,
-    /// Records that the simulated day has by its end
+    /// Number of records of the simulated day by its end
     #[arg(long, default_value_t = 1_200)]
     records: u32,
-    /// The seed of the simulated day: the same seed, the same records and faults
+    /// Random seed: the same seed gives the same records and faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Share of requests that the simulated API answers with a fault
@@ -112,7 +112,7 @@ fn at(time: &str) -> anyhow::Result<DateTime<Utc>> {
     Ok(DateTime::parse_from_rfc3339(&text)?.to_utc())
 }
 
-/// The embedded configuration, with the simulator for an API and short waits.
+/// Loads the embedded configuration, with the simulator as the API and short delays.
 fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
     let lake = folder.to_str().ok_or_else(|| {
         Stop::Usage(format!(
@@ -126,14 +126,14 @@ fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
         ("BRONZED__SOURCES__PNCP__RETRY__INITIAL", "50ms"),
         ("BRONZED__SOURCES__PNCP__RETRY__MAX", "1s"),
         ("BRONZED__SOURCES__PNCP__LIMITS__TIMEOUT", "5s"),
-        // Its lines are for people, wherever they go.
+        // The demo's output is for people, even if it is redirected.
         ("BRONZED__TELEMETRY__FORMAT", "pretty"),
     ];
     let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
     crate::config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))
 }
 
-/// One run in one sentence.
+/// Describes one run in one sentence.
 fn told(time: &str, report: &RunReport) -> String {
     let counts = report.counts();
     let new = counts.new;

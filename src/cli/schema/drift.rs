@@ -1,8 +1,8 @@
-//! `bronzed schema drift`: the fields in the lake that no column holds.
+//! `bronzed schema drift`: reports the fields in the lake that no column holds.
 //!
-//! It reads the `_extra` columns of the days' files, and asks no API. Where there is drift, the cure
-//! is a line in the dataset's file of columns: rows that are stored from then on have the column, older
-//! ones keep the value in `_extra`.
+//! It reads the `_extra` columns of the days' files, and sends no request to an API. Drift is fixed by a line
+//! in the dataset's file of columns: rows stored from then on have the column, older ones keep the value in
+//! `_extra`.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::source::declaration::Dataset;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A source (`pncp`), or one of its datasets (`pncp.contratacoes`)
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
-    /// The first day to look at; the first in the lake when none is given
+    /// First day. Default: the first in the lake
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<Day>,
-    /// The last day to look at; the last in the lake when none is given
+    /// Last day. Default: the last in the lake
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Day>,
     /// Print one JSON object per dataset instead of a table
@@ -32,12 +32,12 @@ pub struct Args {
     json: bool,
 }
 
-/// What was looked at of one dataset.
+/// Drift of one dataset, with the number of files and rows read.
 #[derive(Debug, Default)]
 struct Seen {
     drift: Drift,
     files: u64,
-    /// Files of the earlier pipeline, which has no `_extra`.
+    /// Number of files of the earlier pipeline, which has no `_extra`.
     others: u64,
     rows: u64,
 }
@@ -60,7 +60,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-/// Reads the files of the days one after the other.
+/// Reads the files of the days, one at a time.
 async fn look(
     lake: &Lake,
     dataset: &Arc<Dataset>,
@@ -85,7 +85,7 @@ async fn look(
         let Some(day) = day.filter(wanted) else {
             continue;
         };
-        // A file is never deleted: one that is gone was taken out by hand meanwhile.
+        // The program never deletes a file, so a missing one was removed by hand since the listing.
         let Some((bytes, _)) = lake.get(&entry.key).await? else {
             continue;
         };
@@ -149,7 +149,7 @@ fn table(dataset: &Dataset, seen: &Seen) -> String {
 
 fn row(finding: &Finding) -> Vec<String> {
     let seen: Vec<_> = finding.seen.keys().copied().collect();
-    // A table has no room for what ends its lines.
+    // Control characters, such as line breaks, would break the table.
     let example = finding.example.replace(|c: char| c.is_control(), " ");
     vec![
         match finding.field.as_str() {

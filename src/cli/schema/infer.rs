@@ -1,7 +1,7 @@
-//! `bronzed schema infer`: a draft of a dataset's columns.
+//! `bronzed schema infer`: drafts a dataset's columns.
 //!
-//! The responses come from a file (one whole answer, an array of records, or one record a line) or
-//! from the API: the first page of each slice of a day.
+//! The records come from a file (a whole response, an array of records, or one record per line) or from the
+//! API: the first page of each slice of a day.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,16 +23,16 @@ use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage, slices
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A dataset: `pncp.contratacoes`
+    /// Dataset: `pncp.contratacoes`
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
-    /// A file with an answer of the API, an array of its records, or one record a line
+    /// File with an API response, an array of its records, or one record per line
     #[arg(long, value_name = "FILE", required_unless_present = "day")]
     from: Option<PathBuf>,
-    /// Ask the API: the first page of each slice of this day
+    /// Request the first page of each slice of this day from the API
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "from")]
     day: Option<Day>,
-    /// Write the draft to this file, which mustn't be there yet, instead of standard output
+    /// Write the draft to this file instead of standard output; it must not exist yet
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -87,13 +87,13 @@ fn see_file(draft: &mut Draft, dataset: &Dataset, file: &Path) -> Result<(), Sto
     Ok(())
 }
 
-/// The records of a whole answer, of an array, or of lines.
+/// Parses the records of a whole response, of an array, or of lines. `None` if the text is none of them.
 fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
     let owned = |records: Vec<&str>| records.into_iter().map(str::to_owned).collect();
     if let Ok(page) = Page::parse(dataset, text.to_owned().into(), None) {
         return Some(page.records().map(str::to_owned).collect());
     }
-    // A page whose counts were taken out or changed is still one to learn from.
+    // A page whose totals were removed or changed is still usable.
     let pointed = json::pointer(text, &dataset.data_selector).ok().flatten();
     if let Some(Ok(records)) = pointed.map(json::elements) {
         return Some(owned(records));
@@ -107,7 +107,7 @@ fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
     (!lines.is_empty()).then(|| owned(lines))
 }
 
-/// Whether the requests of a dataset can be made without any record of another one.
+/// Checks that a dataset can be requested without records of another dataset.
 fn askable(dataset: &Dataset) -> Result<(), Stop> {
     let name = dataset.full_name();
     let why = match &dataset.kind {
@@ -120,7 +120,7 @@ fn askable(dataset: &Dataset) -> Result<(), Stop> {
     )))
 }
 
-/// Reads the first page of each slice. A slice that fails is told, and the others are read.
+/// Reads the first page of each slice. A slice that fails is reported, and the others are read.
 async fn see_day(
     draft: &mut Draft,
     source: &Source,

@@ -1,4 +1,4 @@
-//! `bronzed schema`: what columns a dataset should have, told from what its API sends.
+//! `bronzed schema`: columns of a dataset, derived from API data.
 
 mod drift;
 mod infer;

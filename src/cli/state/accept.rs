@@ -1,4 +1,4 @@
-//! `bronzed state accept`: a day is taken as it is, though it can't be proven.
+//! `bronzed state accept`: marks a day as accepted although it can't be proven.
 
 use serde_json::json;
 
@@ -9,16 +9,16 @@ use crate::day::Day;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A dataset (`pncp.contratacoes`)
+    /// Dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
-    /// The day
+    /// Day
     #[arg(long, value_name = "YYYY-MM-DD")]
     day: Day,
-    /// Why it is taken as it is; kept in the day's state
+    /// Reason for accepting the day; stored in its state
     #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
     reason: Option<String>,
-    /// Take the acceptance back: the day is wanted again
+    /// Undo the acceptance: the day is wanted again
     #[arg(long, conflicts_with = "reason")]
     undo: bool,
     /// Print one JSON object

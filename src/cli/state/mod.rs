@@ -1,4 +1,4 @@
-//! `bronzed state`: single state documents, for people.
+//! `bronzed state`: inspection and repair of single state documents.
 
 mod accept;
 mod rebuild;
@@ -29,13 +29,13 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what the lake knows of one day of a dataset; nothing is changed
+    /// Show the state of one day of a dataset; nothing is changed
     Show(show::Args),
     /// Check files, state and marker of days against each other; nothing is changed
     Verify(verify::Args),
-    /// Make the states of days anew from their files
+    /// Rebuild the states of days from their files
     Rebuild(rebuild::Args),
-    /// Take a day as it is, though it can't be proven: nothing reads it any more
+    /// Accept a day that can't be proven complete: it is not read any more
     Accept(accept::Args),
 }
 
@@ -48,28 +48,28 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     }
 }
 
-/// The days of a dataset that a command is for.
+/// Selected days of a dataset.
 #[derive(Debug, clap::Args)]
 pub(super) struct Selection {
-    /// A dataset (`pncp.contratacoes`)
+    /// Dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
     /// One day
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     day: Option<Day>,
-    /// The first day; from the lake's first on where nothing is said
+    /// First day. Default: the first in the lake
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<Day>,
-    /// The last day; to the lake's last where nothing is said
+    /// Last day. Default: the last in the lake
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Day>,
 }
 
-/// What a command finds when it has opened the lake.
+/// Opened dataset with its selected days.
 pub(super) struct Opened {
     pub place: Place,
     table: Table,
-    /// Those that are asked for.
+    /// Selected days.
     pub days: Vec<Day>,
 }
 
@@ -82,7 +82,7 @@ impl Selection {
             .await
     }
 
-    /// The same for a command that changes what it finds.
+    /// Like [`Self::open`], for a command that writes.
     pub(super) async fn open_to_write(&self, shell: &Shell) -> Result<Opened, Stop> {
         target::in_order(self.from, self.to)?;
         let settings = shell.settings()?;
@@ -91,7 +91,7 @@ impl Selection {
             .await
     }
 
-    /// Whether any day is named; without one, all that the lake has are meant.
+    /// Returns `true` if a day or a range is given; otherwise all days in the lake are selected.
     pub(super) fn names_days(&self) -> bool {
         self.day.is_some() || self.from.is_some() || self.to.is_some()
     }
@@ -103,8 +103,8 @@ impl Selection {
         Ok(Opened { place, table, days })
     }
 
-    /// Those of the lake's days that are asked for; a day that is named is one, whatever the lake
-    /// has of it.
+    /// Returns the selected days of the lake; a day given by `--day` is returned even if the lake has nothing
+    /// of it.
     fn of(&self, known: &BTreeSet<Day>) -> Vec<Day> {
         if let Some(day) = self.day {
             return vec![day];
@@ -116,7 +116,7 @@ impl Selection {
     }
 }
 
-/// A dataset in the lake.
+/// Dataset opened in the lake.
 pub(super) struct Place {
     lake: Lake,
     pub dataset: Arc<Dataset>,
@@ -124,18 +124,18 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The one dataset that `target` names, in the lake of the settings.
+    /// Opens the one dataset that `target` names, in the configured lake.
     async fn to_read(settings: &Settings, target: &str) -> Result<Self, Stop> {
         let place = Self::find(settings, target).await?;
         let look = table::look(&place.lake, &place.dataset).await;
         if let Err(error) = look {
-            // The days are told as they are all the same.
+            // The error is only printed, because the days can be shown in any case.
             complain(&error.to_string());
         }
         Ok(place)
     }
 
-    /// The same, for a command that writes.
+    /// Like [`Self::to_read`], for a command that writes.
     async fn to_write(settings: &Settings, target: &str) -> Result<Self, Stop> {
         let place = Self::to_read(settings, target).await?;
         let entropy = Entropy::from_system();

@@ -1,4 +1,4 @@
-//! `bronzed state rebuild`: states made anew from the files.
+//! `bronzed state rebuild`: rebuilds states from the files.
 
 use serde_json::json;
 

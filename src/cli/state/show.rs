@@ -1,4 +1,4 @@
-//! `bronzed state show`: what the lake knows of one day.
+//! `bronzed state show`: shows the state of one day.
 
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
@@ -13,10 +13,10 @@ use crate::state::DayState;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A dataset (`pncp.contratacoes`)
+    /// Dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
-    /// The day
+    /// Day
     #[arg(long, value_name = "YYYY-MM-DD")]
     day: Day,
     /// Print one JSON object
@@ -113,7 +113,7 @@ fn in_words(dataset: &Dataset, day: Day, state: &DayState, zone: Tz) -> String {
     lines.join("\n")
 }
 
-/// What the next run will do before anything else.
+/// Returns the repairs that the next run makes first.
 fn to_set_right(state: &DayState) -> Vec<String> {
     let recovery = state.recovery();
     let rebuilt = recovery.rebuilt.as_ref();
@@ -166,7 +166,7 @@ fn executions(audit: &[Value]) -> Vec<Vec<String>> {
     rows
 }
 
-/// What kept the last run from being whole, and when it wants another; of earlier runs `--json` has it.
+/// Returns the errors of the last run, and the time of its next attempt; `--json` has those of earlier runs.
 fn reasons(audit: &[Value]) -> Vec<String> {
     let Some(entry) = audit.last() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! `bronzed state verify`: whether files, states and markers agree.
+//! `bronzed state verify`: checks that files, states and markers agree.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
 use crate::state::{Inspection, inspect};
 
-/// How many findings of a day are told, if there are more.
+/// Maximum number of findings printed for a day.
 const TOLD: usize = 20;
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `bronzed.toml`: the lake, how much a run holds, the logs, and what the daemon goes by.
+//! Builds the settings of `bronzed.toml`: lake, commits, logs, and the daemon.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,10 +21,10 @@ use crate::config::settings::{
 };
 use crate::server::{Limits, ServerSettings};
 
-/// Schemes of lakes.
+/// Supported URL schemes of a lake.
 const SCHEMES: [&str; 5] = ["file", "memory", "s3", "gs", "az"];
 
-/// The settings of `bronzed.toml`.
+/// Settings of `bronzed.toml`.
 pub struct Bronzed {
     pub lake: LakeSettings,
     pub commit: CommitSettings,
@@ -36,7 +36,7 @@ pub struct Bronzed {
 }
 
 impl Build<'_> {
-    /// The settings of `bronzed.toml`.
+    /// Settings of `bronzed.toml`.
     pub fn bronzed(&mut self, tables: &BronzedFile) -> Bronzed {
         let top = KeyPath::default();
         Bronzed {
@@ -96,7 +96,7 @@ impl Build<'_> {
             return self.complain(path, what, cure);
         }
         match Url::parse(text) {
-            // Not the text itself: it may hold what mustn't be shown.
+            // The text itself is not shown, because it may contain credentials.
             Err(error) => {
                 let cure = "write it as \"s3://bucket/path\" or \"file:///folder\"";
                 self.complain(path, format!("`{path}` is not a URL: {error}"), cure);
@@ -105,7 +105,8 @@ impl Build<'_> {
                 let cure = "secrets aren't written here: name them in [lake.options]";
                 self.complain(path, format!("`{path}` has credentials in it"), cure);
             }
-            // Shown with the URL wherever the lake is named, and used by nothing.
+            // Query and fragment would be shown with the URL wherever the lake is named, and are used by
+            // nothing.
             Ok(url) if url.query().is_some() || url.fragment().is_some() => {
                 let cure = "leave out what follows `?` or `#`: settings belong in [lake.options]";
                 let what = format!("`{path}` has more than an address and a path");
@@ -118,7 +119,7 @@ impl Build<'_> {
     fn option(&mut self, path: &KeyPath, name: &str, value: &OptionValue) -> SecretString {
         match value {
             OptionValue::Plain(value) => {
-                // What a variable says is in the environment, where secrets may be.
+                // A literal secret is allowed in a variable, because the environment may hold secrets.
                 if smells(name) && self.places.variable(path).is_none() {
                     self.complain(
                         path,

@@ -1,4 +1,4 @@
-//! The columns of a dataset, in a file of their own.
+//! Parses the columns of a dataset, in a file of their own.
 //!
 //! ```toml
 //! [columns]
@@ -34,7 +34,7 @@ const TYPES_SHOWN: &str =
     "types are string, int64, boolean, decimal(18,4), date, timestamp and instant";
 
 impl Build<'_> {
-    /// The schema that a dataset names.
+    /// Returns the schema that a dataset references. `None` if it is invalid, which is reported.
     pub fn schema(&mut self, path: &KeyPath, table: &DatasetTable) -> Option<Schema> {
         let path = path.key("schema");
         let named = table.schema.as_deref()?;
@@ -44,7 +44,7 @@ impl Build<'_> {
     }
 }
 
-/// Reads a file of columns. `None` if there is anything wrong with it, which is noted.
+/// Parses a file of columns. `None` if it has errors, which are reported.
 pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Schema> {
     let before = problems.iter().len();
     let file = Document::parse(name.clone(), text, problems);
@@ -188,7 +188,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether readers that don't heed case take two names for one.
+/// Returns `true` if two names are equal for case-insensitive readers.
 fn is_same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
@@ -197,8 +197,9 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|taken| is_same(taken, name))
 }
 
-/// The last field of a file that ends with a nested struct, where it is probably a column: one that
-/// was written at the end of the file, and so has become a member of the table that stood there.
+/// Finds a misplaced column: the last field of a file that ends with a nested table, if it was probably meant
+/// as a column but, appended there, became a member of that table. Returns its line, its name and the path of
+/// the table.
 fn strayed(root: &Node, text: &str) -> Option<(usize, String, String)> {
     let columns = root.get("columns")?;
     let (mut table, mut path) = (columns, "columns".to_owned());
@@ -214,14 +215,14 @@ fn strayed(root: &Node, text: &str) -> Option<(usize, String, String)> {
     if std::ptr::eq(table, columns) {
         return None;
     }
-    // An empty line parts it from the other members, or it is the name of a column.
+    // Misplaced if an empty line separates it from the other members, or a column has its name.
     let above = text.lines().nth(last.line.checked_sub(2)?)?;
     let parted = above.trim().is_empty();
     let known = columns.get(name).is_some();
     (parted || known).then(|| (last.line, name.clone(), path))
 }
 
-/// The last line of what stands in a node.
+/// Returns the last line of a node's content.
 fn end(node: &Node) -> usize {
     let inner = match &node.value {
         Value::Table(entries) => entries.iter().map(|(_, node)| end(node)).max(),
@@ -231,7 +232,7 @@ fn end(node: &Node) -> usize {
     inner.unwrap_or_default().max(node.line)
 }
 
-/// Precision and scale of `decimal(18,4)`.
+/// Parses precision and scale of `decimal(18,4)`.
 fn decimal(text: &str) -> Option<(u8, u8)> {
     let digits = text.strip_prefix("decimal(")?.strip_suffix(')')?;
     let (precision, scale) = digits.split_once(',')?;

@@ -1,4 +1,4 @@
-//! A dataset: its place in the lake, and everything that reading it goes by.
+//! Builds a dataset: its prefix in the lake, and everything needed to read it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use crate::config::raw::source::SourceFile;
 use crate::source::declaration::{Cost, Dataset, RequestLimits, Retry};
 use crate::source::template::Template;
 
-/// What the datasets of a source go by together.
+/// Settings that the datasets of a source share.
 #[derive(Debug, Clone, Copy)]
 pub struct Shared<'a> {
-    /// The source's name.
+    /// Name of the source.
     pub source: &'a str,
-    /// Its whole file.
+    /// Tables of the source's whole file.
     pub tables: &'a SourceFile,
-    /// Its zone.
+    /// Time zone of the source.
     pub zone: Tz,
-    /// What its requests may take where a dataset says nothing.
+    /// Default limits of requests, for datasets that don't override them.
     pub limits: RequestLimits,
-    /// What protected fields are hashed with.
+    /// Key of the keyed hash of protected fields.
     pub protect_key: Option<&'a Arc<SecretString>>,
 }
 
-/// Keys have the prefix in them twice, behind the lake's own path (see [`crate::lake`]), and stores take
-/// 1,024 bytes.
+/// Maximum length of a prefix, because keys contain it twice, after the lake's own path (see
+/// [`crate::lake`]), and stores allow 1,024 bytes.
 const MAX_PREFIX: usize = 100;
 
 impl Build<'_> {
-    /// The datasets of a source.
+    /// Builds the datasets of a source.
     pub fn datasets(&mut self, shared: &Shared<'_>) -> Vec<Dataset> {
         let top = KeyPath::default();
         let of_source = self.responses(&top.key("response"), &shared.tables.response, false);
@@ -134,7 +134,7 @@ impl Build<'_> {
         })
     }
 
-    /// The dataset's own keys, or else the source's.
+    /// Merges the dataset's own keys with the source's as defaults.
     fn request_limits(
         &mut self,
         path: &KeyPath,
@@ -167,7 +167,7 @@ impl Build<'_> {
         );
     }
 
-    /// A folder of the lake that can't be taken for anything of the program's own.
+    /// Checks that a prefix is a valid folder and can't be confused with the program's own folders.
     fn prefix(&mut self, path: &KeyPath, prefix: &str) {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let folder = |step: &str| {
@@ -188,7 +188,7 @@ impl Build<'_> {
         }
     }
 
-    /// The dataset's own keys, or else the source's.
+    /// Merges the dataset's own keys with the source's as defaults.
     fn retry(&mut self, path: &KeyPath, own: &RetryTable, shared: &RetryTable) -> Retry {
         let source = KeyPath::default().key("retry");
         let mut wait = |key: &str, own: &Option<String>, shared: &Option<String>, seconds| {
@@ -224,7 +224,7 @@ fn cost(table: &CostTable) -> Option<Cost> {
     })
 }
 
-/// The variables that are in the templates of a dataset.
+/// Returns the variables that occur in a dataset's templates.
 fn used<'t>(
     request: Option<&'t Template>,
     params: Option<&'t [(String, Template)]>,

@@ -1,4 +1,4 @@
-//! Jobs: when, which days, how.
+//! Builds jobs: schedule, days, mode.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::schedule::cron::Cron;
 use crate::source::declaration::{Job, JobDays, Mode, Priority};
 
 impl Build<'_> {
-    /// The jobs of a source.
+    /// Builds the jobs of a source.
     pub fn jobs(&mut self, path: &KeyPath, tables: &SourceFile) -> Vec<Job> {
         let jobs = tables.job.0.iter();
         jobs.filter_map(|(name, table)| self.job(&path.key(name), name, table, tables))
@@ -88,7 +88,7 @@ impl Build<'_> {
     }
 
     fn cron(&mut self, path: &KeyPath, text: &str) {
-        // Whether it has slots at all is the same in every zone.
+        // UTC is enough: the validity of an expression doesn't depend on the time zone.
         if let Err(reason) = Cron::parse(text, chrono_tz::UTC) {
             let reason = match out_of_range(text) {
                 Some(field) => field,
@@ -122,8 +122,9 @@ impl Build<'_> {
         }
     }
 
-    /// What is new is told by the total, which an update leaves as it is. Children are read for each
-    /// version of their parent, and snapshots and feeds whatever the mode.
+    /// Rejects mode `new` for dated datasets with versions, because it detects new records by the total,
+    /// which an update leaves unchanged. Children are read for each version of their parent, and snapshots
+    /// and feeds in any mode.
     fn new_tells_all(&mut self, path: &KeyPath, job: &JobTable, source: &SourceFile) {
         let updated = source.datasets().find(|(name, table)| {
             let read = match &job.datasets {
@@ -145,7 +146,7 @@ impl Build<'_> {
         }
     }
 
-    /// A job of other days than today reads nothing of a snapshot or a feed.
+    /// Rejects snapshots and feeds in jobs of days other than today, because only today can be read of them.
     fn read_on_its_days(&mut self, path: &KeyPath, name: &str, source: &SourceFile) {
         let mut datasets = source.datasets();
         let named = datasets.find(|(known, _)| *known == name);
@@ -181,7 +182,7 @@ impl Build<'_> {
     }
 }
 
-/// The fields of a cron expression, the last five of six: their names and bounds.
+/// Fields of a cron expression with six fields (one with five lacks the first): names and bounds.
 const FIELDS: [(&str, u32, u32); 6] = [
     ("second", 0, 59),
     ("minute", 0, 59),
@@ -191,7 +192,7 @@ const FIELDS: [(&str, u32, u32); 6] = [
     ("day of the week", 0, 7),
 ];
 
-/// The first number of a cron expression that its field doesn't have: `hour 25: 0 to 23`.
+/// Returns the first number of a cron expression that is out of its field's range: `hour 25: 0 to 23`.
 fn out_of_range(text: &str) -> Option<String> {
     let fields: Vec<_> = text.split_whitespace().collect();
     let declared = FIELDS.get(FIELDS.len().checked_sub(fields.len())?..)?;

@@ -1,4 +1,4 @@
-//! How a dataset is read: its kind, and the tables that belong to it.
+//! Builds the kind of a dataset, and the tables that belong to it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::config::raw::source::SourceFile;
 use crate::day::Day;
 use crate::source::declaration::{Days, Kind, Parent, Window, WindowEnd};
 
-/// The variables that a window gives to templates.
+/// Variables of the window, for templates.
 pub const WINDOW_VARIABLES: [&str; 2] = ["start", "end"];
 
 impl DatasetTable {
-    /// The kind that it says, or that holds where it says nothing.
+    /// Returns the declared kind. Default: `dated`.
     pub fn kind(&self) -> KindWord {
         self.kind.unwrap_or(KindWord::Dated)
     }
 }
 
 impl Build<'_> {
-    /// How the dataset at `path` is read; `used` are the variables in its templates.
+    /// Builds the kind of the dataset at `path`; `used` are the variables in its templates.
     pub fn kind(
         &mut self,
         path: &KeyPath,
@@ -63,7 +63,8 @@ impl Build<'_> {
         })
     }
 
-    /// A walk over a feed proves by records that come twice that none has slipped through.
+    /// Requires `offset` pagination with an overlap for a feed, because records that appear on two pages
+    /// prove that a walk skipped none.
     fn feed_paging(&mut self, path: &KeyPath, table: &DatasetTable) {
         let Some(paginator) = &table.paginator else {
             return;
@@ -85,7 +86,7 @@ impl Build<'_> {
         }
     }
 
-    /// Tables that mean nothing for the kind of dataset that is said.
+    /// Rejects tables that do not apply to the dataset's kind.
     fn tables_of_kind(&mut self, path: &KeyPath, table: &DatasetTable) {
         let kind = table.kind();
         let of_days = matches!(kind, KindWord::Dated | KindWord::Feed);
@@ -167,7 +168,7 @@ impl Build<'_> {
         }
     }
 
-    /// What is known of the dataset's days.
+    /// Builds the properties of the dataset's days.
     pub fn days(
         &mut self,
         path: &KeyPath,
@@ -210,7 +211,7 @@ impl Build<'_> {
         }
     }
 
-    /// The first day that must become complete: one that the API has.
+    /// Returns the first day of the coverage, which must not be before `window.earliest`.
     fn coverage(
         &mut self,
         path: &KeyPath,
@@ -296,7 +297,7 @@ impl Build<'_> {
         })
     }
 
-    /// The table of another dataset of the file.
+    /// Returns the table of another dataset of the file. `None` if there is none, which is reported.
     pub fn dataset_named<'t>(
         &mut self,
         path: &KeyPath,
@@ -317,8 +318,8 @@ impl Build<'_> {
     }
 }
 
-/// The variables that the requests for a dataset's records have values for: those of its slices, or
-/// what it binds, and what its own parent's requests have.
+/// Returns the variables that have values in the requests of a dataset: those of its slices or `parent.bind`,
+/// and those of its parent's requests.
 pub fn variables_of(name: &str, tables: &SourceFile) -> BTreeSet<String> {
     let mut variables = BTreeSet::new();
     for table in lineage(name, tables) {
@@ -329,12 +330,12 @@ pub fn variables_of(name: &str, tables: &SourceFile) -> BTreeSet<String> {
     variables
 }
 
-/// Whether a dataset's parents end somewhere.
+/// Returns `true` if a dataset's chain of parents has no cycle.
 fn leads_to_a_root(name: &str, tables: &SourceFile) -> bool {
     lineage(name, tables).count() <= tables.datasets().count()
 }
 
-/// A dataset, its parent, and so on; a circle is gone round once, and one step further.
+/// Iterates over a dataset, its parent, and so on. In a cycle it yields one more than the number of datasets.
 fn lineage<'t>(name: &str, tables: &'t SourceFile) -> impl Iterator<Item = &'t DatasetTable> {
     let of = |name: &str| tables.datasets().find(|(known, _)| *known == name);
     let first = of(name).map(|(_, table)| table);

@@ -1,8 +1,8 @@
-//! From tables to checked settings: reads what is still text, and refuses what doesn't fit.
+//! Builds validated settings from tables: parses values that are still text, and rejects invalid ones.
 //!
-//! A function that has to complain notes the problem and goes on with a stand-in, so that one pass
-//! finds everything. Stand-ins never get out: [`crate::config::load`] gives settings only if
-//! nothing was noted.
+//! A function that finds a problem reports it and continues with a placeholder, so that one pass finds
+//! everything. Placeholders never get out: [`crate::config::load`] returns settings only if no problem was
+//! reported.
 
 pub mod bronzed;
 pub mod columns;
@@ -27,24 +27,24 @@ use super::files::{Files, bad_line};
 use super::place::{KeyPath, Places};
 use super::problem::Problems;
 
-/// What building needs to know, and where complaints go.
+/// Context of building one file's settings.
 pub struct Build<'a> {
-    /// All files.
+    /// All files of the configuration.
     pub files: &'a Files,
-    /// The one whose tables are built, named from the folder's top.
+    /// File whose tables are built, named relative to the configuration folder.
     pub file: &'a Path,
-    /// Where everything in it was said.
+    /// Locations of the file's keys.
     pub places: &'a Places,
-    /// The environment, which has secrets.
+    /// Environment variables, from which secrets are read.
     pub environment: &'a BTreeMap<String, String>,
-    /// Whether secrets must be there.
+    /// Handling of missing secrets.
     pub(super) secrets: Secrets,
-    /// Where complaints go.
+    /// Receives the problems.
     pub problems: &'a mut Problems,
 }
 
 impl Build<'_> {
-    /// Notes what is wrong with what is said at `path`, and what would be right.
+    /// Reports a problem at `path`, with a hint.
     pub fn complain(
         &mut self,
         path: &KeyPath,
@@ -54,15 +54,15 @@ impl Build<'_> {
         self.problems.note(self.places.of(path), what, instead);
     }
 
-    /// Notes that a key is missing that something else asks for.
+    /// Reports a missing key that another key requires, unless its value was already rejected.
     pub fn lacks(&mut self, path: &KeyPath, why: &str, instead: &str) {
         if !self.places.is_refused(path) {
             self.complain(path, format!("`{path}` is missing: {why}"), instead);
         }
     }
 
-    /// A file that `path` names: relative to the file that names it, or to the working directory
-    /// where a variable does.
+    /// Returns the path of a file that `path` references: relative to the referencing file, or to the working
+    /// directory if a variable sets `path`.
     pub fn named_file(&self, path: &KeyPath, named: &str) -> PathBuf {
         let by_variable = self.places.variable(path).is_some();
         let folder = self.file.parent().unwrap_or(Path::new(""));
@@ -72,7 +72,7 @@ impl Build<'_> {
         }
     }
 
-    /// The text of a file that `path` names, or `None` and a problem.
+    /// Reads a file that `path` references. `None` if it can't be read, which is reported.
     pub fn text_of(&mut self, path: &KeyPath, named: &str) -> Option<String> {
         let file = self.named_file(path, named);
         let text = self.files.read(&file);
@@ -94,7 +94,7 @@ impl Build<'_> {
     }
 }
 
-/// Why reading a file failed, as the end of a sentence.
+/// Returns the reason for a read error, as the end of a sentence.
 pub fn failing(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "isn't there".to_owned(),

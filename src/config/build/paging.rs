@@ -1,4 +1,4 @@
-//! How pages are asked for, and what proves that all of them were read.
+//! Builds the paginator of a dataset, and its proof of completeness.
 
 use super::Build;
 use crate::config::place::KeyPath;
@@ -6,7 +6,7 @@ use crate::config::raw::dataset::{DatasetTable, PaginatorTable, PaginatorType};
 use crate::source::declaration::{Completeness, Paginator, PagingStyle, Require};
 
 impl Build<'_> {
-    /// How a slice is cut into pages.
+    /// Builds the paginator.
     pub fn paginator(
         &mut self,
         path: &KeyPath,
@@ -46,7 +46,7 @@ impl Build<'_> {
         })
     }
 
-    /// A short page is the last one only where nothing else says so.
+    /// Rejects `stop_on_short_page` if the response states the end, and an overlap of a whole page.
     fn end_of_pages(&mut self, path: &KeyPath, table: &PaginatorTable) {
         let says = [
             ("total_records_path", &table.total_records_path),
@@ -154,7 +154,7 @@ impl Build<'_> {
         }
     }
 
-    /// What proves that a day was read in full.
+    /// Builds the proof of completeness; rejects one that the paginator's keys can't provide.
     pub fn completeness(&mut self, path: &KeyPath, table: &DatasetTable) -> Completeness {
         let require = table.completeness.require.unwrap_or(Require::TwoWalks);
         let paginator = table.paginator.as_ref();

@@ -1,4 +1,4 @@
-//! Which fields hold personal data, and the key that they are hashed with.
+//! Builds the protection of fields with personal data, and the key of its keyed hash.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::config::raw::source::SourceFile;
 use crate::protection::{MIN_KEY_CHARS, Method, Protection, Rule};
 
 impl Build<'_> {
-    /// The key of a source's protected fields.
+    /// Reads the key for a source's protected fields.
     pub fn protect_key(
         &mut self,
         path: &KeyPath,
@@ -26,7 +26,7 @@ impl Build<'_> {
             (&path.key("env"), table.env.as_deref()),
             (&path.key("file"), table.file.as_deref()),
         );
-        // One that isn't there was told already.
+        // A missing key is already reported.
         let fine = self.problems.iter().len() == before && !key.expose_secret().is_empty();
         if fine && key.expose_secret().chars().count() < MIN_KEY_CHARS {
             let what = format!("`{path}` is a key of fewer than {MIN_KEY_CHARS} characters");
@@ -36,7 +36,7 @@ impl Build<'_> {
         Some(Arc::new(key))
     }
 
-    /// What is protected in a dataset's records.
+    /// Builds the protection of a dataset's records. `None` if no field is protected.
     pub fn protection(
         &mut self,
         path: &KeyPath,
@@ -124,7 +124,7 @@ impl Build<'_> {
         })
     }
 
-    /// A field that isn't declared is none that anybody would notice to be misspelt.
+    /// Requires a field that is declared as `string`, because a misspelt name would otherwise go unnoticed.
     fn text_of_schema(&mut self, path: &KeyPath, field: &str, pointer: &str, schema: &Schema) {
         let mut columns = schema.columns.as_slice();
         let mut kind = None;
@@ -156,7 +156,8 @@ impl Build<'_> {
         }
     }
 
-    /// Requests of other datasets that are made of the field would ask for what isn't there.
+    /// Rejects protected fields from which requests of other datasets are built, because they would ask for a
+    /// value that does not exist.
     fn not_asked_by(&mut self, path: &KeyPath, name: &str, field: &str, source: &SourceFile) {
         for (other, table) in source.datasets() {
             let parent = table.parent.as_ref();

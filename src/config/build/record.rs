@@ -1,4 +1,4 @@
-//! The fields of a record that the program itself goes by: they must be among the columns.
+//! Fields of a record that the program itself uses: they must be declared columns.
 
 use super::Build;
 use crate::bronze::schema::{ColumnType, Schema};
@@ -9,7 +9,7 @@ use crate::record::PARENT_ID;
 use crate::source::declaration::Version;
 
 impl Build<'_> {
-    /// JSON pointers to the fields that make up the id.
+    /// Returns JSON pointers to the fields of the primary key.
     pub fn primary_key(
         &mut self,
         path: &KeyPath,
@@ -29,7 +29,8 @@ impl Build<'_> {
         pointers
     }
 
-    /// A list inside each element of an answer, declared as the struct that one of its elements is.
+    /// Returns the pointer to the list that is exploded. The schema must declare it as one element, because
+    /// each record has a single one.
     pub fn explode(
         &mut self,
         path: &KeyPath,
@@ -47,7 +48,7 @@ impl Build<'_> {
         Some(pointer)
     }
 
-    /// How a newer version of a record is told from a repeat.
+    /// Returns the version rule of a dataset.
     pub fn version(
         &mut self,
         path: &KeyPath,
@@ -61,7 +62,7 @@ impl Build<'_> {
         }
     }
 
-    /// A field, by name or JSON pointer, that is declared as a single value.
+    /// Returns the pointer to a field, which must be declared as a single value.
     pub fn declared_field(
         &mut self,
         path: &KeyPath,
@@ -77,7 +78,7 @@ impl Build<'_> {
     }
 }
 
-/// What is wrong with a field that isn't declared as a single value, and what would be right.
+/// Returns the problem and the hint for a field that is not declared as a single value.
 fn undeclared(schema: &Schema, field: &str, pointer: &str) -> Option<(&'static str, String)> {
     match declared(schema, pointer) {
         Ok(ColumnType::Struct(_) | ColumnType::List(_)) => {
@@ -89,7 +90,7 @@ fn undeclared(schema: &Schema, field: &str, pointer: &str) -> Option<(&'static s
     }
 }
 
-/// The type that a field is declared with, or what to do where it isn't.
+/// Returns the declared type of a field, or a hint if it is not declared.
 fn declared<'s>(schema: &'s Schema, pointer: &str) -> Result<&'s ColumnType, String> {
     let mut columns = schema.columns.as_slice();
     let mut kind = Err("declare it among the columns".to_owned());

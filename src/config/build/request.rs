@@ -1,4 +1,4 @@
-//! What requests are made of: path, parameters, and the variables of the slices.
+//! Builds requests: path, parameters, and the variables of slices.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::source::declaration::{SliceValues, SliceVariable};
 use crate::source::template::Template;
 
 impl Build<'_> {
-    /// The path that is appended to the base URL.
+    /// Parses the path that is appended to the base URL.
     pub fn request_path(&mut self, path: &KeyPath, text: Option<&str>) -> Option<Template> {
         let text = text?;
         if !text.starts_with('/') {
@@ -26,7 +26,7 @@ impl Build<'_> {
         self.template(path, text)
     }
 
-    /// The parameters that the file states, if all of them are right.
+    /// Parses the declared parameters. `None` unless all of them are valid.
     pub fn params(
         &mut self,
         path: &KeyPath,
@@ -40,7 +40,7 @@ impl Build<'_> {
         params.into_iter().collect()
     }
 
-    /// The variables of the slices, each with its values.
+    /// Builds the variables of the slices, each with its values.
     pub fn slices(
         &mut self,
         path: &KeyPath,
@@ -109,7 +109,7 @@ impl Build<'_> {
         })
     }
 
-    /// The name of a variable that isn't the window's.
+    /// Checks the name of a variable, which must differ from those of the window.
     fn variable_name(&mut self, path: &KeyPath, name: &str) {
         self.name(path, name);
         if WINDOW_VARIABLES.contains(&name) {
@@ -118,7 +118,7 @@ impl Build<'_> {
         }
     }
 
-    /// Templates name known variables only, and each one that is declared for them is in a template.
+    /// Checks that templates use only known variables, and that every declared variable is used.
     pub fn variables(
         &mut self,
         path: &KeyPath,
@@ -131,7 +131,7 @@ impl Build<'_> {
             return;
         };
         if table.kind() == KindWord::Child && table.parent.is_none() {
-            // That it is missing is said already.
+            // The missing `parent` is already reported.
             return;
         }
         let mut declared: Vec<(KeyPath, &str)> = Vec::new();
@@ -163,7 +163,7 @@ impl Build<'_> {
                     continue;
                 }
                 let near = nearest(variable, known.iter().map(String::as_str));
-                // What was meant isn't unused: it is misspelt.
+                // The intended variable is misspelt, so it is not reported as unused too.
                 used.extend(near);
                 let instead = match near {
                     Some(near) => format!("did you mean `{{{near}}}`?"),
@@ -182,7 +182,7 @@ impl Build<'_> {
         }
     }
 
-    /// No parameter is sent twice.
+    /// Reports parameters that are sent twice.
     pub fn parameters_once(&mut self, path: &KeyPath, table: &DatasetTable) {
         let mut sent: Vec<(KeyPath, &str)> = Vec::new();
         for (name, _) in &table.params.0 {
@@ -198,7 +198,7 @@ impl Build<'_> {
     }
 }
 
-/// The parameters that window and paginator send.
+/// Returns the parameters that window and paginator send.
 fn special_parameters<'t>(path: &KeyPath, table: &'t DatasetTable) -> Vec<(KeyPath, &'t str)> {
     let mut parameters = Vec::new();
     let mut add = |table: &str, key: &str, name: &'t Option<String>| {

@@ -1,4 +1,4 @@
-//! Rules on answers.
+//! Builds rules on responses.
 
 use regex::Regex;
 
@@ -8,7 +8,7 @@ use crate::config::raw::dataset::ResponseTable;
 use crate::source::declaration::{Action, ResponseRule, Wait};
 
 impl Build<'_> {
-    /// The rules of one list; `of_child` says whether they are a child's own.
+    /// Builds the rules of one list; `of_child` is `true` for the rules of a child dataset.
     pub fn responses(
         &mut self,
         path: &KeyPath,
@@ -91,7 +91,7 @@ impl Build<'_> {
         })
     }
 
-    /// Where an answer says how long to wait.
+    /// Returns the place in a response that states the delay. `None` if the rule declares none.
     fn wait_of_rule(
         &mut self,
         path: &KeyPath,
@@ -141,7 +141,7 @@ impl Build<'_> {
                 None
             }
             Err(error) => {
-                // The library draws the place in several lines; its last says what is wrong.
+                // The library prints the position on several lines; the last one is the reason.
                 let error = error.to_string();
                 let reason = error.lines().last().unwrap_or_default();
                 let reason = reason.trim_start_matches("error: ");

@@ -1,4 +1,5 @@
-//! Secrets: named in the configuration, read from the environment or a file, and never shown.
+//! Reads secrets: the configuration references them, the environment or a file holds them, and they are never
+//! shown.
 
 use secrecy::SecretString;
 
@@ -6,7 +7,7 @@ use super::{Build, failing};
 use crate::config::Secrets;
 use crate::config::place::KeyPath;
 
-/// Parts of names under which secrets go.
+/// Parts of names that indicate a secret.
 const SMELLS: [&str; 8] = [
     "secret",
     "password",
@@ -18,18 +19,18 @@ const SMELLS: [&str; 8] = [
     "key",
 ];
 
-/// Names that smell of a secret and aren't one.
+/// Ends of names that match [`SMELLS`] but are not secrets.
 const HARMLESS: [&str; 3] = ["token_file", "service_account_path", "key_id"];
 
-/// Whether what goes under this name is probably a secret.
+/// Returns `true` if a value of this name is probably a secret.
 pub fn smells(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
     !HARMLESS.iter().any(|end| name.ends_with(end)) && SMELLS.iter().any(|part| name.contains(part))
 }
 
 impl Build<'_> {
-    /// The secret that is in the variable which the key at `env` names, or in the file which the
-    /// key at `file` names: one of the two.
+    /// Reads a secret from the variable named by the key at `env`, or from the file named by the key at
+    /// `file`; exactly one of them must be set.
     pub fn secret(
         &mut self,
         env: (&KeyPath, Option<&str>),
@@ -100,7 +101,7 @@ impl Build<'_> {
         SecretString::default()
     }
 
-    /// Notes a secret that isn't there: where nothing is going to be run, as a warning.
+    /// Reports a missing secret; a warning if the settings are loaded for display only.
     fn lacks_secret(&mut self, path: &KeyPath, what: String, instead: impl Into<String>) {
         match self.secrets {
             Secrets::Needed => self.complain(path, what, instead),
@@ -109,7 +110,8 @@ impl Build<'_> {
     }
 }
 
-/// Whether a text is surely no secret that was written where the name of its variable belongs.
+/// Returns `true` if a text has the form of a variable name. Any other text may be a secret written in its
+/// place, and is not shown.
 fn names_a_variable(text: &str) -> bool {
     let of_a_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     text.bytes().all(of_a_name)

@@ -1,4 +1,4 @@
-//! A source: its address, credentials and limits, its datasets and jobs.
+//! Builds a source: its address, credentials, limits, datasets and jobs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::config::place::KeyPath;
 use crate::config::raw::source::{AuthScheme, AuthTable, LimitsTable, PoolTable, SourceFile};
 use crate::source::declaration::{Auth, Limits, Pool, Source};
 
-/// What requests say they come from, where the file doesn't say.
+/// Default `User-Agent`.
 const USER_AGENT: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
 
 impl Build<'_> {
-    /// The source of one file.
+    /// Builds the source of one file. `None` if it is invalid, which is reported.
     pub fn source(&mut self, tables: &SourceFile) -> Option<Source> {
         let top = KeyPath::default();
         let name = self.source_name(&top.key("name"), tables.name.as_deref());
@@ -108,7 +108,7 @@ impl Build<'_> {
         table.to_vec()
     }
 
-    /// A name that HTTP takes for a header.
+    /// Checks that HTTP accepts a header name.
     pub fn header_name(&mut self, path: &KeyPath, name: &str) {
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             self.complain(

@@ -1,4 +1,4 @@
-//! Texts with a meaning: durations, sizes, zones, dates, pointers, addresses.
+//! Parses formatted strings: durations, sizes, time zones, dates, pointers, addresses.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::source::declaration::Blackout;
 use crate::source::template::Template;
 
 impl Build<'_> {
-    /// A duration such as `30s` or `1h 30m`.
+    /// Parses a duration such as `30s` or `1h 30m`.
     pub fn duration(&mut self, path: &KeyPath, text: Option<&str>, fallback: Duration) -> Duration {
         let Some(text) = text else { return fallback };
         humantime::parse_duration(text).unwrap_or_else(|_| {
@@ -27,7 +27,7 @@ impl Build<'_> {
         })
     }
 
-    /// A duration that isn't nothing.
+    /// Parses a duration that must be greater than zero.
     pub fn wait(&mut self, path: &KeyPath, text: Option<&str>, fallback: Duration) -> Duration {
         let duration = self.duration(path, text, fallback);
         if duration.is_zero() && text.is_some() {
@@ -40,7 +40,7 @@ impl Build<'_> {
         duration
     }
 
-    /// A size such as `64MB` or `512KiB`, in bytes.
+    /// Parses a size such as `64MB` or `512KiB`; returns bytes.
     pub fn size(&mut self, path: &KeyPath, text: Option<&str>, fallback: u64) -> u64 {
         let Some(text) = text else { return fallback };
         match bytes(text) {
@@ -56,7 +56,7 @@ impl Build<'_> {
         }
     }
 
-    /// A time zone by its name.
+    /// Parses the name of a time zone.
     pub fn zone(&mut self, path: &KeyPath, name: &str) -> Tz {
         name.parse().unwrap_or_else(|_| {
             let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
@@ -72,7 +72,7 @@ impl Build<'_> {
         })
     }
 
-    /// A day.
+    /// Parses a day.
     pub fn day(&mut self, path: &KeyPath, text: &str) -> Option<Day> {
         let day = text.parse();
         if day.is_err() {
@@ -85,13 +85,13 @@ impl Build<'_> {
         day.ok()
     }
 
-    /// A strftime format that tells one day from another, with or without the time.
+    /// Checks that a strftime format identifies a day, with or without the time.
     pub fn day_format(&mut self, path: &KeyPath, format: &str) {
-        // A day whose year, month and day can't be taken for one another.
+        // A date whose year, month and day can't be confused.
         let day = NaiveDate::from_ymd_opt(2021, 12, 30).unwrap_or_default();
         let midnight = day.and_time(NaiveTime::MIN).and_utc();
         let mut written = String::new();
-        // An offset that may also be `Z` or `-03` can only be read.
+        // `%#z`, an offset that may also be `Z` or `-03`, is supported for parsing only.
         let to_write = format.replace("%#z", "%:z");
         let writable =
             std::fmt::write(&mut written, format_args!("{}", midnight.format(&to_write)));
@@ -112,7 +112,7 @@ impl Build<'_> {
         }
     }
 
-    /// Hours of each day: `20:00-21:00`.
+    /// Parses hours of each day: `20:00-21:00`.
     pub fn blackout(&mut self, path: &KeyPath, texts: Option<&[String]>) -> Vec<Blackout> {
         let mut hours = Vec::new();
         for (position, text) in texts.unwrap_or_default().iter().enumerate() {
@@ -135,7 +135,7 @@ impl Build<'_> {
         hours
     }
 
-    /// An RFC 6901 JSON pointer.
+    /// Checks an RFC 6901 JSON pointer.
     pub fn pointer(&mut self, path: &KeyPath, text: &str) -> String {
         if !is_pointer(text) {
             self.complain(
@@ -147,7 +147,7 @@ impl Build<'_> {
         text.to_owned()
     }
 
-    /// A field of a record, by name or by JSON pointer, as a JSON pointer.
+    /// Converts a field of a record, given by name or JSON pointer, to a JSON pointer.
     pub fn field(&mut self, path: &KeyPath, text: &str) -> String {
         if text.starts_with('/') {
             self.pointer(path, text)
@@ -156,7 +156,7 @@ impl Build<'_> {
         }
     }
 
-    /// A template.
+    /// Parses a template.
     pub fn template(&mut self, path: &KeyPath, text: &str) -> Option<Template> {
         let template = Template::parse(text);
         template
@@ -170,7 +170,7 @@ impl Build<'_> {
             .ok()
     }
 
-    /// The address of an API: http or https, without anything that belongs elsewhere.
+    /// Parses the address of an API: http or https, without credentials, query or fragment.
     pub fn address(&mut self, path: &KeyPath, text: &str) -> Option<Url> {
         let right = "write it as \"https://host/path\"";
         let mut url = match Url::parse(text) {
@@ -204,7 +204,7 @@ impl Build<'_> {
         Some(url)
     }
 
-    /// A name that stands in variables, keys and labels: of a source, a dataset, a job.
+    /// Checks a name of a source, dataset or job: it is part of variables, keys and labels.
     pub fn name(&mut self, path: &KeyPath, name: &str) {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let begins = name.starts_with(|c: char| c.is_ascii_lowercase());

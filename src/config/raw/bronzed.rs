@@ -6,27 +6,26 @@ use serde::Deserialize;
 use super::Pairs;
 use crate::config::settings::{LogFormat, StateCompression};
 
-/// `bronzed.toml`: where bronze and state live, how much a run holds, what is logged, and what the
-/// daemon goes by.
+/// `bronzed.toml`: the lake, commits, states, logs, and the settings of the daemon.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BronzedFile {
-    /// Where bronze and state live.
+    /// Lake: location of bronze and state.
     #[serde(default)]
     pub lake: LakeTable,
-    /// How much a run holds before it commits.
+    /// Limits of one commit.
     #[serde(default)]
     pub commit: CommitTable,
-    /// How the states of days are written.
+    /// Encoding of state documents.
     #[serde(default)]
     pub state: StateTable,
-    /// How much the daemon does at once.
+    /// Concurrency of the daemon.
     #[serde(default)]
     pub limits: PoolTable,
-    /// Where the daemon answers, and whom.
+    /// HTTP server of the daemon: address and access.
     #[serde(default)]
     pub server: ServerTable,
-    /// How the daemon ends.
+    /// Shutdown of the daemon.
     #[serde(default)]
     pub shutdown: ShutdownTable,
     /// Logs.
@@ -34,110 +33,109 @@ pub struct BronzedFile {
     pub telemetry: TelemetryTable,
 }
 
-/// Where bronze and state live.
+/// Lake: location of bronze and state.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LakeTable {
-    /// A folder (relative to the working directory), or `file:///…`, `s3://bucket/path`,
+    /// Folder (relative to the working directory) or URL: `file:///…`, `s3://bucket/path`,
     /// `gs://bucket/path`, `az://container/path`, `memory:///`.
     #[schemars(required)]
     pub url: Option<String>,
-    /// Settings of the store by object_store's names: `aws_endpoint`, `aws_region`,
-    /// `aws_allow_http`. Secrets are `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Options of the object store, by object_store's names: `aws_endpoint`, `aws_region`, `aws_allow_http`.
+    /// Secrets are written `{ env = "NAME" }` or `{ file = "PATH" }`.
     #[serde(default)]
     pub options: Pairs<OptionValue>,
 }
 
-/// A setting of the store: its value, or where the value is read from.
+/// Option of the object store: its value, or a reference to a secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OptionValue {
-    /// The value itself; not for secrets.
+    /// Literal value; not for secrets.
     Plain(String),
-    /// Where the value is read from.
+    /// Reference to a secret.
     Secret(SecretTable),
 }
 
-/// Where a secret is read from: one of the two.
+/// Reference to a secret: exactly one of `env` and `file`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretTable {
-    /// The environment variable that has it.
+    /// Environment variable that holds the secret.
     pub env: Option<String>,
-    /// The file that has it; a relative path is relative to this file's folder.
+    /// File that holds the secret; a relative path is relative to this file's folder.
     pub file: Option<String>,
 }
 
-/// How much a run holds before it commits: bounds memory, and what a crash costs.
+/// Limits of one commit: they bound the memory of a run, and the work that a crash loses.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommitTable {
-    /// Records in one file at most. 15000 where nothing is said.
+    /// Maximum number of records in one file. Default: 15000.
     #[schemars(range(min = 1))]
     pub max_records: Option<u32>,
-    /// JSON in one file at most, roughly: `"128MB"`, which it is where nothing is said.
+    /// Approximate maximum size of JSON in one file. Default: `"128MB"`.
     pub max_bytes: Option<String>,
 }
 
-/// How the states of days are written.
+/// Encoding of state documents.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateTable {
-    /// `"none"`, which it is where nothing is said, or `"zstd"`: some eighth of the size, and the earlier
-    /// pipeline's readers don't understand it.
+    /// Compression: `"none"` or `"zstd"`, which takes about an eighth of the size but cannot be read by the
+    /// earlier pipeline. Default: `"none"`.
     pub compression: Option<StateCompression>,
 }
 
-/// How much the daemon does at once.
+/// Concurrency of the daemon.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolTable {
-    /// Runs at once, all sources together. A run waits only for runs of its own priority or a
-    /// higher one. 4 where nothing is said.
+    /// Maximum number of concurrent runs, all sources together. A run waits only for runs of its own or a
+    /// higher priority. Default: 4.
     #[schemars(range(min = 1))]
     pub runs: Option<u16>,
 }
 
-/// Where the daemon answers, and whom.
+/// HTTP server of the daemon: address and access.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTable {
-    /// Address and port. `"127.0.0.1:8080"` where nothing is said; in a container `"0.0.0.0:8080"`.
+    /// Address and port. Default: `"127.0.0.1:8080"`; in a container use `"0.0.0.0:8080"`.
     pub listen: Option<String>,
-    /// What a request must bring to change something, and elsewhere than on loopback to read:
-    /// `{ env = "NAME" }` or `{ file = "PATH" }`.
+    /// Bearer token: required for every request that changes something, and for reads unless the server
+    /// listens on loopback: `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub token: Option<OptionValue>,
-    /// Whether what only reads is open to all that can reach the address. `false` where nothing is
-    /// said.
+    /// `true` if read-only endpoints need no token. Default: `false`.
     pub public_reads: Option<bool>,
-    /// What a client may take.
+    /// Limits for clients.
     #[serde(default)]
     pub limits: ServerLimitsTable,
 }
 
-/// What a client of the daemon may take.
+/// Limits for clients of the daemon.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerLimitsTable {
-    /// Connections at once. A further one takes the place of the one that has waited longest for a
-    /// request. 256 where nothing is said.
+    /// Maximum number of connections. A further one replaces the connection that has waited longest for a
+    /// request. Default: 256.
     #[schemars(range(min = 1))]
     pub connections: Option<u16>,
-    /// For the headers of a request, and for an idle connection to send the next one. `"10s"` where
-    /// nothing is said.
+    /// Time limit for the headers of a request, and for an idle connection to send its next request. Default:
+    /// `"10s"`.
     pub header_timeout: Option<String>,
-    /// For the body of a request. `"10s"` where nothing is said.
+    /// Time limit for the body of a request. Default: `"10s"`.
     pub body_timeout: Option<String>,
-    /// A connection takes no further request after this long. `"5m"` where nothing is said.
+    /// Maximum age of a connection; an older one takes no further request. Default: `"5m"`.
     pub connection_timeout: Option<String>,
 }
 
-/// How the daemon ends.
+/// Shutdown of the daemon.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShutdownTable {
-    /// How long runs have to commit what they read, once the daemon is told to stop. `"25s"` where
-    /// nothing is said: within the 30 s that Kubernetes waits.
+    /// Time that runs have to commit what they have read after the daemon is told to stop. Default: `"25s"`,
+    /// within the 30 s that Kubernetes waits.
     pub grace: Option<String>,
 }
 
@@ -145,8 +143,8 @@ pub struct ShutdownTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryTable {
-    /// A filter as `RUST_LOG` takes it: `info` (where nothing is said), `bronzed=debug,warn`.
+    /// Log filter in the syntax of `RUST_LOG`: `bronzed=debug,warn`. Default: `info`.
     pub log: Option<String>,
-    /// How lines look; `auto` where nothing is said.
+    /// Format of log lines. Default: `auto`.
     pub format: Option<LogFormat>,
 }

@@ -1,9 +1,9 @@
-//! The tables of the TOML files as they are written: one struct per table, one field per key.
+//! Tables of the TOML files as they are written: one struct per table, one field per key.
 //!
-//! These structs are the reference of the format. Their doc comments and types become the JSON
-//! Schema that editors complete from ([`json_schema()`]), and that same schema is what files and
-//! variables are checked against ([`crate::config::shape`]). Durations, sizes, zones and the like
-//! are still text here; [`crate::config::build`] reads them.
+//! These structs define the format. Their doc comments and types become the JSON Schema that editors use for
+//! completion ([`json_schema()`]), and the same schema is used to check files and variables
+//! ([`crate::config::shape`]). Durations, sizes, time zones and the like are still text here;
+//! [`crate::config::build`] parses them.
 
 pub mod bronzed;
 pub mod dataset;
@@ -19,7 +19,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// The JSON Schema of a file whose top is `T`.
+/// Returns the JSON Schema of a file with the top table `T`.
 pub fn json_schema<T: JsonSchema>() -> Schema {
     let mut schema = SchemaSettings::draft07()
         .into_generator()
@@ -28,7 +28,7 @@ pub fn json_schema<T: JsonSchema>() -> Schema {
     schema
 }
 
-/// TOML has no null: a key that may be absent is of its type where it is present.
+/// Removes `null` from all types, because TOML has none: an optional key has its plain type if it is present.
 fn without_null(schema: &mut Schema) {
     let types = schema.get_mut("type").and_then(|kind| kind.as_array_mut());
     if let Some(types) = types {
@@ -51,7 +51,7 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// A table whose keys are the user's own, in the order of the file.
+/// Table with user-defined keys, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs<T>(pub Vec<(String, T)>);
 
@@ -97,7 +97,7 @@ impl<T: JsonSchema> JsonSchema for Pairs<T> {
     }
 }
 
-/// A value that is sent as text, and may be written as text, whole number or boolean.
+/// Value that is sent as text, and may be written as string, integer or boolean.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Scalar(pub String);
 

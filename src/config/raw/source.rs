@@ -8,53 +8,53 @@ use super::bronzed::SecretTable;
 use super::dataset::{DatasetTable, ResponseTable, RetryTable};
 use crate::source::declaration::{Mode, Priority};
 
-/// One file in `sources/`: a provider of an API, its datasets and its jobs.
+/// One file in `sources/`: an API provider, its datasets and its jobs.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceFile {
-    /// The source's name: that of its file.
+    /// Name of the source; must equal the name of the file.
     #[schemars(required)]
     pub name: Option<String>,
-    /// Whether its jobs run (`true` where nothing is said); `bronzed run` reads it all the same.
+    /// `true` if the source's jobs run. Default: `true`. `bronzed run` reads the source in any case.
     pub enabled: Option<bool>,
-    /// What every path is appended to: `https://pncp.gov.br/api`.
+    /// Base URL of the API. What every path is appended to: `https://pncp.gov.br/api`.
     #[schemars(required)]
     pub base_url: Option<String>,
-    /// The zone of the source's days, and of its times without an offset: `America/Sao_Paulo`.
+    /// Time zone of the source's days, and of its times without an offset: `America/Sao_Paulo`.
     #[schemars(required)]
     pub timezone: Option<String>,
-    /// Sent with every request; the program's name and version where nothing is said.
+    /// `User-Agent` of every request. Default: the program's name and version.
     pub user_agent: Option<String>,
-    /// A PEM file of certificates to trust beside the system's: of an authority that the system
-    /// doesn't know, or an intermediate certificate that the server doesn't send along. A relative
-    /// path is relative to this file's folder.
+    /// PEM file of certificates to trust in addition to the system's: of an authority unknown to the system,
+    /// or an intermediate certificate that the server does not send. A relative path is relative to this
+    /// file's folder.
     pub ca_file: Option<String>,
-    /// Further request headers. Credentials belong in `[auth]`.
+    /// Additional request headers. Credentials belong in `[auth]`.
     #[serde(default)]
     pub headers: Pairs<String>,
-    /// How requests prove who sends them.
+    /// Authentication of requests.
     #[serde(default)]
     pub auth: AuthTable,
-    /// The key that protected fields are hashed with: `{ env = "NAME" }` or `{ file = "PATH" }`.
-    /// Random, 16 characters or more; as long as the tables live.
+    /// Key of the keyed hash of protected fields: `{ env = "NAME" }` or `{ file = "PATH" }`. Random, at least
+    /// 16 characters; it must not change as long as the tables exist.
     pub protect_key: Option<SecretTable>,
-    /// What the API bears, shared by all jobs of the source.
+    /// Limits of the API, shared by all jobs of the source.
     #[serde(default)]
     pub limits: LimitsTable,
-    /// What parts of the API bear for themselves, by name: the datasets that name a pool keep its
-    /// limits, too.
+    /// Limits of parts of the API, by name. They apply, in addition to the source's, to the datasets that
+    /// name the pool.
     #[serde(default)]
     pub pool: Pairs<PoolTable>,
-    /// Hours of each day in which nothing is asked, in the source's zone: `["20:00-21:00"]`.
+    /// Hours of each day in which no request is sent, in the source's time zone: `["20:00-21:00"]`.
     pub blackout: Option<Vec<String>>,
-    /// How failing requests are tried again; a dataset may say otherwise, key by key.
+    /// Retries of failed requests; a dataset may override single keys.
     #[serde(default)]
     pub retry: RetryTable,
-    /// Rules on answers. The first that matches decides, a dataset's own before these, and those
-    /// that the program knows of itself (429, 5xx, …) come last.
+    /// Rules on responses. The first match decides: a dataset's own rules come first, then these, then the
+    /// built-in ones (429, 5xx, …).
     #[serde(default)]
     pub response: Vec<ResponseTable>,
-    /// The record types, by name.
+    /// Datasets, by name.
     #[schemars(required)]
     pub dataset: Option<Pairs<DatasetTable>>,
     /// Named schedules.
@@ -63,55 +63,55 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// The datasets in the order of the file.
+    /// Returns the datasets in the order of the file.
     pub fn datasets(&self) -> impl Iterator<Item = (&str, &DatasetTable)> + Clone {
         let datasets = self.dataset.iter().flat_map(|datasets| &datasets.0);
         datasets.map(|(name, table)| (name.as_str(), table))
     }
 }
 
-/// How requests prove who sends them.
+/// Authentication of requests.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthTable {
-    /// Which way; `none` where nothing is said.
+    /// Authentication scheme. Default: `none`.
     #[serde(rename = "type", default)]
     pub scheme: AuthScheme,
-    /// `bearer`: the environment variable that has the token.
+    /// `bearer`: environment variable that holds the token.
     pub token_env: Option<String>,
-    /// `bearer`: the file that has the token.
+    /// `bearer`: file that holds the token.
     pub token_file: Option<String>,
-    /// `api_key`: the request header that takes the key.
+    /// `api_key`: request header for the key.
     pub header: Option<String>,
-    /// `api_key`: the environment variable that has the key.
+    /// `api_key`: environment variable that holds the key.
     pub key_env: Option<String>,
-    /// `api_key`: the file that has the key.
+    /// `api_key`: file that holds the key.
     pub key_file: Option<String>,
-    /// `basic`: the user's name.
+    /// `basic`: user name.
     pub user: Option<String>,
-    /// `basic`: the environment variable that has the password.
+    /// `basic`: environment variable that holds the password.
     pub password_env: Option<String>,
-    /// `basic`: the file that has the password.
+    /// `basic`: file that holds the password.
     pub password_file: Option<String>,
 }
 
-/// A way to prove who sends a request.
+/// Authentication scheme.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthScheme {
-    /// Not at all: the API is public.
+    /// None: the API is public.
     #[default]
     None,
     /// `Authorization: Bearer …`
     Bearer,
-    /// A header of the API's own.
+    /// API key in a header of the API's own.
     ApiKey,
     /// `Authorization: Basic …`
     Basic,
 }
 
 impl AuthScheme {
-    /// As the file says it.
+    /// Returns the word for the scheme in a file.
     pub fn word(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -122,89 +122,85 @@ impl AuthScheme {
     }
 }
 
-/// What an API bears.
+/// Limits of an API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsTable {
-    /// Runs of the source at once in the daemon. A run waits only for runs of its own priority or
-    /// a higher one. 2 where nothing is said.
+    /// Maximum number of concurrent runs of the source in the daemon. A run waits only for runs of its own or
+    /// a higher priority. Default: 2.
     #[schemars(range(min = 1))]
     pub runs: Option<u16>,
-    /// Requests in flight at most. 1 where nothing is said.
+    /// Maximum number of requests in flight. Default: 1.
     #[schemars(range(min = 1))]
     pub concurrency: Option<u16>,
-    /// Requests begun in a second at most; may be a fraction. No bound where nothing is said.
+    /// Maximum number of requests started per second; may be a fraction. Default: unlimited.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
-    /// How many requests may begin at once after a pause, within the rate. 1 where nothing is said.
+    /// Number of requests that may start at once after a pause, within the rate. Default: 1.
     #[schemars(range(min = 1))]
     pub burst: Option<u32>,
-    /// Seconds that a request usually takes: forecasts go by it where the lake has measured
-    /// nothing yet, and the dataset declares no cost. 1 where nothing is said.
+    /// Usual duration of a request in seconds, used for forecasts if the lake has no measurements yet and the
+    /// dataset declares no cost. Default: 1.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub seconds_per_request: Option<f64>,
-    /// For a whole request, the body included. `"60s"` where nothing is said.
+    /// Time limit of a request, including its body. Default: `"60s"`.
     pub timeout: Option<String>,
-    /// A longer body, after decompression, is an error. `"64MB"` where nothing is said.
+    /// Maximum size of a response body after decompression; a longer one is an error. Default: `"64MB"`.
     pub max_body_bytes: Option<String>,
-    /// A run that needs more requests than this ends as partial. No bound where nothing is said.
+    /// Request budget of a run; a run that needs more ends as partial. Default: unlimited.
     #[schemars(range(min = 1))]
     pub max_requests_per_run: Option<u64>,
 }
 
-/// What a part of an API bears, shared by the datasets that name it.
+/// Limits of a part of an API, shared by the datasets that name the pool.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolTable {
-    /// Requests in flight at most. 1 where nothing is said.
+    /// Maximum number of requests in flight. Default: 1.
     #[schemars(range(min = 1))]
     pub concurrency: Option<u16>,
-    /// Requests begun in a second at most; may be a fraction. No bound where nothing is said.
+    /// Maximum number of requests started per second; may be a fraction. Default: unlimited.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
-    /// How many requests may begin at once after a pause, within the rate. 1 where nothing is said.
+    /// Number of requests that may start at once after a pause, within the rate. Default: 1.
     #[schemars(range(min = 1))]
     pub burst: Option<u32>,
 }
 
-/// A named schedule of a source.
+/// Named schedule of a source.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobTable {
-    /// Five fields (minute, hour, day, month, day of the week), or six with seconds first, in the
-    /// source's zone: `"0 3 * * *"`.
+    /// Cron expression in the source's time zone. Five fields (minute, hour, day, month, day of the week), or
+    /// six with seconds first: `"0 3 * * *"`.
     #[schemars(required)]
     pub cron: Option<String>,
-    /// Which days it reads: `"today"`, `"yesterday"`, `"last 7"` (days before the slot's), or
-    /// `"incomplete"` (what coverage asks for, and every other day that was begun or named once and
-    /// isn't complete).
+    /// Days to read: `"today"`, `"yesterday"`, `"last 7"` (days before the slot's), or `"incomplete"` (days
+    /// of the coverage, and every other day that was once begun or named and is not complete).
     #[schemars(required)]
     pub days: Option<String>,
-    /// How a day is read; `full` where nothing is said. `new` asks for more than the first page of a
-    /// slice only when its total has grown; an update leaves it as it is, so not for datasets with
-    /// versions. `verify` compares complete days with what the API states now, one request for each
-    /// slice and a second one for the last page where there are several, and reads again those that
-    /// differ, and at its last slot that names a day that day in any case.
+    /// Mode of reading. Default: `full`. `new` requests more than the first page of a slice only if its total
+    /// has grown; an update leaves the total as it is, so `new` is not for datasets with versions. `verify`
+    /// compares complete days with what the API states now (one request per slice, and a second one for the
+    /// last page if there are several) and re-reads days that differ; the last slot that names a day re-reads
+    /// it in any case.
     pub mode: Option<Mode>,
-    /// Who goes first where the limits bind; `daily` where nothing is said.
+    /// Priority of the job's runs when limits are reached. Default: `daily`.
     pub priority: Option<Priority>,
-    /// Which datasets; all of the source where nothing is said. Those that aren't enabled are left
-    /// out.
+    /// Datasets to read. Default: all of the source. Datasets that are not enabled are skipped.
     pub datasets: Option<Vec<String>>,
-    /// Slots that passed while nobody was there are caught up with when they aren't longer ago
-    /// than this; `"7d"` where nothing is said.
+    /// Missed slots are caught up if they are at most this old. Default: `"7d"`.
     pub catch_up: Option<String>,
-    /// Hours of each day in which it isn't begun, in the source's zone: `["20:00-21:00"]`.
+    /// Hours of each day in which the job does not start, in the source's time zone: `["20:00-21:00"]`.
     pub blackout: Option<Vec<String>>,
-    /// How long ago a run may have done well what the job asks for; what other jobs do to other days
-    /// doesn't count. Older data are stale: the daemon warns, and `bronzed_job_freshness_limit_seconds`
-    /// has the bound for alerts. Nobody is warned where nothing is said.
+    /// Maximum age of the last successful run of what the job asks for; runs of other jobs for other days do
+    /// not count. Older data are stale: the daemon warns, and `bronzed_job_freshness_limit_seconds` exports
+    /// the limit for alerts. Default: no limit.
     pub freshness: Option<String>,
-    /// A day that isn't complete so long after it could be (it has settled, and a slot has come since)
-    /// is overdue: the daemon warns, and `bronzed_overdue_partitions` counts it. `"2d"` where nothing
-    /// is said.
+    /// Time after which an incomplete day is overdue, counted from when it could be complete (it has settled,
+    /// and a slot has come since): the daemon warns, and `bronzed_overdue_partitions` counts the day.
+    /// Default: `"2d"`.
     pub complete_by: Option<String>,
-    /// A run that takes longer commits what it has read and ends as partial. No bound where nothing
-    /// is said.
+    /// Time limit of a run; a longer run commits what it has read and ends as partial. Default: unlimited.
     pub deadline: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Variables over the files.
+//! Environment variables that override files.
 
 use std::time::Duration;
 

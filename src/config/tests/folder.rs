@@ -1,4 +1,4 @@
-//! Folders that aren't what they should be, files that can't be read, and the shipped files.
+//! Invalid folders, unreadable files, and the shipped files.
 
 use std::path::Path;
 
@@ -88,7 +88,7 @@ fn a_source_whose_file_has_no_name() {
     );
 }
 
-/// Every garbled line is told, and nothing that may be only their consequence.
+/// Every malformed line is reported, but nothing that may be only a consequence of it.
 #[test]
 fn a_file_that_is_not_toml() {
     let folder = Folder::shipped();

@@ -1,4 +1,4 @@
-//! Files that went wrong at random: never a panic, and a problem always has a line of its file.
+//! Randomly corrupted files: loading never panics, and every problem has a line of its file.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -6,12 +6,12 @@ use proptest::sample::{Index, select};
 use super::{BRONZED, COLUMNS, Folder, PNCP};
 use crate::config::problem::Place;
 
-/// What a slip puts in the place of a character.
+/// Replacements for a character.
 const STRAY: [&str; 14] = [
     "", "\"", "[", "]", "=", "{", "}", "#", ",", "\n", "é", "\0", "'", "0",
 ];
 
-/// One slip of whoever edits a file.
+/// One random edit of a file.
 #[derive(Debug, Clone)]
 enum Slip {
     Remove(Index),
@@ -64,7 +64,7 @@ proptest! {
             let Place::File(name, line) = &problem.place else {
                 panic!("{problem}")
             };
-            // An unclosed bracket may be missed after the last line.
+            // An unclosed bracket may be reported one line after the last.
             let last = std::fs::read_to_string(&**name).unwrap().lines().count() + 1;
             prop_assert!(line.is_some_and(|line| (1..=last).contains(&line)), "{problem}");
             prop_assert!(!problem.what.is_empty() && !problem.instead.is_empty());

@@ -173,7 +173,7 @@ fn warnings(folder: &Folder, environment: &[(&str, &str)]) -> Vec<(String, usize
     warnings.map(warning).collect()
 }
 
-/// It became a member of that table, and nobody was told.
+/// Regression: the column silently became a member of the nested table.
 #[test]
 fn a_column_that_was_written_below_a_nested_table_is_doubtful() {
     let nested = "[columns.unidade]\ncodigo = \"string\"\nnome = \"string\"\n";
@@ -212,7 +212,7 @@ fn nothing_that_is_shipped_is_doubtful() {
     assert_eq!(settings.warnings, []);
 }
 
-/// It was ignored, and the lake was `./data`.
+/// Regression: the variable was ignored, and the lake was `./data`.
 #[test]
 fn a_variable_with_an_underscore_too_few_is_doubtful() {
     let folder = Folder::shipped();

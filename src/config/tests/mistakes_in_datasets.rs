@@ -1,5 +1,5 @@
-//! Mistakes in a dataset of a source's file: what is missing, what this version doesn't do, requests,
-//! days, fields, and datasets in one another's way.
+//! Mistakes in a dataset of a source's file: missing keys, unsupported values, requests, days, fields, and
+//! conflicts between datasets.
 
 use super::{Folder, PNCP, each_is_told};
 
@@ -10,7 +10,7 @@ fn missing_keys() {
             "base_url = \"https://pncp.gov.br/api\"",
             "#:schema",
             "`base_url` is missing",
-            "What every path is appended to",
+            "Base URL",
         ),
         (
             "timezone = \"America/Sao_Paulo\"",

@@ -1,12 +1,12 @@
-//! Mistakes in what kinds of dataset, ways of paging, versions and answers are declared with: one
-//! file that has all of them right, and each mistake in it.
+//! Mistakes in dataset kinds, paginators, versions and response rules: one valid file that has all of them,
+//! and each mistake in it.
 
 use super::{Folder, PNCP, marked};
 use crate::source::declaration::{
     Action, Kind, PagingStyle, Require, SliceValues, Version, Wait, WindowEnd,
 };
 
-/// A source with one dataset of each kind, put in the place of the shipped one.
+/// A source with one dataset of each kind, used instead of the shipped one.
 const KINDS: &str = r##"
 name = "pncp"
 base_url = "https://example.org/api"
@@ -215,7 +215,7 @@ fn every_kind_is_declared_in_a_few_lines() {
     );
 }
 
-/// Each mistake alone is told at its line, in these words, and nothing else with it.
+/// Asserts that each mistake alone is reported at its line, with this text, and nothing else.
 fn each_is_told(mistakes: &[super::Mistake]) {
     for (right, wrong, what, instead) in mistakes {
         let folder = folder();

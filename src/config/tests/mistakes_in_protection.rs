@@ -1,4 +1,4 @@
-//! Mistakes in what is protected: each would leave personal data in the clear, or a table unusable.
+//! Mistakes in `protect`: each would leave personal data in the clear, or make a table unusable.
 
 use super::{Folder, PNCP};
 

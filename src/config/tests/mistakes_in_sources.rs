@@ -1,4 +1,4 @@
-//! Mistakes in a source's file: keys, types, texts with a meaning, rules and jobs.
+//! Mistakes in a source's file: keys, types, formatted strings, response rules and jobs.
 
 use super::{COLUMNS, Folder, PNCP, each_is_told};
 

@@ -1,4 +1,4 @@
-//! What a wrong configuration is told, and what a right one becomes.
+//! Tests of loading: the problems reported for invalid configuration, and the settings from valid ones.
 
 mod environment;
 mod folder;
@@ -21,8 +21,8 @@ const BRONZED: &str = "bronzed.toml";
 const PNCP: &str = "sources/pncp.toml";
 const COLUMNS: &str = "sources/pncp/contratacoes.toml";
 
-/// A folder with the shipped files, to be spoilt; of PNCP's there is one dataset, so that each line is
-/// there once.
+/// Temporary folder with the shipped files, to put mistakes into. It keeps only one dataset of PNCP, so that
+/// each line occurs once.
 struct Folder(TempDir);
 
 impl Folder {
@@ -46,7 +46,7 @@ impl Folder {
         std::fs::read_to_string(self.0.path().join(file)).unwrap()
     }
 
-    /// Puts `wrong` in the place of `right`, which must be there once.
+    /// Replaces `right`, which must occur once, with `wrong`.
     fn spoil(&self, file: &str, right: &str, wrong: &str) {
         let text = self.read(file);
         assert_eq!(text.matches(right).count(), 1, "{right:?} in {file}");
@@ -62,7 +62,7 @@ impl Folder {
         self.load(environment).expect_err("this should be refused")
     }
 
-    /// The one problem is at this place, in these words.
+    /// Asserts that the only problem is at this place, with this text.
     fn tells_only(
         &self,
         environment: &[(&str, &str)],
@@ -82,7 +82,7 @@ impl Folder {
         assert!(problem.instead.contains(instead), "{problems}");
     }
 
-    /// The place of a problem, as a file within the folder and its line.
+    /// Returns the location of a problem: the file within the folder, and the line.
     fn place(&self, problem: &Problem) -> (String, usize) {
         match &problem.place {
             Place::File(name, line) => {
@@ -94,15 +94,15 @@ impl Folder {
     }
 }
 
-/// A mistake in a file of the shipped configuration, and what must be said about it:
+/// Mistake in a file of the shipped configuration, and the expected problem:
 ///
-/// 1. what is replaced,
-/// 2. by what; the problem is at the line of the `¶`, which isn't written,
-/// 3. what the message says is wrong, to the letter (`DIR` is the folder),
-/// 4. a part of what it says would be right.
+/// 1. the text that is replaced,
+/// 2. its replacement; the problem is at the line of the `¶`, which isn't written,
+/// 3. the exact description of the problem (`DIR` is the folder),
+/// 4. a part of the hint.
 type Mistake = (&'static str, &'static str, &'static str, &'static str);
 
-/// Each mistake alone is told at its line, in these words, and nothing else with it.
+/// Asserts that each mistake alone is reported at its line, with this text, and nothing else.
 fn each_is_told(file: &str, mistakes: &[Mistake]) {
     for (right, wrong, what, instead) in mistakes {
         let folder = Folder::shipped();
@@ -112,7 +112,7 @@ fn each_is_told(file: &str, mistakes: &[Mistake]) {
     }
 }
 
-/// Takes the mark out of a file, and says in which line it was; 0 where there is none.
+/// Removes the mark from a file, and returns its line; 0 if there is none.
 fn marked(folder: &Folder, file: &str) -> usize {
     let text = folder.read(file);
     let Some(mark) = text.find('¶') else {

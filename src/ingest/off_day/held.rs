@@ -1,17 +1,17 @@
-//! Rows whose own date is another day, held until it is known where they are stored (promise P2).
+//! Off-day rows, held until it is decided which day stores them (promise P2).
 //!
-//! | their own day | the row |
+//! | own day of the row | decision |
 //! |---|---|
-//! | has it | is left to that day |
-//! | can't bring it: it is complete, or was read after it had settled, or lies before `earliest` or after tomorrow | is stored here |
-//! | may bring it yet | waits: this day is read again, too. With the last reading of this day it is stored here |
+//! | has the row | left to that day |
+//! | can't bring the row: the day is complete, or was read after it had settled, or lies before `earliest` or after tomorrow | stored here |
+//! | may still bring the row | the row waits: this day is read again, too. The last reading of this day stores it here |
 //!
-//! An API may filter by another clock or field than the record's date that is looked at, so that a
-//! record's own day doesn't list it: it would be in no file. And one that is stored here is in its own
-//! day as well, if that lists it later: an id is once in a *day* (P1).
+//! An API may filter by another clock or field than the record's date that is compared, so that a record's
+//! own day doesn't list it: the record would be in no file. A record that is stored here is stored in its
+//! own day as well if that day lists it later: an id is unique within a *day* (P1).
 //!
-//! Memory is bounded: where more rows wait than may be held, the day isn't complete before their days
-//! have them.
+//! Memory is bounded: if more rows wait than may be held, the day isn't complete before their own days have
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,60 +26,60 @@ use crate::record::{ContentVersion, RecordId};
 use crate::source::declaration::{Dataset, Version};
 use crate::state::peek::{Peek, peek};
 
-/// So many rows are held at once at most, and as many may wait…
+/// Maximum number of undecided rows that are held, and also of waiting rows.
 const MOST_ROWS: usize = 1_000;
-/// … of so many bytes of JSON.
+/// Maximum size of the undecided rows in bytes of JSON, and also of the waiting rows.
 const MOST_BYTES: usize = 16 << 20;
-/// The states of so many other days are kept in memory: the neighbours, as a rule.
+/// Maximum number of other days whose state is cached; usually the neighbours.
 const PEEKED_DAYS: usize = 8;
 
-/// A row of another day.
+/// Off-day row.
 #[derive(Debug)]
 pub struct HeldRow {
-    /// Its id.
+    /// Id of the record.
     pub id: RecordId,
-    /// The slice that it came with.
+    /// Label of the slice that listed the record.
     pub slice: Arc<str>,
-    /// Of a child: the parent that it came with.
+    /// Id of the record's parent; only for a child dataset.
     pub parent: Option<Arc<str>>,
-    /// The record.
+    /// JSON text of the record.
     pub record: Box<str>,
-    /// The day of its date.
+    /// Day of the record's own date.
     pub own: Day,
-    /// How often it came.
+    /// Number of times that the record was listed.
     pub times: u64,
 }
 
-/// Where a row belongs.
+/// Day that stores an off-day row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Its own day has it.
+    /// The row's own day has it.
     There,
-    /// Its own day hasn't, and won't.
+    /// The day that is read, because the row's own day doesn't have it and won't get it.
     Here,
-    /// Its own day may bring it yet.
+    /// Undecided: the row's own day may still bring it.
     Open,
 }
 
-/// What became of rows that were stored here: for the log.
+/// Off-day rows that were stored here, for the log.
 #[derive(Debug, Clone)]
 pub struct Misplaced {
-    /// How many.
+    /// Number of rows.
     pub rows: u64,
-    /// One of them.
+    /// Id of one of the rows.
     pub id: String,
-    /// The day of its date.
+    /// Day of that row's own date.
     pub own: Day,
 }
 
-/// The rows of other days that a run has met.
+/// Off-day rows that a run has met.
 #[derive(Debug, Default)]
 pub struct Held {
     undecided: Rows,
     waiting: Rows,
-    /// Rows that would wait, beyond what may be held.
+    /// Number of rows that would wait, but exceed the limit.
     pub beyond: u64,
-    /// Those that were stored here.
+    /// Rows that were stored here.
     pub misplaced: Option<Misplaced>,
     peeked: BTreeMap<Day, Option<Peek>>,
 }
@@ -95,7 +95,7 @@ impl Rows {
         self.rows.len() >= MOST_ROWS || self.bytes >= MOST_BYTES
     }
 
-    /// Whether it is there already; then it is counted.
+    /// Counts another occurrence of the row `id`. Returns `false` if the row isn't held.
     fn count(&mut self, id: &str) -> bool {
         let row = self.rows.get_mut(id);
         row.map(|row| row.times += 1).is_some()
@@ -108,7 +108,8 @@ impl Rows {
 }
 
 impl Held {
-    /// Takes in a row of another day. `true`: its day is known to have it, and it isn't held.
+    /// Takes in an off-day row. Returns `true` if the row's own day is known to have it, so that it isn't
+    /// held.
     pub fn take(
         &mut self,
         dataset: &Dataset,
@@ -134,12 +135,12 @@ impl Held {
         false
     }
 
-    /// Whether it is time to decide.
+    /// Returns `true` if the undecided rows have reached the limit.
     pub fn is_full(&self) -> bool {
         self.undecided.is_full()
     }
 
-    /// The rows of which nothing is decided, those of one day together.
+    /// Removes and returns the undecided rows, sorted by their own day.
     pub fn undecided(&mut self) -> Vec<HeldRow> {
         let rows = std::mem::take(&mut self.undecided).rows;
         let mut rows: Vec<_> = rows.into_values().collect();
@@ -147,7 +148,7 @@ impl Held {
         rows
     }
 
-    /// Has the row wait for its day, or counts it where no more may wait.
+    /// Makes the row wait for its own day, or only counts it if the limit is reached.
     pub fn wait(&mut self, row: HeldRow, counts: &mut Counts) {
         if self.waiting.is_full() {
             self.beyond += row.times;
@@ -157,19 +158,19 @@ impl Held {
         }
     }
 
-    /// The rows that wait for their days.
+    /// Removes and returns the waiting rows.
     pub fn waiting(&mut self) -> impl Iterator<Item = HeldRow> + use<> {
         std::mem::take(&mut self.waiting).rows.into_values()
     }
 
-    /// Counts the rows that wait as those of their days.
+    /// Counts the waiting rows as left to their own days.
     pub fn count_waiting(&self, counts: &mut Counts) {
         for row in self.waiting.rows.values() {
             count_left(row, counts);
         }
     }
 
-    /// Where a row belongs, by what the lake says of its day.
+    /// Returns which day stores a row, by the state of the row's own day.
     pub async fn place(
         &mut self,
         context: &Context,
@@ -197,7 +198,7 @@ impl Held {
         })
     }
 
-    /// Notes a row that is stored here.
+    /// Records a row that is stored here.
     pub fn note(&mut self, row: &HeldRow) {
         let misplaced = self.misplaced.get_or_insert_with(|| Misplaced {
             rows: 0,
@@ -216,7 +217,7 @@ pub fn count_left(row: &HeldRow, counts: &mut Counts) {
     }
 }
 
-/// Counts how often the row came.
+/// Counts the occurrences of the row as fetched.
 pub fn count_fetched(row: &HeldRow, counts: &mut Counts) {
     counts.fetched += row.times;
     if !row.id.identified {
@@ -224,8 +225,9 @@ pub fn count_fetched(row: &HeldRow, counts: &mut Counts) {
     }
 }
 
-/// Whether a day's state has the record in this version: another version of it is another row, and
-/// nobody else may ever store it. By content, versions are numbered within their day.
+/// Returns `true` if a day's state has the record in this version; another version is another row, which no
+/// other run may ever store. Content versions are numbered within their day, so only their hashes are
+/// compared.
 fn is_there(dataset: &Dataset, peek: &Peek, id: &RecordId) -> bool {
     if peek.contains(&id.id) {
         return true;

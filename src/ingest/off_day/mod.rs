@@ -1,8 +1,8 @@
-//! Whose day a record belongs to, by its own date.
+//! Day that a record belongs to, by its own date.
 //!
-//! The ends of windows differ from endpoint to endpoint, and change without notice: so the
-//! record's own date is checked, too. A row of another day is looked for there ([`held`]). A row
-//! whose date can't be read stays: nothing is lost because a date changed its form.
+//! The ends of date windows differ between endpoints and change without notice; therefore the record's own
+//! date is checked, too. An off-day row is looked up in its own day ([`held`]). A row whose date can't be
+//! parsed stays, so that nothing is lost when a date changes its format.
 
 pub(super) mod held;
 
@@ -12,17 +12,17 @@ use crate::day::Day;
 use crate::json;
 use crate::source::declaration::Days;
 
-/// Whether the record belongs to another day than `day`.
+/// Returns `true` if the record's own date is another day than `day`.
 pub fn is_off_day(days: &Days, day: Day, record: &str) -> bool {
     other_day(days, day, record).is_some()
 }
 
-/// The day that the record itself says it is of, where that isn't `day`.
+/// Returns the day of the record's own date if it isn't `day`.
 pub fn other_day(days: &Days, day: Day, record: &str) -> Option<Day> {
     own_day(days, record).filter(|own| *own != day)
 }
 
-/// The day that the record itself says it is of, where it has one that can be read.
+/// Returns the day of the record's own date; `None` if there is none or it can't be parsed.
 pub fn own_day(days: &Days, record: &str) -> Option<Day> {
     let value = json::pointer(record, days.day_field.as_deref()?).ok()??;
     if json::kind(value) != json::Kind::String {

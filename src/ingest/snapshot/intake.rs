@@ -1,5 +1,5 @@
-//! Takes in the table as it is read: tells new and changed rows from known ones, and has them
-//! committed.
+//! Takes in the table as it is read: compares its rows with the known ones, and commits new and changed
+//! rows.
 
 use tokio::sync::mpsc;
 
@@ -49,7 +49,7 @@ impl<'a> SnapshotIntake<'a> {
         }
     }
 
-    /// Takes in every delivery until no reader is left. What isn't enough for a file waits.
+    /// Takes in all deliveries until every reader has ended. Rows that don't fill a file stay pending.
     pub async fn take_all(
         &mut self,
         mut deliveries: mpsc::Receiver<Delivery>,
@@ -60,7 +60,7 @@ impl<'a> SnapshotIntake<'a> {
             self.pages += 1;
             let observer = &self.context.observer;
             observer.notice(Progress::Page { records, new });
-            // A reader that was cancelled no longer listens; its rows are in all the same.
+            // A cancelled reader no longer listens; its rows are taken in nevertheless.
             let _ = delivery.reply.send(new);
             if self.pending.is_full(self.context) {
                 self.commit().await?;
@@ -69,27 +69,27 @@ impl<'a> SnapshotIntake<'a> {
         Ok(())
     }
 
-    /// How many pages came.
+    /// Number of pages received.
     pub fn pages(&self) -> u64 {
         self.pages
     }
 
-    /// Whether any row came.
+    /// Returns `true` if any row was received.
     pub fn has_fetched(&self) -> bool {
         self.execution.counts.fetched + self.pending.counts().fetched > 0
     }
 
-    /// Whether a known row didn't come.
+    /// Returns `true` if a known row wasn't received.
     pub fn misses_rows(&self) -> bool {
         self.folded.known.misses_any()
     }
 
-    /// The keys of the known rows that didn't come, and how many rows are known.
+    /// Returns the keys of the known rows that weren't received, and the number of known rows.
     pub fn missing(&self) -> (Vec<Box<str>>, usize) {
         (self.folded.known.unseen(), self.folded.known.len())
     }
 
-    /// These known rows are there no more.
+    /// Stores the known rows `gone` as vanished.
     pub fn take_vanished(&mut self, gone: Vec<Box<str>>) -> Result<(), BronzeError> {
         for key in gone {
             let id = self.fresh_id(&key, VANISHED);
@@ -104,7 +104,7 @@ impl<'a> SnapshotIntake<'a> {
         Ok(())
     }
 
-    /// Tells of values that no column takes.
+    /// Logs values that no column holds.
     pub fn tell_drift(&self) {
         tell_drift(
             self.order,
@@ -113,7 +113,7 @@ impl<'a> SnapshotIntake<'a> {
         );
     }
 
-    /// Commits the rows taken in so far; without any, only settles their counts.
+    /// Commits the rows taken in so far; without any, only adds their counts.
     pub async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
@@ -147,8 +147,8 @@ impl<'a> SnapshotIntake<'a> {
             let op = match self.folded.known.see(key, hash) {
                 Seen::Same => None,
                 Seen::New => Some(Op::New),
-                // A table that changes while it is read, or keys that aren't unique: each content
-                // is stored once a run.
+                // The table changes while it is read, or its keys aren't unique: each content is stored once
+                // per run.
                 Seen::Changed { again } if again && self.has_today(key, &version) => None,
                 Seen::Changed { .. } => Some(Op::Changed),
             };
@@ -182,8 +182,8 @@ impl<'a> SnapshotIntake<'a> {
         self.is_taken(&RecordId::of_version(key, version))
     }
 
-    /// The id of a version that isn't the day's yet: one that comes up again within the day is
-    /// numbered.
+    /// Returns an id for a version that isn't stored for the day yet; a version that recurs within the day
+    /// is numbered.
     fn fresh_id(&self, key: &str, version: &str) -> RecordId {
         let mut id = RecordId::of_version(key, version);
         let mut number = 1_u32;

@@ -1,9 +1,9 @@
 //! Rows of a snapshot that are missing in great number, held back until a second run misses them, too.
 //!
-//! Half a table that isn't listed for an hour isn't gone: who asks what was in force that day would get
-//! half a list. So where more than a fifth of the known rows are missing, none is called vanished on the
-//! word of one run. Which they are is kept in a small document, `_bronzed/snapshots/{prefix}.json`, and a
-//! run some hours later that misses them as well calls them vanished:
+//! Half a table that isn't listed for an hour isn't deleted: a query for the rows in force on that day would
+//! return half a list. Therefore, if more than a fifth of the known rows are missing, one run alone stores
+//! none of them as vanished. Their keys are kept in a JSON document, `_bronzed/snapshots/{prefix}.json`, and
+//! a run some hours later that misses the same rows stores them as vanished:
 //!
 //! ```json
 //! {"format": 1, "since": "2025-10-22T11:00:00Z", "keys": ["00.000.000/0001-91", …]}
@@ -18,44 +18,44 @@ use crate::ingest::Context;
 use crate::lake::document::{DocumentError, JsonDocument};
 
 const FORMAT: u64 = 1;
-/// So many rows may always vanish at once.
+/// Number of rows that may always vanish at once.
 const FEW: usize = 20;
-/// Of the known rows, so many may: one in five.
+/// Share of the known rows that may vanish at once: one in five.
 const ONE_IN: usize = 5;
-/// So much later a second run is believed.
+/// Interval after which a second run is believed.
 const LATER: TimeDelta = TimeDelta::hours(4);
 
-/// Rows that were missing, and aren't called vanished yet.
+/// Missing rows that aren't stored as vanished yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// When they were first missed.
+    /// Time at which the rows were first missing.
     since: Option<DateTime<Utc>>,
-    /// Their keys.
+    /// Keys of the rows.
     keys: BTreeSet<Box<str>>,
 }
 
-/// What is made of the rows that didn't come.
+/// Decision on the missing rows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// They are there no more.
+    /// Rows to be stored as vanished.
     pub gone: Vec<Box<str>>,
-    /// The others wait for another run.
+    /// Rows that wait for another run.
     pub held: Option<HeldBack>,
 }
 
-/// Rows that wait for another run.
+/// Missing rows that wait for another run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldBack {
-    /// How many.
+    /// Number of rows that wait.
     pub rows: usize,
-    /// How many rows are known.
+    /// Number of known rows.
     pub known: usize,
-    /// From when on another run is believed.
+    /// Time from which another run is believed.
     pub again_at: DateTime<Utc>,
 }
 
 impl HeldBack {
-    /// In words.
+    /// Returns the reason as text.
     pub fn reason(self) -> String {
         let Self { rows, known, .. } = self;
         format!(
@@ -65,10 +65,10 @@ impl HeldBack {
     }
 }
 
-/// Judges the rows that didn't come, of so many that are known.
+/// Decides on the missing rows `unseen` of `known` known rows.
 ///
 /// # Errors
-/// When the lake can't be read or written.
+/// Returns an error if the lake can't be read or written.
 pub async fn judge(
     context: &Context,
     prefix: &str,
@@ -94,7 +94,7 @@ impl Sighting {
         if !is_many(unseen.len()) {
             return all(unseen);
         }
-        // A clock that was set back begins anew.
+        // After the clock was set back, the interval starts anew.
         let since = self.since.filter(|since| *since <= now);
         let due = since.is_some_and(|since| now >= since + LATER);
         let (gone, rest): (Vec<_>, Vec<_>) = unseen
@@ -104,7 +104,7 @@ impl Sighting {
             return all(gone.into_iter().chain(rest).collect());
         }
         let next = match since {
-            // Too soon to say: the first sighting stands.
+            // Too early to decide: the first sighting stands.
             Some(since) if !due => Self {
                 since: Some(since),
                 keys: self.keys.clone(),
@@ -155,7 +155,7 @@ mod tests {
             judged.held.map(|held| (held.rows, held.again_at)),
             Some((50, at(4)))
         );
-        // An hour later says nothing, and doesn't put it off.
+        // A run an hour later decides nothing, and doesn't extend the interval.
         let (judged, next) = next.judge(keys(0..60), 100, at(1));
         assert!(judged.gone.is_empty());
         assert_eq!(judged.held.map(|held| held.again_at), Some(at(4)));

@@ -1,4 +1,4 @@
-//! One run over a snapshot: the whole table is read, and what became of its rows is stored.
+//! One run over a snapshot: reads the whole table, and stores the changes of its rows.
 //!
 //! ```text
 //! files of all days ─► known rows ─┐
@@ -6,15 +6,14 @@
 //! every slice, in full, proven ────┘
 //! ```
 //!
-//! What is new or has changed is stored as it comes, whatever becomes of the run: it was seen.
-//! That a row is gone shows only in what doesn't come, and so it takes the whole table, proven. And
-//! because offsets shift while rows are taken away, a row that one walk has missed is looked for by
-//! a second one before it is called vanished. Where very many are missing, a second *run* has to miss
-//! them ([`missing`]).
+//! New and changed rows are stored as they arrive, even if the run fails later. A deleted row shows only by
+//! its absence, which takes the whole table, proven. Because offsets shift while rows are deleted, a row
+//! that one walk has missed is looked for by a second walk before it is stored as vanished. If very many
+//! rows are missing, a second *run* has to miss them, too ([`missing`]).
 //!
-//! A row is `key@version`: the version is the hash of the record's canonical JSON, or `vanished`;
-//! the second time that one comes up within a day it is `…~2` (it was changed, and changed back).
-//! `docs/design/001-snapshots.md` says why.
+//! A row is `key@version`: the version is the hash of the record's canonical JSON, or `vanished`; a version
+//! that recurs within a day is numbered `…~2` (the record was changed, and changed back). The reasons are in
+//! `docs/design/001-snapshots.md`.
 
 mod intake;
 mod missing;
@@ -41,16 +40,16 @@ use missing::{HeldBack, judge};
 
 type Outcomes = Vec<(String, Outcome)>;
 
-/// How much of a table a run has read.
+/// Part of a table that a run has read.
 enum Extent {
     Whole,
-    /// The whole of it, and many rows are missing.
+    /// The whole table, with many rows missing.
     HeldBack(HeldBack),
     Part,
 }
 
 impl Run<'_> {
-    /// A snapshot of the day that is under way.
+    /// Reads a snapshot of the current day.
     pub(super) async fn read_snapshot(mut self) -> RunReport {
         let (today, day) = (
             Day::of(self.execution.started_at, self.context.zone),
@@ -98,7 +97,7 @@ impl Run<'_> {
         if complete {
             match folded.leave(&self.store).await {
                 Ok(known) => known.into_iter().for_each(|key| state.note_known(key)),
-                // They are made of the files again: nothing hangs on them.
+                // Only the checkpoint isn't written: the next run derives the known rows from the files.
                 Err(error) => tracing::warn!(%error, "known rows can't be kept"),
             }
         }
@@ -108,8 +107,8 @@ impl Run<'_> {
             .await
     }
 
-    /// Reads the table, once more where rows were missed, and stores what became of it. Says
-    /// how much of it was read.
+    /// Reads the table, a second time if rows are missing, and stores its changes. Returns how much of the
+    /// table was read.
     async fn read_table(
         &mut self,
         state: &mut DayState,
@@ -160,7 +159,7 @@ impl Run<'_> {
     }
 }
 
-/// Calls those rows of a table vanished that didn't come, unless they are too many.
+/// Stores the missing rows of a table as vanished, unless they are too many.
 async fn take_missing(
     context: &Context,
     order: &Order,
@@ -175,8 +174,8 @@ async fn take_missing(
     })
 }
 
-/// How many rows each slice had: one that answers empty, and had some, has failed until a reading
-/// hours later on the same day agrees.
+/// Returns the number of known rows of each slice: a slice that had rows and is answered empty has failed,
+/// until a reading hours later on the same day agrees.
 fn before(known: &Known, state: &DayState) -> BTreeMap<String, SliceProgress> {
     let counts = known.by_slice().into_iter();
     counts
@@ -190,8 +189,8 @@ fn before(known: &Known, state: &DayState) -> BTreeMap<String, SliceProgress> {
         .collect()
 }
 
-/// Whether nothing can have moved while the table was read: all of it was in one answer, or two
-/// walks over its one slice have agreed already.
+/// Returns `true` if no row can have moved while the table was read: the table was one response, or two
+/// walks over its only slice have agreed already.
 fn is_one_instant(order: &Order, pages: u64) -> bool {
     let two_walks = order.dataset.completeness.require == Require::TwoWalks;
     slices(&order.dataset).len() == 1 && (pages == 1 || two_walks)

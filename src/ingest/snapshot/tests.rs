@@ -1,4 +1,4 @@
-//! Snapshots over real HTTP: what is stored of a table that changes, whatever goes wrong.
+//! Snapshots over real HTTP: the stored rows of a table that changes, with faults of API and lake.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,16 +17,16 @@ use crate::source::testing::{self, Step, answer, json};
 use crate::state::execution::Status;
 use crate::state::testing::Fault;
 
-/// A table as an API serves it: by offset, in the order of its keys.
+/// Table as an API serves it: by offset, in the order of its keys.
 #[derive(Debug, Clone, Default)]
 struct Table {
     rows: BTreeMap<u32, String>,
-    /// How many requests there were; after this many, so many rows are taken from the front.
+    /// Number of requests; after `shift_after` requests, the first row is deleted.
     requests: usize,
     shift_after: Option<usize>,
-    /// From this offset on, it answers with a failure.
+    /// Offset from which on requests fail.
     broken_from: Option<usize>,
-    /// The total that it states is as many rows more.
+    /// Number of rows by which the stated total is too high.
     overstated: usize,
 }
 
@@ -60,7 +60,7 @@ impl Table {
         Step::Answer(json(&body.to_string()))
     }
 
-    /// What the files should say is in force.
+    /// Returns the records that should be in force according to the files.
     fn records(&self) -> BTreeMap<String, String> {
         let rows = self.rows.iter();
         rows.map(|(key, nome)| {
@@ -75,7 +75,7 @@ fn record(key: u32, nome: &str) -> Value {
     json!({"doc": key.to_string(), "nome": nome, "uf": "DF"})
 }
 
-/// A list as Oracle's ORDS serves it.
+/// Dataset of a list as Oracle's ORDS serves it.
 fn dataset(require: Require) -> Dataset {
     let text = |name: &str| Column {
         name: name.to_owned(),
@@ -122,15 +122,15 @@ async fn given(table: Table, dataset: Dataset, seed: u64) -> (World, Shared<Tabl
     (world, table)
 }
 
-/// A small list, four rows a page.
+/// Sets up a small list with four rows a page.
 async fn given_small(rows: u32) -> (World, Shared<Table>) {
     let mut dataset = dataset(Require::HasMore);
     dataset.paginator.page_size = 4;
     given(Table::of(rows), dataset, 1).await
 }
 
-/// What the rows say is in force, independent of the code that stores them: the last word on each
-/// key.
+/// Returns the records in force according to the rows, independently of the code that stores them: the last
+/// row of each key decides.
 fn in_force(rows: &[Row]) -> BTreeMap<String, String> {
     let mut table = BTreeMap::new();
     for row in rows {
@@ -152,7 +152,7 @@ fn ops(rows: &[Row]) -> [usize; 3] {
     })
 }
 
-/// How a run ended well, with what it stored.
+/// Checks that a run has succeeded and made the day complete, with `new` rows.
 #[track_caller]
 fn assert_whole(report: &RunReport, new: u64) {
     assert_eq!(report.status(), Status::Ok, "{report:?}");
@@ -193,14 +193,14 @@ async fn three_daily_reads_store_what_became_of_the_table() {
             assert_eq!(ops(&rows[seen..]), [5, 20, 3]);
             assert_eq!(in_force(&rows), table.lock().unwrap().records());
             seen = rows.len();
-            // Whatever isn't a file may be lost: the next run makes it again (P5).
+            // Everything but the files may be lost: the next run rebuilds it (P5).
             if day == "23" {
                 for key in world.keys("/_state/").await {
                     world.delete(&key).await;
                 }
             }
         }
-        // Each day's table can be told from the files up to that day.
+        // The table of each day can be rebuilt from the files up to that day.
         let rows = world.rows().await;
         for (day, was) in ["2025-10-22", "2025-10-23", "2025-10-24"].iter().zip(was) {
             let until = rows.iter().filter(|row| row.day <= day.parse().unwrap());
@@ -220,9 +220,9 @@ async fn a_table_that_stays_the_same_stores_nothing() {
     assert_whole(&world.run().await, 0);
     assert_eq!(world.keys(".parquet").await.len(), 1, "P6");
     assert_eq!(world.state("2025-10-25").await["complete"], true);
-    // A day that nobody read is missed: nothing can be said of it, and nothing is.
+    // A day that wasn't read stays without a marker.
     assert_eq!(world.keys("_state/complete").await.len(), 2);
-    // Every page was read in each run, and none twice.
+    // Every page was read once in each run.
     assert_eq!(world.requests(), 9);
 }
 
@@ -276,9 +276,9 @@ async fn p4_nothing_is_called_vanished_by_a_table_that_was_not_read_whole() {
     assert_whole(&world.run().await, 1_200);
     world.at("2025-10-23T11:00:00Z");
     let damage: [fn(&mut Table); 3] = [
-        // One page can't be had.
+        // One page fails.
         |table| table.broken_from = Some(1_000),
-        // Every page came, and yet not as many rows as there should be.
+        // Every page is read, but the rows are fewer than the total.
         |table| table.overstated = 3,
         |table| table.broken_from = Some(0),
     ];
@@ -297,7 +297,7 @@ async fn p4_nothing_is_called_vanished_by_a_table_that_was_not_read_whole() {
         let mut table = table.lock().unwrap();
         (table.broken_from, table.overstated) = (None, 0);
     }
-    // What was seen to change is stored all the same.
+    // Changes that were read are stored nevertheless.
     assert_eq!(ops(&world.rows().await), [1_200, 2, 0]);
     assert_whole(&world.run().await, 4);
     assert_eq!(ops(&world.rows().await), [1_200, 3, 3]);
@@ -308,7 +308,7 @@ async fn a_row_that_slips_past_a_walk_has_not_vanished() {
     let (world, table) = given_small(12).await;
     assert_whole(&world.run().await, 12);
     world.at("2025-10-23T11:00:00Z");
-    // Row 0 goes while the second page is asked for: row 4 moves to the page that was read.
+    // Row 0 is deleted before the second page is requested: row 4 moves to the page that was read already.
     {
         let mut table = table.lock().unwrap();
         table.shift_after = Some(table.requests + 1);
@@ -317,7 +317,7 @@ async fn a_row_that_slips_past_a_walk_has_not_vanished() {
     assert!(report.complete, "{report:?}");
     assert_eq!(in_force(&world.rows().await), {
         let mut records = table.lock().unwrap().records();
-        // It came, before it went.
+        // Row 0 was read before it was deleted.
         records.insert(
             "0".to_owned(),
             canonical(&record(0, "a").to_string()).unwrap(),
@@ -331,7 +331,7 @@ async fn a_row_that_slips_past_a_walk_has_not_vanished() {
     );
 }
 
-/// Half a table that wasn't listed for an hour was gone, and new again the next day.
+/// Regression: half a table that wasn't listed for an hour was stored as vanished, and as new the next day.
 #[tokio::test]
 async fn half_a_table_vanishes_when_another_run_hours_later_misses_it_too() {
     let (world, table) = given(Table::of(60), dataset(Require::RowTotal), 5).await;
@@ -354,7 +354,7 @@ async fn half_a_table_vanishes_when_another_run_hours_later_misses_it_too() {
     let again = "2025-10-23T15:00:00Z".parse().unwrap();
     assert_eq!(report.execution.again_at, Some(again));
 
-    // Back an hour later: nothing has happened.
+    // The rows are listed again an hour later: nothing has changed.
     table.lock().unwrap().rows.extend(half);
     world.at("2025-10-23T12:00:00Z");
     assert_whole(&world.run().await, 0);
@@ -382,7 +382,7 @@ async fn a_table_that_is_empty_all_of_a_sudden_is_a_failure_of_the_api() {
     assert!(!report.complete);
     *table.lock().unwrap() = full;
     assert_whole(&world.run().await, 0);
-    // Empty from the beginning is no contradiction.
+    // A table that was always empty is believed.
     let (world, _) = given_small(0).await;
     assert_whole(&world.run().await, 0);
 }
@@ -415,8 +415,8 @@ async fn keys_that_are_not_unique_lose_no_content_and_repeat_none_within_a_run()
     assert!(report.counts().balanced());
 }
 
-/// Every operation on the lake, each way that it can go wrong: after one more run, the files say
-/// what the table is, each row once.
+/// Injects each fault into every operation on the lake: after one more run, the files have the table, each
+/// row once.
 #[tokio::test]
 async fn p1_whatever_operation_goes_wrong_the_files_say_what_the_table_is() {
     let given = async || {
@@ -444,8 +444,8 @@ async fn p1_whatever_operation_goes_wrong_the_files_say_what_the_table_is() {
     assert!(met > 50, "{met} operations were met");
 }
 
-/// Two runs at once: wherever the second one gets in between the operations of the first, the
-/// files say each thing once.
+/// Two concurrent runs: wherever the second interrupts the operations of the first, each change is stored
+/// once.
 #[tokio::test]
 async fn p1_two_runs_at_once_store_what_both_saw_once() {
     for (nth, changes) in (0..).flat_map(|nth| [(nth, false), (nth, true)]) {
@@ -475,11 +475,11 @@ async fn p1_two_runs_at_once_store_what_both_saw_once() {
         assert_eq!(first.status(), Status::Ok, "operation {nth}: {first:?}");
         assert!(first.counts().balanced());
         if !changes {
-            // Both saw the same: it is stored once.
+            // Both read the same changes, which are stored once.
             let rows = world.rows().await;
             assert_eq!(rows.len(), 13, "operation {nth}");
         }
-        // What the two saw at different times is set right by the next reading.
+        // Differences between the two runs are corrected by the next reading.
         let last = world.run().await;
         assert!(last.complete, "operation {nth}: {last:?}");
         assert_eq!(
@@ -496,8 +496,8 @@ async fn p1_two_runs_at_once_store_what_both_saw_once() {
     }
 }
 
-/// A run that began before midnight stores something late: the rows that later days went by are made
-/// again from all files.
+/// A run that began before midnight stores rows late: the known rows of later days are derived again from
+/// all files.
 #[tokio::test]
 async fn what_an_earlier_day_stores_late_is_set_right_by_the_next_reading() {
     let (world, table) = given_small(9).await;
@@ -559,7 +559,7 @@ async fn known_rows_are_kept_again_when_many_files_came_after() {
         table.lock().unwrap().rows.insert(3, format!("{round}"));
         assert_whole(&world.run().await, 1);
     }
-    // After the first reading, and after 32 more files.
+    // One checkpoint after the first reading, and one after 32 more files.
     let known = world.keys("/_state/known/").await;
     assert_eq!(known.len(), 2, "{known:?}");
     world.at("2025-10-23T11:00:00Z");
@@ -567,7 +567,7 @@ async fn known_rows_are_kept_again_when_many_files_came_after() {
     assert_eq!(world.state("2025-10-23").await["known"], known[1].as_str());
 }
 
-/// The files decide: what was kept of the rows of other files isn't believed.
+/// The files decide: a checkpoint of rows whose files are gone isn't used.
 #[tokio::test]
 async fn p5_rows_whose_files_were_taken_out_are_known_no_more() {
     let (world, table) = given_small(9).await;
@@ -584,7 +584,7 @@ async fn p5_rows_whose_files_were_taken_out_are_known_no_more() {
     );
 }
 
-/// Any history of changes, faults and overlapping runs, over many days.
+/// Random histories of changes, faults and concurrent runs, over many days.
 #[tokio::test]
 async fn p1_p3_p5_any_history_ends_with_the_table_in_the_files() {
     let seeds: Vec<u64> = match std::env::var("BRONZED_SEED") {

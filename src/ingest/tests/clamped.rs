@@ -1,5 +1,4 @@
-//! Pages that are shorter than declared, pages that come again and again, and totals in all the forms
-//! that APIs give them.
+//! Pages that are shorter than declared, pages that are repeated, and totals in all forms that APIs use.
 
 use super::*;
 use crate::state::execution::Status;
@@ -20,7 +19,7 @@ window = {{ start_param = "day", format = "%Y-%m-%d" }}
     Scene::new(&toml, "id = \"string\"", api).await
 }
 
-/// What `api` lists of 120 records, from `first` on, on a page of at most `size`.
+/// Returns the records on a page of at most `size` of 120, from index `first` on.
 fn of_120(first: usize, size: usize) -> String {
     records(first.min(120)..(first + size).min(120))
 }
@@ -36,7 +35,7 @@ async fn reads_all_120(scene: &Scene, most: usize) -> RunReport {
 
 const BY_NUMBER: &str = r#"paginator = { type = "page_number", page_param = "p", page_size = 50, total_records_path = "/total" }"#;
 
-/// F01: 303 of 1,203 rows were taken for the whole, by whatever proof.
+/// Regression F01: 303 of 1,203 rows were accepted as complete, by whatever proof.
 #[tokio::test]
 async fn a_server_that_clamps_its_pages_is_read_by_the_size_that_it_uses() {
     for require in ["two_walks", "row_total", "unique_total", "none"] {
@@ -53,7 +52,7 @@ async fn a_server_that_clamps_its_pages_is_read_by_the_size_that_it_uses() {
 #[tokio::test]
 async fn a_clamp_is_seen_with_a_size_that_is_sent_and_a_number_of_pages_that_is_stated() {
     let keys = r#"paginator = { type = "page_number", page_param = "p", page_size = 50, page_size_param = "size", total_records_path = "/total", total_pages_path = "/pages" }"#;
-    // The number of pages is reckoned by the size that was asked for, or by the one that is used.
+    // The API computes the number of pages from the size in use, or from the size requested.
     for honest in [true, false] {
         let scene = scene(keys, move |url| {
             let asked = number(url, "size");
@@ -100,7 +99,8 @@ async fn a_bare_listing_by_number_that_stops_on_short_pages_is_looked_behind_onc
     reads_all_120(&scene, 1 + 2 * 13).await;
 }
 
-/// A first page that lacks a row is no clamp: pages go on as declared, and the total isn't met.
+/// A first page that lacks a row doesn't mean a smaller page size: pages go on as declared, and the total
+/// isn't met.
 #[tokio::test]
 async fn a_first_page_that_lacks_a_row_is_told_with_the_size_that_was_asked_for() {
     let scene = scene(BY_NUMBER, |url| {
@@ -116,7 +116,7 @@ async fn a_first_page_that_lacks_a_row_is_told_with_the_size_that_was_asked_for(
     assert_eq!(scene.ids("d").await.len(), 119);
 }
 
-/// F06: 1,133 requests for 21 records, and nothing stored.
+/// Regression F06: 1,133 requests for 21 records, and nothing stored.
 #[tokio::test]
 async fn a_page_parameter_that_is_ignored_ends_the_walk_within_a_few_requests() {
     let cursor = |url: &Url| {
@@ -169,7 +169,7 @@ async fn a_page_parameter_that_is_ignored_ends_the_walk_within_a_few_requests() 
     }
 }
 
-/// F14: partial for ever.
+/// Regression F14: the day stayed partial forever.
 #[tokio::test]
 async fn a_total_that_stands_on_the_first_page_only_can_be_declared_and_is_met() {
     let keys = r#"
@@ -202,13 +202,13 @@ completeness = { require = "unique_total" }"#;
     assert!(report.reasons().contains(cure), "{}", report.reasons());
 }
 
-/// Finding 4, by its own sequence: `D` never came, and four rows had been read of four.
+/// Regression of finding 4: `D` was never listed, and four rows of four had been read.
 #[tokio::test]
 async fn p4_a_row_total_met_by_a_row_that_came_twice_is_no_proof() {
     let keys = r#"
 paginator = { type = "page_number", page_param = "p", page_size = 2, total_records_path = "/total" }
 completeness = { require = "row_total" }"#;
-    // In each walk, rows are in another order.
+    // Each walk lists the rows in another order.
     let walks = Arc::new(Mutex::new(0));
     let scene = scene(keys, move |url| {
         let mut walks = walks.lock().unwrap();
@@ -231,7 +231,7 @@ completeness = { require = "row_total" }"#;
     assert_eq!(report.counts().repeats, 1);
 }
 
-/// Finding 15: `a` in two versions stood for `b`, which was shifted away.
+/// Regression of finding 15: `a` in two versions was counted for `b`, which had shifted to another page.
 #[tokio::test]
 async fn p4_a_record_in_two_versions_does_not_stand_for_two_records() {
     let keys = r#"

@@ -20,8 +20,8 @@ response = [{ status = 204, action = "empty" }]
 /// The records that the API has, in the order of its pages.
 type Rows = Arc<Mutex<Vec<usize>>>;
 
-/// An API with these records. Before each page, `meddle` is told which one is asked for: it may change
-/// the records, and answer in their place.
+/// Sets up an API with these records. `meddle` is called before each page with its number, and may change
+/// the records or answer instead.
 async fn listing(
     rows: std::ops::Range<usize>,
     meddle: impl Fn(usize, &mut Vec<usize>) -> Option<Vec<u8>> + Send + Sync + 'static,
@@ -36,7 +36,7 @@ async fn listing(
     (scene, rows)
 }
 
-/// A page, counted from 1; empty beyond the end.
+/// Returns a page, counted from 1; empty beyond the end.
 fn page_of(rows: &[usize], page: usize) -> Vec<u8> {
     let page = rows.chunks(10).nth(page - 1).unwrap_or_default();
     let records: Vec<_> = page
@@ -51,14 +51,14 @@ fn refused() -> Vec<u8> {
     answer("400 Bad Request", "", b"no such page")
 }
 
-/// Which pages were asked for since the last time.
+/// Returns the pages requested since the last call.
 fn pages(scene: &Scene) -> Vec<usize> {
     let asked = scene.asked();
     let pages = asked.iter().map(|asked| asked.split("p=").nth(1).unwrap());
     pages.map(|page| page.parse().unwrap()).collect()
 }
 
-/// The same, sorted.
+/// Returns the pages requested since the last call, sorted.
 fn sorted_pages(scene: &Scene) -> Vec<usize> {
     let mut pages = pages(scene);
     pages.sort_unstable();
@@ -98,7 +98,7 @@ async fn p4_a_slice_that_grows_while_it_is_read_is_followed_and_proven_by_the_ne
     let report = scene.run("d", Mode::Full).await;
     assert!(report.complete, "{report:?}");
     assert_eq!(scene.ids("d").await, ids(0..35));
-    // The page that was the last one is read again: it may have filled up since.
+    // The former last page is read again, because it may have filled up.
     assert_eq!(sorted_pages(&scene), [1, 1, 2, 2, 2, 3, 3, 4, 4]);
 }
 
@@ -122,7 +122,7 @@ async fn p8_an_end_that_runs_away_is_not_followed_for_ever() {
 #[tokio::test]
 async fn p4_a_slice_that_shrinks_while_it_is_read_is_proven_by_the_next_walk() {
     for beyond in [None, Some(refused())] {
-        // Before the last page, and before one in the middle.
+        // The slice shrinks before the last page is read, and before one in the middle.
         for (at, left) in [(4, 25), (3, 15), (2, 5)] {
             let beyond = beyond.clone();
             let (scene, _) = listing(0..35, move |page, rows| {
@@ -174,7 +174,7 @@ async fn p4_a_first_page_is_empty_where_none_are_stated_and_a_failure_where_some
     for empty in [page_of(&[], 1), answer("204 No Content", "", b"")] {
         let (scene, _) = listing(0..0, move |_, _| Some(empty.clone())).await;
         let report = scene.run("d", Mode::Full).await;
-        // Whether that is to be believed: see `emptied`.
+        // The test module `emptied` covers when an empty answer is believed.
         let reason = "answered empty, and no other day is known to have rows";
         assert!(report.reasons().contains(reason), "{}", report.reasons());
         assert_eq!(report.status(), Status::Partial);
@@ -187,7 +187,7 @@ async fn p4_a_first_page_is_empty_where_none_are_stated_and_a_failure_where_some
     assert!(report.reasons().contains(reason), "{}", report.reasons());
 }
 
-/// A run that can't commit leaves the API alone.
+/// A run that can't commit sends no more requests.
 #[tokio::test]
 async fn nothing_more_is_asked_for_when_the_run_has_failed_while_committing() {
     let (mut scene, _) = listing(0..1_000, |_, _| None).await;
@@ -202,7 +202,8 @@ async fn nothing_more_is_asked_for_when_the_run_has_failed_while_committing() {
     assert!(asked < 50, "{asked} of 100 pages");
 }
 
-/// A day that was read with its proof, and what a run for the new asks for after a change.
+/// Reads a day with its proof, changes it, and reads it in `new` mode. Returns the pages requested and the
+/// report of the second run.
 async fn after(change: impl Fn(&mut Vec<usize>)) -> (Scene, Vec<usize>, RunReport) {
     let (scene, rows) = listing(0..35, |_, _| None).await;
     let report = scene.run("d", Mode::Full).await;
@@ -253,7 +254,7 @@ async fn a_total_that_fell_or_is_not_met_by_what_is_found_is_read_in_full() {
     let (_, mut asked, report) = after(|rows| rows.truncate(25)).await;
     asked.sort_unstable();
     assert_eq!((asked, report.counts().new), (vec![1, 1, 2, 3], 0));
-    // One was added, and another one stated twice.
+    // One record was added, and the API lists it twice.
     let (_, asked, report) = after(|rows| {
         rows.insert(15, 40);
         rows.insert(15, 40);
@@ -277,7 +278,7 @@ async fn p4_a_slice_that_had_rows_and_answers_empty_has_failed() {
     }
 }
 
-/// P2: every row is counted as one thing.
+/// P2: every row is counted exactly once.
 #[tokio::test]
 async fn p2_each_row_is_new_a_duplicate_or_of_another_day() {
     let of = |id: &str, day: &str| format!(r#"{{"id":{id},"date":"{day}"}}"#);

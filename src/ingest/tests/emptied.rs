@@ -1,4 +1,4 @@
-//! Answers that there is nothing: of a slice, of a whole day, for a moment or for good.
+//! Empty answers: of a slice or a whole day, temporary or permanent.
 
 use super::*;
 use crate::state::execution::Status;
@@ -24,7 +24,7 @@ type Listed = Arc<Mutex<BTreeMap<(String, usize), Vec<String>>>>;
 struct World {
     scene: Scene,
     listed: Listed,
-    /// The API says "nothing" to everything.
+    /// `true` if the API answers every request with "nothing".
     silent: Arc<Mutex<bool>>,
 }
 
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// Finding 3: 204 to all for 14 s made 1,060 days complete for ever.
+/// Regression of finding 3: status 204 on all requests for 14 s made 1,060 days complete forever.
 #[tokio::test]
 async fn p4_a_spell_of_nothing_makes_no_day_complete() {
     let world = World::new("").await;
@@ -99,7 +99,7 @@ async fn p4_a_spell_of_nothing_makes_no_day_complete() {
         let reason = "so is s=2 of 2025-10-21, which is known to have rows";
         assert!(report.reasons().contains(reason), "{}", report.reasons());
     }
-    // Hours later, in another spell.
+    // Hours later, the API is silent again.
     let report = world.at("2025-11-03T19:00:00Z", "2025-10-22").await;
     assert!(!report.complete, "{report:?}");
     world.silent(false);
@@ -110,7 +110,7 @@ async fn p4_a_spell_of_nothing_makes_no_day_complete() {
     }
 }
 
-/// A spell that begins while a day is read: the slices that were read before it prove nothing.
+/// The API falls silent while a day is read: the slices that were read before prove nothing.
 #[tokio::test]
 async fn p4_a_spell_that_begins_within_a_run_is_seen_by_a_page_that_is_known() {
     let world = World::new("").await;
@@ -127,7 +127,7 @@ async fn p4_a_spell_that_begins_within_a_run_is_seen_by_a_page_that_is_known() {
     let silent = Arc::clone(&world.silent);
     let listed = Arc::clone(&world.listed);
     let scene = Scene::new(SOURCE, "id = \"string\"", move |url| {
-        // The first slice is answered, and nothing after it.
+        // The first slice is answered, and no request after it.
         let (day, slice) = (param(url, "day").unwrap(), number(url, "s"));
         let mut silent = silent.lock().unwrap();
         let rows = listed.lock().unwrap().get(&(day, slice)).cloned();
@@ -212,7 +212,7 @@ async fn p4_an_empty_day_is_not_believed_where_no_day_is_known_to_have_rows() {
     let reason = "no other day is known to have rows";
     assert!(report.reasons().contains(reason), "{}", report.reasons());
     assert!(report.execution.again_at.is_some());
-    // Rows turn up elsewhere: in another process, for all that is known of it.
+    // Another run finds rows of another day; it could as well be another process.
     world.list("2025-10-30", 3, &["k"]);
     assert!(
         world
@@ -229,7 +229,7 @@ async fn p4_an_empty_answer_from_before_a_day_has_settled_is_no_first_one() {
     let world = World::new("").await;
     world.list("2025-10-21", 2, &["k"]);
     world.at("2025-11-03T12:00:00Z", "2025-10-21").await;
-    // At noon of the day itself.
+    // Noon (local time) of the day itself.
     let report = world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
     assert_eq!(report.status(), Status::Ok);
     let report = world.at("2025-10-23T03:10:00Z", "2025-10-22").await;
@@ -242,13 +242,13 @@ async fn p4_an_empty_answer_from_before_a_day_has_settled_is_no_first_one() {
     );
 }
 
-/// Finding 2: partial for ever, and no command led out.
+/// Regression of finding 2: the day stayed partial forever, and no command helped.
 #[tokio::test]
 async fn p10_a_slice_that_has_emptied_converges_by_answers_hours_apart() {
     let world = World::new("").await;
     world.list("2025-10-22", 1, &["a", "b"]);
     world.list("2025-10-22", 2, &["c"]);
-    // Noted while the day is under way.
+    // The slice totals are recorded while the day is in progress.
     let report = world.at("2025-10-22T15:00:00Z", "2025-10-22").await;
     assert_eq!(report.counts().new, 3, "{report:?}");
     world.list("2025-10-22", 2, &[]);
@@ -269,7 +269,7 @@ async fn p10_a_slice_that_has_emptied_converges_by_answers_hours_apart() {
     assert_eq!(world.scene.ids("d").await, ["a", "b", "c"], "rows stay");
 }
 
-/// The same for the hourly job, whose runs were `partial` from then on.
+/// Regression of finding 2 for the hourly job, whose runs stayed `partial`.
 #[tokio::test]
 async fn p10_a_slice_that_has_emptied_converges_while_the_day_is_under_way() {
     let world = World::new("").await;
@@ -305,7 +305,7 @@ async fn p10_a_day_that_has_emptied_converges_by_answers_hours_apart() {
     world.list("2025-10-22", 1, &[]);
     let report = world.at("2025-10-24T12:00:00Z", "2025-10-22").await;
     assert_eq!(report.status(), Status::Partial, "{report:?}");
-    // Once the state has lost its slices, the stored rows speak for them.
+    // After the slices have lost their totals, the stored rows still count against an empty day.
     let mut times = ["2025-10-24T15:00:00Z", "2025-10-24T18:00:00Z"].into_iter();
     let report = loop {
         let report = world.at(times.next().unwrap(), "2025-10-22").await;
@@ -319,7 +319,7 @@ async fn p10_a_day_that_has_emptied_converges_by_answers_hours_apart() {
     assert_eq!(report.status(), Status::Ok, "and it stays so: {report:?}");
 }
 
-/// Finding 2, on `contratacoes_atualizacao`: rows leave their day with the next update.
+/// Regression of finding 2 on `contratacoes_atualizacao`: rows leave their day with the next update.
 #[tokio::test]
 async fn p10_a_slice_whose_rows_leave_by_design_is_no_fault_once_the_day_has_settled() {
     let world = World::new("rows_leave = true\n").await;
@@ -339,7 +339,7 @@ async fn p10_a_slice_whose_rows_leave_by_design_is_no_fault_once_the_day_has_set
     assert!(report.complete, "a whole day: {report:?}");
 }
 
-/// Finding 9: complete days stayed complete without the fifteenth modality.
+/// Regression of finding 9: complete days stayed complete without the fifteenth modality.
 #[tokio::test]
 async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() {
     let world = World::new("").await;
@@ -362,7 +362,7 @@ async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() 
         lake: world.scene.lake.clone(),
         ..more.scene
     };
-    // As it is when the table's document has taken note of the new slice.
+    // Simulates that the table's document has recorded the new slice.
     scene.lake.set_generation("s_d", 1);
     scene.asked();
     let report = scene.run("d", Mode::Full).await;
@@ -373,8 +373,9 @@ async fn a_slice_that_is_declared_later_is_all_that_is_read_of_a_complete_day() 
     assert!(scene.asked().len() > 4, "full is full again");
 }
 
-/// By design the rows of old days have moved to the days of their updates: a page of the day that had rows
-/// months ago was empty, so that the API was taken for silent, and the new slice stayed unproven for ever.
+/// Regression: by design, the rows of old days have moved to the days of their updates. A page of the day
+/// that had rows months ago was empty, so that the API was considered silent, and the new slice stayed
+/// unproven forever.
 #[tokio::test]
 async fn p10_a_new_slice_is_proven_empty_of_a_day_that_its_rows_have_left() {
     let leave = "rows_leave = true\n";
@@ -412,7 +413,7 @@ async fn p10_a_new_slice_is_proven_empty_of_a_day_that_its_rows_have_left() {
     }
 }
 
-/// Two empty answers, and only the second one after the end of the day by the API's own clock.
+/// Two empty answers, of which only the second is after the end of the day by the server's clock.
 #[tokio::test]
 async fn p4_both_walks_of_a_proof_begin_after_the_end_of_the_day() {
     let asked = Arc::new(Mutex::new(0));

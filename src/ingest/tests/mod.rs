@@ -1,5 +1,5 @@
-//! Runs over sources that a test declares in TOML and answers itself, over real HTTP: what comes out
-//! of each way to page, of versions, and of children.
+//! Runs over sources that a test declares in TOML and whose API it simulates over real HTTP: results of each
+//! paging style, of versions, and of children.
 
 mod child;
 mod clamped;
@@ -37,12 +37,12 @@ use crate::source::SourceClient;
 use crate::source::declaration::{Mode, Priority, Source};
 use crate::source::testing::{Server, Step, answer, json};
 
-/// The day that is read, unless a test says another.
+/// Day that is read, unless a test uses another one.
 const DAY: &str = "2025-10-22";
-/// Long after it has ended.
+/// Time at which `DAY` has ended and settled.
 const LATER: &str = "2025-10-24T12:00:00Z";
 
-/// What stands at the top of each declared source: next to no waits.
+/// Head of each declared source, with minimal back-off.
 const TOP: &str = r#"
 name = "s"
 timezone = "America/Sao_Paulo"
@@ -53,7 +53,7 @@ initial = "1ms"
 max = "2ms"
 "#;
 
-/// A row of bronze: its metadata columns, and the record that it gives back.
+/// Row of bronze: its metadata columns and its record.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
     id: String,
@@ -64,7 +64,7 @@ struct Row {
     record: Value,
 }
 
-/// A declared source, the API behind it, and a lake.
+/// Declared source, with its API and a lake.
 struct Scene {
     source: Arc<Source>,
     lake: Lake,
@@ -72,16 +72,16 @@ struct Scene {
     clock: ManualClock,
     entropy: Arc<Entropy>,
     commit: CommitSettings,
-    /// The day that is read.
+    /// Day that is read.
     day: Day,
-    /// The paths and queries that were asked for, in the order of their arrival.
+    /// Paths and queries of the requests, in the order of their arrival.
     asked: Arc<Mutex<Vec<String>>>,
     _server: Server,
 }
 
 impl Scene {
-    /// The source of `toml`, its datasets with `columns` (all of them the same); the API answers the
-    /// path and query of each request.
+    /// Sets up the source of `toml`, whose datasets all have `columns`; `api` returns the response to the
+    /// URL of a request.
     async fn new(
         toml: &str,
         columns: &str,
@@ -131,7 +131,7 @@ impl Scene {
         self.run_day(dataset, self.day, mode, cancel).await
     }
 
-    /// A run in full for another day than the usual one.
+    /// Performs a full run for another day than the usual one.
     async fn run_for(&self, dataset: &str, day: &str) -> RunReport {
         let cancel = CancellationToken::new();
         self.run_day(dataset, day.parse().unwrap(), Mode::Full, cancel)
@@ -169,7 +169,7 @@ impl Scene {
         run(&context, &order).await
     }
 
-    /// The state of a dataset's day.
+    /// Returns the state of a dataset's day.
     async fn state(&self, dataset: &str, day: &str) -> Value {
         let prefix = &self.source.datasets[dataset].prefix;
         let key = layout::state_key(prefix, day.parse().unwrap());
@@ -177,7 +177,7 @@ impl Scene {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// The rows of a dataset's day, file by file.
+    /// Returns the rows of a dataset's day, by file.
     async fn files(&self, dataset: &str) -> Vec<Vec<Row>> {
         let prefix = &self.source.datasets[dataset].prefix;
         let mut files = BTreeMap::new();
@@ -195,12 +195,12 @@ impl Scene {
         files.into_values().collect()
     }
 
-    /// The rows of a dataset's day.
+    /// Returns the rows of a dataset's day.
     async fn rows(&self, dataset: &str) -> Vec<Row> {
         self.files(dataset).await.concat()
     }
 
-    /// The ids of a dataset's day, sorted.
+    /// Returns the ids of a dataset's day, sorted.
     async fn ids(&self, dataset: &str) -> Vec<String> {
         let mut ids: Vec<_> = self
             .rows(dataset)
@@ -212,7 +212,7 @@ impl Scene {
         ids
     }
 
-    /// What was asked for since the last time.
+    /// Returns the paths and queries requested since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
@@ -246,7 +246,7 @@ fn rows(bytes: bytes::Bytes) -> Vec<Row> {
     records.into_iter().enumerate().map(row).collect()
 }
 
-/// A query parameter; 0 where it isn't sent.
+/// Returns a query parameter as a number; 0 if it is missing.
 fn number(url: &Url, name: &str) -> usize {
     param(url, name).map_or(0, |text| text.parse().unwrap())
 }
@@ -256,7 +256,7 @@ fn param(url: &Url, name: &str) -> Option<String> {
     found.map(|(_, value)| value.into_owned())
 }
 
-/// Records with the ids of a range.
+/// Returns the JSON of records with the ids of a range.
 fn records(range: std::ops::Range<usize>) -> String {
     let records: Vec<_> = range.map(|n| format!(r#"{{"id":"r{n:03}"}}"#)).collect();
     format!("[{}]", records.join(","))

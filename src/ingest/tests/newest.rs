@@ -1,4 +1,4 @@
-//! What `new` mode asks for, by the order in which an API lists its records.
+//! Number of requests in `new` mode, by the order in which an API lists its records.
 
 use super::*;
 
@@ -13,8 +13,8 @@ paginator = { type = "page_number", page_param = "p", page_size = 80, total_reco
 completeness = { require = "unique_total" }
 "#;
 
-/// How many requests it takes to find 500 new among 20,000 records, which are listed in the order that
-/// `listed` makes of their numbers.
+/// Returns the number of requests that find 500 new among 20,000 records; `listed` returns their order for a
+/// total.
 async fn requests_for_500_new(
     listed: impl Fn(usize) -> Vec<usize> + Send + Sync + 'static,
 ) -> usize {
@@ -47,7 +47,7 @@ async fn requests_for_500_new(
     scene.asked().len()
 }
 
-/// Newest first, it took 209 requests; a full reading takes 257.
+/// Regression: with the newest records first, it took 209 requests; a full reading takes 257.
 #[tokio::test]
 async fn five_hundred_new_of_twenty_thousand_take_about_seven_pages_in_either_order() {
     let oldest_first = requests_for_500_new(|total| (0..total).collect()).await;

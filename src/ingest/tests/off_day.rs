@@ -1,4 +1,4 @@
-//! Rows whose own date is another day: each is in a file of some day (promise P2).
+//! Off-day rows: each is in a file of some day (promise P2).
 
 use super::*;
 use crate::state::execution::Status;
@@ -16,7 +16,7 @@ const BEFORE: &str = "2025-10-21";
 
 type Listed = Arc<Mutex<BTreeMap<String, Vec<(String, String)>>>>;
 
-/// An API that lists for each day the records, by id and date, that the test says.
+/// Sets up an API that lists, for each day, the records (id and date) that the test sets.
 async fn scene(version: &str) -> (Scene, Listed) {
     let listed = Listed::default();
     let said = Arc::clone(&listed);
@@ -56,8 +56,8 @@ async fn ids_of(scene: &mut Scene, day: &str) -> Vec<String> {
     scene.ids("d").await
 }
 
-/// An API that filters by another clock than its records' dates: both days were complete, and the
-/// row was in no file.
+/// Regression: an API filters by another clock than its records' dates; both days were complete, and the row
+/// was in no file.
 #[tokio::test]
 async fn a_row_that_its_own_day_does_not_list_is_stored_where_it_was_read() {
     let (mut scene, listed) = scene("none").await;
@@ -77,7 +77,7 @@ async fn a_row_that_its_own_day_does_not_list_is_stored_where_it_was_read() {
         counts.off_day,
         counts.duplicates,
     );
-    // Two walks of three rows.
+    // Two walks read three rows each.
     assert_eq!(of, (2, 1, 0, counts.fetched - 2), "{counts:?}");
     assert_eq!(ids_of(&mut scene, DAY).await, ["a", "late"]);
     let report = read(&mut scene, DAY).await;
@@ -101,7 +101,7 @@ async fn a_row_that_its_own_day_has_is_left_to_it() {
     }
 }
 
-/// Year 202 for 2022, the year 1, and days before the API's first: no day is ever read for them.
+/// Dates in the year 202 (for 2022) or 1, and before `earliest`: no run ever reads such days.
 #[tokio::test]
 async fn a_row_whose_date_no_day_can_have_is_stored_at_once() {
     let (mut scene, listed) = scene("none").await;
@@ -113,7 +113,7 @@ async fn a_row_whose_date_no_day_can_have_is_stored_at_once() {
         ("e", "2031-01-01"),
     ];
     list(&listed, DAY, &rows);
-    // The day is under way: it will be read again.
+    // The day is in progress and will be read again.
     scene.clock.set("2025-10-22T15:00:00Z".parse().unwrap());
     let report = read(&mut scene, DAY).await;
     assert_eq!((report.status(), report.complete), (Status::Ok, false));
@@ -121,7 +121,7 @@ async fn a_row_whose_date_no_day_can_have_is_stored_at_once() {
     assert_eq!(ids_of(&mut scene, DAY).await, ["a", "b", "c", "d", "e"]);
 }
 
-/// Its own day may bring it, until nobody has to read this day again.
+/// The row's own day may bring it until this day isn't read again.
 #[tokio::test]
 async fn a_row_waits_for_its_own_day_until_this_day_is_read_for_the_last_time() {
     let (mut scene, listed) = scene("none").await;
@@ -137,7 +137,7 @@ async fn a_row_waits_for_its_own_day_until_this_day_is_read_for_the_last_time() 
     assert_eq!(ids_of(&mut scene, DAY).await, ["a", "late"]);
 }
 
-/// A filter that is ignored: each day lists the whole table, and would store it.
+/// The API ignores the date filter: each day lists the whole table, and would store it.
 #[tokio::test]
 async fn a_day_that_lists_the_rows_of_others_is_complete_when_those_are() {
     let (mut scene, listed) = scene("none").await;
@@ -161,7 +161,7 @@ async fn a_day_that_lists_the_rows_of_others_is_complete_when_those_are() {
     assert_eq!(ids_of(&mut scene, DAY).await, ["a"]);
 }
 
-/// The state was written for the file, and again for the verdict.
+/// Regression: the state was written twice, with the file and again with the verdict.
 #[tokio::test]
 async fn a_run_with_news_writes_the_state_once() {
     let (mut scene, listed) = scene("none").await;

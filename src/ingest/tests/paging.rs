@@ -1,10 +1,10 @@
-//! Every way to page, from a declaration to rows: no page is left out, and what contradicts itself
-//! proves nothing.
+//! Every paging style, from a declaration to rows: no page is left out, and contradictory responses prove
+//! nothing.
 
 use super::*;
 use crate::state::execution::Status;
 
-/// A dataset `d` of records known by `id`, with these keys; the API answers its requests.
+/// Sets up a dataset `d` of records identified by `id`, with these keys; `api` answers its requests.
 async fn scene(keys: &str, api: impl Fn(&Url) -> Vec<u8> + Send + Sync + 'static) -> Scene {
     let toml = format!(
         r#"
@@ -19,7 +19,7 @@ window = {{ start_param = "day", format = "%Y-%m-%d" }}
     Scene::new(&toml, "id = \"string\"", api).await
 }
 
-/// Whole and proven, with the records of this range.
+/// Checks that the day is complete with the records of this range.
 async fn reads_all(scene: &Scene, records: std::ops::Range<usize>) -> RunReport {
     let report = scene.run("d", Mode::Full).await;
     assert!(report.complete, "{report:?}");
@@ -28,7 +28,7 @@ async fn reads_all(scene: &Scene, records: std::ops::Range<usize>) -> RunReport 
     report
 }
 
-/// The part of 25 records that a page of this offset and size has.
+/// Returns the records on a page of this offset and size, of 25.
 fn of_25(offset: usize, size: usize) -> String {
     records(offset.min(25)..(offset + size).min(25))
 }
@@ -249,7 +249,7 @@ async fn one_answer_may_be_everything() {
     assert_eq!(scene.asked().len(), 2);
 }
 
-/// A plan comes again on each page, with a part of its items; totals count the items.
+/// A plan is repeated on each page, with a part of its items; totals count the items.
 #[tokio::test]
 async fn rows_out_of_a_nested_list_are_what_the_total_counts() {
     let toml = r#"
@@ -285,7 +285,7 @@ completeness = { require = "unique_total" }
     assert_eq!(rows.len(), 14);
 }
 
-/// P4: an empty answer needs a second one that agrees.
+/// P4: an empty answer must be confirmed by a second one.
 #[tokio::test]
 async fn a_cursor_without_rows_and_without_a_next_page_is_asked_for_twice() {
     let scene = scene(CURSOR, |url| {

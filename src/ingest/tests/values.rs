@@ -1,4 +1,4 @@
-//! Slices out of another dataset: one for each row that is in force.
+//! Slice values of another dataset: one slice for each row that is in force.
 
 use super::*;
 use crate::state::execution::Status;
@@ -23,7 +23,7 @@ completeness = { require = "none" }
 "#;
 const COLUMNS: &str = "id = \"string\"\ncodigo = \"int64\"\nn = \"string\"";
 
-/// The pages of `orgaos` that the API has; others are failures.
+/// Pages of `orgaos` that the API has; other pages fail.
 type Pages = Arc<Mutex<Vec<&'static str>>>;
 
 async fn scene() -> (Scene, Pages) {
@@ -43,7 +43,7 @@ async fn scene() -> (Scene, Pages) {
     (scene, pages)
 }
 
-/// Reads the snapshot, of the day on which it is read, and a day of what depends on it.
+/// Reads the snapshot on the given day, and then a day of the dataset that depends on it.
 async fn read(scene: &mut Scene, day: &str) -> (RunReport, RunReport) {
     scene.day = day.parse().unwrap();
     scene.clock.set(format!("{day}T15:00:00Z").parse().unwrap());
@@ -70,7 +70,8 @@ async fn there_is_a_slice_for_each_value_of_the_other_datasets_rows() {
     assert_eq!(slices, ["orgao=20000", "orgao=7"]);
 }
 
-/// A snapshot stores what it has seen, whatever becomes of the run: days were complete without the rest.
+/// Regression: a snapshot stores the rows it has seen even if the run fails; days were then complete without
+/// the other slices.
 #[tokio::test]
 async fn half_a_list_is_no_list_and_the_last_whole_one_counts() {
     let (mut scene, pages) = scene().await;
@@ -82,13 +83,13 @@ async fn half_a_list_is_no_list_and_the_last_whole_one_counts() {
     let reasons = contratos.reasons();
     assert!(reasons.contains(reason), "{reasons}");
 
-    // `x` has gone.
+    // `x` is no longer listed.
     *pages.lock().unwrap() = vec![Y, "[]"];
     let (orgaos, contratos) = read(&mut scene, "2025-10-23").await;
     assert!(orgaos.complete && contratos.complete, "{contratos:?}");
     assert_eq!(scene.ids("contratos").await, ["of 7"]);
 
-    // `z` is new, and perhaps others are.
+    // `z` is new; others may be new on the page that fails.
     *pages.lock().unwrap() = vec![Y, Z];
     let (orgaos, contratos) = read(&mut scene, "2025-10-24").await;
     assert_eq!((orgaos.counts().new, orgaos.complete), (1, false));

@@ -1,8 +1,8 @@
-//! Versions: what changes is stored again, and what doesn't isn't.
+//! Versions: a record is stored again if it has changed, and only then.
 
 use super::*;
 
-/// A dataset of one record `x`, whose text is what the test says it is.
+/// Sets up a dataset of one record `x`, whose text the test sets.
 async fn scene(version: &str) -> (Scene, Arc<Mutex<String>>) {
     let toml = format!(
         r#"
@@ -26,7 +26,7 @@ completeness = {{ require = "none" }}
     (scene, text)
 }
 
-/// How many rows there are after each of these contents was read.
+/// Returns the number of rows after each of these contents was read.
 async fn rows_after(version: &str, contents: &[&str]) -> (Scene, Vec<usize>) {
     let (scene, text) = scene(version).await;
     let mut counts = Vec::new();
@@ -97,7 +97,7 @@ async fn versions_by_a_field_are_stored_once_each_and_one_that_lacks_it_by_its_c
     assert!(rows[2].id.starts_with("x@sha256:") && rows[2].key == "x");
 }
 
-/// An update leaves the total as it is, so that the total can't tell that there is nothing new.
+/// An update doesn't change the total, so an unchanged total doesn't show that nothing is new.
 #[tokio::test]
 async fn an_update_behind_an_unchanged_total_is_not_missed_where_only_the_new_is_asked_for() {
     let toml = r#"

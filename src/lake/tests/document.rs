@@ -1,4 +1,4 @@
-//! What is promised of the small documents, over a store that misbehaves.
+//! Guarantees of the shared documents over a store with faults.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn over(store: Arc<dyn ObjectStore>) -> Lake {
     Lake::over(store, "memory:///")
 }
 
-/// A lake whose writes go wrong as the faults say, one after another.
+/// Returns a lake whose writes meet these faults in turn.
 fn faulty(store: &Arc<InMemory>, mut faults: Vec<Fault>) -> Lake {
     let decide = move |op, _: &str| {
         let is_next = op == Op::Put && !faults.is_empty();
@@ -51,7 +51,7 @@ async fn names(store: &Arc<InMemory>) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_change_whose_reply_got_lost_has_happened() {
     let store = Arc::new(InMemory::new());
-    // At its creation, and at its replacement.
+    // On creation, and on replacement.
     for name in ["a", "b"] {
         let changed = add(&faulty(&store, vec![Fault::LoseReply]), name).await;
         changed.unwrap();

@@ -1,4 +1,4 @@
-//! A folder keeps the promises of a bucket, between threads and over crashes.
+//! A folder keeps the guarantees of a bucket, between threads and across crashes.
 
 use super::*;
 use std::fs;
@@ -11,7 +11,7 @@ async fn fifty_concurrent_increments_count_to_fifty() {
     at(&url).create("counter", text("00")).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..5 {
-        // As many processes would: each lake has its own handles, and only the file lock is shared.
+        // Like separate processes: each lake has its own handles, and only the file lock is shared.
         let lake = at(&url);
         for _ in 0..10 {
             let lake = lake.clone();
@@ -35,8 +35,8 @@ async fn fifty_concurrent_increments_count_to_fifty() {
     assert_eq!(content, text("50"));
 }
 
-/// A version is made of inode, time and size: an inode may be given out again, the size may stay,
-/// so the time mustn't, however slowly the file system's clock ticks.
+/// A version consists of inode, time and size: an inode may be reused and the size may be the same, so the
+/// time must increase, however coarse the file system's clock is.
 #[tokio::test]
 async fn the_time_of_an_object_always_moves_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -58,7 +58,7 @@ async fn the_time_of_an_object_always_moves_on() {
     }
 }
 
-/// pyarrow reads every file of a partition: a killed writer's rows would be there twice.
+/// pyarrow reads every file of a partition: a killed writer's rows would be read twice.
 #[tokio::test]
 async fn files_are_staged_away_from_the_data_and_swept_when_they_are_old() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn a_folder_that_cannot_be_made_says_so() {
 async fn a_folder_that_cannot_be_written_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let lake = at(folder.path().to_str().unwrap());
-    // Works for root, too, whom permissions don't stop.
+    // Also works for root, who isn't stopped by permissions.
     fs::write(folder.path().join("_bronzed"), "a file in the way").unwrap();
     let error = lake.probe("token").await.unwrap_err();
     assert!(matches!(error, LakeError::NotWritable { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! A lake that has moved away, isn't mounted, or was never there.
+//! Lakes that were moved away, aren't mounted, or never existed.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ async fn who_only_reads_creates_no_lake_and_no_folder() {
         assert!(matches!(error, LakeError::Absent { .. }), "{error}");
     }
     assert!(!path.exists());
-    // A folder with nothing in it is none, either: a mount that is missing looks so.
+    // An empty folder is no lake either: a missing mount looks like that.
     fs::create_dir(&path).unwrap();
     let error = Lake::open_existing(&settings(url)).await.unwrap_err();
     assert!(error.to_string().contains("mount"), "{error}");
@@ -63,7 +63,7 @@ async fn a_lake_that_was_moved_away_is_not_founded_anew() {
     assert!(!path.exists(), "nothing is made in its place");
     assert!(lake.probe("token").await.is_err());
 
-    // The mount's empty folder, or another lake.
+    // The mount point's empty folder, or another lake.
     fs::create_dir(&path).unwrap();
     assert!(matches!(
         lake.recognize().await,

@@ -1,5 +1,5 @@
-//! What is a folder's own, and the errors of a server that is none. The promises of a lake on every
-//! backend are `tests/it/backends`.
+//! Tests specific to the folder, and error messages of misbehaving servers. `tests/it/backends` tests the
+//! guarantees on every backend.
 
 mod document;
 mod folder;

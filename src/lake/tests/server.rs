@@ -1,5 +1,4 @@
-//! What a user is told when the bucket isn't what it should be. The server here gives canned
-//! answers in the words of S3.
+//! Error messages for misconfigured buckets. The test server sends canned S3 responses.
 
 use super::*;
 use std::convert::Infallible;
@@ -14,8 +13,8 @@ use tokio::net::TcpListener;
 
 type Answer = (u16, &'static str);
 
-/// Serves `answer(request, how many came before)` on a port of its own, for as long as the test
-/// runs, and gives the lake on it.
+/// Serves `answer(request, number of earlier requests)` on a port of its own until the test ends, and returns
+/// a lake on it.
 async fn s3(answer: impl Fn(&Request<Incoming>, usize) -> Answer + Send + Sync + 'static) -> Lake {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -85,7 +84,7 @@ async fn wrong_credentials_are_told_with_the_code_of_the_store() {
     assert!(matches!(error, LakeError::Denied { .. }), "{error}");
 }
 
-/// P5: without its bucket, a state isn't "not there yet".
+/// P5: a missing bucket isn't a missing object.
 #[tokio::test]
 async fn a_missing_bucket_is_not_a_missing_object() {
     let lake = s3(|_, _| NO_BUCKET).await;
@@ -100,7 +99,7 @@ async fn a_missing_bucket_is_not_a_missing_object() {
     assert_eq!(lake.get("k").await.unwrap(), None);
 }
 
-/// P5: a store that is busy hasn't said that the object is absent.
+/// P5: a busy store hasn't said that the object is absent.
 #[tokio::test]
 async fn a_busy_store_is_an_error_and_not_absence() {
     let lake = s3(|_, _| (503, "<Error><Code>SlowDown</Code></Error>")).await;

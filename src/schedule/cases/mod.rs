@@ -1,4 +1,4 @@
-//! The rules of a plan as cases: what is known, what time it is, what is due.
+//! Rules of the planner as test cases: knowledge, time, due runs.
 //!
 //! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`.
 
@@ -81,7 +81,7 @@ fn backfill() -> Job {
     )
 }
 
-/// A source with one dataset, `notices`, and what is known of it.
+/// A source with one dataset, `notices`, and its knowledge.
 struct Case {
     schedule: Schedule,
     known: DatasetKnowledge,
@@ -141,7 +141,7 @@ impl Case {
         self
     }
 
-    /// A run ended early, without having tried, or says when the day is worth reading again.
+    /// Adds a run that ended early with a stop reason, or with a time of the next useful attempt.
     fn ended(
         mut self,
         of: &str,
@@ -168,13 +168,13 @@ impl Case {
         self
     }
 
-    /// The first day that a job has ever named.
+    /// Sets the first day that a job has ever named.
     fn named_from(mut self, first: &str) -> Self {
         self.known.name_from(day(first));
         self
     }
 
-    /// A complete day was compared with the API.
+    /// Adds the comparison of a complete day with the API.
     fn verified(mut self, of: &str, time: &str, failures: u32) -> Self {
         let at = at(time);
         self.known.verified([(day(of), Verified { at, failures })]);
@@ -220,7 +220,7 @@ impl Case {
         plan(&self.schedule, situation)
     }
 
-    /// What is due: day, mode, job, priority where it isn't the job's, slot, reason.
+    /// Asserts the due runs: day, mode, job, priority if it isn't the job's, slot, reason.
     #[track_caller]
     fn due(self, now: &str, expected: &[&str]) -> Self {
         let plan = self.plan(now);
@@ -252,7 +252,7 @@ impl Case {
         self
     }
 
-    /// What was missed: job, reason, slots.
+    /// Asserts the misfires: job, reason, slots.
     #[track_caller]
     fn missed(self, now: &str, expected: &[&str]) -> Self {
         let missed = self.plan(now).missed;

@@ -1,10 +1,10 @@
-//! Snapshots and feeds: what can be read only as it is today.
+//! Snapshots and feeds, of which only today can be read.
 
 use super::{Case, backfill, daily, given, hourly, job};
 use crate::source::declaration::{JobDays, Mode, Priority};
 use crate::state::execution::Status::{Failed, Ok};
 
-/// A snapshot with a job at six.
+/// Returns a snapshot with a daily job at 06:00.
 fn given_snapshot() -> Case {
     let at_six = job(
         "daily",
@@ -46,7 +46,7 @@ fn a_slot_that_nobody_served_is_caught_up_with_by_a_reading_of_today() {
         .ran("22", "daily", Ok, "22 03:00", "22 03:01")
         .complete("22", "22")
         .due("22 03:02", &[])
-        // The day has its snapshot.
+        // The day already has its snapshot.
         .due("22 06:00", &[])
         .due("23 06:00", &["23 full daily 23 06:00 slot"]);
 }
@@ -75,7 +75,7 @@ fn jobs_of_other_days_leave_it_out() {
         .due("22 12:00", &[]);
 }
 
-/// A feed's days become complete long after they were read: each slot is served by a run.
+/// A feed's days become complete long after they were read, so each slot needs a run.
 #[test]
 fn a_feed_is_read_at_each_slot() {
     given([hourly()])

@@ -1,10 +1,10 @@
-//! Freshness by job, and the backlog: what alerts are made of.
+//! Freshness by job, and the backlog, on which alerts are based.
 
 use super::*;
 use crate::schedule::backlog::Backlog;
 
 impl Case {
-    /// When a job was served last.
+    /// Returns the time at which a job was last served.
     fn served(&self, job: &str, now: &str) -> Option<DateTime<Utc>> {
         self.schedule
             .last_served(&self.schedule.jobs[job], &self.known, at(now))

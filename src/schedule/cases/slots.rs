@@ -1,4 +1,4 @@
-//! Slots of a day, and what becomes of those that were missed.
+//! Slots of a day, and catching up with misfires.
 
 use super::*;
 use crate::source::declaration::Blackout;

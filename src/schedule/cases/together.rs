@@ -1,4 +1,4 @@
-//! Jobs that meet each other, runs under way, pauses, and what is counted.
+//! Coinciding jobs, active runs, pauses, and counted misfires.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn jobs_that_want_the_same_day_get_one_run() {
                 "21 full daily 22 03:00 catch_up",
             ],
         )
-        // Its name tells that all of it was read, which serves the hourly slots as well.
+        // By the mode of its job, the run read the whole day, which serves the hourly slots as well.
         .ran("21", "daily", Status::Ok, "22 05:00", "22 05:20")
         .ran("22", "hourly", Status::Ok, "22 05:00", "22 05:01")
         .due("22 05:21", &[]);
@@ -61,7 +61,7 @@ fn a_slot_during_a_slow_run_joins_it() {
         .due("22 10:00", &[]);
     let joined = case.plan("22 10:00").joined;
     assert_eq!((joined.len(), joined[0].slot), (1, at("22 10:00")));
-    // It has ended: the slot needs no run of its own any more.
+    // After the end of the run, the slot needs no run of its own.
     Case {
         running: Running::new(),
         ..case

@@ -1,8 +1,8 @@
-//! Complete days, compared with the API each week.
+//! Weekly comparison of complete days with the API.
 
 use super::*;
 
-/// On Sundays (2025-10-19, 2025-10-26), the three days before.
+/// Returns a job that verifies the three previous days each Sunday (2025-10-19, 2025-10-26).
 fn weekly() -> Job {
     job(
         "verify",
@@ -39,7 +39,7 @@ fn each_complete_day_is_compared_once_for_each_slot() {
         )
         .verified("25", "26 05:00", 0)
         .verified("24", "26 05:01", 0)
-        // Where the daemon was restarted meanwhile, it goes on with what is left.
+        // After a restart in between, the daemon continues with the remaining days.
         .due("26 08:00", &["23 verify verify 26 05:00 catch_up"])
         .verified("23", "26 08:00", 0)
         .due("26 08:01", &[]);

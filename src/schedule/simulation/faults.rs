@@ -1,19 +1,19 @@
-//! What happens to a simulated daemon: when it is down, when the API is, what its clock shows.
+//! Faults of a simulated daemon: downtimes, API outages, clock errors.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// At the end of a life nothing happens for this long, so that all can be made good.
+/// Period without faults at the end of a simulation, so that everything can be caught up.
 const QUIET: TimeDelta = TimeDelta::days(5);
 
 type Span = (DateTime<Utc>, DateTime<Utc>);
 
-/// All that goes wrong, each kind in the order of time and without overlaps of its own.
+/// All faults; each kind is sorted by time and without overlaps.
 pub(super) struct Faults {
     downs: Vec<Span>,
     api: Vec<Span>,
-    /// While it lasts, the clock is that much ahead, or behind.
+    /// Periods in which the clock is ahead or behind by this offset.
     skews: Vec<(Span, TimeDelta)>,
 }
 
@@ -29,7 +29,7 @@ impl Faults {
     pub(super) fn random(seed: u64, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
         let until = until - QUIET;
-        // Minutes of the life between two, and how many minutes each lasts.
+        // Mean interval between faults, and their possible durations, in minutes.
         let downs = spans(&mut rng, from, until, 3600, &[1, 1, 10, 60, 300, 1800]);
         let api = spans(&mut rng, from, until, 5400, &[5, 60, 300, 1800]);
         let wrong = spans(&mut rng, from, until, 8000, &[1, 30, 90]);
@@ -42,7 +42,7 @@ impl Faults {
         Self { downs, api, skews }
     }
 
-    /// What the clock shows beyond the truth.
+    /// Returns the offset of the clock from the true time.
     pub(super) fn skew(&self, truth: DateTime<Utc>) -> TimeDelta {
         let wrong = self.skews.iter().find(|(span, _)| within(span, truth));
         wrong.map_or(TimeDelta::zero(), |(_, skew)| *skew)
@@ -52,19 +52,19 @@ impl Faults {
         self.downs.iter().any(|span| within(span, truth))
     }
 
-    /// Whether the API was away at some time between two instants.
+    /// `true` if the API was unavailable at some time between two instants.
     pub(super) fn api_away(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         self.api.iter().any(|span| span.0 <= to && from < span.1)
     }
 
-    /// Whether the daemon was there with a right clock all the time between two instants.
+    /// `true` if the daemon was running with a correct clock during the whole interval.
     pub(super) fn calm(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let wrong = self.skews.iter().map(|(span, _)| span);
         let mut unsettling = self.downs.iter().chain(wrong);
         !unsettling.any(|span| span.0 <= to && from <= span.1)
     }
 
-    /// The next instant after `truth` at which a daemon stops or starts, or a clock is set.
+    /// Returns the next instant after `truth` at which a daemon stops or starts, or a clock is set.
     pub(super) fn next_change(&self, truth: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let wrong = self.skews.iter().map(|(span, _)| span);
         let edges = self

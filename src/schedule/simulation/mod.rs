@@ -1,11 +1,11 @@
-//! Months of a daemon's life in seconds: the planner driven by a fake executor over a fake lake,
-//! while APIs go down, the daemon is killed at random moments and its clock is put elsewhere.
+//! Simulates months of a daemon in seconds: the planner is driven by a fake executor over a fake lake, while
+//! APIs fail, the daemon is killed at random moments and its clock is changed.
 //!
-//! The daemon in here remembers nothing over a restart; all it knows comes from the lake. Each
-//! life is made from a seed, which a failing test prints: `SCHEDULE_SEED=7 cargo test a_life`.
+//! The simulated daemon loses its memory at a restart and reloads everything from the lake. Each simulation
+//! runs from a seed, which a failing test prints: `SCHEDULE_SEED=7 cargo test a_life`.
 //!
-//! [`faults`] is what happens to it, [`world`] how it and its runs behave, and this file what must
-//! be true of every life.
+//! [`faults`] generates the faults, [`world`] simulates the daemon and its runs, and this file checks the
+//! invariants of every simulation.
 
 mod faults;
 mod shipped;
@@ -29,7 +29,7 @@ use crate::state::execution::Status;
 use faults::Faults;
 use world::{Read, World};
 
-/// A few months in each zone, with its changes of clocks among them.
+/// Zone, first day and number of days of each simulation; each includes clock changes.
 const LIVES: [(Tz, &str, i64); 4] = [
     (Sao_Paulo, "2018-10-20", 130),
     (New_York, "2025-02-20", 60),
@@ -37,7 +37,7 @@ const LIVES: [(Tz, &str, i64); 4] = [
     (Lord_Howe, "2025-03-15", 60),
 ];
 
-/// Coverage begins this long before the daemon does.
+/// Number of days by which coverage begins before the daemon starts.
 const HISTORY: u64 = 40;
 
 fn seeds(count: u64) -> Vec<u64> {
@@ -47,7 +47,8 @@ fn seeds(count: u64) -> Vec<u64> {
     }
 }
 
-/// Two datasets that settle at once and slowly, read by the three jobs that every source has.
+/// Returns a schedule of two datasets, one settling at once and one slowly, with the three jobs that every
+/// source has.
 fn schedule(zone: Tz, begin: Day) -> Schedule {
     use JobDays::{Incomplete, Today, Yesterday};
     let jobs = [
@@ -81,7 +82,7 @@ fn schedule(zone: Tz, begin: Day) -> Schedule {
     }
 }
 
-/// Lives a life and returns it with its faults.
+/// Runs a simulation, and returns its world.
 fn live(seed: u64, with_faults: bool) -> World {
     let (zone, begin, days) = LIVES[seed as usize % LIVES.len()];
     println!("SCHEDULE_SEED={seed}: {days} days from {begin} in {zone}");
@@ -119,12 +120,12 @@ fn a_life_without_faults_has_no_run_too_many() {
             let reads = || world.reads.iter().filter(|read| read.dataset == *name);
             let news = reads().filter(|read| read.mode == Mode::New).count();
             let days = world.begun_days();
-            // The first day of an empty lake catches up with the week before it; those runs are
-            // full ones, as the daily job wants these days too.
+            // On the first day, an empty lake is caught up for the previous week; those runs are full ones,
+            // because the daily job names these days, too.
             let slots = hourly_slots(&world).len();
             assert!(news <= slots + 1, "{name}: {news} looks at {slots} slots");
             let fulls = reads().filter(|read| read.mode == Mode::Full).count();
-            // Settling takes a reading after the end, at 1, 2, 4 … hours, and the last.
+            // A slowly settling day is read after its end, then at 1, 2, 4 … hours, and once settled.
             let each = if dataset.settle > TimeDelta::hours(3) {
                 8
             } else {
@@ -140,7 +141,7 @@ fn every_day_is_complete(world: &World) {
     for (name, dataset) in &world.schedule.datasets {
         let known = world.lake.of(name).unwrap();
         let from = dataset.coverage_from.unwrap();
-        // A night after the day has settled, for the daily run and a try or two.
+        // Allow 24 hours after the settle time for the daily run and one or two retries.
         let ripe = world.truth - dataset.settle - TimeDelta::hours(24);
         let last = Day::of(ripe, world.schedule.zone).previous();
         let missing: Vec<_> = from
@@ -156,14 +157,14 @@ fn every_day_is_complete(world: &World) {
 
 fn hourly_slots(world: &World) -> Vec<(DateTime<Utc>, Day)> {
     let job = &world.schedule.jobs["hourly"];
-    // No run takes two hours: all that began for these slots have ended.
+    // No run takes two hours: all runs for these slots have ended.
     let slots = job
         .cron
         .slots(world.begin, world.truth - TimeDelta::hours(2));
     slots.map(|slot| (slot.at, slot.day)).collect()
 }
 
-/// Each slot for which the daemon was there, with its clock right, was read at once or during it.
+/// Checks that each slot with a running daemon and a correct clock led to a run at once, or fell into one.
 fn every_slot_led_to_a_run(world: &World) {
     let soon = TimeDelta::seconds(75);
     let slots = hourly_slots(world);
@@ -192,7 +193,7 @@ fn every_slot_led_to_a_run(world: &World) {
     );
 }
 
-/// Whatever went wrong costs about a run; the rest is what a life without faults takes.
+/// Checks that each fault costs about one run beyond those of a simulation without faults.
 fn runs_are_near_the_ideal(world: &World) {
     let good = |read: &&Read| read.status == Status::Ok && !read.wrongly_dated();
     for (name, dataset) in &world.schedule.datasets {
@@ -224,7 +225,7 @@ fn runs_are_near_the_ideal(world: &World) {
             "{name}: {} readings, {most} would do",
             fulls.len()
         );
-        // Hours in which nothing could be read have their slots, and a few tries between them.
+        // Hours of outage have their slots, and a few retries between them.
         let bad = reads.len() - news.len() - fulls.len();
         let allowed = world.faults.hours_of_outage() as usize * 3 / 2
             + 12 * world.faults.outages()
@@ -260,13 +261,13 @@ fn a_day_that_can_not_be_read_is_tried_ever_more_seldom_and_holds_up_nobody() {
             .windows(2)
             .map(|two| (two[1].begun - two[0].ended).num_minutes());
         let waits: Vec<_> = waits.collect();
-        // Free places are waited for a little, too.
+        // Includes a short wait for a free run slot.
         let ladder = [10, 20, 40, 80, 160, 320, 640, 1280, 2560];
         assert!(waits.len() >= 10, "{waits:?}");
         for (wait, least) in waits.iter().zip(ladder) {
             assert!((least..least + 60).contains(wait), "{name}: {waits:?}");
         }
-        // Then by its age, of ten to twenty-two days.
+        // Later delays depend on the day's age, of ten to twenty-two days.
         for wait in waits.iter().skip(ladder.len()) {
             assert!((3600..8000).contains(wait), "{name}: {waits:?}");
         }

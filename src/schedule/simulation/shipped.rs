@@ -1,5 +1,5 @@
-//! The shipped configuration over 200 days in which nothing goes wrong: the jobs as they are lead to
-//! every day that they name, and once more when it has settled.
+//! Simulates the shipped configuration over 200 days without faults: its jobs read every day that they name,
+//! and once more after the day has settled.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::state::execution::Status;
 
 const DAYS: i64 = 200;
 
-/// A run takes so long.
+/// Duration of a run.
 const TAKES: TimeDelta = TimeDelta::minutes(5);
 
-/// All full readings of a dataset's day, by when they began.
+/// Start times of all full reads of a dataset's day.
 type Reads = BTreeMap<(Arc<str>, Day), Vec<DateTime<Utc>>>;
 
 struct Life {
@@ -30,11 +30,11 @@ struct Life {
     now: DateTime<Utc>,
 }
 
-/// Lives 200 days; all that is due is read at once.
+/// Simulates 200 days; due runs start at once.
 fn live(source: &str) -> Life {
     let settings = crate::config::load(None, []).unwrap();
     let mut schedule = Schedule::of(&settings.sources[source]).unwrap();
-    // Complete days are another matter.
+    // Leave out the verification of complete days.
     schedule.jobs.retain(|_, job| job.job.mode != Mode::Verify);
     let begin: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
     let mut lake = Knowledge::default();
@@ -74,7 +74,7 @@ impl Life {
         for task in &plan.tasks {
             self.read(task);
         }
-        // A run's end is a reason to look; so is what becomes due.
+        // Plan again at a run's end, or when something becomes due.
         let next = match plan.tasks.is_empty() {
             true => plan.next_wake,
             false => self.now + TAKES,
@@ -105,7 +105,7 @@ impl Life {
         }
     }
 
-    /// Of each dataset of days those that were named and that have settled a day ago.
+    /// Checks every named day of dated datasets that settled at least a day ago.
     fn every_named_day_is_read_after_its_settle_time(&self) {
         let mut settles_late = 0;
         for (name, dataset) in &self.schedule.datasets {
@@ -147,7 +147,7 @@ fn pncp_as_shipped_reads_every_day_that_its_jobs_name_when_it_has_settled() {
 fn comprasnet_as_shipped_reads_every_day_that_its_jobs_name_when_it_has_settled() {
     let life = live("comprasnet");
     life.every_named_day_is_read_after_its_settle_time();
-    // Of five datasets that settle in 45 to 120 days: it was every open day, each night (390).
+    // Five datasets settle in 45 to 120 days. Formerly every open day was read each night (390).
     let since = life.now - TimeDelta::days(50);
     let dated = |dataset: &Arc<str>| !life.schedule.datasets[dataset].only_today;
     let of_days = life.reads.iter().filter(|((dataset, _), _)| dated(dataset));

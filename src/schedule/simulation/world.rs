@@ -1,4 +1,4 @@
-//! A daemon with its runs, the lake that they write to, and the true time.
+//! A simulated daemon with its runs, their lake, and the true time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use crate::schedule::plan::{Plan, Running, RunningRead, Situation, Task, plan};
 use crate::source::declaration::{Mode, Priority};
 use crate::state::execution::Status;
 
-/// Runs at once that aren't hourly ones.
+/// Maximum number of concurrent runs that are not hourly ones.
 const PLACES: usize = 2;
 
 pub(super) struct World {
     pub schedule: Schedule,
     pub faults: Faults,
     pub lake: Knowledge,
-    /// When the life began, and what time it truly is.
+    /// Start of the simulation, and the true time.
     pub begin: DateTime<Utc>,
     pub truth: DateTime<Utc>,
-    /// All runs that ended or were cut off.
+    /// All runs that ended or were killed.
     pub reads: Vec<Read>,
     /// A day that can't be read.
     pub stuck: Option<Day>,
-    /// How many days were proven and yet got no marker.
+    /// Number of days that were proven but got no marker.
     pub unmarked: usize,
     rng: SmallRng,
-    /// What a daemon holds in its memory; nothing while it is down.
+    /// Memory of the daemon; `None` while it is down.
     daemon: Option<Daemon>,
     runs: u128,
 }
@@ -54,7 +54,7 @@ struct Active {
     ends: DateTime<Utc>,
 }
 
-/// A run that is over, in true time and as the clock showed it.
+/// A finished run, in true time and as the clock showed it.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
     pub dataset: Arc<str>,
@@ -71,7 +71,7 @@ impl Read {
         self.shown != (self.begun, self.ended)
     }
 
-    /// Whether the clock dates it to some time between two instants.
+    /// `true` if the run, by the clock, overlaps the interval.
     pub(super) fn shown_at(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         self.shown.0 <= to && from <= self.shown.1.max(self.shown.0)
     }
@@ -103,7 +103,7 @@ impl World {
         self.reads.iter().filter(of)
     }
 
-    /// How many civil days the life touches.
+    /// Number of civil days that the simulation touches.
     pub(super) fn begun_days(&self) -> usize {
         let day = |at| Day::of(at, self.schedule.zone);
         day(self.begin).through(day(self.truth)).count()
@@ -130,7 +130,7 @@ impl World {
             .max(self.truth + TimeDelta::milliseconds(1))
     }
 
-    /// Lets happen what happens now.
+    /// Processes the events of the current instant.
     fn step(&mut self) {
         if self.faults.is_down(self.truth) {
             self.kill();
@@ -142,7 +142,7 @@ impl World {
         let (over, active) = daemon.active.drain(..).partition(|run| run.ends <= truth);
         daemon.active = active;
         let over: Vec<Active> = over;
-        // The slow tick beside the timers finds out that the clock was set.
+        // The slow tick beside the timers detects that the clock was set.
         let clock_set = std::mem::replace(&mut daemon.skew, skew) != skew;
         let woken = clock_set || !over.is_empty() || daemon.wakes.is_none_or(|at| at <= truth);
         for run in over {
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// Plans, starts what there is a place for, and sets the timer.
+    /// Plans, starts runs while slots are free, and sets the timer.
     fn reconcile(&mut self) {
         let now = self.shown();
         self.name(now);
@@ -179,7 +179,7 @@ impl World {
             }
         }
         daemon.previous = Some(now);
-        // Timers are late, and some don't come at all: then the slow tick does.
+        // Timers are late, and some never fire: the slow tick then replaces them.
         let late = match self.rng.random_bool(0.05) {
             true => self.rng.random_range(1000..60_000),
             false => self.rng.random_range(0..800),
@@ -189,7 +189,8 @@ impl World {
         self.daemon = Some(daemon);
     }
 
-    /// Remembers in the lake what jobs and coverage name, as the daemon does when it learns.
+    /// Records in the lake the first day that jobs and coverage name, as the daemon does when it loads the
+    /// lake.
     fn name(&mut self, now: DateTime<Utc>) {
         for dataset in self.schedule.datasets.keys() {
             let first = self.schedule.first_named(dataset, now);
@@ -210,7 +211,7 @@ impl World {
         plan(&self.schedule, situation)
     }
 
-    /// What is true of every plan.
+    /// Checks the invariants of every plan.
     fn check(&mut self, plan: &Plan, now: DateTime<Utc>, running: &Running) {
         let key = |task: &Task| (Arc::clone(&task.dataset), task.day);
         let keys: BTreeMap<_, _> = plan.tasks.iter().map(|task| (key(task), ())).collect();
@@ -254,7 +255,7 @@ impl World {
         }
     }
 
-    /// A run's end: what it leaves in the lake.
+    /// Ends a run, and writes its result to the lake.
     fn end(&mut self, run: Active) {
         let task = &run.task;
         let stuck = self.stuck == Some(task.day);
@@ -281,7 +282,7 @@ impl World {
         }
     }
 
-    /// The daemon dies; what its runs had committed is in the lake.
+    /// Kills the daemon; commits of its runs stay in the lake.
     fn kill(&mut self) {
         let Some(daemon) = self.daemon.take() else {
             return;

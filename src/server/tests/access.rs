@@ -1,4 +1,4 @@
-//! Who may do what, row by row of the table in [`crate::server::access`].
+//! Access rules, cell by cell of the table in [`crate::server::access`].
 
 use reqwest::Method;
 
@@ -7,7 +7,7 @@ use crate::server::access::Need;
 use crate::server::routes::table;
 use crate::server::{Limits, ServerSettings};
 
-/// What a request shows.
+/// Token that a request presents.
 #[derive(Debug, Clone, Copy)]
 enum Shows {
     Nothing,
@@ -43,7 +43,7 @@ async fn the_table_of_access_holds_in_each_cell() {
     const NONE: (u16, &str) = (403, "no_token_configured");
     let configured = Some(TOKEN);
     let rows = [
-        // listens, token, public reads, the request shows, reading, changing
+        // listen address, token, public reads, presented token, read status, write status
         (Loopback, configured, false, Nothing, OPEN, MISSING),
         (Loopback, configured, false, Wrong, OPEN, WRONG),
         (Loopback, configured, false, Right, OPEN, OPEN),
@@ -207,7 +207,8 @@ async fn a_page_of_another_origin_gets_no_leave_to_ask() {
     }
     assert_eq!(read.headers["cross-origin-resource-policy"], "same-origin");
     assert_eq!(read.headers["x-content-type-options"], "nosniff");
-    // What a form can send without asking first isn't taken, not even with the token.
+    // A content type that an HTML form can send without a preflight request is rejected, even with the
+    // token.
     for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
         let answer = server
             .ask(Method::POST, "/api/v1/jobs/pncp/hourly/pause", |request| {

@@ -1,4 +1,4 @@
-//! What the paths under `/api/v1` do.
+//! Behaviour of the paths under `/api/v1`.
 
 use reqwest::Method;
 
@@ -166,7 +166,7 @@ async fn an_order_that_is_not_one_is_refused_with_what_is_wrong() {
             r#"{"source": "p", "dataset": "c", "from": "2025-10-07", "to": "2025-10-01"}"#,
             "`from` (2025-10-07) is after `to` (2025-10-01)",
         ),
-        // Accepted once, as 739,946 runs in 200 MB.
+        // Regression: was accepted once, as 739,946 runs in 200 MB.
         (
             backfills,
             r#"{"source": "p", "dataset": "c", "from": "0001-01-01", "to": "2025-10-01"}"#,

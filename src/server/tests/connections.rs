@@ -22,10 +22,10 @@ async fn connect(server: &Served) -> TcpStream {
         .unwrap()
 }
 
-/// What the server sends until it ends the connection; fails when it doesn't end it.
+/// Reads until the server ends the connection; panics if it doesn't.
 async fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
-    // Whether the end is a reset or in order doesn't matter.
+    // A reset is as good as a regular close.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut text))
         .await
         .unwrap();
@@ -49,7 +49,7 @@ async fn a_client_that_sends_its_headers_slowly_is_dropped_while_others_are_serv
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
-/// Nothing but a newcomer could end a connection that may take an hour over its headers.
+/// Limits under which only a new connection can end a waiting one: headers may take an hour.
 fn patient(connections: usize) -> Limits {
     Limits {
         connections,
@@ -58,7 +58,7 @@ fn patient(connections: usize) -> Limits {
     }
 }
 
-/// Asks over this connection, which stays open.
+/// Sends a request over this connection, which stays open.
 async fn ask_over(stream: &mut TcpStream) {
     let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request).await.unwrap();
@@ -75,7 +75,7 @@ async fn clients_that_take_every_place_and_ask_nothing_give_way_the_longest_wait
     let mut served = connect(&server).await;
     let (silent, mut slow) = (connect(&server).await, connect(&server).await);
     slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
-    // From here on it has waited less long than the others.
+    // From here on, `served` has waited less long than the others.
     ask_over(&mut served).await;
     let mut newcomers = Vec::new();
     for leaving in [silent, slow] {
@@ -125,7 +125,7 @@ async fn a_client_that_has_closed_its_side_is_answered() {
     half.write_all(request).await.unwrap();
     server.daemon.held.notified().await;
     half.shutdown().await.unwrap();
-    // By the time that another client was answered, the server knows.
+    // Once another client has been answered, the server has seen the half-close.
     assert_eq!(server.get("/healthz").await.status, 200);
     server.daemon.go.notify_one();
     assert!(rest(half).await.starts_with("HTTP/1.1 200"));
@@ -168,7 +168,7 @@ async fn a_body_that_is_too_long_is_refused_however_it_comes() {
         })
         .await;
     assert_eq!((answer.status, answer.error()), (413, "too_large".into()));
-    // Exactly the limit is read, and found to be no order.
+    // A body of exactly the limit is read, and rejected as invalid.
     let answer = server.post("/api/v1/runs", &" ".repeat(limit)).await;
     assert_eq!(answer.status, 422);
 }
@@ -223,7 +223,7 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
     let stopping = async {
         server.daemon.held.notified().await;
         server.stop.cancel();
-        // Nobody new gets in, while the one inside is still waited for.
+        // New connections are refused while the request in progress is awaited.
         while TcpStream::connect(("127.0.0.1", server.port)).await.is_ok() {
             tokio::task::yield_now().await;
         }
@@ -250,7 +250,7 @@ async fn the_end_waits_for_nobody_longer_than_its_bound() {
     server.daemon.held.notified().await;
     let idle = connect(&server).await;
     server.stop.cancel();
-    // The time for an answer would be 30 s, the one for headers 10 s.
+    // The response timeout is 30 s and the header timeout 10 s: only the drain time can end this earlier.
     timeout(Duration::from_secs(5), server.task)
         .await
         .unwrap()

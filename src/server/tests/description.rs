@@ -1,4 +1,4 @@
-//! The OpenAPI description, and every answer of these tests against it.
+//! Tests of the OpenAPI description, and the check of every response in these tests against it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     openapi::document(routes.iter().map(|route| &route.operation))
 });
 
-/// Fails where an answer isn't as described.
+/// Panics if a response isn't as described.
 pub fn check(method: &Method, path: &str, answer: &Answer) {
     let path = path.split('?').next().unwrap_or(path);
     let Some(operation) = operation(method, path) else {
@@ -45,7 +45,7 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     }
 }
 
-/// What is described for a path, whose `{…}` stand for anything.
+/// Returns the description of an operation; `{…}` in its path matches any segment.
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let like = |template: &str| {
         let parts = template.split('/').zip(path.split('/'));
@@ -70,7 +70,7 @@ fn problems(schema: &Value, instance: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Each described operation: method, path, description.
+/// Returns method, path and description of every operation.
 fn operations() -> impl Iterator<Item = (Method, &'static str, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     paths.flat_map(|(path, operations)| {
@@ -82,7 +82,7 @@ fn operations() -> impl Iterator<Item = (Method, &'static str, &'static Value)> 
     })
 }
 
-/// A body that an operation takes.
+/// Returns a valid body for an operation.
 fn body_for(method: &Method, path: &str) -> &'static str {
     match path {
         _ if method != Method::POST => "",
@@ -102,7 +102,7 @@ async fn each_described_operation_does_what_is_described() {
     each_operation_works(&served().await, &RUNNING.to_string()).await;
 }
 
-/// Calls each described operation as it is described; `run_id` is a run that the daemon knows.
+/// Calls every operation as described; `run_id` is a run that the daemon knows.
 pub(super) async fn each_operation_works(server: &Served, run_id: &str) {
     for (method, template, described) in operations() {
         let path = template

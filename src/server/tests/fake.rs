@@ -1,4 +1,4 @@
-//! A daemon that knows one job, one dataset and two runs, and writes down what it is told.
+//! A fake daemon with one job, one dataset and two runs, which records the commands that it receives.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::*;
 use crate::source::declaration::Mode;
 
-/// The run that has ended.
+/// Id of the ended run.
 pub const ENDED: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
-/// The run that is under way.
+/// Id of the running run.
 pub const RUNNING: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0002);
 
 pub struct FakeDaemon {
     pub readiness: Mutex<Readiness>,
-    /// What every call answers, instead of what it should.
+    /// Error that every call returns, if set.
     pub failure: Mutex<Option<DaemonError>>,
-    /// What it was told to do.
+    /// Received commands.
     pub told: Mutex<Vec<String>>,
-    /// How often its gauges were asked for.
+    /// Number of calls of `observe`.
     pub observed: Mutex<u32>,
     /// While set, `runs` waits for `go`.
     pub hold: Mutex<bool>,
-    /// `runs` has been called and waits.
+    /// Notified when `runs` has been called and waits.
     pub held: Notify,
     pub go: Notify,
 }
@@ -65,7 +65,7 @@ impl FakeDaemon {
         Ok(())
     }
 
-    /// What it was told since it was asked last.
+    /// Takes the commands received since the last call.
     pub fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap())
     }

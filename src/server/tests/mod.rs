@@ -1,5 +1,5 @@
-//! The server over real connections, with a daemon that plays its part. Every answer that a test
-//! gets is checked against the OpenAPI description ([`description`]) on the way.
+//! Tests of the server over real connections, with a fake daemon. Every response is checked against the
+//! OpenAPI description ([`description`]).
 
 mod access;
 mod api;
@@ -23,10 +23,10 @@ use crate::telemetry::metrics::Metrics;
 use fake::FakeDaemon;
 
 const TOKEN: &str = "correct horse";
-/// Longer than anything here takes, so that a hang is a failure and not a stuck test.
+/// Longer than any operation in these tests, so that a hang fails the test instead of blocking it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where a server listens.
+/// Kind of listen address.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
     Loopback,
@@ -46,7 +46,7 @@ fn settings(place: Place, token: Option<&str>) -> ServerSettings {
     }
 }
 
-/// A server that runs, and a client of it.
+/// A running server with a client.
 struct Served {
     port: u16,
     client: reqwest::Client,
@@ -56,7 +56,7 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -69,13 +69,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The constant name of the error.
+    /// Returns the constant name of the error.
     fn error(&self) -> String {
         self.json()["error"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// On loopback, with a token.
+/// Starts a server on loopback, with a token.
 async fn served() -> Served {
     served_with(settings(Place::Loopback, Some(TOKEN)), Limits::default()).await
 }
@@ -85,7 +85,7 @@ async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
     served_by(settings, limits, fake.clone(), fake).await
 }
 
-/// With any daemon; `fake` is at hand for tests that look at what it was told.
+/// Starts a server with any daemon; `fake` records the commands for tests that inspect them.
 async fn served_by(
     mut settings: ServerSettings,
     limits: Limits,
@@ -113,7 +113,7 @@ async fn served_by(
 }
 
 impl Served {
-    /// Asks, and checks the answer against the description.
+    /// Sends a request and checks the response against the description.
     async fn ask(
         &self,
         method: Method,
@@ -136,7 +136,7 @@ impl Served {
         self.ask(Method::GET, path, |request| request).await
     }
 
-    /// With the token, and the content type that it takes.
+    /// Sends a POST request with the token and the JSON content type.
     async fn post(&self, path: &str, body: &str) -> Answer {
         let body = body.to_owned();
         self.ask(Method::POST, path, |request| {

@@ -1,4 +1,4 @@
-//! What the machinery around the daemon sees.
+//! The probes and metrics as an orchestrator sees them.
 
 use super::served;
 use crate::server::daemon::{DaemonError, Readiness};

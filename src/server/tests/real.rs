@@ -1,4 +1,4 @@
-//! The described routes over the daemon itself, reading a simulated API by a clock that stands still.
+//! The described routes over the real daemon, which reads a simulated API with a clock that stands still.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What happens at a turn: an operation is granted, or goes wrong; a late one arrives; the API lists
-//! more; somebody lays hands on the state.
+//! Effects of a turn: an operation is granted or fails, a delayed write arrives, the API lists more, the
+//! state is changed from outside.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::turn::{Turn, told};
 use crate::source::declaration::Require;
 use crate::state::support;
 
-/// More than any schedule of this size takes, unless two keep each other from ever ending.
+/// Maximum number of steps; more than any schedule of this size takes, unless two actors livelock.
 const MOST_STEPS: u64 = 5_000;
 
 impl Scheduler<'_> {
@@ -106,7 +106,7 @@ impl Scheduler<'_> {
         let chosen = if self.scenario.exhaustive {
             self.out.choices.pick(kinds.len() + 1).checked_sub(1)?
         } else {
-            // Listings are rare, and what they come to hangs on when they are looked at.
+            // Listings are rare, and their result depends on their timing.
             let rate = match op {
                 Op::List { before: None, .. } => 0.45,
                 _ => self.scenario.fault_rate,
@@ -120,13 +120,13 @@ impl Scheduler<'_> {
         Some(kinds[chosen])
     }
 
-    /// What is wrong with the answer to a request.
+    /// Chooses the fault of a response.
     fn oddity(&mut self, op: &Op) -> Option<Oddity> {
         let manner = self.scenario.manner.as_ref()?;
         if self.oddities_left == 0 || !matches!(op, Op::Ask { .. }) {
             return None;
         }
-        // A page that comes twice is as many rows: where rows are all that is counted, who knows?
+        // A repeated page has the same number of rows: undetectable if only rows are counted.
         let by_rows = manner.require == Require::RowTotal;
         let kinds = manner.kinds.iter().copied();
         let kinds: Vec<_> = kinds
@@ -144,11 +144,11 @@ impl Scheduler<'_> {
         Some(kinds[chosen])
     }
 
-    /// The API's answer of this instant.
+    /// Returns the API's response at this instant.
     fn answer(&mut self, request: &Request, url: &Url, oddity: Option<Oddity>) -> Reply {
         let run = self.lanes[request.lane].run;
         let place = Place::of(url);
-        // What was noted without a row isn't noted any more where the state is made anew.
+        // A parent without children has no row, so it is forgotten if the state is rebuilt.
         if self.harmed == 0 && self.lanes[request.lane].done.contains(&place.slice) {
             self.fail(format!(
                 "progress: {place} is asked for again, after it was done"
@@ -251,7 +251,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Whoever asked for this is no more. What else was under way may happen all the same.
+    /// Kills the caller. Its other writes under way may still happen.
     fn die(&mut self, request: &Request) {
         let lane = request.lane;
         let waiting = self.stage.desk.waiting().into_iter();
@@ -266,7 +266,7 @@ impl Scheduler<'_> {
         self.next_life(lane);
     }
 
-    /// A listing of which one half is of this instant, and the other of a later one.
+    /// Makes a listing non-atomic: one half is of this instant, the other of a later one.
     fn tear(&mut self, request: &Request) {
         let Op::List {
             prefix,
@@ -284,7 +284,7 @@ impl Scheduler<'_> {
         self.stage.desk.ask_on(request.id, rest);
     }
 
-    /// Does it, for one who is there to hear of it or not. Says whether it wasn't refused.
+    /// Executes an operation, for a caller that may have died; also returns `false` if it was refused.
     fn apply(&mut self, request: &Request, by: Option<usize>) -> (Reply, bool) {
         let reply = self.objects.apply(&request.op);
         let happened = !matches!(&reply, Reply::Written(Err(_)));
@@ -313,7 +313,7 @@ impl Scheduler<'_> {
             Some(id) => lake::publish(&self.stage, &mut self.objects, self.scenario, &id),
             None => lake::settle(&self.stage, &mut self.objects, self.scenario),
         }
-        // The last one comes after the end of the day.
+        // The last record is published after the end of the day.
         if sets_clock {
             let over = self.stage.truth().served.finally.is_some();
             let now = match (over, self.to_publish.len()) {

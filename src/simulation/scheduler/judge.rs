@@ -1,4 +1,4 @@
-//! What is held against a schedule: some promises after every step, the others at the end.
+//! Checks of a schedule: some promises after every step, the others at the end.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::invariants::{self, Promise, Violation};
 use crate::state::execution::Status;
 
 impl Scheduler<'_> {
-    /// Holds the promises against what is there now.
+    /// Checks the promises on the current lake.
     pub(super) fn look(&mut self) {
         if !std::mem::take(&mut self.changed) || self.out.failure.is_some() {
             return;
@@ -58,7 +58,7 @@ impl Scheduler<'_> {
         let complete = day.marker && day.state.as_ref().is_some_and(|state| state.complete);
         if let Some(state) = &day.state {
             for told in &truth.told {
-                // What the audit said before the state was lost is lost with it.
+                // Audit entries written before the state was lost are lost with it.
                 let run = told.run.unwrap_or_default();
                 if self.wrote.get(&run).copied().unwrap_or_default() >= self.harmed {
                     let given = truth.api.given.get(&run);
@@ -74,8 +74,8 @@ impl Scheduler<'_> {
         }
     }
 
-    /// What is noted as taken away, after the day was verified, is what the API lists no more of all
-    /// that is stored.
+    /// Asserts that after verification the withdrawn ids are exactly the stored records that the API no
+    /// longer lists.
     pub(super) fn judge_withdrawn(&mut self) {
         let noted = lake::withdrawn(&self.objects);
         let truth = self.stage.truth();

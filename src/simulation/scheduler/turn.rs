@@ -1,4 +1,4 @@
-//! Who may be next, and whether it makes a difference which of two comes first.
+//! Possible next steps, and their conflicts for partial-order reduction.
 
 use object_store::PutMode;
 
@@ -7,26 +7,26 @@ use super::super::desk::{Op, Request};
 use super::super::scenario::Harm;
 use crate::state::support;
 
-/// Who may be next.
+/// A possible next step.
 #[derive(Debug, Clone)]
 pub enum Turn {
-    /// An operation of an actor.
+    /// An operation of an actor is granted.
     Grant(Request),
-    /// An actor's wait is over.
+    /// An actor's wait ends.
     Wake(usize),
-    /// An operation happens whose caller has long been told that it failed.
+    /// A delayed operation happens, after its caller was told that it failed.
     Deliver(Request),
-    /// The API lists one more record; after the last, the day is over.
+    /// The API lists one more record; after the last one, the day is over.
     Publish,
-    /// The API takes a record away …
+    /// The API deletes a record.
     Remove,
-    /// … and lists it again.
+    /// The API lists a deleted record again.
     Return,
     /// A record of the API changes.
     Change,
-    /// A run is told to stop.
+    /// A run is cancelled.
     Stop(usize),
-    /// Somebody else lays hands on the state.
+    /// The state is changed from outside.
     Harm(u64, Harm),
 }
 
@@ -40,8 +40,8 @@ impl Turn {
         }
     }
 
-    /// Whether it makes a difference which of two comes first. Writes are told apart in any case:
-    /// the promises speak of all objects at once. And so are two of one actor, who goes on after each.
+    /// Returns `true` if the order of two turns matters. Two writes always conflict, because the promises
+    /// cover all objects at once; so do two turns of one actor, because it continues after each.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         if self.lane().is_some() && self.lane() == other.lane() {
             return true;
@@ -66,7 +66,7 @@ impl Turn {
         }
     }
 
-    /// The key or folder, and whether it is written.
+    /// Returns the key or folder, and `true` if it is written.
     fn touches(&self) -> (&str, bool) {
         match self {
             Self::Grant(request) | Self::Deliver(request) => match &request.op {
@@ -82,10 +82,10 @@ impl Turn {
     }
 }
 
-/// What requests touch: no key of an object.
+/// Pseudo-key of requests to the API.
 const API: &str = "the API";
 
-/// An operation in a few words.
+/// Describes an operation in a few words.
 pub fn told(op: &Op) -> String {
     let name = |key: &str| key.rsplit('/').next().unwrap_or(key).to_owned();
     match op {

@@ -1,9 +1,9 @@
-//! A day of contratações under Lei 14.133, with their items and what came of them.
+//! A day of contratações under Lei 14.133, with their items and results.
 //!
-//! The three listings speak of the same purchases: an item names its contratação, a result its
-//! item. A direct purchase has its results on the day of its publication, a tender some weeks
-//! later; then its items are revised, in place. The warehouse behind the API is filled at night:
-//! nothing of a day is there before the next one.
+//! The three listings describe the same purchases: an item names its contratação, a result its item. A
+//! direct purchase has its results on the day of its publication, a tender some weeks later; its items are
+//! then revised in place. The data warehouse behind the API is loaded at night: no record of a day is
+//! listed before the next day.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::simulator::row::{Maker, Row};
 use crate::simulator::table::{TIME_FORMAT, Tables};
 use crate::simulator::tree::Tree;
 
-/// The modalities in use (of SIASG: Concorrência, Pregão, Dispensa, Inexigibilidade), how often
-/// each is, and its code and name at PNCP.
+/// Modalities in use: code of SIASG (Concorrência, Pregão, Dispensa, Inexigibilidade), weight, code and
+/// name at PNCP.
 const MODALITIES: [(u64, u32, u64, &str); 4] = [
     (3, 3, 4, "Concorrência - Eletrônica"),
     (5, 35, 6, "Pregão - Eletrônico"),
@@ -32,24 +32,25 @@ const MODALITIES: [(u64, u32, u64, &str); 4] = [
 pub struct ComprasDay {
     /// The same seed makes the same day.
     pub seed: u64,
-    /// The day of publication.
+    /// Day of publication.
     pub day: Day,
-    /// How many contratações.
+    /// Number of contratações.
     pub contratacoes: u32,
-    /// How many items each has on average; at most 255.
+    /// Average number of items of a contratação; at most 128.
     pub items: u32,
-    /// How likely a row is listed twice. The total counts both.
+    /// Probability that a row is listed twice. The total counts both.
     pub repeated: f64,
-    /// After how many days the warehouse has the day, at 03:00.
+    /// Number of days after which the warehouse has the day, at 03:00.
     pub lag: u32,
-    /// How likely a contratação gets there up to five days later, with all that belongs to it.
+    /// Probability that a contratação reaches the warehouse up to five days later, with all that belongs to
+    /// it.
     pub late: f64,
-    /// Whose field names are served.
+    /// Vintage of the served field names.
     pub vintage: Vintage,
 }
 
 impl ComprasDay {
-    /// A day as they are, with eight items to a contratação.
+    /// A typical day, with eight items per contratação on average.
     pub fn new(seed: u64, day: Day, contratacoes: u32) -> Self {
         Self {
             seed,
@@ -128,7 +129,7 @@ impl ComprasDay {
         }
     }
 
-    /// Adds a row, or two of it.
+    /// Adds a row, once or twice.
     fn push(&self, rows: &mut Vec<Row>, row: Row, chance: Chance) {
         if chance.of("repeated").happens(self.repeated) {
             rows.push(row.clone().ranked(chance.of("second rank").bits()));
@@ -136,7 +137,7 @@ impl ComprasDay {
         rows.push(row.ranked(chance.of("rank").bits()));
     }
 
-    /// From midnight of a day until the warehouse has it.
+    /// Returns the time from midnight of a day until the warehouse has the day.
     fn load(&self) -> TimeDelta {
         TimeDelta::days(i64::from(self.lag)) + TimeDelta::hours(3)
     }
@@ -150,7 +151,7 @@ impl ComprasDay {
     }
 }
 
-/// What of a purchase a row is.
+/// Kind of a row of a purchase.
 #[derive(Debug, Clone, Copy)]
 enum What {
     Contratacao,
@@ -167,7 +168,7 @@ struct Compra {
     control: String,
     sequence: u32,
     cnpj: String,
-    /// The id of SIASG, which several contratações may share.
+    /// SIASG id, which several contratações may share.
     siasg: String,
     unit: u64,
     direct: bool,
@@ -178,7 +179,7 @@ impl Compra {
         self.chance.of("item").at(u64::from(code & 0xff))
     }
 
-    /// When the result of an item was registered, if it has one.
+    /// Returns the time at which the result of an item was registered; `None` if it has no result.
     fn result_of(&self, code: u32) -> Option<NaiveDateTime> {
         let chance = self.item(code);
         chance.of("has result").happens(0.75).then(|| {
@@ -248,9 +249,9 @@ impl Facts {
         let unit = 150_000 + chance.of("unit").below(50_000);
         let company = cnpj(self.root.of("organ").at(unit % 400).below(100_000_000));
         let year = self.day.year();
-        // Never given twice on a day, and not on days that follow each other.
+        // Unique on a day, and on consecutive days.
         let sequence = self.day.ordinal() * 20_000 + index + 1;
-        // One in thirty has the id of the one before.
+        // One in thirty has the SIASG id of the one before.
         let siasg = index - u32::from(index % 30 == 29);
         Compra {
             published: self.day.and_time(NaiveTime::MIN) + TimeDelta::seconds(second as i64),
@@ -355,7 +356,7 @@ fn item(record: &mut Tree, compra: &Compra, code: u32, version: u32) {
             Tree::string(&words(chance.of("long"), 240)),
         ),
         ("quantidade", Tree::literal(&quantity.to_string())),
-        // Amounts of this API come with any number of zeros.
+        // Amounts of this API have any number of trailing zeros.
         (
             "valorUnitarioEstimado",
             Tree::literal(&format!("{}00", decimal(cents))),
@@ -447,17 +448,17 @@ fn supplier(chance: Chance) -> String {
     cnpj(chance.of("supplier").below(100_000_000))
 }
 
-/// Recorded words, so many bytes of them.
+/// Returns `length` bytes of recorded text.
 pub(super) fn words(chance: Chance, length: usize) -> String {
     recorded_text(chance.bits() as usize % 20_000, length)
 }
 
-/// An amount given in cents.
+/// Formats an amount given in cents.
 pub(super) fn decimal(cents: u64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 
-/// A time as this API writes it.
+/// Formats a time as this API writes it.
 pub(super) fn time(time: NaiveDateTime) -> String {
     time.format(TIME_FORMAT).to_string()
 }

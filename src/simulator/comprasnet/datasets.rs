@@ -1,4 +1,4 @@
-//! The datasets of Compras.gov.br, and what their records are known by.
+//! The datasets of Compras.gov.br, and the keys of their records.
 
 use crate::simulator::dataset::Dataset;
 
@@ -9,7 +9,7 @@ macro_rules! datasets {
             key: &[$($key),+],
         };)+
 
-        /// All of them.
+        /// All datasets.
         pub static ALL: &[&Dataset] = &[$(&$constant),+];
     };
 }
@@ -17,33 +17,33 @@ macro_rules! datasets {
 datasets! {
     /// Contratações under Lei 14.133.
     CONTRATACOES = "contratacoes" by ["/numeroControlePNCP"];
-    /// Their items; each revised for months.
+    /// Items of contratações, each revised for months.
     ITENS = "itens" by ["/numeroControlePNCPCompra", "/numeroItemPncp"];
-    /// What came of their items.
+    /// Results of the items of contratações.
     RESULTADOS = "resultados" by
         ["/numeroControlePNCPCompra", "/idCompraItem", "/sequencialResultado"];
     /// Price registers (atas).
     ARP = "arp" by ["/idCompra", "/numeroAtaRegistroPreco"];
-    /// Their items.
+    /// Items of price registers.
     ARP_ITENS = "arp_itens" by
         ["/idCompra", "/numeroAtaRegistroPreco", "/numeroItem", "/classificacaoFornecedor", "/itemExcluido"];
     /// Contracts, by organ.
     CONTRATOS = "contratos" by
         ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra", "/contratoExcluido"];
-    /// Their items, by organ.
+    /// Items of contracts, by organ.
     CONTRATOS_ITENS = "contratos_itens" by
         ["/codigoOrgao", "/codigoUnidadeGestora", "/numeroContrato", "/idCompra", "/numeroItem", "/contratoItemExcluido"];
-    /// The closed archive: tenders.
+    /// Tenders of the closed archive.
     LEGADO_LICITACOES = "legado_licitacoes" by ["/id_compra"];
-    /// Their items, without any date.
+    /// Items of tenders, without any date.
     LEGADO_ITENS_LICITACAO = "legado_itens_licitacao" by ["/id_compra_item"];
     /// Electronic auctions.
     LEGADO_PREGOES = "legado_pregoes" by ["/id_compra"];
-    /// Their items.
+    /// Items of electronic auctions.
     LEGADO_ITENS_PREGOES = "legado_itens_pregoes" by ["/id_compra_item"];
     /// Purchases without a tender.
     LEGADO_COMPRAS_SEM_LICITACAO = "legado_compras_sem_licitacao" by ["/id_compra"];
-    /// Their items, each listed about three times.
+    /// Items of purchases without a tender, each listed about three times.
     LEGADO_ITENS_SEM_LICITACAO = "legado_itens_sem_licitacao" by ["/id_compra_item"];
     /// Purchasing units.
     UASG = "uasg" by ["/codigoUasg"];

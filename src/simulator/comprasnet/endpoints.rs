@@ -1,4 +1,4 @@
-//! The endpoints: what each requires, where its windows end, and the envelope of all of them.
+//! The endpoints: required parameters, ends of windows, and their common envelope.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 
@@ -14,9 +14,9 @@ use crate::simulator::scope::{Order, Scope, Stamp, Window};
 use crate::simulator::table::Selection;
 
 const DEFAULT_SIZE: u64 = 10;
-/// The page of endpoints that know no page size.
+/// Page size of endpoints without a page size parameter.
 const FIXED_SIZE: u64 = 500;
-/// The longest window, in days between its ends.
+/// Maximum window, in days between its ends.
 const LONGEST: i64 = 365;
 
 /// One endpoint.
@@ -25,10 +25,10 @@ pub(super) struct Endpoint {
     path: &'static str,
     dataset: &'static Dataset,
     days: Option<DayWindow>,
-    /// The parameter that a row's group answers to.
+    /// Parameter that selects the group of rows.
     slice: Slice,
     updates: Updates,
-    /// Whether `tamanhoPagina` is known.
+    /// `true` if `tamanhoPagina` is supported.
     sized: bool,
 }
 
@@ -40,7 +40,7 @@ struct DayWindow {
     end: End,
 }
 
-/// Whether the last day belongs to the window.
+/// Inclusion of the last day in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Exclusive,
@@ -53,12 +53,12 @@ enum Slice {
     Required(&'static str),
 }
 
-/// What becomes of the parameter `dataAtualizacaoPncp`.
+/// Effect of the parameter `dataAtualizacaoPncp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Updates {
-    /// Only rows updated since then.
+    /// Lists only rows updated since then.
     Filter,
-    /// There is none.
+    /// Lists no rows.
     Empty,
     Ignored,
 }
@@ -110,10 +110,10 @@ impl Endpoint {
         self.path.split('/').nth(1).unwrap_or_default()
     }
 
-    /// Understands a request.
+    /// Parses a request.
     ///
     /// # Errors
-    /// The answer that says what is wrong with it.
+    /// Returns the error response to an invalid request.
     pub(super) fn call(&'static self, parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
         let (window, days) = match &self.days {
             Some(window) => window.read(parameters)?,
@@ -199,7 +199,7 @@ impl DayWindow {
     }
 }
 
-/// A code, or a status.
+/// Parses a group: a code, or a status.
 fn group(value: &str) -> Result<u64, Answer> {
     match value {
         "true" => Ok(1),
@@ -321,8 +321,8 @@ static ENDPOINTS: [Endpoint; 20] = {
             At,
             Inclusive,
         ),
-        // Its end is exclusive, although its neighbours' aren't: who took it for inclusive lost
-        // one day in five.
+        // The end is exclusive, unlike that of the endpoints around it: a client that took it for inclusive
+        // lost one day in five.
         Endpoint::new(
             "/modulo-legado/4_consultarItensPregoes",
             &of::LEGADO_ITENS_PREGOES,
@@ -354,23 +354,23 @@ static ENDPOINTS: [Endpoint; 20] = {
     ]
 };
 
-/// The endpoint of a path.
+/// Returns the endpoint at a path.
 pub(super) fn find(path: &str) -> Option<&'static Endpoint> {
     ENDPOINTS.iter().find(|endpoint| endpoint.path == path)
 }
 
-/// `resultado` and its totals.
+/// Envelope with `resultado` and its totals.
 struct Resultado {
     size: u64,
     page: u64,
-    /// One endpoint doesn't say how many pages are left.
+    /// `true` if the envelope has `paginasRestantes`; one endpoint lacks it.
     names_rest: bool,
 }
 
 impl Resultado {
     fn body(&self, rows: &str, total: u64, call: Chance) -> Answer {
         let pages = total.div_ceil(self.size);
-        // What was recorded of single pages.
+        // Combinations recorded for single pages.
         let (pages, rest) = match (pages, call.of("single page").below(3)) {
             (1, 0) => (0, 1),
             (1, 1) => (0, 0),

@@ -6,13 +6,13 @@
 //!         &pagina=1&tamanhoPagina=500
 //! ```
 //!
-//! What it is built on was measured on the real one, most of it in 2026: where the end of a window
-//! lies differs from endpoint to endpoint; rows repeat, and the total counts the repeats; the order
-//! is undefined; of a single page, the number of pages may be told as 0. A parameter that is
-//! missing is answered with 404, one that is wrong with 400 and a plain text; too many requests to
-//! a module with 429, and how long to wait is in the text.
+//! The behaviour was measured on the real API, most of it in 2026: the end of a window is inclusive or
+//! exclusive depending on the endpoint; rows repeat, and the total counts the repeats; the order is
+//! undefined; for a single page, the number of pages may be reported as 0. A missing parameter is answered
+//! with 404, a wrong one with 400 and plain text, too many requests to a module with 429 and the time to
+//! wait in the text.
 //!
-//! Of the filters, only those that a day and its slices need are simulated; the others are ignored.
+//! Only the filters that a day and its slices need are simulated; others are ignored.
 
 mod compras;
 pub mod datasets;
@@ -30,16 +30,16 @@ use super::parameters::Parameters;
 pub use compras::ComprasDay;
 pub use recorded::Vintage;
 
-/// How the API behaves beside what is asked of it.
+/// Configurable behaviour of the API.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
-    /// How many requests a second each module answers, by its name (`modulo-contratos`); beyond
-    /// that, 429. Modules that aren't named answer all. The machine's clock counts.
+    /// Rate limit of each module in requests per second, by name (`modulo-contratos`) and the machine's
+    /// clock; above it, 429. Modules without an entry have no limit.
     pub rates: BTreeMap<&'static str, f64>,
 }
 
 impl Behaviour {
-    /// The limits that were measured.
+    /// Returns the measured rate limits.
     pub fn measured_rates() -> BTreeMap<&'static str, f64> {
         BTreeMap::from([
             ("modulo-contratos", 0.6),
@@ -50,7 +50,7 @@ impl Behaviour {
     }
 }
 
-/// Understands a request; see [`Provider::route`](super::provider::Provider::route).
+/// Parses a request; see [`Provider::route`](super::provider::Provider::route).
 pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>, Option<Answer>> {
     if path == "/modulo-ocds/1_releases" {
         let text = "Erro ao efetuar a consulta No property 'releases' found for type 'VwOCDS'";
@@ -60,7 +60,7 @@ pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>
     endpoint.call(parameters).map_err(Some)
 }
 
-/// Too many requests: how long to wait is in the text, and in no header.
+/// Returns 429 with the time to wait in the text, and in no header.
 pub(super) fn too_many(wait: Duration) -> Answer {
     let seconds = wait.as_secs_f64().ceil().max(1.0);
     let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
@@ -68,7 +68,7 @@ pub(super) fn too_many(wait: Duration) -> Answer {
     Answer::json(429, body.to_string())
 }
 
-/// A required parameter that is missing.
+/// Returns the response to a missing required parameter.
 fn missing() -> Answer {
     let body = serde_json::json!({"statusCode": 404, "message": "Resource not found"});
     Answer::json(404, body.to_string())

@@ -1,8 +1,8 @@
-//! Recorded records, which lend their shapes and texts: public data, in field names of 2025.
+//! Recorded records, the templates for shapes and texts: public data, with the field names of 2025.
 //!
-//! Between 2025 and 2026 fields were renamed, codes went from number to text, and fields were
-//! added: [`Vintage`] says which of the two is served. Of materials, services and purchases
-//! without a tender, the official manual's own examples stand in.
+//! Between 2025 and 2026 fields were renamed, codes changed from number to text, and fields were added:
+//! [`Vintage`] selects the served one. For materials, services and purchases without a tender, the
+//! templates are the examples of the official manual.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::datasets as of;
 use crate::simulator::dataset::Dataset;
 use crate::simulator::tree::Tree;
 
-/// Whose field names and types are served.
+/// Vintage of the served field names and types.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Vintage {
     /// As recorded in 2025.
@@ -104,14 +104,14 @@ static TEMPLATES: LazyLock<HashMap<&'static str, Tree>> = LazyLock::new(|| {
     templates.collect()
 });
 
-/// A recorded record of a dataset.
+/// Returns a recorded record of a dataset.
 pub(super) fn template(dataset: &Dataset) -> Tree {
     let found = TEMPLATES.get(dataset.name).cloned();
     found.unwrap_or(Tree::Object(Vec::new())) // The files are part of the program: see the test.
 }
 
 impl Vintage {
-    /// Gives a record of 2025 the names and types of this vintage.
+    /// Converts a record of 2025 to the names and types of this vintage.
     pub(super) fn apply(self, dataset: &Dataset, record: &mut Tree) {
         if self == Self::Recorded {
             return;
@@ -140,7 +140,7 @@ impl Vintage {
     }
 }
 
-/// Dataset, the name of 2025, and that of 2026.
+/// Renamed fields: dataset, name of 2025, name of 2026.
 const RENAMED: &[(&str, &str, &str)] = &[
     (
         "comprasnet.contratacoes",
@@ -204,7 +204,7 @@ const RENAMED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Numbers of 2025 that are texts in 2026.
+/// Fields that are numbers in 2025 and text in 2026.
 const TEXTS: &[(&str, &str)] = &[
     ("comprasnet.itens", "unidadeOrgaoCodigoUnidade"),
     ("comprasnet.arp", "codigoUnidadeGerenciadora"),
@@ -227,7 +227,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Times of 2025 that are dates in 2026.
+/// Fields that are times in 2025 and dates in 2026.
 const DATES: &[(&str, &str)] = &[
     ("comprasnet.arp", "dataAssinatura"),
     ("comprasnet.arp", "dataVigenciaInicial"),
@@ -236,7 +236,7 @@ const DATES: &[(&str, &str)] = &[
     ("comprasnet.arp_itens", "dataVigenciaFinal"),
 ];
 
-/// What 2026 has beside.
+/// Adds the fields that are new in 2026.
 fn add(dataset: &Dataset, record: &mut Tree) {
     let control = record.get("idContratacaoPNCP").cloned();
     match (dataset.name, control) {

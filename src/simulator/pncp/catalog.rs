@@ -1,7 +1,6 @@
 //! The contratações that the simulated API holds, by modalidade, in the order of publication.
 //!
-//! Clones share one content, so that a test can add and withdraw records under a running
-//! simulator.
+//! Clones share their content, so that a test can add and withdraw records while a simulator runs.
 
 use std::collections::BTreeSet;
 
@@ -26,12 +25,12 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// Nothing yet.
+    /// An empty catalogue.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One generated day; see [`GeneratedDay`] for more to choose.
+    /// One generated day; [`GeneratedDay`] has more options.
     pub fn generated(seed: u64, day: Day, records: u32, bytes_per_record: usize) -> Self {
         let day = GeneratedDay {
             bytes_per_record,
@@ -40,8 +39,8 @@ impl Catalog {
         Self::new().with(day.records())
     }
 
-    /// The recorded records of 2025-10-22 as a working day: three are there at 08:00, all five
-    /// at 12:00, and none is added after that.
+    /// The recorded records of 2025-10-22 as a working day: three are visible at 08:00, all five at 12:00,
+    /// and none is added later.
     pub fn recorded_day() -> Self {
         let mut records = recorded::day_20251022();
         records.sort_by_key(Record::published);
@@ -56,7 +55,7 @@ impl Catalog {
         Self::new().with(records)
     }
 
-    /// The same catalogue with these records added.
+    /// Returns the same catalogue with these records added.
     #[must_use]
     pub fn with(self, records: impl IntoIterator<Item = Record>) -> Self {
         self.extend(records);
@@ -73,19 +72,19 @@ impl Catalog {
         self.extend([record]);
     }
 
-    /// Takes the record of this id away: totals fall. Says whether there was one.
+    /// Withdraws the record of this id: totals fall. Returns `true` if there was one.
     pub fn withdraw(&self, id: &str) -> bool {
         self.0.withdraw(id)
     }
 
-    /// The ids of the records of `day` that are listed at `now`: what a lake that read the whole
-    /// day then must hold.
+    /// Returns the ids of the records of `day` that are listed at `now`: the ids that a lake must hold
+    /// after reading the whole day at that time.
     pub fn ids(&self, day: Day, now: NaiveDateTime) -> BTreeSet<String> {
         self.0.ids(Some(day), now)
     }
 
-    /// Every record of `day` (of all days where `None`) with its state at `now`, one by one:
-    /// hashes are made as they are asked for. `in_full` brings the records' JSON, too.
+    /// Returns every record of `day` (of all days if `None`) with its state at `now`, lazily: hashes are
+    /// computed on demand. `in_full` includes the records' JSON.
     pub fn list(
         &self,
         day: Option<Day>,
@@ -95,7 +94,7 @@ impl Catalog {
         self.0.list(day, Stamp::At, now, in_full)
     }
 
-    /// The table behind it.
+    /// Returns the underlying table.
     pub(in crate::simulator) fn table(&self) -> &Table {
         &self.0
     }

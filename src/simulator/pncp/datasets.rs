@@ -1,4 +1,4 @@
-//! PNCP's datasets, and what their records are known by.
+//! PNCP's datasets, and the keys of their records.
 
 use crate::simulator::dataset::Dataset;
 
@@ -20,7 +20,8 @@ pub static ATAS: Dataset = Dataset {
     key: &["/numeroControlePNCPAta"],
 };
 
-/// Yearly plans: a row is a plan with one of its items, which stands where all of them are served.
+/// Yearly plans. A row is a plan with one of its items, in the field where the API serves an array of
+/// items.
 pub static PCA: Dataset = Dataset {
     name: "pncp.pca",
     key: &["/idPcaPncp", "/itens/numeroItem"],
@@ -37,13 +38,13 @@ pub static INSTRUMENTOS: Dataset = Dataset {
     ],
 };
 
-/// Items of a procurement, which don't say whose they are.
+/// Items of a procurement, without a reference to it.
 pub static ITENS: Dataset = Dataset {
     name: "pncp.itens",
     key: &["/numeroItem"],
 };
 
-/// What came of an item.
+/// Results of an item.
 pub static RESULTADOS: Dataset = Dataset {
     name: "pncp.resultados",
     key: &[

@@ -1,4 +1,4 @@
-//! Days of contracts, price registers, yearly plans and invoices, made from a seed.
+//! Days of contracts, price registers, yearly plans and invoices, generated from a seed.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use crate::simulator::row::{Maker, Row};
 use crate::simulator::table::{TIME_FORMAT, Tables};
 use crate::simulator::tree::Tree;
 
-/// How many items a plan has.
+/// Number of items of a plan.
 const ITEMS_OF_PLAN: u32 = 60;
 
 /// A day of records of one kind: each kind has a method that adds them.
@@ -21,14 +21,14 @@ const ITEMS_OF_PLAN: u32 = 60;
 pub struct DayOf {
     /// The same seed makes the same day.
     pub seed: u64,
-    /// The day of publication; of plans, that of their update.
+    /// Day of publication; for plans, day of the update.
     pub day: Day,
-    /// How many records; of plans, how many items.
+    /// Number of records; for plans, number of items.
     pub records: u32,
-    /// How likely a record is updated in the three weeks after. A price register is then updated
-    /// twice on one day half of the time, which its dates don't tell.
+    /// Probability that a record is updated in the three weeks after. Half of the updated records are
+    /// updated twice on one day; price registers have dates only, so their dates don't show it.
     pub updated: f64,
-    /// How likely a row is listed twice. Of invoices, one in six is.
+    /// Probability that a row is listed twice. Of invoices, one in six is.
     pub repeated: f64,
 }
 
@@ -44,13 +44,13 @@ impl DayOf {
         }
     }
 
-    /// Contracts. The procurement that one comes from may be another organ's, of another year.
+    /// Adds contracts. The procurement of a contract may be another organ's, of another year.
     pub fn add_contratos(&self, tables: &Tables) {
         let rows = self.rows(&of::CONTRATOS, contrato, |row, _| row);
         tables.of(&of::CONTRATOS).extend(rows);
     }
 
-    /// Price registers, valid for a year from the day after, told with dates only.
+    /// Adds price registers, valid for a year from the next day, with dates instead of times.
     pub fn add_atas(&self, tables: &Tables) {
         let rows = self.rows(&of::ATAS, ata, |row, version| {
             let start = row.at().date() + Days::new(1);
@@ -60,7 +60,7 @@ impl DayOf {
         tables.of(&of::ATAS).extend(rows);
     }
 
-    /// Yearly plans, in full updated on the day. A row is a plan with one of its items.
+    /// Adds yearly plans, all updated on the day. A row is a plan with one of its items.
     pub fn add_pca(&self, tables: &Tables) {
         let once = Self {
             updated: 0.0,
@@ -77,7 +77,7 @@ impl DayOf {
         tables.of(&of::PCA).extend(rows);
     }
 
-    /// Invoices, by their inclusion. Their later edits are in no listing.
+    /// Adds invoices, listed by their inclusion. There is no listing of their updates.
     pub fn add_instrumentos(&self, tables: &Tables) {
         let rows = self.rows(&of::INSTRUMENTOS, instrumento, |row, _| row.in_group(1));
         tables.of(&of::INSTRUMENTOS).extend(rows);
@@ -142,7 +142,7 @@ struct Made {
     edit: Edit,
 }
 
-/// What a version of a record is made of.
+/// Values from which a version of a record is made.
 struct Facts {
     index: u32,
     version: u32,
@@ -162,7 +162,7 @@ impl Made {
         let chance = self.chance(index);
         let second = 6 * 3_600 + chance.of("second").below(16 * 3_600) as i64;
         let published = self.day.date().and_time(NaiveTime::MIN) + TimeDelta::seconds(second);
-        // A later version is some days younger; two of them are of one day.
+        // Later versions are some days younger, and all of one day.
         let days = 1 + chance.of("later").below(20);
         let later = self.day.date().and_time(NaiveTime::MIN) + Days::new(days);
         let updated = match version {
@@ -191,7 +191,7 @@ impl Facts {
         self.published.year()
     }
 
-    /// A number that no other record of its organ has.
+    /// Returns a number that no other record of the same organ has.
     fn sequence(&self) -> u32 {
         self.published.ordinal() * 10_000 + self.index + 1
     }
@@ -219,7 +219,7 @@ fn amount(cents: u64) -> Tree {
     Tree::literal(&format!("{}.{:02}", cents / 100, cents % 100))
 }
 
-/// The records of an embedded file: an array, or an envelope of PNCP.
+/// Returns the records of an embedded file: an array, or an envelope of PNCP.
 fn records(file: &str) -> Vec<Tree> {
     match Tree::parse(file) {
         Ok(Tree::Array(records)) => records,
@@ -241,7 +241,7 @@ static ATAS: LazyLock<Vec<Tree>> =
 static PLANS: LazyLock<Vec<Tree>> =
     LazyLock::new(|| records(include_str!("../recorded/pncp/pca_atualizacao.json")));
 
-/// One of the recorded records.
+/// Draws one of the recorded records.
 fn template(templates: &[Tree], chance: Chance) -> Tree {
     let drawn = chance.of("template").below(templates.len() as u64) as usize;
     templates.get(drawn).cloned().unwrap_or(Tree::null())
@@ -329,7 +329,7 @@ fn ata(facts: &Facts) -> Tree {
     record
 }
 
-/// When the plan of an item was updated: the same for all of its items.
+/// Returns the update time of an item's plan: the same for all of its items.
 fn plan_updated(facts: &Facts) -> NaiveDateTime {
     let plan = facts
         .day
@@ -386,7 +386,7 @@ fn instrumento(facts: &Facts) -> Tree {
             ),
             ("niEmitente", text(&cnpj(u64::from(facts.index)))),
             ("nomeEmitente", text("FORNECEDOR SIMULADO LTDA")),
-            // Brazilian, as text.
+            // In Brazilian number format, as text.
             (
                 "valorNotaFiscal",
                 text(&format!("{},{:02}", cents / 100, cents % 100)),

@@ -1,12 +1,11 @@
-//! The details of one procurement: its items, what came of them, its documents.
+//! The details of one procurement: its items, results and documents.
 //!
-//! Lists here are bare arrays without totals, of ten unless more are asked for, and an item or a
-//! document doesn't say whose it is. No results and no documents are 204; past the end there is an
-//! empty array; of a procurement that isn't listed, 404 and a message.
+//! Lists are bare arrays without totals, with ten records per page by default, and items and documents
+//! don't name their procurement. No results and no documents are 204; a page past the end is an empty
+//! array; a procurement that isn't listed is 404 with a message.
 //!
-//! Of the five recorded procurements, the recorded items and documents are served; of generated
-//! ones, made ones, which belong to the version of the procurement: one that was updated has
-//! results.
+//! The five recorded procurements have their recorded items and documents. Generated procurements have
+//! generated ones, which depend on the version: an updated procurement has results.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,12 +25,12 @@ use crate::simulator::parameters::Parameters;
 use crate::simulator::row::Row;
 use crate::simulator::tree::Tree;
 
-/// How much there is of each procurement that isn't a recorded one.
+/// Number of items and documents of each procurement that isn't a recorded one.
 #[derive(Debug, Clone, Copy)]
 pub struct Details {
-    /// Items on average; each has one at least.
+    /// Average number of items; each procurement has at least one.
     pub items: u32,
-    /// Documents on average; some procurements have none.
+    /// Average number of documents; some procurements have none.
     pub documents: u32,
 }
 
@@ -46,7 +45,7 @@ impl Default for Details {
 
 const DEFAULT_SIZE: u64 = 10;
 
-/// What is asked about a procurement.
+/// Requested detail of a procurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Itself,
@@ -57,7 +56,7 @@ enum What {
     Documents,
 }
 
-/// Understands a request; see [`Provider::route`](crate::simulator::provider::Provider::route).
+/// Parses a request; see [`Provider::route`](crate::simulator::provider::Provider::route).
 pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>, Option<Answer>> {
     let (service, rest) = path
         .strip_prefix('/')
@@ -120,7 +119,7 @@ impl Call for DetailCall {
     }
 
     fn disturb(&self, fault: &Fault, _: &SimConfig, _: NaiveDateTime) -> bool {
-        // Nothing here moves.
+        // Details never move between pages.
         !matches!(fault, Fault::Shift | Fault::Withdraw)
     }
 
@@ -167,7 +166,7 @@ impl DetailCall {
         (self.page - 1).saturating_mul(self.size)
     }
 
-    /// A page of a list; one without any record is 204 where `none_is_204`.
+    /// Returns a page of a list; a list without records is 204 if `none_is_204`.
     fn list(&self, records: &[Tree], order: Option<Chance>, none_is_204: bool) -> Right {
         if records.is_empty() && none_is_204 {
             return right(Answer::empty(204), 0, 0);
@@ -181,12 +180,12 @@ impl DetailCall {
     }
 }
 
-/// All that belongs to one version of one procurement.
+/// All details of one version of one procurement.
 pub(in crate::simulator) struct Family {
     id: String,
     details: Details,
     chance: Chance,
-    /// When this version of it was written.
+    /// Time at which this version was written.
     written: NaiveDateTime,
     updated: bool,
 }
@@ -202,7 +201,7 @@ impl Family {
         }
     }
 
-    /// The children of one dataset.
+    /// Returns the children of one dataset.
     pub(in crate::simulator) fn children(&self, dataset: &Dataset) -> Vec<Tree> {
         if *dataset == ITENS {
             self.items()
@@ -333,22 +332,22 @@ impl Family {
     }
 }
 
-/// The datasets of details.
+/// Datasets of details.
 pub(in crate::simulator) static DATASETS: [&Dataset; 3] = [&ITENS, &RESULTADOS, &ARQUIVOS];
 
-/// The dataset of details of this name.
+/// Returns the dataset of details of this name.
 pub(in crate::simulator) fn named(name: &str) -> Option<&'static Dataset> {
     DATASETS.into_iter().find(|dataset| dataset.name == name)
 }
 
-/// The dataset that all details belong to.
+/// Parent dataset of all details.
 pub(in crate::simulator) static PARENTS: &Dataset = &CONTRATACOES;
 
 fn amount(cents: u64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 
-/// Recorded details, and one of each kind as a template.
+/// Recorded details, and a template of each kind.
 struct Recorded {
     items: HashMap<String, Vec<Tree>>,
     documents: HashMap<String, Vec<Tree>>,

@@ -1,5 +1,4 @@
-//! The listings of the consulta API: what each requires, what it lists, what it says when there is
-//! nothing.
+//! The listings of the consulta API: required parameters, listed rows, and the response without rows.
 
 use super::datasets as of;
 use super::query::{Query, bad_request};
@@ -16,7 +15,7 @@ use crate::simulator::tree::Tree;
 #[derive(Debug)]
 pub(super) struct Endpoint {
     path: &'static str,
-    /// What faults and the ledger know it by.
+    /// Name in faults and in the ledger.
     name: &'static str,
     dataset: &'static Dataset,
     pub days: DayWindow,
@@ -25,26 +24,25 @@ pub(super) struct Endpoint {
     empty: Empty,
 }
 
-/// How days are asked for.
+/// Parameters of the requested days.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DayWindow {
-    /// The parameter of the first day; where there is none, it is about what is open until the
-    /// last.
+    /// Parameter of the first day; `None` for a listing of what is still open, up to the last day.
     pub first: Option<&'static str>,
     pub last: &'static str,
-    /// Which time counts.
+    /// Time of a row that must lie in the window.
     pub by: Stamp,
     pub end: End,
 }
 
-/// Whether the last day belongs to the window.
+/// Inclusion of the last day in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Inclusive,
     Exclusive,
 }
 
-/// A parameter that a listing is sliced by, and the name of the slice.
+/// Parameter that a listing is sliced by, and the name of the slice.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Slice {
     None,
@@ -52,16 +50,16 @@ pub(super) enum Slice {
     Optional(&'static str, &'static str),
 }
 
-/// What is said when there is nothing.
+/// Response without rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Empty {
     /// 204.
     NoContent,
-    /// 200, and a body of no bytes.
+    /// 200 with an empty body.
     NoBytes,
-    /// The one or the other, always the same for a slice of a day.
+    /// One of these two, always the same for a slice of a day.
     Either,
-    /// 404, and a message.
+    /// 404 with a message.
     NotFound,
 }
 
@@ -127,7 +125,7 @@ static ENDPOINTS: [Endpoint; 9] = [
         largest_page: 500,
         empty: Empty::NoContent,
     },
-    // By validity: a day has all that is in force on it.
+    // By validity: a day lists everything in force on it.
     Endpoint {
         path: "/consulta/v1/atas",
         name: "pncp.atas_vigencia",
@@ -171,16 +169,16 @@ static ENDPOINTS: [Endpoint; 9] = [
     },
 ];
 
-/// The listing of a path.
+/// Returns the listing at a path.
 pub(super) fn find(path: &str) -> Option<&'static Endpoint> {
     ENDPOINTS.iter().find(|endpoint| endpoint.path == path)
 }
 
 impl Endpoint {
-    /// Understands a request.
+    /// Parses a request.
     ///
     /// # Errors
-    /// The answer that says what is wrong with it.
+    /// Returns the error response to an invalid request.
     pub(super) fn call(&'static self, parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
         let query = Query::parse(self, parameters)?;
         Ok(Box::new(ListingCall {
@@ -226,7 +224,7 @@ impl Envelope for Consulta {
         }
         let answer = match total {
             0 => self.endpoint.empty.answer(draws),
-            // Of the other listings nobody has measured it.
+            // Measured only for listings with pages of 50.
             _ if self.page > pages && self.endpoint.largest_page == 50 => {
                 bad_request("Página solicitada é maior que o total de páginas.")
             }
@@ -272,7 +270,7 @@ impl Empty {
     }
 }
 
-/// Plans, each with those of its items that are on this page.
+/// Returns the plans, each with those of its items that are on this page.
 fn plans(rows: &[Row]) -> Vec<Tree> {
     let mut plans: Vec<(Tree, Vec<Tree>)> = Vec::new();
     for row in rows {

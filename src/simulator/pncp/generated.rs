@@ -1,8 +1,8 @@
-//! Whole days of records, made from a seed when they are asked for.
+//! Whole days of records, generated from a seed on demand.
 //!
-//! A record's shape and texts are those of a recorded one; its id, organ, dates and amounts are
-//! drawn. Modalidades are as uneven as in the field: 6 and 8 are large, 2 and 10 are empty.
-//! Publication follows office hours, with a burst of batches at night.
+//! A record's shape and texts are those of a recorded one; its id, organ, dates and amounts are drawn.
+//! Modalidades are as uneven as in reality: 6 and 8 are large, 2 and 10 are empty. Publication follows
+//! office hours, with a burst of batches at night.
 
 use std::sync::{Arc, LazyLock};
 
@@ -42,7 +42,7 @@ const HOURS: [u32; 24] = [
     3, 2, 6, 1, 0, 0, 1, 9, 9, 11, 11, 9, 4, 6, 10, 10, 9, 7, 3, 2, 1, 1, 1, 1,
 ];
 
-/// How many organs publish on one day.
+/// Number of organs that publish on one day.
 const ORGANS: u64 = 3_000;
 
 /// A day to generate.
@@ -52,17 +52,17 @@ pub struct GeneratedDay {
     pub seed: u64,
     /// The day of publication.
     pub day: Day,
-    /// How many records.
+    /// Number of records.
     pub records: u32,
-    /// How long a record's JSON is, give or take a tenth; not less than its shape needs.
+    /// Length of a record's JSON, give or take 10 %; not less than its shape needs.
     pub bytes_per_record: usize,
-    /// How likely a record isn't as the manual says.
+    /// Probabilities that a record deviates from the manual.
     pub oddities: Oddities,
-    /// How likely a record appears only after its publication, later on the same day, which moves
-    /// those that were published after it.
+    /// Probability that a record appears only after its publication, later on the same day, which moves the
+    /// records that were published after it.
     pub late: f64,
-    /// How likely a record is updated in the three weeks after its publication: its update listing
-    /// has it again then, with a result.
+    /// Probability that a record is updated in the three weeks after its publication: the update listing
+    /// then has it again, with a result.
     pub updated: f64,
 }
 
@@ -80,7 +80,7 @@ impl GeneratedDay {
         }
     }
 
-    /// The day's records; of one that is updated, both versions.
+    /// Returns the day's records; of an updated one, both versions.
     pub fn records(&self) -> impl Iterator<Item = Record> + use<> {
         let generator = Arc::new(Generator::new(self.clone()));
         (0..self.records).flat_map(move |index| Generator::versions(&generator, index))
@@ -92,11 +92,12 @@ impl GeneratedDay {
 pub(super) struct Generator {
     day: GeneratedDay,
     root: Chance,
-    /// Indices of the recorded records that aren't longer than asked for.
+    /// Indices of the recorded records that aren't longer than `bytes_per_record`, but at least the five
+    /// shortest.
     templates: Vec<usize>,
 }
 
-/// Recorded texts to fill records up with, and the length of each recorded record.
+/// Recorded texts for lengthening records, and the length of each recorded record.
 static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
     let mut corpus = Corpus::default();
     for tree in recorded::templates() {
@@ -155,7 +156,7 @@ impl Generator {
         published + seconds(chance.of("delay").below(rest))
     }
 
-    /// Where a version of a record is listed.
+    /// Returns the modalidade and the times under which a version of a record is listed.
     pub(super) fn place(&self, index: u32, version: u32) -> Place {
         let chance = self.chance(index);
         let published = self.published(chance);
@@ -191,7 +192,7 @@ impl Generator {
         let year = self.day.day.date().year();
         Identity {
             cnpj: cnpj(self.root.of("cnpj").at(organ).below(100_000_000)),
-            // Never given twice on a day: ids differ whatever the organ.
+            // Unique on a day: ids differ whatever the organ.
             sequence: index + 1,
             year: year - i32::from(chance.of("year").happens(0.05)),
         }
@@ -217,7 +218,7 @@ impl Generator {
         tree.set("modalidadeNome", Tree::string(name));
     }
 
-    /// Lengthens the record to the size asked for, with text that compresses like real text.
+    /// Lengthens the record to the requested size, with text that compresses like real text.
     fn fill(&self, tree: &mut Tree, chance: Chance, length: usize) {
         let target =
             self.day.bytes_per_record as f64 * (0.9 + 0.2 * chance.of("length").fraction());
@@ -257,7 +258,7 @@ impl Maker for Generator {
     }
 }
 
-/// Where a version of a record is listed: its modalidade, and its times.
+/// Modalidade and times under which a version of a record is listed.
 pub(super) struct Place {
     pub modalidade: u32,
     pub published: NaiveDateTime,
@@ -267,7 +268,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Sets the record's own dates.
+    /// Sets the record's own date fields.
     fn date(&self, tree: &mut Tree, version: u32) {
         let text = |time: NaiveDateTime| Tree::string(&time.format(TIME_FORMAT).to_string());
         for field in ["dataInclusao", "dataPublicacaoPncp", "dataAtualizacao"] {
@@ -282,7 +283,7 @@ impl Place {
     }
 }
 
-/// Recorded text from about byte `start` on, over and over, up to `length` bytes.
+/// Returns recorded text from about byte `start` on, repeated up to `length` bytes.
 pub(in crate::simulator) fn recorded_text(start: usize, length: usize) -> String {
     let text = &CORPUS.text;
     let mut filling = String::with_capacity(length);
@@ -298,7 +299,7 @@ pub(in crate::simulator) fn recorded_text(start: usize, length: usize) -> String
     filling
 }
 
-/// Who published a record, and under which number.
+/// Publisher and number of a record.
 struct Identity {
     cnpj: String,
     sequence: u32,
@@ -311,14 +312,14 @@ impl Identity {
     }
 }
 
-/// A CNPJ with its two check digits: the head office (`0001`) of the company `root`.
+/// Returns a CNPJ with its two check digits: the head office (`0001`) of the company `root`.
 pub(in crate::simulator) fn cnpj(root: u64) -> String {
     let mut digits: Vec<u32> = format!("{root:08}0001")
         .chars()
         .filter_map(|c| c.to_digit(10))
         .collect();
     for _ in 0..2 {
-        // Weights 2 to 9 from the right, over and over.
+        // Weights 2 to 9 from the right, repeated.
         let weights = (2..=9).cycle();
         let sum: u32 = digits
             .iter()
@@ -337,7 +338,7 @@ pub(in crate::simulator) fn cnpj(root: u64) -> String {
         .collect()
 }
 
-/// Sets the estimated amount: a quarter of them 0, most in cents, some with four decimals or none.
+/// Sets the estimated amount: a quarter are 0, most have cents, some four decimals or none.
 fn price(tree: &mut Tree, chance: Chance) {
     let units = chance.of("units").below(9_000_000);
     let decimals = chance.of("decimals").below(10_000);

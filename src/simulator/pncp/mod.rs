@@ -1,4 +1,4 @@
-//! PNCP's two services: "consulta", which lists by day, and "pncp", which tells the details of one
+//! PNCP's two services: "consulta", which lists by day, and "pncp", which returns the details of one
 //! procurement.
 //!
 //! ```text
@@ -7,10 +7,10 @@
 //! GET /api/pncp/v1/orgaos/07954480000179/compras/2025/22746/itens?pagina=1&tamanhoPagina=50
 //! ```
 //!
-//! What they answer follows what others measured on the real ones: pages ascend by the time that
-//! the window goes by; no rows is 204, or 200 with a body of no bytes, or 404 with a message; a page
-//! beyond the last is 400. Of the filters, only those that a day's slices need are simulated; the
-//! others are ignored like unknown parameters.
+//! Responses follow measurements that others made on the real services: pages ascend by the time that the
+//! window applies to; no rows is 204, 200 with an empty body, or 404 with a message; a page beyond the last
+//! is 400 (204 from listings for which it wasn't measured). Only the filters that a day's slices need are
+//! simulated; others are ignored like unknown parameters.
 
 pub mod catalog;
 pub mod datasets;
@@ -29,7 +29,7 @@ use super::parameters::Parameters;
 
 pub use details::Details;
 
-/// Understands a request; see [`Provider::route`](super::provider::Provider::route).
+/// Parses a request; see [`Provider::route`](super::provider::Provider::route).
 pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>, Option<Answer>> {
     if let Some(endpoint) = endpoints::find(path) {
         return endpoint.call(parameters).map_err(Some);

@@ -1,25 +1,25 @@
-//! Records that aren't as the manual says: without an id, with fields that nobody declared, with
-//! values of another type.
+//! Records that deviate from the manual: without an id, with undeclared fields, with values of another
+//! type.
 //!
-//! Whether a record is odd, and how, belongs to the record: it is the same in every answer.
+//! The deviations belong to the record: they are the same in every response.
 
 use super::record::ID_FIELD;
 use crate::simulator::chance::Chance;
 use crate::simulator::tree::Tree;
 
-/// How likely a generated record is odd, in each of three ways.
+/// Probabilities that a generated record deviates, in each of three ways.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Oddities {
     /// The id is absent, null, empty or an object, or the record isn't an object at all.
     pub without_id: f64,
-    /// There are fields that nobody declared, at the top and further down.
+    /// There are undeclared fields, at the top level and nested.
     pub unknown_field: f64,
     /// A number is text, a text is a number, an object is text, and the like.
     pub mistyped: f64,
 }
 
 impl Oddities {
-    /// The same likelihood for each.
+    /// The same probability for each way.
     pub fn each(probability: f64) -> Self {
         Self {
             without_id: probability,
@@ -28,12 +28,12 @@ impl Oddities {
         }
     }
 
-    /// Whether the record of this `chance` has no usable id.
+    /// Returns `true` if the record of this `chance` has no usable id.
     pub(super) fn loses_id(&self, chance: Chance) -> bool {
         chance.of("without id").happens(self.without_id)
     }
 
-    /// Makes a record as odd as its `chance` says.
+    /// Applies the deviations that are drawn from the record's `chance`.
     pub(super) fn apply(&self, record: &mut Tree, chance: Chance) {
         if chance.of("unknown field").happens(self.unknown_field) {
             add_unknown(record, chance.of("which field"));
@@ -86,12 +86,12 @@ fn lose_id(record: &mut Tree, chance: Chance) {
         1 => record.set(ID_FIELD, Tree::literal("null")),
         2 => record.set(ID_FIELD, Tree::string("")),
         3 => record.set(ID_FIELD, parsed(r#"{"cnpj":"00000000000191","ano":2025}"#)),
-        // Still a value of its own: two equal ones would be one record.
+        // Keep the value distinct: two equal values would be one record.
         _ => *record = Tree::Array(vec![record.get(ID_FIELD).cloned().unwrap_or(parsed("0"))]),
     }
 }
 
-/// A value written here, in this file.
+/// Parses a JSON literal of this file.
 fn parsed(text: &str) -> Tree {
     Tree::parse(text).unwrap_or_else(|_| Tree::literal("null"))
 }

@@ -1,4 +1,4 @@
-//! Checks a request for a listing the way PNCP does, with the messages it sends.
+//! Validation of listing requests as PNCP does it, with the messages that it sends.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 
@@ -7,34 +7,34 @@ use crate::simulator::answer::Answer;
 use crate::simulator::parameters::Parameters;
 use crate::simulator::scope::{Order, Scope, Window};
 
-/// PNCP has nothing before this day, and refuses to look.
+/// First day that PNCP accepts.
 const EARLIEST: &str = "20210401";
 
-/// The longest window, in days between its ends.
+/// Maximum window, in days between its ends.
 const LONGEST: i64 = 365;
 
-/// A correct request for a page of a listing.
+/// A valid request for a page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Query {
     /// `20251022..20251022`
     pub days: String,
     /// `modalidade=6`
     pub slice: String,
-    /// What is listed.
+    /// Listed rows and their order.
     pub scope: Scope,
-    /// Counted from 1.
+    /// Page number, from 1.
     pub page: u64,
-    /// 10 to what the endpoint allows.
+    /// Page size, from 10 to the maximum of the endpoint.
     pub size: u64,
 }
 
 impl Query {
-    /// Reads a request's parameters. Those of other names are ignored, as PNCP does.
+    /// Parses a request's parameters. Unknown parameters are ignored, as PNCP does.
     ///
     /// # Errors
-    /// The answer that says what is wrong.
+    /// Returns the error response to an invalid request.
     pub(super) fn parse(endpoint: &Endpoint, parameters: &Parameters) -> Result<Self, Answer> {
-        // Everything that is required is missed before anything is read.
+        // Missing days are reported before any value is parsed.
         for name in endpoint.days.first.into_iter().chain([endpoint.days.last]) {
             required(parameters, name)?;
         }
@@ -58,7 +58,7 @@ impl Query {
                 group,
                 window: Some(window),
                 updated_since: None,
-                // A listing until a day is one of what is still open.
+                // A listing without a first day lists what is still open.
                 still_open: endpoint.days.first.is_none(),
                 order: Order::Ascending,
             },
@@ -67,13 +67,13 @@ impl Query {
         })
     }
 
-    /// The position of the page's first row.
+    /// Returns the position of the page's first row.
     pub(super) fn start(&self) -> u64 {
         (self.page - 1).saturating_mul(self.size)
     }
 }
 
-/// 400 with a message. The status is a number here, against PNCP's own manual.
+/// Returns 400 with a message. `status` is a number here, contrary to PNCP's own manual.
 pub(super) fn bad_request(message: &str) -> Answer {
     Answer::json(400, format!(r#"{{"status":400,"message":"{message}"}}"#))
 }
@@ -91,7 +91,7 @@ fn slice(slice: Slice, parameters: &Parameters) -> Result<(Option<u64>, String),
         }
         Slice::Required(parameter, name) | Slice::Optional(parameter, name) => (parameter, name),
     };
-    // No such code: no rows.
+    // An unknown code is valid and has no rows.
     let code = number(parameters, parameter)?;
     Ok((Some(code), format!("{name}={code}")))
 }
@@ -134,7 +134,7 @@ fn invalid(which: &str) -> Answer {
     unprocessable(&format!("Data {which} inválida ou anterior a {EARLIEST}"))
 }
 
-/// AAAAMMDD, eight digits, not before the earliest day.
+/// Parses AAAAMMDD: eight digits, not before [`EARLIEST`].
 fn date(text: &str) -> Option<NaiveDate> {
     let plain = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
     let date = NaiveDate::parse_from_str(text, "%Y%m%d").ok()?;
@@ -150,7 +150,7 @@ fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Answe
 
 pub(super) fn number(parameters: &Parameters, name: &str) -> Result<u64, Answer> {
     let text = required(parameters, name)?;
-    // The text itself isn't repeated in the message: it may hold anything.
+    // The message doesn't repeat the text, which may hold anything.
     let number = text.parse();
     number.map_err(|_| bad_request(&format!("Failed to convert '{name}' to a number.")))
 }

@@ -1,4 +1,4 @@
-//! One contratação of the simulated API: what is served, and since when.
+//! One contratação of the simulated API: its content, and the time from which it is listed.
 
 use std::sync::Arc;
 
@@ -11,30 +11,30 @@ use crate::simulator::row::Row;
 use crate::simulator::table::TIME_FORMAT;
 use crate::simulator::tree::Tree;
 
-/// The field that records are known by.
+/// Field that holds the id of a record.
 pub(super) const ID_FIELD: &str = "numeroControlePNCP";
 
 /// One record of a catalogue, in one version.
 #[derive(Debug, Clone)]
 pub struct Record(Row);
 
-/// Why a JSON text can't be a record of the catalogue.
+/// Error of a JSON text that can't be a record of the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// Not JSON.
     #[error("a record must be JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A field that the API lists by isn't there.
+    /// A field that the API lists by is missing.
     #[error("a record needs `{0}` to be listed by; place it with `Record::listed` instead")]
     Field(&'static str),
 }
 
 impl Record {
-    /// A record that is listed by its own `modalidadeId` and `dataPublicacaoPncp`, and appears
-    /// when it was published.
+    /// A record listed under its own `modalidadeId` and `dataPublicacaoPncp`, and visible from its
+    /// publication on.
     ///
     /// # Errors
-    /// When one of the two fields can't be read.
+    /// Returns an error if one of the two fields can't be read.
     pub fn new(tree: Tree) -> Result<Self, RecordError> {
         let modalidade = match tree.get("modalidadeId") {
             Some(Tree::Scalar(text)) => text.parse().ok(),
@@ -47,16 +47,16 @@ impl Record {
         ))
     }
 
-    /// The record that a JSON text holds; see [`Record::new`].
+    /// Parses a record from JSON text; see [`Record::new`].
     ///
     /// # Errors
-    /// When the text isn't JSON, or lacks what it is listed by.
+    /// Returns an error if the text isn't JSON, or lacks a field that it is listed by.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
         Self::new(Tree::parse(text)?)
     }
 
-    /// Any JSON value, listed under `modalidade` and `published`, whatever it says itself. Its
-    /// last update and the end of its proposals are its own, where it has them.
+    /// Any JSON value, listed under `modalidade` and `published`, whatever its own fields say. The last
+    /// update and the end of its proposals come from its own fields, if it has them.
     pub fn listed(modalidade: u32, published: NaiveDateTime, tree: Tree) -> Self {
         let updated = time(&tree, "dataAtualizacaoGlobal").unwrap_or(published);
         let closing = time(&tree, "dataEncerramentoProposta").unwrap_or(published);
@@ -71,41 +71,41 @@ impl Record {
         Self(row.in_group(u64::from(place.modalidade)))
     }
 
-    /// The same record, but listed from `time` on. Its place in the order stays that of its
-    /// publication: when it appears late, all that were published after it move by one.
+    /// Sets the time from which the record is listed. Its position stays that of its publication: when it
+    /// appears late, all records published after it move by one.
     #[must_use]
     pub fn appearing(self, time: NaiveDateTime) -> Self {
         Self(self.0.appearing(time))
     }
 
-    /// The same record, but listed only until `time`: taken away, or replaced by a newer version.
+    /// Sets the time until which the record is listed: it is withdrawn, or replaced by a newer version.
     #[must_use]
     pub fn until(self, time: NaiveDateTime) -> Self {
         Self(self.0.until(time))
     }
 
-    /// Its `modalidade`: the slice that lists it.
+    /// Returns the `modalidade`: the slice that lists the record.
     pub fn modalidade(&self) -> u32 {
         u32::try_from(self.0.group).unwrap_or_default()
     }
 
-    /// When it was published (Brasília): its day, and its place in the order.
+    /// Returns the time of publication (Brasília), which decides the day and the position.
     pub fn published(&self) -> NaiveDateTime {
         self.0.at()
     }
 
-    /// Whether it is listed at `now` (Brasília).
+    /// Returns the state of the record at `now` (Brasília).
     pub fn listing(&self, now: NaiveDateTime) -> Listing {
         self.0.listing(now)
     }
 
-    /// Its JSON value.
+    /// Returns the JSON value.
     pub fn tree(&self) -> Tree {
         self.0.tree()
     }
 
-    /// The id that a lake must know it by: its own, or `sha256:` and the hash of its canonical
-    /// JSON where it has no usable one.
+    /// Returns the id under which a lake must store the record: its own, or `sha256:` and the hash of its
+    /// canonical JSON if it has no usable one.
     pub fn id(&self) -> String {
         self.0.id(&CONTRATACOES)
     }

@@ -1,7 +1,6 @@
 //! Real records of `contratacoes`, as PNCP served them: public data, values unchanged.
 //!
-//! Five were published on 2025-10-22; the others, of 2026, lend their shapes and texts to
-//! generated days.
+//! Five were published on 2025-10-22; the others, of 2026, are templates of generated records.
 
 use std::sync::LazyLock;
 
@@ -20,12 +19,12 @@ static TREES: LazyLock<Vec<Tree>> = LazyLock::new(|| {
     files.flat_map(trees).collect()
 });
 
-/// Every recorded record, opened.
+/// Every recorded record, parsed.
 pub(super) fn templates() -> &'static [Tree] {
     &TREES
 }
 
-/// The five records of 2025-10-22 (modalidades 3 and 4), each appearing when it was published.
+/// The five records of 2025-10-22 (modalidades 3 and 4), each visible from its publication on.
 pub fn day_20251022() -> Vec<Record> {
     records(trees(DAY_20251022))
 }
@@ -42,7 +41,7 @@ fn records(trees: impl IntoIterator<Item = Tree>) -> Vec<Record> {
         .collect()
 }
 
-/// The elements of an embedded file. The files are part of the program, and a test reads them.
+/// Returns the elements of an embedded file. The files are part of the program, and a test parses them.
 fn trees(file: &str) -> Vec<Tree> {
     match Tree::parse(file) {
         Ok(Tree::Array(elements)) => elements,

@@ -1,9 +1,8 @@
-//! The feed of acórdãos: an offset, the newest first, a bare array, no totals.
+//! The feed of acórdãos: an offset, newest first, a bare array, no totals.
 //!
-//! Nobody has recorded an answer. Its fields are those of the official list; dates in the query
-//! are ignored, as they were seen to be. Past the end there is an empty array. When an acórdão is
-//! published, it stands at the head, and what a walk has yet to read moves down by one: the same
-//! rows come twice.
+//! No response of the real service was recorded. The fields are those of the official list; dates in the
+//! query are ignored, as observed. A page past the end is an empty array. A newly published acórdão appears
+//! at the head and moves all rows that a walk has yet to read down by one: the walk reads rows twice.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ pub static ACORDAOS: Dataset = Dataset {
     key: &["/key"],
 };
 
-/// The page where none is asked for. Nobody has measured it.
+/// Default page size; not measured.
 const DEFAULT_SIZE: u64 = 20;
 
 pub(super) fn call(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {

@@ -1,5 +1,5 @@
-//! The two lists that are no pages of ORDS: the contracts of the TCU itself, and what the Congress
-//! has asked of it.
+//! The two lists without offset and limit: the TCU's own contracts, and the requests of the Congress to the
+//! TCU.
 
 use super::{elements, number};
 use crate::simulator::answer::Answer;
@@ -22,7 +22,7 @@ pub static PEDIDOS: Dataset = Dataset {
     key: &["/processo_scn", "/tipo", "/numero"],
 };
 
-/// The rows of a page of requests of the Congress: what this generation of ORDS takes by default.
+/// Page size of the requests of the Congress: the default of this generation of ORDS.
 const PAGE: u64 = 25;
 
 const WHOLE: Scope = Scope {
@@ -48,7 +48,7 @@ pub(super) fn termos() -> Box<dyn Call> {
     })
 }
 
-/// A page of requests. `page=1` is the second one.
+/// A page of requests, counted from 0.
 pub(super) fn pedidos(parameters: &Parameters) -> Result<Box<dyn Call>, Answer> {
     let page = number(parameters, "page", 0)?;
     Ok(Box::new(ListingCall {
@@ -77,7 +77,7 @@ impl Envelope for Whole {
     }
 }
 
-/// `items`, and the next page as a link; the last one has none.
+/// `items`, and a link to the next page; the last page has none.
 struct Linked {
     page: u64,
 }

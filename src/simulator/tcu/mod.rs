@@ -1,4 +1,4 @@
-//! The TCU's open data: services of several hosts, here under one base.
+//! The TCU's open data: services of several hosts, here under one base path.
 //!
 //! ```text
 //! GET /tcu/api/acordao/recupera-acordaos?inicio=0&quantidade=500        a feed, newest first
@@ -8,10 +8,10 @@
 //! GET /tcu/contrata2RS/api/publico/termos-contratuais                   a list in one answer
 //! ```
 //!
-//! No service has a working date filter, and none states a total. Every day from 20:00 to 21:00
-//! they may be closed; how they say so isn't on record, so here it is 503 with an HTML page. The
-//! wall in front of the hosts answers with a challenge as HTML, status 200, to whom it takes for a
-//! machine: here, to whom a fault says.
+//! No service has a working date filter, and none reports a total. The services may be closed every day
+//! from 20:00 to 21:00; their response at that time was never recorded, so it is simulated as 503 with an
+//! HTML page. The bot protection of the hosts answers suspected bots with an HTML challenge and status 200;
+//! here, a fault decides when.
 
 mod acordaos;
 pub mod generated;
@@ -32,18 +32,17 @@ use super::call::Call;
 use super::chance::Chance;
 use super::parameters::Parameters;
 
-/// How the services behave beside what is asked of them.
+/// Configurable behaviour of the services.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
-    /// Closed from one time of day to another (Brasília).
+    /// Start and end of the daily closing time (Brasília).
     pub maintenance: Option<(NaiveTime, NaiveTime)>,
-    /// How long an answer of the feed takes by the offset asked for; between two of them it is
-    /// on the straight line, and beyond the last as long as there.
+    /// Latency of the feed by offset: interpolated linearly, and constant beyond the last offset.
     pub depth: Vec<(u64, Duration)>,
 }
 
 impl Behaviour {
-    /// As slow as it was measured: 5 to 10 s at the head, more than a minute deep down.
+    /// Returns the measured latency: 5 to 10 s at the head, more than a minute at large offsets.
     pub fn as_slow_as_measured() -> Vec<(u64, Duration)> {
         let measured = [
             (0, 7),
@@ -57,7 +56,7 @@ impl Behaviour {
             .to_vec()
     }
 
-    /// The daily maintenance, 20:00 to 21:00.
+    /// Returns the daily maintenance, 20:00 to 21:00.
     pub fn nightly_maintenance() -> Option<(NaiveTime, NaiveTime)> {
         NaiveTime::from_hms_opt(20, 0, 0).zip(NaiveTime::from_hms_opt(21, 0, 0))
     }
@@ -83,7 +82,7 @@ impl Behaviour {
     }
 }
 
-/// Understands a request; see [`Provider::route`](super::provider::Provider::route).
+/// Parses a request; see [`Provider::route`](super::provider::Provider::route).
 pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>, Option<Answer>> {
     match path {
         "/api/acordao/recupera-acordaos" => acordaos::call(parameters).map_err(Some),
@@ -103,7 +102,7 @@ pub(super) fn route(path: &str, parameters: &Parameters) -> Result<Box<dyn Call>
     }
 }
 
-/// What the wall in front of the hosts answers to whom it takes for a machine.
+/// Returns the challenge page of the hosts' bot protection.
 pub(super) fn challenge(chance: Chance) -> Answer {
     let page = format!(
         "<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title></title><script>\
@@ -121,7 +120,7 @@ fn bad_request(message: &str) -> Answer {
     Answer::json(400, body.to_string())
 }
 
-/// A number in the query; `default` where there is none.
+/// Parses a number in the query; returns `default` if it is absent.
 fn number(parameters: &Parameters, name: &str, default: u64) -> Result<u64, Answer> {
     let Some(text) = parameters.get(name) else {
         return Ok(default);
@@ -130,7 +129,7 @@ fn number(parameters: &Parameters, name: &str, default: u64) -> Result<u64, Answ
     number.map_err(|_| bad_request(&format!("Failed to convert '{name}' to a number.")))
 }
 
-/// The records of rows as the elements of a JSON array.
+/// Returns the records of rows as the elements of a JSON array.
 fn elements(rows: &[super::row::Row]) -> String {
     let records: Vec<_> = rows.iter().map(|row| row.tree().to_json()).collect();
     records.join(",")

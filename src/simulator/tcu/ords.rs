@@ -1,7 +1,7 @@
-//! Lists of Oracle's REST Data Services: an offset, a limit, `hasMore`, and no total.
+//! Lists of Oracle REST Data Services (ORDS): an offset, a limit, `hasMore`, and no total.
 //!
-//! `count` is the rows of *this* page, a limit above 500 is lowered to 500 without a word, and
-//! links begin with `http://` although the service is called by `https://`.
+//! `count` is the number of rows of *this* page, a limit above 500 is silently lowered to 500, and links
+//! begin with `http://` although the service is called by `https://`.
 
 use super::{elements, number};
 use crate::simulator::answer::Answer;
@@ -12,13 +12,13 @@ use crate::simulator::parameters::Parameters;
 use crate::simulator::scope::{Order, Scope};
 use crate::simulator::table::Selection;
 
-/// `tcu.inidoneos`: who may not bid.
+/// `tcu.inidoneos`: parties barred from bidding.
 pub static INIDONEOS: Dataset = Dataset {
     name: "tcu.inidoneos",
     key: &["/cpf_cnpj", "/processo", "/deliberacao"],
 };
 
-/// `tcu.inabilitados`: who may hold no office.
+/// `tcu.inabilitados`: persons barred from office.
 pub static INABILITADOS: Dataset = Dataset {
     name: "tcu.inabilitados",
     key: &["/cpf", "/processo", "/deliberacao"],
@@ -57,7 +57,7 @@ impl List {
         }
     }
 
-    /// The field of the document.
+    /// Returns the name of the document field.
     fn document(self) -> &'static str {
         match self {
             Self::Inidoneos => "cpf_cnpj",
@@ -66,7 +66,7 @@ impl List {
     }
 }
 
-/// Understands a request for the list, or for the rows of one document (digits only).
+/// Parses a request for the list, or for the rows of one document (digits only).
 pub(super) fn call(
     list: List,
     document: Option<&str>,
@@ -96,7 +96,7 @@ pub(super) fn call(
             still_open: false,
             order: Order::Ranked,
         },
-        // A filter needs to see all rows.
+        // A filter is applied to all rows.
         start: if whole { start } else { 0 },
         count: if whole { limit } else { u64::MAX },
         envelope: Page {
@@ -108,18 +108,18 @@ pub(super) fn call(
     }))
 }
 
-/// Which rows of a list are wanted.
+/// Filter of the rows of a list.
 #[derive(Debug, PartialEq, Eq)]
 enum Filter {
-    /// All.
+    /// All rows.
     None,
-    /// Those of a document given as digits.
+    /// Rows of a document given as digits.
     Digits(String),
-    /// Those of a document as it is written in the rows.
+    /// Rows of a document as it is written in the rows.
     Written(String),
 }
 
-/// The document in `q={"cpf_cnpj":"30.139.983/0001-02"}`.
+/// Returns the document in `q={"cpf_cnpj":"30.139.983/0001-02"}`.
 fn wanted(list: List, query: &str) -> Result<String, Answer> {
     let query: Option<serde_json::Value> = serde_json::from_str(query).ok();
     let text = query.and_then(|query| Some(query.get(list.document())?.as_str()?.to_owned()));

@@ -25,7 +25,7 @@ pub fn inidoneos(since: NaiveDateTime) -> Vec<Row> {
     rows.collect()
 }
 
-/// A midnight of Brasília, which is written as 03:00 in UTC.
+/// Parses a midnight in Brasília, which is written as 03:00 in UTC.
 fn midnight(text: &str) -> Option<NaiveDateTime> {
     let day: NaiveDate = text.get(..10)?.parse().ok()?;
     Some(day.into())

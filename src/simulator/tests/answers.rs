@@ -1,4 +1,4 @@
-//! What the API says when nothing goes wrong.
+//! Responses without faults.
 
 use std::collections::BTreeSet;
 

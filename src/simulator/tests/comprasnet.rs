@@ -1,4 +1,4 @@
-//! Compras.gov.br: one test a quirk.
+//! Compras.gov.br: one test per quirk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ const CONTRATACOES: &str = "modulo-contratacoes/1_consultarContratacoes_PNCP_141
 const ITENS: &str = "modulo-contratacoes/2_consultarItensContratacoes_PNCP_14133";
 const RESULTADOS: &str = "modulo-contratacoes/3_consultarResultadoItensContratacoes_PNCP_14133";
 
-/// The day is 2025-10-22 and in the warehouse; it is noon of the day after the next.
+/// Starts a simulator at noon of 2025-10-24, when the warehouse has the day 2025-10-22.
 async fn with(tables: Tables, change: impl FnOnce(&mut SimConfig)) -> Simulator {
     given(Catalog::new(), |config| {
         config.clock = SimClock::standing(time("12:00:00") + TimeDelta::days(2));
@@ -39,7 +39,7 @@ async fn ask(simulator: &Simulator, target: &str) -> Seen {
     get(&format!("{base}/{target}")).await.unwrap()
 }
 
-/// Every row of a listing, page by page until the stated total is there, and that total.
+/// Returns every row of a listing, page by page up to the reported total, and that total.
 async fn all(simulator: &Simulator, target: &str) -> (Vec<Value>, u64) {
     let mut rows = Vec::new();
     for page in 1.. {
@@ -551,7 +551,7 @@ async fn registers_are_swept_by_status_and_change_from_day_to_day() {
         let (_, found) = all(&simulator, target).await;
         assert!(found.abs_diff(total) < 10, "{target}: {found}");
     }
-    // Pages of the registers of units and organs can't be sized.
+    // The registers of units and organs have a fixed page size.
     let json = ask(
         &simulator,
         "modulo-uasg/1_consultarUasg?statusUasg=true&tamanhoPagina=10",

@@ -136,7 +136,7 @@ async fn a_dropped_simulator_is_gone() {
     let url = page_url(&simulator, 6, 1);
     get(&url).await.unwrap();
     drop(simulator);
-    // The task that held the listener ends at its next turn.
+    // The task that holds the listener ends when it is polled next.
     tokio::task::yield_now().await;
     assert!(get(&url).await.is_err_and(|error| error.is_connect()));
 }

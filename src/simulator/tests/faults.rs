@@ -1,4 +1,4 @@
-//! What the API says when something goes wrong, one test a quirk.
+//! Responses with faults, one test per quirk.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,7 +11,7 @@ use crate::simulator::answer::Answer;
 use crate::simulator::faults::{Fault, Faults, Rule};
 use crate::simulator::pncp::generated::GeneratedDay;
 
-/// The page that goes wrong, after a check that it is right when it is asked for again.
+/// Returns the page with this fault, after a check that the repeated request is answered correctly.
 async fn spoilt(fault: Fault) -> Result<Seen, reqwest::Error> {
     let simulator = given(generated(), |config| {
         config.faults = Faults::by_rule([Rule::first(1, fault)]);
@@ -93,7 +93,7 @@ async fn a_body_is_cut_off_before_its_announced_end() {
         config.faults = Faults::by_rule([Rule::always(Fault::CutOff)]);
     })
     .await;
-    // Modalidade 2 has no rows: there, too, something is cut off.
+    // Modalidade 2 has no rows, but its response is cut off, too.
     for modalidade in [6, 8, 2] {
         let url = page_url(&simulator, modalidade, 1);
         let mut response = client().get(url).send().await.unwrap();
@@ -122,7 +122,7 @@ async fn a_hanging_request_ends_when_the_client_gives_up() {
     let url = page_url(&simulator, 6, 1);
     let given_up = client().get(&url).timeout(patience).send().await;
     assert!(given_up.is_err_and(|error| error.is_timeout()));
-    // It isn't in flight any more as soon as the server has seen the client go.
+    // The request stays in flight until the server has noticed that the client is gone.
     for number in 2.. {
         page(&simulator, 6, 99).await.unwrap();
         let last = simulator.ledger().pop().unwrap();
@@ -259,7 +259,7 @@ async fn too_many_requests_in_flight_meet_the_firewall() {
     );
 }
 
-/// What 60 requests get in this order, by page and attempt.
+/// Returns the responses to 60 requests in this order, by page and attempt.
 async fn traces(seed: u64, order: impl Iterator<Item = u64>) -> BTreeSet<(u64, usize, String)> {
     let simulator = given(generated(), |config| {
         config.seed = seed;

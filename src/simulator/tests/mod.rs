@@ -23,12 +23,12 @@ fn day() -> Day {
     "2025-10-22".parse().unwrap()
 }
 
-/// Brasília time of the day.
+/// Parses a Brasília time of day on 2025-10-22.
 fn time(clock: &str) -> chrono::DateTime<chrono::Utc> {
     format!("2025-10-22T{clock}-03:00").parse().unwrap()
 }
 
-/// A simulator of the day at 23:59, changed as the test needs it.
+/// Starts a simulator at 23:59:59 of the day; `change` edits its configuration.
 async fn given(catalog: Catalog, change: impl FnOnce(&mut SimConfig)) -> Simulator {
     let mut config = SimConfig::new(catalog, SimClock::standing(time("23:59:59")));
     change(&mut config);
@@ -64,7 +64,8 @@ impl Seen {
     }
 }
 
-/// One for all: making it takes longer than most requests. Each request has a connection of its own.
+/// Returns a client shared by all tests, because making one takes longer than most requests. Each request
+/// has a connection of its own.
 fn client() -> reqwest::Client {
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
         let builder = reqwest::Client::builder().no_proxy();
@@ -74,7 +75,7 @@ fn client() -> reqwest::Client {
     CLIENT.clone()
 }
 
-/// GET of any URL, each time on a connection of its own.
+/// Sends a GET request to any URL, on a connection of its own.
 async fn get(url: &str) -> Result<Seen, reqwest::Error> {
     let response = client().get(url).send().await?;
     Ok(Seen {
@@ -96,7 +97,7 @@ async fn page(simulator: &Simulator, modalidade: u32, page: u64) -> Result<Seen,
     get(&page_url(simulator, modalidade, page)).await
 }
 
-/// The page, or an error, as a text that two runs can be compared by.
+/// Returns the page, or the error, as text for comparing two runs.
 async fn trace(simulator: &Simulator, modalidade: u32, number: u64) -> String {
     match page(simulator, modalidade, number).await {
         Ok(seen) => format!("{} {}", seen.status, seen.body),

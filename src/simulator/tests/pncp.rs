@@ -1,4 +1,4 @@
-//! PNCP's other listings, and the details of a procurement: one test a quirk.
+//! PNCP's other listings, and the details of a procurement: one test per quirk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ async fn ask(simulator: &Simulator, target: &str) -> Seen {
         .unwrap()
 }
 
-/// All records of a listing from one day to another, page by page.
+/// Returns all records of a listing from one day to another, page by page.
 async fn all(simulator: &Simulator, listing: &str, days: [&str; 2], size: u64) -> Vec<Value> {
     let names = match listing {
         "pca/atualizacao" => ["dataInicio", "dataFim"],
@@ -82,7 +82,7 @@ async fn contracts_are_listed_by_publication_and_by_update() {
         texts(&after, "numeroControlePNCP"),
         texts(&before, "numeroControlePNCP")
     );
-    // Those that were updated since then have left the day's update listing.
+    // Contracts updated since then have left the day's update listing.
     let left = all(&simulator, "contratos/atualizacao", DAY, 500).await;
     let later = all(
         &simulator,
@@ -131,7 +131,7 @@ async fn price_registers_are_listed_by_validity_and_by_update_with_dates_only() 
         day.iter()
             .all(|ata| ata["dataAtualizacaoGlobal"] == "2025-10-22")
     );
-    // Some were updated twice on one day: the same date, and another content.
+    // Some were updated twice on one day: the same date with different content.
     let mut seen = BTreeMap::<String, BTreeSet<String>>::new();
     for hours in [9, 11] {
         for days in 1..22 {

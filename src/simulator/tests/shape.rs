@@ -1,13 +1,13 @@
-//! The shape of a JSON value: which fields it has, and of which types.
+//! The shape of a JSON value: its fields and their types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// JSON pointers, `*` for the elements of a list, with the types found there.
+/// JSON pointers, with `*` for the elements of a list, and the types found there.
 pub(super) type Shape = BTreeMap<String, BTreeSet<&'static str>>;
 
-/// The shape of all of these values together.
+/// Returns the combined shape of these values.
 pub(super) fn shape<'a>(values: impl IntoIterator<Item = &'a Value>) -> Shape {
     let mut shape = Shape::new();
     for value in values {
@@ -38,8 +38,7 @@ fn walk(value: &Value, path: String, shape: &mut Shape) {
     shape.entry(path).or_default().insert(kind);
 }
 
-/// Fails unless `simulated` has the fields of `recorded`, and the same types in them, as far as
-/// both have values there.
+/// Panics unless `simulated` has the fields of `recorded`, with the same types if both have values there.
 #[track_caller]
 pub(super) fn assert_same(recorded: &Shape, simulated: &Shape) {
     let paths = |shape: &Shape| shape.keys().cloned().collect::<BTreeSet<_>>();

@@ -1,4 +1,4 @@
-//! The TCU's services: one test a quirk.
+//! The TCU's services: one test per quirk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use crate::simulator::tcu::{
     ACORDAOS, Behaviour, INABILITADOS, INIDONEOS, PEDIDOS, TERMOS, recorded,
 };
 
-/// 1,200 acórdãos until the day, those of its own session not listed yet; the lists.
+/// Starts a simulator with 1,200 acórdãos up to the day, whose own session isn't listed yet, and with the
+/// lists.
 async fn tcu(change: impl FnOnce(&mut SimConfig)) -> Simulator {
     let since = time("06:00:00").naive_utc() - TimeDelta::days(2);
     let list = |records| Churn::still(1, records, since);
@@ -84,7 +85,7 @@ async fn dates_in_the_query_of_the_feed_are_ignored() {
 async fn a_head_that_grows_serves_rows_twice() {
     let simulator = tcu(|_| {}).await;
     let first = feed(&simulator, 0, 100).await;
-    // The session of the day before is being listed: a third of its 400 by noon, and the one of
+    // The session of the day before is being listed: a third of its 400 acórdãos by noon, and the one of
     // that moment.
     simulator.set_now(time("12:00:00") + TimeDelta::days(1));
     let second = feed(&simulator, 100, 100).await;
@@ -205,7 +206,8 @@ async fn both_lists_have_the_recorded_rows_shape() {
     let recorded: Value = serde_json::from_str(text).unwrap();
     let companies = list(&simulator, "inidoneos").await;
     assert_same(&shape([&recorded]), &shape([&companies["items"]]));
-    // Persons' rows weren't recorded, since they name them: the field has another name.
+    // Rows of persons weren't recorded, because they hold names; only the document field is named
+    // differently.
     let renamed: Value = serde_json::from_str(&text.replace("cpf_cnpj", "cpf")).unwrap();
     let persons = list(&simulator, "inabilitados").await;
     assert_same(&shape([&renamed]), &shape([&persons["items"]]));

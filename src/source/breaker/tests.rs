@@ -35,7 +35,7 @@ fn pass<'b>(breaker: &'b Breaker, endpoint: &str) -> Pass<'b> {
     breaker.pass(endpoint).unwrap().expect("no probe")
 }
 
-/// Fails `count` requests for several pages; what the last one took down.
+/// Fails `count` requests for several pages. Returns the host or endpoint that the last one took down.
 fn fail(breaker: &Breaker, endpoint: &str, failure: &Failure, count: u32) -> Option<Down> {
     let fail = |page| pass(breaker, endpoint).failed(&url(page), failure);
     (0..count).map(fail).last().flatten()
@@ -66,7 +66,7 @@ async fn one_endpoint_that_fails_does_not_take_its_siblings_down() {
     assert_eq!(down.what, "http://h/v1/contratacoes");
     assert_eq!(breaker.down(ONE).as_ref(), Some(&down));
     assert_eq!(breaker.down(OTHER), None);
-    // Nor do they when they have a bad moment.
+    // A few failures of another endpoint don't open its circuit either.
     assert_eq!(fail(&breaker, OTHER, &unavailable(), 4), None);
     assert_eq!(pass(&breaker, OTHER).answered(), None);
     assert_eq!(breaker.down(OTHER), None);

@@ -14,7 +14,7 @@ fn reply(status: u16, content_type: &str, body: &str) -> Reply {
     }
 }
 
-/// The verdict without any rule.
+/// Verdict without any rule.
 fn plain(reply: Reply) -> Verdict {
     let mut dataset = testing::dataset();
     dataset.responses.clear();
@@ -107,7 +107,7 @@ fn json_that_the_server_calls_something_else_is_read_by_its_shape() {
             matches!(verdict, Verdict::Page(page) if page.len() == 1),
             "{kind}"
         );
-        // Of another shape, or none: what is wrong is told.
+        // Another shape: the error names the problem.
         let text = reason(plain(reply(200, kind, r#"{"erro":1}"#)));
         assert!(
             text.contains("no array of records at `/data`"),
@@ -194,7 +194,7 @@ fn retry_after_is_seconds_or_a_moment_for_429_and_503() {
         (429, "86400", None, Some(86_400)),
         (429, "NaN", None, None),
         (429, "1e300", None, None),
-        // A moment since 1970, in seconds and in milliseconds; one that is over.
+        // Unix timestamps in seconds and in milliseconds; one that has passed.
         (429, "1761134460", None, Some(60)),
         (503, "1761134460000", None, Some(60)),
         (429, "1761134340", None, None),
@@ -234,7 +234,7 @@ fn a_rule_may_find_the_wait_in_the_body_or_in_another_header() {
             "Try again in 0.5 seconds",
             500,
         ),
-        // What can't be found there is found where it always is.
+        // Without a wait at the rule's position, `Retry-After` applies.
         (Action::RateLimited, pattern(), &other, 9_000),
         (
             Action::RateLimited,
@@ -351,7 +351,8 @@ fn a_rule_may_limit_the_tries_of_what_it_tries_again() {
     ));
 }
 
-/// Excluded procurements held up the days of their items and documents for ever.
+/// Regression: procurements deleted at PNCP kept the days of their items and documents incomplete for
+/// ever.
 #[test]
 fn the_shipped_files_say_what_404_means_of_a_procurement_that_is_no_more() {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));

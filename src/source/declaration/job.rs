@@ -1,4 +1,4 @@
-//! When a source's datasets are read: its jobs, and the hours in which nothing is asked.
+//! Jobs of a source: schedule, days, mode and priority of its datasets, and blackouts.
 
 use std::time::Duration;
 
@@ -8,50 +8,49 @@ use chrono_tz::Tz;
 /// A named schedule of a source.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// `hourly`
+    /// Name of the job: `hourly`.
     pub name: String,
-    /// Five fields, or six with seconds first, in the source's zone.
+    /// Cron expression in the source's time zone: five fields, or six with seconds first.
     pub cron: String,
-    /// Which days.
+    /// Days to read.
     pub days: JobDays,
-    /// How they are read.
+    /// Reading mode.
     pub mode: Mode,
-    /// Who goes first where the limits bind.
+    /// Priority when the limits bind.
     pub priority: Priority,
-    /// Which datasets; empty: all of the source.
+    /// Datasets to read. Empty: all of the source.
     pub datasets: Vec<String>,
-    /// Slots that passed while nobody was there are caught up with when they aren't longer ago
-    /// than this.
+    /// Maximum age of a missed slot (misfire) that is caught up.
     pub catch_up: Duration,
-    /// Hours of each day in which the job isn't begun.
+    /// Hours of each day in which the job isn't started.
     pub blackout: Vec<Blackout>,
-    /// Data of its datasets that are older than this are stale. `None`: nobody cares.
+    /// Maximum age of the data of its datasets before they count as stale. `None`: not checked.
     pub freshness: Option<Duration>,
-    /// A day that isn't complete so long after it settled and a slot has come since is overdue.
+    /// Time after which an incomplete day is overdue, counted from the first slot after the day settled.
     pub complete_by: Duration,
-    /// A run that takes longer is ended at a safe point. `None`: no bound.
+    /// Maximum duration of a run, which is then ended at a safe point. `None`: unlimited.
     pub deadline: Option<Duration>,
 }
 
 impl Job {
-    /// The [`Job::catch_up`] of jobs that say nothing about it: a week.
+    /// Default of [`Job::catch_up`]: 7d.
     pub const CATCH_UP: Duration = Duration::from_secs(7 * 24 * 3600);
-    /// The [`Job::complete_by`] of jobs that say nothing about it: two days.
+    /// Default of [`Job::complete_by`]: 2d.
     pub const COMPLETE_BY: Duration = Duration::from_secs(2 * 24 * 3600);
 }
 
-/// Hours of each day, in the source's zone, in which nothing is asked or begun: from its start up
-/// to its end, over midnight where the end comes first.
+/// Hours of each day, in the source's time zone, in which no requests are sent (source) or no runs
+/// started (job): from `start` up to `end`, over midnight if `end` is the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blackout {
-    /// The first instant of it.
+    /// First instant of the blackout.
     pub start: NaiveTime,
-    /// The first instant after it.
+    /// First instant after the blackout.
     pub end: NaiveTime,
 }
 
 impl Blackout {
-    /// Whether `time` lies in it.
+    /// Returns `true` if `time` lies in the blackout.
     pub fn contains(self, time: NaiveTime) -> bool {
         if self.start < self.end {
             (self.start..self.end).contains(&time)
@@ -60,11 +59,11 @@ impl Blackout {
         }
     }
 
-    /// The end of the hours that `now` lies in, those that follow on one another counted together;
-    /// `None` outside of them.
+    /// Returns the end of the blackout that `now` lies in, with adjoining ones merged. `None` outside of
+    /// blackouts.
     pub fn end_of(hours: &[Self], now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         let mut at = now;
-        // As many as there are can follow on one another; more would be a day without an end.
+        // At most all of them adjoin; if they cover the whole day, the bound ends the loop.
         for _ in 0..=hours.len() {
             let local = at.with_timezone(&zone).naive_local();
             let Some(within) = hours.iter().find(|hours| hours.contains(local.time())) else {
@@ -75,7 +74,7 @@ impl Blackout {
                 true => today,
                 false => today + TimeDelta::days(1),
             };
-            // A time that a change of clocks leaves out has passed an hour later.
+            // A local time that a change of clocks skips is replaced by the time an hour later.
             let in_zone = |local| zone.from_local_datetime(&local).latest();
             let end = in_zone(end).or_else(|| in_zone(end + TimeDelta::hours(1)));
             at = end.map_or(at + TimeDelta::hours(1), |end| end.with_timezone(&Utc));
@@ -84,7 +83,7 @@ impl Blackout {
     }
 }
 
-/// Which days a job reads.
+/// Days that a job reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobDays {
     /// The day of the slot.
@@ -93,11 +92,11 @@ pub enum JobDays {
     Yesterday,
     /// The last n days before the slot's.
     Last(u32),
-    /// Those that coverage asks for and that aren't complete.
+    /// Days of the coverage that aren't complete.
     Incomplete,
 }
 
-/// How a day is read.
+/// Reading mode of a day.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -105,16 +104,16 @@ pub enum JobDays {
 pub enum Mode {
     /// Every page of every slice.
     Full,
-    /// Only what is new in each slice, found from the end where new records appear, when the total has
-    /// grown. Updates leave the total as it is: a dataset with versions is read in full all the same.
+    /// Only the new records of each slice, read from the end at which they appear, if the total has
+    /// grown. Updates don't change the total: a dataset with versions is read in full all the same.
     New,
-    /// Every page of every slice of a day that differs from what the API states: what is new is
-    /// added, and ids that the API has taken away are noted.
+    /// Every page of every slice of a day whose counts differ from what the API states: new records are
+    /// added, and ids that the API no longer lists are noted.
     Verify,
 }
 
 impl Mode {
-    /// As logs and reports write it.
+    /// Returns the name used in logs and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -123,7 +122,7 @@ impl Mode {
         }
     }
 
-    /// Whether a day read in this mode needn't be read in `asked` as well.
+    /// Returns `true` if a day read in this mode needn't be read in mode `asked` as well.
     pub fn covers(self, asked: Self) -> bool {
         let thoroughness = |mode| match mode {
             Self::New => 0,
@@ -134,7 +133,7 @@ impl Mode {
     }
 }
 
-/// Who goes first where the limits bind; the greatest first.
+/// Priority when the limits bind: `hourly` before `daily` before `backfill`.
 #[derive(
     Debug,
     Clone,
@@ -149,11 +148,11 @@ impl Mode {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// Years of history.
+    /// History.
     Backfill,
-    /// The day before.
+    /// The previous day.
     Daily,
-    /// The day that is under way, and what a person asked for.
+    /// The current day, and runs requested by a person.
     Hourly,
 }
 

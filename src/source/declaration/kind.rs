@@ -1,28 +1,28 @@
-//! How a dataset is read: the four kinds, and how a newer version of a record is known.
+//! The four kinds of datasets, and detection of newer versions of a record.
 
 use super::window::Window;
 
-/// How a dataset is read.
+/// Kind of dataset: how the API serves its records.
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// A day is a request parameter.
     Dated(Window),
     /// The whole table is read each time; the day is the day of reading.
     Snapshot,
-    /// One walk for each record of another dataset, in that record's day.
+    /// One walk for each record of the parent dataset, stored in that record's day.
     Child(Parent),
     /// Newest first, without a date parameter; the day is a field of the record.
     Feed,
 }
 
 impl Kind {
-    /// Whether a day can be read only while it is under way: afterwards nobody can ask for it any
-    /// more.
+    /// Returns `true` if a day can be read only while it is the current day, because the API doesn't
+    /// serve it later.
     pub fn is_of_today(&self) -> bool {
         matches!(self, Self::Snapshot | Self::Feed)
     }
 
-    /// As the file says it.
+    /// Returns the name used in TOML.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Dated(_) => "dated",
@@ -33,31 +33,31 @@ impl Kind {
     }
 }
 
-/// The dataset whose records a child is read for.
+/// Parent dataset, for whose records a child is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
-    /// The dataset's name, in the same source.
+    /// Name of the parent dataset, in the same source.
     pub dataset: String,
-    /// The table of that dataset.
+    /// Table of the parent dataset.
     pub prefix: String,
-    /// JSON pointers to the fields that make up its ids.
+    /// JSON pointers to the fields that make up the parent's ids.
     pub primary_key: Vec<String>,
-    /// Whether it is a child itself.
+    /// `true` if the parent is a child itself.
     pub is_child: bool,
-    /// Template variable, and the JSON pointer into the parent's record that gives its value.
+    /// Template variables, with the JSON pointers into the parent's record that give their values.
     pub bind: Vec<(String, String)>,
-    /// Template variables that have the value that they had in the request for the parent itself.
+    /// Template variables with the values that they had in the request for the parent.
     pub inherited: Vec<String>,
-    /// Only parents that have this text at this JSON pointer, for all of these, have children.
+    /// Conditions (JSON pointer and text): only parents that meet all of them have children.
     pub when: Vec<(String, String)>,
 }
 
-/// How a newer version of a record is told from a repeat.
+/// Detection of newer versions of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Version {
-    /// Not at all: the id is stored once.
+    /// None: each id is stored once.
     None,
-    /// By the field that this JSON pointer names.
+    /// By the field at this JSON pointer.
     Field(String),
     /// By the hash of the record's canonical JSON, compared with the last version stored.
     Content,

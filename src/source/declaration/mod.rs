@@ -1,7 +1,7 @@
-//! A source as declared in TOML, after every check: what the engine reads an API by.
+//! A source as declared in TOML, after all checks: the specification by which the engine reads an API.
 //!
-//! Nothing in here can be wrong any more: [`crate::config`] makes these values from files and
-//! environment, and refuses what doesn't fit. The names are those of the TOML keys.
+//! These values are valid: [`crate::config`] builds them from files and environment, and rejects what is
+//! wrong. The names are those of the TOML keys.
 
 mod job;
 mod kind;
@@ -32,47 +32,47 @@ use crate::source::template::Template;
 /// A provider of an API.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// `pncp`: the name of its file, and the first part of every dataset's name.
+    /// Name of the source's file, and the first part of each dataset's name: `pncp`.
     pub name: String,
-    /// Jobs of a source that isn't enabled don't run; `run` reads it all the same.
+    /// `true` if the source's jobs run; `bronzed run` reads a disabled source all the same.
     pub enabled: bool,
-    /// What every path is appended to, without a slash at its end.
+    /// URL that every path is appended to, without a trailing slash.
     pub base_url: Url,
-    /// The zone of the source's days and of its times without an offset.
+    /// Time zone of the source's days, and of times without an offset.
     pub timezone: Tz,
-    /// Sent with every request.
+    /// `User-Agent` of every request.
     pub user_agent: String,
-    /// Further request headers, in the order of the file.
+    /// Additional request headers, in the order of the file.
     pub headers: Vec<(String, String)>,
-    /// How requests prove who sends them.
+    /// Authentication of the requests.
     pub auth: Auth,
-    /// A PEM file of certificates to trust beside the system's.
+    /// PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<std::path::PathBuf>,
-    /// What the API bears, shared by all jobs of the source.
+    /// Limits of the load on the API, shared by all jobs of the source.
     pub limits: Limits,
-    /// What parts of the API bear for themselves, by name: see [`Dataset::pool`].
+    /// Additional limits for parts of the API, by name: see [`Dataset::pool`].
     pub pools: BTreeMap<String, Pool>,
-    /// Hours of each day in which nothing is asked.
+    /// Hours of each day in which no requests are sent.
     pub blackout: Vec<Blackout>,
-    /// By name.
+    /// Datasets by name.
     pub datasets: BTreeMap<String, Arc<Dataset>>,
-    /// By name.
+    /// Jobs by name.
     pub jobs: BTreeMap<String, Job>,
 }
 
-/// How requests prove who sends them.
+/// Authentication of the requests.
 #[derive(Debug, Clone, Default)]
 pub enum Auth {
-    /// Not at all: the API is public.
+    /// None: the API is public.
     #[default]
     None,
     /// `Authorization: Bearer …`
     Bearer(SecretString),
-    /// A header of the API's own.
+    /// A custom header.
     ApiKey {
         /// The header's name.
         header: String,
-        /// Its value.
+        /// The header's value.
         key: SecretString,
     },
     /// `Authorization: Basic …`
@@ -84,44 +84,44 @@ pub enum Auth {
     },
 }
 
-/// What an API bears.
+/// Limits of the load on an API.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Runs of one priority or a higher one at once at most, in the daemon.
+    /// Maximum number of concurrent runs of the same or a higher priority, in the daemon.
     pub runs: usize,
-    /// Requests in flight at most.
+    /// Maximum number of requests in flight.
     pub concurrency: usize,
-    /// Requests in flight at most of all processes of the lake together: more than `concurrency` for
-    /// one of several shards.
+    /// Maximum number of requests in flight of all processes of the lake together: more than
+    /// `concurrency` for one of several shards.
     pub together: usize,
-    /// Requests begun in a second at most; may be a fraction. `None`: as many as come.
+    /// Maximum number of requests started per second; may be a fraction. `None`: unlimited.
     pub requests_per_second: Option<f64>,
-    /// How many requests may begin at once after a pause, within the rate.
+    /// Maximum number of requests started at once after a pause, within the rate.
     pub burst: u32,
-    /// How long a request usually takes: for forecasts alone.
+    /// Typical duration of a request, used only for forecasts.
     pub latency: Duration,
-    /// For a whole request, the body included.
+    /// Timeout of a whole request, including the body.
     pub timeout: Duration,
-    /// A longer body, after decompression, is an error.
+    /// Maximum length of a body after decompression; a longer one is an error.
     pub max_body_bytes: u64,
-    /// A run that needs more requests than this ends as partial. `None`: no bound.
+    /// Maximum number of requests of a run; one that needs more ends as partial. `None`: unlimited.
     pub max_requests_per_run: Option<u64>,
 }
 
-/// What a part of an API bears, beside what the whole of it does: shared by the datasets that name
-/// the pool.
+/// Limits of a part of an API, in addition to those of the whole: shared by the datasets that name the
+/// pool.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pool {
-    /// Requests in flight at most.
+    /// Maximum number of requests in flight.
     pub concurrency: usize,
-    /// Requests begun in a second at most. `None`: as many as come.
+    /// Maximum number of requests started per second. `None`: unlimited.
     pub requests_per_second: Option<f64>,
-    /// How many requests may begin at once after a pause, within the rate.
+    /// Maximum number of requests started at once after a pause, within the rate.
     pub burst: u32,
 }
 
 impl Limits {
-    /// What all requests share.
+    /// Returns the limits that all requests of the source share.
     pub fn pool(&self) -> Pool {
         Pool {
             concurrency: self.concurrency,
@@ -130,7 +130,7 @@ impl Limits {
         }
     }
 
-    /// What one request may take, where its dataset says nothing else.
+    /// Returns the limits of a single request. Datasets may override them.
     pub fn request(&self) -> RequestLimits {
         RequestLimits {
             timeout: self.timeout,
@@ -140,36 +140,37 @@ impl Limits {
     }
 }
 
-/// What a single request, or the run that it is of, may take.
+/// Limits of a single request, and of the run that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// For a whole request, the body included.
+    /// Timeout of a whole request, including the body.
     pub timeout: Duration,
-    /// A longer body, after decompression, is an error.
+    /// Maximum length of a body after decompression; a longer one is an error.
     pub max_body_bytes: u64,
-    /// A run that needs more requests than this ends as partial. `None`: no bound.
+    /// Maximum number of requests of a run; one that needs more ends as partial. `None`: unlimited.
     pub max_requests_per_run: Option<u64>,
 }
 
-/// What reading a day is known to take, where it is too much to be begun without a thought.
+/// Known cost of reading a day, declared for datasets that are expensive to read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
-    /// Requests that a day of data takes.
+    /// Number of requests for a day of data.
     pub requests_per_day: u64,
-    /// Seconds that one of them takes.
+    /// Duration of a request in seconds.
     pub seconds_per_request: f64,
 }
 
-/// How often and how long a failing request is tried.
+/// Retry policy of failing requests.
 #[derive(Debug, Clone)]
 pub struct Retry {
-    /// Tries in all, the first included. Answers that say "too many requests" don't count.
+    /// Maximum number of attempts, including the first. "Too many requests" responses don't count.
     pub max_attempts: u32,
-    /// No further try begins after this long, whatever the reason.
+    /// Time after which no further attempt starts, whatever the reason.
     pub max_elapsed: Duration,
-    /// The first wait is between nothing and this; it doubles from try to try (full jitter).
+    /// Upper bound of the first wait, which is random from zero up (full jitter); it doubles with each
+    /// attempt.
     pub initial: Duration,
-    /// No wait is longer, except one that the server asks for.
+    /// Maximum wait, except for one that the server asks for.
     pub max: Duration,
 }
 
@@ -178,63 +179,63 @@ pub struct Retry {
 pub struct Dataset {
     /// The source's name.
     pub source: String,
-    /// `contratacoes`
+    /// Name within the source: `contratacoes`.
     pub name: String,
     /// The table's folder in the lake: `pncp`, `pncp_contratos`.
     pub prefix: String,
-    /// Jobs, and commands on the whole source, leave out a dataset that isn't enabled; a command that
-    /// names it reads it all the same.
+    /// `true` if jobs, and commands on the whole source, read the dataset; a command that names a
+    /// disabled one reads it all the same.
     pub enabled: bool,
-    /// Where it is read, if not at the source's own `base_url`.
+    /// Base URL, if it differs from the source's.
     pub base_url: Option<Url>,
-    /// Appended to the base URL: `/consulta/v1/contratacoes/publicacao`.
+    /// Path appended to the base URL: `/consulta/v1/contratacoes/publicacao`.
     pub path: Template,
-    /// Query parameters in the order of the file; window and paging come on top.
+    /// Query parameters in the order of the file, in addition to window and paging.
     pub params: Vec<(String, Template)>,
-    /// JSON pointer to the array of records in an answer; empty: the answer is the array.
+    /// JSON pointer to the array of records in a response; empty if the response is the array.
     pub data_selector: String,
-    /// JSON pointer to a list inside each element of that array. Each of its elements makes one
-    /// record: the whole element, in which the one stands where the list stood.
+    /// JSON pointer to a list inside each element of that array. Each member of the list makes one
+    /// record: the whole element, with the list replaced by the member.
     pub explode: Option<String>,
-    /// JSON pointers into the record that make up its id; [`crate::record::PARENT_ID`] among them
-    /// stands for the parent's.
+    /// JSON pointers to the fields that make up the record's id; [`crate::record::PARENT_ID`] stands for
+    /// the parent's id.
     pub primary_key: Vec<String>,
-    /// How a newer version of a record is told from a repeat.
+    /// Detection of newer versions of a record.
     pub version: Version,
-    /// How the dataset is read.
+    /// Kind of dataset.
     pub kind: Kind,
-    /// What is known of its days.
+    /// Properties of the dataset's days.
     pub days: Days,
-    /// The variables whose product are the slices of a day. Empty: one slice, named `all`.
+    /// Variables whose Cartesian product gives the slices of a day. Empty: one slice, named `all`.
     pub slices: Vec<SliceVariable>,
-    /// How a slice is cut into pages.
+    /// Paging of a slice.
     pub paginator: Paginator,
-    /// What proves that a day was read in full.
+    /// Proof that a day was read in full.
     pub completeness: Completeness,
-    /// Whether days are compared later with what the API states then; not where records leave a
-    /// day by design, as they do in listings by date of update.
+    /// `true` if days are later verified against the API; `false` for datasets whose records leave a day
+    /// by design, as in listings by date of update.
     pub verify: bool,
-    /// Whether records leave a day by design: then one that had rows and is empty is no fault, once it
-    /// has settled.
+    /// `true` if records leave a day by design: a settled day that had rows and is empty now is then no
+    /// error.
     pub rows_leave: bool,
-    /// Rules on answers, the dataset's own before the source's; the first match wins.
+    /// Response rules, the dataset's own before the source's; the first match wins.
     pub responses: Vec<ResponseRule>,
-    /// How failing requests are tried again.
+    /// Retry policy of failing requests.
     pub retry: Retry,
-    /// What one request may take.
+    /// Limits of a single request.
     pub limits: RequestLimits,
-    /// The pool whose limits its requests keep, beside the source's.
+    /// Name of the pool whose limits apply in addition to the source's.
     pub pool: Option<String>,
-    /// What a day of it is known to take.
+    /// Known cost of reading a day.
     pub cost: Option<Cost>,
-    /// The columns of the bronze table.
+    /// Columns of the bronze table.
     pub schema: Arc<Schema>,
-    /// What is made unreadable in its records before anything else sees them.
+    /// Masking or hashing of personal data in the records, before they are processed further.
     pub protection: Option<Protection>,
 }
 
 impl Dataset {
-    /// `pncp.contratacoes`, as commands and logs name it.
+    /// Returns the name used by commands and logs: `pncp.contratacoes`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.source, self.name)
     }

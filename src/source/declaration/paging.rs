@@ -1,32 +1,32 @@
-//! How a slice is cut into pages, and what proves that all of them were read.
+//! Paging of a slice, and the proof that all pages were read.
 
-/// How a slice is cut into pages.
+/// Paging of a slice.
 #[derive(Debug, Clone)]
 pub struct Paginator {
-    /// How pages are asked for.
+    /// Paging style.
     pub style: PagingStyle,
-    /// Records on a full page.
+    /// Number of records on a full page.
     pub page_size: u64,
-    /// The parameter that takes the page size.
+    /// Name of the query parameter that takes the page size.
     pub page_size_param: Option<String>,
-    /// JSON pointer to the number of records in all.
+    /// JSON pointer to the total number of records.
     pub total_records_path: Option<String>,
-    /// JSON pointer to the number of pages in all.
+    /// JSON pointer to the total number of pages.
     pub total_pages_path: Option<String>,
-    /// Only the first page states totals; later ones may lack them.
+    /// `true` if later pages than the first may lack the totals.
     pub totals_on_first_page_only: bool,
-    /// JSON pointer to a boolean that says whether more follow.
+    /// JSON pointer to a boolean: `true` if more pages follow.
     pub has_more_path: Option<String>,
-    /// JSON pointer to what leads to the next page: nothing there (absent, null, an empty text)
-    /// says that no more follow.
+    /// JSON pointer to the cursor or URL of the next page; absent, null or an empty string if no more
+    /// follow.
     pub next_path: Option<String>,
-    /// Where nothing else says whether more follow, a page that isn't full is the last.
+    /// `true` if a page that isn't full is the last, unless something else tells whether more follow.
     pub stop_on_short_page: bool,
-    /// A slice that claims more pages than this is a failure.
+    /// Maximum number of pages of a slice; one that states more is a failure.
     pub max_pages: u64,
 }
 
-/// How pages are asked for.
+/// Paging style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PagingStyle {
     /// `page_param` takes a number, counted from `first_page`.
@@ -36,45 +36,45 @@ pub enum PagingStyle {
         /// The first page's number, 0 or 1.
         first_page: u64,
     },
-    /// `offset_param` takes the number of records to leave out.
+    /// `offset_param` takes the number of records to skip.
     Offset {
         /// The parameter's name.
         offset_param: String,
-        /// How many records of a page are asked for again with the next one; less than the page.
+        /// Number of records that a page shares with the next one; less than the page size.
         overlap: u64,
     },
-    /// `cursor_param` takes what stands at `next_path` of the page before.
+    /// `cursor_param` takes the value at `next_path` of the previous page.
     Cursor {
         /// The parameter's name.
         cursor_param: String,
     },
-    /// The next page is at the URL that stands at `next_path`, on the same scheme, host and port.
+    /// The next page is at the URL at `next_path`, with the same scheme, host and port.
     NextLink,
-    /// One answer is everything.
+    /// One response has all records.
     Single,
 }
 
-/// What proves that a day was read in full (promise P4).
+/// Proof that a day was read in full (promise P4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completeness {
-    /// The proof.
+    /// Required proof.
     pub require: Require,
-    /// How often a slice without its proof is read again within one run.
+    /// Maximum number of repeated walks over a slice without proof, within one run.
     pub rewalks: u32,
 }
 
-/// See [`Completeness`].
+/// Proof that a slice was read in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
-    /// As many different ids as the API states records, stated alike on the first and last page.
+    /// As many distinct ids as the total that the API states, the same on the first and the last page.
     UniqueTotal,
-    /// As many rows as the API states records, repeats included.
+    /// As many rows as the total that the API states, repeats included.
     RowTotal,
-    /// The last page says that no more follow, at `has_more_path` or `next_path`.
+    /// The last page states that no more follow, at `has_more_path` or `next_path`.
     HasMore,
-    /// Two walks in a row that find the same ids.
+    /// Two consecutive walks find the same ids.
     TwoWalks,
-    /// Every page read is enough.
+    /// No proof beyond having read every page.
     None,
 }

@@ -1,51 +1,52 @@
-//! What answers mean: rules of which the first that matches decides.
+//! Response rules: the first that matches decides.
 
 use regex::Regex;
 
-/// What an answer means. The first rule that matches decides.
+/// Rule on responses: conditions, all of which must hold, and an action. The first rule that matches
+/// decides.
 #[derive(Debug, Clone)]
 pub struct ResponseRule {
     /// The HTTP status.
     pub status: Option<u16>,
-    /// The content type begins with this.
+    /// Beginning of the content type.
     pub content_type: Option<String>,
-    /// The body has this text in it.
+    /// Text that the body contains.
     pub body_contains: Option<String>,
-    /// The body has no bytes at all (or some, where `false`).
+    /// `true`: the body is empty; `false`: it isn't.
     pub body_empty: Option<bool>,
-    /// JSON pointer and the text that must stand there.
+    /// JSON pointer, and the text at that position.
     pub body_equals: Option<(String, String)>,
-    /// What to do.
+    /// Action for a matching response.
     pub action: Action,
-    /// Tries in all where the action is to try again; else those of the retry table.
+    /// Maximum number of attempts if the action is a retry. `None`: that of the retry table.
     pub max_attempts: Option<u32>,
-    /// Where the answer says how long to wait; else in `Retry-After`.
+    /// Position of the wait in the response. `None`, or nothing there: `Retry-After`.
     pub wait: Option<Wait>,
 }
 
-/// Where an answer says how many seconds to wait.
+/// Position of the wait in a response.
 #[derive(Debug, Clone)]
 pub enum Wait {
     /// In this header: seconds, or a date.
     Header(String),
-    /// In the body: what the one group of this pattern captures.
+    /// In the body: the only capture group of this pattern.
     Pattern(Regex),
 }
 
-/// What an answer means.
+/// Action for a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Read it as a page.
+    /// Read the body as a page.
     Ok,
-    /// There is nothing for this request.
+    /// There is no data for this request.
     Empty,
-    /// Try again; when that doesn't help, the slice has failed.
+    /// Retry; after the last attempt, the slice has failed.
     Retry,
-    /// Too many requests: wait longer, with fewer in flight.
+    /// Too many requests: wait longer, with fewer requests in flight.
     RateLimited,
-    /// Of a child: there is no such parent, and it has no children; it is done, and counted.
+    /// For a child: the parent doesn't exist, so it has no children; it is done, and counted.
     Skip,
-    /// The slice has failed, at once.
+    /// The slice has failed, without a retry.
     Fail,
 }

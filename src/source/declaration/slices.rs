@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
-/// A variable of the slices, and the values it takes.
+/// Slice variable and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceVariable {
-    /// As templates name it: `{modalidade}`.
+    /// Name, used in templates as `{modalidade}`.
     pub name: String,
-    /// Which values.
+    /// Values of the variable.
     pub values: SliceValues,
 }
 
-/// The values that a variable takes.
+/// Values of a slice variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SliceValues {
-    /// These, in the order of the file.
+    /// Listed values, in the order of the file.
     Listed(Vec<String>),
-    /// Those that a field has in the rows of another dataset's newest snapshot.
+    /// Values of a field in the rows of another dataset's newest snapshot.
     OfDataset {
-        /// The dataset's name; it is a snapshot of the same source.
+        /// Name of the dataset, a snapshot of the same source.
         dataset: String,
-        /// Its table.
+        /// Table of the dataset.
         prefix: String,
-        /// JSON pointer into its records.
+        /// JSON pointer to the field in the dataset's records.
         field: String,
     },
 }
@@ -30,10 +30,10 @@ pub enum SliceValues {
 /// One combination of slice values needed to cover a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
-    /// `modalidade=6`; several are joined with `&`. The key of the state's `slices`.
+    /// Key of the state's `slices`: `modalidade=6`; several pairs are joined with `&`.
     pub label: Arc<str>,
-    /// Variable and value.
+    /// Pairs of variable and value.
     pub values: Vec<(String, String)>,
-    /// Of a child: the id, without its version, of the parent that is asked for.
+    /// For a child: id of the requested parent, without its version.
     pub parent: Option<Arc<str>>,
 }

@@ -1,4 +1,4 @@
-//! How a day becomes request parameters, and what is known of days.
+//! Conversion of a day to request parameters, and properties of a dataset's days.
 
 use std::time::Duration;
 
@@ -6,45 +6,49 @@ use chrono_tz::Tz;
 
 use crate::day::Day;
 
-/// How a day becomes request parameters: the window that is asked for.
+/// Time window of a request, made from a day.
 #[derive(Debug, Clone)]
 pub struct Window {
-    /// The parameter that takes the window's start. `None` where a template takes it as `{start}`.
+    /// Query parameter that takes the window's start. `None` if a template takes it as `{start}`.
     pub start_param: Option<String>,
-    /// The parameter that takes the window's end.
+    /// Query parameter that takes the window's end.
     pub end_param: Option<String>,
-    /// strftime format of both: `%Y%m%d`, or one with the time: `%Y-%m-%dT%H:%M:%S%:z`.
+    /// strftime format of start and end: `%Y%m%d`, or one with the time: `%Y-%m-%dT%H:%M:%S%:z`.
     pub format: String,
-    /// Whether the end that is sent belongs to the window.
+    /// Inclusive or exclusive end.
     pub end: WindowEnd,
-    /// The source's zone, in which the day begins and ends.
+    /// The source's time zone, in which the day begins and ends.
     pub zone: Tz,
 }
 
-/// See [`Window::end`].
+/// End of the window that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowEnd {
-    /// The day's last second is sent: the day itself, where the format has no time.
+    /// The day's last second; without a time in the format, the day itself.
     Inclusive,
-    /// The first instant of the day after is sent: the day after, where the format has no time.
+    /// The first instant of the next day; without a time in the format, the next day.
     Exclusive,
 }
 
-/// What is known of the days of a dataset, whatever its kind.
+/// Properties of the days of a dataset, whatever its kind.
 #[derive(Debug, Clone)]
 pub struct Days {
-    /// Every day from here on must become complete. `None`: no history is asked for.
+    /// First day of the coverage: every day from here on must become complete. `None`: no history is
+    /// required.
     pub coverage_from: Option<Day>,
-    /// The API has nothing before this day, or refuses it; a feed isn't read further back.
+    /// First day that the API serves: it has nothing earlier, or refuses it, and a feed isn't read
+    /// further back.
     pub earliest: Option<Day>,
-    /// JSON pointer to the record's own date: checked against the day, or what makes it (a feed).
+    /// JSON pointer to the record's own date: compared with the requested day, or (feed) what the day is
+    /// taken from.
     pub day_field: Option<String>,
-    /// How the record's date is written; its first characters count: `%Y-%m-%d`. One with an offset
-    /// (`%Y-%m-%dT%H:%M:%S%#z`) is an instant, whose day is that of [`Days::zone`].
+    /// strftime format of the record's date, which may be longer: `%Y-%m-%d`. With an offset
+    /// (`%Y-%m-%dT%H:%M:%S%#z`) the date is an instant, whose day is that in [`Days::zone`].
     pub day_format: String,
-    /// How long after its end a day may still change. A feed looks for late records that long.
+    /// Settle time: how long after its end a day may still change. A feed looks for late records that
+    /// long.
     pub settle: Duration,
-    /// The source's zone.
+    /// The source's time zone.
     pub zone: Tz,
 }

@@ -10,7 +10,7 @@ use crate::source::testing;
 
 const MAX: u64 = 1024 * 1024;
 
-/// A page whose one id is written with what ASCII lacks.
+/// A page whose only id has non-ASCII characters.
 fn page() -> String {
     testing::envelope(&["São João – €"], 1)
 }
@@ -29,7 +29,7 @@ fn reply(content_type: &str, encoding: &str, body: &[u8]) -> Reply {
     reply
 }
 
-/// The text of a page's one record, or why there is none.
+/// Returns the text of a page's only record, or the failure.
 fn read(reply: Reply) -> Result<String, String> {
     let reply = reply.decoded(MAX).unwrap();
     match classify(&testing::dataset(), reply, chrono::DateTime::UNIX_EPOCH) {
@@ -72,18 +72,18 @@ fn latin(text: &str) -> Vec<u8> {
     text.chars().map(byte).collect()
 }
 
-/// It was "no array of records at `/data`", with a body that plainly has it.
+/// Regression: the error was "no array of records at `/data`", for a body that has it.
 #[test]
 fn a_byte_order_mark_before_the_json_is_passed_over() {
     let body = [MARK, page().as_bytes()].concat();
     assert_read(reply("application/json", "", &body));
     assert_read(reply("application/json; charset=utf-8", "", &gzip(&body)));
-    // A mark alone is no empty body.
+    // A byte order mark alone isn't an empty body.
     let text = read(reply("application/json", "", MARK)).unwrap_err();
     assert!(text.contains("no array of records"), "{text}");
 }
 
-/// It was "invalid utf-8 sequence", and no key helped.
+/// Regression: the error was "invalid utf-8 sequence", and no configuration key helped.
 #[test]
 fn a_declared_charset_is_read_and_one_that_is_not_read_is_named() {
     let body = latin(&page());
@@ -91,7 +91,7 @@ fn a_declared_charset_is_read_and_one_that_is_not_read_is_named() {
         let declared = format!("application/json;charset={charset}");
         assert_read(reply(&declared, "", &body));
         assert_read(reply(&declared, "", &gzip(&body)));
-        // What is UTF-8 is no Latin 1, whatever a server's default says.
+        // Valid UTF-8 isn't read as Latin 1, whatever charset the server declares by default.
         assert_read(reply(&declared, "", page().as_bytes()));
     }
     let text = read(reply("application/json; charset=IBM850", "", &body)).unwrap_err();
@@ -118,7 +118,7 @@ fn utf_16_is_known_by_its_mark() {
     }
 }
 
-/// It was "not whole JSON", and rubbish.
+/// Regression: the error was "not whole JSON", with a garbled snippet.
 #[test]
 fn a_body_that_was_packed_unasked_is_unpacked_or_what_packs_it_is_named() {
     let page = page();
@@ -139,7 +139,7 @@ fn a_body_that_was_packed_unasked_is_unpacked_or_what_packs_it_is_named() {
         assert!(!text.contains('\u{fffd}'), "{encoding}: {text}");
     }
     assert_read(reply("application/json", "deflate", &deflate(plain)));
-    // Said of what isn't packed.
+    // A content encoding declared for a body that isn't compressed.
     assert_read(reply("application/json", "br", plain));
     let brotli = b"\x8b\x03\x80{\"a\":1}\xff\x03";
     let text = read(reply("application/json", "br", brotli)).unwrap_err();

@@ -1,4 +1,4 @@
-//! How fast requests may begin one after another.
+//! Rate limiter: the time between the starts of requests.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,20 +7,21 @@ use tokio::time::Instant;
 
 use crate::source::declaration::Pool;
 
-/// Bounds a wait against rates that are all but zero.
+/// Maximum wait, for rates close to zero.
 const LONGEST_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Bounds how many beginnings are remembered against rates that are all but infinite.
+/// Maximum number of start times to remember, for very high rates.
 const LONGEST_MEMORY: usize = 1_000;
 
-/// The rate, as spans: of any n + 1 requests in a row, the last begins at least a span after the
-/// first. That bounds every window, wherever it is laid; a bucket of tokens would let a burst and
-/// the rate come together in one.
+/// The rate, as pairs of n and a span: of any n + 1 consecutive requests, the last starts at least a
+/// span after the first. This bounds every time window; a token bucket would allow a burst and the full
+/// rate within the same window.
 #[derive(Debug)]
 pub(super) struct Pace(Vec<(usize, Duration)>);
 
 impl Pace {
-    /// The pace of a process that may use `share` of the concurrency: the same part of the rate.
+    /// Creates the rate limiter of a process that may use `share` of the concurrency: it gets the same
+    /// fraction of the rate.
     pub(super) fn new(limits: &Pool, share: usize) -> Self {
         let Some(rate) = limits.requests_per_second else {
             return Self(Vec::new());
@@ -28,8 +29,8 @@ impl Pace {
         let ceiling = limits.concurrency.max(1);
         let part = share.clamp(1, ceiling) as f64 / ceiling as f64;
         let rate = rate * part;
-        // The requests of a second, a fraction counting as a whole one. Looking back further than
-        // the bound would promise no more.
+        // Requests per second, rounded up. Looking back further than the maximum would guarantee no
+        // more.
         let whole = (rate.ceil() as usize).clamp(1, LONGEST_MEMORY);
         let burst = (f64::from(limits.burst) * part) as usize;
         let span = |count: usize| {
@@ -39,7 +40,7 @@ impl Pace {
         Self(vec![span(burst.clamp(1, whole)), span(whole)])
     }
 
-    /// The earliest that the next request may begin; `None`: at once.
+    /// Earliest start of the next request; `None` if it may start at once.
     pub(super) fn next(&self, begun: &VecDeque<Instant>) -> Option<Instant> {
         let earliest = |(count, span): &(usize, Duration)| {
             let back = begun.len().checked_sub(*count)?;

@@ -16,7 +16,7 @@ fn gate(concurrency: usize) -> Arc<Gate> {
     Gate::new(&limits(concurrency, None, 1), &BTreeMap::new())
 }
 
-/// Passes the gate at once, or fails the test.
+/// Obtains a permit at once, or fails the test.
 fn enter_now(gate: &Arc<Gate>) -> Permit {
     let entered = gate.enter(None, Priority::Hourly).now_or_never();
     entered.expect("a free place")
@@ -26,7 +26,7 @@ fn is_full(gate: &Arc<Gate>) -> bool {
     gate.enter(None, Priority::Hourly).now_or_never().is_none()
 }
 
-/// When each of `count` requests begins that all come at once, and end at once.
+/// Start times of `count` requests that arrive together, and end as soon as they start.
 async fn beginnings(gate: &Arc<Gate>, count: usize) -> Vec<Duration> {
     let origin = Instant::now();
     let requests = (0..count).map(|_| async {
@@ -38,7 +38,7 @@ async fn beginnings(gate: &Arc<Gate>, count: usize) -> Vec<Duration> {
     times
 }
 
-/// The most beginnings in any half-open window of this length.
+/// Maximum number of starts in any half-open window of this length.
 fn busiest(times: &[Duration], window: Duration) -> usize {
     let within = |from: &Duration| {
         let until = *from + window;
@@ -88,7 +88,7 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
             (burst as usize).min(rate as usize),
             "{rate}/s burst {burst}"
         );
-        // And not slower than it must be.
+        // And not slower than necessary.
         assert!(
             so_far <= Duration::from_secs_f64(37.0 / rate + 1.0),
             "{so_far:?}"
@@ -122,7 +122,7 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
             let _permit = gate.enter(None, priority).await;
             order.lock().unwrap().push(name);
         }));
-        // Each comes to wait before the next arrives.
+        // Each request is queued before the next arrives.
         tokio::task::yield_now().await;
     }
     drop(holder);
@@ -162,7 +162,7 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     let (mut first, mut second) = (Box::pin(first), Box::pin(second));
     assert!(first.as_mut().now_or_never().is_none());
     assert!(second.as_mut().now_or_never().is_none());
-    // The place is handed to the first, which goes away without having looked.
+    // The first waiter is woken, but dropped before it is polled.
     drop(holder);
     drop(first);
     let permit = second.await;
@@ -225,7 +225,7 @@ async fn the_declared_limits_may_be_as_odd_as_they_like() {
     }
 }
 
-/// A source of two at a time, and its pool of one.
+/// A source with concurrency 2, and its pool with concurrency 1.
 fn with_pool() -> (Arc<Gate>, Option<Part>) {
     let pools = BTreeMap::from([("slow".to_owned(), limits(1, None, 1))]);
     let gate = Gate::new(&limits(2, None, 1), &pools);
@@ -264,7 +264,7 @@ async fn who_waits_for_a_full_pool_lets_others_pass() {
         other.is_some(),
         "the source has room for one that isn't of the pool"
     );
-    // And the pool's place, when it frees, is of use although the source is full but for it.
+    // The pool's slot can be used once it is free, although the other slot of the source is taken.
     drop(in_pool);
     drop(waiting.await);
 }

@@ -1,4 +1,4 @@
-//! An HTTP server on loopback that answers byte by byte as a test says.
+//! A scripted HTTP server on loopback: tests determine every byte of its responses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-/// How the server treats one request. The connection ends with it.
+/// Treatment of one request, after which the connection is closed.
 pub(crate) enum Step {
     /// These bytes, then the end of the stream.
     Answer(Vec<u8>),
-    /// The bytes once the future has ended.
+    /// These bytes, once the future has completed.
     Held(BoxFuture<'static, ()>, Vec<u8>),
     /// These bytes, then a reset.
     Reset(Vec<u8>),
@@ -20,7 +20,7 @@ pub(crate) enum Step {
     Hang(Vec<u8>),
 }
 
-/// A whole answer with a `Content-Length`.
+/// A whole response with a `Content-Length`.
 pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let mut bytes = format!(
@@ -40,16 +40,17 @@ pub(crate) fn json(body: &str) -> Vec<u8> {
     )
 }
 
-/// An HTTP server that answers as it is told, for as long as it is held.
+/// Scripted HTTP server, which runs until dropped.
 pub(crate) struct Server {
-    /// Where it listens.
+    /// Base URL of the server.
     pub url: Url,
     heads: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
-    /// Answers the requests with these steps, in the order of their arrival, and refuses more.
+    /// Answers the requests with these steps, in the order of their arrival, and any further ones with
+    /// 400.
     pub(crate) async fn script(steps: Vec<Step>) -> Self {
         let steps = Mutex::new(steps.into_iter());
         Self::start(move |_| {
@@ -59,7 +60,7 @@ impl Server {
         .await
     }
 
-    /// Answers each request, given its head, as `treat` says.
+    /// Answers each request with the step that `treat` returns for its head.
     pub(crate) async fn start(treat: impl Fn(&str) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/api", listener.local_addr().unwrap());
@@ -85,12 +86,12 @@ impl Server {
         }
     }
 
-    /// The heads of the requests so far.
+    /// Heads of the requests so far.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
-    /// How many requests there were so far.
+    /// Number of requests so far.
     pub(crate) fn count(&self) -> usize {
         self.heads.lock().unwrap().len()
     }
@@ -111,7 +112,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 async fn serve(mut stream: TcpStream, step: Step) {
-    // The client may have gone meanwhile: that is its own affair.
+    // Write errors are ignored, because the client may have disconnected.
     match step {
         Step::Answer(bytes) => {
             let _ = stream.write_all(&bytes).await;

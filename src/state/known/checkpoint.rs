@@ -1,4 +1,4 @@
-//! The known rows as an object of the lake.
+//! Checkpoint of a snapshot's known rows, as an object of the lake.
 //!
 //! ```text
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683
@@ -7,8 +7,8 @@
 //! 00.000.000/0001-91|011.7…     5b0c3e1f9d2a4f6835c1b7a09e8d4c21  all
 //! ```
 //!
-//! It is a Parquet file, without the name of one: readers of the table's `**/*.parquet` mustn't meet
-//! it.
+//! The object is a Parquet file without the extension, so that readers of the table's `**/*.parquet` don't
+//! find it.
 
 use std::sync::Arc;
 
@@ -24,18 +24,18 @@ use super::Known;
 use crate::bronze::BronzeError;
 use crate::bronze::events::events;
 
-/// Rows that are encoded at once.
+/// Rows per encoded batch.
 const BATCH_ROWS: usize = 10_000;
 
 impl Known {
-    /// Makes the rows of what [`Known::encode`] made.
+    /// Decodes the output of [`Known::encode`].
     pub(super) fn decode(bytes: &Bytes) -> Result<Self, BronzeError> {
         let mut known = Self::default();
         events(bytes, |event| known.apply(event, false))?;
         Ok(known)
     }
 
-    /// The rows, sorted by their keys.
+    /// Encodes the rows, sorted by key.
     pub(super) fn encode(&self) -> Result<Bytes, BronzeError> {
         self.write().map(Into::into).map_err(BronzeError::Write)
     }

@@ -1,4 +1,4 @@
-//! From the files of a snapshot's days to its known rows, by way of the newest checkpoint.
+//! Replays a snapshot's files, from the newest usable checkpoint on, into its known rows.
 
 use std::collections::BTreeSet;
 
@@ -12,41 +12,41 @@ use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake};
 use crate::state::{DayStore, StateError};
 
-/// A checkpoint is due when this many files were read beyond the last one …
+/// A checkpoint is due after this many files beyond the last one …
 const FILES_BEYOND: usize = 32;
 /// … or more events than this, and than a quarter of the table.
 const LEAST_EVENTS: usize = 1_000;
 
-/// The known rows, and how they came about.
+/// Known rows with the state of their replay.
 #[derive(Debug)]
 pub struct Folded {
-    /// The rows.
+    /// The known rows.
     pub known: Known,
-    /// How many files of the day are in them.
+    /// Number of files of the day that were replayed.
     commits: u64,
-    /// The checkpoint that they began with.
+    /// Checkpoint from which the replay started.
     checkpoint: Option<String>,
-    /// Which files they are made of.
+    /// Digest of the replayed files.
     digest: Sha256,
-    /// How many files, and events, came after the checkpoint.
+    /// Numbers of files and events after the checkpoint.
     files: usize,
     events: usize,
-    /// Other runs stored something while this one was under way: the rows are what this run goes by,
-    /// but perhaps not quite what the files say.
+    /// `true` if other runs stored files during this run: the rows are right for this run, but may differ
+    /// from a replay of the files.
     joined: bool,
 }
 
-/// The files of a snapshot.
+/// Access to the files of a snapshot.
 struct Files<'a> {
     lake: &'a Lake,
     prefix: &'a str,
 }
 
 impl DayStore {
-    /// The rows that are known when the files 1 to `commits` of the day have been counted.
+    /// Returns the known rows after files 1 to `commits` of the day.
     ///
     /// # Errors
-    /// When the lake can't be read, or a file can't.
+    /// Returns an error if the lake or a file can't be read.
     pub async fn known(&self, commits: u64) -> Result<Folded, StateError> {
         self.files().known(self.day, commits).await
     }
@@ -59,10 +59,10 @@ impl DayStore {
     }
 }
 
-/// The rows of a snapshot that are known at the end of a day.
+/// Returns the known rows of a snapshot at the end of a day.
 ///
 /// # Errors
-/// When the lake can't be read, or a file can't.
+/// Returns an error if the lake or a file can't be read.
 pub async fn known_at(lake: &Lake, prefix: &str, day: Day) -> Result<Known, StateError> {
     let folded = Files { lake, prefix }.known(day, u64::MAX).await?;
     Ok(folded.known)
@@ -123,7 +123,7 @@ impl Files<'_> {
         Ok(folded)
     }
 
-    /// A checkpoint that can't be read is as good as none.
+    /// Loads a checkpoint; returns `None` if it can't be decoded.
     async fn checkpoint(&self, key: &str) -> Result<Option<Known>, StateError> {
         let Some((bytes, _)) = self.lake.get(key).await? else {
             return Ok(None);
@@ -143,7 +143,7 @@ impl Files<'_> {
         mut each: impl FnMut(Event<'_>),
     ) -> Result<(), StateError> {
         let key = layout::file_key(self.prefix, day, number);
-        // A file that was taken out of the lake takes its rows along: they are read again.
+        // The rows of a file that was removed from the lake are unknown, so they are read again.
         let Some((bytes, _)) = self.lake.get(&key).await? else {
             return Ok(());
         };
@@ -170,12 +170,11 @@ impl Folded {
         Ok(())
     }
 
-    /// Follows the day to its file number `commits`. `own` is the file that this run has just
-    /// stored, whose rows are known already, and how many they are; the others are those of other
-    /// runs.
+    /// Advances to file number `commits` of the day. `own` is the key and the number of rows of the file that
+    /// this run has just stored, whose rows are known already; the other files are those of other runs.
     ///
     /// # Errors
-    /// When a file can't be read.
+    /// Returns an error if a file can't be read.
     pub async fn follow(
         &mut self,
         store: &DayStore,
@@ -199,11 +198,11 @@ impl Folded {
         Ok(())
     }
 
-    /// The object that has the known rows, or from which they are soon made: the checkpoint that
-    /// this run began with, or one that it leaves behind where too much came after that.
+    /// Returns the key of the checkpoint for the state: the one from which the replay started, or a new one
+    /// that is written now, if too many files or events came after it.
     ///
     /// # Errors
-    /// When it is due and can't be written.
+    /// Returns an error if a new checkpoint can't be written.
     pub async fn leave(&self, store: &DayStore) -> Result<Option<String>, StateError> {
         let many = LEAST_EVENTS.max(self.known.len() / 4);
         let is_due = match self.checkpoint {
@@ -218,7 +217,7 @@ impl Folded {
         let bytes = self.known.encode().map_err(StateError::Encode)?;
         failpoint!("snapshot.before_known");
         match store.lake.create(&key, bytes).await? {
-            // One of this name is made of the same files.
+            // An existing object of this name was made from the same files.
             Created::Done(_) | Created::Exists => {
                 failpoint!("snapshot.after_known");
                 Ok(Some(key))

@@ -1,13 +1,13 @@
-//! The rows that a snapshot knows: what its files say of the table, taken together.
+//! Current rows of a snapshot, replayed from its files.
 //!
-//! A snapshot's files tell events: a record was new, changed, or had vanished. Taken in the order of
-//! their days and numbers, they make the table as it was last seen, and that is what the next reading
-//! is compared with. Nothing else is: the files decide (promise P5).
+//! A snapshot's files contain events: a record was new, changed, or had vanished. Replayed in the order of
+//! their days and numbers, they give the table as last seen, with which the next reading is compared. No
+//! other source is used: the files decide (promise P5).
 //!
-//! So that not every file has to be read each time, the rows known after some commit are kept as an
-//! object of their own ([`checkpoint`]). Its name has a digest of the files that it is made of: one
-//! that isn't made of just the files which are there before it (a run of an earlier day may store
-//! something late) isn't used. It is written before any state names it, and may be lost.
+//! To avoid replaying all files each time, the rows known after some commit are stored as an object of their
+//! own ([`checkpoint`]). Its name contains a digest of the list of files it was made from: if that isn't
+//! exactly the list of files up to its commit (a run of an earlier day may store something late), the
+//! checkpoint isn't used. It is written before any state names it, and may be lost.
 
 mod checkpoint;
 mod fold;
@@ -19,25 +19,24 @@ use crate::bronze::events::{Event, Op};
 
 pub use fold::{Folded, known_at};
 
-/// How many hexadecimal digits of a record's hash tell its versions apart. Two contents of one
-/// record would have to agree in 128 bits to be taken for one.
+/// Hexadecimal digits of a record's hash that identify its content: 128 bits, so collisions are negligible.
 const DIGITS: usize = 32;
 
-/// What the version of a vanished record is called.
+/// Version of a vanished record.
 pub const VANISHED: &str = "vanished";
 
-/// The content of one record: the first half of its canonical JSON's SHA-256.
+/// Content hash of one record: the first half of the SHA-256 of its canonical JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentHash(u128);
 
 impl ContentHash {
-    /// The hash of a record.
+    /// Returns the hash of a record.
     pub fn of(record: &str) -> Self {
         let hash = crate::json::canonical::hash(record);
         Self(u128::from_str_radix(&hash[..DIGITS], 16).unwrap_or_default())
     }
 
-    /// Of a version: the hash, and perhaps `~n` behind it.
+    /// Parses a version: the hash, optionally followed by `~n`.
     pub(super) fn parse(version: &str) -> Option<Self> {
         let digits = version
             .split_once('~')
@@ -46,56 +45,56 @@ impl ContentHash {
         (digits.len() == DIGITS).then_some(Self(hash))
     }
 
-    /// As `_version` has it.
+    /// Returns the hash as written to `_version`.
     pub fn version(self) -> String {
         format!("{:0width$x}", self.0, width = DIGITS)
     }
 }
 
-/// What is known of one record.
+/// Known content of one record.
 #[derive(Debug, Clone, Copy)]
 struct Content {
     hash: ContentHash,
-    /// Into `Known::slices`; `u32::MAX` where it isn't known.
+    /// Index into `Known::slices`; `u32::MAX` if the slice is unknown.
     slice: u32,
-    /// Not to be missed by this run: it has come, or another run has just stored it.
+    /// `true` if the record isn't missing in this run: it was read, or another run has just stored it.
     seen: bool,
 }
 
-/// The rows of a table by their keys. It costs some 100 bytes a row.
+/// Rows of a table by key. Takes about 100 bytes of memory per row.
 #[derive(Debug, Default)]
 pub struct Known {
     rows: HashMap<Box<str>, Content>,
     slices: Vec<Arc<str>>,
 }
 
-/// What a record is, against what is known.
+/// Result of comparing a record with the known rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// Its content is the known one.
+    /// The content is unchanged.
     Same,
-    /// There is no such record.
+    /// The key is unknown.
     New,
-    /// It had another content.
+    /// The content has changed.
     Changed {
-        /// The record has come in this run before.
+        /// `true` if this run has read the record before.
         again: bool,
     },
 }
 
 impl Known {
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The keys of the rows.
+    /// Returns the keys of the rows.
     pub fn into_keys(self) -> impl Iterator<Item = Box<str>> {
         self.rows.into_keys()
     }
 
-    /// How many rows were last read from each slice, by label.
+    /// Returns the number of rows last read from each slice, by label.
     pub fn by_slice(&self) -> HashMap<&str, u64> {
         let mut counts = HashMap::new();
         for content in self.rows.values() {
@@ -106,7 +105,7 @@ impl Known {
         counts
     }
 
-    /// Compares a record that was read with what is known of it, which stays as it is.
+    /// Compares a record with the known content, and marks it as seen; the content isn't updated.
     pub fn see(&mut self, key: &str, hash: ContentHash) -> Seen {
         match self.rows.get_mut(key) {
             None => Seen::New,
@@ -121,18 +120,18 @@ impl Known {
         }
     }
 
-    /// A record was read, and a row of it is on its way.
+    /// Sets the known content of a record whose new row is about to be stored.
     pub fn set(&mut self, key: &str, hash: ContentHash, slice: &str) {
         let slice = self.slice_index(Some(slice));
         self.insert(key, hash, slice, true);
     }
 
-    /// Whether there are rows that this run hasn't seen.
+    /// Returns `true` if there are rows that this run hasn't seen.
     pub fn misses_any(&self) -> bool {
         self.rows.values().any(|content| !content.seen)
     }
 
-    /// Keys of the rows that this run hasn't seen, sorted.
+    /// Returns the keys of the rows that this run hasn't seen, sorted.
     pub fn unseen(&self) -> Vec<Box<str>> {
         let unseen = self.rows.iter().filter(|(_, content)| !content.seen);
         let mut keys: Vec<_> = unseen.map(|(key, _)| key.clone()).collect();
@@ -140,13 +139,13 @@ impl Known {
         keys
     }
 
-    /// A record is there no more.
+    /// Removes a record that has vanished.
     pub fn remove(&mut self, key: &str) {
         self.rows.remove(key);
     }
 
-    /// Takes in what another run stored while this one was under way. A record that this run has
-    /// seen itself stays as it saw it, and one that the other run stored isn't missed.
+    /// Applies an event that another run stored during this run. A record that this run has seen itself keeps
+    /// its content; one that the other run stored counts as seen.
     fn join(&mut self, event: Event<'_>) {
         if self.rows.get(event.key).is_some_and(|content| content.seen) {
             return;
@@ -181,7 +180,7 @@ impl Known {
         let Some(slice) = slice else {
             return u32::MAX;
         };
-        // Rows of one slice come together, and slices are few.
+        // Rows of one slice come together, and slices are few, so a search from the end is fast.
         let known = self.slices.iter().rposition(|known| &**known == slice);
         let index = known.unwrap_or_else(|| {
             self.slices.push(slice.into());

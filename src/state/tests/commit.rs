@@ -1,4 +1,4 @@
-//! One run after the other, and several at once, without faults.
+//! Sequential and concurrent runs, without faults.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::faulty::{Fault, Op};
 use super::support::*;
 use crate::state::execution::Status;
 
-/// The scenario that the system was designed around.
+/// Reference scenario of the design.
 #[tokio::test]
 async fn a_day_grows_by_what_is_new_each_time() {
     let (_folder, worlds) = worlds();
@@ -83,7 +83,7 @@ async fn two_runs_at_once_store_each_record_once() {
         assert_eq!(late.files, [(key(2), 1)]);
         world.assert_sound().await;
 
-        // The first goes on with what it knew, and finds number 2 taken.
+        // The first run continues with its old state, and finds number 2 taken.
         let ids = ["a", "d", "e"];
         ingest(&world, &first, &mut seen_by_first, &mut early, &ids)
             .await
@@ -112,7 +112,7 @@ async fn a_file_that_others_stored_row_by_row_is_not_written() {
     world.assert_sound().await;
 }
 
-/// A file is found by another run before its own run has counted it: both speak of it, once.
+/// A file is adopted by another run before its own run has counted it: it is counted once.
 #[tokio::test]
 async fn a_file_that_others_adopt_first_is_counted_once() {
     let world = memory();
@@ -185,17 +185,17 @@ async fn who_never_gets_a_word_in_gives_up() {
         "{error}"
     );
     assert_eq!(run.files, [], "as it was given");
-    // By the driven clock: from 50 ms to 2 s at most each time, half of that as a rule.
+    // On the paused clock: at most 50 ms to 2 s per back-off, half of that on average.
     let waited = began.elapsed().as_secs();
     assert!((5..30).contains(&waited), "{waited} s between the tries");
 
-    // The file is there, and the next run counts it.
+    // The file exists, and the next run counts it.
     let state = world.day().open().await.unwrap();
     assert!(state.contains("b"));
     world.assert_sound().await;
 }
 
-/// Whenever it has found the next number, another run takes it.
+/// Another run takes each number just after this run has found it free.
 #[tokio::test(start_paused = true)]
 async fn who_finds_every_number_taken_gives_up() {
     let world = memory();
@@ -226,7 +226,7 @@ async fn who_finds_every_number_taken_gives_up() {
     world.assert_sound().await;
 }
 
-/// All at once, on a store where most of them collide.
+/// Concurrent runs on a store where most of them collide.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_runs_at_once_in_a_folder() {
     let (_folder, worlds) = worlds();

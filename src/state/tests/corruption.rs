@@ -1,5 +1,5 @@
-//! P1, P2 and P5 with a state that was damaged: whatever single byte of it is another, and wherever
-//! it is cut off, it is rebuilt from the files or stops the run. No row is lost or doubled.
+//! P1, P2 and P5 with a damaged state: if any single byte changes, or it is truncated anywhere, it is rebuilt
+//! from the files or stops the run. No row is lost or duplicated.
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -8,11 +8,11 @@ use rand::{RngExt, SeedableRng};
 use super::support::*;
 use crate::state::{SliceProgress, StateError, unpack};
 
-/// The fourth run's page: one record that is new, among those that are there.
+/// Page of the fourth run: one new record among stored ones.
 const PAGE: [&str; 6] = ["a", "b", "c", "d", "e", "new"];
 
-/// A day with what a state can have: files of two runs, a proven slice, an id that the API took
-/// away, and the marker of a complete day.
+/// A day with every part of a state: files of two runs, a proven slice, a withdrawn id, and the marker of a
+/// complete day.
 pub async fn sound_day(world: World) -> World {
     run_once(&world, "hourly", &["a", "b"]).await;
     let (day, mut run) = (world.day(), world.run("daily"));
@@ -30,7 +30,7 @@ pub async fn sound_day(world: World) -> World {
     world
 }
 
-/// A day that the earlier pipeline wrote, which named a record that it lost.
+/// A day written by the earlier pipeline, whose state names a record that was lost.
 pub async fn earlier_day() -> World {
     let world = memory();
     let folder = "pncp/year=2025/month=10/day=22";
@@ -54,7 +54,7 @@ pub async fn earlier_day() -> World {
     world
 }
 
-/// Days with all kinds of states.
+/// Days with each kind of state.
 async fn days() -> [World; 3] {
     [
         sound_day(memory()).await,
@@ -63,7 +63,7 @@ async fn days() -> [World; 3] {
     ]
 }
 
-/// The seed of the damage: `CORRUPTION_SEED=7 cargo test corruption`.
+/// Seed of the damage: `CORRUPTION_SEED=7 cargo test corruption`.
 fn seed() -> u64 {
     match std::env::var("CORRUPTION_SEED") {
         Ok(seed) => seed.parse().expect("CORRUPTION_SEED is a number"),
@@ -71,8 +71,8 @@ fn seed() -> u64 {
     }
 }
 
-/// A run over a day whose state is `damaged`. It stores what is new, once, or stops with a reason
-/// and changes nothing. The lake is afterwards what it was before.
+/// Runs over a day whose state is `damaged`. The run stores the new record once, or stops with an error and
+/// changes nothing. Restores the lake afterwards.
 async fn survive(world: &World, sound: &Bytes, damaged: Bytes, what: &str) -> Outcome {
     let files = world.files().await;
     let number = 1 + files.keys().filter(|key| key.contains("_c0")).count() as u64;
@@ -115,7 +115,7 @@ async fn survive(world: &World, sound: &Bytes, damaged: Bytes, what: &str) -> Ou
     outcome
 }
 
-/// What became of a damaged state.
+/// Outcome of a run over a damaged state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Rebuilt,
@@ -149,7 +149,7 @@ async fn a_state_with_a_damaged_byte_is_rebuilt_or_stops_the_run() {
             damaged[position] ^= change;
             let what = format!("seed {seed}: byte {position} changed by {change:#04x}");
             let outcome = survive(&world, &sound, damaged.clone().into(), &what).await;
-            // A bit of a compressed frame may mean nothing.
+            // Some bits of a compressed frame have no effect.
             let means_nothing =
                 || unpack(&damaged).is_ok_and(|text| text == unpack(&sound).unwrap());
             assert!(outcome != Outcome::Believed || means_nothing(), "{what}");

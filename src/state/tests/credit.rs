@@ -1,4 +1,4 @@
-//! What a file that is found counts for its run: when it is adopted, when the run speaks again, and
+//! Counts of a found file in its run's entry: when it is adopted, when the run writes its entry again, and
 //! when the state is rebuilt.
 
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Op, Origin};
 use crate::record::RecordId;
 use crate::state::execution::Execution;
 
-/// A file of a snapshot's run: a record, one without an id, and one that is there no more.
+/// A file of a snapshot's run: a record, one without an id, and a deletion.
 fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {
     let day = world.day();
     let meta = FileMeta {
@@ -37,7 +37,7 @@ fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {
     writer.finish().unwrap()
 }
 
-/// Fetched, new, unidentified, vanished.
+/// Returns the entry's counts: fetched, new, unidentified, vanished.
 async fn counted(world: &World, run: &Execution) -> [serde_json::Value; 4] {
     let entry = world.entry(run).await;
     ["fetched", "new_records", "unidentified", "vanished"].map(|key| entry[key].clone())
@@ -53,7 +53,7 @@ async fn p7_each_row_of_a_found_file_is_counted_for_what_it_is() {
             .put(&key(number), mixed_file(&world, &run, id).bytes)
             .await;
     }
-    // A row that vanished is new, and wasn't fetched.
+    // A row for a vanished record is new, and wasn't fetched.
     let expected = [4, 6, 2, 2].map(|count| json!(count));
 
     world.clock.set(at("2025-10-22T16:00:00Z"));
@@ -82,7 +82,7 @@ async fn p7_each_row_of_a_found_file_is_counted_for_what_it_is() {
     assert_eq!(counted(&world, &run).await, expected, "rebuilt");
 }
 
-/// A writer of another make: it stored a row that was there, in a file with our kind of name.
+/// A foreign writer stored an existing row again, in a file with a numbered name.
 #[tokio::test]
 async fn p7_rows_of_a_found_file_that_were_known_are_duplicates() {
     let world = memory();
@@ -97,7 +97,7 @@ async fn p7_rows_of_a_found_file_that_were_known_are_duplicates() {
     assert_eq!(counts, [4, 2, 2].map(|count| json!(count)));
 }
 
-/// An entry that doesn't say what the files hold is set right, and keeps what they don't show.
+/// An entry that contradicts the files is corrected, and keeps the counts that they don't show.
 #[tokio::test]
 async fn p7_what_the_files_do_not_show_stays_in_a_corrected_entry() {
     let world = memory();

@@ -1,4 +1,4 @@
-//! A store that misbehaves on request, as networks do.
+//! Object store with faults on request, as on networks.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// What is done to the store.
+/// Kind of operation on the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     Get,
@@ -21,41 +21,41 @@ pub enum Op {
     List,
 }
 
-/// What goes wrong with one operation.
+/// Fault of one operation.
 pub enum Fault {
-    /// It doesn't happen, and the caller gets an error.
+    /// Doesn't happen, and returns an error.
     Fail,
-    /// It happens, and the caller gets an error all the same.
+    /// Happens, and returns an error.
     LoseReply,
-    /// A write that happens only when [`Faulty::deliver`] says so; the caller gets an error.
+    /// A write that happens only on [`Late::deliver`]; returns an error at once.
     Delay,
-    /// It isn't allowed.
+    /// Permission is denied.
     Deny,
-    /// A write is told that the object exists, and it doesn't.
+    /// A write returns "already exists", and the object doesn't exist.
     FalseExists,
-    /// A listing leaves out what has this in its key.
+    /// A listing omits the keys that contain this text.
     Hide(&'static str),
-    /// Something else happens first.
+    /// Another future runs first.
     Meanwhile(BoxFuture<'static, ()>),
-    /// The caller dies at this point: it never hears of the operation, which happens or doesn't.
+    /// The caller is killed at this point and never sees a reply; the operation happens or not.
     Crash { happens: bool },
 }
 
 type Decide = Box<dyn FnMut(Op, &str) -> Option<Fault> + Send>;
 
-/// See above.
+/// Object store that injects faults.
 pub struct Faulty {
     inner: Arc<dyn ObjectStore>,
     decide: Mutex<Decide>,
     late: Arc<Late>,
 }
 
-/// Writes that are still under way.
+/// Delayed writes.
 #[derive(Default)]
 pub struct Late(Mutex<Vec<(Path, PutPayload, PutOptions)>>);
 
 impl Late {
-    /// Lets the oldest delayed write arrive; false if there is none.
+    /// Performs the oldest delayed write; returns `false` if there is none.
     pub async fn deliver(&self, store: &dyn ObjectStore) -> bool {
         let next = {
             let mut late = self.0.lock().unwrap();
@@ -70,7 +70,7 @@ impl Late {
 }
 
 impl Faulty {
-    /// `decide` is asked before each operation; `late` takes the delayed ones.
+    /// `decide` is called before each operation; `late` receives the delayed writes.
     pub fn new(
         inner: Arc<dyn ObjectStore>,
         late: Arc<Late>,
@@ -83,7 +83,7 @@ impl Faulty {
         }
     }
 
-    /// The fault for this operation, after what comes before it.
+    /// Returns the fault for this operation, after running a `Meanwhile` future.
     async fn fault(&self, op: Op, key: &str) -> Option<Fault> {
         let fault = (self.decide.lock().unwrap())(op, key);
         match fault {

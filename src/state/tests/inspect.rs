@@ -1,4 +1,4 @@
-//! `bronzed state verify`: whatever is wrong with a day is found, and of a sound one nothing is said.
+//! `bronzed state verify`: reports every defect of a day, and nothing for a sound one.
 
 use super::corruption::{earlier_day, sound_day};
 use super::support::*;
@@ -13,7 +13,7 @@ async fn found(world: &World) -> Inspection {
     found.unwrap()
 }
 
-/// The promises that are broken, each with what tells so.
+/// Asserts that these promises are reported as violated, each with this text.
 async fn assert_found(world: &World, expected: &[(Promise, &str)]) {
     let findings = found(world).await.findings;
     for (promise, text) in expected {
@@ -36,7 +36,7 @@ async fn of_a_sound_day_nothing_is_said() {
     assert!(earlier.earlier && earlier.findings.is_empty());
 }
 
-/// The document as its author would have written it with `from` instead of `to`: sealed anew.
+/// Replaces `from` by `to` in the document and recomputes the digest, as a buggy writer would.
 async fn alter(world: &World, from: &str, to: &str) {
     let text = world.text(STATE).await;
     assert!(text.contains(from), "{text}");
@@ -104,7 +104,7 @@ async fn whatever_is_wrong_is_told_by_the_promise_that_it_breaks() {
     assert_found(&world, &[(P7, "there are files, and no state")]).await;
 }
 
-/// P1: records whose ids would be others now are stored again.
+/// P1: records whose ids differ under the current declaration would be stored again.
 #[tokio::test]
 async fn ids_under_another_declaration_are_told() {
     let world = sound_day(memory()).await;

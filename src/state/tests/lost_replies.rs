@@ -1,5 +1,4 @@
-//! What happened and wasn't heard of, and what arrives when nobody waits for it any more. The two
-//! traps of conditional writes are here.
+//! Lost replies and late writes, including the two traps of conditional writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +29,7 @@ async fn a_state_whose_reply_is_lost_is_recognised() {
     let world = memory();
     let faults = || vec![Fault::LoseReply];
     for (number, ids) in [(1, ["a"]), (2, ["b"])] {
-        // The first creates the state, the second replaces it.
+        // The first write creates the state, the second replaces it.
         let day = world.day_with(Op::Put, STATE, faults());
         let mut run = world.run("hourly");
         let mut state = day.open().await.unwrap();
@@ -62,7 +61,7 @@ async fn failed_writes_are_tried_again() {
     world.assert_sound().await;
 }
 
-/// A conflict that is only transient: told that the file exists while nothing does.
+/// A transient conflict: the reply is "already exists" while nothing exists.
 #[tokio::test(start_paused = true)]
 async fn a_false_already_exists_is_not_believed() {
     let world = memory();
@@ -100,7 +99,7 @@ async fn what_is_not_allowed_is_not_tried_again() {
     assert_eq!(tries.load(Ordering::SeqCst), 1);
 }
 
-/// A run whose second file of the day is under way for as long as it asks, so that it gives up.
+/// A run whose second file of the day stays in flight on every attempt, so that it gives up.
 async fn gives_up_a_commit(world: &World) -> (Execution, StateError) {
     run_once(world, "hourly", &["z"]).await;
     let mut faults = std::iter::once(Fault::Delay).chain(std::iter::repeat_with(|| Fault::Fail));
@@ -135,7 +134,7 @@ async fn a_commit_that_arrives_late_is_adopted_and_credited() {
     assert_eq!(entry["job"], "daily");
     world.assert_sound().await;
 
-    // The run that gave up says how it ended, and what it doesn't know of stays counted.
+    // The run that gave up records its outcome; the file credited to it stays counted.
     run.status = Status::Failed;
     run.error = Some("the lake was away".to_owned());
     day.record(&mut state, &run, &Default::default(), false)
@@ -160,7 +159,7 @@ async fn a_commit_that_arrives_after_its_number_was_taken_is_nothing() {
     world.assert_sound().await;
 }
 
-/// The zombie of the protocol: it wakes up and goes on, although its own write came through.
+/// A zombie run: it continues although its own write arrived late.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_goes_on_finds_its_own_late_commit() {
     let world = memory();
@@ -181,7 +180,7 @@ async fn a_run_that_goes_on_finds_its_own_late_commit() {
     world.assert_sound().await;
 }
 
-/// The commit happened and the index didn't follow: "from here on it happened".
+/// The commit happened and the state wasn't updated: the file counts from its creation on.
 #[tokio::test(start_paused = true)]
 async fn a_file_without_its_state_is_found_by_the_same_run_and_by_others() {
     let world = memory();
@@ -205,8 +204,8 @@ async fn a_file_without_its_state_is_found_by_the_same_run_and_by_others() {
     world.assert_sound().await;
 }
 
-/// The file is there, and the state was refused: the run's last word counts it, in the state and
-/// in what the caller is told.
+/// The file exists, and the update of the state was refused: the run's final record counts it, in the state
+/// and in the returned execution.
 #[tokio::test]
 async fn a_run_whose_state_was_refused_counts_its_file_with_its_last_word() {
     let world = memory();

@@ -1,5 +1,5 @@
-//! P5: a lake that notices what is missing from it. A day whose files are gone, or of which only the
-//! marker is left, isn't complete, and its records are read again.
+//! P5: missing objects are noticed. A day whose files are gone, or of which only the marker is left, isn't
+//! complete, and its records are read again.
 
 use super::corruption::sound_day;
 use super::faulty::{Fault, Op};
@@ -16,7 +16,7 @@ async fn is_called_complete(world: &World) -> bool {
     one
 }
 
-/// Reads everything again, and proves it.
+/// Reads the whole day again, and proves it.
 async fn read_again(world: &World, ids: &[&str]) -> u64 {
     let (day, mut run) = (world.day(), world.run("daily"));
     let mut state = day.open().await.unwrap();
@@ -53,7 +53,7 @@ async fn a_file_that_was_removed_is_noticed_and_its_records_are_read_again() {
         assert!(!world.exists(MARKER).await && !is_called_complete(&world).await);
         assert_eq!(strings(&world.state().await["lost_files"]), [key(gone)]);
 
-        // It is said once; and no number is used again.
+        // The loss is reported once, and no number is reused.
         assert!(day.open().await.unwrap().recovery().is_empty());
         let all = ["a", "b", "c", "d", "e"];
         assert_eq!(read_again(&world, &all).await, ids.len() as u64);
@@ -108,7 +108,7 @@ async fn a_marker_without_a_state_is_no_proof() {
     assert!(!is_called_complete(&world).await);
 }
 
-/// Cut off between state and marker: the day is complete, and nobody can tell.
+/// Interrupted between state and marker: the day is complete, and a listing doesn't show it.
 #[tokio::test]
 async fn a_complete_day_whose_marker_is_missing_is_given_it_by_any_run() {
     let world = sound_day(memory()).await;
@@ -135,7 +135,7 @@ async fn a_crash_while_markers_are_taken_back_leaves_no_false_one() {
     }
 }
 
-/// The run went by ids that are gone: it hasn't looked for their records.
+/// The run deduplicated against ids that are gone: it hasn't looked for their records.
 #[tokio::test]
 async fn a_run_under_way_while_files_get_lost_calls_no_day_complete() {
     let world = sound_day(memory()).await;
@@ -164,7 +164,7 @@ async fn a_new_slice_opens_the_days_before_it_and_keeps_what_is_proven() {
         .unwrap();
     assert!(state.is_complete() && is_called_complete(&world).await);
     assert!(world.exists("pncp/_state/complete/20251022.1").await);
-    // One that lost a file has lost both.
+    // A day that lost a file has lost both markers.
     world.delete(&key(1)).await;
     day.open().await.unwrap();
     assert!(!world.exists(MARKER).await);
@@ -198,7 +198,7 @@ async fn an_accepted_day_is_audited_and_gives_way_to_a_proof() {
     read_again(&world, &["a", "b", "c"]).await;
     let state = day.open().await.unwrap();
     assert!(state.accepted().is_none() && !world.exists(ACCEPTED).await);
-    // Nothing is to be accepted of a day that is proven.
+    // A proven day can't be accepted.
     assert!(day.accept("once more").await.unwrap().accepted().is_none());
 }
 
@@ -226,7 +226,7 @@ async fn a_day_that_is_forgotten_is_read_again_and_stores_nothing_twice() {
     let new = read_again(&world, &["a", "b", "c", "d", "e"]).await;
     assert_eq!((new, is_called_complete(&world).await), (0, true));
     world.assert_sound().await;
-    // Of what is not known, nothing is written.
+    // A day without a state isn't written.
     let nothing = memory();
     nothing.day().forget(None).await.unwrap();
     assert!(!nothing.exists(STATE).await);

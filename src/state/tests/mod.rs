@@ -1,7 +1,7 @@
-//! The promises of the commit protocol, one by one and under every fault.
+//! Tests of the commit protocol: each promise, under every fault.
 //!
-//! `support` has the vocabulary, `faulty` a store that loses replies and delivers late; the crate's
-//! `simulation` plays the protocol in all orders.
+//! `support` has the fixtures, `faulty` an object store that loses replies and delays writes; the crate's
+//! `simulation` runs the protocol in all interleavings.
 
 mod commit;
 mod corruption;

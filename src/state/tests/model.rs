@@ -1,12 +1,12 @@
-//! The protocol as a small formal model, gone through in every state that it can reach.
+//! Formal model of the protocol, checked exhaustively over every reachable state.
 //!
-//! Each of two or three wants some records stored, of which others want some, too. Every operation
-//! is a step; any of a bounded number of them may fail, lose its reply, happen at any later time, or
-//! be the last of its run, which then begins anew; and the state may get lost or be put back.
+//! Each of two or three runs stores some records, and the sets overlap. Every operation is a step; a bounded
+//! number of steps may fail, lose the reply, take effect at any later time, or crash the run, which then
+//! restarts; and the state may get lost or be reset to an older one.
 //!
-//! The promises are those of `invariants`; the model shares no other code with the program. What it
-//! adds to the simulation is that nothing is left out, and that from each state an end can be
-//! reached; what it lacks is everything that isn't in it.
+//! The promises are those of `invariants`; the model shares no other code with the program. Unlike the
+//! simulation, it covers every interleaving, and proves that an end can be reached from each state;
+//! everything outside the model stays unchecked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::invariants::{self, Day, File, FileName, Promise, Served, State, Violation};
 use crate::mutation::Mutation;
 
-/// Records, one a bit.
+/// Set of records, one per bit.
 type Ids = u8;
 
-/// The protocol, with at most so many faults.
+/// The protocol with a maximum number of faults.
 #[derive(Clone)]
 struct Protocol {
     wants: Vec<Ids>,
@@ -26,19 +26,19 @@ struct Protocol {
     mutation: Option<Mutation>,
 }
 
-/// The lake, those at work on it, and what is under way.
+/// The lake, its runs, and the writes in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
-    /// By number: the run, and what it stored.
+    /// Run and stored ids, by file number.
     files: BTreeMap<u8, (u8, Ids)>,
     document: Option<Document>,
-    /// The first state document that there was, which a stray writer may have read.
+    /// First state document, which a stale writer may have read.
     first: Option<Document>,
-    /// Writes whose callers were told that they failed.
+    /// Writes whose callers received an error.
     late: BTreeSet<Write>,
     runs: Vec<Run>,
     faults: u8,
-    /// A file was written over.
+    /// `true` if a file was overwritten.
     overwritten: bool,
 }
 
@@ -67,25 +67,25 @@ enum Write {
 struct Run {
     id: u8,
     wants: Ids,
-    /// What it knows, and the document that it was read from.
+    /// Content known to the run, and the document that it read.
     knows: Document,
     read: Option<Document>,
     step: Step,
 }
 
-/// What a run does next.
+/// Next step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     /// Reads the state.
     Load,
-    /// Looks for the file after those that it knows.
+    /// Probes the file after the known ones.
     Adopt,
-    /// Puts its file, or finds that it needs none.
+    /// Puts its file, unless it has nothing new.
     Put {
         number: u8,
         ids: Ids,
     },
-    /// Looks what became of its file.
+    /// Reads its file back after an error.
     FindFile {
         number: u8,
         ids: Ids,
@@ -94,7 +94,7 @@ enum Step {
     Swap {
         document: Document,
     },
-    /// Looks what became of its state.
+    /// Reads its state back after an error.
     FindState {
         document: Document,
     },
@@ -121,7 +121,7 @@ enum Action {
 }
 
 impl World {
-    /// Whether it happened.
+    /// Applies a write; returns `true` if it happened.
     fn apply(&mut self, write: Write, mutation: Option<Mutation>) -> bool {
         match write {
             Write::Create { number, run, ids } => {
@@ -170,7 +170,7 @@ impl World {
         self.runs.iter().all(|run| run.step == Step::Done)
     }
 
-    /// P1, P3, P5 and P6 as they are at this instant, and P2 where nobody is at work any more.
+    /// Returns violations of P1, P3, P5 and P6 at this instant, and of P2 once no run is active.
     fn violations(&self) -> Vec<Violation> {
         let day = self.facts();
         let mut violations = invariants::p1_exactly_once(&day.files);
@@ -212,7 +212,7 @@ impl Run {
         }
     }
 
-    /// The write that its step is, if it is one.
+    /// Returns the write of its step, if the step is one.
     fn write(&self) -> Option<Write> {
         match self.step {
             Step::Put { number, ids } => Some(Write::Create {
@@ -228,7 +228,7 @@ impl Run {
         }
     }
 
-    /// What it wants and doesn't know of is put next; without any, what it found is written.
+    /// Next: puts the wanted ids that are unknown; without any, writes the adopted files into the state.
     fn after_adoption(&self, mutation: Option<Mutation>) -> Step {
         let ids = self.wants & !self.knows.ids;
         let mut number = self.knows.commits + 1;
@@ -261,7 +261,7 @@ impl Run {
         Step::Swap { document }
     }
 
-    /// Goes on after its step was done on `world` and it heard of it.
+    /// Continues after its step was applied to `world` and replied to.
     fn go_on(&mut self, world: &World, happened: bool, mutation: Option<Mutation>) {
         self.step = match self.step {
             Step::Load => {
@@ -308,7 +308,7 @@ impl Run {
         };
     }
 
-    /// Its step failed, for all that it knows.
+    /// Continues after its step returned an error.
     fn go_on_from_error(&mut self) {
         self.step = match self.step {
             Step::Put { number, ids } => Step::FindFile { number, ids },
@@ -382,7 +382,7 @@ impl Protocol {
                 match outcome {
                     Outcome::Good => run.go_on(&world, happened, self.mutation),
                     Outcome::Fails | Outcome::ReplyLost | Outcome::Late => run.go_on_from_error(),
-                    // Another run takes its place.
+                    // Another run replaces it.
                     _ => run = Run::new(run.id + 10, run.wants),
                 }
                 world.faults -= u8::from(outcome != Outcome::Good);
@@ -405,18 +405,18 @@ impl Protocol {
     }
 }
 
-/// All states that can be reached, and how.
+/// All reachable states, with the paths to them.
 struct Reached {
     numbers: HashMap<World, u32>,
-    /// By number: the state before, and what led on from it.
+    /// Previous state and the action from it, by state number.
     from: Vec<Option<(u32, Action)>>,
     steps: Vec<(u32, u32)>,
-    /// Those in which nobody has anything left to do.
+    /// States in which no run has anything left to do.
     ends: Vec<u32>,
 }
 
 impl Reached {
-    /// Goes through them, the nearest first, until one breaks a promise.
+    /// Explores the states breadth-first until one violates a promise.
     fn of(protocol: &Protocol) -> (Self, Option<(u32, Violation)>) {
         let beginning = protocol.beginning();
         let mut reached = Self {
@@ -447,7 +447,7 @@ impl Reached {
         (reached, None)
     }
 
-    /// How a state was come to.
+    /// Returns the path to a state.
     fn way_to(&self, mut number: u32) -> Vec<Action> {
         let mut way = Vec::new();
         while let Some((before, action)) = self.from[number as usize] {
@@ -458,7 +458,7 @@ impl Reached {
         way
     }
 
-    /// A state from which nobody ever comes to an end.
+    /// Returns a state from which no end can be reached.
     fn stuck(&self) -> Option<u32> {
         let mut before = vec![Vec::new(); self.from.len()];
         for (from, to) in &self.steps {
@@ -476,7 +476,7 @@ impl Reached {
     }
 }
 
-/// Goes through all states; the first that breaks a promise, and the way there.
+/// Explores all states; returns the first violation with the path to it.
 fn explore(wants: &[Ids], faults: u8, mutation: Option<Mutation>) -> Result<(), String> {
     let protocol = Protocol {
         wants: wants.to_vec(),

@@ -1,4 +1,4 @@
-//! Faults of the protocol that take more than a condition to commit.
+//! Mutations of the protocol that take more than a changed condition.
 
 use super::super::commit::Change;
 use super::super::document::Document;
@@ -9,7 +9,7 @@ use crate::state::store::Notes;
 use crate::state::{Committed, DayState, DayStore, StateError};
 
 impl DayStore {
-    /// A new day, whatever there is.
+    /// Returns a new day, ignoring the existing state.
     pub(in crate::state) fn without_looking(&self) -> DayState {
         DayState {
             document: Document::new(self.day, self.clock.now()),
@@ -22,7 +22,7 @@ impl DayStore {
         }
     }
 
-    /// The order of the pipeline that this program replaces: ids first, rows after.
+    /// Commits in the order of the earlier pipeline: ids first, rows after.
     pub(in crate::state) async fn commit_state_first(
         &self,
         state: &mut DayState,

@@ -1,4 +1,4 @@
-//! `bronzed state rebuild`: the same document as before, from the files.
+//! `bronzed state rebuild`: restores the same document from the files.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::faulty::{Fault, Op};
 use super::support::*;
 use crate::state::{Cause, StateError};
 
-/// A document without what each write changes.
+/// Returns the document without the members that change with each write.
 fn lasting(mut state: Value) -> Value {
     for member in ["last_execution", "revision", "digest"] {
         state[member].take();
@@ -30,8 +30,8 @@ async fn a_sound_state_is_the_same_after_it() {
     }
 }
 
-/// From bronze alone: what the audit alone knew (runs without files, what the API took away, how far
-/// slices were read, that the day is complete) is gone, and nothing else.
+/// From bronze alone, only the content of the audit is lost: runs without files, withdrawn ids, the progress
+/// of slices, and completeness.
 #[tokio::test]
 async fn without_a_state_it_is_the_same_up_to_the_audit() {
     let world = sound_day(memory()).await;
@@ -48,7 +48,7 @@ async fn without_a_state_it_is_the_same_up_to_the_audit() {
     ] {
         assert_eq!(after[member], before[member], "{member}");
     }
-    // Nobody knows whether these are all the files that there were.
+    // The set of files before the loss is unknown.
     assert_eq!(after["complete"], false);
     assert!(!world.exists(MARKER).await);
     world.assert_sound().await;
@@ -71,7 +71,7 @@ async fn a_day_of_which_nothing_is_known_stays_so() {
     assert!(!world.exists(STATE).await);
 }
 
-/// A run that commits meanwhile loses nothing by it.
+/// A run that commits meanwhile loses nothing.
 #[tokio::test]
 async fn a_run_that_is_quicker_is_counted() {
     let world = sound_day(memory()).await;

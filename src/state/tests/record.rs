@@ -1,4 +1,4 @@
-//! How a run ended, how far the slices were read, and the marker of a complete day.
+//! Outcome of a run, progress of the slices, and the marker of a complete day.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ async fn every_member_of_an_entry_is_there() {
     assert_eq!(digest, hash, "the digest is of all that stands before it");
 }
 
-/// P4: complete is for ever.
+/// P4: a complete day stays complete.
 #[tokio::test]
 async fn a_complete_day_stays_complete_and_has_its_marker() {
     let world = memory();
@@ -87,7 +87,7 @@ async fn a_complete_day_stays_complete_and_has_its_marker() {
     assert_eq!(state.slice("modalidade=6").unwrap().total, 3);
     assert_eq!(state.slices().len(), 2);
     assert_eq!(state.slice("modalidade=1"), None);
-    // Once more is no failure.
+    // Recording it again succeeds.
     day.record(&mut state, &run, &slices(&[]), true)
         .await
         .unwrap();
@@ -138,7 +138,7 @@ async fn p7_parents_that_are_done_without_a_row_are_noted_with_their_run() {
     assert_eq!(world.entry(&run).await["status"], "running");
 }
 
-/// What a reading of the day costs is known by the runs that read all of it.
+/// The cost of reading the day comes from runs that read all of it.
 #[tokio::test]
 async fn the_most_requests_are_those_of_runs_that_read_everything() {
     let world = memory();
@@ -188,7 +188,7 @@ async fn what_a_state_says_is_seen_at_a_glance() {
     assert_eq!(look().await, None, "it can't be relied on");
 }
 
-/// Two runs that end at the same time: neither takes the other's word away.
+/// Two runs that end at the same time keep each other's entries.
 #[tokio::test(start_paused = true)]
 async fn entries_and_slices_of_others_are_kept() {
     let world = memory();
@@ -215,7 +215,7 @@ async fn entries_and_slices_of_others_are_kept() {
     assert_eq!(entry_of(&stored, run.run_id)["job"], "manual");
 }
 
-/// P7: the entry of a run that was killed after a commit said `running` for ever.
+/// P7: the entry of a run that was killed after a commit stayed `running` for ever.
 #[tokio::test]
 async fn a_run_that_was_cut_off_has_an_end_when_the_next_one_has() {
     let world = memory();
@@ -248,7 +248,7 @@ async fn a_run_that_was_cut_off_has_an_end_when_the_next_one_has() {
     assert_eq!(status(&living).await, "running", "it is this process's");
     drop(alive);
 
-    // One of another process is taken for dead until it writes again.
+    // A run of another process is taken for interrupted until it writes again.
     day.record(&mut state, &next, &BTreeMap::new(), false)
         .await
         .unwrap();

@@ -1,10 +1,10 @@
-//! P5: the files decide. A state that isn't as it should be is never an empty one.
+//! P5: the files decide. A damaged or missing state is never taken for an empty one.
 
 use super::faulty::{Fault, Op};
 use super::support::*;
 use crate::state::{Cause, StateError};
 
-/// A day of two runs and three files.
+/// A day with two runs and three files.
 async fn day_of_three_files() -> World {
     let world = memory();
     run_once(&world, "hourly", &["a", "b"]).await;
@@ -100,7 +100,7 @@ async fn bytes_that_are_no_text_are_rebuilt() {
     world.assert_sound().await;
 }
 
-/// A fault of the pipeline that this one replaces: any read error was taken for "no state".
+/// Bug of the earlier pipeline: any read error was taken for "no state".
 #[tokio::test]
 async fn an_error_while_reading_stops_the_run() {
     for (op, key) in [
@@ -137,7 +137,7 @@ async fn a_damaged_file_stops_the_run_and_is_named() {
     );
 }
 
-/// A fault of the pipeline that this one replaces: a blind write by a job that had read earlier.
+/// Bug of the earlier pipeline: a job overwrote the state with a stale copy.
 #[tokio::test]
 async fn files_beyond_a_stale_state_are_adopted_in_order() {
     let world = memory();
@@ -186,7 +186,7 @@ async fn a_state_that_contradicts_itself_is_rebuilt_and_keeps_its_audit() {
     }
 }
 
-/// What had to be set right while a run was under way is told with what had to be at its start.
+/// Repairs during a run are reported together with those at its start.
 #[tokio::test(start_paused = true)]
 async fn what_is_set_right_twice_is_told_twice() {
     let world = memory();
@@ -237,7 +237,7 @@ async fn a_state_of_a_newer_version_is_left_alone() {
     }
 }
 
-/// A listing is made while files come: it may have the later one, and lack the earlier.
+/// A listing isn't atomic: it may contain the later file and lack the earlier one.
 #[tokio::test]
 async fn a_file_that_a_listing_lacks_is_looked_for() {
     let world = day_of_three_files().await;
@@ -248,7 +248,7 @@ async fn a_file_that_a_listing_lacks_is_looked_for() {
     world.assert_sound().await;
 }
 
-/// Its files may be gone as well: the marker alone proves nothing.
+/// Files may be gone as well: the marker alone proves nothing.
 #[tokio::test]
 async fn a_complete_day_without_its_state_is_complete_no_longer() {
     let world = memory();
@@ -264,7 +264,7 @@ async fn a_complete_day_without_its_state_is_complete_no_longer() {
     assert_eq!(world.state().await["complete"], false);
 }
 
-/// What only a state knows isn't guessed at when its ids were wrong.
+/// Slice progress is known only to the state, so it is dropped if the ids were wrong.
 #[tokio::test]
 async fn a_rebuilt_state_has_no_proven_slices() {
     let world = memory();

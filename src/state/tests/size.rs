@@ -1,4 +1,4 @@
-//! How large the state of a large day is, in both forms.
+//! Size of the state of a large day, in both forms.
 
 use chrono::DateTime;
 use chrono_tz::America::Sao_Paulo;
@@ -10,7 +10,7 @@ use crate::config::settings::StateCompression;
 use crate::state::document::Document;
 use crate::state::packing::pack;
 
-/// Ids as PNCP makes them: who buys (some do so often), a number of the year's, the year.
+/// Ids as PNCP makes them: buyer (some buy often), sequence number in the year, year.
 fn ids(count: u32) -> impl Iterator<Item = Box<str>> {
     let mut random = StdRng::seed_from_u64(1);
     let buyers: Vec<u64> = (0..5_000)

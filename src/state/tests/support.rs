@@ -1,4 +1,4 @@
-//! The vocabulary of these tests: a lake, runs on one day of it, and what must hold of both.
+//! Fixtures of these tests: a lake, runs on one day of it, and assertions about both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.js
 pub const MARKER: &str = "pncp/_state/complete/20251022";
 pub const EARLIER: &str = "pncp/year=2025/month=10/day=22/pncp_20251022_080003.parquet";
 
-/// The key of a numbered file.
+/// Returns the key of a numbered file.
 pub fn key(number: u64) -> String {
     layout::file_key("pncp", day(), number)
 }
@@ -54,7 +54,7 @@ fn dataset() -> Dataset {
     }
 }
 
-/// The same, made once.
+/// The same dataset, built once per thread.
 pub fn shared_dataset() -> Arc<Dataset> {
     thread_local! {
         static MADE: Arc<Dataset> = Arc::new(dataset());
@@ -62,7 +62,7 @@ pub fn shared_dataset() -> Arc<Dataset> {
     MADE.with(Arc::clone)
 }
 
-/// A lake with one day of interest.
+/// A lake with the day under test.
 #[derive(Clone)]
 pub struct World {
     pub store: Arc<dyn ObjectStore>,
@@ -73,12 +73,12 @@ pub struct World {
     lake: Lake,
 }
 
-/// An empty lake in memory.
+/// Returns an empty in-memory lake.
 pub fn memory() -> World {
     seeded(1)
 }
 
-/// An empty lake in memory, with run ids of its own.
+/// Returns an empty in-memory lake with run ids from this seed.
 pub fn seeded(seed: u64) -> World {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     World {
@@ -91,7 +91,7 @@ pub fn seeded(seed: u64) -> World {
     }
 }
 
-/// Empty lakes in memory and in a folder, which lives as long as the guard.
+/// Returns empty lakes in memory and in a folder, which lives as long as the guard.
 pub fn worlds() -> (tempfile::TempDir, Vec<World>) {
     let folder = tempfile::tempdir().unwrap();
     let lake = Lake::open(&LakeSettings {
@@ -108,7 +108,7 @@ pub fn worlds() -> (tempfile::TempDir, Vec<World>) {
 }
 
 impl World {
-    /// The same lake, with states that are compressed from now on.
+    /// Returns the same lake with compressed states from now on.
     pub fn compressed(self) -> Self {
         Self {
             lake: self.lake.clone().with_states(StateCompression::Zstd),
@@ -116,12 +116,12 @@ impl World {
         }
     }
 
-    /// The day, as a run of its own sees it.
+    /// Returns the day, as a separate run opens it.
     pub fn day(&self) -> DayStore {
         self.day_over(self.lake.clone())
     }
 
-    /// The day through a store with faults.
+    /// Returns the day through a store with faults.
     pub fn faulty_day(
         &self,
         decide: impl FnMut(Op, &str) -> Option<Fault> + Send + 'static,
@@ -130,8 +130,8 @@ impl World {
         self.day_over(Lake::over(Arc::new(store), "faulty:///"))
     }
 
-    /// The day through a store whose operations of this kind on this key meet these faults in
-    /// turn, and then none any more.
+    /// Returns the day through a store that applies these faults in turn to operations of this kind on this
+    /// key, and none afterwards.
     pub fn day_with(&self, op: Op, key: &str, faults: Vec<Fault>) -> DayStore {
         let key = key.to_owned();
         let mut faults = faults.into_iter();
@@ -155,18 +155,18 @@ impl World {
         }
     }
 
-    /// Lets every delayed write arrive.
+    /// Performs every delayed write.
     pub async fn deliver_late(&self) {
         while self.late.deliver(self.store.as_ref()).await {}
     }
 
-    /// A run that begins now.
+    /// Returns a run that starts now.
     pub fn run(&self, job: &str) -> Execution {
         let now = self.clock.now();
         Execution::begun(self.entropy.run_id(now), job, now)
     }
 
-    /// A file of the run with a row for each id.
+    /// Returns a file of the run with a row for each id.
     pub fn file(&self, run: &Execution, ids: &[&str]) -> EncodedFile {
         file_of(&self.dataset, run, ids, self.clock.now())
     }
@@ -194,17 +194,17 @@ impl World {
         self.lake.exists(key).await.unwrap()
     }
 
-    /// The state document, as another program reads it.
+    /// Returns the state document, parsed as generic JSON.
     pub async fn state(&self) -> Value {
         serde_json::from_str(&self.text(STATE).await).unwrap()
     }
 
-    /// The state's entry of a run, as another program reads it.
+    /// Returns the state's entry of a run, parsed as generic JSON.
     pub async fn entry(&self, run: &Execution) -> Value {
         entry_of(&self.state().await, run.run_id)
     }
 
-    /// The ids in each Parquet file of the day, by key.
+    /// Returns the ids in each Parquet file of the day, by key.
     pub async fn files(&self) -> BTreeMap<String, Vec<String>> {
         let mut files = BTreeMap::new();
         for entry in self.lake.list("pncp/year=2025").await.unwrap() {
@@ -216,7 +216,7 @@ impl World {
         files
     }
 
-    /// What must hold of every lake at rest, told from outside: P1, P2, P3, P7 and the sums.
+    /// Asserts the promises of a lake at rest, independently of the program: P1, P2, P3, P7 and the sums.
     pub async fn assert_sound(&self) {
         let files = self.files().await;
         let rows: Vec<_> = files.values().flatten().cloned().collect();
@@ -275,7 +275,7 @@ impl World {
     }
 }
 
-/// A file of the run with a row for each id.
+/// Returns a file of the run with a row for each id.
 pub fn file_of(
     dataset: &Dataset,
     run: &Execution,
@@ -320,7 +320,7 @@ pub fn at(time: &str) -> DateTime<Utc> {
     time.parse().unwrap()
 }
 
-/// Does what a run does with the records of a page: drops what is known, and commits the rest.
+/// Ingests the records of a page like a run: drops stored ones, and commits the rest.
 pub async fn ingest(
     world: &World,
     day: &DayStore,
@@ -342,13 +342,13 @@ pub async fn ingest(
     run.counts.new += new.len() as u64;
     let committed = day.commit(state, world.file(run, &new), run).await;
     if committed.is_err() {
-        // What isn't settled isn't counted.
+        // Uncommitted rows aren't counted.
         run.counts = before;
     }
     committed.map(Some)
 }
 
-/// A whole run over these ids, in one commit.
+/// Performs a whole run over these ids, in one commit.
 pub async fn run_once(world: &World, job: &str, ids: &[&str]) -> Execution {
     let day = world.day();
     let mut state = day.open().await.unwrap();
@@ -362,7 +362,7 @@ pub async fn run_once(world: &World, job: &str, ids: &[&str]) -> Execution {
     run
 }
 
-/// A file as the earlier pipeline wrote it: no metadata columns, and rows without an id.
+/// Returns a file as written by the earlier pipeline: no metadata columns, and rows without an id.
 pub fn old_file(ids: &[Option<&str>]) -> Bytes {
     let keys: ArrayRef = Arc::new(StringArray::from(ids.to_vec()));
     let objects = (0..ids.len()).map(|row| Some(format!("objeto {row}")));
@@ -376,7 +376,7 @@ pub fn old_file(ids: &[Option<&str>]) -> Bytes {
     bytes.into()
 }
 
-/// The state as the earlier pipeline wrote it: nothing but what it had to know.
+/// Returns a state as written by the earlier pipeline: only the required members.
 pub fn earlier_state(ids: &[String]) -> Bytes {
     let document = serde_json::json!({
         "date": day().to_string(),

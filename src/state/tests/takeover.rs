@@ -1,4 +1,4 @@
-//! Lakes of the earlier pipeline are continued in place.
+//! Takeover of lakes of the earlier pipeline in place.
 
 use super::support::*;
 use crate::state::Cause;
@@ -6,7 +6,7 @@ use crate::state::Cause;
 const OLD_FILE: &str = "pncp/year=2025/month=10/day=22/pncp_20251022_080003.parquet";
 const LATER_OLD_FILE: &str = "pncp/year=2025/month=10/day=22/pncp_20251022_120003.parquet";
 
-/// Two stored, of which one also in the second file; one that was never stored; one row without id.
+/// Two stored ids, one of them also in the second file; one that was never stored; one row without an id.
 const OLD_STATE: &str = r#"{
   "date": "2025-10-22",
   "processed_ids": ["b", "a", "lost"],
@@ -67,7 +67,8 @@ async fn the_files_of_the_earlier_pipeline_decide() {
     );
 }
 
-/// What was lost by state before data is read again, and what was stored isn't stored again.
+/// Records that the earlier pipeline lost (its state was written before the data) are read again; stored ones
+/// aren't stored again.
 #[tokio::test]
 async fn what_the_old_state_lost_is_stored_now() {
     let world = old_lake().await;
@@ -95,7 +96,7 @@ async fn what_is_not_known_survives_every_rewrite_to_the_letter() {
         r#""backfill": {"de": "2025-10-01", "itens": [1, 2.0, 3e2]}"#,
         r#""pipeline": {"versao": "3.10", "taxa": 1e-7}"#,
         r#"{"timestamp": "2025-10-22T12:00:03", "new_records": 1,"#,
-        // Without a zone, it was the source's.
+        // A time without an offset was in the source's zone.
         r#""created_at": "2025-10-22T08:00:02.500-03:00""#,
     ] {
         assert!(text.contains(verbatim), "{verbatim} in {text}");
@@ -114,7 +115,7 @@ async fn files_of_the_earlier_pipeline_without_any_state_are_taken_over() {
     assert_eq!(stored["executions"][0]["removed_ids"], 0);
 }
 
-/// P3: an old state without any file named records that were never stored.
+/// P3: an old state without any file names records that were never stored.
 #[tokio::test]
 async fn an_old_state_without_files_is_empty_and_says_what_it_claimed() {
     let world = memory();
@@ -125,7 +126,7 @@ async fn an_old_state_without_files_is_empty_and_says_what_it_claimed() {
     world.assert_sound().await;
 }
 
-/// The docs ask to stop the old writer first. Where it wasn't, nothing is lost all the same.
+/// The docs ask to stop the old writer first. If it still runs, nothing is lost.
 #[tokio::test]
 async fn a_day_is_taken_over_again_from_a_stray_old_writer() {
     let world = old_lake().await;
@@ -160,7 +161,7 @@ async fn a_day_is_taken_over_again_from_a_stray_old_writer() {
         "the sums hold"
     );
 
-    // It appends to what it read, and so keeps our entries, but not the format.
+    // It appends to what it read, and so keeps new entries, but not the format.
     let text = world.text(STATE).await.replace(",\n  \"format\": 1", "");
     world.put(STATE, text).await;
     world.day().open().await.unwrap();
@@ -177,7 +178,7 @@ async fn a_day_is_taken_over_again_from_a_stray_old_writer() {
     );
 }
 
-/// Numbered files and those of the earlier pipeline in one day, and no state at all.
+/// Numbered files and those of the earlier pipeline in one day, without a state.
 #[tokio::test]
 async fn a_lost_state_of_a_day_that_was_taken_over_is_rebuilt_from_both() {
     let world = old_lake().await;

@@ -1,4 +1,4 @@
-//! What is noted of records that the API takes away.
+//! Notes about withdrawn records.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ async fn notes_are_kept_by_who_reads_the_state_again_after_a_lost_race() {
             1,
             "the other one"
         );
-        // Another run writes before the notes are.
+        // Another run writes before the notes are written.
         run_once(&world, "manual", &["d"]).await;
         day.record(&mut state, &run, &BTreeMap::new(), true)
             .await

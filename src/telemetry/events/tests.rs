@@ -1,4 +1,4 @@
-//! What the sources log, against the catalogue.
+//! Checks the logging calls in the sources against the catalogue.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -78,12 +78,12 @@ fn statements_are_taken_apart_as_the_macros_take_them() {
 struct Logged {
     places: Vec<String>,
     levels: BTreeSet<String>,
-    /// Logged by a macro that is given the level.
+    /// `true` if logged by a macro that takes the level.
     any_level: bool,
     fields: BTreeSet<String>,
 }
 
-/// Every call of a logging macro in the program: its place, its level, and what it is given.
+/// Returns every call of a logging macro in the program: location, level and arguments.
 fn statements() -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for file in sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
@@ -107,7 +107,7 @@ fn statements() -> Vec<(String, String, String)> {
     found
 }
 
-/// All files of the program but its tests.
+/// Returns all source files except tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -122,7 +122,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The text up to the bracket that closes what was opened before it.
+/// Returns the text up to the matching closing bracket.
 fn up_to_its_end(text: &str) -> &str {
     let mut depth = 1;
     for (position, c) in code(text) {
@@ -138,7 +138,7 @@ fn up_to_its_end(text: &str) -> &str {
     text
 }
 
-/// The name and the fields of an event; `None` where its name isn't constant.
+/// Returns the name and the fields of an event. `None` if the name is not constant.
 fn parts(text: &str) -> Option<(String, BTreeSet<String>)> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (position, c) in code(text) {
@@ -162,7 +162,7 @@ fn parts(text: &str) -> Option<(String, BTreeSet<String>)> {
     Some((name.to_owned(), fields.collect()))
 }
 
-/// The characters of code that aren't within a text.
+/// Returns the characters of code outside string literals.
 fn code(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     let (mut within, mut escaped) = (false, false);
     text.char_indices().filter(move |(_, c)| {

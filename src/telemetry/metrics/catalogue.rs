@@ -1,7 +1,7 @@
-//! Every metric that the program has, in one table: `docs/metrics.md` is written from it.
+//! Catalogue of all metrics; `docs/metrics.md` is generated from it.
 //!
 //! Names follow the Prometheus conventions: prefix `bronzed_`, base units, `_total` for counters.
-//! A label's values are bounded: names of the configuration, or one of a fixed list.
+//! Label values are bounded: names from the configuration, or a fixed list.
 
 use std::fmt::Write as _;
 
@@ -10,42 +10,42 @@ use std::fmt::Write as _;
 pub struct Metric {
     /// `bronzed_runs_total`
     pub name: &'static str,
-    /// What its number means.
+    /// Type of the metric.
     pub kind: Kind,
-    /// The base unit: `seconds`, `bytes`, or what is counted.
+    /// Base unit: `seconds`, `bytes`, or the counted noun.
     pub unit: &'static str,
-    /// In the order in which they are recorded.
+    /// Labels in the order in which they are recorded.
     pub labels: &'static [Label],
-    /// One sentence, as `# HELP` shows it.
+    /// Description in one sentence, shown as `# HELP`.
     pub help: &'static str,
 }
 
-/// What a metric's number means.
+/// Type of a metric.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Only ever grows.
+    /// Value that only increases.
     Counter,
-    /// Goes up and down.
+    /// Value that can increase and decrease.
     Gauge,
-    /// Counts of values by size, with these upper bounds.
+    /// Distribution of values, with these upper bounds.
     Histogram(&'static [f64]),
 }
 
-/// A label, and the values that it takes.
+/// A label with its possible values.
 #[derive(Debug)]
 pub struct Label {
     /// `source`
     pub name: &'static str,
-    /// Every value that there can be.
+    /// Possible values.
     pub values: Values,
 }
 
-/// Every value that a label can have.
+/// Possible values of a label.
 #[derive(Debug, Clone, Copy)]
 pub enum Values {
-    /// Names of the configuration.
+    /// Names from the configuration.
     Configured,
-    /// These.
+    /// A fixed list.
     OneOf(&'static [&'static str]),
 }
 
@@ -53,7 +53,7 @@ const SOURCE: Label = configured("source");
 const DATASET: Label = configured("dataset");
 const JOB: Label = configured("job");
 
-/// Half a second to half a day: a slice without news, and a day of 100,000 records.
+/// Half a second to half a day: from a slice without new records to a day of 100,000 records.
 const RUN_SECONDS: &[f64] = &[
     0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0,
 ];
@@ -66,20 +66,20 @@ const LAKE_SECONDS: &[f64] = &[
     0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// How a run ended.
+/// Outcomes of a run.
 pub(super) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
-/// The fates of a row; together they are every fetched row (promise P2).
+/// Outcomes of a row; their counts add up to all fetched rows (promise P2).
 pub(super) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
-/// What the comparison of a day with the API came to: [`crate::verify::Outcome`].
+/// Outcomes of the comparison of a day with the API: [`crate::verify::Outcome`].
 pub(super) const VERIFIED_OUTCOME: &[&str] =
     &["same", "repaired", "unknown", "different", "failed"];
-/// HTTP statuses that have a value of their own; others are counted by class, `none` is a
-/// request without an answer.
+/// HTTP statuses with a label value of their own; others are counted by class. `none` is a request without a
+/// response.
 pub(super) const HTTP_STATUS: &[&str] = &[
     "200", "204", "400", "401", "403", "404", "408", "422", "425", "429", "500", "502", "503",
     "504", "1xx", "2xx", "3xx", "4xx", "5xx", "none",
 ];
-/// Why a request was sent again: [`crate::source::failure`] has the same names.
+/// Reasons of a retry: [`crate::source::failure`] has the same names.
 pub(super) const RETRY_REASON: &[&str] = &[
     "status",
     "rate_limited",
@@ -91,11 +91,11 @@ pub(super) const RETRY_REASON: &[&str] = &[
     "no_connection",
     "broke_off",
 ];
-/// Why a slot passed without a run of its own: [`crate::schedule::plan::MissedReason`].
+/// Reasons that a slot passed without a run of its own: [`crate::schedule::plan::MissedReason`].
 pub(super) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
-/// What was asked of the lake.
+/// Operations on the lake.
 pub(super) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
-/// How it ended; `lost_race` is a conditional write that another one came before.
+/// Outcomes of an operation on the lake; `lost_race` is a conditional write that lost to another writer.
 pub(super) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
 
 pub(super) const RUNS: Metric = Metric {
@@ -306,7 +306,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &BUILD_INFO,
 ];
 
-/// The table as `docs/metrics.md`.
+/// Renders the catalogue as `docs/metrics.md`.
 pub fn to_markdown() -> String {
     let mut page = String::from(
         "# Metrics\n\n\

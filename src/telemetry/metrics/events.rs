@@ -1,5 +1,5 @@
-//! What the program counts and measures, as things that happened: callers say what it was, and
-//! no caller spells a metric's name.
+//! Recording functions, one for each event to be counted or measured, so that no caller spells a metric's
+//! name.
 
 use std::time::Duration;
 
@@ -12,25 +12,26 @@ use crate::server::view::Coverage;
 use crate::state::execution::Status;
 use crate::verify::Outcome;
 
-/// A run has ended, whatever its outcome.
+/// A finished run, with any outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct RunFinished<'a> {
     /// `pncp`
     pub source: &'a str,
     /// `contratacoes`
     pub dataset: &'a str,
-    /// The job that asked for it; `manual` from the command line and the API.
+    /// Job that requested the run; `manual` from the command line and the API.
     pub job: &'a str,
-    /// How it ended. One that is still running by its entry has failed: it was abandoned.
+    /// Outcome of the run. A run that is still `running` by its audit entry counts as failed, because it was
+    /// abandoned.
     pub status: Status,
-    /// What it read and stored.
+    /// Numbers of rows read and stored.
     pub counts: &'a Counts,
-    /// From its start to its entry in the state.
+    /// Time from the start to the entry in the state.
     pub duration: Duration,
 }
 
 impl RunFinished<'_> {
-    /// Counts it.
+    /// Records the metrics.
     pub fn record(&self) {
         let dataset = Dataset::new(self.source, self.dataset);
         dataset.runs(self.job, status(self.status)).increment(1);
@@ -45,21 +46,21 @@ impl RunFinished<'_> {
     }
 }
 
-/// A request to an API has ended: with an answer, whatever it was, or without one.
+/// A finished request to an API, with or without a response.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFinished<'a> {
     /// `pncp`
     pub source: &'a str,
     /// `contratacoes`
     pub dataset: &'a str,
-    /// The HTTP status. `None`: time ran out, the connection broke, or there was none.
+    /// HTTP status. `None` if the request timed out, or the connection failed or broke.
     pub status: Option<u16>,
-    /// From sending to the end of the body.
+    /// Time from sending to the end of the body.
     pub duration: Duration,
 }
 
 impl RequestFinished<'_> {
-    /// Counts it.
+    /// Records the metrics.
     pub fn record(&self) {
         Dataset::new(self.source, self.dataset)
             .requests()
@@ -72,7 +73,7 @@ impl RequestFinished<'_> {
     }
 }
 
-/// A request is sent again; `reason` is [`crate::source::failure`]'s name of what was wrong.
+/// Counts a retry; `reason` is a name from [`crate::source::failure`].
 pub fn request_retried(source: &str, reason: &'static str) {
     debug_assert!(
         names::RETRY_REASON.contains(&reason),
@@ -81,16 +82,16 @@ pub fn request_retried(source: &str, reason: &'static str) {
     counter!(names::RETRIES.name, "source" => source.to_owned(), "reason" => reason).increment(1);
 }
 
-/// What is known of a dataset now. Set before each scrape, as its age moves with time.
+/// Gauges of a dataset. Set before each scrape, because ages grow with time.
 #[derive(Debug, Clone, Copy)]
 pub struct DatasetStanding<'a> {
     /// `pncp`
     pub source: &'a str,
     /// `contratacoes`
     pub dataset: &'a str,
-    /// Since the start of the last run that ended well. `None`: there was none.
+    /// Time since the start of the last successful run. `None` if there was none.
     pub freshness: Option<Duration>,
-    /// Which days are there, and which are missing.
+    /// Numbers of complete and missing days.
     pub coverage: Coverage,
 }
 
@@ -119,7 +120,7 @@ impl DatasetStanding<'_> {
     }
 }
 
-/// How long ago a job (by source, dataset and name) was served last, and how long that may be.
+/// Sets the age of the last run that served a job (by source, dataset and name), and its limit.
 pub fn job_freshness((source, dataset, job): (&str, &str, &str), age: Duration, limit: Duration) {
     let labels = [
         ("source", source.to_owned()),
@@ -130,61 +131,61 @@ pub fn job_freshness((source, dataset, job): (&str, &str, &str), age: Duration, 
     gauge!(names::JOB_FRESHNESS_LIMIT.name, &labels).set(limit);
 }
 
-/// The clock was set, or the machine slept.
+/// Counts a clock jump: the clock was set, or the machine slept.
 pub fn clock_jumped() {
     counter!(names::CLOCK_JUMPS.name).increment(1);
 }
 
-/// A day was compared with what the API states.
+/// Counts the comparison of a day with the API.
 pub fn day_verified(source: &str, dataset: &str, outcome: Outcome) {
     let counter = Dataset::new(source, dataset).verified(outcome.name());
     counter.increment(1);
 }
 
-/// A state document of `bytes` was written.
+/// Sets the size of a written state document.
 pub fn state_written(source: &str, dataset: &str, bytes: u64) {
     let labels = Dataset::new(source, dataset).labels();
     gauge!(names::STATE_SIZE.name, &labels).set(lossy(bytes));
 }
 
-/// The runs of a slot begin, this long after it was due.
+/// Records the delay between a slot and the start of its runs.
 pub fn slot_started(source: &str, job: &str, delay: Duration) {
     let labels = [("source", source.to_owned()), ("job", job.to_owned())];
     histogram!(names::SCHEDULE_DELAY.name, &labels).record(delay);
 }
 
-/// Slots of a job passed without a run of their own.
+/// Counts slots of a job that passed without a run of their own.
 pub fn slots_missed(source: &str, missed: &MissedSlots) {
     let counters = Dataset::new(source, &missed.dataset);
     let counter = counters.missed(&missed.job, missed.reason);
     counter.increment(missed.slots);
 }
 
-/// What is asked of the lake.
+/// Operation on the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LakeOperation {
-    /// One object, or whether it exists.
+    /// Reads an object, or checks its existence.
     Get,
-    /// The keys under a prefix.
+    /// Lists the keys under a prefix.
     List,
-    /// A put that must not overwrite.
+    /// Puts an object if absent.
     Create,
-    /// A put over a version that was read.
+    /// Replaces an object if its version is unchanged.
     Replace,
 }
 
-/// How it ended.
+/// Outcome of an operation on the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LakeOutcome {
-    /// Done.
+    /// Success.
     Ok,
-    /// Another write came first: no fault.
+    /// Another writer was first; not an error.
     LostRace,
-    /// Failed, after the retries of the store.
+    /// Failure after the store's retries.
     Error,
 }
 
-/// The lake has answered.
+/// Records an operation on the lake.
 pub fn lake_operation(operation: LakeOperation, outcome: LakeOutcome, duration: Duration) {
     let operation = match operation {
         LakeOperation::Get => "get",
@@ -201,8 +202,8 @@ pub fn lake_operation(operation: LakeOperation, outcome: LakeOutcome, duration: 
         .record(duration);
 }
 
-/// Makes the counters of a dataset and its jobs visible at zero: an alert on a growing counter
-/// sees the first event only when there was a value before it.
+/// Initializes the counters of a dataset and its jobs to zero, because an alert on an increase needs a value
+/// before the first event.
 pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<Item = &'a str>) {
     let counters = Dataset::new(source, dataset);
     for job in jobs {
@@ -228,7 +229,7 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
     counters.requests().increment(0);
 }
 
-/// The counters that belong to one dataset.
+/// Counters of one dataset.
 struct Dataset<'a> {
     source: &'a str,
     dataset: &'a str,
@@ -301,8 +302,7 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// The status itself where it is one of the usual ones, else its class: a server may send any
-/// number.
+/// Returns the status if it is a common one, else its class, because a server may send any number.
 fn http_status(status: Option<u16>) -> &'static str {
     let Some(status) = status else {
         return "none";

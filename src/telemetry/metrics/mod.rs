@@ -1,8 +1,8 @@
 //! Metrics in the Prometheus text format.
 //!
-//! What happened is told through [`events`]; what there is, and what it means, is in
-//! [`catalogue`]. [`Metrics`] installs the recorder and renders it: the server serves the text at
-//! `/metrics`. A program that installs no recorder (`bronzed run`) records nothing, at no cost.
+//! [`events`] has the recording functions, [`catalogue`] the metrics and their meaning. [`Metrics`] installs
+//! the recorder and renders it: the server serves the text at `/metrics`. Without a recorder (`bronzed run`),
+//! recording does nothing and costs nothing.
 //!
 //! ```text
 //! # HELP bronzed_runs_total Runs that have ended, by how they ended.
@@ -20,7 +20,7 @@ use metrics_exporter_prometheus::{
 
 use catalogue::{CATALOGUE, Kind};
 
-/// Why metrics can't be recorded.
+/// Error of setting up metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
     /// A histogram of the catalogue has no bounds.
@@ -29,30 +29,30 @@ pub enum MetricsError {
         /// The metric's name.
         name: &'static str,
     },
-    /// The process has a recorder already.
+    /// The process already has a recorder.
     #[error("metrics are recorded elsewhere already: install them once in a process")]
     Installed,
 }
 
-/// All that was recorded, ready to be rendered. Clones share it.
+/// Handle to the recorder. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Records from now on, for the whole process.
+    /// Installs the recorder for the whole process.
     ///
     /// # Errors
-    /// When the process records metrics already.
+    /// Returns an error if the process already has a recorder.
     pub fn install() -> Result<Self, MetricsError> {
         let (metrics, recorder) = Self::detached()?;
         metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Installed)?;
         Ok(metrics)
     }
 
-    /// A recorder that isn't the process's, for [`metrics::with_local_recorder`].
+    /// Creates a recorder without installing it, for [`metrics::with_local_recorder`].
     ///
     /// # Errors
-    /// When the catalogue is wrong.
+    /// Returns an error if the catalogue is invalid.
     pub fn detached() -> Result<(Self, PrometheusRecorder), MetricsError> {
         let mut builder = PrometheusBuilder::new();
         for metric in CATALOGUE {
@@ -71,13 +71,13 @@ impl Metrics {
         Ok((Self(recorder.handle()), recorder))
     }
 
-    /// Everything, in the Prometheus text format.
+    /// Renders all metrics in the Prometheus text format.
     pub fn render(&self) -> String {
         self.0.render()
     }
 
-    /// Folds recorded durations into their histograms. To be called every minute or so: between
-    /// calls and scrapes, each one is kept on its own.
+    /// Aggregates recorded durations into their histograms. To be called about every minute, because single
+    /// values are kept in memory between calls and scrapes.
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }

@@ -1,4 +1,4 @@
-//! What is recorded agrees with the catalogue, the catalogue with the docs, and both with
+//! Checks recorded metrics against the catalogue, the catalogue against the docs, and both against
 //! Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::schedule::plan::{MissedReason, MissedSlots};
 use crate::server::view::Coverage;
 use crate::state::execution::Status;
 
-/// One of everything that can be recorded.
+/// Records every metric once; returns the rendered text.
 fn sample() -> String {
     let (metrics, recorder) = Metrics::detached().unwrap();
     metrics::with_local_recorder(&recorder, || {
@@ -109,7 +109,7 @@ struct Sample<'a> {
     value: f64,
 }
 
-/// Reads the text format; values of labels have no quotes or commas in these tests.
+/// Parses the text format; label values have no quotes or commas in these tests.
 fn samples(text: &str) -> Vec<Sample<'_>> {
     let lines = text
         .lines()
@@ -143,7 +143,7 @@ fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> f64 {
     found.unwrap_or_else(|| panic!("{name} {labels:?}")).value
 }
 
-/// The metric that a sample belongs to: a histogram's has three endings.
+/// Returns the metric of a sample; histograms have three suffixes.
 fn metric_of(sample: &Sample) -> &'static Metric {
     let by_name = |name: &str| CATALOGUE.iter().find(|metric| metric.name == name);
     let endings = ["_bucket", "_sum", "_count"];

@@ -1,4 +1,4 @@
-//! What a lake promises, whatever it is on.
+//! Contract of a lake, independent of its backend.
 
 use bronzed::config::settings::LakeSettings;
 use bronzed::lake::{Created, Lake, LakeError, Replaced, Version};
@@ -72,8 +72,9 @@ async fn only_what_was_read_is_replaced(lake: &Lake) {
     assert_eq!(found, Some((text("two"), version)), "{lake}");
 }
 
-/// A version may be a hash of the content (on S3), so that one object that is twice the same has one
-/// version: what is replaced must never be equal to what was there. With a revision in it, it isn't.
+/// On S3 a version may be a hash of the content, so an object that returns to an earlier content has its
+/// earlier version: compare-and-swap can't detect that. A revision within the content makes every version
+/// unique.
 async fn equal_contents_in_turn_are_told_apart_by_what_is_in_them(lake: &Lake) {
     let first = created(lake, "turns", text("revision 1")).await;
     let mut version = first.clone();
@@ -152,7 +153,7 @@ async fn no_increment_is_lost(lake: &Lake) {
     assert_eq!(content, Bytes::from(COUNTERS.to_string()), "{lake}");
 }
 
-/// A commit is one put: of a large day's file, some 25 MB.
+/// A commit is one put; the file of a large day has some 25 MB.
 async fn large_objects_come_back_whole(lake: &Lake) {
     let content: Vec<u8> = (0..25_000_000_u32).map(|byte| (byte % 251) as u8).collect();
     let content = Bytes::from(content);
@@ -161,7 +162,7 @@ async fn large_objects_come_back_whole(lake: &Lake) {
     assert!(found == content, "{lake}: {} bytes", found.len());
 }
 
-/// The other half of the promise: a store that doesn't keep it is refused before anything is written.
+/// A store without conditional writes is refused before anything is written.
 #[test]
 fn a_bucket_that_does_not_heed_conditions_is_refused() {
     let careless = Gcs::start(false);

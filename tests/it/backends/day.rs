@@ -1,4 +1,4 @@
-//! A day by the program itself, on the backends whose own tests it isn't part of.
+//! A day read by the program, on the backends that its other tests don't use.
 
 use bronzed::simulator::pncp::catalog::Catalog;
 

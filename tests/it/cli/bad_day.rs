@@ -1,4 +1,4 @@
-//! Days on which the API fails in every way at once, or in one way for ever.
+//! Days on which the API fails in every way at once, or always in one way.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::lake::Backend;
 use crate::support::scene::{COMPLETE, Expect, Scene, config, day};
 
-/// Each of the five ways to fail: 500, 429, cut-off, HTML, reset.
+/// Share of responses with each of the five failures: 500, 429, cut-off, HTML, reset.
 const SHARE: f64 = 0.05;
 const SEED: u64 = 11;
 

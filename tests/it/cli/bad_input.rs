@@ -1,4 +1,4 @@
-//! What the program says to bad input: which exit code, what is wrong, and what would be right.
+//! Error messages for bad input: exit code, problem and hint.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,8 +15,8 @@ use crate::support::scene::{DAY, Scene};
 
 const READ_THE_DAY: [&str; 4] = ["run", "pncp.contratacoes", "--day", DAY];
 
-/// Fails the test unless the program stopped with this code and said all of this to the user,
-/// and nothing of it as a panic.
+/// Fails the test unless the program exited with this code, printed all `parts` to stderr and did not
+/// panic.
 #[track_caller]
 fn assert_told(outcome: Outcome, code: i32, parts: &[&str]) {
     let said = outcome.expect(code).stderr;
@@ -30,7 +30,7 @@ fn scene(backend: Backend) -> Scene {
     Scene::of(backend, Catalog::recorded_day())
 }
 
-/// Runs the program on bad arguments, and makes sure that nothing was read or written.
+/// Runs the program with bad arguments, and asserts that nothing was read or written.
 #[track_caller]
 fn refuses(args: &[&str], parts: &[&str]) {
     let scene = scene(Backend::Folder);
@@ -115,7 +115,7 @@ fn a_configuration_that_is_not_there() {
 #[test]
 fn a_configuration_that_cannot_be_read() {
     let folder = TempDir::new().unwrap();
-    // Not even the superuser reads a folder as a file.
+    // Not even the superuser can read a folder as a file.
     fs::create_dir(folder.path().join("bronzed.toml")).unwrap();
     let config = folder.path().to_str().unwrap();
     refuses(&["--config", config, "run", "pncp"], &["bronzed.toml"]);
@@ -255,7 +255,7 @@ fn an_api_whose_host_is_unknown() {
         "{}",
         outcome.stderr
     );
-    // The host is down: that says nothing of the day, and its state isn't touched (promise P11).
+    // The host is down: that is no attempt at the day, and its state isn't touched (promise P11).
     let keys = scene.lake.keys();
     assert!(!keys.iter().any(|key| key.contains("_state/")), "{keys:?}");
 }
@@ -294,8 +294,8 @@ fn no_arguments_and_unknown_ones() {
     assert_told(Program::new(&["run"]).run(), 2, &["SOURCE"]);
 }
 
-/// A folder that can't be made: below one that this user may not write to. The superuser may write
-/// anywhere but where the system has no folders to give.
+/// Returns a folder that can't be created: below a read-only one, or for the superuser, who may write
+/// anywhere, below one where the system allows no folders.
 fn unwritable(parent: &Path) -> PathBuf {
     let mut permissions = fs::metadata(parent).unwrap().permissions();
     permissions.set_readonly(true);
@@ -306,7 +306,7 @@ fn unwritable(parent: &Path) -> PathBuf {
     }
 }
 
-/// A copy of the configuration in the repository.
+/// Returns a copy of the repository's configuration.
 fn shipped_configuration() -> TempDir {
     let folder = TempDir::new().unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -333,7 +333,7 @@ fn spoil(path: &Path, good: &str, bad: &str) {
     fs::write(path, text.replacen(good, bad, 1)).unwrap();
 }
 
-/// `pncp.toml:17`
+/// Returns file and line of a text: `pncp.toml:17`.
 fn line_of(path: &Path, part: &str) -> String {
     let text = fs::read_to_string(path).unwrap();
     let line = text.lines().position(|line| line.contains(part)).unwrap() + 1;

@@ -1,4 +1,4 @@
-//! The day that the system was designed around: 3 records at 08:00, 5 at 12:00, none new at 16:00.
+//! The reference day of the design: 3 records at 08:00, 5 at 12:00, no new ones at 16:00.
 
 use bronzed::simulator::pncp::catalog::Catalog;
 use serde_json::json;
@@ -57,7 +57,7 @@ fn a_day_grows_from_three_records_to_five(backend: Backend) {
     );
     scene.assert_lake(Expect::All);
 
-    // Read once more when it is over and settled, the day is complete.
+    // Read again after it has ended and settled, the day is complete.
     scene.simulator.set_now(at("30:00"));
     let report = scene.run().expect(0).json();
     assert_eq!(
@@ -68,7 +68,7 @@ fn a_day_grows_from_three_records_to_five(backend: Backend) {
     scene.assert_lake(Expect::All);
 }
 
-/// All keys but those at the lake's root, such as the probe's.
+/// Returns all keys except those at the lake's root, such as the probe's.
 fn keys_of_the_dataset(scene: &Scene) -> Vec<String> {
     let keys = scene.lake.keys().into_iter();
     let mut keys: Vec<_> = keys.filter(|key| !key.starts_with("_bronzed/")).collect();

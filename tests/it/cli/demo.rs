@@ -1,4 +1,4 @@
-//! `bronzed demo`, as the README shows it: what it prints is true, and works.
+//! `bronzed demo` as the README shows it: its output is true, and the printed commands work.
 
 use std::fs;
 
@@ -9,13 +9,13 @@ use crate::support::scene::STATE;
 
 const ONLY_DUPLICATES: &str = "Only duplicates this time";
 
-/// What a demo into the lake's folder prints.
+/// Returns the output of a demo into the lake's folder.
 fn demo(lake: &TestLake) -> String {
     let folder = lake.as_folder().display().to_string();
     Program::new(&["demo", &folder]).run().expect(0).stdout
 }
 
-/// The rows that the printed command asks DuckDB for: modality, records, money.
+/// Returns the rows of the printed DuckDB query: modality, records, money.
 fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
     let (_, sql) = said.split_once("duckdb -c \"").expect("a command");
     let (sql, _) = sql.split_once('"').expect("its end");

@@ -1,4 +1,4 @@
-//! A run that is killed at any moment costs work, never records.
+//! A run killed at any moment costs time, never records.
 
 use std::thread;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::support::lake::Backend;
 use crate::support::program::Program;
 use crate::support::scene::{Expect, Scene, day};
 
-/// How often a run is killed.
+/// Number of kills.
 const KILLS: u32 = 20;
-/// Changed only to look for trouble; a failure names it, with the moment.
+/// Fixed seed; a failure prints it with the moment of the kill.
 const SEED: u64 = 20_251_022;
 const RECORDS: u32 = 500;
-/// Commits so small that some 40 are made, and most kills fall between two of them.
+/// Commit size at which some 40 commits are made, so that most kills fall between two of them.
 const COMMIT_RECORDS: &str = "15";
 
 #[test]
@@ -45,7 +45,7 @@ fn a_killed_run_and_a_normal_one_give_an_undisturbed_lake(backend: Backend) {
         assert_eq!(scene.state()["processed_ids"], ids);
         let facts = scene.assert_lake(Expect::All);
         assert_eq!(facts["rows"], RECORDS);
-        // A run that was killed in its midst stays so in the audit.
+        // A run killed after a commit remains `running` or `recovered` in the audit.
         hurt += u32::from(facts["statuses"][0] == "running" || facts["statuses"][0] == "recovered");
     }
     assert!(hurt > 0, "no kill met a run that had committed");
@@ -57,7 +57,7 @@ fn twenty_kills_in_a_row_and_a_normal_run_give_an_undisturbed_lake() {
     let entropy = Entropy::seeded(SEED);
     let scene = scene(Backend::Folder);
     for kill in 1..=KILLS {
-        // Early ones, so that there is work left for the later ones.
+        // Early kills, so that work is left for the later ones.
         let moment = entropy.up_to(took / 2);
         println!("seed {SEED}, kill {kill}: after {moment:?}");
         scene.kill_after(moment, reader(&scene));
@@ -72,7 +72,7 @@ fn ctrl_c_and_sigterm_leave_a_lake_that_the_next_run_completes() {
     for (backend, signal) in [(Backend::Folder, "INT"), (Backend::S3, "TERM")] {
         let scene = scene(backend);
         let running = reader(&scene).start();
-        // In its midst: something is committed, and most is not.
+        // Kill after the first commit, with most records still unread.
         while scene
             .lake
             .keys()
@@ -93,7 +93,7 @@ fn ctrl_c_and_sigterm_leave_a_lake_that_the_next_run_completes() {
     }
 }
 
-/// What a run comes to that nobody disturbs.
+/// Reference: ids and duration of an undisturbed run.
 struct Undisturbed {
     ids: Value,
     took: Duration,
@@ -109,7 +109,7 @@ fn undisturbed(backend: Backend) -> Undisturbed {
     Undisturbed { ids, took }
 }
 
-/// A day that is slow enough to be killed in: answers take some time.
+/// Returns a day whose responses are slow enough to kill the run.
 fn scene(backend: Backend) -> Scene {
     let records = GeneratedDay {
         oddities: Oddities::each(0.02),

@@ -1,13 +1,13 @@
-//! Memory grows with the ids of a day only, never with its records (promise P8).
+//! Memory grows only with the ids of a day, never with its records (promise P8).
 //!
-//! Minutes long: `.ci/run conformance` runs it.
+//! Takes minutes: `.ci/run conformance` runs it.
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::Program;
 use crate::support::scene::{DAY, STATE};
 
 const RECORDS: u32 = 100_000;
-/// Resident at most, in bytes; the simulator, in a process of its own, doesn't count.
+/// Maximum resident memory, in bytes; the simulator is a separate process and doesn't count.
 const LIMIT: u64 = 100_000_000;
 
 #[test]

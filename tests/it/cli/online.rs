@@ -1,4 +1,4 @@
-//! `bronzed check --online`: what an API answers, held against what is declared of it.
+//! `bronzed check --online`: comparison of live API responses with the declaration.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::support::lake::Backend;
 use crate::support::program::{Outcome, Program};
 use crate::support::scene::{DAY, Scene, config as simulated, day};
 
-/// A few records of every dataset of the three sources, on the day.
+/// Returns a few records of every dataset of the three sources, on the day.
 fn tables() -> Tables {
     let tables = Tables::default();
     let pncp = pncp::days::DayOf::new(1, day(), 20);
@@ -42,7 +42,7 @@ fn tables() -> Tables {
         .with(&tcu::TERMOS, tcu::generated::termos_contratuais(&list))
 }
 
-/// The three APIs, with these rules of what goes wrong.
+/// Returns the three APIs, with these fault rules.
 fn scene(rules: impl IntoIterator<Item = Rule>) -> Scene {
     let catalog = Catalog::generated(5, day(), 600, 2_400);
     let config = SimConfig {
@@ -58,7 +58,7 @@ fn check(scene: &Scene, targets: &[&str]) -> Program {
     args.extend(targets);
     let mut program = scene
         .program(&args)
-        // Nothing is to depend on the hour of the test.
+        // Makes the test independent of the time of day.
         .env("BRONZED__SOURCES__TCU__BLACKOUT", "[]");
     for provider in Provider::ALL {
         for variable in provider.variables() {
@@ -68,7 +68,7 @@ fn check(scene: &Scene, targets: &[&str]) -> Program {
     program
 }
 
-/// What is said of each dataset, by its name.
+/// Returns the findings by dataset name.
 fn findings(outcome: &Outcome) -> BTreeMap<String, Value> {
     let lines = outcome.stdout.lines();
     let values = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -77,7 +77,7 @@ fn findings(outcome: &Outcome) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// One dataset's finding, where only it is asked for.
+/// Returns the finding of a check of one dataset.
 fn finding(scene: &Scene, dataset: &str, code: i32) -> Value {
     let outcome = check(scene, &[dataset, "--json"]).run().expect(code);
     findings(&outcome).remove(dataset).expect("a finding")
@@ -131,7 +131,7 @@ fn every_enabled_dataset_of_the_three_sources_is_held_against_its_declaration() 
     for entry in scene.simulator.ledger() {
         *asked.entry(entry.dataset.expect("a dataset")).or_default() += 1;
     }
-    // Two listings of PNCP are read of the one table that the simulator has.
+    // The simulator serves two listings of PNCP from one table.
     assert!(asked.values().all(|requests| *requests <= 4), "{asked:?}");
     assert!(scene.simulator.ledger().len() <= 2 * enabled.len());
 
@@ -347,7 +347,7 @@ fn an_api_that_is_down_is_not_asked_more_often_than_once_a_dataset() {
 #[test]
 fn a_blackout_is_kept_and_a_lake_that_is_not_there_is_told() {
     let scene = scene([]);
-    // Both halves of the day: whatever the hour, it is one of them.
+    // Two blackouts that cover the whole day.
     let closed = check(&scene, &["tcu.inidoneos", "--json"])
         .env(
             "BRONZED__SOURCES__TCU__BLACKOUT",

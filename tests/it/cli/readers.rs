@@ -1,4 +1,4 @@
-//! Readers that know nothing of this program find the records that the API served.
+//! Independent readers find the records that the API served.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,7 +49,7 @@ fn pyarrow_and_duckdb_rebuild_every_odd_record() {
     assert_both_readers_find(&scene, 500);
 }
 
-/// All contratações that others recorded: real data, values unchanged.
+/// Returns all contratações recorded by third parties: real data, values unchanged.
 fn recorded() -> Vec<Record> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pncp");
     let mut records = Vec::new();

@@ -1,4 +1,4 @@
-//! `bronzed schema infer` and `drift`: from recorded answers, from the API, and from a lake.
+//! `bronzed schema infer` and `drift`: from recorded responses, from the API, and from a lake.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn scene() -> Scene {
     Scene::of(Backend::Folder, Catalog::recorded_day())
 }
 
-/// The shipped configuration, with the columns of contratações changed.
+/// Returns the shipped configuration with changed columns of contratações.
 fn config(change: impl FnOnce(String) -> String) -> TempDir {
     let folder = TempDir::with_prefix("bronzed-config-").unwrap();
     copy(Path::new(SHIPPED), folder.path());
@@ -109,7 +109,7 @@ fn drift_names_the_fields_that_no_column_holds() {
     );
     assert!(table.contains("orgaoEntidade.razaoSocial"), "{table}");
 
-    // Declared again, the rows of before are told as what they are.
+    // Once the columns are declared again, drift reports the earlier rows as `declared since`.
     let now = scene
         .program(&["schema", "drift", "pncp", "--from", DAY, "--to", DAY])
         .run();
@@ -195,12 +195,12 @@ fn a_draft_of_what_the_api_answers_now_holds_a_whole_day() {
         "--json",
     ];
     let drift = scene.program(&drift).run().expect(0).json();
-    // A list that is empty in all of them tells no type.
+    // A list that is empty in all records gives no type.
     let found = drift["findings"].as_array().unwrap();
     let found: Vec<_> = found.iter().map(|one| &one["field"]).collect();
     assert_eq!(found, ["fontesOrcamentarias"]);
 
-    // A draft that was worked on isn't lost to the next.
+    // An edited draft isn't overwritten by the next one.
     let again = scene.program(&infer).run().expect(2);
     assert!(
         again.stderr.contains("can't be written"),

@@ -1,11 +1,11 @@
-//! `bronzed simulate`, asked by hand.
+//! `bronzed simulate`, called as a user does.
 
 use serde_json::Value;
 
 use crate::support::program::Program;
 use crate::support::runtime;
 
-/// Status and body of an answer.
+/// Returns status and body of a response.
 fn ask(url: &str) -> (u16, String) {
     runtime().block_on(async {
         let answer = reqwest::get(url).await.expect("an answer");

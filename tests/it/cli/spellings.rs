@@ -1,4 +1,4 @@
-//! A field that the API spells in two ways, read by a reader that doesn't heed case.
+//! A field that the API spells in two ways, read by a case-insensitive reader.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ const SHIPPED: &str = concat!(
     "/config/sources/tcu/acordaos.toml"
 );
 
-/// Both spellings were columns, and DuckDB read the one for the other.
+/// Regression: both spellings were columns, and DuckDB confused them.
 #[test]
 fn acordaos_have_their_link_under_the_name_that_was_sent() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ paginator = {{ type = "single" }}
     )
 }
 
-/// Answers every request with a record of either spelling.
+/// Starts a server that answers every request with one record of each spelling.
 fn server() -> String {
     let listener = runtime()
         .block_on(TcpListener::bind(("127.0.0.1", 0)))

@@ -1,4 +1,4 @@
-//! `bronzed state verify` and `bronzed state rebuild`, as someone who doubts a lake uses them.
+//! `bronzed state verify` and `bronzed state rebuild`, for an operator who doubts a lake.
 
 use bronzed::simulator::pncp::catalog::Catalog;
 
@@ -8,7 +8,7 @@ use crate::support::scene::{DAY, Expect, STATE, Scene, at, file};
 
 const TARGET: &str = "pncp.contratacoes";
 
-/// A day that was read when it was over: complete.
+/// Returns a complete day: read after it was over.
 fn complete_day(settings: impl Fn(Program) -> Program) -> Scene {
     let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
     scene.simulator.set_now(at("30:00"));
@@ -23,7 +23,7 @@ fn a_damaged_state_is_told_and_made_anew_from_the_files() {
     let verify = scene.program(&["state", "verify", TARGET]).run().expect(0);
     assert_eq!(verify.stdout, "1 of 1 days are sound\n");
 
-    // One byte inside an id: valid JSON, and every sum holds.
+    // One byte within an id is changed: valid JSON, and all sums hold.
     let sound = scene.state();
     let id = sound["processed_ids"][1].as_str().unwrap();
     let other = id.replace("/2025", "/2024");
@@ -55,7 +55,7 @@ fn a_damaged_state_is_told_and_made_anew_from_the_files() {
     assert_eq!(audit[0]["removed_ids"], 1, "what was taken out is audited");
     assert_eq!(audit[1..], sound["executions"].as_array().unwrap()[..]);
     scene.program(&["state", "verify", TARGET]).run().expect(0);
-    // A record may have been lost with the id: the day is read again, and is complete then.
+    // A record may have been lost with the id: the day is read again, and is complete afterwards.
     let again = scene.run_with(scene.reader()).expect(0).json();
     assert_eq!(
         (&again["complete"], &again["new"]),
@@ -86,7 +86,7 @@ fn a_compressed_state_has_the_same_key_and_is_understood_by_every_command() {
     let zstd = |program: Program| program.env("BRONZED__STATE__COMPRESSION", "zstd");
     let scene = complete_day(zstd);
     assert_eq!(scene.lake.get(STATE)[..4], [0x28, 0xb5, 0x2f, 0xfd]);
-    // Whoever reads it, whatever is set where he is.
+    // Any process reads the compressed state, whatever its own setting.
     let report = scene.run().expect(0).json();
     assert_eq!(report["new"], 0);
     assert_eq!(scene.state()["total_processed"], 5, "plain again");
@@ -118,7 +118,7 @@ fn a_range_that_ends_before_it_begins_is_refused() {
     );
 }
 
-/// The worst of what a newcomer did to a lake: the files are gone, and all was said to be well.
+/// Regression: the files were deleted, and every command still reported success.
 #[test]
 fn files_that_were_removed_are_missed_by_every_command_and_read_again() {
     let scene = complete_day(|program| program);
@@ -161,7 +161,7 @@ fn a_marker_without_a_state_is_a_day_that_is_missing() {
 #[test]
 fn a_person_accepts_a_day_and_takes_it_back() {
     let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
-    // While the day is under way, nothing of it is proven.
+    // While the day is under way, it isn't proven.
     scene.simulator.set_now(at("12:00"));
     scene.run_with(scene.reader());
     let accept = ["state", "accept", TARGET, "--day", DAY];

@@ -39,7 +39,7 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
     );
     assert_eq!(told["newest_complete"], DAY);
     assert_eq!(told["days_with_state"], 2);
-    // Two days that a person read make no year of missing days between them.
+    // Two manually read days don't turn a year between them into missing days.
     assert_eq!(told["since"], Value::Null);
     assert_eq!(told["incomplete"], json!([later]));
     assert_eq!(told["open"][0]["day"], later);
@@ -140,7 +140,7 @@ fn a_daemon_that_is_well_is_told_from_one_that_is_not_there() {
         .expect(0);
     let wrong = check(&["--url", &format!("http://{address}/nowhere")]).run();
     assert!(wrong.expect(1).stderr.contains("404"));
-    // Ready as soon as the lake was asked; asked again until then.
+    // Ready once the lake has been read; polled until then.
     let mut tries = 0;
     while check(&["--ready"]).run().code != Some(0) {
         tries += 1;

@@ -1,4 +1,4 @@
-//! A lake that the earlier pipeline left, faults and all, is continued in place.
+//! Takeover: a lake of the earlier pipeline, with its faults, is continued in place.
 
 use std::fs;
 use std::path::Path;
@@ -28,15 +28,14 @@ fn a_lake_of_the_earlier_pipeline_is_taken_over(backend: Backend) {
     let old = scene.state();
 
     let report = scene.run().expect(0).json();
-    // What the pipeline had lost is read again, what it never knew is new; and the two records
-    // whose rows lack their id are stored with it.
+    // Two records that the pipeline lost, two that it never knew, and two whose rows lack their id.
     assert_eq!(report["new"], 2 + 2 + 2);
     assert_eq!(report["duplicates"], 54);
     assert_eq!(report["files"], json!([file(1)]));
 
     let state = scene.state();
     assert_eq!(state["format"], 1);
-    // Times without a zone are Brasília's.
+    // Times without a zone are in Brasília time.
     let created_at = format!("{}-03:00", old["created_at"].as_str().unwrap());
     assert_eq!(state["created_at"], created_at);
     let executions = state["executions"].as_array().unwrap();
@@ -61,7 +60,7 @@ fn a_lake_of_the_earlier_pipeline_is_taken_over(backend: Backend) {
     scene.assert_lake(Expect::All);
     assert_eq!(old_reader(&scene)["total_processed"], 62);
 
-    // Nothing is adopted twice, and nothing is new.
+    // A second run adopts nothing and stores nothing.
     let report = scene.run().expect(0).json();
     assert_eq!((&report["new"], &report["files"]), (&json!(0), &json!([])));
     assert_eq!(scene.state()["executions"].as_array().unwrap().len(), 6);
@@ -116,12 +115,12 @@ fn a_state_of_a_newer_format_is_not_written_over() {
     assert_eq!(scene.state(), state);
 }
 
-/// Puts into the lake what the pipeline would have left of the scene's day.
+/// Writes the scene's day into the lake as the earlier pipeline would have.
 fn leave_a_legacy_lake(scene: &Scene) -> Value {
     leave_a_legacy_day(&scene.simulator, &scene.lake)
 }
 
-/// The same with whatever the simulator lists of the day.
+/// Writes the simulator's day to any lake as the earlier pipeline would have.
 pub fn leave_a_legacy_day(simulator: &Simulator, to: &TestLake) -> Value {
     let folder = TempDir::with_prefix("bronzed-legacy-").unwrap();
     let now = simulator.clock().brasilia();
@@ -136,7 +135,7 @@ pub fn leave_a_legacy_day(simulator: &Simulator, to: &TestLake) -> Value {
     made
 }
 
-/// What the earlier pipeline makes of the state.
+/// Returns the state as the earlier pipeline reads it.
 fn old_reader(scene: &Scene) -> Value {
     let state = scene.lake.as_folder().join(STATE);
     json_of(python().script("old_reader.py").arg(state))
@@ -156,7 +155,7 @@ fn the_documented_query_reads_old_and_new_files_together() {
     let mut script = python().script("readers.py");
     let rows = json_of(script.arg("query").arg(scene.lake.as_folder()).arg(&file));
     let rows = rows.as_array().unwrap();
-    // 54 rows and a double, two without their id, and the six that we wrote.
+    // 54 rows and a duplicate, two without id, and the six written by this program.
     assert_eq!(rows.len(), 54 + 1 + 2 + 6);
     for row in rows {
         for (column, value) in row.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! What is urgent, while a backfill has all that an API gives.
+//! Priority of urgent runs over a backfill that uses all permits of an API.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use chrono_tz::America::Sao_Paulo;
 use crate::support::driven::{Plan, World};
 use crate::support::runtime;
 
-/// An answer takes so long.
+/// Duration of a response.
 const LATENCY: Duration = Duration::from_secs(5);
-/// Requests begun in a second at most.
+/// Maximum number of requests started per second.
 const RATE: usize = 2;
 
-/// While a backfill of 90 days holds all permits, the first request of an hourly run leaves within a
-/// second of the next free one; and the request log shows neither more in flight nor more begun in
-/// any second than is configured.
+/// While a backfill of 90 days holds all permits, the first request of an hourly run is sent within a
+/// second of the next free permit; and the request log shows neither more requests in flight nor more
+/// started in any second than configured.
 #[test]
 #[ignore = "takes a minute of waiting: .ci/run conformance"]
 fn an_hourly_run_goes_before_a_backfill_that_holds_all_permits() {
@@ -52,11 +52,11 @@ priority = "backfill"
                 ("BRONZED__SOURCES__ONE__LIMITS__BURST", "1"),
             ],
         };
-        // Long enough before the slot for the catch-up with the one before it to be over.
+        // Starts early enough to finish the catch-up of the previous slot before this one.
         let lead = TimeDelta::seconds(40);
         let world = World::new(6, plan, slot - lead).await;
         let simulator = &world.simulators["one"];
-        // Time is as long as the machine's here: what the ledger shows are real distances.
+        // The clock runs at the machine's speed, so that distances in the ledger are real time.
         let begun = SystemClock.now();
         let life = world.start();
         let watch = async |until: &dyn Fn(&[Entry]) -> bool| loop {
@@ -88,12 +88,12 @@ priority = "backfill"
         let waited = first.unwrap().at - free;
         println!("the first hourly request left {waited} after the next free permit");
         assert!(waited < TimeDelta::seconds(1), "{waited}");
-        // Some more of both, for the limits.
+        // Some more requests of both runs, to check the limits.
         let entries = watch(&|found| found.len() >= entries.len() + 12).await;
         let in_flight = entries.iter().map(|entry| entry.in_flight).max().unwrap();
         assert!(in_flight <= 3, "{in_flight}");
         for window in entries.windows(RATE + 1) {
-            // What a request takes to get there shifts its arrival by some milliseconds.
+            // Network latency shifts arrivals by some milliseconds.
             let apart = window[RATE].at - window[0].at;
             assert!(
                 apart > TimeDelta::milliseconds(960),

@@ -1,5 +1,5 @@
-//! The daemon as a process, among clients that are greedy, slow, silent or hostile: each costs its own
-//! connection, the probe answers everybody else, the job goes on, and memory stays bounded.
+//! The daemon as a process among greedy, slow, silent or hostile clients: each costs only its own
+//! connection, the health probe answers all others, the job continues, and memory stays bounded.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout};
 use super::process::{Place, SHORT_HOURS, TOKEN, address, wait_until};
 use crate::support::runtime;
 
-/// Longer than anything here takes, so that a hang is a failure and not a stuck test.
+/// Timeout: longer than anything here takes, so that a hang fails the test instead of blocking it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between the bytes of a slow client.
+/// Delay between the bytes of a slow client.
 const DRIP: Duration = Duration::from_millis(25);
 const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -23,8 +23,8 @@ async fn connect(daemon: SocketAddr) -> TcpStream {
     connected.expect("a daemon that accepts").unwrap()
 }
 
-/// Sends all of it, or as much as is taken, and gives what is answered until the daemon ends the
-/// connection; fails when it doesn't end it. Says how many bytes were taken, too.
+/// Sends the chunks, or as many as are accepted, and reads until the daemon closes the connection; fails if
+/// it doesn't. Returns the response and the number of bytes accepted.
 async fn exchange(daemon: SocketAddr, chunks: impl Iterator<Item = Vec<u8>>) -> (String, usize) {
     let (mut from, mut to) = connect(daemon).await.into_split();
     let sending = async {
@@ -39,7 +39,7 @@ async fn exchange(daemon: SocketAddr, chunks: impl Iterator<Item = Vec<u8>>) -> 
     };
     let reading = async {
         let mut answer = Vec::new();
-        // Whether the end is a reset or in order doesn't matter.
+        // The connection may end by a reset or in order.
         let _ = from.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     };
@@ -51,13 +51,13 @@ async fn say(daemon: SocketAddr, request: &[u8]) -> String {
     exchange(daemon, std::iter::once(request.to_vec())).await.0
 }
 
-/// The status lines of what was answered.
+/// Returns the status codes of the responses.
 fn statuses(answers: &str) -> Vec<&str> {
     let lines = answers.split("HTTP/1.").skip(1);
     lines.map(|line| &line[2..5]).collect()
 }
 
-/// The head of an order, with the token, to be followed by its body.
+/// Returns the head of a POST request with the token; the body follows.
 fn order(more: &str) -> String {
     format!(
         "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
@@ -65,7 +65,7 @@ fn order(more: &str) -> String {
     )
 }
 
-/// Asks the probe over connections of its own, as a supervisor does, for as long as it is polled.
+/// Polls the health probe over a new connection each time, as a supervisor does.
 #[derive(Default)]
 struct Supervisor {
     answers: u32,
@@ -76,8 +76,8 @@ impl Supervisor {
     async fn watch(&mut self, daemon: SocketAddr) {
         loop {
             let asked = Instant::now();
-            // A connection that is cut off among a thousand newer ones is tried again, as supervisors
-            // do before they take a daemon for dead.
+            // A connection that is evicted by a thousand newer ones is retried, as supervisors do before
+            // they restart a daemon.
             let mut tries = 3;
             while say(daemon, PROBE).await.is_empty() {
                 tries -= 1;
@@ -154,7 +154,7 @@ async fn greedy_bodies_and_headers(at: SocketAddr) {
         |part: Vec<u8>| [format!("{:x}\r\n", part.len()).as_bytes(), &part, b"\r\n"].concat();
     let (said, _) = exchange(at, chunked.chain(body().map(chunk))).await;
     assert!(said.contains("too_large"), "{said}");
-    // Without the token, nothing of it is waited for.
+    // Without the token, the daemon doesn't wait for the body.
     let stranger = format!("POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n");
     let (said, _) = exchange(at, std::iter::once(stranger.into_bytes()).chain(body())).await;
     assert!(said.contains("token_missing"), "{said}");
@@ -180,7 +180,7 @@ async fn a_thousand_that_say_nothing(at: SocketAddr) {
         silent.push(connect(at).await);
     }
     assert_eq!(statuses(&say(at, PROBE).await), ["200"]);
-    // They are let go, the last of them after the time for headers.
+    // They are closed, the last ones after the header timeout.
     for mut stream in silent {
         let mut said = Vec::new();
         let ended = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
@@ -188,7 +188,7 @@ async fn a_thousand_that_say_nothing(at: SocketAddr) {
     }
 }
 
-/// Byte by byte, until the daemon hangs up; what it said.
+/// Sends byte by byte until the daemon closes the connection; returns the response.
 async fn drip(at: SocketAddr, first: String, then: &'static [u8]) -> String {
     let (mut from, mut to) = connect(at).await.into_split();
     to.write_all(first.as_bytes()).await.unwrap();
@@ -212,7 +212,7 @@ async fn drip(at: SocketAddr, first: String, then: &'static [u8]) -> String {
 
 async fn slow_ones(at: SocketAddr) {
     let mut slow = JoinSet::new();
-    // More than there are places.
+    // More than there are connection slots.
     for _ in 0..100 {
         let head = "GET /healthz HTTP/1.1\r\nX: ".to_owned();
         slow.spawn(drip(at, head, b"slow"));
@@ -233,8 +233,8 @@ async fn slow_ones(at: SocketAddr) {
     }
 }
 
-/// Requests in which two programs could read two lengths: each gets one answer at most, and what follows
-/// is never taken for a request of its own.
+/// Request smuggling: requests whose length is ambiguous get at most one response, and the bytes that
+/// follow are never parsed as another request.
 async fn ambiguous_requests(at: SocketAddr) {
     const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let after = |head: &str| format!("{}{HIDDEN}", order(head));
@@ -323,7 +323,7 @@ async fn ambiguous_requests(at: SocketAddr) {
 async fn old_and_odd_ways_of_asking(at: SocketAddr) {
     let said = say(at, b"GET /healthz HTTP/1.0\r\n\r\n").await;
     assert!(said.ends_with("\r\n\r\nok\n"), "{said}");
-    // Closed on the side that asks, as scripts with `nc` do.
+    // Half-closed by the client, as scripts with `nc` do.
     let mut half = connect(at).await;
     half.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
@@ -333,7 +333,7 @@ async fn old_and_odd_ways_of_asking(at: SocketAddr) {
     let read = timeout(PATIENCE, half.read_to_string(&mut said)).await;
     read.expect("an end").unwrap();
     assert_eq!(statuses(&said), ["200"]);
-    // Fifty at once, answered in their order.
+    // Fifty pipelined requests, answered in order.
     let pipelined: String = (0..50)
         .map(|n| match n % 2 {
             0 => "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -1,7 +1,7 @@
-//! Lives of a daemon: three sources whose days grow, APIs that go away for hours, a process that
-//! dies at any moment, and a clock that is put elsewhere. At the end nothing of it shows in the lake.
+//! Simulated life of a daemon: three sources with growing days, outages of hours, crashes at any moment,
+//! and clock skew. At the end, the lake shows no trace of the faults.
 //!
-//! `DAEMON_SEED=7` replays one.
+//! `DAEMON_SEED=7` replays a seed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,9 +23,9 @@ use crate::support::runtime;
 use crate::support::sources::{JOBS, PAGE, SLICES};
 
 const SOURCES: [&str; 3] = ["one", "two", "three"];
-/// Outages, in hours.
+/// Durations of outages, in hours.
 const OUTAGES: [i64; 3] = [1, 5, 30];
-/// Coverage begins so many days before the daemon does.
+/// Number of days by which coverage begins before the daemon does.
 const HISTORY: i64 = 4;
 const RECORDS: u32 = 60;
 
@@ -47,7 +47,7 @@ fn a_stormy_month_ends_with_every_day_complete_and_nothing_doubled() {
     runtime().block_on(compare(31, seed()));
 }
 
-/// A life without faults is the ideal that the stormy one is measured by.
+/// Compares a life with faults to one without.
 async fn compare(days: i64, seed: u64) {
     let calm = live(days, seed, &Storm::none()).await;
     let storm = Storm::random(seed, begin(), days);
@@ -60,19 +60,18 @@ async fn compare(days: i64, seed: u64) {
     println!("requests, calm to the least possible: {of_calm:.3}; stormy to calm: {of_stormy:.3}");
     assert_eq!((calm.restarts, calm.failed), (1, 0));
     assert!(i64::from(stormy.restarts) > days);
-    // The outages were met, and no day was charged with them: a probe now and then is all (P11).
+    // Outages occurred, and none counted as an attempt at a day: only rare probes were sent (P11).
     assert!(stormy.unavailable > 0, "{stormy:?}");
     let hours = OUTAGES.iter().sum::<i64>().unsigned_abs() as usize;
     assert!(stormy.unavailable < 40 * hours, "{stormy:?}");
     assert!(i64::from(stormy.killed_within_runs) > days / 3);
-    // News take their pages, and an empty answer is asked for twice, with one that has rows in between.
+    // New records cost their pages; an empty response is requested twice, with a canary in between.
     assert!(of_calm < 1.3, "{of_calm}");
-    // What failed, was cut off or dated wrongly is read again, and nothing else is; hours in which
-    // nobody was there cost nothing.
+    // Only failed, truncated or misdated reads are repeated; hours without a daemon cost nothing.
     assert!(of_stormy < 1.25, "{of_stormy}");
 }
 
-/// What a life takes at least: a request for each slice at each slot, and each page of each day
+/// Returns the minimum number of requests of a life: one per slice and slot, and each page of each day
 /// once.
 fn least(world: &World, until: DateTime<Utc>, days: &[Day]) -> usize {
     let slots = (until - begin()).num_hours().unsigned_abs() as usize + 1;
@@ -98,15 +97,15 @@ fn begin() -> DateTime<Utc> {
     "2025-10-01T03:07:00Z".parse().unwrap()
 }
 
-/// What goes wrong, and when.
+/// Faults of a life, with their times.
 struct Storm {
-    /// By source: from, to.
+    /// Outages by source: from, to.
     outages: Vec<(&'static str, DateTime<Utc>, DateTime<Utc>)>,
-    /// The daemon's clock is so far off.
+    /// Clock skew of the daemon: from, to, offset.
     skews: Vec<(DateTime<Utc>, DateTime<Utc>, TimeDelta)>,
-    /// The daemon dies, and starts again after that long.
+    /// Crashes of the daemon, and the delay until its restart.
     deaths: Vec<(DateTime<Utc>, TimeDelta)>,
-    /// Answers go wrong by chance, and looks aren't waited for.
+    /// `true` if responses fail randomly, and time sometimes advances before a reconcile pass has finished.
     rough: bool,
 }
 
@@ -141,13 +140,13 @@ impl Storm {
         });
         let mut deaths: Vec<_> = (0..days * 2).map(|_| at()).collect();
         for at in deaths.iter_mut().step_by(2) {
-            // At a slot, where there is work that it can die in.
+            // At a slot, where a run can be interrupted.
             *at = at.duration_trunc(TimeDelta::hours(1)).unwrap();
         }
         deaths.sort();
         let deaths = deaths.into_iter().enumerate();
         let deaths = deaths.map(|(number, at)| {
-            // Most come back at once; every fifth stays away for a night.
+            // Most restarts follow at once; every fifth one after a night.
             let away = if number % 5 == 4 { 9 * 60 } else { 1 };
             (at, TimeDelta::minutes(away))
         });
@@ -191,7 +190,7 @@ impl Storm {
         }
     }
 
-    /// The next instant at which something changes.
+    /// Returns the next instant at which a fault begins or ends.
     fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let outages = self.outages.iter().flat_map(|(_, from, to)| [*from, *to]);
         let skews = self.skews.iter().flat_map(|(from, to, _)| [*from, *to]);
@@ -204,17 +203,17 @@ impl Storm {
     }
 }
 
-/// What happened in a life.
+/// Statistics of a life.
 #[derive(Debug, Default)]
 struct Facts {
     restarts: u32,
     killed_within_runs: u32,
     looks: u32,
     runs: usize,
-    /// Runs that didn't end well.
+    /// Number of runs that didn't end well.
     failed: usize,
     requests: usize,
-    /// Requests that met an outage.
+    /// Number of requests during an outage.
     unavailable: usize,
     least: usize,
 }
@@ -256,7 +255,7 @@ async fn live(days: i64, seed: u64, storm: &Storm) -> Facts {
             });
             facts.looks += 1;
             if storm.rough && rng.random_bool(0.05) {
-                // Time goes on while runs are under way.
+                // Time advances while runs are under way.
                 living.daemon.wake();
                 tokio::time::sleep(Duration::from_millis(rng.random_range(1..8))).await;
             } else {
@@ -268,7 +267,7 @@ async fn live(days: i64, seed: u64, storm: &Storm) -> Facts {
         let next = [due, storm.next_change(now)].into_iter().flatten().min();
         world.truth.set(next.unwrap_or(until).min(until));
     }
-    // The storm is over: what it held up is caught up with in a day.
+    // After the last fault, all pending work is caught up within a day.
     for simulator in world.simulators.values() {
         simulator.heal();
     }
@@ -292,7 +291,7 @@ async fn live(days: i64, seed: u64, storm: &Storm) -> Facts {
     facts
 }
 
-/// Kills the daemon a moment after it was woken. Says whether it was at work.
+/// Kills the daemon a moment after waking it. Returns `true` if runs were under way.
 async fn kill_soon(life: Life, rng: &mut SmallRng) -> bool {
     life.daemon.wake();
     tokio::time::sleep(Duration::from_millis(rng.random_range(0..12))).await;
@@ -301,14 +300,14 @@ async fn kill_soon(life: Life, rng: &mut SmallRng) -> bool {
     runs.iter().any(|run| run.ended_at.is_none())
 }
 
-/// Runs that have ended: source, day, and whether they ended well.
+/// Finished runs: source, day, and `true` if they ended well.
 type Ended = BTreeMap<Uuid, (String, Day, bool)>;
 
 async fn note_ended(life: &Life, seen: &mut Ended) {
     for run in life.daemon.runs().await.unwrap() {
         if run.ended_at.is_some() {
-            // Working days before the first with records are caught up with, too: the first run of
-            // each isn't believed yet.
+            // Working days before the first one with records are caught up, too: the first run of each
+            // doesn't believe an empty response yet.
             let unbelieved = "a working day without a record";
             let waits = run.error.is_some_and(|error| error.contains(unbelieved));
             let well = run.status == RunStatus::Ok || waits;
@@ -317,7 +316,7 @@ async fn note_ended(life: &Life, seen: &mut Ended) {
     }
 }
 
-/// P7: each run that the daemon told of is in the state of its day, once.
+/// P7: each run reported by the daemon is in the audit of its day, once.
 async fn every_run_is_audited(world: &World, seen: &Ended) {
     let mut audits: BTreeMap<(String, Day), Vec<Value>> = BTreeMap::new();
     for (run_id, (source, day, _)) in seen {
@@ -340,8 +339,8 @@ async fn no_day_was_read_twice_at_a_time(world: &World, days: &[Day], storm: &St
     for source in SOURCES {
         for day in days {
             let mut runs = world.audit(source, *day).await;
-            // A run that was cut off ended when nobody could write it down, and one of a time at
-            // which the clock was wrong can't be told from another's.
+            // A crashed run has no exact end time, and a run during clock skew can't be told from another
+            // one.
             runs.retain(|run| !matches!(run["status"].as_str(), Some("running" | "recovered")));
             runs.retain(|run| {
                 let near = |(from, to, skew): &(DateTime<Utc>, DateTime<Utc>, TimeDelta)| {

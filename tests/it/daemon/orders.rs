@@ -1,5 +1,5 @@
-//! What people ask of a daemon, and what its jobs' settings ask: runs, backfills, pauses, deadlines;
-//! and what becomes of a run that panics.
+//! Requests to a daemon over its API, and job settings: runs, backfills, pauses, deadlines; and a run that
+//! panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// One source with these jobs, whose coverage begins two days before 2025-10-22.
+/// Returns one source with these jobs, whose coverage begins two days before 2025-10-22.
 async fn world(jobs: &str, more: &[(&str, &str)], now: &str) -> World {
     let plan = Plan {
         sources: &["one"],
@@ -74,7 +74,7 @@ fn a_run_that_is_asked_for_keeps_its_id_and_one_of_a_day_under_way_is_joined() {
             (day("2025-10-22"), day("2025-10-20"))
         );
         assert_eq!(first.status, RunStatus::Queued);
-        // Asked for again before it ends: the same runs.
+        // Requested again while under way: the same runs.
         let again = life.daemon.start_runs(asked).await.unwrap();
         assert_eq!(
             [first.run_id, second.run_id],
@@ -167,8 +167,8 @@ fn a_pause_outlives_the_daemon_and_a_resumed_job_catches_up() {
     });
 }
 
-/// What a run had committed when it panicked is its own; the run is audited as failed, the daemon
-/// and its other runs go on, and the day is read again.
+/// A run that panics keeps its commits and is audited as failed; the daemon and its other runs continue,
+/// and the day is read again.
 #[test]
 fn a_run_that_panics_is_audited_and_ends_nobody_else() {
     const IN_A_PANIC: &str = "planted-in-a-panic-90b3aa";
@@ -221,7 +221,7 @@ deadline = "300ms"
             more: &[],
         };
         let world = World::new(3, plan, at("2025-10-23T02:59:50-03:00")).await;
-        // The days before are none of this test's business.
+        // Paused until the slot, because earlier days are outside this test.
         let life = world.start();
         life.daemon.set_paused("one", "daily", true).await.unwrap();
         life.look().await;

@@ -1,4 +1,4 @@
-//! Promise P11: while an API or the lake is down, work waits, and goes on by itself.
+//! Promise P11: while an API or the lake is down, work waits, and resumes by itself.
 
 use std::io;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::support::driven::{Life, Plan, World};
 use crate::support::sources::JOBS;
 
-/// The longest cool-down of the breaker.
+/// Longest cool-down of the circuit breaker.
 const PROBE_INTERVAL: TimeDelta = TimeDelta::minutes(10);
 
 fn noon() -> DateTime<Utc> {
     "2025-10-22T15:07:00Z".parse().unwrap()
 }
 
-/// A source whose last days have two records each.
+/// Returns a source whose last days have two records each.
 async fn world(days: u64, jobs: &str) -> World {
     let today = Day::of(noon(), Sao_Paulo);
     let plan = Plan {
@@ -75,7 +75,7 @@ fn puts(world: &World) -> Vec<String> {
     log.into_iter().filter(|op| op.starts_with("PUT")).collect()
 }
 
-/// On one thread, whose logs can be counted.
+/// Runs a test on one thread, so that its log bytes can be counted.
 fn alone(test: impl AsyncFnOnce()) {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(test());
@@ -86,7 +86,8 @@ async fn complete_days(world: &World) -> usize {
     markers.len()
 }
 
-/// Lets time pass to the daemon's next wakes until requests arrive, without waiting for their end.
+/// Advances time from one wake of the daemon to the next until requests arrive, without waiting for their
+/// end.
 async fn until_asked(world: &World, life: &Life, last: DateTime<Utc>) {
     let before = world.requests();
     while world.requests() == before {
@@ -119,7 +120,7 @@ fn an_outage_of_an_hour_made_ten_thousand_runs_fail() {
         assert!(requests <= 200, "{requests} requests");
         assert!(writes.len() <= 100, "{writes:#?}");
         assert!(bytes <= 1_000_000, "{bytes} bytes of logs");
-        // No day is charged with an attempt.
+        // No attempt is recorded for any day.
         assert!(
             !writes.iter().any(|key| key.contains("/_state/")),
             "{writes:#?}"
@@ -128,7 +129,7 @@ fn an_outage_of_an_hour_made_ten_thousand_runs_fail() {
         world.simulators["one"].heal();
         let healed = world.truth.now();
         until_asked(&world, &life, healed + PROBE_INTERVAL).await;
-        // And without another moment passing, day after day is read.
+        // Without further time passing, day after day is read.
         let begun = tokio::time::Instant::now();
         while complete_days(&world).await < 50 {
             assert!(begun.elapsed() < Duration::from_secs(60), "days wait");
@@ -173,7 +174,7 @@ fn a_backfill_that_was_asked_for_was_forgotten_in_an_outage() {
 fn a_full_lake_had_day_after_day_read_for_nothing() {
     alone(async || {
         let world = world(35, JOBS).await;
-        // It is full but for the probe at the start.
+        // Refuses all writes, except the probe at the start and other objects below `_bronzed/`.
         let started = AtomicUsize::new(0);
         world.store.refuse(move |operation| {
             let at_start = operation.starts_with("PUT _bronzed/")
@@ -196,7 +197,7 @@ fn a_full_lake_had_day_after_day_read_for_nothing() {
             .pass(&life, world.truth.now() + TimeDelta::minutes(5))
             .await;
         assert!(life.daemon.readiness().is_ready());
-        // Neither the day that was refused nor another one keeps a distance.
+        // Neither the day whose write was refused nor another one is under back-off.
         assert_eq!(complete_days(&world).await, 35);
     });
 }

@@ -1,7 +1,7 @@
-//! The daemon as a process: killed thirty times, told to stop in the midst of a day, asked over
-//! HTTP, watched for its memory.
+//! The daemon as a process: killed thirty times, stopped while reading a day, used over HTTP, measured for
+//! memory.
 //!
-//! It goes by the machine's clock here; cron expressions with seconds make hours short.
+//! It uses the machine's clock; cron expressions with seconds shorten the hours.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -34,7 +34,7 @@ use crate::support::sources::{SLICES, write_shared, write_source};
 
 pub(super) const TOKEN: &str = "correct horse";
 
-/// An hour of two seconds.
+/// Jobs with an hour of two seconds.
 pub(super) const SHORT_HOURS: &str = r#"
 [job.hourly]
 cron = "*/2 * * * * *"
@@ -43,7 +43,7 @@ mode = "new"
 priority = "hourly"
 "#;
 
-/// Sources over simulators on the machine's clock, in a zone in which it is day.
+/// Sources over simulators on the machine's clock, in a time zone that is far from midnight.
 pub(super) struct Place {
     zone: Tz,
     pub today: Day,
@@ -56,7 +56,7 @@ impl Place {
     pub fn new(names: &[&'static str], jobs: &str, latency: Duration) -> Self {
         let now = SystemClock.now();
         let sao_paulo = chrono_tz::America::Sao_Paulo;
-        // Near midnight, the day of a place further west: tests don't go over midnight.
+        // Near midnight, uses a time zone further west, because no test may cross midnight.
         let (zone, shift) = match now.with_timezone(&sao_paulo).hour() {
             3..=21 => (sao_paulo, TimeDelta::zero()),
             _ => (Tz::Etc__GMTPlus9, TimeDelta::hours(-6)),
@@ -67,7 +67,7 @@ impl Place {
         let simulators = names.iter().map(|name| {
             write_source(config.path(), name, jobs, today);
             let clock = SimClock::over(Arc::new(SystemClock));
-            // Its wall shows what the wall of the zone shows.
+            // Brings the simulator's Brasília time in line with local time in that zone.
             clock.advance(shift);
             let simulator = Simulator::start(SimConfig {
                 latency,
@@ -99,7 +99,7 @@ impl Place {
         program
     }
 
-    /// Lets some records appear that were published earlier on this day.
+    /// Publishes records dated earlier on this day.
     pub fn publish(&self, seed: u64, day: Day, records: u32) {
         for (_, simulator) in &self.simulators {
             let now = simulator.clock().brasilia();
@@ -128,7 +128,7 @@ impl Place {
         serde_json::from_value(self.lake.json(&key)["processed_ids"].clone()).expect("ids")
     }
 
-    /// Judges a day of the first source, at which nobody is at work, by the promises; gives its runs.
+    /// Judges a day of the first source, while no run is under way, by the promises; returns its runs.
     pub fn judge(&self, day: Day) -> Vec<Value> {
         let (name, simulator) = &self.simulators[0];
         let settings = config::load(Some(self.config.path()), []).expect("settings");
@@ -158,7 +158,7 @@ pub(super) fn address(daemon: &mut Running) -> String {
     format!("http://{}", started["listen"].as_str().expect("an address"))
 }
 
-/// Ten hours of twelve kills each four: nothing is lost, and nothing is doubled.
+/// Thirty kills in short hours: nothing is lost, nothing is stored twice.
 #[test]
 #[ignore = "takes a minute: .ci/run conformance"]
 fn thirty_kills_in_ten_short_hours_lose_and_double_nothing() {
@@ -170,7 +170,7 @@ fn thirty_kills_in_ten_short_hours_lose_and_double_nothing() {
         place.publish(SEED + kill, place.today, 40);
         let mut daemon = place
             .daemon()
-            // A run's last commit ends it: so that kills meet runs that have committed, most do more often.
+            // Small commits, so that kills hit runs that have committed: a run's last commit ends it.
             .env("BRONZED__COMMIT__MAX_RECORDS", "2")
             .start();
         daemon.event("daemon started");
@@ -186,7 +186,7 @@ fn thirty_kills_in_ten_short_hours_lose_and_double_nothing() {
     daemon.signal("TERM");
     daemon.wait().expect(0);
     let runs = place.judge(place.today);
-    // The next run of the day says of one that was cut off that it was.
+    // An interrupted run is marked as such by the next run of the day.
     let cut_off = |run: &&Value| {
         run["stop"] == "interrupted"
             || matches!(run["status"].as_str(), Some("running" | "recovered"))
@@ -197,13 +197,13 @@ fn thirty_kills_in_ten_short_hours_lose_and_double_nothing() {
         place.stored(place.today).len(),
         runs.len()
     );
-    // A run's last commit carries its verdict, so that chance rarely meets the moment between a commit and
-    // the end: the failpoints kill at each of these.
+    // A run's last commit carries its verdict, so a random kill rarely hits the moment between a commit and
+    // the end; failpoints cover each of these moments.
     assert!(runs.len() > 5, "hardly a run was met");
 }
 
-/// SIGTERM in the midst of 20,000 records: out within the grace, with 0, the lake as it must be; and
-/// the next daemon completes the day, without waiting.
+/// SIGTERM while reading 20,000 records: exit within the grace period with code 0 and a consistent lake;
+/// the next daemon completes the day without waiting.
 #[test]
 #[ignore = "takes a minute: .ci/run conformance"]
 fn a_daemon_that_is_told_to_stop_within_a_long_run_ends_in_order() {
@@ -256,7 +256,7 @@ catch_up = "1s"
     assert_eq!(runs.last().unwrap()["status"], "ok");
 }
 
-/// The whole over HTTP: probes, who may do what, an order and what becomes of it.
+/// HTTP API: probes, permissions, a requested run and its result.
 #[test]
 fn a_daemon_is_asked_and_told_over_http() {
     let place = Place::new(&["one"], SHORT_HOURS, Duration::ZERO);
@@ -361,7 +361,7 @@ fn promtool_has_nothing_to_say_of_a_daemon_at_work() {
     );
 }
 
-/// Twenty-four hours of two seconds, of three sources at work: resident memory stays flat.
+/// Resident memory stays flat over 72 hours of two seconds each, with three active sources.
 #[test]
 #[ignore = "takes minutes: .ci/run conformance"]
 fn memory_stays_flat_over_a_day_of_short_hours() {

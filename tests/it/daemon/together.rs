@@ -1,4 +1,4 @@
-//! Two daemons on one lake, as a rolling deploy has them.
+//! Two daemons on one lake, as during a rolling deployment.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()
 }
 
-/// P1 with everything twice: each slot wakes both, and both read the same days at the same time.
+/// P1 with two daemons: each slot wakes both, and both read the same days at the same time.
 #[test]
 fn two_daemons_on_one_lake_store_everything_once() {
     runtime().block_on(async {
@@ -26,7 +26,7 @@ fn two_daemons_on_one_lake_store_everything_once() {
             days: (days[0], days[1]),
             records: 80,
             latency: Duration::from_millis(1),
-            // Several commits a run, which collide.
+            // Several commits per run, which collide.
             more: &[("BRONZED__COMMIT__MAX_RECORDS", "10")],
         };
         let world = World::new(8, plan, at("2025-10-22T07:59:00-03:00")).await;
@@ -46,7 +46,7 @@ fn two_daemons_on_one_lake_store_everything_once() {
                 .set(next.min(world.truth.now() + TimeDelta::hours(1)));
             hours += 1;
             if hours % 12 == 0 {
-                // The next deploy: the older one goes, while the newer one is at work.
+                // Next deployment: the older daemon stops while the newer one is at work.
                 new.daemon.wake();
                 let gone: Life = std::mem::replace(&mut old, new);
                 gone.stop().await;

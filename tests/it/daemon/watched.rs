@@ -1,4 +1,4 @@
-//! What wakes the daemon, and what doesn't.
+//! Triggers of the daemon's reconcile pass.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// The cron crate is known to stop firing. Then there is the tick, and nothing else: no slot is
+/// The cron crate is known to stop firing. Then only the tick triggers reconcile passes, and no slot is
 /// lost.
 #[test]
 fn a_scheduler_that_stops_waking_costs_no_slot() {

@@ -1,7 +1,7 @@
-//! An API on loopback that serves given records as a provider wraps and pages them.
+//! API on loopback that serves given records with the envelope and paging of a provider.
 //!
-//! It shares no code with the engine: pages are cut here by what the request says, as the provider
-//! documents it.
+//! It shares no code with the engine: pages are cut here from the request parameters, as the provider
+//! documents them.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,29 +19,29 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::case::{Case, Sample, Trouble};
 use crate::support::runtime;
 
-/// What an API wraps a page of records in, and what it takes to ask for one.
+/// Envelope of a provider's pages, and the paging parameters that it requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
     /// PNCP's consulta: `data` and totals; a page beyond the last is an error.
     Pncp,
-    /// The same, of plans that hold their items.
+    /// Like `Pncp`, with plans that contain their items.
     Pca,
-    /// Compras.gov.br: `resultado` and totals, of which only the first is to be relied on. The number is
-    /// the page's size where no parameter says it.
+    /// Compras.gov.br: `resultado` and totals, of which only `totalRegistros` is reliable. The page size is
+    /// fixed if no parameter sets it.
     Comprasnet,
     /// Oracle ORDS: `items` and `hasMore`.
     Ords,
-    /// Its older form: `items`, and a `next` where there is more.
+    /// Older form of ORDS: `items`, and a `next` link if more pages follow.
     OldOrds,
-    /// A bare list, paged by `pagina` and `tamanhoPagina`.
+    /// A bare array, paged by `pagina` and `tamanhoPagina`.
     BareByPage,
-    /// A bare list, paged by `inicio` and `quantidade`.
+    /// A bare array, paged by `inicio` and `quantidade`.
     BareByOffset,
-    /// A bare list of everything.
+    /// A bare array of all records.
     Bare,
 }
 
-/// One answer.
+/// A fixed response.
 #[derive(Debug, Clone, Copy)]
 pub struct Reply {
     pub status: u16,
@@ -49,7 +49,7 @@ pub struct Reply {
     pub body: &'static str,
 }
 
-/// JSON with this status.
+/// Returns a JSON response with this status.
 pub const fn json(status: u16, body: &'static str) -> Reply {
     Reply {
         status,
@@ -58,7 +58,7 @@ pub const fn json(status: u16, body: &'static str) -> Reply {
     }
 }
 
-/// Anything else.
+/// Returns a response with any content type.
 pub const fn other(status: u16, content_type: &'static str, body: &'static str) -> Reply {
     Reply {
         status,
@@ -67,13 +67,13 @@ pub const fn other(status: u16, content_type: &'static str, body: &'static str) 
     }
 }
 
-/// What the API answers.
+/// Responses of the API.
 #[derive(Clone)]
 pub struct Answers {
     tables: Vec<Table>,
 }
 
-/// The records of one dataset, at its path.
+/// Records of one dataset, at its path.
 #[derive(Clone)]
 struct Table {
     path: String,
@@ -87,7 +87,8 @@ struct Table {
 }
 
 impl Answers {
-    /// These records of a case's dataset, and those of what must be read before.
+    /// Returns the API of a case's dataset with these records, and of the datasets that must be read
+    /// before.
     pub fn of(case: &Case, samples: &[Sample]) -> Self {
         let path = case.asked.split('?').next().unwrap().to_owned();
         let table = Table {
@@ -107,7 +108,7 @@ impl Answers {
         Self { tables }
     }
 
-    /// With an error at the dataset itself.
+    /// Adds an error response to the case's dataset.
     pub fn with(mut self, trouble: &Trouble) -> Self {
         match trouble {
             Trouble::Passes(reply) => self.tables[0].first = Some(*reply),
@@ -138,7 +139,7 @@ impl Answers {
 }
 
 impl Table {
-    /// The body for a page; `None`: the request is wrong.
+    /// Returns the body of a page; `None` if the request is invalid.
     fn page(&self, query: &HashMap<String, String>) -> Option<String> {
         let number = |name: &str| query.get(name)?.parse::<usize>().ok();
         let total = self.records.len();
@@ -191,7 +192,7 @@ fn pncp(data: &str, total: usize, pages: usize, number: usize) -> String {
     )
 }
 
-/// Items with their plan beside each, as one plan that holds them all.
+/// Merges items, each with its plan, into one plan that contains them all.
 fn plans(records: &[String]) -> String {
     let items: Vec<_> = records
         .iter()
@@ -208,14 +209,14 @@ fn plans(records: &[String]) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// The API while it runs.
+/// The running API.
 pub struct Api {
     pub url: String,
     shared: Shared,
     server: JoinHandle<()>,
 }
 
-/// What is answered, and path and query of the requests so far.
+/// Current responses, and path and query of the requests so far.
 #[derive(Clone)]
 struct Shared {
     answers: Arc<Mutex<Answers>>,
@@ -223,7 +224,7 @@ struct Shared {
 }
 
 impl Api {
-    /// Serves these answers.
+    /// Starts the API with these responses.
     pub fn start(answers: &Answers) -> Self {
         let shared = Shared {
             answers: Arc::new(Mutex::new(answers.clone())),
@@ -240,12 +241,12 @@ impl Api {
         }
     }
 
-    /// From now on, these answers.
+    /// Replaces the responses.
     pub fn answer(&self, answers: &Answers) {
         *self.shared.answers.lock().unwrap() = answers.clone();
     }
 
-    /// Path and query of the requests so far.
+    /// Returns path and query of the requests so far.
     pub fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().clone()
     }
@@ -264,7 +265,7 @@ async fn serve(listener: TcpListener, shared: Shared) {
         connections.spawn(async move {
             let service = service_fn(move |request| respond(shared.clone(), request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // The client may go when it likes.
+            // The client may disconnect at any time.
             let _ = connection.await;
         });
     }
@@ -283,7 +284,7 @@ async fn respond(
     let response = Response::builder()
         .status(status)
         .header("content-type", kind)
-        // The desk's: what is read must be of its day by this clock, too.
+        // Date of `desk::NOW`, because records are checked against the API's clock, too.
         .header("date", "Fri, 20 Nov 2026 15:00:00 GMT");
     Ok(response.body(body).expect("a response"))
 }

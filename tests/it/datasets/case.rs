@@ -1,4 +1,4 @@
-//! What is said of one dataset.
+//! Test data of one dataset.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,56 +10,55 @@ use super::api::{Envelope, Reply};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
-/// A dataset, and what its API is known to answer.
+/// A dataset, with known records and responses of its API.
 pub struct Case {
-    /// `pncp.contratos`
+    /// Full name: `pncp.contratos`.
     pub dataset: &'static str,
-    /// Records that are known, with what becomes of them.
+    /// Known records, with their expected ids and extra fields.
     pub samples: Vec<Sample>,
-    /// The member with the record's own date, where a day is asked for by it.
+    /// Member with the record's own date, if the dataset is requested by day.
     pub day_field: Option<&'static str>,
-    /// What the API wraps a page in.
+    /// Envelope of a page.
     pub envelope: Envelope,
-    /// How many records a full page has, as the API documents it.
+    /// Number of records on a full page, as the API documents it.
     pub page: usize,
-    /// What must stand in the query for there to be any records: the slice that has them.
+    /// Query parameters of the slice that has records.
     pub slice: &'static [(&'static str, &'static str)],
-    /// The first request for the day of the first sample, as the API documents it.
+    /// First request for the day of the first sample, as the API documents it.
     pub asked: &'static str,
-    /// What makes a record another one: a member that the n-th copy has changed.
+    /// Member that is changed in each copy of a record, to make it a different record.
     pub vary: &'static str,
-    /// How the API says that there is nothing.
+    /// Response of the API for "no data".
     pub empty: Reply,
-    /// An error that the API is known for.
+    /// An error response that the API is known for.
     pub trouble: Trouble,
-    /// The dataset that must have been read before: a child's parent, or the one whose rows give the
-    /// slices.
+    /// Dataset that must be read before: a child's parent, or the dataset whose rows give the slices.
     pub before: Option<Box<Case>>,
 }
 
-/// What becomes of an error.
+/// Outcome of an error response.
 pub enum Trouble {
-    /// The first request gets it; it passes on another try.
+    /// Only the first request gets the error; a retry succeeds.
     Passes(Reply),
-    /// Every request gets it, and the run says this.
+    /// Every request gets the error, and the run's report contains this text.
     Fails(Reply, &'static str),
 }
 
 /// One record.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// Its JSON, as the API sends it.
+    /// JSON as the API sends it.
     pub json: String,
-    /// The id that it must have; where versions are told by content, the id without its version.
+    /// Expected id; without its version if versions are told by content.
     pub id: String,
-    /// Its fields that no column holds, by their path.
+    /// Paths of the fields that no column holds.
     pub extra: Vec<String>,
 }
 
-/// Records of a file, or of a text, that nothing was said of yet.
+/// Records without expectations yet.
 pub struct Records(Vec<String>);
 
-/// The records at `pointer` in a recorded answer.
+/// Returns the records at `pointer` in a recorded response.
 pub fn recorded(file: &str, pointer: &str) -> Records {
     let text = fs::read_to_string(Path::new(FIXTURES).join(file)).unwrap();
     let array = json::pointer(&text, pointer).unwrap();
@@ -68,25 +67,25 @@ pub fn recorded(file: &str, pointer: &str) -> Records {
     Records(records.into_iter().map(str::to_owned).collect())
 }
 
-/// Records made by hand, as the API is documented to send them.
+/// Returns records made by hand from the API's documentation.
 pub fn documented(records: &[&str]) -> Records {
     Records(records.iter().map(|record| (*record).to_owned()).collect())
 }
 
 impl Records {
-    /// Only those with this text at a member.
+    /// Keeps the records with this text at a member.
     pub fn that_have(mut self, member: &str, value: &str) -> Self {
         self.0.retain(|record| text(record, member) == value);
         self
     }
 
-    /// The only one.
+    /// Returns the only record.
     pub fn one(mut self) -> String {
         assert_eq!(self.0.len(), 1);
         self.0.remove(0)
     }
 
-    /// As the API is documented to send them today: each text replaced by the other.
+    /// Updates recorded records to the API's current documentation, by replacing texts.
     pub fn brought_up_to_date(self, changes: &[(&str, &str)]) -> Self {
         let change = |record: String| {
             changes.iter().fold(record, |record, (old, new)| {
@@ -97,7 +96,7 @@ impl Records {
         Self(self.0.into_iter().map(change).collect())
     }
 
-    /// Each with the id that the members of these names make, joined as ids of several fields are.
+    /// Sets each id from the members of these names, joined as composite ids are.
     pub fn known_by(self, members: &[&str]) -> Vec<Sample> {
         let id = |record: &str| {
             let values: Vec<_> = members.iter().map(|name| text(record, name)).collect();
@@ -106,7 +105,7 @@ impl Records {
         self.with_ids(id)
     }
 
-    /// Each with the id that this makes of it.
+    /// Sets each id by a function of the record.
     pub fn with_ids(self, id: impl Fn(&str) -> String) -> Vec<Sample> {
         let sample = |json: String| Sample {
             id: id(&json),
@@ -116,7 +115,7 @@ impl Records {
         self.0.into_iter().map(sample).collect()
     }
 
-    /// Each with the hash of its content for a version: the stamp is missing.
+    /// Sets each version to the hash of the content, because the stamp is missing.
     pub fn without_stamp(self, key: &str) -> Vec<Sample> {
         self.with_ids(|record| {
             let hash = json::canonical::hash(record);
@@ -124,13 +123,13 @@ impl Records {
         })
     }
 
-    /// Each with the hash of its content for an id: a field of the key is missing.
+    /// Sets each id to the hash of the content, because a field of the key is missing.
     pub fn unidentified(self) -> Vec<Sample> {
         self.with_ids(|record| format!("sha256:{}", json::canonical::hash(record)))
     }
 }
 
-/// Says which fields of these records no column holds.
+/// Sets the fields of these records that no column holds.
 pub fn with_extra(mut samples: Vec<Sample>, extra: &[&str]) -> Vec<Sample> {
     for sample in &mut samples {
         sample.extra = extra.iter().map(|field| (*field).to_owned()).collect();
@@ -138,7 +137,7 @@ pub fn with_extra(mut samples: Vec<Sample>, extra: &[&str]) -> Vec<Sample> {
     samples
 }
 
-/// The value of a member, or of one within: `itens/numeroItem`. A string without its quotes.
+/// Returns the value of a member, which may be nested: `itens/numeroItem`. A string is unquoted.
 pub fn text(record: &str, path: &str) -> String {
     let value = json::pointer(record, &format!("/{path}")).unwrap();
     let value = value.unwrap_or_else(|| panic!("no {path} in {record}"));
@@ -149,17 +148,17 @@ pub fn text(record: &str, path: &str) -> String {
 }
 
 impl Case {
-    /// The source's name.
+    /// Returns the source's name.
     pub fn source(&self) -> &'static str {
         self.dataset.split_once('.').unwrap().0
     }
 
-    /// The dataset's short name.
+    /// Returns the dataset's short name.
     pub fn name(&self) -> &'static str {
         self.dataset.split_once('.').unwrap().1
     }
 
-    /// The day of the first sample.
+    /// Returns the day of the first sample.
     pub fn day(&self) -> String {
         self.day_of(&self.samples[0])
     }
@@ -172,7 +171,7 @@ impl Case {
         }
     }
 
-    /// The samples by their own days.
+    /// Returns the samples by their own days.
     pub fn samples_by_day(&self) -> BTreeMap<String, Vec<Sample>> {
         let mut days: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for sample in &self.samples {
@@ -183,7 +182,7 @@ impl Case {
         days
     }
 
-    /// So many records of the first sample's day: the sample itself, and copies of it that are others.
+    /// Returns `count` records of the first sample's day: the sample, and copies with different ids.
     pub fn many(&self, count: usize) -> Vec<Sample> {
         let first = &self.samples[0];
         let copies = (1..count).map(|number| {
@@ -199,7 +198,7 @@ impl Case {
     }
 }
 
-/// The id in which the last part that is `old` is `new`.
+/// Replaces the last part of the id that equals `old`.
 fn with_part(id: &str, old: &str, new: &str) -> String {
     let (key, version) = match id.split_once('@') {
         Some((key, version)) => (key, format!("@{version}")),
@@ -211,8 +210,8 @@ fn with_part(id: &str, old: &str, new: &str) -> String {
     parts.join("|") + &version
 }
 
-/// The record with another value at `path`: a number that follows, or a text with one behind it. And what
-/// that is, as text.
+/// Returns the record with another value at `path` (a number is increased, a text gets a suffix), and the
+/// new value as text.
 fn varied(record: &str, path: &str, number: usize) -> (String, String) {
     let (first, rest) = match path.split_once('/') {
         Some((first, rest)) => (first, Some(rest)),

@@ -1,4 +1,4 @@
-//! Compras.gov.br: recorded records are those of the manual of 2025, most of which have changed since.
+//! Compras.gov.br: records from the manual of 2025, most of which the API has changed since.
 
 use super::api::{Envelope, Reply, json, other};
 use super::case::{Case, Records, Sample, Trouble, documented, recorded, text, with_extra};
@@ -7,20 +7,20 @@ const NOTHING: Reply = json(
     200,
     r#"{"resultado":[],"totalRegistros":0,"totalPaginas":0,"paginasRestantes":0}"#,
 );
-/// Too many requests: the wait is in the text.
+/// Too many requests; the wait is in the message.
 const SLOWER: Reply = json(
     429,
     r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 0 seconds."}"#,
 );
-/// A database pool that ran dry.
+/// Exhausted database connection pool.
 const DRY: Reply = other(
     400,
     "text/plain",
     "HikariPool-1 - Connection is not available, request timed out after 30000ms.",
 );
-/// A parameter that is missing.
+/// Response to a missing parameter.
 const MISSING: Trouble = Trouble::Fails(other(404, "text/plain", "Not Found"), "404");
-/// A window that is wrong.
+/// Response to an invalid date range.
 const TOO_LONG: Trouble = Trouble::Fails(
     other(
         400,
@@ -66,7 +66,7 @@ fn of(dataset: &'static str, samples: Vec<Sample>, asked: &'static str) -> Case 
     }
 }
 
-/// Each with its id of these members, and the stamp of its version.
+/// Sets each id from these members, with the stamp as version.
 fn stamped(records: Records, key: &[&str], stamp: &str) -> Vec<Sample> {
     records.with_ids(|record| {
         let key: Vec<_> = key.iter().map(|name| text(record, name)).collect();
@@ -84,7 +84,7 @@ fn contratacoes() -> Case {
         ),
     ]);
     let today = stamped(today, &["numeroControlePNCP"], "dataAtualizacaoPncp");
-    // Without the stamp of today, versions are told by their content.
+    // Records without the current stamp are versioned by content.
     let of_2025 = recorded(file, "").without_stamp("numeroControlePNCP");
     let of_2025 = with_extra(of_2025, &["dataAualizacaoPncp"]);
     Case {
@@ -162,7 +162,7 @@ const ARP_KEY: [&str; 2] = ["idCompra", "numeroAtaRegistroPreco"];
 
 fn arp() -> Case {
     let today = recorded("comprasnet/arp_fim_vigencia.envelope.json", "/resultado");
-    // 64 bits, which a float would round; in the id it is the same, as a number or as a text.
+    // A 64-bit integer, which a float would round; the id is the same for a number and a text.
     let today = today.brought_up_to_date(&[("\"19400805000022023\"", "98776905900162026")]);
     let today = with_extra(
         stamped(today, &ARP_KEY, "dataHoraAtualizacao"),
@@ -212,7 +212,7 @@ fn arp_itens() -> Case {
         "itemExcluido",
     ];
     let today = stamped(today, &key, "dataHoraAtualizacao");
-    // The row of a deleted item, with the same stamp: another one.
+    // The row of a deleted item, with the same stamp: a different id.
     let deleted = documented(&[&today[0].json]);
     let deleted =
         deleted.brought_up_to_date(&[("\"itemExcluido\": false", "\"itemExcluido\": true")]);
@@ -230,7 +230,7 @@ fn arp_itens() -> Case {
     }
 }
 
-/// Contracts are read for each organ: here for the recorded one.
+/// Contracts are requested per organ; here, the recorded one.
 fn by_organ(case: Case) -> Case {
     Case {
         day_field: Some("dataVigenciaInicial"),
@@ -323,7 +323,7 @@ fn legado_licitacoes() -> Case {
         vary: "id_compra",
         ..of(
             "comprasnet.legado_licitacoes",
-            // Abridged where it was published: it lacks its stamp.
+            // Abridged in the publication: it lacks the stamp.
             [
                 today,
                 recorded(file, "/resultado").without_stamp("id_compra"),
@@ -420,7 +420,7 @@ fn fornecedores() -> Case {
 }
 
 fn materiais() -> Case {
-    // Names of the manual, values made up.
+    // Names from the manual, invented values.
     let records = documented(&[
         r#"{"codigoGrupo":71,"nomeGrupo":"MOBILIÁRIOS","codigoClasse":7110,
         "nomeClasse":"MOBILIÁRIO PARA ESCRITÓRIO","codigoPdm":313,"nomePdm":"CADEIRA ESCRITÓRIO",
@@ -439,7 +439,7 @@ fn materiais() -> Case {
 }
 
 fn servicos() -> Case {
-    // Names as a harvest saw them, values made up.
+    // Names from a harvest, invented values.
     let records = documented(&[r#"{"codigoSecao":9,"nomeSecao":"SERVIÇOS DA COMUNIDADE",
         "codigoDivisao":93,"nomeDivisao":"SERVIÇO SOCIAL E DE SAÚDE","codigoGrupo":931,
         "nomeGrupo":"SERVIÇOS DE SAÚDE HUMANA","codigoClasse":9311,"nomeClasse":"SERVIÇOS HOSPITALARES",

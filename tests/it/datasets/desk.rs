@@ -25,25 +25,25 @@ use crate::support::promises;
 use crate::support::runtime;
 use crate::support::stage::instant;
 
-/// When everything is read.
+/// Time of all reads.
 pub const NOW: &str = "2026-11-20T12:00:00-03:00";
-/// The day of it, which is that of snapshots.
+/// Day of [`NOW`], which is the day of snapshots.
 pub const TODAY: &str = "2026-11-20";
 
-/// Where one dataset is read.
+/// Harness that reads one dataset.
 pub struct Desk {
     pub api: Api,
     pub lake: TestLake,
     pub clock: ManualClock,
     settings: Settings,
     dataset: Arc<Dataset>,
-    /// What must be read before, and of which day: the farthest first.
+    /// Datasets to read before, each with its day; the most distant first.
     before: Vec<(Arc<Dataset>, String)>,
     entropy: Arc<Entropy>,
 }
 
 impl Desk {
-    /// An empty lake, and the API with these answers.
+    /// Starts the API with these responses, over an empty lake.
     pub fn new(case: &Case, answers: &Answers) -> Self {
         let (api, lake) = (Api::start(answers), TestLake::new(Backend::Folder));
         let source = case.source().to_uppercase();
@@ -85,10 +85,10 @@ impl Desk {
         }
     }
 
-    /// Reads a day of the dataset, after what must be read before.
+    /// Reads a day of the dataset, after the datasets that must be read before.
     ///
     /// # Errors
-    /// What went wrong with that.
+    /// Returns the reasons if reading one of those datasets failed.
     pub fn read(&self, day: &str, mode: Mode) -> Result<RunReport, String> {
         for (dataset, day) in &self.before {
             let report = self.run(dataset, day, Mode::Full);
@@ -99,10 +99,10 @@ impl Desk {
         Ok(self.run(&self.dataset, day, mode))
     }
 
-    /// The same, where it must go well.
+    /// Reads a day, which must end with status `ok`.
     ///
     /// # Errors
-    /// What went wrong.
+    /// Returns the reasons if it doesn't.
     pub fn read_well(&self, day: &str, mode: Mode) -> Result<RunReport, String> {
         let report = self.read(day, mode)?;
         match report.status() {
@@ -138,17 +138,17 @@ impl Desk {
         report
     }
 
-    /// What is read.
+    /// Returns the dataset under test.
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
     }
 
-    /// Path and query of the requests so far.
+    /// Returns path and query of the requests so far.
     pub fn asked(&self) -> Vec<String> {
         self.api.asked()
     }
 
-    /// Keys of the dataset's files.
+    /// Returns the keys of the dataset's files.
     pub fn files(&self) -> Vec<String> {
         let prefix = &self.dataset.prefix;
         let mut keys = self.lake.keys();
@@ -156,8 +156,8 @@ impl Desk {
         keys
     }
 
-    /// Id and canonical record of every row; where versions are told by content, the id without its
-    /// version.
+    /// Returns id and canonical record of every row; the id is without its version if versions are told by
+    /// content.
     pub fn rows(&self) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         for key in self.files() {
@@ -178,7 +178,7 @@ impl Desk {
         rows
     }
 
-    /// The fields that no column holds, sorted.
+    /// Returns the fields that no column holds, sorted.
     pub fn drift(&self) -> Vec<String> {
         let mut drift = Drift::default();
         for key in self.files() {

@@ -1,5 +1,5 @@
-//! Promise P9 over every record that is known, whatever reads it: what goes into a file comes out of it,
-//! and the columns hold all of it but what is said.
+//! Promise P9 for every known record, with any reader: a file returns exactly what was written, and the
+//! columns hold everything except the listed fields.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The table of datasets in the README, made from the shipped configuration.
+//! Table of datasets in the README, generated from the shipped configuration.
 
 use std::fmt::Write;
 use std::fs;
@@ -53,7 +53,7 @@ fn read_by(dataset: &Dataset) -> String {
     }
 }
 
-/// The jobs that read it, as a schedule picks them.
+/// Returns the jobs that read the dataset, as the scheduler selects them.
 fn jobs(source: &Source, dataset: &Dataset) -> String {
     if !dataset.enabled {
         return "off".to_owned();
@@ -87,7 +87,7 @@ fn id(dataset: &Dataset) -> String {
     }
 }
 
-/// The declared values: of a struct or a list its own.
+/// Returns the number of declared leaf fields, counting those of structs and lists.
 fn fields(columns: &[Column]) -> usize {
     columns.iter().map(|column| of(&column.kind)).sum()
 }

@@ -1,8 +1,8 @@
-//! Every dataset that the program ships, read from answers as its API gives them.
+//! All shipped datasets, read from realistic responses.
 //!
-//! A dataset is one [`Case`] in the table of its source; what is done with it is here, once. The
-//! records are recorded ones (`tests/fixtures`), else documented ones: made by hand from what is known
-//! of the API, or of a recorded one whose shape has changed since, and marked so.
+//! Each dataset is a [`Case`] in the table of its source; the checks are here, once. Records are recorded
+//! ones (`tests/fixtures`) where possible. Others are marked as documented: made by hand from the API's
+//! documentation, or from a recorded one whose shape has changed since.
 
 mod api;
 mod case;
@@ -25,13 +25,13 @@ use api::Answers;
 use case::{Case, Trouble};
 use desk::Desk;
 
-/// Every case of every source.
+/// Returns every case of every source.
 fn cases() -> Vec<Case> {
     let sources = [pncp::cases(), comprasnet::cases(), tcu::cases()];
     sources.into_iter().flatten().collect()
 }
 
-/// Runs a check on every case, and names all those that fail it.
+/// Runs a check on every case, and lists all cases that fail it.
 #[track_caller]
 fn for_every_case(check: impl Fn(&Case) -> Result<(), String>) {
     let failed: Vec<_> = cases()
@@ -63,7 +63,7 @@ fn every_dataset_that_is_shipped_has_a_case() {
     assert_eq!(shipped, tested);
 }
 
-/// Rows, ids, what the columns don't hold, and promise P9, from the records that are known.
+/// Checks rows, ids, undeclared fields and promise P9 with the known records.
 #[test]
 fn p9_every_dataset_stores_its_records_with_their_ids() {
     for_every_case(|case| {
@@ -87,7 +87,7 @@ fn p9_every_dataset_stores_its_records_with_their_ids() {
     });
 }
 
-/// The first request, word for word, and three pages of which the last isn't full.
+/// Checks the exact first request, and three pages of which the last is short.
 #[test]
 fn every_dataset_is_read_to_its_end() {
     for_every_case(|case| {
@@ -105,13 +105,13 @@ fn every_dataset_is_read_to_its_end() {
     });
 }
 
-/// No data is no row and no file (promise P6), and no failure.
+/// No data gives no row, no file (promise P6) and no failure.
 #[test]
 fn every_dataset_knows_an_empty_answer() {
     for_every_case(|case| {
         let desk = Desk::new(case, &Answers::of(case, &[]));
         let report = desk.read(&case.day(), Mode::Full)?;
-        // Whether a day without a row is believed takes a day that has some.
+        // An empty day is believed only if another day has rows.
         let reasons = report.reasons();
         let understood = report.status() == Status::Ok
             || reasons.contains("answered empty, and no other day is known to have rows");
@@ -120,8 +120,7 @@ fn every_dataset_knows_an_empty_answer() {
     });
 }
 
-/// An error is never taken for "no data" (promise P2): it passes on another try, or the run says that it
-/// has failed, and of what.
+/// An error is never taken for "no data" (promise P2): a retry succeeds, or the run reports the failure.
 #[test]
 fn every_dataset_tells_an_error_from_no_data() {
     for_every_case(|case| {
@@ -148,7 +147,7 @@ fn every_dataset_tells_an_error_from_no_data() {
     });
 }
 
-/// The kinds that the tables above are of: a case of another kind needs a check of its own.
+/// The kinds covered by the cases; a new kind needs a check of its own.
 #[test]
 fn the_cases_are_of_all_kinds() {
     let settings = config::load(None, []).unwrap();

@@ -5,15 +5,15 @@ use bronzed::json;
 use super::api::{Envelope, Reply, json, other};
 use super::case::{Case, Records, Sample, Trouble, documented, recorded, text};
 
-/// "No data" for all of the query API but one endpoint.
+/// "No data" of all endpoints of the query API but one.
 const NOTHING: Reply = other(204, "text/plain", "");
-/// The firewall's page for too many requests at a time.
+/// The firewall's page for too many concurrent requests.
 const WALL: Reply = other(
     429,
     "text/html",
     "<html><body>Limite de Requisições Excedido. Support ID: 1</body></html>",
 );
-/// What correct requests are answered with now and then.
+/// Response that correct requests sometimes get.
 const SPURIOUS: Reply = json(
     422,
     r#"{"message":"Período inicial e final maior que 365 dias.","error":"422 UNPROCESSABLE_ENTITY"}"#,
@@ -52,7 +52,7 @@ fn listing(dataset: &'static str, samples: Vec<Sample>, asked: &'static str) -> 
     }
 }
 
-/// Each with its id and the stamp of its version.
+/// Sets each id from the key, with the stamp as version.
 fn stamped(records: Records, key: &str, stamp: &str) -> Vec<Sample> {
     records.with_ids(|record| format!("{}@{}", text(record, key), text(record, stamp)))
 }
@@ -155,7 +155,7 @@ fn atas() -> Case {
     }
 }
 
-/// The recorded plan once for each of its items, as it is stored.
+/// Returns the recorded plan once for each of its items, as it is stored.
 fn plan_items() -> Records {
     let plan = recorded("pncp/pca_atualizacao.envelope.json", "/data").one();
     let items = json::pointer(&plan, "/itens").unwrap().unwrap();
@@ -174,7 +174,7 @@ fn pca() -> Case {
         day_field: Some("dataAtualizacaoGlobalPCA"),
         envelope: Envelope::Pca,
         vary: "itens/numeroItem",
-        // 200 with a body of no bytes.
+        // Status 200 with an empty body.
         empty: other(200, "application/json", ""),
         trouble: Trouble::Passes(json(
             500,
@@ -190,7 +190,7 @@ fn pca() -> Case {
 }
 
 fn instrumentos_cobranca() -> Case {
-    // No page of it was ever recorded: this is its schema, and what others measured of it.
+    // No page was ever recorded: these are its schema and third-party measurements.
     let records = documented(&[
         r#"{"cnpj":"43052497000102","ano":2026,"sequencialContrato":68,
         "sequencialInstrumentoCobranca":1,"numeroInstrumentoCobranca":"123","observacao":null,
@@ -236,7 +236,7 @@ fn instrumentos_cobranca() -> Case {
     }
 }
 
-/// What belongs to the first of the recorded procurements by update.
+/// Parent of the child samples: the first of the recorded procurements by update.
 const PARENT: &str = "43052497000102-1-000308/2026";
 
 fn child(dataset: &'static str, samples: Vec<Sample>, asked: &'static str) -> Case {

@@ -1,9 +1,9 @@
-//! The TCU: the recorded list of the unfit, and documented records for the rest.
+//! The TCU: the recorded list of `inidoneos`, and documented records for the rest.
 
 use super::api::{Envelope, json, other};
 use super::case::{Case, Sample, Trouble, documented, recorded, with_extra};
 
-/// The firewall's page, with a status that says all is well.
+/// The firewall's page, with status 200.
 const WALL: Trouble = Trouble::Passes(other(
     200,
     "text/html",
@@ -40,7 +40,7 @@ fn list(dataset: &'static str, samples: Vec<Sample>, asked: &'static str) -> Cas
 }
 
 fn acordaos() -> Case {
-    // No answer of the service was ever recorded: names of the official list, values made up.
+    // No response was ever recorded: names from the official list, invented values.
     let records = documented(&[
         r#"{"key":"ACORDAO-COMPLETO-2745491","tipo":"ACÓRDÃO","anoAcordao":"2026",
         "titulo":"ACÓRDÃO 501/2026 ATA 8/2026 - PLENÁRIO","numeroAcordao":"501","numeroAta":"8/2026",
@@ -76,7 +76,8 @@ fn inidoneos() -> Case {
 }
 
 fn inabilitados() -> Case {
-    // Of the same shape; real ones are natural persons, and aren't kept here.
+    // Derived from `inidoneos`, which has the same shape, because real records are of natural persons and
+    // aren't kept here.
     let records = recorded("tcu/inidoneos_filtro_q.envelope.json", "/items");
     let records = records.brought_up_to_date(&[
         (
@@ -93,7 +94,7 @@ fn inabilitados() -> Case {
 }
 
 fn termos_contratuais() -> Case {
-    // Names as clients of the service saw them, values made up.
+    // Names reported by clients of the service, invented values.
     let records = documented(&[
         r#"{"codigoTipoContratacao":9,"tipoContratacao":"CONTRATO","numero":3,
         "ano":2025,"unidadeGestora":"SEC-RJ","codUnidadeGestora":199180,"nomeFornecedor":"EMPRESA",
@@ -119,7 +120,7 @@ fn termos_contratuais() -> Case {
 }
 
 fn pedidos_congresso() -> Case {
-    // Names as clients of the service saw them, values made up.
+    // Names reported by clients of the service, invented values.
     let records = documented(&[
         r#"{"tipo":"REQ","numero":4,"data_aprovacao":"2026-02-19T03:00:00Z",
         "assunto":"Nos termos do art. 71","autor":null,"processo_scn":"004.808/2026-6",

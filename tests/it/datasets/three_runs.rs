@@ -1,4 +1,4 @@
-//! Three records, then two more, then none: for one dataset of each way of paging that is shipped.
+//! Three records, then two more, then none: for one dataset of each shipped paging style.
 
 use bronzed::source::declaration::{Kind, Mode};
 
@@ -12,7 +12,7 @@ fn case(dataset: &str) -> Case {
     cases.find(|case| case.dataset == dataset).expect("a case")
 }
 
-/// Where new records show: at the end of a listing, or at the head of a feed.
+/// Returns the responses with new records at the end of a listing, or at the head of a feed.
 fn shown(case: &Case, desk: &Desk, records: &[Sample]) -> Answers {
     let mut records = records.to_vec();
     if matches!(desk.dataset().kind, Kind::Feed) {
@@ -26,7 +26,7 @@ fn three_then_two_then_none(dataset: &str) {
     let case = case(dataset);
     let records = case.many(5);
     let desk = Desk::new(&case, &Answers::of(&case, &[]));
-    // A snapshot's day is the day of reading.
+    // A snapshot's day is the day of the run.
     let snapshot = matches!(desk.dataset().kind, Kind::Snapshot);
     let days = [TODAY, "2026-11-21", "2026-11-22"];
     let mut files = 0;

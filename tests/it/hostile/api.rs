@@ -1,4 +1,4 @@
-//! An API of one day whose second page is whatever a test wants it to be, byte by byte.
+//! API of one day whose second page is defined by the test, byte by byte.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use flate2::{Compress, Compression, FlushCompress};
 
-/// Records of the day, while the API is healthy.
+/// Number of records of the day while the API is healthy.
 pub const HEALTHY_IDS: usize = 101;
-/// Records of a full page.
+/// Number of records on a full page.
 const PAGE: usize = 50;
 
 type Answer = fn(&mut TcpStream, u64) -> io::Result<()>;
 
-/// A way in which the second page is hostile.
+/// A hostile second page.
 pub struct Misdeed {
     pub name: &'static str,
-    /// How long a request may take.
+    /// Request timeout.
     pub timeout: &'static str,
-    /// How many records the API says that this page has.
+    /// Number of records that the API reports for this page.
     records: usize,
-    /// Writes the answer to a request for this page, counted from 1.
+    /// Writes the response to a request for this page, counted from 1.
     answer: Answer,
 }
 
@@ -64,12 +64,12 @@ pub const GIGABYTE: Misdeed = misdeed("a body of 1 GB", |stream, _| {
     Ok(())
 });
 
-/// A megabyte of zeros in a kilobyte, ten thousand times.
+/// A megabyte of zeros compressed to a kilobyte, ten thousand times.
 pub const GZIP_BOMB: Misdeed = misdeed("gzip bomb", |stream, _| {
     let mut squeezed = Vec::with_capacity(64 * 1024);
     let mut compress = Compress::new(Compression::best(), false);
     let zeros = vec![b'0'; 1 << 20];
-    // What a full flush ends can be repeated: it refers to nothing before it.
+    // A block ended by a full flush can be repeated, because it refers to nothing before it.
     compress.compress_vec(&zeros, &mut squeezed, FlushCompress::Full)?;
     gzip_head(stream)?;
     for _ in 0..10_000 {
@@ -177,7 +177,7 @@ pub const TOTAL_BEYOND_FLOATS: Misdeed = misdeed("a total beyond floats", |strea
     )
 });
 
-/// A raw C1 control character is allowed in JSON, and obeyed by terminals.
+/// A raw C1 control character is valid in JSON, and interpreted by terminals.
 pub const TOTAL_ESCAPES: Misdeed = misdeed("a total that is an escape", |stream, page| {
     body(
         stream,
@@ -225,8 +225,8 @@ pub const STRANGE_RECORDS: Misdeed = Misdeed {
 
 const STRANGE: usize = 16;
 
-/// Each is JSON that a reader may stumble over. What an API doesn't declare stands last, as it does
-/// in what is rebuilt.
+/// Records of valid JSON that readers may mishandle. Undeclared members come last, as in a record rebuilt
+/// from columns.
 pub fn strange_records() -> Vec<String> {
     let with =
         |name: &str, member: &str| format!(r#"{{"numeroControlePNCP":"strange-{name}",{member}}}"#);
@@ -268,7 +268,7 @@ pub fn strange_records() -> Vec<String> {
     records
 }
 
-/// The records of a page, counted from 1, as a provider sends them.
+/// Returns the records of a page, counted from 1, as a provider sends them.
 fn records(page: u64) -> String {
     let page = usize::try_from(page).unwrap();
     let records: Vec<_> = ids(page).iter().map(|id| record(id)).collect();
@@ -305,7 +305,7 @@ fn gzip_head(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255])
 }
 
-/// Ends when the client goes.
+/// Sends chunks until the client disconnects.
 fn endless_chunks(stream: &mut TcpStream, first: &[u8], then: &[u8]) -> io::Result<()> {
     write!(stream, "{JSON}Transfer-Encoding: chunked\r\n\r\n")?;
     let mut piece = first;
@@ -317,7 +317,7 @@ fn endless_chunks(stream: &mut TcpStream, first: &[u8], then: &[u8]) -> io::Resu
     }
 }
 
-/// Ends when the client goes.
+/// Sends drop by drop until the client disconnects.
 fn drip(stream: &mut TcpStream, drop: &[u8]) -> io::Result<()> {
     loop {
         stream.write_all(drop)?;
@@ -325,7 +325,7 @@ fn drip(stream: &mut TcpStream, drop: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The API while the test runs; its thread waits for requests that don't come when the test is over.
+/// The running API. Its thread waits for further requests until the process ends.
 pub struct Api {
     pub url: String,
     healthy: Arc<AtomicBool>,
@@ -341,7 +341,7 @@ impl Api {
             for stream in listener.incoming().flatten() {
                 let healthy = state.load(Ordering::SeqCst);
                 thread::spawn(move || {
-                    // The client goes when it has had enough.
+                    // The client may disconnect at any time.
                     let _ = serve(stream, (!healthy).then_some((answer, more)));
                 });
             }
@@ -349,12 +349,12 @@ impl Api {
         Self { url, healthy }
     }
 
-    /// From now on, its pages are what they should be.
+    /// Makes all pages valid from now on.
     pub fn heal(&self) {
         self.healthy.store(true, Ordering::SeqCst);
     }
 
-    /// The ids that it lists while it is healthy.
+    /// Returns the ids that the healthy API lists.
     pub fn healthy_ids(&self) -> Vec<String> {
         let mut all = ids(1);
         all.extend(ids(2));
@@ -364,7 +364,7 @@ impl Api {
     }
 }
 
-/// One request on its own connection.
+/// Serves one request per connection.
 fn serve(mut stream: TcpStream, hostile: Option<(Answer, usize)>) -> io::Result<()> {
     let mut asked = String::new();
     let mut lines = BufReader::new(stream.try_clone()?);

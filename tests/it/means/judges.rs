@@ -1,4 +1,4 @@
-//! The judges: that they find the faults they are there for.
+//! Tests of the judges: they find the faults that they exist for.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -24,20 +24,20 @@ fn the_judges_find_every_planted_fault() {
     assert!(!said.contains("Ran 0 tests"), "{said}");
 }
 
-/// A fault in a lake, and the promises that are broken by it.
+/// A fault in a lake, and the promises that it breaks.
 type Fault = (&'static [Promise], fn(&Scene));
 
 #[test]
 fn the_promises_as_the_program_states_them_are_seen_to_be_broken_in_a_lake() {
     let faults: [Fault; 7] = [
-        // The state hasn't heard of the file, and nobody counts it.
+        // A file that the state doesn't count, although no run is under way.
         (&[P1, P7], |scene| {
             let bytes = scene.lake.get(&file(1));
             scene.lake.put(&file(2), bytes);
         }),
         (&[P2, P3, P4, P5, P7], |scene| scene.lake.delete(&file(1))),
         (&[P4], |scene| scene.lake.delete(COMPLETE)),
-        // Published before the day was called complete.
+        // Published before the day was marked complete.
         (&[P2, P4], |scene| {
             let more = GeneratedDay::new(3, day(), 1).records();
             scene.simulator.catalog().extend(more);
@@ -54,7 +54,7 @@ fn the_promises_as_the_program_states_them_are_seen_to_be_broken_in_a_lake() {
             ids.push(json!("of nobody"));
             scene.lake.put(STATE, state.to_string());
         }),
-        // The run that told of itself isn't the one that is audited.
+        // The reported run isn't the audited one.
         (&[P7], |scene| {
             let mut state = scene.state();
             state["executions"][0]["run_id"] = json!("00000000-0000-7000-8000-000000000000");

@@ -31,7 +31,7 @@ fn a_lake_keeps_what_is_put_into_it_and_no_other_lake_sees_it() {
     }
 }
 
-/// The promise that the commit protocol stands on, kept by the server that we test with.
+/// The test server supports conditional writes, on which the commit protocol depends.
 #[test]
 fn the_s3_server_honours_conditional_writes() {
     let (store, key) = (seaweed().client(), Key::from("conditional"));

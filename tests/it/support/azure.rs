@@ -1,7 +1,6 @@
-//! A real Azure Blob server (Azurite), started once per test process and ended with it.
+//! A real Azure Blob server (Azurite), started once per test process and stopped with it.
 //!
-//! It is no part of what `cargo test` fetches: `.ci/run backends` installs it, and the tests that need it
-//! are run by that.
+//! `cargo test` doesn't fetch it: `.ci/run backends` installs it and runs the tests that need it.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -14,7 +13,7 @@ use serde::Deserialize;
 
 use super::python::python;
 
-/// Where the server listens, and how it is entered.
+/// Address and credentials of the server.
 #[derive(Debug, Deserialize)]
 pub struct Azurite {
     pub endpoint: String,
@@ -23,7 +22,7 @@ pub struct Azurite {
     pub key: String,
 }
 
-/// The server, started if need be.
+/// Returns the server, starting it if necessary.
 pub fn azurite() -> &'static Azurite {
     static SERVER: OnceLock<(Azurite, Child)> = OnceLock::new();
     &SERVER.get_or_init(start).0
@@ -51,7 +50,7 @@ fn start() -> (Azurite, Child) {
         .expect("azurite.py starts");
     let stdout = guard.stdout.take().expect("the output is a pipe");
     let mut line = String::new();
-    // Bounded by the script, which gives up by itself.
+    // The script has a timeout of its own.
     BufReader::new(stdout)
         .read_line(&mut line)
         .expect("azurite.py prints UTF-8");
@@ -61,7 +60,7 @@ fn start() -> (Azurite, Child) {
 }
 
 impl Azurite {
-    /// The environment variables that lead any client here.
+    /// Returns the environment variables that configure any client for this server.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AZURE_ENDPOINT", self.endpoint.clone()),
@@ -70,7 +69,7 @@ impl Azurite {
         ]
     }
 
-    /// A client of the container that shares nothing with the program's own settings.
+    /// Returns a client of the container that is independent of the program's settings.
     pub fn client(&self) -> impl object_store::ObjectStore + use<> {
         MicrosoftAzureBuilder::new()
             .with_endpoint(self.endpoint.clone())

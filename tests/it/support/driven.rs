@@ -1,8 +1,7 @@
-//! A real daemon over real HTTP with a driven clock: sources declared over simulators, a lake in
-//! memory, and days that pass as fast as the requests in them are answered.
+//! A real daemon over real HTTP with a manual clock: sources declared over simulators, an in-memory lake,
+//! and days that pass as fast as their requests are answered.
 //!
-//! There are two clocks: the true time, which the APIs go by, and the daemon's, which is right
-//! unless a test puts it elsewhere.
+//! There are two clocks: the true time, used by the APIs, and the daemon's, which tests can skew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,30 +31,30 @@ use super::hooked::Hooked;
 use super::promises::{self, Api};
 use super::sources::{SLICES, write_shared, write_source};
 
-/// Longer than anything takes that isn't stuck.
+/// Timeout for a stuck daemon.
 const PATIENCE: Duration = Duration::from_secs(60);
 const DATASET: &str = "contratacoes";
 
-/// What the sources are like.
+/// Configuration of the sources.
 pub struct Plan<'a> {
-    /// Their names, which are the prefixes of their tables, too.
+    /// Names of the sources, which are also the prefixes of their tables.
     pub sources: &'a [&'a str],
-    /// The jobs of each, as its file has them.
+    /// Jobs of each source, as TOML.
     pub jobs: &'a str,
-    /// The days that have records, and that coverage asks for.
+    /// Days that have records, and that coverage requires.
     pub days: (Day, Day),
-    /// Records of each day.
+    /// Number of records of each day.
     pub records: u32,
-    /// How long each answer takes.
+    /// Latency of each response.
     pub latency: Duration,
-    /// More settings: names of variables and values.
+    /// Additional settings: names and values of environment variables.
     pub more: &'a [(&'a str, &'a str)],
 }
 
-/// See the module.
+/// Sources, lake and clocks of a test; see the module documentation.
 pub struct World {
     pub truth: ManualClock,
-    /// What the daemon takes for the time.
+    /// The daemon's clock.
     pub shown: SimClock,
     pub simulators: BTreeMap<String, Simulator>,
     pub store: Hooked,
@@ -65,7 +64,7 @@ pub struct World {
     _config: TempDir,
 }
 
-/// A daemon that is alive. Dropped, it ends as one that is killed.
+/// A running daemon. Dropping it ends it like a kill.
 pub struct Life {
     pub daemon: Daemon,
     stop: CancellationToken,
@@ -79,7 +78,7 @@ impl Drop for Life {
 }
 
 impl World {
-    /// At the beginning of the last day but `days_before_end` of the plan.
+    /// Creates the world at `now`, with the sources of the plan.
     pub async fn new(seed: u64, plan: Plan<'_>, now: DateTime<Utc>) -> Self {
         let truth = ManualClock::new(now);
         let clock: Arc<dyn Clock> = Arc::new(truth.clone());
@@ -131,12 +130,12 @@ impl World {
         }
     }
 
-    /// The lake.
+    /// Returns the lake.
     pub fn lake(&self) -> Lake {
         Lake::over(Arc::new(self.store.clone()), "the test's store")
     }
 
-    /// A daemon that begins to live now, knowing nothing but what the lake tells.
+    /// Starts a daemon that knows only the lake's content.
     pub fn start(&self) -> Life {
         let clock: Arc<dyn Clock> = Arc::new(self.shown.clone());
         let (settings, entropy) = (self.settings.clone(), Arc::clone(&self.entropy));
@@ -150,7 +149,7 @@ impl World {
         Life { daemon, stop, task }
     }
 
-    /// Lets time pass until `until`, in steps from one thing that is due to the next.
+    /// Advances the time to `until`, from one due event to the next.
     pub async fn pass(&self, life: &Life, until: DateTime<Utc>) {
         loop {
             life.look().await;
@@ -161,7 +160,7 @@ impl World {
         }
     }
 
-    /// When the next thing is due, by the true time.
+    /// Returns the true time of the next due event.
     pub fn next(&self, life: &Life) -> DateTime<Utc> {
         let skew = self.shown.now() - self.truth.now();
         let least = self.truth.now() + TimeDelta::seconds(1);
@@ -169,20 +168,20 @@ impl World {
         next.unwrap_or(least).max(least)
     }
 
-    /// How many requests a source's API has got.
+    /// Returns the number of requests that all sources have received.
     pub fn requests(&self) -> usize {
         let simulators = self.simulators.values();
         simulators.map(|simulator| simulator.ledger().len()).sum()
     }
 
-    /// The days that coverage asks for and that have been over for `settled` hours.
+    /// Returns the days that coverage requires and that ended at least `settled` hours ago.
     pub fn over(&self, settled: i64) -> Vec<Day> {
         let ripe = self.truth.now() - TimeDelta::hours(settled);
         let last = Day::of(ripe, Sao_Paulo).previous().min(self.days.1);
         self.days.0.through(last).collect()
     }
 
-    /// The state of a day, parsed.
+    /// Returns the state of a day as JSON.
     pub async fn state(&self, source: &str, day: Day) -> Value {
         let key = layout::state_key(source, day);
         let (bytes, _) = self
@@ -196,13 +195,13 @@ impl World {
         serde_json::from_slice(&bytes).expect("a document")
     }
 
-    /// The runs of a day as its state audits them.
+    /// Returns the executions in the audit of a day.
     pub async fn audit(&self, source: &str, day: Day) -> Vec<Value> {
         let state = self.state(source, day).await;
         state["executions"].as_array().expect("a list").clone()
     }
 
-    /// Every given day is complete, and keeps the promises with all that the API lists.
+    /// Asserts that every given day is complete, and keeps the promises for all that the API lists.
     pub async fn assert_complete(&self, days: &[Day]) {
         let lake = self.lake();
         for (source, simulator) in &self.simulators {
@@ -217,23 +216,23 @@ impl World {
 }
 
 impl Life {
-    /// Calls for a look, and waits until all that it led to is done.
+    /// Triggers a reconcile pass, and waits until everything that it started has finished.
     pub async fn look(&self) {
         self.daemon.wake();
         let settled = tokio::time::timeout(PATIENCE, self.daemon.settled());
         settled.await.expect("the daemon comes to rest");
     }
 
-    /// Ends it as a process that is killed, and waits until nothing of it moves any more.
+    /// Ends the daemon like a killed process, and waits until none of its tasks runs.
     pub async fn kill(mut self) {
         self.task.abort();
-        // Ended or not: what counts is that it is over.
+        // Cancelled or finished: the result doesn't matter.
         _ = (&mut self.task).await;
-        // Its runs are told at the same time, and stop where they next wait for something.
+        // Its runs are aborted at the same time, and stop at their next await.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    /// Tells it to stop, and waits for its end.
+    /// Stops the daemon in order, and waits for its end.
     pub async fn stop(mut self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(PATIENCE, &mut self.task);

@@ -1,9 +1,9 @@
-//! What of Google Cloud Storage the lake rests on: objects with generations, and writes on condition
-//! of one. It speaks Google's XML API on loopback, in this process.
+//! Emulation of the part of Google Cloud Storage that the lake depends on: objects with generations, and
+//! conditional writes. It speaks Google's XML API on loopback, in this process.
 //!
 //! The rules are those that Google documents: every write gives an object a new generation;
-//! `x-goog-if-generation-match: N` lets a write happen only if that is the object's generation, and 0
-//! only if there is no such object; otherwise the answer is 412. It knows no credentials.
+//! `x-goog-if-generation-match: N` allows a write only if N is the object's generation, or for 0, only if
+//! the object doesn't exist; otherwise the response is 412. Credentials aren't checked.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,23 +23,23 @@ use url::form_urlencoded;
 
 use super::runtime;
 
-/// The bucket that there is.
+/// Name of the only bucket.
 pub const BUCKET: &str = "lake";
 
-/// Where the server listens.
+/// Address of the server.
 #[derive(Debug)]
 pub struct Gcs {
     pub endpoint: String,
 }
 
-/// The server, started if need be.
+/// Returns the server, starting it if necessary.
 pub fn gcs() -> &'static Gcs {
     static SERVER: OnceLock<Gcs> = OnceLock::new();
     SERVER.get_or_init(|| Gcs::start(true))
 }
 
 impl Gcs {
-    /// A server of its own; `conditions` says whether it heeds them.
+    /// Starts another server; `conditions` is `false` if it ignores conditions on writes.
     pub fn start(conditions: bool) -> Self {
         let bucket = Arc::new(Mutex::new(Bucket {
             objects: BTreeMap::new(),
@@ -62,7 +62,7 @@ impl Gcs {
         }
     }
 
-    /// The environment variables that lead any client here.
+    /// Returns the environment variables that configure any client for this server.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("GOOGLE_BASE_URL", self.endpoint.clone()),
@@ -70,7 +70,8 @@ impl Gcs {
         ]
     }
 
-    /// A service account that needs no token: else the client would ask Google's servers for one.
+    /// Returns a service account that needs no token, because the client would otherwise request one from
+    /// Google.
     fn account(&self) -> String {
         serde_json::json!({
             "gcs_base_url": self.endpoint,
@@ -82,7 +83,7 @@ impl Gcs {
         .to_string()
     }
 
-    /// A client of the bucket that shares nothing with the program's own settings.
+    /// Returns a client of the bucket that is independent of the program's settings.
     pub fn client(&self) -> impl object_store::ObjectStore + use<> {
         GoogleCloudStorageBuilder::new()
             .with_bucket_name(BUCKET)
@@ -196,7 +197,7 @@ impl Bucket {
         (status, HeaderMap::new(), Bytes::new())
     }
 
-    /// All at once: as many as the tests have are one page.
+    /// Lists everything on one page: the tests have few objects.
     fn list(&self, query: &str) -> Answer {
         let mut prefix = String::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

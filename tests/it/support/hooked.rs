@@ -1,4 +1,4 @@
-//! A store that writes down what is done to it, and refuses what it is told to refuse.
+//! A store that logs operations, and refuses those that a test selects.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 type Refuse = dyn Fn(&str) -> bool + Send + Sync;
 
-/// An in-memory store behind hooks. Clones share everything.
+/// An in-memory store with hooks. Clones share everything.
 #[derive(Clone)]
 pub struct Hooked {
     inner: Arc<InMemory>,
@@ -34,24 +34,24 @@ impl Hooked {
         }
     }
 
-    /// Operations (`PUT pncp/…`) for which `refuse` is true fail as a 503 does.
+    /// Fails the operations (`PUT pncp/…`) for which `refuse` returns `true`, as a 503 does.
     pub fn refuse(&self, refuse: impl Fn(&str) -> bool + Send + Sync + 'static) {
         *self.refuse.lock().expect("no panic") = Arc::new(refuse);
     }
 
-    /// Lets every write wait until what it gives is dropped.
+    /// Blocks every write until the returned guard is dropped.
     pub async fn hold_writes(&self) -> OwnedRwLockWriteGuard<()> {
         self.hold.clone().write_owned().await
     }
 
-    /// What was done since the last call: `PUT pncp/…`, `GET pncp/…`.
+    /// Returns and clears the log of operations: `PUT pncp/…`, `GET pncp/…`.
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut self.log.lock().expect("no panic"))
     }
 
     fn pass(&self, verb: &str, key: &Path) -> Result<()> {
         let operation = format!("{verb} {key}");
-        // Not under the lock: some tests want a panic here.
+        // Called without the lock, because some tests panic here.
         let refuse = Arc::clone(&self.refuse.lock().expect("no panic"));
         let refused = refuse(&operation);
         self.log.lock().expect("no panic").push(operation.clone());

@@ -21,22 +21,22 @@ use super::gcs::{BUCKET, gcs};
 use super::runtime;
 use super::seaweed::seaweed;
 
-/// Where a lake can be.
+/// Storage backend of a lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     Folder,
     S3,
-    /// Where `.ci/run backends` has installed its server.
+    /// Requires the server that `.ci/run backends` installs.
     Azure,
     Gcs,
 }
 
-/// An empty lake that no other test knows of.
+/// An empty lake, used by no other test.
 pub struct TestLake {
     backend: Backend,
     url: String,
     store: Arc<dyn ObjectStore>,
-    /// The lake itself, or where its copies go.
+    /// The lake itself, or the parent folder of its copies.
     folder: TempDir,
 }
 
@@ -78,19 +78,19 @@ impl TestLake {
         }
     }
 
-    /// As `lake.url` takes it.
+    /// Returns the URL, as the setting `lake.url` takes it.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the program's environment needs to write here.
+    /// Returns the environment variables that the program needs to write here.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         let mut env = self.server();
         env.push(("BRONZED__LAKE__URL", self.url.clone()));
         env
     }
 
-    /// The lake, opened as the program opens it.
+    /// Opens the lake as the program does.
     pub fn open(&self) -> Lake {
         Lake::open(&settings(self.url.clone(), &self.server())).expect("a lake")
     }
@@ -104,7 +104,7 @@ impl TestLake {
         }
     }
 
-    /// The keys of all objects, sorted.
+    /// Returns the keys of all objects, sorted.
     pub fn keys(&self) -> Vec<String> {
         let listed = self
             .store
@@ -115,7 +115,7 @@ impl TestLake {
         keys
     }
 
-    /// The object at `key`, which must be there.
+    /// Returns the object at `key`, which must exist.
     pub fn get(&self, key: &str) -> Vec<u8> {
         let get = async { self.store.get(&Key::from(key)).await?.bytes().await };
         let bytes = runtime()
@@ -124,12 +124,12 @@ impl TestLake {
         bytes.into()
     }
 
-    /// The JSON document at `key`, which must be there.
+    /// Returns the JSON document at `key`, which must exist.
     pub fn json(&self, key: &str) -> serde_json::Value {
         serde_json::from_slice(&self.get(key)).unwrap_or_else(|error| panic!("{key}: {error}"))
     }
 
-    /// Writes an object over whatever is there, as a stray writer would.
+    /// Overwrites or creates an object, as a stray writer would.
     pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         let place = Key::from(key);
         let put = self.store.put(&place, bytes.into().into());
@@ -138,7 +138,7 @@ impl TestLake {
             .unwrap_or_else(|error| panic!("{key}: {error}"));
     }
 
-    /// Removes an object.
+    /// Deletes an object.
     pub fn delete(&self, key: &str) {
         let place = Key::from(key);
         let delete = self.store.delete(&place);
@@ -147,7 +147,7 @@ impl TestLake {
             .unwrap_or_else(|error| panic!("{key}: {error}"));
     }
 
-    /// Puts every file below `folder` into the lake.
+    /// Copies every file below `folder` into the lake.
     pub fn fill_from(&self, folder: &Path) {
         for path in files_below(folder) {
             let key = path
@@ -158,7 +158,7 @@ impl TestLake {
         }
     }
 
-    /// A folder with the lake's objects as they are now, for readers that know only folders.
+    /// Returns a folder with a copy of the lake's current objects, for readers that support only folders.
     pub fn as_folder(&self) -> PathBuf {
         if self.backend == Backend::Folder {
             return self.folder.path().to_owned();
@@ -184,7 +184,7 @@ impl Drop for TestLake {
     }
 }
 
-/// Settings of a lake at `url`, with the server's variables as options.
+/// Returns settings of a lake at `url`, with the server's variables as options.
 pub fn settings(url: String, server: &[(&str, String)]) -> LakeSettings {
     let options = server.iter();
     let options = options.map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into()));
@@ -194,14 +194,14 @@ pub fn settings(url: String, server: &[(&str, String)]) -> LakeSettings {
     }
 }
 
-/// A place in a bucket that no other test has.
+/// Returns a path in a bucket that no other test uses.
 fn place() -> String {
     static LAKES: AtomicU32 = AtomicU32::new(0);
     let number = LAKES.fetch_add(1, Ordering::Relaxed);
     format!("{}/{number}", process::id())
 }
 
-/// All files below a folder, sorted.
+/// Returns all files below a folder, sorted.
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a readable folder") {

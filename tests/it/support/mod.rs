@@ -1,4 +1,4 @@
-//! What the black-box tests share: a small vocabulary over the program, the lake and the judges.
+//! Harness of the black-box tests: the program, the lake and the judges.
 
 pub mod azure;
 pub mod driven;
@@ -19,14 +19,14 @@ use bronzed::config;
 
 use tokio::runtime::Runtime;
 
-/// One runtime for whatever a test must await: its own store clients, and the simulator.
+/// Returns the runtime for everything that a test must await: its own store clients, and the simulator.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
     &RUNTIME
 }
 
-/// Variables that switch off everything that is shipped but one dataset: what a whole source or a daemon
-/// reads then. No test may ask a real API.
+/// Returns variables that disable all shipped datasets but one, for runs of a whole source or a daemon. No
+/// test may send a request to a real API.
 pub fn only(dataset: &str) -> Vec<(String, String)> {
     let settings = config::load(None, []).expect("the shipped configuration");
     let mut variables = Vec::new();

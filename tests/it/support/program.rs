@@ -10,34 +10,33 @@ use tempfile::TempDir;
 
 use super::lake::TestLake;
 
-/// A run that takes longer than this hangs.
+/// Timeout of a call.
 const LIMIT: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(5);
 
-/// One call of the program, in an empty folder and without the environment of whoever runs the
-/// tests.
+/// A call of the program, in an empty folder and without the environment of the test runner.
 pub struct Program {
     command: Command,
     folder: TempDir,
 }
 
-/// How a call ended.
+/// Result of a call.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The exit code; `None` where a signal ended it.
+    /// Exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// A call that is under way. Dropped, it is killed.
+/// A running call. Dropping it kills the program.
 pub struct Running {
     child: Child,
     folder: TempDir,
 }
 
 impl Program {
-    /// The program with these arguments.
+    /// Prepares a call with these arguments.
     pub fn new(args: &[&str]) -> Self {
         let folder = TempDir::with_prefix("bronzed-run-").expect("a temporary folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bronzed"));
@@ -45,20 +44,20 @@ impl Program {
         Self { command, folder }
     }
 
-    /// Lets it write to `lake`.
+    /// Directs the program to `lake`.
     pub fn on(self, lake: &TestLake) -> Self {
         lake.env()
             .into_iter()
             .fold(self, |program, (name, value)| program.env(name, value))
     }
 
-    /// Sets one variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.command.env(name, value.as_ref());
         self
     }
 
-    /// Starts it.
+    /// Starts the program.
     pub fn start(self) -> Running {
         self.start_with(Stdio::null())
     }
@@ -78,26 +77,26 @@ impl Program {
         }
     }
 
-    /// Starts it, to stop at these points of `bronzed::failpoint`: `commit.after_data:2`.
+    /// Starts the program with pauses at these points of `bronzed::failpoint`: `commit.after_data:2`.
     pub fn start_to_stop_at(self, points: &str) -> Running {
         self.env("BRONZED_FAILPOINT", points)
             .start_with(Stdio::piped())
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub fn run(self) -> Outcome {
         self.start().wait()
     }
 }
 
 impl Running {
-    /// Waits for its end.
+    /// Waits for the end of the program.
     pub fn wait(mut self) -> Outcome {
         self.wait_while(LIMIT, |running| !running.has_ended());
         self.said()
     }
 
-    /// Waits for its end, for longer than usual, and says how many bytes were resident at most.
+    /// Waits for the end of the program with a longer timeout; also returns the peak of resident bytes.
     pub fn wait_and_watch_memory(mut self) -> (Outcome, u64) {
         let mut peak = 0;
         self.wait_while(6 * LIMIT, |running| {
@@ -110,7 +109,7 @@ impl Running {
         (self.said(), peak)
     }
 
-    /// The first line of its output, as soon as it is there.
+    /// Waits for the first line of output and returns it.
     pub fn first_line(&mut self) -> String {
         self.wait_while(LIMIT, |running| {
             let ended = running.has_ended();
@@ -124,7 +123,7 @@ impl Running {
             .to_owned()
     }
 
-    /// The first line of its log that is this event, as soon as it is there.
+    /// Waits for the first log line of this event and returns it.
     pub fn log_line(&mut self, event: &str) -> serde_json::Value {
         let find = |running: &mut Self| {
             let said = running.said().stderr;
@@ -140,11 +139,12 @@ impl Running {
         find(self).unwrap_or_else(|| panic!("no `{event}`: {:?}", self.said()))
     }
 
-    /// Waits until it stops at one of these points, and says at which; `None`: it has ended without.
+    /// Waits until the program pauses at one of these points and returns it; `None` if the program has
+    /// ended first.
     pub fn stops_at<'p>(&mut self, points: &[&'p str]) -> Option<&'p str> {
         let mut at = None;
         self.wait_while(LIMIT, |running| {
-            // Whether it has ended is asked first: what it said by then is all that it will say.
+            // Tested before the output is read, so that the output of an ended program is complete.
             let ended = running.has_ended();
             let said = running.said().stderr;
             let is_told = |point: &&&str| said.contains(&format!("failpoint {point}\n"));
@@ -154,7 +154,7 @@ impl Running {
         at
     }
 
-    /// Lets it go on from a point where it has stopped.
+    /// Resumes the program from a pause.
     pub fn go_on(&mut self) {
         let input = self.child.stdin.as_mut().expect("it can stop");
         input.write_all(b"\n").expect("it listens");
@@ -169,23 +169,23 @@ impl Running {
         }
     }
 
-    /// Kills it as `kill -9` does: no handler runs, nothing is flushed.
+    /// Kills the program as `kill -9` does: no handler runs, nothing is flushed.
     pub fn kill(mut self) -> Outcome {
         self.child.kill().expect("a child");
         self.wait()
     }
 
-    /// Whether it has ended by itself.
+    /// Returns `true` if the program has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// Sends it what Ctrl-C sends.
+    /// Sends the signal of Ctrl-C.
     pub fn interrupt(&self) {
         self.signal("INT");
     }
 
-    /// Sends it a signal: `INT` is what Ctrl-C sends, `TERM` what a supervisor does.
+    /// Sends a signal: `INT` as Ctrl-C does, `TERM` as a supervisor does.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])
@@ -193,7 +193,7 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    /// The first event of this name among its log lines, as soon as it is there.
+    /// Waits for the first log line with this event name and returns it.
     pub fn event(&mut self, name: &str) -> serde_json::Value {
         let find = |running: &mut Self| {
             let said = running.said().stderr;
@@ -208,12 +208,12 @@ impl Running {
         find(self).unwrap_or_else(|| panic!("no `{name}`: {:?}", self.said()))
     }
 
-    /// Bytes that are resident now.
+    /// Returns the number of resident bytes.
     pub fn resident(&self) -> u64 {
         self.memory("VmRSS:")
     }
 
-    /// Bytes that were resident at most, so far.
+    /// Returns the peak of resident bytes so far.
     pub fn resident_at_most(&self) -> u64 {
         self.memory("VmHWM:")
     }
@@ -224,7 +224,7 @@ impl Running {
         bytes.expect("a figure in /proc: this test needs Linux")
     }
 
-    /// The arguments that other users of the machine see.
+    /// Returns the arguments as other users of the machine see them.
     pub fn arguments(&self) -> String {
         let line = fs::read(format!("/proc/{}/cmdline", self.child.id()));
         let line = line.expect("a figure in /proc: this test needs Linux");
@@ -246,7 +246,7 @@ impl Running {
     }
 }
 
-/// From `VmHWM:    93456 kB`, in bytes.
+/// Parses `VmHWM:    93456 kB`; returns bytes.
 fn resident_at_most(status: &str) -> Option<u64> {
     bytes_of(status, "VmHWM:")
 }
@@ -265,7 +265,7 @@ impl Drop for Running {
 }
 
 impl Outcome {
-    /// Fails the test unless the program ended with this code.
+    /// Fails the test unless the program exited with this code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
@@ -278,7 +278,7 @@ impl Outcome {
         self
     }
 
-    /// What it printed with `--json`, for one run.
+    /// Parses the output of a single run with `--json`.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)

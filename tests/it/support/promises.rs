@@ -1,5 +1,5 @@
-//! A test's lake, judged by the promises as the program states them: `bronzed::invariants`. The judge in
-//! Python, who shares no code with the program, comes to his own verdict beside this one.
+//! Judge of a test's lake by the program's own statement of the promises: `bronzed::invariants`. The judge
+//! in Python, which shares no code with the program, checks the same lake independently.
 
 use std::collections::BTreeSet;
 
@@ -22,32 +22,32 @@ use super::scene::Expect;
 
 type Facts = invariants::Day<Box<str>>;
 
-/// What the API has of a day.
+/// Records of a day at the API.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Ids of all that it ever listed.
+    /// Ids of all records ever listed.
     ever: BTreeSet<Box<str>>,
-    /// Ids of what it lists now.
+    /// Ids of the records listed now.
     listed: BTreeSet<Box<str>>,
-    /// Whether the day is over by the API's clock.
+    /// `true` if the day is over by the API's clock.
     over: bool,
 }
 
-/// What a run said at its end, and how many rows it was served meanwhile.
+/// Final report of a run, and the number of rows that it was served.
 pub struct Told {
     said: Execution,
     served: u64,
 }
 
 impl Api {
-    /// What a simulated API has of a day at `now`, its own time. Ids are those that the simulator thinks
-    /// of, and so not for datasets with versions.
+    /// Returns the records of a day in a simulated API at `now`, its own time. Ids are the simulator's, so
+    /// this isn't usable for datasets with versions.
     pub fn of(catalog: &Catalog, day: Day, now: NaiveDateTime) -> Self {
         let rows: Vec<_> = catalog.list(Some(day), now, false).collect();
         Self::listing(&rows, day, now)
     }
 
-    /// The same, where the rows of the day are at hand.
+    /// Returns the records of a day from its rows.
     pub fn listing<'l>(
         rows: impl IntoIterator<Item = &'l Listed>,
         day: Day,
@@ -71,8 +71,8 @@ impl Api {
 }
 
 impl Told {
-    /// From what is kept of a run, `{"from": 1, "until": 57, "report": {…}}`: the requests that came while
-    /// it was at work, and its summary as it is printed.
+    /// Parses the record of a run, `{"from": 1, "until": 57, "report": {…}}`: the range of requests during
+    /// the run, and its printed report.
     pub fn of(dataset: &Dataset, run: &Value, requests: &[Entry]) -> Self {
         let bound = |key: &str| run[key].as_u64().expect("a number");
         let meanwhile = bound("from")..=bound("until");
@@ -107,8 +107,8 @@ impl Told {
     }
 }
 
-/// How a day at which no one is at work breaks the promises, against what the API has of it and what its
-/// runs said.
+/// Returns the promises that a day breaks, compared with the API's records and the runs' reports. No run
+/// may be under way.
 pub async fn broken(
     lake: &Lake,
     dataset: &Dataset,
@@ -138,7 +138,7 @@ pub async fn broken(
     violations
 }
 
-/// Fails the test unless a day, at which no one is at work, is complete with all that the API has.
+/// Asserts that a day is complete with all records of the API. No run may be under way.
 pub async fn assert_complete(lake: &Lake, dataset: &Dataset, day: Day, api: &Api) {
     let found = facts(lake, dataset, day).await;
     let served = Served {
@@ -154,14 +154,14 @@ pub async fn assert_complete(lake: &Lake, dataset: &Dataset, day: Day, api: &Api
     );
 }
 
-/// A day as it is in the lake.
+/// Reads the facts of a day from the lake.
 pub async fn facts(lake: &Lake, dataset: &Dataset, day: Day) -> Facts {
     let found = invariants::read(lake, dataset, day).await;
     found.unwrap_or_else(|error| panic!("{} {day}: {error}", dataset.full_name()))
 }
 
-/// Fails the test unless each day that the lake has, of every dataset that is declared, keeps the
-/// promises in itself, whatever the API has served. No one is at work.
+/// Asserts that each stored day of every declared dataset keeps the promises that don't depend on the API.
+/// No run may be under way.
 pub async fn assert_kept(lake: &Lake, settings: &Settings) {
     let sources = settings.sources.values();
     for dataset in sources.flat_map(|source| source.datasets.values()) {

@@ -1,9 +1,9 @@
-//! A Python environment for the judges of the lake: readers that share no code with the program,
-//! and the S3 server's program.
+//! Python environment for the judges of the lake, which share no code with the program, and for the S3
+//! server.
 //!
-//! It is made once, on first use, in the target folder, from the pinned `tests/python/requirements.txt`;
-//! other requirements or another interpreter make another one. Where it can't be made, every test
-//! that needs it fails with what to do: none is skipped.
+//! It is created on first use, in the target folder, from the pinned `tests/python/requirements.txt`; each
+//! set of requirements and interpreter has an environment of its own. If it can't be created, every test
+//! that needs it fails with a hint: none is skipped.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -14,21 +14,21 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-/// Where the scripts are.
+/// Folder of the scripts.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
-/// The oldest minor version of Python 3 that the pinned packages are built for.
+/// Oldest minor version of Python 3 that the pinned packages support.
 const OLDEST_MINOR: u32 = 11;
 
 /// An interpreter with the pinned packages.
 pub struct Python {
     interpreter: PathBuf,
-    /// Where the packages are, if the interpreter doesn't know by itself.
+    /// Folder of the packages; `None` if the interpreter finds them by itself.
     site: Option<PathBuf>,
-    /// Where the packages' programs are.
+    /// Folder of the packages' programs.
     programs: PathBuf,
 }
 
-/// The environment, made if need be.
+/// Returns the environment, creating it if necessary.
 pub fn python() -> &'static Python {
     static PYTHON: OnceLock<Result<Python, String>> = OnceLock::new();
     match PYTHON.get_or_init(prepare) {
@@ -43,7 +43,7 @@ pub fn python() -> &'static Python {
 }
 
 impl Python {
-    /// A command that runs one of the scripts in `tests/python`.
+    /// Returns a command that runs one of the scripts in `tests/python`.
     pub fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.interpreter);
         command
@@ -56,13 +56,13 @@ impl Python {
         command
     }
 
-    /// The path of a program that one of the packages brings.
+    /// Returns the path of a program from one of the packages.
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 }
 
-/// What a script prints, as JSON. One that fails, fails the test.
+/// Runs a script and parses its output as JSON. Fails the test if the script fails.
 #[track_caller]
 pub fn json_of(script: &mut Command) -> serde_json::Value {
     let printed = run(script).unwrap_or_else(|problem| panic!("{problem}"));
@@ -89,7 +89,7 @@ fn prepare() -> Result<Python, String> {
     Ok(environment(interpreter, &home))
 }
 
-/// `target/python-…`: a folder of its own for each set of interpreter and packages.
+/// Returns `target/python-…`, a separate folder for each set of interpreter and packages.
 fn home(ingredients: &[&str]) -> PathBuf {
     let digest = Sha256::digest(ingredients.concat());
     let name: String = digest[..6]
@@ -102,7 +102,7 @@ fn home(ingredients: &[&str]) -> PathBuf {
         .join(format!("python-{name}"))
 }
 
-/// Makes `folder` whole or not at all, and once, whoever else tries at the same time.
+/// Creates `folder` atomically and once, even if other processes try at the same time.
 fn made_once(folder: &Path, make: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let problem = |error: std::io::Error| format!("{}: {error}", folder.display());
     let lock = File::create(folder.with_extension("lock")).map_err(problem)?;
@@ -138,7 +138,7 @@ fn install(interpreter: &OsStr, requirements: &Path, home: &Path) -> Result<(), 
     let Err(no_venv) = run(Command::new(interpreter).args(["-m", "venv"]).arg(home)) else {
         return run(&mut pip(home.join("bin/python").as_os_str())).map(drop);
     };
-    // Some systems ship Python without venv: then a plain folder of packages does.
+    // Some systems ship Python without venv: a plain folder of packages is used instead.
     _ = fs::remove_dir_all(home);
     run(pip(interpreter).arg("--target").arg(home.join("site")))
         .map(drop)
@@ -161,7 +161,7 @@ fn environment(interpreter: OsString, home: &Path) -> Python {
     }
 }
 
-/// What the command prints, or why it failed.
+/// Runs a command and returns its output, or the reason of its failure.
 fn run(command: &mut Command) -> Result<String, String> {
     let Output {
         status,

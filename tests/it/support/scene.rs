@@ -1,4 +1,4 @@
-//! One day of the API, the lake that it goes into, and the runs that carry it there.
+//! One day of the API, a lake, and the runs between them.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -25,24 +25,23 @@ use super::promises::{self, Api, Told};
 use super::python::python;
 use super::runtime;
 
-/// The day that is read. It ended long ago by the program's clock; by the simulated one, the tests
-/// say what time it is.
+/// Day that is read. It ended long ago by the program's clock; tests set the simulated clock.
 pub const DAY: &str = "2025-10-22";
-/// Its partition.
+/// Partition of the day.
 pub const PARTITION: &str = "pncp/year=2025/month=10/day=22";
-/// Its state document.
+/// State document of the day.
 pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
-/// What says that it is complete.
+/// Complete marker of the day.
 pub const COMPLETE: &str = "pncp/_state/complete/20251022";
-/// The field that ids are made of.
+/// Key field of the dataset.
 pub const KEY: &str = "numeroControlePNCP";
 
-/// The day as a value.
+/// Returns [`DAY`] as a value.
 pub fn day() -> Day {
     DAY.parse().expect("a day")
 }
 
-/// A time of the day in Brasília, `08:00`; `24:00` and later are the night after it.
+/// Returns a time of the day in Brasília, `08:00`; `24:00` and later are in the following night.
 pub fn at(time: &str) -> DateTime<Utc> {
     let (hours, minutes) = time.split_once(':').expect("08:00");
     let midnight: DateTime<FixedOffset> = format!("{DAY}T00:00:00-03:00").parse().expect("a time");
@@ -50,12 +49,12 @@ pub fn at(time: &str) -> DateTime<Utc> {
     (midnight + Duration::from_secs(since(hours) * 60 + since(minutes))).to_utc()
 }
 
-/// The name of our own file of this number.
+/// Returns the key of the file with this commit number.
 pub fn file(number: u32) -> String {
     format!("{PARTITION}/pncp_20251022_c{number:06}.parquet")
 }
 
-/// The API, the lake, and what each run said of itself.
+/// The API, the lake, and the reports of the runs.
 pub struct Scene {
     pub simulator: Simulator,
     pub lake: TestLake,
@@ -64,7 +63,8 @@ pub struct Scene {
     folder: TempDir,
 }
 
-/// What the judge reads. Never a tree of values, which would round the records' numbers.
+/// Input of the judge in Python. Records are copied as text, because a tree of values would round their
+/// numbers.
 #[derive(Serialize)]
 struct Testimony<'a> {
     records: Vec<Listed>,
@@ -72,17 +72,17 @@ struct Testimony<'a> {
     runs: &'a [Value],
 }
 
-/// What the lake must hold.
+/// Expected content of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// Every record that the API lists now.
     All,
-    /// Nothing but records that the API has listed.
+    /// Only records that the API has listed, not necessarily all.
     Some,
 }
 
 impl Scene {
-    /// The API as `config` says, and an empty lake.
+    /// Starts an API with this configuration, over an empty lake.
     pub fn new(backend: Backend, config: SimConfig) -> Self {
         let simulator = runtime().block_on(Simulator::start(config));
         Self {
@@ -94,13 +94,13 @@ impl Scene {
         }
     }
 
-    /// The API with these records, where nothing goes wrong and the day is long over.
+    /// Starts an API with these records, without faults, when the day is long over.
     pub fn of(backend: Backend, catalog: Catalog) -> Self {
         Self::new(backend, config(catalog))
     }
 
-    /// The program, reading from this API and writing to this lake, and impatient: its waits are
-    /// those of the shipped configuration divided by some hundreds.
+    /// Prepares a call of the program with this API and this lake. Its waits are the shipped ones divided
+    /// by some hundreds.
     pub fn program(&self, args: &[&str]) -> Program {
         Program::new(args)
             .on(&self.lake)
@@ -112,17 +112,17 @@ impl Scene {
             .env("BRONZED__SOURCES__PNCP__RETRY__MAX", "50ms")
     }
 
-    /// The program that reads the day.
+    /// Prepares a run of the day.
     pub fn reader(&self) -> Program {
         self.program(&["run", "pncp.contratacoes", "--day", DAY, "--json"])
     }
 
-    /// Reads the day, and keeps what the run said for the judge.
+    /// Runs the day, and keeps the report for the judge.
     pub fn run(&self) -> Outcome {
         self.run_with(self.reader())
     }
 
-    /// Lets `program`, a reader of the day, run, and keeps what it said for the judge.
+    /// Runs `program`, which reads the day, and keeps the report for the judge.
     pub fn run_with(&self, program: Program) -> Outcome {
         let from = self.simulator.ledger().len() + 1;
         let outcome = program.run();
@@ -135,8 +135,8 @@ impl Scene {
         outcome
     }
 
-    /// Starts a reader of the day and kills it after a while, as `kill -9` does. What it had sent
-    /// may reach the API later, between the requests of the runs after it.
+    /// Starts `program`, which reads the day, and kills it after a delay, as `kill -9` does. Its requests
+    /// under way may reach the API later, between those of the following runs.
     pub fn kill_after(&self, moment: Duration, program: Program) {
         let running = program.start();
         thread::sleep(moment);
@@ -144,12 +144,12 @@ impl Scene {
         self.disturbed.set(true);
     }
 
-    /// The state document.
+    /// Returns the state document.
     pub fn state(&self) -> Value {
         self.lake.json(STATE)
     }
 
-    /// The judge's violations, and the facts that it found.
+    /// Returns the violations found by the judge in Python, and its facts.
     pub fn judge(&self, expect: Expect) -> (Vec<String>, Value) {
         let output = python()
             .script("oracle.py")
@@ -174,8 +174,8 @@ impl Scene {
         (violations, verdict["facts"].clone())
     }
 
-    /// Fails the test unless the lake keeps every promise, by the program's own statement of them and
-    /// by the judge. Gives the judge's facts.
+    /// Fails the test unless the lake keeps every promise, by the program's own statement of them and by
+    /// the judge in Python. Returns the judge's facts.
     #[track_caller]
     pub fn assert_lake(&self, expect: Expect) -> Value {
         assert_eq!(self.broken_promises(expect), []);
@@ -189,7 +189,7 @@ impl Scene {
         facts
     }
 
-    /// The promises that the lake breaks, by the program's own statement of them.
+    /// Returns the promises that the lake breaks, by the program's own statement of them.
     pub fn broken_promises(&self, expect: Expect) -> Vec<Violation> {
         let settings = config::load(None, []).expect("the shipped configuration");
         let dataset = &settings.sources["pncp"].datasets["contratacoes"];
@@ -204,7 +204,7 @@ impl Scene {
         runtime().block_on(verdict)
     }
 
-    /// All that the API has and was asked, and what the runs said, as the judge reads it.
+    /// Writes the input of the judge: records and requests of the API, and reports of the runs.
     pub fn testimony(&self) -> PathBuf {
         let now = self.simulator.clock().brasilia();
         let records: Vec<_> = self.simulator.catalog().list(None, now, true).collect();
@@ -220,7 +220,7 @@ impl Scene {
     }
 }
 
-/// An API with these records, where nothing goes wrong and the day is long over.
+/// Returns an API with these records, without faults, when the day is long over.
 pub fn config(catalog: Catalog) -> SimConfig {
     SimConfig::new(catalog, SimClock::standing(at("40:00")))
 }

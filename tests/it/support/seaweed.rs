@@ -1,7 +1,7 @@
-//! A real S3 server (SeaweedFS), started once per test process and ended with it.
+//! A real S3 server (SeaweedFS), started once per test process and stopped with it.
 //!
-//! `tests/python/seaweed.py` starts the server, and kills it when its standard input ends: the
-//! system closes it for us, however this process ends.
+//! `tests/python/seaweed.py` starts the server, and kills it at the end of its standard input, which the
+//! system closes however this process ends.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::python::python;
 
-/// Where the server listens, and how it is entered.
+/// Address and credentials of the server.
 #[derive(Debug, Deserialize)]
 pub struct Seaweed {
     pub endpoint: String,
@@ -21,7 +21,7 @@ pub struct Seaweed {
     pub secret_key: String,
 }
 
-/// The server, started if need be.
+/// Returns the server, starting it if necessary.
 pub fn seaweed() -> &'static Seaweed {
     static SERVER: OnceLock<(Seaweed, Child)> = OnceLock::new();
     &SERVER.get_or_init(start).0
@@ -37,7 +37,7 @@ fn start() -> (Seaweed, Child) {
         .expect("seaweed.py starts");
     let stdout = guard.stdout.take().expect("the output is a pipe");
     let mut line = String::new();
-    // Bounded by the script, which gives up by itself.
+    // The script has a timeout of its own.
     BufReader::new(stdout)
         .read_line(&mut line)
         .expect("seaweed.py prints UTF-8");
@@ -47,7 +47,7 @@ fn start() -> (Seaweed, Child) {
 }
 
 impl Seaweed {
-    /// The environment variables that lead any S3 client here.
+    /// Returns the environment variables that configure any S3 client for this server.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT", self.endpoint.clone()),
@@ -58,7 +58,7 @@ impl Seaweed {
         ]
     }
 
-    /// A client of the bucket that shares nothing with the program's own settings.
+    /// Returns a client of the bucket that is independent of the program's settings.
     pub fn client(&self) -> impl object_store::ObjectStore + use<> {
         AmazonS3Builder::new()
             .with_endpoint(&self.endpoint)

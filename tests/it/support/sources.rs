@@ -1,16 +1,16 @@
-//! Sources like PNCP, under names of their own, for daemons to read.
+//! Declarations of sources like PNCP, under other names, for tests of the daemon.
 
 use std::fs;
 use std::path::Path;
 
 use bronzed::day::Day;
 
-/// The modalities that are asked for; the first has no records.
+/// Modalities of the slices; the first has no records.
 pub const SLICES: [u32; 4] = [2, 6, 8, 9];
-/// Records on a full page.
+/// Number of records on a full page.
 pub const PAGE: usize = 10;
 
-/// The jobs that every source has, as they are shipped.
+/// Jobs of every source, as shipped.
 pub const JOBS: &str = r#"
 [job.hourly]
 cron = "0 * * * *"
@@ -31,7 +31,7 @@ mode = "full"
 priority = "backfill"
 "#;
 
-/// What all sources of a configuration folder share.
+/// Writes the files that all sources of a configuration folder share.
 pub fn write_shared(folder: &Path) {
     let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
     let columns = "sources/pncp/contratacoes.toml";
@@ -41,7 +41,7 @@ pub fn write_shared(folder: &Path) {
     }
 }
 
-/// A source like PNCP, under a name of its own, and impatient.
+/// Writes a source like PNCP under this name, with short waits.
 pub fn write_source(folder: &Path, name: &str, jobs: &str, from: Day) {
     let text = SOURCE
         .replace("NAME", name)

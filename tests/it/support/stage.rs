@@ -1,5 +1,5 @@
-//! A lake, a simulated API and one driven clock: whole runs through the public API, at any time of
-//! any day.
+//! A lake, a simulated API and a manual clock: whole runs through the public API of the crate, at any time
+//! of any day.
 
 use std::cell::RefCell;
 use std::fs;
@@ -30,32 +30,32 @@ use super::python::python;
 use super::runtime;
 use super::scene::Expect;
 
-/// The day that tests play.
+/// Day of the tests.
 pub const DAY: &str = "2025-10-22";
-/// Its key in the state's folder, exactly.
+/// Exact key of the day's state.
 pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
-/// After the day has ended and settled.
+/// A time after the day has ended and settled.
 pub const NEXT_MORNING: &str = "2025-10-23T09:00:00-03:00";
 
-/// Where a scenario plays.
+/// Lake, API and clock of a test.
 pub struct Stage {
     pub lake: TestLake,
     pub simulator: Simulator,
     pub clock: ManualClock,
     settings: Settings,
-    /// Instead of the lake that the settings name.
+    /// Replaces the lake of the settings.
     store: Option<Lake>,
     entropy: Arc<Entropy>,
     runs: RefCell<Vec<Value>>,
 }
 
 impl Stage {
-    /// An API that holds `catalog`, at the start of [`DAY`].
+    /// Starts an API that holds `catalog`, at the start of [`DAY`].
     pub fn new(lake: TestLake, catalog: Catalog, faults: Faults, seed: u64) -> Self {
         Self::with(lake, catalog, faults, seed, &[])
     }
 
-    /// The same, with settings of its own: names of environment variables and values.
+    /// Starts an API with additional settings: names and values of environment variables.
     pub fn with(
         lake: TestLake,
         catalog: Catalog,
@@ -109,39 +109,39 @@ impl Stage {
         }
     }
 
-    /// Lets runs write to this store.
+    /// Directs runs to this store.
     pub fn over(mut self, store: impl object_store::ObjectStore) -> Self {
         self.store = Some(Lake::over(Arc::new(store), "the test's store"));
         self
     }
 
-    /// Sets the time, for the program and the API alike.
+    /// Sets the time, for the program and the API.
     pub fn at(&self, time: &str) -> &Self {
         self.clock.set(instant(time));
         self
     }
 
-    /// A run of [`DAY`].
+    /// Runs [`DAY`].
     pub fn run(&self, mode: Mode) -> RunReport {
         self.run_of("contratacoes", mode)
     }
 
-    /// A run of [`DAY`] of one dataset.
+    /// Runs [`DAY`] of one dataset.
     pub fn run_of(&self, dataset: &str, mode: Mode) -> RunReport {
         let report = runtime().block_on(self.play(dataset, mode, CancellationToken::new()));
-        // A store of the test's own may fail, and takes note of what it is asked.
+        // A store of the test itself may fail on purpose, and logs operations.
         if self.store.is_none() {
             self.assert_kept();
         }
         report
     }
 
-    /// Fails the test unless each day that the lake has keeps the promises. No run is under way.
+    /// Asserts that each stored day keeps the promises. No run may be under way.
     pub fn assert_kept(&self) {
         runtime().block_on(promises::assert_kept(&self.lake.open(), &self.settings));
     }
 
-    /// Fails the test unless these days are complete, with all that the API lists now.
+    /// Asserts that these days are complete, with all that the API lists now.
     pub fn assert_complete(&self, days: &[Day]) {
         let lake = self.lake.open();
         let dataset = &self.settings.sources["pncp"].datasets["contratacoes"];
@@ -152,7 +152,7 @@ impl Stage {
         }
     }
 
-    /// A run of [`DAY`] as a future, for runs side by side.
+    /// Runs [`DAY`] as a future, for concurrent runs.
     pub async fn play(&self, dataset: &str, mode: Mode, cancel: CancellationToken) -> RunReport {
         let from = self.simulator.ledger().len() as u64 + 1;
         let report = run(&self.context(cancel), &self.order(dataset, mode)).await;
@@ -164,7 +164,7 @@ impl Stage {
         report
     }
 
-    /// What a run works with, with a client of its own.
+    /// Returns the context of a run, with a client of its own.
     pub fn context(&self, cancel: CancellationToken) -> Context {
         let source = &self.settings.sources["pncp"];
         let clock: Arc<dyn bronzed::clock::Clock> = Arc::new(self.clock.clone());
@@ -185,7 +185,7 @@ impl Stage {
         }
     }
 
-    /// What asks for [`DAY`].
+    /// Returns the order of a run of [`DAY`].
     pub fn order(&self, dataset: &str, mode: Mode) -> Order {
         Order {
             dataset: self.settings.sources["pncp"].datasets[dataset].clone(),
@@ -196,12 +196,12 @@ impl Stage {
         }
     }
 
-    /// The day's state document.
+    /// Returns the day's state document.
     pub fn state(&self) -> Value {
         self.lake.json(STATE)
     }
 
-    /// The ids that the API lists now.
+    /// Returns the ids that the API lists now.
     pub fn served(&self) -> Vec<String> {
         let now = self.simulator.clock().brasilia();
         self.simulator
@@ -211,19 +211,20 @@ impl Stage {
             .collect()
     }
 
-    /// The ids that the state names.
+    /// Returns the ids in the state.
     pub fn stored(&self) -> Vec<String> {
         serde_json::from_value(self.state()["processed_ids"].clone()).expect("a list of ids")
     }
 
-    /// Keys of the day's data files.
+    /// Returns the keys of the day's data files.
     pub fn files(&self) -> Vec<String> {
         let keys = self.lake.keys().into_iter();
         keys.filter(|key| key.ends_with(".parquet")).collect()
     }
 
-    /// Judges the lake by the API and what the runs said: by the promises as the program states them,
-    /// and by the independent judge. `expect`: `all` that the API lists must be there, or `some`.
+    /// Judges the lake by the API's records and the runs' reports, with the program's own statement of the
+    /// promises and with the judge in Python. `expect`: `all` if everything listed must be stored, else
+    /// `some`.
     #[track_caller]
     pub fn judge(&self, expect: &str) {
         let now = self.simulator.clock().brasilia();
@@ -247,7 +248,7 @@ impl Stage {
         };
         let broken = promises::broken(&lake, dataset, day(), &api, all, &told);
         assert_eq!(runtime().block_on(broken), []);
-        // Text, and never a tree of values: that would round the records' numbers.
+        // Text, because a tree of values would round the records' numbers.
         let testimony = format!(
             "{{\"records\": {}, \"requests\": {}, \"runs\": {}}}",
             serde_json::to_string(&records).expect("records"),
@@ -271,12 +272,12 @@ impl Stage {
     }
 }
 
-/// [`DAY`] as a day.
+/// Returns [`DAY`] as a value.
 pub fn day() -> Day {
     DAY.parse().expect("a day")
 }
 
-/// A time as the tests write it.
+/// Parses a time.
 pub fn instant(time: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(time).expect("a time").to_utc()
 }

@@ -1,4 +1,4 @@
-//! The weekly job of mode `verify`, as the shipped configuration has it, in a real daemon.
+//! The weekly job of mode `verify`, as shipped, in a real daemon.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -24,7 +24,7 @@ const MARKS: &str = "_bronzed/verified/pncp.json";
 const SLICES: usize = 14;
 const RECORDS: u32 = 8;
 
-/// The 90 days before the last Sunday at five, by the machine's clock: the daemon goes by it.
+/// Returns the 90 days before the last Sunday at 05:00, by the machine's clock, which the daemon uses.
 fn ninety_days() -> Vec<Day> {
     let now = SystemClock.now().with_timezone(&Sao_Paulo);
     let slot = now - chrono::TimeDelta::hours(5);
@@ -58,7 +58,7 @@ fn marks(stage: &Stage) -> BTreeMap<String, Value> {
     }
 }
 
-/// Waits until so many days are marked.
+/// Waits until this number of days is marked as verified.
 fn until_marked(stage: &Stage, daemon: &mut Running, days: usize) {
     let mut waited = Duration::ZERO;
     while marks(stage).len() < days {
@@ -73,7 +73,7 @@ fn until_marked(stage: &Stage, daemon: &mut Running, days: usize) {
     }
 }
 
-/// Requests of the dataset for each day since `from`.
+/// Returns the number of requests of the dataset since `from`, by day.
 fn asked(stage: &Stage, from: usize) -> BTreeMap<String, usize> {
     let mut asked = BTreeMap::new();
     let ledger = stage.simulator.ledger();
@@ -106,7 +106,7 @@ fn a_weekly_job_verifies_ninety_days_goes_on_after_a_kill_and_is_quiet_then() {
     .run()
     .expect(0);
 
-    // Since then, one day has got five records, and another one has lost one.
+    // Since then, one day got five records, and another one lost one.
     let (late, lost) = (days[40], days[60]);
     let more = GeneratedDay::new(4, late, 5).records();
     stage.simulator.catalog().extend(more);
@@ -141,8 +141,8 @@ fn a_weekly_job_verifies_ninety_days_goes_on_after_a_kill_and_is_quiet_then() {
     assert!(state(lost)["withdrawn_ids"].get(gone).is_some());
     let audited = state(late)["executions"].as_array().unwrap().clone();
     assert_eq!(audited[audited.len() - 1]["job"], "verify");
-    // One request per slice; twice where the kill came between, more only where a day differed, or where no
-    // later slot names it, so that it is read.
+    // One request per slice; two if interrupted by the kill; more only if a day differs, or if no later
+    // slot names it, so that it is read.
     let mut asked = asked(&stage, from);
     let mine = days.iter().filter_map(|day| {
         let compact = day.compact();
@@ -155,7 +155,7 @@ fn a_weekly_job_verifies_ninety_days_goes_on_after_a_kill_and_is_quiet_then() {
     assert_eq!(last_time.iter().filter(is_dear).count(), 7, "{mine:?}");
     assert!(again.iter().filter(is_dear).count() <= 2 + 4, "{mine:?}");
 
-    // Until the next slot nothing is left to do.
+    // Until the next slot, nothing is left to do.
     let from = stage.simulator.ledger().len();
     let told = program(&stage, &["verify", TARGET, "--from", &first, "--to", &last]);
     assert_eq!(

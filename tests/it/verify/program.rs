@@ -1,4 +1,4 @@
-//! `bronzed verify`, as its users meet it.
+//! `bronzed verify` as a command.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn days(from: &str, to: &str) -> Vec<Day> {
     from.parse::<Day>().unwrap().through(to).collect()
 }
 
-/// An API with records of these days, long after they have ended, and a lake that is complete.
+/// Returns an API with records of these days, long after they have ended, and a complete lake.
 fn complete(days: &[Day], records: u32) -> Stage {
     let catalog = Catalog::new();
     for day in days {
@@ -56,7 +56,7 @@ fn verify(stage: &Stage, days: &[Day], more: &[&str]) -> Outcome {
     outcome
 }
 
-/// What was said of each day.
+/// Returns the result for each day.
 fn said(outcome: &Outcome) -> BTreeMap<String, Value> {
     let lines = outcome.stdout.lines();
     lines
@@ -65,7 +65,7 @@ fn said(outcome: &Outcome) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Takes away the first record of the day's slice of most records; gives its id.
+/// Withdraws the first record of the day's largest slice; returns its id.
 fn withdraw_one(stage: &Stage, day: Day) -> String {
     let now = stage.simulator.clock().brasilia();
     let catalog = stage.simulator.catalog();
@@ -86,7 +86,7 @@ fn state(stage: &Stage, day: Day) -> Value {
 #[test]
 fn a_lake_that_is_as_the_api_states_costs_one_request_per_slice_and_nothing_is_written() {
     let week = days("2025-10-20", "2025-10-26");
-    // A page a slice: the last page of several is a request more.
+    // One page per slice: with several, the last page costs one more request.
     let stage = complete(&week, 100);
     let (before, asked) = (stage.lake.keys(), stage.simulator.ledger().len());
     let states: Vec<_> = week.iter().map(|day| state(&stage, *day)).collect();
@@ -197,7 +197,7 @@ fn a_state_that_was_rebuilt_is_compared_by_its_ids() {
     let day = days("2025-10-20", "2025-10-20");
     let stage = complete(&day, 60);
     stage.lake.delete(&layout::state_key("pncp", day[0]));
-    // It writes nothing: the state stays lost until a run needs it.
+    // `verify` writes nothing: the state remains lost until a run needs it.
     let compare = || call(&stage, "verify", &day, &[]).run();
     compare().expect(0);
     withdraw_one(&stage, day[0]);

@@ -17,7 +17,7 @@ use crate::support::stage::{NEXT_MORNING, Stage, day};
 const LATER: &str = "2025-12-07T05:00:00-03:00";
 const LATER_STILL: &str = "2025-12-14T05:00:00-03:00";
 
-/// A day of some records, complete in the lake.
+/// Returns a day of some records, complete in the lake.
 fn complete_day(records: u32) -> Stage {
     complete_day_in(Backend::Folder, records)
 }
@@ -30,7 +30,7 @@ fn complete_day_in(backend: Backend, records: u32) -> Stage {
     stage
 }
 
-/// The ids of a slice, in the API's order.
+/// Returns the ids of a slice, in the API's order.
 fn ids_of(stage: &Stage, modalidade: u32) -> Vec<String> {
     let now = stage.simulator.clock().brasilia();
     let listed = stage.simulator.catalog().list(Some(day()), now, false);
@@ -40,12 +40,12 @@ fn ids_of(stage: &Stage, modalidade: u32) -> Vec<String> {
         .collect()
 }
 
-/// Records of the day that weren't there before.
+/// Returns records of the day that weren't there before.
 fn late(records: u32) -> Vec<Record> {
     GeneratedDay::new(12, day(), records).records().collect()
 }
 
-/// Compares the day with what the API lists now.
+/// Verifies the day against the API's current listing.
 fn verified(stage: &Stage, repair: Repair) -> Verification {
     let context = stage.context(CancellationToken::new());
     let order = stage.order("contratacoes", Mode::Verify);
@@ -86,11 +86,12 @@ fn what_was_published_late_is_added_and_what_was_taken_away_is_noted(backend: Ba
     }
     assert_eq!(state["withdrawn_ids"], Value::Object(noted));
     assert_eq!(last_execution(&stage)["withdrawn"], 2);
-    // Their rows and ids stay (the day's record of what was once published), and the day complete.
+    // Their rows and ids stay, because the lake keeps everything once published, and the day stays
+    // complete.
     assert_eq!(stage.stored().len(), before.len() + 9);
     assert!(gone.iter().all(|id| stage.stored().contains(id)));
     assert_eq!(state["complete"], true);
-    // What the API states now is what is noted of the slices.
+    // The slices' totals in the state are the API's current ones.
     let total: u64 = state["slices"]
         .as_object()
         .unwrap()
@@ -111,7 +112,7 @@ fn what_was_published_late_is_added_and_what_was_taken_away_is_noted(backend: Ba
 #[test]
 fn p2_a_record_that_came_as_another_was_taken_away_went_unseen_behind_the_same_total() {
     let stage = complete_day(300);
-    // Some that the generator publishes late are there by now.
+    // Includes the records that the generator publishes late.
     assert!(stage.at(LATER).run(Mode::Verify).complete);
     let ids = ids_of(&stage, 6);
     assert!(ids.len() > 60, "one page: {}", ids.len());
@@ -157,7 +158,7 @@ fn p2_a_record_in_the_middle_that_no_total_told_of_was_never_read() {
 
     assert_eq!(verified(&stage, Repair::Different).outcome(), Outcome::Same);
     assert!(!stage.stored().contains(&id));
-    // The job's last comparison of the day.
+    // Repair as the job requests it for the last comparison of a day.
     assert_eq!(
         verified(&stage, Repair::Always).outcome(),
         Outcome::Repaired
@@ -200,7 +201,7 @@ fn a_slice_that_was_emptied_is_believed_of_a_complete_day_and_a_day_without_any_
         .collect();
     assert!(!small.is_empty(), "the day has a slice of one record");
     assert!(catalog.withdraw(&small[0][0]));
-    // Any other reading of the day takes it for a failure of the API.
+    // In any other mode, the missing row is treated as a failure of the API.
     assert_eq!(stage.at(LATER).run(Mode::Full).status(), Status::Partial);
     let report = stage.run(Mode::Verify);
     assert_eq!(
@@ -210,7 +211,7 @@ fn a_slice_that_was_emptied_is_believed_of_a_complete_day_and_a_day_without_any_
     for id in stage.served() {
         catalog.withdraw(&id);
     }
-    // One moment's word is not believed; another run hours later may agree.
+    // A single observation isn't believed; another run hours later may confirm it.
     let report = stage.at(LATER_STILL).run(Mode::Verify);
     assert_eq!(
         (report.status(), report.counts().withdrawn),
@@ -226,7 +227,7 @@ fn nothing_is_noted_as_withdrawn_by_a_run_without_its_proof() {
     let stage = complete_day(200);
     let ids = ids_of(&stage, 6);
     stage.simulator.catalog().withdraw(&ids[0]);
-    // What a slice that fails would have listed isn't known.
+    // The listing of a failed slice is unknown.
     let broken = Rule::always(Fault::ServerError).slice("modalidade=8");
     stage.simulator.set_faults(Faults::by_rule([broken]));
     let report = stage.at(LATER).run(Mode::Verify);

@@ -1,4 +1,4 @@
-//! The closed archive of what was bought before Lei 14.133.
+//! The closed archive of purchases before Lei 14.133.
 
 use chrono::Datelike;
 
@@ -12,8 +12,8 @@ use crate::simulator::table::Tables;
 use crate::simulator::tree::Tree;
 
 impl DayOf {
-    /// A day of the closed archive: tenders, auctions, purchases without a tender, and the items
-    /// of all, two to each. Items of purchases without a tender are listed three times.
+    /// Adds a day of the closed archive: tenders, auctions, purchases without a tender, and two items of
+    /// each. Items of purchases without a tender are listed three times.
     pub fn add_legado(&self, tables: &Tables) {
         let year = u64::from(self.day.date().year().unsigned_abs());
         let items = Self {

@@ -1,4 +1,4 @@
-//! What is listed by day: price registers and contracts, with their items.
+//! Records listed by day: price registers and contracts, with their items.
 
 use std::sync::Arc;
 
@@ -16,20 +16,21 @@ use crate::simulator::row::Row;
 use crate::simulator::table::Tables;
 use crate::simulator::tree::Tree;
 
-/// A day's worth of rows that are listed by day: so many of one dataset.
+/// A day of records that are listed by day.
 #[derive(Debug, Clone, Copy)]
 pub struct DayOf {
     /// The same seed makes the same rows.
     pub seed: u64,
-    /// The day that they are listed under.
+    /// Day under which the rows are listed.
     pub day: Day,
-    /// The number of the first record: more of the same day begin after those that are there.
+    /// Number of the first record, so that more records of the same day can be added later.
     pub first: u32,
-    /// How many records.
+    /// Number of records.
     pub records: u32,
-    /// How likely a row is listed twice; of items, rather because one of the two was excluded.
+    /// Probability that a row is listed twice. For price registers, only their items are: the second row is
+    /// an excluded version.
     pub repeated: f64,
-    /// Whose field names are served.
+    /// Vintage of the served field names.
     pub vintage: Vintage,
 }
 
@@ -63,8 +64,8 @@ impl DayOf {
         rows
     }
 
-    /// Price registers (atas) that are valid from this day on, known up to 90 days before, and
-    /// their items, eight to each; an item that was excluded is listed a second time.
+    /// Adds price registers (atas) that are valid from this day on and listed up to 90 days before, and
+    /// eight items of each; an excluded item is listed a second time.
     pub fn add_arp(&self, tables: &Tables) {
         let day = u64::from(self.day.date().num_days_from_ce().unsigned_abs());
         let root = Chance::new(self.seed).of("atas").at(day);
@@ -103,13 +104,13 @@ impl DayOf {
         tables.of(&of::ARP_ITENS).extend(items);
     }
 
-    /// Contracts of an organ that begin on this day, and their items, three to each.
+    /// Adds contracts of an organ that begin on this day, and three items of each.
     pub fn add_contratos(&self, tables: &Tables, organ: u32) {
         let of_organ = |row: Row| {
             let ends = row.at() + Days::new(365);
             row.in_group(u64::from(organ)).ending(ends)
         };
-        // The organ goes along in the index of each record: see `organ_of`.
+        // The index of each record encodes the organ: see `organ_of`.
         let own = Self {
             first: organ * PER_ORGAN + self.first,
             ..*self
@@ -129,10 +130,10 @@ impl DayOf {
     }
 }
 
-/// How many records of an organ a day may have.
+/// Maximum number of records of an organ on a day.
 const PER_ORGAN: u32 = 10_000;
 
-/// The organ of a record, and its number within that.
+/// Returns the organ of a record, and its number within the organ.
 fn organ_of(facts: &Facts) -> (u32, u32) {
     (facts.index / PER_ORGAN, facts.index % PER_ORGAN)
 }

@@ -1,4 +1,4 @@
-//! Records made after a recorded one: the template, and what is edited in it.
+//! Records made from a recorded template, and the edits in it.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::simulator::dataset::Dataset;
 use crate::simulator::row::Maker;
 use crate::simulator::tree::Tree;
 
-/// What a record is made of.
+/// Values from which a record is made.
 pub(super) struct Facts {
     pub index: u32,
     pub version: u32,
     pub chance: Chance,
-    /// The day that it stands for.
+    /// Day that the record stands for.
     pub day: NaiveDate,
 }
 
-/// Makes records of a dataset after its template.
+/// Makes records of a dataset from its template.
 #[derive(Debug)]
 pub(super) struct Edited {
     dataset: &'static Dataset,
@@ -67,7 +67,7 @@ impl Maker for Edited {
     }
 }
 
-/// The id of SIASG of the `number`th purchase of a day.
+/// Returns the SIASG id of the `number`th purchase of a day.
 pub(super) fn siasg_of(day: NaiveDate, number: u32, modality: u32) -> String {
     let unit = 160_000 + day.ordinal();
     format!("{unit}{modality:02}{:05}{}", number + 1, day.year())

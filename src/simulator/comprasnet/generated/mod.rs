@@ -1,4 +1,4 @@
-//! The other datasets, made from a seed: price registers, contracts, the archive, the registers.
+//! The other datasets, generated from a seed: price registers, contracts, the archive, the registers.
 
 mod archive;
 mod days;

@@ -1,4 +1,4 @@
-//! The registers, which are read whole, and change a little each day.
+//! Registers, which are read as whole tables and change slightly each day.
 
 use chrono::Days;
 
@@ -13,7 +13,7 @@ use crate::simulator::pncp::generated::cnpj;
 use crate::simulator::row::Row;
 use crate::simulator::tree::Tree;
 
-/// A register that is read whole: what it lists by status is in two groups, active and not.
+/// Returns the rows of a register; with `statuses`, in two groups, active and inactive.
 fn register(
     dataset: &'static Dataset,
     churn: &Churn,
@@ -32,7 +32,7 @@ fn register(
     })
 }
 
-/// One in ten isn't.
+/// Returns `true` for nine in ten entries.
 fn is_active(index: u32) -> bool {
     index % 10 != 9
 }
@@ -45,7 +45,7 @@ fn active(facts: &Facts) -> Tree {
     })
 }
 
-/// When a version of a register's entry was written.
+/// Returns the time at which a version of a register's entry was written.
 fn moved(facts: &Facts) -> Tree {
     let day = facts.day + Days::new(u64::from(facts.version));
     Tree::string(&day.format("%Y-%m-%dT09:12:00").to_string())

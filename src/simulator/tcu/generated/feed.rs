@@ -1,4 +1,4 @@
-//! Acórdãos by the sessions that decide them.
+//! Acórdãos by session.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use crate::simulator::tree::Tree;
 
 /// The feed of acórdãos, up to a last session.
 ///
-/// The chambers sit on Tuesdays, the plenary on Wednesdays. What they decide is listed `lag` days
-/// later, from 09:00 to 18:00, one after the other: the head grows.
+/// The chambers sit on Tuesdays, the plenary on Wednesdays. Their acórdãos are listed `lag` days later,
+/// from 09:00 to 18:00, one after the other at the head.
 #[derive(Debug, Clone)]
 pub struct AcordaoFeed {
     /// The same seed makes the same feed.
     pub seed: u64,
     /// The day of the last session.
     pub last: Day,
-    /// How many acórdãos there are in all: the newest ones.
+    /// Total number of acórdãos, the newest ones.
     pub records: u32,
-    /// How many each session decides; at most 500.
+    /// Number of acórdãos per session; at most 500.
     pub per_session: u32,
-    /// Days from a session to its listing.
+    /// Number of days from a session to its listing.
     pub lag: u32,
-    /// How likely one is listed up to 40 days later than the others of its session: not at the
+    /// Probability that an acórdão is listed up to 40 days later than the others of its session: not at the
     /// head, but in its place among them.
     pub straggling: f64,
-    /// How likely one changes in the two months after its listing: it is declared invalid.
+    /// Probability that an acórdão changes in the two months after its listing: it is declared invalid.
     pub changing: f64,
 }
 
@@ -47,7 +47,7 @@ impl AcordaoFeed {
         }
     }
 
-    /// The rows of all acórdãos, and of all their versions.
+    /// Returns the rows of all acórdãos in all versions.
     pub fn rows(&self) -> Vec<Row> {
         let sessions = self.sessions();
         let root = Chance::new(self.seed).of("acordaos");
@@ -80,13 +80,13 @@ impl AcordaoFeed {
         rows
     }
 
-    /// Ascending, and as many as the records need.
+    /// Returns as many sessions as the records need, in ascending order.
     fn sessions(&self) -> Vec<Session> {
         let wanted = self.records.div_ceil(self.per_session.max(1)) as usize;
         let mut sessions = Vec::with_capacity(wanted + 1);
         let mut day = self.last.date();
         while sessions.len() < wanted {
-            // The later one first: all are turned round in the end.
+            // In descending order; reversed at the end.
             match day.weekday() {
                 Weekday::Wed => sessions.push(Session { day, body: 2 }),
                 Weekday::Tue => sessions.extend([1, 0].map(|body| Session { day, body })),
@@ -116,7 +116,7 @@ impl AcordaoFeed {
     }
 }
 
-/// One sitting of a body: 0 and 1 the chambers, 2 the plenary.
+/// One session of a body: 0 and 1 are the chambers, 2 is the plenary.
 #[derive(Debug, Clone, Copy)]
 struct Session {
     day: NaiveDate,
@@ -124,7 +124,7 @@ struct Session {
 }
 
 impl Session {
-    /// The number of an acórdão in the whole court: it ascends with time.
+    /// Returns the number of an acórdão in the whole court, which ascends with time.
     fn number(self, place: u32) -> u64 {
         let days = u64::from(self.day.num_days_from_ce().unsigned_abs());
         (days.saturating_sub(730_000) * 3 + u64::from(self.body)) * 500 + u64::from(place)

@@ -1,4 +1,4 @@
-//! The contracts of the TCU itself, and what the Congress has asked of it.
+//! The TCU's own contracts, and the requests of the Congress to the TCU.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::simulator::pncp::generated::recorded_text;
 use crate::simulator::row::{Maker, Row};
 use crate::simulator::tree::Tree;
 
-/// The contracts of the TCU itself.
+/// The TCU's own contracts.
 pub fn termos_contratuais(churn: &Churn) -> Vec<Row> {
     let root = Chance::new(churn.seed).of("termos");
     let maker: Arc<dyn Maker> = Arc::new(Termos {
@@ -96,7 +96,7 @@ fn digits(document: &str) -> String {
     document.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// What the Congress has asked of the TCU, the newest first.
+/// Requests of the Congress to the TCU, newest first.
 pub fn pedidos_congresso(churn: &Churn) -> Vec<Row> {
     let maker: Arc<dyn Maker> = Arc::new(Pedidos {
         root: Chance::new(churn.seed).of("pedidos"),

@@ -1,7 +1,7 @@
-//! What the TCU's services hold, made from a seed when it is asked for.
+//! Records of the TCU's services, generated from a seed on demand.
 //!
-//! Nobody who exists is named: persons and companies are simulated ones, whose documents have
-//! wrong check digits.
+//! No real person or company is named: persons and companies are simulated, and their documents have wrong
+//! check digits.
 
 mod feed;
 mod lists;

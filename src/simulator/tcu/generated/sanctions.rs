@@ -1,4 +1,4 @@
-//! Who may not bid, and who may hold no office.
+//! Parties barred from bidding, and persons barred from office.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::simulator::churn::Churn;
 use crate::simulator::row::{Maker, Row};
 use crate::simulator::tree::Tree;
 
-/// Persons barred from office, as `inabilitados` lists them by name.
+/// Persons barred from office, ordered by name like `inabilitados`.
 pub fn inabilitados(churn: &Churn) -> Vec<Row> {
     sanctions(churn, "inabilitados")
 }
 
-/// Companies that may not bid, as `inidoneos` lists them by name; see
+/// Companies barred from bidding, ordered by name like `inidoneos`; see
 /// [`recorded::inidoneos`](crate::simulator::tcu::recorded::inidoneos) for real ones.
 pub fn inidoneos(churn: &Churn) -> Vec<Row> {
     sanctions(churn, "inidoneos")
@@ -27,7 +27,7 @@ fn sanctions(churn: &Churn, list: &'static str) -> Vec<Row> {
         persons: list == "inabilitados",
         first: churn.first.date(),
     });
-    // A list by name: who is new stands anywhere in it.
+    // Ordered by name: a new row can be anywhere in the list.
     churn.rows(&maker, |row, index| row.ranked(rank(root, index)))
 }
 
@@ -35,7 +35,7 @@ fn rank(root: Chance, index: u32) -> u64 {
     root.of("name").at(u64::from(who(index))).bits()
 }
 
-/// Each twelfth row is a second one of the party of the row before.
+/// Returns the index of the party of a row: every twelfth row has the party of the row before.
 fn who(index: u32) -> u32 {
     index - u32::from(index % 12 == 11)
 }
@@ -53,9 +53,9 @@ impl Maker for Sanctions {
         let decided = self.first - Days::new(200 + chance.of("decided").below(1_500));
         let midnight = |day: NaiveDate| Tree::string(&day.format("%Y-%m-%dT03:00:00Z").to_string());
         let settled = decided + Days::new(40 + chance.of("settled").below(150));
-        // A newer version of a sanction is one that lasts longer.
+        // A newer version of a sanction lasts longer.
         let ends = settled + Days::new(365 * u64::from(5 + version));
-        // A name's first 16 letters order the list.
+        // The 16 letters at the end of the name order the list.
         let letters = format!("{:016x}", rank(self.root, index));
         let letters: String = letters.chars().map(letter).collect();
         let (field, name) = match self.persons {
@@ -94,13 +94,13 @@ impl Maker for Sanctions {
     }
 }
 
-/// A hexadecimal digit as a letter; the order stays.
+/// Returns a hexadecimal digit as a letter, in the same order.
 fn letter(digit: char) -> char {
     let value = digit.to_digit(16).unwrap_or_default();
     char::from_u32(u32::from('A') + value).unwrap_or('A')
 }
 
-/// A CPF, or a CNPJ, whose first check digit is wrong.
+/// Returns a CPF or CNPJ whose first check digit is wrong.
 pub(super) fn document(person: bool, number: u32) -> String {
     let digits = format!("{number:08}");
     let (a, b, c) = (&digits[..2], &digits[2..5], &digits[5..]);
@@ -110,12 +110,12 @@ pub(super) fn document(person: bool, number: u32) -> String {
     }
 }
 
-/// Two digits that don't check `digits`.
+/// Returns two check digits, the first of which is wrong for `digits`.
 fn wrong(digits: &str, highest: u32) -> String {
     format!("{}0", (check_digit(digits, highest) + 1) % 10)
 }
 
-/// The first check digit; weights go from 2 to `highest`, from the right.
+/// Returns the first check digit; weights go from 2 to `highest`, from the right.
 fn check_digit(digits: &str, highest: u32) -> u32 {
     let sum: u32 = digits
         .bytes()

@@ -1,4 +1,4 @@
-//! Promise P2: what an answer is taken for.
+//! Promise P2: classification of responses.
 
 use super::*;
 
@@ -43,7 +43,7 @@ async fn status_200_without_a_body_is_empty_where_a_rule_says_so() {
         matches!(answer, Ok(Answer::Empty { date: None })),
         "{answer:?}"
     );
-    // The headers of a compressed answer don't make a body.
+    // Without a body, a declared content encoding doesn't matter.
     let head = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
     let (answer, _) = fetch(vec![Step::Answer(self::answer("200 OK", head, b""))]).await;
     assert!(matches!(answer, Ok(Answer::Empty { .. })), "{answer:?}");
@@ -99,7 +99,7 @@ async fn a_body_cut_off_is_tried_again_and_never_read_in_part() {
     let chunked = || Step::Answer(format!("{head}5\r\n{{\"dat\r\n").into());
     assert_page(fetch(vec![chunked(), page()]).await.0);
 
-    // Whole for HTTP (the stream's end is the body's), cut off for JSON.
+    // Whole for HTTP (the body ends with the stream), truncated as JSON.
     let body = envelope(&["1"], 1);
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
     let closed = || Step::Answer(format!("{head}{}", &body[..40]).into());

@@ -1,4 +1,4 @@
-//! Promise P8 and its neighbours: what bounds the load, and what ends waiting.
+//! Promise P8 and related ones: bounds on the load, and the end of waits.
 
 use super::*;
 use crate::source::breaker::FAILURES_TO_OPEN;
@@ -58,7 +58,7 @@ async fn no_place_is_held_during_a_wait() {
         _ = &mut busy => panic!("it waits for 20 s"),
         answer = client.fetch(&free, &usage, &cancel) => assert_page(answer),
     }
-    // And the wait ends with the run.
+    // Cancelling the run ends the wait.
     cancel.cancel();
     assert!(matches!(
         busy.now_or_never(),
@@ -138,7 +138,7 @@ async fn a_source_that_fails_and_fails_is_left_alone() {
         FAILURES_TO_OPEN as usize,
         "nothing more was sent"
     );
-    // Not even a turn is waited for.
+    // The request fails at once even if all slots are taken.
     let turns = &client.0.turns;
     let places = (0..turns.limit()).map(|_| turns.enter(&request.dataset, request.priority));
     let _all = join_all(places).await;
@@ -204,7 +204,7 @@ async fn waiting_for_a_turn_takes_none_of_the_time_for_tries() {
     assert_page(queued);
 }
 
-/// A client of a source with a pool of one place, and a request of a dataset in it.
+/// A client of a source with a pool of concurrency 1, and a request of a dataset in the pool.
 fn pooled(server: &Server) -> (SourceClient, PageRequest) {
     let mut source = source(&server.url);
     let pool = Pool {

@@ -1,4 +1,4 @@
-//! The client against a real HTTP server on loopback, one file for each thing that it promises.
+//! The client against a real HTTP server on loopback, one file for each promise.
 
 mod answers;
 mod limits;
@@ -42,7 +42,7 @@ impl Fetch {
     }
 }
 
-/// What the client makes of these answers, and how many it asked for.
+/// Result of fetching from a server that sends these responses, and the number of requests.
 async fn fetch(steps: Vec<Step>) -> (Result<Answer, FetchError>, usize) {
     let server = Server::script(steps).await;
     let outcome = Fetch::from(&server).first().await;

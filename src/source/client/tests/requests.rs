@@ -1,4 +1,4 @@
-//! What is sent, what never shows, and what can't be a client at all.
+//! Requests as sent, redaction of secrets, and sources without a client.
 
 use super::*;
 use crate::source::declaration::Auth;

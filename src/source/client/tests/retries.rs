@@ -1,4 +1,4 @@
-//! What is tried again, how often and after how long.
+//! Retries: conditions, number and waits.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -90,7 +90,7 @@ async fn too_many_requests_takes_none_of_the_tries() {
     assert_eq!(fetch.sent(), (10, 9));
 }
 
-/// An API that is over its limit for ever.
+/// An API that is always rate-limited.
 #[derive(Debug)]
 struct Busy;
 
@@ -135,7 +135,7 @@ async fn retry_after_is_waited_for() {
     }
 }
 
-/// Each took a single try: "answered status 503: busy".
+/// Regression: each such request was given up after one attempt: "answered status 503: busy".
 #[tokio::test]
 async fn a_retry_after_beyond_the_time_costs_no_more_than_the_longest_wait() {
     let moment = SystemClock.now() + chrono::TimeDelta::days(1);

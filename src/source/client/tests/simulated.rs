@@ -13,7 +13,7 @@ use crate::source::declaration::{Priority, Slice};
 use crate::source::slices;
 use futures::future::{join_all, try_join_all};
 
-/// PNCP as shipped, but at this URL and with next to no waits between tries.
+/// PNCP as shipped, but at this URL and with next to no waits between attempts.
 fn pncp(base_url: String) -> Source {
     let key = "BRONZED__SOURCES__PNCP__";
     let environment = [("BASE_URL", base_url), ("RETRY__INITIAL", "2ms".to_owned())];
@@ -22,7 +22,7 @@ fn pncp(base_url: String) -> Source {
     Source::clone(&settings.sources["pncp"])
 }
 
-/// The ids of every page of a slice; the first page tells how many there are.
+/// Ids of all pages of a slice; the first page states the number of pages.
 async fn walk(
     client: &SourceClient,
     dataset: &Arc<Dataset>,
