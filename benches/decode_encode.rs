@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use bronzed::bronze::writer::{FileMeta, FileWriter, Origin};
 use bronzed::config;
-use bronzed::json::{self, Object};
-use bronzed::record::RecordId;
-use bronzed::source::declaration::Dataset;
 use bronzed::source::page::Page;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::json::{self, Object};
+use bronzed_model::record::RecordId;
 use bytes::Bytes;
 use chrono::DateTime;
 use rand::rngs::SmallRng;

@@ -10,12 +10,12 @@ mod work;
 
 use std::sync::Arc;
 
-use crate::day::Day;
 use crate::ingest::{Context, Order};
 use crate::lake::LakeError;
 use crate::schedule::shard::Shard;
-use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::state::complete_days;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Mode, Priority};
 
 pub use outlook::outlook;
 pub use work::{Outage, Told, work};

@@ -15,26 +15,22 @@
 pub mod backfill;
 pub mod bronze;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod daemon;
-pub mod day;
-pub mod entropy;
-pub mod failpoint;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod ingest;
 pub mod inspection;
 pub mod invariants;
-pub mod json;
 pub mod lake;
 mod lease;
-mod mutation;
 pub mod named;
-pub mod protection;
-pub mod record;
+#[cfg(test)]
+mod paginator_tests;
+pub mod protection_lock;
+#[cfg(test)]
+mod record_tests;
 pub mod schedule;
-pub mod secrets;
 pub mod server;
 pub mod session;
 #[cfg(test)]

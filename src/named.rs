@@ -14,10 +14,10 @@
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
+use bronzed_model::day::Day;
+use bronzed_model::entropy::Entropy;
 
 /// Format that this version writes, and the highest that it can read.
 const FORMAT: u64 = 1;

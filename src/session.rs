@@ -9,21 +9,21 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::settings::Settings;
-use crate::entropy::Entropy;
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
 use crate::lake::document::DocumentError;
 use crate::lake::{Joined, Lake, LakeError};
 use crate::lease::{Identity, Shared};
-use crate::protection::seal::{self, SealError};
+use crate::protection_lock::{self, LockError};
 use crate::source::SourceClient;
-#[cfg(test)]
-use crate::source::declaration::Source;
 #[cfg(test)]
 use crate::source::testing::Exchange;
 use crate::table::{self, TableError};
+use bronzed_model::clock::Clock;
+#[cfg(test)]
+use bronzed_model::declaration::Source;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::Settings;
 
 /// Reason that the lake can't be written to.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum NotReady {
     Lake(#[from] LakeError),
     /// A table was written with a different protection.
     #[error(transparent)]
-    Seal(SealError),
+    Seal(LockError),
     /// A table was written with a different declaration.
     #[error(transparent)]
     Table(TableError),
@@ -51,10 +51,10 @@ impl From<DocumentError> for NotReady {
     }
 }
 
-impl From<SealError> for NotReady {
-    fn from(error: SealError) -> Self {
+impl From<LockError> for NotReady {
+    fn from(error: LockError) -> Self {
         match error {
-            SealError::Lake(error) => Self::Lake(error),
+            LockError::Lake(error) => Self::Lake(error),
             other => Self::Seal(other),
         }
     }
@@ -166,12 +166,12 @@ impl Session {
         let joined = self.lake.join(&self.entropy, now).await?;
         let token = self.entropy.run_id(now).to_string();
         self.lake.probe(&token).await?;
-        let sealed = self.lake.list(seal::FOLDER).await?;
+        let sealed = self.lake.list(protection_lock::FOLDER).await?;
         let datasets = self.settings.sources.values();
         for dataset in datasets.flat_map(|source| source.datasets.values()) {
-            let key = seal::key(&dataset.prefix);
+            let key = protection_lock::key(&dataset.prefix);
             if dataset.protection.is_some() || sealed.iter().any(|entry| entry.key == key) {
-                seal::settle(&self.lake, dataset).await?;
+                protection_lock::verify_or_create(&self.lake, dataset).await?;
             }
         }
         self.settle_tables(now).await?;

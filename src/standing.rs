@@ -10,7 +10,6 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::day::Day;
 use crate::lake::document::DocumentError;
 use crate::lake::{Entry, Lake, LakeError};
 use crate::named::Named;
@@ -18,9 +17,10 @@ use crate::schedule::backlog::Backlog;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
 use crate::schedule::plan::{Running, Situation, next_tries};
-use crate::source::declaration::Dataset;
-use crate::state::execution::{Execution, Status};
 use crate::state::{Listing, glance, listing};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::execution::{Execution, Status};
 
 /// Number of the newest incomplete days that are reported with their error and next attempt.
 const TOLD: usize = 5;

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use chrono::Datelike as _;
 
-use crate::day::Day;
 use crate::ingest::Context;
 use crate::lake::LakeError;
 use crate::schedule::estimate::{Estimate, Facts, Sample, estimate};
-use crate::source::declaration::{Dataset, Require, Source};
 use crate::source::slices;
-use crate::state::execution::Status;
 use crate::state::{complete_days, glance};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Require, Source};
+use bronzed_model::execution::Status;
 
 /// Number of sampled days of each weekday.
 const ALIKE: usize = 4;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::state::execution::{Status, StopReason};
+use bronzed_model::execution::{Status, StopReason};
 
 /// Maximum sleep between checks of an outage, so that a clock jump doesn't prolong it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -160,7 +160,7 @@ struct Patience {
     since: Option<Instant>,
     told: bool,
     /// Day whose write was refused last.
-    refused: Option<(String, crate::day::Day)>,
+    refused: Option<(String, bronzed_model::day::Day)>,
 }
 
 /// The outage exceeded its limit.

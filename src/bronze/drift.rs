@@ -13,9 +13,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::columns::fits;
-use super::schema::{Column, ColumnType, Schema};
-use crate::day::Day;
-use crate::json::{self, Kind, Object};
+use bronzed_model::day::Day;
+use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::schema::{Column, ColumnType, Schema};
 
 /// Maximum number of distinct fields; further ones are counted together, because an API may generate
 /// unlimited names.

@@ -17,8 +17,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::columns::fits;
-use super::schema::{ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS};
-use crate::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::schema::{ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS};
 
 /// Precision and scale of the drafted decimals, narrowest first: (18, 4) for amounts and quantities, (24, 8)
 /// because some APIs write further digits, and (38, 18) as the most that a column holds.
@@ -345,8 +345,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::bronze::schema::Schema;
     use crate::bronze::tests::{file, recorded};
+    use bronzed_model::schema::Schema;
 
     fn draft(records: &[impl AsRef<str>]) -> String {
         let mut draft = Draft::default();

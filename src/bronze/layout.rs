@@ -14,7 +14,7 @@
 
 use chrono::NaiveDate;
 
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 /// Folder of a day's files, without a trailing slash.
 pub fn partition(prefix: &str, day: Day) -> String {

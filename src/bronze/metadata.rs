@@ -11,9 +11,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use uuid::Uuid;
 
-use crate::bronze::schema::METADATA_COLUMNS;
-use crate::day::Day;
-use crate::json;
+use bronzed_model::day::Day;
+use bronzed_model::json;
+use bronzed_model::schema::METADATA_COLUMNS;
 
 /// Id by which rows are deduplicated.
 pub(super) const ID: &str = "_id";

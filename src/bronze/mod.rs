@@ -24,7 +24,6 @@ pub mod layout;
 mod metadata;
 pub mod reader;
 mod rebuild;
-pub mod schema;
 #[cfg(test)]
 mod tests;
 pub mod writer;

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::BronzeError;
 use super::metadata::{self, EXTRA, ID, INGESTED_AT, KEY, OP, Op, PARENT_ID, SLICE, VERSION};
 use super::rebuild::Row;
-use super::schema::METADATA_COLUMNS;
-use crate::record::{self, RecordId};
+use bronzed_model::record::{self, RecordId};
+use bronzed_model::schema::METADATA_COLUMNS;
 
 const BATCH_ROWS: usize = 1_000;
 
@@ -358,7 +358,7 @@ mod tests {
 
     use super::*;
     use crate::bronze::tests::{file, meta, recorded, schema};
-    use crate::json::canonical::{canonical, hash};
+    use bronzed_model::json::canonical::{canonical, hash};
 
     fn by_pandas() -> Bytes {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pandas");

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::reader;
-use super::schema::{Column, ColumnType, Schema};
 use super::writer::{EncodedFile, FileMeta, FileWriter, Origin};
-use crate::json::canonical::canonical;
-use crate::json::{self, Object};
-use crate::record::RecordId;
+use bronzed_model::json::canonical::canonical;
+use bronzed_model::json::{self, Object};
+use bronzed_model::record::RecordId;
+use bronzed_model::schema::{Column, ColumnType, Schema};
 
 /// Provenance of the files of these tests.
 pub(super) fn meta() -> FileMeta {
@@ -102,7 +102,7 @@ pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile
     let mut writer = FileWriter::new(schema, meta()).unwrap();
     let mut drifted = 0;
     for (number, record) in records.iter().enumerate() {
-        let id = RecordId::of_key(format!("id-{number}"));
+        let id = RecordId::plain(&format!("id-{number}"));
         drifted += writer
             .append(&id, Origin::slice("modalidade=6"), record.as_ref())
             .unwrap();

@@ -17,8 +17,8 @@ use super::BronzeError;
 use super::columns::{self, Column, Columns};
 use super::metadata;
 pub use super::metadata::{FileMeta, Op};
-use super::schema::{ColumnType, Schema};
-use crate::record::RecordId;
+use bronzed_model::record::RecordId;
+use bronzed_model::schema::{ColumnType, Schema};
 
 /// Maximum rows of a batch.
 const BATCH_ROWS: usize = 1_000;
@@ -317,9 +317,9 @@ mod tests {
 
     use super::*;
     use crate::bronze::reader;
-    use crate::bronze::schema::METADATA_COLUMNS;
     use crate::bronze::tests::{file, meta, schema};
-    use crate::source::declaration::Version;
+    use bronzed_model::declaration::Version;
+    use bronzed_model::schema::METADATA_COLUMNS;
 
     fn batch(bytes: Bytes) -> RecordBatch {
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();

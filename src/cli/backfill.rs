@@ -9,14 +9,14 @@ use crate::cli::forecast::forecast;
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary, target};
-use crate::clock::{Clock, SystemClock};
-use crate::config::settings::Settings;
-use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::schedule::shard::Shard;
 use crate::session::Session;
-use crate::source::declaration::Source;
-use crate::state::execution::Status;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Source;
+use bronzed_model::execution::Status;
+use bronzed_model::settings::Settings;
 
 /// Variable in which Kubernetes gives a process of an Indexed Job its index.
 const INDEX: &str = "JOB_COMPLETION_INDEX";

@@ -9,13 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::cli::{Stop, target};
-use crate::clock::Clock;
-use crate::config::settings::{Origin, Settings};
-use crate::schedule::cron::Cron;
-use crate::source::declaration::{
+use bronzed_model::clock::Clock;
+use bronzed_model::cron::Cron;
+use bronzed_model::declaration::{
     Auth, Cost, Dataset, Job, JobDays, Kind, Limits, Mode, PagingStyle, Pool, Require, SliceValues,
     SliceVariable, Source,
 };
+use bronzed_model::settings::{Origin, Settings};
 
 /// Returns the full names of the datasets that targets name; all datasets if there are no targets.
 ///
@@ -308,8 +308,8 @@ fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
     use crate::config::{load, load_without_secrets};
+    use bronzed_model::clock::ManualClock;
 
     fn shown(environment: &[(&str, &str)]) -> String {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

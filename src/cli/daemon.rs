@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop};
-use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, wakers};
-use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::server::Server;
 use crate::session::Session;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::events::start_at_zero;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::entropy::Entropy;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}

@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::backfill::outlook;
 use crate::cli::backfill::spans;
 use crate::cli::{Exit, Stop, say};
-use crate::day::Day;
 use crate::ingest::{Context, Order};
 use crate::schedule::estimate::{Basis, Estimate};
-use crate::source::declaration::{Dataset, Limits, Source};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Limits, Source};
 
 pub async fn forecast(
     context: &Context,

@@ -29,9 +29,9 @@ use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
 use tracing::warn;
 
-use crate::config::problem::Problems;
-use crate::config::settings::Settings;
-use crate::secrets;
+use bronzed_model::problem::Problems;
+use bronzed_model::redact::{self, redact};
+use bronzed_model::settings::Settings;
 
 /// Keeps a bronze lake of Brazil's public procurement data complete, fresh and free of duplicates.
 #[derive(Debug, Parser)]
@@ -196,12 +196,12 @@ impl Shell {
         });
         let variables: Vec<_> = variables.collect();
         let pairs = variables.iter();
-        secrets::keep(secrets::of_environment(
+        redact::register(redact::of_environment(
             pairs.map(|(name, value)| (name.as_str(), value.as_str())),
         ));
         let settings = load(folder.as_deref(), variables)
             .map_err(|problems| Stop::Usage(problems.to_string()))?;
-        secrets::keep(secrets::of_settings(&settings));
+        redact::register(crate::config::secrets::of_settings(&settings));
         Ok(settings)
     }
 
@@ -220,9 +220,9 @@ impl Shell {
         self.begin_log(settings, quiet)?;
         for warning in &settings.warnings {
             warn!(
-                place = %warning.place,
+                place = %warning.location,
                 detail = warning.what,
-                hint = warning.instead,
+                hint = warning.hint,
                 "configuration looks wrong"
             );
         }
@@ -258,7 +258,7 @@ fn say(text: &str) {
 /// Redacts secrets, and replaces control characters that a terminal would interpret, because names of fields,
 /// values and slices come from an API.
 fn harmless(text: &str) -> Cow<'_, str> {
-    let text = secrets::hide(text);
+    let text = redact(text);
     let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     if text.contains(obeyed) {
         text.replace(obeyed, "\u{fffd}").into()

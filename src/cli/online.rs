@@ -7,14 +7,14 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Exit, Shell, Stop, check, say, table, target};
-use crate::clock::{Clock, SystemClock};
-use crate::config::settings::Settings;
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
 use crate::lake::{Lake, LakeError};
 use crate::source::SourceClient;
-use crate::source::declaration::{Dataset, Source};
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::Settings;
 
 const HEAD: [&str; 9] = [
     "dataset", "asked", "status", "envelope", "records", "ids", "totals", "fields", "result",

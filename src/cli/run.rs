@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::cli::progress::Bar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary, target};
-use crate::clock::{Clock, SystemClock};
-use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Order, run as run_order};
 use crate::session::Session;
-use crate::source::declaration::{Dataset, Mode, Priority, Source};
-use crate::state::execution::Status;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Mode, Priority, Source};
+use bronzed_model::execution::Status;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -15,7 +15,6 @@ use anyhow::Context;
 use chrono::{DateTime, Days, FixedOffset, NaiveTime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::day::Day;
 use crate::simulator::churn::Churn;
 use crate::simulator::clock::SimClock;
 use crate::simulator::comprasnet::generated::DayOf;
@@ -28,6 +27,7 @@ use crate::simulator::provider::Provider;
 use crate::simulator::table::Tables;
 use crate::simulator::tcu::generated::AcordaoFeed;
 use crate::simulator::{SimConfig, Simulator, pncp, tcu};
+use bronzed_model::day::Day;
 
 /// Serves generated records as the providers do, including faults.
 #[derive(Debug, Clone, clap::Args)]

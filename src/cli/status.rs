@@ -7,12 +7,12 @@ use chrono_tz::Tz;
 
 use crate::cli::backfill::spans;
 use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
-use crate::clock::{Clock, SystemClock};
-use crate::config::settings::Settings;
 use crate::lake::Lake;
 use crate::schedule::jobs::Schedule;
-use crate::source::declaration::{Dataset, Source};
 use crate::standing::{Standing, standing};
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::settings::Settings;
 
 const HEAD: [&str; 10] = [
     "dataset",
@@ -130,7 +130,7 @@ fn details(standing: &Standing, zone: Tz) -> Vec<String> {
 
 fn row(standing: &Standing, zone: Tz) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or("-".to_owned());
-    let day = |day: Option<&crate::day::Day>| or_none(day.map(ToString::to_string));
+    let day = |day: Option<&bronzed_model::day::Day>| or_none(day.map(ToString::to_string));
     let run = standing.last_run.as_ref();
     let ended = run.map(|(_, run)| {
         let ended = run.timestamp.with_timezone(&zone);

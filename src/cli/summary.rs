@@ -2,7 +2,7 @@
 
 use crate::cli::table;
 use crate::ingest::report::RunReport;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 const HEAD: [&str; 12] = [
     "dataset",

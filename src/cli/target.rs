@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::cli::{Stop, complain};
-use crate::config::settings::Settings;
-use crate::day::Day;
-use crate::source::declaration::{Dataset, Source};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::settings::Settings;
 
 /// Returns the source, and the selected datasets of it: the one that is named, enabled or not, or all enabled
 /// ones.

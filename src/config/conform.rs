@@ -5,8 +5,8 @@ use config::{Map, Value as Layered, ValueKind};
 
 use super::document::{Node, Value};
 use super::place::{KeyPath, Places};
-use super::problem::Problems;
 use super::shape::{Field, Shape, Words, one_of};
+use bronzed_model::problem::Problems;
 
 /// Validator of one file.
 pub struct Conform<'a> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::problem::{Place, Problems};
+use bronzed_model::problem::{Location, Problems};
 
 /// Parsed file.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Document {
             .iter()
             .partition(|error| error.message() == "duplicate key");
         let start = |error: &toml::de::Error| error.span().unwrap_or_default().start;
-        let place = |error| Place::File(name.clone(), Some(lines.line(start(error))));
+        let place = |error| Location::File(name.clone(), Some(lines.line(start(error))));
         for error in &garbled {
             let what = format!("this isn't TOML: {}", error.message());
             let cure = "mend the line; a text stands in \"quotes\"";
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn all_syntax_errors_are_noted() {
         let (document, problems) = read("a = \nb = 2\nc = x y\nd = [1\n");
-        let mut lines: Vec<_> = problems.iter().map(|p| p.place.to_string()).collect();
+        let mut lines: Vec<_> = problems.iter().map(|p| p.location.to_string()).collect();
         lines.dedup();
         assert_eq!(lines, ["a.toml:1", "a.toml:3", "a.toml:4"], "{problems}");
         assert!(document.garbled);

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::document::{Document, Node, Value};
 use super::place::KeyPath;
-use super::problem::Problems;
 use super::raw::bronzed::BronzedFile;
 use super::shape::Shape;
+use bronzed_model::problem::Problems;
 
 const PREFIX: &str = "BRONZED__";
 /// Prefix with one underscore missing.

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::settings::Origin;
+use bronzed_model::settings::Origin;
 
 /// Embeds the files of `config/`, by their names in it.
 macro_rules! embedded {

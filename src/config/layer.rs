@@ -8,8 +8,8 @@ use super::conform::Conform;
 use super::document::{Document, Value};
 use super::environment::{Target, Variable};
 use super::place::{KeyPath, Places};
-use super::problem::Problems;
 use super::shape::{Field, Shape};
+use bronzed_model::problem::Problems;
 
 /// Tables of one file, merged with the variables, and the locations of their values.
 #[derive(Debug)]

@@ -15,11 +15,11 @@ use super::environment::{Variable, Variables};
 use super::files::{Files, bad_line};
 use super::layer::{self, Layers};
 use super::place::{KeyPath, Places};
-use super::problem::{Place, Problems};
 use super::raw::bronzed::BronzedFile;
 use super::raw::source::SourceFile;
-use super::settings::Settings;
-use crate::source::declaration::Source;
+use bronzed_model::declaration::Source;
+use bronzed_model::problem::{Location, Problems};
+use bronzed_model::settings::Settings;
 
 /// Returns the settings from files and environment, or all problems.
 pub(super) fn settings(
@@ -58,7 +58,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn load(mut self) -> Option<Settings> {
         if let Err(missing) = self.files.check() {
-            let place = Place::File(missing, None);
+            let place = Location::File(missing, None);
             let cure = "name a folder that has `bronzed.toml` and `sources/` in it";
             self.problems.note(place, "there is no such folder", cure);
             return None;
@@ -66,7 +66,7 @@ impl Loader<'_> {
         for (name, right) in Variables::misspelt(self.environment) {
             let what =
                 "this variable is ignored: two underscores part the steps, the first ones too";
-            let place = Place::Variable(name);
+            let place = Location::Variable(name);
             self.problems.warn(place, what, format!("write `{right}`"));
         }
         let bronzed = Path::new("bronzed.toml");
@@ -100,7 +100,7 @@ impl Loader<'_> {
             _ => Ok(files),
         });
         let files = files.unwrap_or_else(|error| {
-            let place = Place::File(self.files.name(Path::new("sources")), None);
+            let place = Location::File(self.files.name(Path::new("sources")), None);
             let what = format!("a folder with files of sources {}", failing(&error));
             let cure = "make a folder `sources` with a TOML file per source in it";
             self.problems.note(place, what, cure);
@@ -129,7 +129,7 @@ impl Loader<'_> {
                 None => format!("sources that have a file: {}", names.join(", ")),
             };
             for variable in variables {
-                let place = Place::Variable(variable.name.clone());
+                let place = Location::Variable(variable.name.clone());
                 let what = format!("there is no source `{source}`");
                 self.problems.note(place, what, instead.clone());
             }
@@ -172,7 +172,7 @@ impl Loader<'_> {
                     None => "name a folder that has `bronzed.toml` and `sources/` in it",
                 };
                 let what = format!("this file {}", failing(&error));
-                self.problems.note(Place::File(name, line), what, cure);
+                self.problems.note(Location::File(name, line), what, cure);
                 None
             }
         }

@@ -19,25 +19,22 @@ mod files;
 mod layer;
 mod loader;
 mod place;
-pub mod problem;
 mod raw;
 #[cfg(test)]
 mod reference;
-pub mod settings;
+pub mod secrets;
 mod shape;
 
 #[cfg(any(test, fuzzing))]
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use build::secret::smells;
+use bronzed_model::problem::Problems;
+use bronzed_model::schema::Schema;
+use bronzed_model::settings::Settings;
 use files::Files;
 #[cfg(any(test, fuzzing))]
 pub(crate) use files::carried;
-use problem::Problems;
-use settings::Settings;
-
-use crate::bronze::schema::Schema;
 
 /// Loads the configuration in `folder`, or the embedded one if `folder` is `None`.
 ///

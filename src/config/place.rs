@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::problem::Place;
+use bronzed_model::problem::Location;
 
 /// Path to a value within one file: `dataset.contratacoes.window.end`, `response[0].status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -109,16 +109,16 @@ impl Places {
     }
 
     /// Returns the location of `path`, or of its nearest ancestor that has one.
-    pub fn of(&self, path: &KeyPath) -> Place {
+    pub fn of(&self, path: &KeyPath) -> Location {
         if let Some(name) = self.variables.get(path) {
-            return Place::Variable(name.clone());
+            return Location::Variable(name.clone());
         }
         if let Some(line) = self.lines.get(path) {
-            return Place::File(self.file.clone(), Some(*line));
+            return Location::File(self.file.clone(), Some(*line));
         }
         match path.parent() {
             Some(parent) => self.of(&parent),
-            None => Place::File(self.file.clone(), Some(1)),
+            None => Location::File(self.file.clone(), Some(1)),
         }
     }
 }

@@ -14,8 +14,9 @@ use crate::daemon::runs::{Key, Runs};
 use crate::daemon::trouble::Troubles;
 use crate::ingest::report::RunReport;
 use crate::schedule::deal::Deal;
-use crate::schedule::knowledge::{ExecutionFacts, Knowledge, Verified};
+use crate::schedule::knowledge::{ExecutionFacts, Knowledge};
 use crate::verify::Verification;
+use bronzed_model::verified::Verified;
 
 /// In-memory state of the daemon.
 #[derive(Debug, Default)]

@@ -15,16 +15,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::lake::document::DocumentError;
 use crate::lake::{Entry, Lake, LakeError};
 use crate::named::Named;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts};
-use crate::source::declaration::{Dataset, Source};
 use crate::state::{Listing, glance, listing};
 use crate::verify::marks;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::entropy::Entropy;
 
 /// States read at once.
 const AT_ONCE: usize = 8;
@@ -360,7 +360,7 @@ mod tests {
         let (news, gets, _) = operations(scene.learn());
         assert_eq!(gets, 3);
         let status = news.executions(days[7])[0].status;
-        assert_eq!(status, crate::state::execution::Status::Failed);
+        assert_eq!(status, bronzed_model::execution::Status::Failed);
     }
 
     /// A clock that was 90 days ahead for an hour had days read that haven't come yet: each hour they were

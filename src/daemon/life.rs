@@ -18,9 +18,9 @@ use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
 use crate::lake::LakeError;
 use crate::lake::document::DocumentError;
-use crate::secrets::hide;
 use crate::session::NotReady;
-use crate::state::execution::StopReason;
+use bronzed_model::execution::StopReason;
+use bronzed_model::redact::redact;
 
 /// Interval between loads of a source from the lake, which find the work of other processes.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -360,5 +360,8 @@ fn panic_message(failed: JoinError) -> String {
         .map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
     // Redact the message, because it becomes part of the day's state.
-    text.map_or_else(|| "no message".to_owned(), |text| hide(&text).into_owned())
+    text.map_or_else(
+        || "no message".to_owned(),
+        |text| redact(&text).into_owned(),
+    )
 }

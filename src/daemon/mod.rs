@@ -52,7 +52,7 @@ use crate::daemon::board::Board;
 use crate::daemon::learn::Memory;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::Session;
-use crate::source::declaration::Source;
+use bronzed_model::declaration::Source;
 
 pub use life::DaemonError;
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::source::declaration::Priority;
+use bronzed_model::declaration::Priority;
 
 /// Counter of active runs, with limits.
 #[derive(Debug)]

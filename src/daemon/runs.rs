@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::day::Day;
 use crate::ingest::progress::{Observer, Progress};
 use crate::ingest::report::RunReport;
 use crate::schedule::plan::{Running, RunningRead};
 use crate::server::view::{self, FailedSlice, RunStatus, RunView};
-use crate::source::declaration::{Mode, Priority};
 use crate::verify::{Outcome, Verification};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Priority};
 
 /// Maximum number of ended runs kept for display.
 const KEPT: usize = 200;

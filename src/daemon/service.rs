@@ -12,13 +12,13 @@ use crate::daemon::paused::Paused;
 use crate::daemon::runs::{Asked, Key};
 use crate::daemon::wakers::TICK;
 use crate::daemon::{Daemon, Inner, Scheduled};
-use crate::day::Day;
 use crate::schedule::jobs::ScheduledJob;
 use crate::server::daemon::{DaemonError, Readiness};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
-use crate::source::declaration::{Dataset, Mode, Priority};
 use crate::telemetry::metrics::events::{DatasetStanding, job_freshness};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Mode, Priority};
 
 /// Job name of runs requested by a person.
 const MANUAL: &str = "manual";

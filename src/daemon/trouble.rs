@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ingest::report::RunReport;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// First delay.
 const FIRST: TimeDelta = TimeDelta::seconds(10);
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
     use crate::schedule::deal::{Deal, Turn};
     use crate::schedule::plan::Class;
-    use crate::source::declaration::{Mode, Priority};
-    use crate::state::execution::Execution;
+    use bronzed_model::declaration::{Mode, Priority};
+    use bronzed_model::execution::Execution;
     use std::time::Duration;
     use uuid::Uuid;
 
@@ -143,7 +143,7 @@ mod tests {
         assert!(troubles.has(&dataset) && !troubles.has("itens"));
         let stopped = RunReport {
             execution: Execution {
-                stop: Some(crate::state::execution::StopReason::Cancelled),
+                stop: Some(bronzed_model::execution::StopReason::Cancelled),
                 ..report(Status::Partial, 0, Duration::ZERO).execution
             },
             ..report(Status::Partial, 0, Duration::ZERO)

@@ -14,9 +14,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::daemon::Daemon;
 use crate::telemetry::metrics::events;
+use bronzed_model::clock::Clock;
 
 /// Interval of the tick; short enough that a slot missed by the cron crate is not late.
 pub const TICK: Duration = Duration::from_secs(15);

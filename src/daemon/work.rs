@@ -9,16 +9,16 @@ use chrono::{DateTime, Utc};
 use crate::daemon::Inner;
 use crate::daemon::look::Start;
 use crate::daemon::runs::{Asked, Key};
-use crate::ingest::counts::Counts;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run_as};
-use crate::schedule::knowledge::Verified;
 use crate::schedule::plan::Reason;
-use crate::source::declaration::Mode;
 use crate::state;
-use crate::state::execution::{Execution, Status};
 use crate::verify::{Outcome, Repair, Verification, marks, verify_day};
+use bronzed_model::counts::Counts;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::{Execution, Status};
+use bronzed_model::verified::Verified;
 
 /// Result of a run.
 pub(super) enum Came {

@@ -10,14 +10,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Input, sources};
-use crate::entropy::Entropy;
 use crate::ingest::off_day::own_day;
-use crate::json;
-use crate::record::{self, RecordId};
 use crate::source::backoff::Tries;
 use crate::source::classify::{Reply, Verdict, classify};
-use crate::source::declaration::{Action, Dataset};
 use crate::source::page::Page;
+use bronzed_model::declaration::{Action, Dataset};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::json;
+use bronzed_model::record::{self, RecordId};
 
 /// Maximum length of a response excerpt in an error: 200 characters and an ellipsis.
 const MOST_SHOWN: usize = 201;

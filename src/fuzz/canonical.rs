@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::Input;
 use super::respelled::respelled;
-use crate::json::canonical::{canonical as form, hash};
-use crate::json::decimal::Decimal;
+use bronzed_model::json::canonical::{canonical as form, hash};
+use bronzed_model::json::decimal::Decimal;
 
 /// Input: two bytes (precision and scale of a decimal), then a JSON value.
 pub fn canonical(input: &[u8]) {

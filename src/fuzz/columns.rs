@@ -10,9 +10,9 @@ use crate::bronze::drift::Drift;
 use crate::bronze::infer::Draft;
 use crate::bronze::reader;
 use crate::bronze::writer::{FileMeta, FileWriter, Origin};
-use crate::day::Day;
-use crate::json::canonical::canonical;
-use crate::record::RecordId;
+use bronzed_model::day::Day;
+use bronzed_model::json::canonical::canonical;
+use bronzed_model::record::RecordId;
 
 /// Input: dataset name, then one record per line.
 pub fn columns(input: &[u8]) {

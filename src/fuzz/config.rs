@@ -7,14 +7,14 @@ use url::Url;
 
 use super::{Input, sources};
 use crate::config::load_given;
-use crate::config::problem::Place;
-use crate::config::settings::Settings;
-use crate::entropy::Entropy;
-use crate::schedule::cron::Cron;
 use crate::source::backoff::Tries;
-use crate::source::declaration::{Dataset, Priority, Slice, Source};
 use crate::source::request::PageRequest;
 use crate::source::slices::slices;
+use bronzed_model::cron::Cron;
+use bronzed_model::declaration::{Dataset, Priority, Slice, Source};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::problem::Location;
+use bronzed_model::settings::Settings;
 
 /// Files that the input can replace.
 const FILES: [&str; 3] = [
@@ -37,10 +37,10 @@ pub fn config(input: &[u8]) {
     };
     assert!(!problems.is_empty(), "refused without a reason");
     for problem in problems.iter() {
-        assert!(!problem.what.is_empty() && !problem.instead.is_empty());
+        assert!(!problem.what.is_empty() && !problem.hint.is_empty());
         let shown = problem.to_string();
         assert!(!shown.contains(sources::TOKEN), "{shown}");
-        let Place::File(name, line) = &problem.place else {
+        let Location::File(name, line) = &problem.location else {
             panic!("no variable was set: {shown}");
         };
         // An unclosed bracket may be reported on the line after the last one.

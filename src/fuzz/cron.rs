@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::{America, Australia, Europe, Pacific, Tz};
 
 use super::Input;
-use crate::schedule::cron::Cron;
+use bronzed_model::cron::Cron;
 
 /// Time zones with clock changes of an hour, of half an hour, at midnight, by a whole day, and none.
 const ZONES: [Tz; 6] = [

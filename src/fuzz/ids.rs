@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::respelled::respelled;
 use super::{Input, sources};
-use crate::json;
-use crate::record::{self, ContentVersion, RecordId};
+use bronzed_model::json;
+use bronzed_model::record::{self, ContentVersion, RecordId};
 
 /// Input: dataset name, parent id, two values of key fields, record.
 pub fn ids(input: &[u8]) {

@@ -1,7 +1,7 @@
 //! Target: paging arithmetic. Whatever the totals, a walk ends and skips no record.
 
 use super::Input;
-use crate::source::declaration::{Paginator, PagingStyle};
+use bronzed_model::declaration::{Paginator, PagingStyle};
 
 /// Number of pages checked at either end of a long walk.
 const LOOKED_AT: u64 = 64;

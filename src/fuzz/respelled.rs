@@ -1,6 +1,6 @@
 //! Alternative spelling of a JSON value with the same canonical form and the same row of columns.
 
-use crate::json::{self, Kind, Object, decimal::Decimal};
+use bronzed_model::json::{self, Kind, Object, decimal::Decimal};
 
 /// Returns the same value spelled as differently as JSON allows: reversed members, an additional null
 /// member, white space, escapes, another exponent. `None` if the text isn't a value, or is nested too deep.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::Input;
 use crate::config;
-use crate::source::declaration::{Dataset, Source};
+use bronzed_model::declaration::{Dataset, Source};
 
 /// Bearer token of the odd source. No error may contain it.
 pub const TOKEN: &str = "odd-token-1234567890";

@@ -7,9 +7,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::ingest::Order;
-use crate::record::RecordId;
-use crate::source::declaration::{Dataset, Mode, Version};
 use crate::state::{DayState, SliceProgress};
+use bronzed_model::declaration::{Dataset, Mode, Version};
+use bronzed_model::record::RecordId;
 
 /// Stored ids that weren't seen yet.
 #[derive(Debug)]

@@ -8,15 +8,15 @@ use std::collections::HashSet;
 use crate::bronze::BronzeError;
 use crate::bronze::drift::Drift;
 use crate::bronze::writer::{FileMeta, FileWriter, Origin};
-use crate::ingest::counts::Counts;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use crate::lake::document::DocumentError;
-use crate::mutation::mutated;
-use crate::record::RecordId;
 use crate::source::Usage;
-use crate::state::execution::{Execution, StopReason};
 use crate::state::{Committed, DayState, DayStore, LastCommit, StateError};
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::{Execution, StopReason};
+use bronzed_model::mutation::mutated;
+use bronzed_model::record::RecordId;
 
 /// Reason why rows can't be stored; the run has failed.
 #[derive(Debug, thiserror::Error)]

@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Datelike, Utc};
 
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::ingest::Run;
 use crate::ingest::slice::{APART, Outcome, SliceReader};
 use crate::lake::LakeError;
-use crate::source::declaration::{Kind, Slice};
 use crate::source::known_rows::{MOST_PLACES, RowsAt};
 use crate::source::{Answer, PageRequest, slices};
 use crate::state::{SliceProgress, slice_progress};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Kind, Slice};
 
 /// Maximum number of days with files whose states are read to find a slice with rows.
 const MOST_DAYS: usize = 8;

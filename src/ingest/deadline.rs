@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::state::execution::StopReason;
+use bronzed_model::execution::StopReason;
 
 /// Deadline of a run, and whether it has ended the run.
 pub(super) struct Overdue {

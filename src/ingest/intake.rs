@@ -15,12 +15,12 @@ use crate::ingest::off_day::other_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
-use crate::mutation::mutated;
-use crate::record::RecordId;
 use crate::source::Usage;
 use crate::source::page::Page;
-use crate::state::execution::Execution;
 use crate::state::{DayState, DayStore, StateError};
+use bronzed_model::execution::Execution;
+use bronzed_model::mutation::mutated;
+use bronzed_model::record::RecordId;
 
 /// Page sent by the reader of a slice, with the ids of its records.
 pub struct Delivery {

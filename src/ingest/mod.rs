@@ -14,7 +14,6 @@ mod absent;
 mod batch;
 mod canary;
 mod child;
-pub mod counts;
 mod deadline;
 mod feed;
 mod intake;
@@ -50,12 +49,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::clock::Clock;
-use crate::config::settings::CommitSettings;
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::ingest::batch::{Batch, IntakeError, note_refusal, tell, tell_drift};
-use crate::ingest::counts::Counts;
 use crate::ingest::deadline::Overdue;
 use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::progress::Observer;
@@ -64,12 +58,17 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
 use crate::lake::document::DocumentError;
-use crate::mutation::mutated;
-use crate::source::declaration::{Dataset, Kind, Mode, Priority};
 use crate::source::{SourceClient, Usage, slices};
-use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
 use crate::table::{self, TableError};
+use bronzed_model::clock::Clock;
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind, Mode, Priority};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::mutation::mutated;
+use bronzed_model::settings::CommitSettings;
 
 /// Everything that a run needs; shared by all runs of a source.
 #[derive(Clone)]

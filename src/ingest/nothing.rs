@@ -13,7 +13,6 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::ingest::Run;
 use crate::ingest::canary;
 use crate::ingest::intake::Delivery;
@@ -22,9 +21,10 @@ use crate::ingest::proof::Walk;
 use crate::ingest::slice::{APART, Outcome, Reach, SliceReader, told};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::lake::LakeError;
-use crate::source::declaration::Slice;
-use crate::state::execution::Status;
 use crate::state::{DayState, SliceProgress, is_complete};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Slice;
+use bronzed_model::execution::Status;
 
 /// Slice that was answered empty once.
 #[derive(Debug)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::day::Day;
 use crate::ingest::Order;
-use crate::ingest::counts::Counts;
-use crate::source::declaration::Mode;
-use crate::state::execution::{Execution, Status};
 use crate::telemetry::metrics::events::RunFinished;
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::{Execution, Status};
 
 /// Result of a run.
 #[derive(Debug, Clone)]

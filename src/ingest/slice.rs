@@ -8,11 +8,11 @@ use crate::ingest::nothing::Nothing;
 use crate::ingest::proof::{Walk, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
-use crate::mutation::mutated;
 use crate::source::Usage;
-use crate::source::declaration::{Mode, Require, Slice, Version};
 use crate::source::page::Page;
 use crate::state::SliceProgress;
+use bronzed_model::declaration::{Mode, Require, Slice, Version};
+use bronzed_model::mutation::mutated;
 
 /// Minimum interval between two empty answers that count as two, for a slice or day that had or should have
 /// rows.

@@ -17,19 +17,19 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::bronze::{layout, reader};
-use crate::clock::{Clock, ManualClock};
-use crate::config::settings::CommitSettings;
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
 use crate::lake::Lake;
 use crate::source::SourceClient;
-use crate::source::declaration::{Dataset, Mode, Priority, Source};
 use crate::source::testing::{Server, Step, source};
-use crate::state::execution::Status;
 use crate::state::testing::{Fault, Faulty, Late, Op};
+use bronzed_model::clock::{Clock, ManualClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Mode, Priority, Source};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Status;
+use bronzed_model::settings::CommitSettings;
 
 /// Environment of a test: lake, clock, dataset and API.
 pub(super) struct World {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::bronze::{BronzeError, layout, reader};
 use crate::lake::{Lake, LakeError};
-use crate::record;
-use crate::source::declaration::{Dataset, SliceValues};
 use crate::state::known::known_at;
 use crate::state::{StateError, complete_days};
+use bronzed_model::declaration::{Dataset, SliceValues};
+use bronzed_model::record;
 
 /// Reason why there are no values.
 #[derive(Debug, thiserror::Error)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Read, Reads};
 use crate::ingest::{parents, with_values};
 use crate::lake::Lake;
-use crate::record::RecordId;
-use crate::source::declaration::{
+use crate::source::slices;
+use bronzed_model::declaration::{
     Dataset, Kind, Parent, Slice, SliceValues, SliceVariable, Source,
 };
-use crate::source::slices;
+use bronzed_model::record::RecordId;
 
 /// Inputs for the choice of slices.
 pub(super) struct Asking<'a> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::bronze::drift::{Drift, Why};
-use crate::bronze::schema::{Column, ColumnType, Schema};
-use crate::day::Day;
+use bronzed_model::day::Day;
+use bronzed_model::schema::{Column, ColumnType, Schema};
 
 /// Field coverage of a page. Fields are named by path: `orgaoEntidade.cnpj`. A list is one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::fields::Fields;
 use super::wall::Wall;
-use crate::day::Day;
-use crate::source::declaration::Dataset;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
 
 /// Result of inspecting one dataset.
 #[derive(Debug, Clone, Serialize)]

@@ -5,8 +5,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::ingest::counts::Counts;
-use crate::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
 
 /// One day of one dataset at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::facts::{Day, Execution, File, FileName, State};
 use super::{Promise, Served, Violation};
-use crate::ingest::counts::Counts;
-use crate::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
 
 type Violations = Vec<Violation>;
 

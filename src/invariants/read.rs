@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::facts::{Day, Execution, File, FileName, State};
 use crate::bronze::{BronzeError, layout, reader};
-use crate::day;
-use crate::ingest::counts::Counts;
 use crate::lake::{Lake, LakeError};
-use crate::source::declaration::Dataset;
-use crate::state::execution::Status;
 use crate::state::unpack;
+use bronzed_model::counts::Counts;
+use bronzed_model::day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::execution::Status;
 
 /// Error of reading a day's facts.
 #[derive(Debug, thiserror::Error)]

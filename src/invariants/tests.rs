@@ -1,8 +1,8 @@
 //! Each promise is violated by a day made to violate it, and by no sound day.
 
 use super::*;
-use crate::ingest::counts::Counts;
-use crate::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
 use uuid::Uuid;
 
 fn run(number: u128) -> Option<Uuid> {

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Created, Lake, LakeError, Replaced, Version};
-use crate::entropy::Entropy;
+use bronzed_model::entropy::Entropy;
 
 /// Maximum attempts of a change on conflicts or unknown outcomes.
 const ATTEMPTS: u32 = 10;

@@ -5,7 +5,7 @@ use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-use crate::secrets::hide;
+use bronzed_model::redact::redact;
 
 /// Error of a lake operation.
 ///
@@ -250,7 +250,7 @@ fn brief(error: &object_store::Error) -> String {
     let text = chain(error)
         .last()
         .map_or_else(String::new, ToString::to_string);
-    let text = hide(&text);
+    let text = redact(&text);
     let told = match (element(&text, "Code"), element(&text, "Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),

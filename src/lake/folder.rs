@@ -33,8 +33,8 @@ use object_store::{
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::clock::{Clock, SystemClock};
-use crate::failpoint::failpoint;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::failpoint::failpoint;
 
 /// Folder of staged files.
 const STAGING: &str = "_bronzed/staging";

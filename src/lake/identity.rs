@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::document::{DocumentError, JsonDocument};
 use super::error::Action;
 use super::{Lake, LakeError, open};
-use crate::config::settings::LakeSettings;
-use crate::entropy::Entropy;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::LakeSettings;
 
 /// Key of the document.
 const KEY: &str = "_bronzed/lake.json";

@@ -39,10 +39,10 @@ pub use living::{Alive, Living};
 
 use tokio::time::Instant;
 
-use crate::config::settings::{LakeSettings, StateCompression};
-use crate::failpoint::failpoint;
-use crate::mutation::mutated;
 use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
+use bronzed_model::settings::{LakeSettings, StateCompression};
 
 /// Maximum attempts of a create that is refused although the object is absent.
 const TRIES: u32 = 5;

@@ -19,7 +19,7 @@ use url::Url;
 use super::error::not_writable;
 use super::folder::FolderStore;
 use super::{Lake, LakeError};
-use crate::config::settings::LakeSettings;
+use bronzed_model::settings::LakeSettings;
 
 /// Maximum length of a lake's path in a bucket: stores accept keys of 1,024 bytes, and bronzed's own part
 /// takes up to 300.

@@ -5,7 +5,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::{Created, Lake, LakeError, Replaced, Version};
-use crate::failpoint::failpoint;
+use bronzed_model::failpoint::failpoint;
 
 /// Implements [`Lake::probe`]. Results are verified by reading back, because a reply may be lost, and then
 /// the repeated write is refused.

@@ -7,14 +7,14 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::clock::Clock;
-use crate::entropy::Entropy;
 use crate::lake::document::{DocumentError, JsonDocument};
 use crate::lease::document::{self, Document, Held, Holder};
 use crate::lease::fair::fair;
 use crate::lease::identity::Identity;
 use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
 use crate::source::gate::{Gate, Part};
+use bronzed_model::clock::Clock;
+use bronzed_model::entropy::Entropy;
 
 /// Length of a turn, if there are fewer slots than processes.
 const TURN_SECONDS: i64 = 60;

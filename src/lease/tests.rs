@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lease::document::Document;
-use crate::source::declaration::{Pool, Priority};
+use bronzed_model::declaration::{Pool, Priority};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -12,11 +12,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::day::Day;
 use crate::schedule::due::{self, Ripeness};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, delta};
 use crate::schedule::knowledge::DatasetKnowledge;
-use crate::source::declaration::{JobDays, Mode};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{JobDays, Mode};
 
 /// Number of attempts since the settle time after which a day is stuck; with back-off, at least a day has
 /// passed.

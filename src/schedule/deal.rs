@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::day::Day;
 use crate::schedule::plan::Class;
-use crate::source::declaration::Priority;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Priority;
 
 /// One of this many started runs is of a day that was read before, while days that were never read are
 /// waiting.

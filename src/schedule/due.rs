@@ -30,12 +30,13 @@ use std::cmp;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::day::Day;
-use crate::schedule::cron::Slot;
 use crate::schedule::jobs::ScheduledDataset;
-use crate::schedule::knowledge::{ExecutionFacts, Verified};
-use crate::source::declaration::Mode;
-use crate::state::execution::{Status, StopReason};
+use crate::schedule::knowledge::ExecutionFacts;
+use bronzed_model::cron::Slot;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::{Status, StopReason};
+use bronzed_model::verified::Verified;
 
 /// A slot that is found later than this was missed: nobody was there at its time.
 pub(super) const LATE: TimeDelta = TimeDelta::minutes(1);

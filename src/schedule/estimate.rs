@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chrono::{Datelike, Weekday};
 
-use crate::day::Day;
-use crate::source::declaration::{Cost, Pool};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Cost, Pool};
 
 /// Measured cost of reading a day in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

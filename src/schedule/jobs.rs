@@ -7,10 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::day::Day;
-use crate::schedule::cron::{Cron, CronError, Slot};
 use crate::schedule::due::LATE;
-use crate::source::declaration::{Job, JobDays, Kind, Mode, Source};
+use bronzed_model::cron::{Cron, CronError, Slot};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Job, JobDays, Kind, Mode, Source};
 
 /// Jobs of one source, and the datasets that they read.
 #[derive(Debug, Clone)]

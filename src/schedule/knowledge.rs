@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::day::Day;
-use crate::state::execution::{Execution, Status, StopReason};
+use bronzed_model::verified::Verified;
+
+use bronzed_model::day::Day;
+use bronzed_model::execution::{Execution, Status, StopReason};
 
 /// What is known of the datasets of one source, by their short names.
 #[derive(Debug, Clone, Default)]
@@ -55,16 +56,6 @@ pub struct DatasetKnowledge {
 
 /// Of each job the good runs of so many days are known, those that began last.
 const GOOD_DAYS: usize = 32;
-
-/// When a complete day was last compared with what the API states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
-    /// When that began.
-    pub at: DateTime<Utc>,
-    /// How many times in a row it couldn't be done, or left a difference; 0 where all is well.
-    #[serde(default)]
-    pub failures: u32,
-}
 
 impl DatasetKnowledge {
     /// Knows the complete days, and of no runs yet.

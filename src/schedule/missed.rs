@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::schedule::due::LATE;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::plan::{Joined, Situation};
-use crate::source::declaration::JobDays;
+use bronzed_model::declaration::JobDays;
 
 /// Maximum age of counted slots.
 const LONGEST: TimeDelta = TimeDelta::days(7);

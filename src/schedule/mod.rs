@@ -18,7 +18,6 @@
 //! requested by a person.
 
 pub mod backlog;
-pub mod cron;
 pub mod deal;
 mod due;
 pub mod estimate;

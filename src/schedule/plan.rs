@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::day::Day;
-use crate::schedule::cron::Slot;
 use crate::schedule::due::{self, Attempt, Ripeness, Wish};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::missed;
-use crate::source::declaration::{Blackout, JobDays, Mode, Priority};
+use bronzed_model::cron::Slot;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Blackout, JobDays, Mode, Priority};
 
 pub use crate::schedule::due::{Class, Reason};
 pub use crate::schedule::missed::{MissedReason, MissedSlots};

@@ -9,8 +9,8 @@ use std::str::FromStr;
 
 use chrono::Datelike;
 
-use crate::day::Day;
-use crate::source::declaration::Limits;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Limits;
 
 /// One of `n` shares of the days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::day::Day;
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, days_of};
 use crate::schedule::knowledge::DatasetKnowledge;
-use crate::source::declaration::{JobDays, Mode};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{JobDays, Mode};
 
 impl Schedule {
     /// Returns the wanted days of a dataset at `now`, oldest first.

@@ -25,8 +25,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::server::ServerSettings;
 use crate::server::error::ApiError;
+use bronzed_model::settings::ServerSettings;
 
 /// Permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

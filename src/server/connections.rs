@@ -20,41 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::server::places::{Place, Places};
-
-/// Limits for clients.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Maximum number of concurrent connections. A further connection evicts the one that has waited
-    /// longest for a request; if all are serving a request, it waits.
-    pub connections: usize,
-    /// Timeout for the headers of a request, and for the next request on an idle connection.
-    pub header_time: Duration,
-    /// Timeout for the body of a request, after its headers.
-    pub body_time: Duration,
-    /// Timeout for a whole response, including the time for reading the body.
-    pub answer_time: Duration,
-    /// Age after which a connection accepts no further request. A client that reads slowly, or not at all,
-    /// is disconnected `drain_time` later.
-    pub connection_time: Duration,
-    /// Time for the request in progress to finish when its connection or the daemon ends.
-    pub drain_time: Duration,
-    /// Maximum size of a request body.
-    pub body_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 256,
-            header_time: Duration::from_secs(10),
-            body_time: Duration::from_secs(10),
-            answer_time: Duration::from_secs(30),
-            connection_time: Duration::from_secs(300),
-            drain_time: Duration::from_secs(5),
-            body_bytes: 64 * 1024,
-        }
-    }
-}
+use bronzed_model::settings::ConnectionLimits;
 
 /// Maximum size of the read buffer for the head of a request, per connection.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -63,7 +29,7 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
     let places = Places::new(limits.connections);
@@ -118,7 +84,7 @@ async fn converse(
     stream: TcpStream,
     place: Arc<Place>,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
     // Responses are small: send them without delay.

@@ -32,29 +32,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-pub use connections::Limits;
 
 use crate::server::access::Access;
 use crate::server::daemon::Daemon;
 use crate::telemetry::metrics::Metrics;
-
-/// Settings of the server: address, access and limits.
-#[derive(Debug, Clone)]
-pub struct ServerSettings {
-    /// Listen address. On loopback, read routes need no token. Port 0 selects a free port.
-    pub listen: SocketAddr,
-    /// Token for write routes; for read routes, too, unless the address is loopback or `public_reads` is
-    /// set. `None` or blank: routes that need the token answer 403.
-    pub token: Option<SecretString>,
-    /// `true` if read routes need no token on any address.
-    pub public_reads: bool,
-    /// Limits for clients.
-    pub limits: Limits,
-}
+use bronzed_model::settings::{ConnectionLimits, ServerSettings};
 
 /// Error of starting the server.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +59,7 @@ pub enum ServerError {
 struct App {
     daemon: Arc<dyn Daemon>,
     metrics: Metrics,
-    limits: Limits,
+    limits: ConnectionLimits,
 }
 
 /// A server that is bound to its address; it answers requests once [`Server::serve`] runs.
@@ -84,7 +68,7 @@ pub struct Server {
     address: SocketAddr,
     router: Router,
     metrics: Metrics,
-    limits: Limits,
+    limits: ConnectionLimits,
 }
 
 impl Server {
@@ -120,7 +104,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is cancelled; requests in progress then have [`Limits::drain_time`] to finish.
+    /// Serves until `stop` is cancelled; requests in progress then have [`ConnectionLimits::drain_time`] to finish.
     pub async fn serve(self, stop: CancellationToken) {
         tokio::select! {
             () = connections::serve(self.listener, self.router, self.limits, stop) => {}

@@ -4,9 +4,9 @@ use chrono::Datelike as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::day::Day;
 use crate::server::error::ApiError;
-use crate::source::declaration::Mode;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
 
 /// Maximum number of days of a run request. More days need a backfill, because requested runs have priority
 /// over all others.

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::day::Day;
-use crate::ingest::counts::Counts;
-use crate::source::declaration::Mode;
-use crate::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::Status;
 
 /// A named schedule of a source.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::reads;
 use super::stage::Stage;
 use crate::bronze::writer::EncodedFile;
-use crate::clock::Clock;
 use crate::invariants::{self, Execution, Served};
-use crate::source::declaration::Mode;
-use crate::state::execution::{self, Status};
 use crate::state::{DayState, DayStore, SliceProgress, StateError, support};
+use bronzed_model::clock::Clock;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::{self, Status};
 
 /// Number of records on a page of the API.
 const PAGE: usize = 2;

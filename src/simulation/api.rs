@@ -14,16 +14,16 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 use uuid::Uuid;
 
-use crate::json;
-use crate::record::ContentVersion;
-use crate::source::declaration::{
+use crate::source::failure::Failure;
+use crate::source::testing::{Broken, Reply};
+use crate::state::support;
+use bronzed_model::declaration::{
     Completeness, Dataset, Kind, Parent, Require, Retry, SliceValues, SliceVariable, Source,
     Version,
 };
-use crate::source::failure::Failure;
-use crate::source::template::Template;
-use crate::source::testing::{Broken, Reply};
-use crate::state::support;
+use bronzed_model::json;
+use bronzed_model::record::ContentVersion;
+use bronzed_model::template::Template;
 
 /// Number of records on a page.
 const PAGE: usize = 2;

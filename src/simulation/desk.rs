@@ -23,9 +23,9 @@ use object_store::{
 
 use url::Url;
 
-use crate::mutation::mutated;
-use crate::source::declaration::RequestLimits;
 use crate::source::testing::{Broken, Exchange, Reply as Response};
+use bronzed_model::declaration::RequestLimits;
+use bronzed_model::mutation::mutated;
 
 /// Operation on the lake or the API.
 #[derive(Debug, Clone)]

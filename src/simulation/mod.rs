@@ -35,7 +35,7 @@ use choices::{Choices, shrink};
 use scenario::{Before, Harm, Scenario};
 use scheduler::{Outcome, play};
 
-use crate::source::declaration::{Mode, Require};
+use bronzed_model::declaration::{Mode, Require};
 
 /// Number of random schedules in the test suite; `SIMULATION_SCHEDULES` sets another number.
 const SCHEDULES: u64 = 2_000;

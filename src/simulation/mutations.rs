@@ -6,7 +6,7 @@ use std::thread;
 
 use super::choices::Choices;
 use super::{Play, by_chance, still};
-use crate::mutation::Mutation;
+use bronzed_model::mutation::Mutation;
 
 /// Number of random schedules within which a bug must be found.
 const MOST: u64 = 20_000;

@@ -9,18 +9,18 @@ use uuid::Uuid;
 use super::actors::told;
 use super::api::Api;
 use super::stage::Stage;
-use crate::clock::Clock;
-use crate::config::settings::CommitSettings;
-use crate::entropy::Entropy;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{self, Context, Order};
 use crate::invariants::{self, Promise, Violation};
 use crate::lake::Lake;
 use crate::source::SourceClient;
-use crate::source::declaration::{Mode, Priority};
-use crate::state::execution::Status;
 use crate::state::support;
+use bronzed_model::clock::Clock;
+use bronzed_model::declaration::{Mode, Priority};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Status;
+use bronzed_model::settings::CommitSettings;
 
 /// Records buffered before a commit: more than a page, fewer than a slice.
 const RECORDS_A_COMMIT: usize = 3;

@@ -4,7 +4,7 @@ use super::actors::Role;
 use super::api::{Manner, Oddity, Shape};
 use super::choices::Choices;
 use super::desk::Op;
-use crate::source::declaration::{Mode, Require};
+use bronzed_model::declaration::{Mode, Require};
 
 /// Initial content of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

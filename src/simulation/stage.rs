@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::api::{self, Api};
 use super::desk::Desk;
 use super::scenario::Scenario;
-use crate::clock::ManualClock;
-use crate::entropy::Entropy;
 use crate::invariants::{Execution, File, Served, Violation};
 use crate::lake::Lake;
-use crate::source::declaration::{Dataset, Source};
 use crate::state::{DayStore, support};
+use bronzed_model::clock::ManualClock;
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::entropy::Entropy;
 
 /// Shared context of the actors.
 pub struct Stage {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 
-use crate::clock::{Clock, ManualClock, SystemClock};
+use bronzed_model::clock::{Clock, ManualClock, SystemClock};
 
 /// The provider's clock. Clones share one time.
 #[derive(Debug, Clone)]

@@ -24,8 +24,8 @@ use super::pncp::datasets::CONTRATACOES;
 use super::pncp::details;
 use super::table::Stamp;
 use super::world::World;
-use crate::clock::Clock;
-use crate::day::Day;
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
 
 /// Prefix of the paths.
 pub(super) const PREFIX: &str = "/_sim/";

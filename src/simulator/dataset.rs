@@ -1,7 +1,7 @@
 //! Datasets of the simulated providers, and the ids of their records.
 
 use super::tree::Tree;
-use crate::json;
+use bronzed_model::json;
 
 /// A dataset, named as a configuration names it: `tcu.acordaos`.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -61,7 +61,7 @@ use self::pncp::details::Family;
 use self::provider::Provider;
 use self::table::{Listed, Stamp, Table, Tables};
 use self::world::World;
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 /// Configuration of a simulator.
 #[derive(Debug, Clone)]

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn at(hour: u32) -> NaiveDateTime {
-        let day: crate::day::Day = "2025-10-22".parse().unwrap();
+        let day: bronzed_model::day::Day = "2025-10-22".parse().unwrap();
         day.date().and_hms_opt(hour, 0, 0).unwrap()
     }
 

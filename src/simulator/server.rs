@@ -21,7 +21,7 @@ use super::answer::{Answer, Outcome};
 use super::body::{Abort, SentBody};
 use super::control;
 use super::world::World;
-use crate::clock::Clock;
+use bronzed_model::clock::Clock;
 
 /// Accepts connections until the future is dropped, and drops them with it.
 pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallible {

@@ -13,8 +13,8 @@ use super::row::{Listing, Row};
 pub use super::scope::Stamp;
 use super::scope::{Scope, Window};
 use super::tree::Tree;
-use crate::day::Day;
-use crate::json;
+use bronzed_model::day::Day;
+use bronzed_model::json;
 
 /// Time format of the lists for oracles and of most providers: Brasília time without an offset.
 pub(super) const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S";

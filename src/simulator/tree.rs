@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::chance::Chance;
-use crate::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind, Object};
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]

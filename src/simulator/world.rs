@@ -18,7 +18,7 @@ use super::meter::Meter;
 use super::parameters::Parameters;
 use super::provider::Provider;
 use super::spoil::spoil;
-use crate::clock::Clock;
+use bronzed_model::clock::Clock;
 
 /// The simulated provider.
 #[derive(Debug)]

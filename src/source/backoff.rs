@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::entropy::Entropy;
-use crate::source::declaration::Retry;
+use bronzed_model::declaration::Retry;
+use bronzed_model::entropy::Entropy;
 
 /// Factor between the first wait after "too many requests" and that after a failure.
 const RATE_LIMITED_FACTOR: u32 = 4;

@@ -20,9 +20,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::Notify;
 use url::Url;
 
-use crate::clock::Clock;
 use crate::source::circuit::{Circuit, Gate};
 use crate::source::failure::Failure;
+use bronzed_model::clock::Clock;
 
 #[cfg(test)]
 pub(super) use crate::source::circuit::FAILURES_TO_OPEN;

@@ -19,12 +19,12 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::json;
-use crate::mutation::mutated;
-use crate::source::declaration::{Action, Dataset, ResponseRule, Wait};
 use crate::source::decode::Unreadable;
 use crate::source::failure::{Failure, snippet};
 use crate::source::page::{Page, PageError};
+use bronzed_model::declaration::{Action, Dataset, ResponseRule, Wait};
+use bronzed_model::json;
+use bronzed_model::mutation::mutated;
 
 /// Number of bytes of a response that are searched for secrets before its beginning is shown.
 const SEARCHED_BYTES: usize = 16 * 1024;

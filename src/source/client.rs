@@ -15,13 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
 
-use crate::clock::Clock;
-use crate::entropy::Entropy;
 use crate::lease::{Lease, Shared};
 use crate::source::backoff::Tries;
 use crate::source::breaker::Down;
 use crate::source::classify::{Reply, Verdict, classify};
-use crate::source::declaration::{Dataset, RequestLimits, Source};
 use crate::source::error::{ClientError, FetchError};
 use crate::source::exchange::{Broken, Exchange, Http};
 use crate::source::failure::Failure;
@@ -31,6 +28,9 @@ use crate::source::request::PageRequest;
 use crate::source::turn::{Turn, Turns};
 use crate::source::usage::Usage;
 use crate::telemetry::metrics::events::{self, RequestFinished};
+use bronzed_model::clock::Clock;
+use bronzed_model::declaration::{Dataset, RequestLimits, Source};
+use bronzed_model::entropy::Entropy;
 
 /// Result of a successful request.
 #[derive(Debug)]

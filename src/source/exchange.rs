@@ -22,9 +22,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use crate::source::classify::Reply;
-use crate::source::declaration::{Auth, RequestLimits, Source};
 use crate::source::error::ClientError;
 use crate::source::failure::{Failure, snippet};
+use bronzed_model::declaration::{Auth, RequestLimits, Source};
 
 /// Connect timeout: longer than it takes to reach an available host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);

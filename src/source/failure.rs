@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::secrets::hide;
+use bronzed_model::redact::redact;
 
 /// Reason why an attempt gave no page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,7 +137,7 @@ pub fn snippet(body: &[u8]) -> String {
     // Collapsed white space doesn't count, so more bytes are read than are shown, up to this bound.
     let head = String::from_utf8_lossy(&body[..body.len().min(SNIPPET_CHARS * 20)]);
     // Redacts secrets of the process, such as a proxy's; `Reply::shown` redacts those of the source.
-    let head = hide(&head);
+    let head = redact(&head);
     let printable: String = head
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::source::declaration::{Pool, Priority};
+use bronzed_model::declaration::{Pool, Priority};
 use pace::Pace;
 
 /// Number of good responses after which the limit grows by one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 /// Maximum number of places kept for a dataset; more than one, because rows may leave a place.
 pub const MOST_PLACES: usize = 3;

@@ -1,7 +1,7 @@
 //! The declarative REST client: slices, paging, extraction, retries, limits.
 //!
-//! A source is declared in TOML ([`declaration`]). A day becomes [`slices()`], a slice becomes pages
-//! ([`declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
+//! A source is declared in TOML ([`bronzed_model::declaration`]). A day becomes [`slices()`], a slice becomes pages
+//! ([`bronzed_model::declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
 //! Each request is admitted (`turn`) by the limiters of the source and its pool (`gate`) and by one
 //! circuit breaker per host (`breaker`); responses are classified by the declared rules (`classify`),
 //! and transient failures are retried with back-off (`backoff`).
@@ -14,7 +14,6 @@ mod breaker;
 mod circuit;
 pub(crate) mod classify;
 pub mod client;
-pub mod declaration;
 mod decode;
 pub mod error;
 mod exchange;
@@ -22,11 +21,9 @@ pub mod failure;
 pub(crate) mod gate;
 pub mod known_rows;
 pub mod page;
-pub mod paginator;
 pub mod probe;
 pub mod request;
 pub mod slices;
-pub mod template;
 mod turn;
 pub mod usage;
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use crate::json::{self, Object};
-use crate::source::declaration::{Dataset, Require};
 use crate::source::failure::snippet;
+use bronzed_model::declaration::{Dataset, Require};
+use bronzed_model::json::{self, Object};
 
 /// Maximum number of records on one page: 21 million empty ones fit into a body of 64 MB, and each takes
 /// some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
@@ -466,7 +466,7 @@ mod tests {
     #[test]
     fn what_leads_to_the_next_page_says_whether_there_is_one() {
         let mut dataset = testing::dataset();
-        dataset.paginator = crate::source::declaration::Paginator {
+        dataset.paginator = bronzed_model::declaration::Paginator {
             total_records_path: None,
             total_pages_path: None,
             next_path: Some("/meta/next".to_owned()),

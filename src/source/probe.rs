@@ -8,13 +8,13 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::day::Day;
 use crate::source::classify::classify;
 use crate::source::client::{Answer, Inner, SourceClient, settle};
-use crate::source::declaration::{Dataset, Priority, Slice};
 use crate::source::error::FetchError;
 use crate::source::exchange::Broken;
 use crate::source::request::PageRequest;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Priority, Slice};
 
 /// Result of a probe.
 #[derive(Debug)]

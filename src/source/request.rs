@@ -16,10 +16,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::day::Day;
-use crate::source::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
 use crate::source::failure::snippet;
-use crate::source::paginator::PagingError;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
+use bronzed_model::paginator::PagingError;
 
 /// Maximum length of a URL: twice what servers accept. A cursor, or a parent's id, may be as long as a
 /// body.
@@ -218,8 +218,8 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::template::Template;
     use crate::source::testing;
+    use bronzed_model::template::Template;
 
     fn url_of(base: &str, change: impl FnOnce(&mut PageRequest, &mut Dataset)) -> String {
         let mut request = testing::request(testing::dataset(), 0);

@@ -8,7 +8,7 @@
 //!
 //! Labels are keys of the state's `slices`, so they must never change.
 
-use crate::source::declaration::{Dataset, Slice, SliceValues, SliceVariable};
+use bronzed_model::declaration::{Dataset, Slice, SliceValues, SliceVariable};
 
 /// Label of the only slice of a dataset without variables.
 pub const WHOLE_DAY: &str = "all";

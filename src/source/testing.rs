@@ -15,17 +15,17 @@ use std::time::Duration;
 use chrono_tz::America::Sao_Paulo;
 use url::Url;
 
-use crate::bronze::schema::{Column, ColumnType, Schema};
-use crate::clock::SystemClock;
-use crate::entropy::Entropy;
 use crate::source::client::SourceClient;
-use crate::source::declaration::{
+use crate::source::request::PageRequest;
+use bronzed_model::clock::SystemClock;
+use bronzed_model::declaration::{
     Action, Auth, Completeness, Dataset, Days, Kind, Limits, Paginator, PagingStyle, Priority,
     RequestLimits, Require, ResponseRule, Retry, Slice, SliceValues, SliceVariable, Source,
     Version, Window, WindowEnd,
 };
-use crate::source::request::PageRequest;
-use crate::source::template::Template;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::schema::{Column, ColumnType, Schema};
+use bronzed_model::template::Template;
 
 /// A source at `base_url` with one dataset, and limits that don't bind.
 pub(crate) fn source(base_url: &Url) -> Source {

@@ -11,12 +11,12 @@ use chrono_tz::Tz;
 use tracing::info;
 use url::Url;
 
-use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::source::breaker::{Breaker, Down, Pass};
-use crate::source::declaration::{Blackout, Dataset, Priority, Source};
 use crate::source::failure::Failure;
 use crate::source::gate::{Gate, Part, Permit};
+use bronzed_model::clock::Clock;
+use bronzed_model::declaration::{Blackout, Dataset, Priority, Source};
 
 /// Maximum sleep in a blackout: the clock is then checked again, so that setting it doesn't prolong the
 /// wait.

@@ -7,16 +7,16 @@ use chrono::SubsecRound;
 
 use super::document::SliceProgress;
 use super::error::StateError;
-use super::execution::Execution;
 use super::packing::pack;
 use super::ruling::Ruling;
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
-use crate::failpoint::failpoint;
 use crate::lake::{Created, LakeError, Replaced, Version};
-use crate::mutation::mutated;
 use crate::telemetry::metrics::events::state_written;
+use bronzed_model::execution::Execution;
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
 
 /// Maximum attempts to put a file while the outcome stays unknown, before the run gives up.
 const PUT_ATTEMPTS: u32 = 8;

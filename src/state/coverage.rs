@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::listing::listing;
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::lake::{Lake, LakeError};
+use bronzed_model::day::Day;
 
 /// Returns the complete days. A day whose marker was lost counts as incomplete and costs one more run; no
 /// marker is put before its day is proven.

@@ -60,8 +60,8 @@ use uuid::Uuid;
 use super::entry::{Entry, push_quoted, stamp};
 use super::packing::unpack;
 use super::seal;
-use crate::day::Day;
-use crate::json::{self, Object};
+use bronzed_model::day::Day;
+use bronzed_model::json::{self, Object};
 
 /// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;

@@ -20,9 +20,9 @@ use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::execution::{Execution, Status, StopReason};
-use crate::ingest::counts::Counts;
-use crate::json::{self, Object};
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::json::{self, Object};
 
 /// Status of the takeover entry, which counts the files of the earlier pipeline.
 const ADOPTED: &str = "adopted";

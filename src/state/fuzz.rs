@@ -13,9 +13,9 @@ use chrono_tz::America::Sao_Paulo;
 
 use super::document::{Document, Doubt};
 use super::packing::pack;
-use crate::config::settings::StateCompression;
-use crate::day::Day;
 use crate::fuzz::Input;
+use bronzed_model::day::Day;
+use bronzed_model::settings::StateCompression;
 
 /// Reads a document of 2025-10-22, plain or compressed.
 pub fn state(input: &[u8]) {

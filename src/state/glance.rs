@@ -9,10 +9,10 @@ use chrono_tz::Tz;
 
 use super::document::{Accepted, Document, Doubt, SliceProgress, time};
 use super::entry::Entry;
-use super::execution::{Execution, StopReason};
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::lake::{Lake, LakeError};
+use bronzed_model::day::Day;
+use bronzed_model::execution::{Execution, StopReason};
 
 /// Summary of a day's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,11 +15,11 @@ use super::error::StateError;
 use super::known::ContentHash;
 use crate::bronze::layout;
 use crate::bronze::reader::{self, Identity};
-use crate::day::Day;
 use crate::invariants::{self, FileName, LookError, Promise, Violation};
 use crate::lake::{Entry, Lake, LakeError};
-use crate::record::{ContentVersion, RecordId};
-use crate::source::declaration::{Dataset, Kind};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind};
+use bronzed_model::record::{ContentVersion, RecordId};
 
 type Found = invariants::Day<Box<str>>;
 

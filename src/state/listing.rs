@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::lake::{Entry, Lake, LakeError};
+use bronzed_model::day::Day;
 
 /// Complete and accepted days of a table, and its states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -33,7 +33,6 @@ mod coverage;
 mod document;
 mod entry;
 mod error;
-pub mod execution;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod glance;

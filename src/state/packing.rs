@@ -6,7 +6,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::config::settings::StateCompression;
+use bronzed_model::settings::StateCompression;
 
 /// Magic number of a zstd frame. No JSON text begins with it.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 
 use super::document::{Document, time};
 use super::entry::Entry;
-use super::execution::Status;
 use crate::bronze::layout;
-use crate::day::Day;
 use crate::lake::{Lake, LakeError};
+use bronzed_model::day::Day;
+use bronzed_model::execution::Status;
 
 /// A day's state as stored.
 #[derive(Debug)]

@@ -21,15 +21,15 @@ use super::commit::passing;
 use super::document::Document;
 use super::entry::Entry;
 use super::error::StateError;
-use super::execution::Status;
 use super::packing::pack;
 use super::recover::{Cause, Recovery, UNKNOWN_JOB, recovered};
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::layout;
 use crate::bronze::reader::FileFacts;
-use crate::failpoint::failpoint;
-use crate::ingest::counts::Counts;
-use crate::mutation::mutated;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
 
 /// Totals of the files of one run.
 #[derive(Debug, Default)]

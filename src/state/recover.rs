@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::document::{Document, Doubt, ReadError};
 use super::entry::Entry;
 use super::error::StateError;
-use super::execution::{Execution, Status};
 use super::store::{DayState, DayStore, Notes};
 use crate::bronze::layout;
 use crate::bronze::reader::{self, FileFacts};
-use crate::failpoint::failpoint;
-use crate::ingest::counts::Counts;
 use crate::lake::Version;
-use crate::mutation::mutated;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::{Execution, Status};
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
 
 /// Job of a run whose file doesn't name one.
 pub(super) const UNKNOWN_JOB: &str = "unknown";

@@ -12,18 +12,18 @@ use super::commit::Change;
 use super::document::{Accepted, Document, SliceProgress, time};
 use super::entry::Entry;
 use super::error::StateError;
-use super::execution::{Execution, Status};
 use super::recover::Recovery;
 use crate::bronze::layout;
 use crate::bronze::writer::EncodedFile;
-use crate::clock::Clock;
-use crate::day::Day;
-use crate::entropy::Entropy;
-use crate::failpoint::failpoint;
 use crate::lake::{Lake, Version};
-use crate::mutation::mutated;
-use crate::record::RecordId;
-use crate::source::declaration::Dataset;
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::{Execution, Status};
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
+use bronzed_model::record::RecordId;
 
 /// Maximum attempts of a protocol step on conflicts or unknown outcomes.
 pub(super) const ATTEMPTS: u32 = 20;

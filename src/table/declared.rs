@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bronze::schema::{Column, ColumnType};
-use crate::source::declaration::{Dataset, Kind, SliceValues, Version};
 use crate::source::slices;
+use bronzed_model::declaration::{Dataset, Kind, SliceValues, Version};
+use bronzed_model::schema::{Column, ColumnType};
 
 /// Settings that determine the ids and the days of a table's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

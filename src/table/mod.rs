@@ -36,10 +36,10 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::bronze::layout;
-use crate::entropy::Entropy;
 use crate::lake::document::{DocumentError, JsonDocument};
 use crate::lake::{Lake, LakeError};
-use crate::source::declaration::Dataset;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::entropy::Entropy;
 
 use declared::{Declared, Identity};
 

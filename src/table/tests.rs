@@ -5,8 +5,8 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::bronze::schema::{Column, ColumnType};
-use crate::source::declaration::{SliceValues, Version};
+use bronzed_model::declaration::{SliceValues, Version};
+use bronzed_model::schema::{Column, ColumnType};
 
 fn dataset() -> Dataset {
     let settings = crate::config::load(None, []).unwrap();

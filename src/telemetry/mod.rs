@@ -6,6 +6,8 @@
 pub mod events;
 mod json;
 pub mod metrics;
+#[cfg(test)]
+mod secret_tests;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -14,8 +16,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
-use crate::config::settings::{LogFormat, TelemetrySettings};
-use crate::secrets::hide;
+use bronzed_model::redact::redact;
+use bronzed_model::settings::{LogFormat, TelemetrySettings};
 
 /// Invalid log filter.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +85,7 @@ struct AboveBars(MultiProgress);
 impl Write for AboveBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        let shown = hide(&text);
+        let shown = redact(&text);
         self.0
             .suspend(|| io::stderr().write_all(shown.as_bytes()))?;
         Ok(line.len())

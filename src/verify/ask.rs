@@ -4,12 +4,12 @@
 
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
-use crate::record::RecordId;
-use crate::source::declaration::{Dataset, PagingStyle, Slice};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::state::DayState;
 use crate::verify::compare::Stated;
+use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
+use bronzed_model::record::RecordId;
 
 /// Requests the first and the last page of a slice, and counts their records that the lake doesn't hold.
 ///

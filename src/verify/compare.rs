@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::source::declaration::{Dataset, Require, Version};
 use crate::state::SliceProgress;
+use bronzed_model::declaration::{Dataset, Require, Version};
 
 /// Counts from the first and the last page of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

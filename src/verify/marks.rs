@@ -11,10 +11,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::day::Day;
-use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced, Version};
-use crate::schedule::knowledge::Verified;
+use bronzed_model::day::Day;
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::verified::Verified;
 
 /// Maximum number of days kept: the newest.
 const KEPT: usize = 1_000;

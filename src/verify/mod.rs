@@ -28,16 +28,16 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use crate::day::Day;
-use crate::failpoint::failpoint;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::source::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use crate::source::{Usage, slices};
 use crate::state::DayState;
-use crate::state::execution::Status;
 use crate::telemetry::metrics::events as metrics;
 use crate::verify::compare::{Compared, Finding, Held, compare};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind, SliceValues, SliceVariable};
+use bronzed_model::execution::Status;
+use bronzed_model::failpoint::failpoint;
 
 /// Result of the verification of a day.
 #[derive(Debug, Clone)]

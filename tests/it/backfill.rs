@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::day::Day;
 use bronzed::simulator::faults::Faults;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
+use bronzed_model::day::Day;
 use serde_json::Value;
 
 use crate::support::lake::{Backend, TestLake};

@@ -11,8 +11,8 @@ use bronzed::simulator::answer::Answer;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::record::Record;
-use bronzed::source::declaration::Mode;
-use bronzed::state::execution::Status;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::Status;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -14,7 +14,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-use bronzed::failpoint::POINTS;
+use bronzed_model::failpoint::POINTS;
 use tokio::time::Instant;
 
 use crate::support::lake::Backend;

@@ -108,7 +108,7 @@ fn stored_as_it_is(misdeed: &Misdeed, records: &[&str]) {
         let file = bronzed::bronze::reader::records(lake.get(key).into());
         rows.extend(file.expect("a file of ours"));
     }
-    let same = |text: &str| bronzed::json::canonical::hash(text);
+    let same = |text: &str| bronzed_model::json::canonical::hash(text);
     let rows: Vec<_> = rows.iter().map(|row| same(row)).collect();
     for record in records {
         let known = rows.contains(&same(record));

@@ -7,8 +7,8 @@ use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::pncp::oddity::Oddities;
 use bronzed::simulator::pncp::record::Record;
-use bronzed::source::declaration::Mode;
-use bronzed::state::execution::Status;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::Status;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::hooked::Hooked;

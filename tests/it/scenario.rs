@@ -2,8 +2,8 @@
 
 use bronzed::simulator::faults::Faults;
 use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::source::declaration::Mode;
-use bronzed::state::execution::Status;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::Status;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::stage::{NEXT_MORNING, STATE, Stage};

@@ -4,10 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use bronzed::clock::{Clock, ManualClock};
 use bronzed::config as configuration;
-use bronzed::day::Day;
-use bronzed::entropy::Entropy;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
@@ -21,9 +18,12 @@ use bronzed::simulator::table::Stamp;
 use bronzed::simulator::tcu::{INIDONEOS, generated};
 use bronzed::simulator::{SimConfig, Simulator};
 use bronzed::source::SourceClient;
-use bronzed::source::declaration::{Dataset, Mode, Priority};
-use bronzed::state::execution::Status;
 use bronzed::state::inspect;
+use bronzed_model::clock::{Clock, ManualClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Mode, Priority};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Status;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bronzed::day::Day;
 use bronzed::simulator::clock::SimClock;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::{SimConfig, Simulator};
+use bronzed_model::day::Day;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::Program;

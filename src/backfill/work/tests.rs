@@ -1,15 +1,15 @@
 use super::*;
-use crate::clock::SystemClock;
-use crate::config::settings::CommitSettings;
-use crate::entropy::Entropy;
 use crate::ingest::progress::Unwatched;
 use crate::lake::Lake;
 use crate::source::SourceClient;
-use crate::source::declaration::{Dataset, Mode, Priority, RequestLimits};
 use crate::source::failure::Failure;
 use crate::source::testing::{self, Broken, Exchange, Reply, source};
-use crate::state::execution::Status;
 use async_trait::async_trait;
+use bronzed_model::clock::SystemClock;
+use bronzed_model::declaration::{Dataset, Mode, Priority, RequestLimits};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Status;
+use bronzed_model::settings::CommitSettings;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
     let mut dataset: Dataset = testing::dataset();
     dataset.retry.max_attempts = tries;
     let dataset = Arc::new(dataset);
-    let first: crate::day::Day = "2025-08-01".parse().unwrap();
+    let first: bronzed_model::day::Day = "2025-08-01".parse().unwrap();
     let orders = std::iter::successors(Some(first), |day| Some(day.next())).take(days);
     let orders = orders.map(|day| Order {
         dataset: Arc::clone(&dataset),

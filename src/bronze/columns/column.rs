@@ -15,8 +15,8 @@ use super::members::Members;
 use super::scalar;
 use crate::bronze::BronzeError;
 use crate::bronze::metadata;
-use crate::bronze::schema::ColumnType;
-use crate::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::schema::ColumnType;
 
 /// Maximum number of elements of one list.
 const MOST_ELEMENTS: usize = 100_000;

@@ -1,7 +1,7 @@
 //! Builder of `_extra`: JSON text of an object that mirrors the record, with the values that its columns
 //! can't hold.
 
-use crate::json;
+use bronzed_model::json;
 
 /// Builder of the `_extra` of one row.
 #[derive(Debug, Default)]

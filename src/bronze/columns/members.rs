@@ -8,8 +8,8 @@ use arrow_schema::{ArrowError, Fields};
 use super::column::Column;
 use super::extra::Extra;
 use crate::bronze::BronzeError;
-use crate::bronze::schema;
-use crate::json::Object;
+use bronzed_model::json::Object;
+use bronzed_model::schema;
 
 /// Columns of one object.
 #[derive(Debug)]

@@ -23,8 +23,8 @@ pub(super) use self::extra::Extra;
 pub(super) use self::members::Members;
 use super::BronzeError;
 use super::metadata;
-use super::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
-use crate::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
 
 /// Builder of a table's declared columns.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::json::decimal::Decimal;
-use crate::json::{self, Kind};
+use bronzed_model::json::decimal::Decimal;
+use bronzed_model::json::{self, Kind};
 
 /// Day number of the Unix epoch, counted from 0001-01-01 as day 1.
 const EPOCH: i32 = 719_163;

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use self::scalar::Scalar;
 use super::BronzeError;
-use crate::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind, Object};
 
 /// The columns of one object.
 pub(super) struct Row<'a> {

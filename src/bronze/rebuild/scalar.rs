@@ -6,8 +6,8 @@ use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 use chrono::{DateTime, TimeDelta};
 
-use crate::json;
-use crate::json::decimal::Decimal;
+use bronzed_model::json;
+use bronzed_model::json::decimal::Decimal;
 
 /// Writes the value of one non-null row; returns `false` if the value has to be read as null (NaN).
 pub(super) type Scalar<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;

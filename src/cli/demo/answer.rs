@@ -8,10 +8,10 @@ use anyhow::Context as _;
 
 use crate::bronze::reader;
 use crate::cli::table::aligned;
-use crate::json;
-use crate::json::decimal::Decimal;
 use crate::lake::Lake;
-use crate::source::declaration::Dataset;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::json;
+use bronzed_model::json::decimal::Decimal;
 
 const NAME: &str = "modalidadeNome";
 const VALUE: &str = "valorTotalEstimado";

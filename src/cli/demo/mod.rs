@@ -12,9 +12,6 @@ use crate::cli::progress::Bar;
 use crate::cli::run::exit;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, say, summary};
-use crate::clock::ManualClock;
-use crate::config::settings::Settings;
-use crate::day::Day;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Order, run as run_order};
 use crate::session::Session;
@@ -22,8 +19,11 @@ use crate::simulator::clock::SimClock;
 use crate::simulator::faults::Faults;
 use crate::simulator::pncp::catalog::Catalog;
 use crate::simulator::{SimConfig, Simulator};
-use crate::source::declaration::{Mode, Priority};
-use crate::state::execution::Status;
+use bronzed_model::clock::ManualClock;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Priority};
+use bronzed_model::execution::Status;
+use bronzed_model::settings::Settings;
 
 /// Simulated day, and the times at which it is read.
 const DAY: &str = "2025-10-22";

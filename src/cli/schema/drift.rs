@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::bronze::drift::{Drift, Finding};
 use crate::bronze::{layout, reader};
 use crate::cli::{Exit, Shell, Stop, say, table, target};
-use crate::day::Day;
 use crate::lake::Lake;
-use crate::source::declaration::Dataset;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::bronze::infer::Draft;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, target};
-use crate::clock::{Clock, SystemClock};
-use crate::day::Day;
-use crate::entropy::Entropy;
-use crate::json;
-use crate::source::declaration::{Dataset, Kind, Priority, Source};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage, slices};
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind, Priority, Source};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::json;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

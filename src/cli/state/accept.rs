@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::Place;
 use crate::cli::{Exit, Shell, Stop, say};
-use crate::clock::{Clock, SystemClock};
-use crate::day::Day;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

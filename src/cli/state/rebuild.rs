@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
-use crate::day::Day;
 use crate::state::DayState;
+use bronzed_model::day::Day;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

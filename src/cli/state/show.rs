@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::Place;
 use crate::bronze::layout;
 use crate::cli::{Exit, Shell, Stop, say, table};
-use crate::day::Day;
-use crate::source::declaration::Dataset;
 use crate::state::DayState;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -9,17 +9,16 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::Build;
-use super::secret::smells;
 use crate::config::place::KeyPath;
 use crate::config::raw::bronzed::{
     BronzedFile, CommitTable, LakeTable, OptionValue, PoolTable, ServerLimitsTable, ServerTable,
     ShutdownTable, TelemetryTable,
 };
-use crate::config::settings::{
-    CommitSettings, LakeSettings, LogFormat, PoolSettings, ShutdownSettings, StateSettings,
-    TelemetrySettings,
+use bronzed_model::redact::looks_like_secret;
+use bronzed_model::settings::{
+    CommitSettings, ConnectionLimits, LakeSettings, LogFormat, PoolSettings, ServerSettings,
+    ShutdownSettings, StateSettings, TelemetrySettings,
 };
-use crate::server::{Limits, ServerSettings};
 
 /// Supported URL schemes of a lake.
 const SCHEMES: [&str; 5] = ["file", "memory", "s3", "gs", "az"];
@@ -120,7 +119,7 @@ impl Build<'_> {
         match value {
             OptionValue::Plain(value) => {
                 // A literal secret is allowed in a variable, because the environment may hold secrets.
-                if smells(name) && self.places.variable(path).is_none() {
+                if looks_like_secret(name) && self.places.variable(path).is_none() {
                     self.complain(
                         path,
                         format!("`{path}` has a secret written down"),
@@ -159,12 +158,12 @@ impl Build<'_> {
         }
     }
 
-    fn server_limits(&mut self, path: &KeyPath, table: &ServerLimitsTable) -> Limits {
-        let usual = Limits::default();
+    fn server_limits(&mut self, path: &KeyPath, table: &ServerLimitsTable) -> ConnectionLimits {
+        let usual = ConnectionLimits::default();
         let mut time = |key: &str, text: &Option<String>, usual| {
             self.wait(&path.key(key), text.as_deref(), usual)
         };
-        Limits {
+        ConnectionLimits {
             connections: table.connections.map_or(usual.connections, usize::from),
             header_time: time("header_timeout", &table.header_timeout, usual.header_time),
             body_time: time("body_timeout", &table.body_timeout, usual.body_time),

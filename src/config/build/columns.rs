@@ -14,12 +14,12 @@
 use std::sync::Arc;
 
 use super::Build;
-use crate::bronze::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS, Schema};
 use crate::config::conform::nearest;
 use crate::config::document::{Document, Node, Value};
 use crate::config::place::KeyPath;
-use crate::config::problem::{Place, Problems};
 use crate::config::raw::dataset::DatasetTable;
+use bronzed_model::problem::{Location, Problems};
+use bronzed_model::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS, Schema};
 
 const TYPES: [&str; 7] = [
     "string",
@@ -79,7 +79,7 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
         let what = format!("`{name}` is a member of `{table}`, the table above it");
         let cure =
             format!("a column `{name}` stands under [columns], before the first nested table");
-        problems.warn(Place::File(file.name, Some(line)), what, cure);
+        problems.warn(Location::File(file.name, Some(line)), what, cure);
     }
     (problems.iter().len() == before).then_some(Schema { columns })
 }
@@ -91,7 +91,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn complain(&mut self, line: usize, what: impl Into<String>, instead: impl Into<String>) {
-        let place = Place::File(self.name.clone(), Some(line));
+        let place = Location::File(self.name.clone(), Some(line));
         self.problems.note(place, what, instead);
     }
 

@@ -14,8 +14,8 @@ use crate::config::raw::dataset::{
     CostTable, DatasetTable, KindWord, RequestLimitsTable, RetryTable,
 };
 use crate::config::raw::source::SourceFile;
-use crate::source::declaration::{Cost, Dataset, RequestLimits, Retry};
-use crate::source::template::Template;
+use bronzed_model::declaration::{Cost, Dataset, RequestLimits, Retry};
+use bronzed_model::template::Template;
 
 /// Settings that the datasets of a source share.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,8 @@ use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::KindWord;
 use crate::config::raw::source::{JobTable, SourceFile};
-use crate::schedule::cron::Cron;
-use crate::source::declaration::{Job, JobDays, Mode, Priority};
+use bronzed_model::cron::Cron;
+use bronzed_model::declaration::{Job, JobDays, Mode, Priority};
 
 impl Build<'_> {
     /// Builds the jobs of a source.

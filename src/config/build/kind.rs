@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::Build;
 use super::dataset::Shared;
-use crate::bronze::schema::Schema;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::{
     CoverageTable, DatasetTable, KindWord, PaginatorType, ParentTable, WindowTable,
 };
 use crate::config::raw::source::SourceFile;
-use crate::day::Day;
-use crate::source::declaration::{Days, Kind, Parent, Window, WindowEnd};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Days, Kind, Parent, Window, WindowEnd};
+use bronzed_model::schema::Schema;
 
 /// Variables of the window, for templates.
 pub const WINDOW_VARIABLES: [&str; 2] = ["start", "end"];

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use super::Secrets;
 use super::files::{Files, bad_line};
 use super::place::{KeyPath, Places};
-use super::problem::Problems;
+use bronzed_model::problem::Problems;
 
 /// Context of building one file's settings.
 pub struct Build<'a> {

@@ -3,7 +3,7 @@
 use super::Build;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::{DatasetTable, PaginatorTable, PaginatorType};
-use crate::source::declaration::{Completeness, Paginator, PagingStyle, Require};
+use bronzed_model::declaration::{Completeness, Paginator, PagingStyle, Require};
 
 impl Build<'_> {
     /// Builds the paginator.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Build;
-use crate::bronze::schema::{ColumnType, Schema};
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::config::raw::bronzed::SecretTable;
 use crate::config::raw::dataset::{DatasetTable, ProtectTable, SliceValuesTable};
 use crate::config::raw::source::SourceFile;
-use crate::protection::{MIN_KEY_CHARS, Method, Protection, Rule};
+use bronzed_model::protection::{MIN_KEY_CHARS, Method, Protection, Rule};
+use bronzed_model::schema::{ColumnType, Schema};
 
 impl Build<'_> {
     /// Reads the key for a source's protected fields.

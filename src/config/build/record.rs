@@ -1,12 +1,12 @@
 //! Fields of a record that the program itself uses: they must be declared columns.
 
 use super::Build;
-use crate::bronze::schema::{ColumnType, Schema};
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::{DatasetTable, KindWord};
-use crate::record::PARENT_ID;
-use crate::source::declaration::Version;
+use bronzed_model::declaration::Version;
+use bronzed_model::record::PARENT_ID;
+use bronzed_model::schema::{ColumnType, Schema};
 
 impl Build<'_> {
     /// Returns JSON pointers to the fields of the primary key.

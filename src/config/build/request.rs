@@ -9,8 +9,8 @@ use crate::config::place::KeyPath;
 use crate::config::raw::dataset::{DatasetFieldTable, DatasetTable, KindWord, SliceValuesTable};
 use crate::config::raw::source::SourceFile;
 use crate::config::raw::{Pairs, Scalar};
-use crate::source::declaration::{SliceValues, SliceVariable};
-use crate::source::template::Template;
+use bronzed_model::declaration::{SliceValues, SliceVariable};
+use bronzed_model::template::Template;
 
 impl Build<'_> {
     /// Parses the path that is appended to the base URL.

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::Build;
 use crate::config::place::KeyPath;
 use crate::config::raw::dataset::ResponseTable;
-use crate::source::declaration::{Action, ResponseRule, Wait};
+use bronzed_model::declaration::{Action, ResponseRule, Wait};
 
 impl Build<'_> {
     /// Builds the rules of one list; `of_child` is `true` for the rules of a child dataset.

@@ -7,27 +7,6 @@ use super::{Build, failing};
 use crate::config::Secrets;
 use crate::config::place::KeyPath;
 
-/// Parts of names that indicate a secret.
-const SMELLS: [&str; 8] = [
-    "secret",
-    "password",
-    "passwd",
-    "token",
-    "credential",
-    "authorization",
-    "cookie",
-    "key",
-];
-
-/// Ends of names that match [`SMELLS`] but are not secrets.
-const HARMLESS: [&str; 3] = ["token_file", "service_account_path", "key_id"];
-
-/// Returns `true` if a value of this name is probably a secret.
-pub fn smells(name: &str) -> bool {
-    let name = name.to_lowercase().replace('-', "_");
-    !HARMLESS.iter().any(|end| name.ends_with(end)) && SMELLS.iter().any(|part| name.contains(part))
-}
-
 impl Build<'_> {
     /// Reads a secret from the variable named by the key at `env`, or from the file named by the key at
     /// `file`; exactly one of them must be set.
@@ -115,35 +94,4 @@ impl Build<'_> {
 fn names_a_variable(text: &str) -> bool {
     let of_a_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     text.bytes().all(of_a_name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::smells;
-
-    #[test]
-    fn secrets_are_known_by_their_names() {
-        for name in [
-            "aws_secret_access_key",
-            "AWS_SESSION_TOKEN",
-            "azure_storage_account_key",
-            "azure_client_secret",
-            "google_service_account_key",
-            "Authorization",
-            "X-Api-Key",
-            "Set-Cookie",
-        ] {
-            assert!(smells(name), "{name}");
-        }
-        for name in [
-            "aws_endpoint",
-            "aws_region",
-            "aws_access_key_id",
-            "aws_web_identity_token_file",
-            "google_service_account_path",
-            "Accept",
-        ] {
-            assert!(!smells(name), "{name}");
-        }
-    }
 }

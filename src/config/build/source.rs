@@ -7,10 +7,10 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Build;
 use super::dataset::Shared;
-use super::secret::smells;
 use crate::config::place::KeyPath;
 use crate::config::raw::source::{AuthScheme, AuthTable, LimitsTable, PoolTable, SourceFile};
-use crate::source::declaration::{Auth, Limits, Pool, Source};
+use bronzed_model::declaration::{Auth, Limits, Pool, Source};
+use bronzed_model::redact::looks_like_secret;
 
 /// Default `User-Agent`.
 const USER_AGENT: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
@@ -97,7 +97,7 @@ impl Build<'_> {
             let path = path.key(name);
             self.header_name(&path, name);
             self.header_value(&path, value);
-            if smells(name) {
+            if looks_like_secret(name) {
                 self.complain(
                     &path,
                     format!("`{path}` has a secret written down"),

@@ -9,9 +9,9 @@ use url::Url;
 use super::Build;
 use crate::config::conform::nearest;
 use crate::config::place::KeyPath;
-use crate::day::Day;
-use crate::source::declaration::Blackout;
-use crate::source::template::Template;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Blackout;
+use bronzed_model::template::Template;
 
 impl Build<'_> {
     /// Parses a duration such as `30s` or `1h 30m`.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Pairs;
-use crate::config::settings::{LogFormat, StateCompression};
+use bronzed_model::settings::{LogFormat, StateCompression};
 
 /// `bronzed.toml`: the lake, commits, states, logs, and the settings of the daemon.
 #[derive(Deserialize, JsonSchema)]

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Pairs, Scalar};
-use crate::protection::Method;
-use crate::source::declaration::{Action, Require, WindowEnd};
+use bronzed_model::declaration::{Action, Require, WindowEnd};
+use bronzed_model::protection::Method;
 
 /// One record type of a source, stored in one bronze table.
 #[derive(Debug, Deserialize, JsonSchema)]

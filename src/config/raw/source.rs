@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Pairs;
 use super::bronzed::SecretTable;
 use super::dataset::{DatasetTable, ResponseTable, RetryTable};
-use crate::source::declaration::{Mode, Priority};
+use bronzed_model::declaration::{Mode, Priority};
 
 /// One file in `sources/`: an API provider, its datasets and its jobs.
 #[derive(Debug, Deserialize, JsonSchema)]

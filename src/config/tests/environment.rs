@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{BRONZED, Folder, PNCP};
 use crate::config::load;
-use crate::source::declaration::{Auth, SliceValues};
+use bronzed_model::declaration::{Auth, SliceValues};
 
 const CONTRATACOES: &str = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES";
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{BRONZED, COLUMNS, Folder, PNCP};
 use crate::config::load;
-use crate::config::settings::Origin;
-use crate::source::declaration::SliceValues;
+use bronzed_model::declaration::SliceValues;
+use bronzed_model::settings::Origin;
 
 #[test]
 fn the_shipped_files_are_those_that_are_built_in() {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::{BRONZED, COLUMNS, Folder, PNCP};
-use crate::config::problem::Place;
+use bronzed_model::problem::Location;
 
 /// Replacements for a character.
 const STRAY: [&str; 14] = [
@@ -61,13 +61,13 @@ proptest! {
         folder.write(file, &text);
         let problems = folder.load(&[]).err().unwrap_or_default();
         for problem in problems.iter() {
-            let Place::File(name, line) = &problem.place else {
+            let Location::File(name, line) = &problem.location else {
                 panic!("{problem}")
             };
             // An unclosed bracket may be reported one line after the last.
             let last = std::fs::read_to_string(&**name).unwrap().lines().count() + 1;
             prop_assert!(line.is_some_and(|line| (1..=last).contains(&line)), "{problem}");
-            prop_assert!(!problem.what.is_empty() && !problem.instead.is_empty());
+            prop_assert!(!problem.what.is_empty() && !problem.hint.is_empty());
         }
     }
 }

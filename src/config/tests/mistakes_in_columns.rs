@@ -168,7 +168,7 @@ fn warnings(folder: &Folder, environment: &[(&str, &str)]) -> Vec<(String, usize
     let warnings = settings.warnings.iter();
     let warning = |problem| {
         let (file, line) = folder.place(problem);
-        (file, line, format!("{}\n{}", problem.what, problem.instead))
+        (file, line, format!("{}\n{}", problem.what, problem.hint))
     };
     warnings.map(warning).collect()
 }

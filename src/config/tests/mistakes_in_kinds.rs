@@ -2,7 +2,7 @@
 //! and each mistake in it.
 
 use super::{Folder, PNCP, marked};
-use crate::source::declaration::{
+use bronzed_model::declaration::{
     Action, Kind, PagingStyle, Require, SliceValues, Version, Wait, WindowEnd,
 };
 

@@ -14,8 +14,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::problem::{Place, Problem, Problems};
-use super::settings::Settings;
+use bronzed_model::problem::{Location, Problem, Problems};
+use bronzed_model::settings::Settings;
 
 const BRONZED: &str = "bronzed.toml";
 const PNCP: &str = "sources/pncp.toml";
@@ -79,17 +79,17 @@ impl Folder {
         let (file, line) = self.place(problem);
         assert_eq!(file, place.0, "{problems}");
         assert!(place.1 == line || place.1 == 0, "{problems}");
-        assert!(problem.instead.contains(instead), "{problems}");
+        assert!(problem.hint.contains(instead), "{problems}");
     }
 
     /// Returns the location of a problem: the file within the folder, and the line.
     fn place(&self, problem: &Problem) -> (String, usize) {
-        match &problem.place {
-            Place::File(name, line) => {
+        match &problem.location {
+            Location::File(name, line) => {
                 let file = Path::new(&**name).strip_prefix(self.0.path()).unwrap();
                 (file.display().to_string(), line.unwrap_or_default())
             }
-            Place::Variable(name) => (name.clone(), 0),
+            Location::Variable(name) => (name.clone(), 0),
         }
     }
 }

@@ -25,7 +25,6 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::failpoint::failpoint;
 use crate::ingest::batch::IntakeError;
 use crate::ingest::canary::Unheard;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
@@ -37,11 +36,12 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::{APART, Outcome, Reach, SliceReader};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
-use crate::mutation::mutated;
-use crate::source::declaration::{Parent, Slice};
 use crate::source::{FetchError, Usage};
-use crate::state::execution::Status;
 use crate::state::{DayState, is_complete};
+use bronzed_model::declaration::{Parent, Slice};
+use bronzed_model::execution::Status;
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::mutation::mutated;
 
 /// Maximum number of parents done before a commit: a compromise between the requests that a crash costs,
 /// which take seconds each, and the number of files.

@@ -12,10 +12,10 @@ use crate::bronze::BronzeError;
 use crate::bronze::layout;
 use crate::bronze::reader::{self, Stored};
 use crate::bronze::writer::Op;
-use crate::day::Day;
 use crate::lake::{Lake, LakeError};
-use crate::record;
-use crate::source::declaration::{Parent, Slice};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Parent, Slice};
+use bronzed_model::record;
 
 /// Parent, and the request for its children.
 #[derive(Debug, Clone)]

@@ -11,9 +11,9 @@ use crate::ingest::canary::Unheard;
 use crate::ingest::child::parents::{ParentRow, files};
 use crate::ingest::nothing::Nothing;
 use crate::ingest::slice::{APART, SliceReader};
-use crate::source::declaration::Slice;
 use crate::source::{Answer, PageRequest};
 use crate::state::DayState;
+use bronzed_model::declaration::Slice;
 
 /// Parents of a day that were read before.
 pub struct Witnesses {

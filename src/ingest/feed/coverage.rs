@@ -21,12 +21,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::stretch::Stretch;
-use crate::day::Day;
-use crate::entropy::Entropy;
-use crate::failpoint::failpoint;
 use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
-use crate::source::declaration::Dataset;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::failpoint::failpoint;
 
 /// Format that this version writes, and the highest that it reads.
 const FORMAT: u64 = 1;

@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::bronze::writer::Origin;
-use crate::day::Day;
-use crate::failpoint::failpoint;
 use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::counts::Counts;
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order, log_recovery};
-use crate::record::RecordId;
 use crate::source::Usage;
-use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{DayState, DayStore, StateError};
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::record::RecordId;
 
 /// Number of open days from which on some are closed.
 const MOST_OPEN: usize = 64;

@@ -13,8 +13,8 @@ use chrono::{DateTime, Days, NaiveDate};
 
 use super::coverage::Coverage;
 use super::route::{Route, Sight, Step, Terms};
-use crate::day::Day;
 use crate::fuzz::Input;
+use bronzed_model::day::Day;
 
 /// Number of pages (`max_pages`) beyond which none is requested.
 const MOST_PAGES: u64 = 40;

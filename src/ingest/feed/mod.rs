@@ -29,19 +29,19 @@ use coverage::CoverageStore;
 use days::{Ended, OpenDays, undated};
 use route::{Route, Sight, Step, Terms};
 
-use crate::day::Day;
-use crate::failpoint::failpoint;
 use crate::ingest::batch::{IntakeError, tell_drift};
 use crate::ingest::off_day::own_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, Run};
-use crate::record::RecordId;
-use crate::source::declaration::Slice;
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
-use crate::state::execution::{Execution, Status, StopReason};
 use crate::state::{StateError, listing};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Slice;
+use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::failpoint::failpoint;
+use bronzed_model::record::RecordId;
 
 /// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.
 const PAGES_AT_RISK: u32 = 20;

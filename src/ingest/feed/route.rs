@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use super::coverage::{Coverage, Progress};
 use super::stretch::{ANCHORS, Floor, Place, Stretch};
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 /// Maximum number of consecutive steps back to find the last page again.
 const STEPS_BACK: u32 = 16;

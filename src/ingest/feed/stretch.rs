@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 /// Number of keys that identify the start of a stretch, and also its end.
 pub const ANCHORS: usize = 8;

@@ -16,15 +16,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::day::Day;
-use crate::ingest::counts::Counts;
 use crate::ingest::intake::Delivery;
 use crate::ingest::{Context, Order, day_settled_at};
 use crate::lake::LakeError;
-use crate::mutation::mutated;
-use crate::record::{ContentVersion, RecordId};
-use crate::source::declaration::{Dataset, Version};
 use crate::state::peek::{Peek, peek};
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Version};
+use bronzed_model::mutation::mutated;
+use bronzed_model::record::{ContentVersion, RecordId};
 
 /// Maximum number of undecided rows that are held, and also of waiting rows.
 const MOST_ROWS: usize = 1_000;

@@ -8,9 +8,9 @@ pub(super) mod held;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::day::Day;
-use crate::json;
-use crate::source::declaration::Days;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Days;
+use bronzed_model::json;
 
 /// Returns `true` if the record's own date is another day than `day`.
 pub fn is_off_day(days: &Days, day: Day, record: &str) -> bool {

@@ -11,11 +11,11 @@ use crate::ingest::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
-use crate::record::RecordId;
 use crate::source::Usage;
-use crate::state::execution::Execution;
 use crate::state::known::{ContentHash, Folded, Seen, VANISHED};
 use crate::state::{DayState, DayStore};
+use bronzed_model::execution::Execution;
+use bronzed_model::record::RecordId;
 
 pub struct SnapshotIntake<'a> {
     context: &'a Context,

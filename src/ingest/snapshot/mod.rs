@@ -22,18 +22,18 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::day::Day;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::ingest::verdict::is_proven;
 use crate::ingest::{Context, Order, Run, log_recovery};
-use crate::source::declaration::{Mode, Require};
 use crate::source::{Usage, slices};
-use crate::state::execution::Status;
 use crate::state::known::{Folded, Known};
 use crate::state::{DayState, SliceProgress, StateError};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Require};
+use bronzed_model::execution::Status;
 
 use intake::SnapshotIntake;
 use missing::{HeldBack, judge};

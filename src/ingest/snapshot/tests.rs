@@ -7,15 +7,15 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::ingest::report::RunReport;
 use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
-use crate::json::canonical::canonical;
-use crate::source::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
-use crate::source::template::Template;
 use crate::source::testing::{self, Step, answer, json};
-use crate::state::execution::Status;
 use crate::state::testing::Fault;
+use bronzed_model::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
+use bronzed_model::execution::Status;
+use bronzed_model::json::canonical::canonical;
+use bronzed_model::schema::{Column, ColumnType, Schema};
+use bronzed_model::template::Template;
 
 /// Table as an API serves it: by offset, in the order of its keys.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// Compras with itens, and resultados of itens.
 const SOURCE: &str = r#"

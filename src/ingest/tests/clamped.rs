@@ -1,7 +1,7 @@
 //! Pages that are shorter than declared, pages that are repeated, and totals in all forms that APIs use.
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// A dataset `d` whose pages are declared to have 50 records.
 async fn scene(keys: &str, api: impl Fn(&Url) -> Vec<u8> + Send + Sync + 'static) -> Scene {

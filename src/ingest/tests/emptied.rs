@@ -1,7 +1,7 @@
 //! Empty answers: of a slice or a whole day, temporary or permanent.
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// Three slices, one page each. 2025-10-22 is a Wednesday, 2025-10-25 and 26 are a weekend.
 const SOURCE: &str = r#"

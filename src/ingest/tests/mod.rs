@@ -24,18 +24,18 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::bronze::{layout, reader};
-use crate::clock::ManualClock;
 use crate::config;
-use crate::config::settings::CommitSettings;
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
 use crate::lake::Lake;
 use crate::source::SourceClient;
-use crate::source::declaration::{Mode, Priority, Source};
 use crate::source::testing::{Server, Step, answer, json};
+use bronzed_model::clock::ManualClock;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Priority, Source};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::CommitSettings;
 
 /// Day that is read, unless a test uses another one.
 const DAY: &str = "2025-10-22";

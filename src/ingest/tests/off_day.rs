@@ -1,7 +1,7 @@
 //! Off-day rows: each is in a file of some day (promise P2).
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 const SOURCE: &str = r#"
 [dataset.d]

@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// Sets up a dataset `d` of records identified by `id`, with these keys; `api` answers its requests.
 async fn scene(keys: &str, api: impl Fn(&Url) -> Vec<u8> + Send + Sync + 'static) -> Scene {

@@ -1,7 +1,7 @@
 //! Slice values of another dataset: one slice for each row that is in force.
 
 use super::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 const SOURCE: &str = r#"
 [dataset.orgaos]

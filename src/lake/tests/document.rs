@@ -7,10 +7,10 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use serde::{Deserialize, Serialize};
 
-use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::lake::document::{DocumentError, JsonDocument};
 use crate::state::testing::{Fault, Faulty, Op};
+use bronzed_model::entropy::Entropy;
 
 const KEY: &str = "_bronzed/names.json";
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::*;
-use crate::entropy::Entropy;
 use crate::lake::Joined;
+use bronzed_model::entropy::Entropy;
 
 async fn join(lake: &Lake, seed: u64) -> Result<Joined, crate::lake::document::DocumentError> {
     let now = "2025-10-22T12:00:00Z".parse().unwrap();

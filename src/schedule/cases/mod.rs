@@ -17,13 +17,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 use uuid::Uuid;
 
-use crate::day::Day;
-use crate::schedule::cron::Cron;
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
-use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge, Verified};
+use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
 use crate::schedule::plan::{Plan, Running, RunningRead, Situation, plan};
-use crate::source::declaration::{Job, JobDays, Mode, Priority};
-use crate::state::execution::{Status, StopReason};
+use bronzed_model::cron::Cron;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Job, JobDays, Mode, Priority};
+use bronzed_model::execution::{Status, StopReason};
+use bronzed_model::verified::Verified;
 
 fn at(text: &str) -> DateTime<Utc> {
     let (day, time) = text.split_once(' ').unwrap();

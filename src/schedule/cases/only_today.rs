@@ -1,8 +1,8 @@
 //! Snapshots and feeds, of which only today can be read.
 
 use super::{Case, backfill, daily, given, hourly, job};
-use crate::source::declaration::{JobDays, Mode, Priority};
-use crate::state::execution::Status::{Failed, Ok};
+use bronzed_model::declaration::{JobDays, Mode, Priority};
+use bronzed_model::execution::Status::{Failed, Ok};
 
 /// Returns a snapshot with a daily job at 06:00.
 fn given_snapshot() -> Case {

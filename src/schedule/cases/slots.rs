@@ -1,7 +1,7 @@
 //! Slots of a day, and catching up with misfires.
 
 use super::*;
-use crate::source::declaration::Blackout;
+use bronzed_model::declaration::Blackout;
 
 #[test]
 fn a_slot_asks_for_its_own_day_once() {

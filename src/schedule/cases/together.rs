@@ -166,7 +166,7 @@ fn the_shipped_sources_can_be_scheduled() {
     assert!(schedule.jobs.contains_key("hourly"));
     let covered = schedule.datasets["contratacoes"].coverage_from;
     assert_eq!(covered, Some(day("01")));
-    let disabled = crate::source::declaration::Source {
+    let disabled = bronzed_model::declaration::Source {
         enabled: false,
         ..(**pncp).clone()
     };

@@ -20,12 +20,12 @@ use chrono_tz::Australia::Lord_Howe;
 use chrono_tz::Europe::London;
 use chrono_tz::Tz;
 
-use crate::day::Day;
 use crate::schedule::cases::job;
-use crate::schedule::cron::Cron;
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
-use crate::source::declaration::{Job, JobDays, Mode, Priority};
-use crate::state::execution::Status;
+use bronzed_model::cron::Cron;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Job, JobDays, Mode, Priority};
+use bronzed_model::execution::Status;
 use faults::Faults;
 use world::{Read, World};
 

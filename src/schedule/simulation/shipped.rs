@@ -7,12 +7,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::day::Day;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
 use crate::schedule::plan::{Running, Situation, Task, plan};
-use crate::source::declaration::Mode;
-use crate::state::execution::Status;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
+use bronzed_model::execution::Status;
 
 const DAYS: i64 = 200;
 

@@ -9,12 +9,12 @@ use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
 use super::faults::Faults;
-use crate::day::Day;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
 use crate::schedule::plan::{Plan, Running, RunningRead, Situation, Task, plan};
-use crate::source::declaration::{Mode, Priority};
-use crate::state::execution::Status;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Priority};
+use bronzed_model::execution::Status;
 
 /// Maximum number of concurrent runs that are not hourly ones.
 const PLACES: usize = 2;

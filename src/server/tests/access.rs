@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::{Place, Served, TOKEN, served, served_with, settings};
 use crate::server::access::Need;
 use crate::server::routes::table;
-use crate::server::{Limits, ServerSettings};
+use crate::server::{ConnectionLimits, ServerSettings};
 
 /// Token that a request presents.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ async fn the_table_of_access_holds_in_each_cell() {
             public_reads,
             ..settings(place, token)
         };
-        let server = served_with(settings, Limits::default()).await;
+        let server = served_with(settings, ConnectionLimits::default()).await;
         let row = format!("{place:?} {token:?} {public_reads} {shows:?}");
         for probe in ["/healthz", "/readyz", "/metrics"] {
             let answer = server.get(probe).await;
@@ -87,7 +87,7 @@ async fn the_table_of_access_holds_in_each_cell() {
 #[tokio::test]
 async fn no_route_is_without_its_guard() {
     let elsewhere = settings(Place::Elsewhere, Some(TOKEN));
-    let server = served_with(elsewhere, Limits::default()).await;
+    let server = served_with(elsewhere, ConnectionLimits::default()).await;
     for route in table() {
         let method = Method::from_bytes(route.operation.method.to_uppercase().as_bytes()).unwrap();
         let path = route.operation.path.replace(['{', '}'], "");
@@ -102,7 +102,11 @@ async fn no_route_is_without_its_guard() {
 #[tokio::test]
 async fn a_blank_token_lets_nobody_in() {
     for blank in ["", " ", "\n"] {
-        let server = served_with(settings(Place::Elsewhere, Some(blank)), Limits::default()).await;
+        let server = served_with(
+            settings(Place::Elsewhere, Some(blank)),
+            ConnectionLimits::default(),
+        )
+        .await;
         for header in ["Bearer ", "Bearer", "Bearer  "] {
             let answer = server
                 .ask(Method::GET, "/api/v1/jobs", |r| {
@@ -122,7 +126,7 @@ async fn a_token_from_a_file_with_a_line_end_is_the_same_token() {
     let written = format!("{TOKEN}\n");
     let server = served_with(
         settings(Place::Elsewhere, Some(&written)),
-        Limits::default(),
+        ConnectionLimits::default(),
     )
     .await;
     let (status, _) = status(&server, Method::GET, "/api/v1/jobs", Shows::Right).await;
@@ -131,10 +135,14 @@ async fn a_token_from_a_file_with_a_line_end_is_the_same_token() {
 
 #[tokio::test]
 async fn who_needs_a_token_is_told_how_to_have_one() {
-    let server = served_with(settings(Place::Elsewhere, Some(TOKEN)), Limits::default()).await;
+    let server = served_with(
+        settings(Place::Elsewhere, Some(TOKEN)),
+        ConnectionLimits::default(),
+    )
+    .await;
     let answer = server.get("/api/v1/jobs").await;
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
-    let server = served_with(settings(Place::Loopback, None), Limits::default()).await;
+    let server = served_with(settings(Place::Loopback, None), ConnectionLimits::default()).await;
     let answer = server.post("/api/v1/jobs/pncp/hourly/pause", "").await;
     let cure = answer.json()["cure"].to_string();
     assert!(cure.contains("BRONZED__SERVER__TOKEN"), "{cure}");

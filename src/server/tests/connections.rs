@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{PATIENCE, Place, Served, TOKEN, served_with, settings};
-use crate::server::Limits;
+use crate::server::ConnectionLimits;
 
 const SHORT: Duration = Duration::from_millis(100);
 
-async fn limited(limits: Limits) -> Served {
+async fn limited(limits: ConnectionLimits) -> Served {
     served_with(settings(Place::Loopback, Some(TOKEN)), limits).await
 }
 
@@ -34,9 +34,9 @@ async fn rest(mut stream: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_client_that_sends_its_headers_slowly_is_dropped_while_others_are_served() {
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         header_time: SHORT,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     let mut slow = connect(&server).await;
@@ -49,12 +49,12 @@ async fn a_client_that_sends_its_headers_slowly_is_dropped_while_others_are_serv
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
-/// Limits under which only a new connection can end a waiting one: headers may take an hour.
-fn patient(connections: usize) -> Limits {
-    Limits {
+/// ConnectionLimits under which only a new connection can end a waiting one: headers may take an hour.
+fn patient(connections: usize) -> ConnectionLimits {
+    ConnectionLimits {
         connections,
         header_time: Duration::from_secs(3600),
-        ..Limits::default()
+        ..ConnectionLimits::default()
     }
 }
 
@@ -118,7 +118,7 @@ async fn a_thousand_clients_that_say_nothing_keep_nobody_out() {
 
 #[tokio::test]
 async fn a_client_that_has_closed_its_side_is_answered() {
-    let server = limited(Limits::default()).await;
+    let server = limited(ConnectionLimits::default()).await;
     *server.daemon.hold.lock().unwrap() = true;
     let mut half = connect(&server).await;
     let request = b"GET /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -133,9 +133,9 @@ async fn a_client_that_has_closed_its_side_is_answered() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         body_time: SHORT,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     let mut slow = connect(&server).await;
@@ -152,9 +152,9 @@ async fn a_body_that_does_not_come_is_given_up() {
 #[tokio::test]
 async fn a_body_that_is_too_long_is_refused_however_it_comes() {
     let limit = 1000;
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         body_bytes: limit,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     let answer = server.post("/api/v1/runs", &" ".repeat(limit + 1)).await;
@@ -175,7 +175,7 @@ async fn a_body_that_is_too_long_is_refused_however_it_comes() {
 
 #[tokio::test]
 async fn headers_without_end_are_refused() {
-    let server = limited(Limits::default()).await;
+    let server = limited(ConnectionLimits::default()).await;
     let mut greedy = connect(&server).await;
     let head = format!("GET /healthz HTTP/1.1\r\nX: {}", "x".repeat(20_000));
     greedy.write_all(head.as_bytes()).await.unwrap();
@@ -184,10 +184,10 @@ async fn headers_without_end_are_refused() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answers_is_dropped() {
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         connection_time: SHORT,
         drain_time: SHORT,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     let mut deaf = connect(&server).await;
@@ -201,9 +201,9 @@ async fn a_client_that_does_not_read_its_answers_is_dropped() {
 
 #[tokio::test]
 async fn a_daemon_that_does_not_answer_costs_a_bounded_time() {
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         answer_time: SHORT,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     *server.daemon.hold.lock().unwrap() = true;
@@ -214,7 +214,7 @@ async fn a_daemon_that_does_not_answer_costs_a_bounded_time() {
 
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_server_ends() {
-    let server = limited(Limits::default()).await;
+    let server = limited(ConnectionLimits::default()).await;
     *server.daemon.hold.lock().unwrap() = true;
     let asking = async {
         let answer = server.get("/api/v1/runs").await;
@@ -236,9 +236,9 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
 
 #[tokio::test]
 async fn the_end_waits_for_nobody_longer_than_its_bound() {
-    let server = limited(Limits {
+    let server = limited(ConnectionLimits {
         drain_time: SHORT,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     })
     .await;
     *server.daemon.hold.lock().unwrap() = true;
@@ -261,7 +261,7 @@ async fn the_end_waits_for_nobody_longer_than_its_bound() {
 
 #[tokio::test]
 async fn an_address_that_is_taken_is_named() {
-    let first = limited(Limits::default()).await;
+    let first = limited(ConnectionLimits::default()).await;
     let mut taken = settings(Place::Loopback, None);
     taken.listen.set_port(first.port);
     let daemon = first.daemon.clone();

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::day::Day;
-use crate::ingest::counts::Counts;
 use crate::server::daemon::{Daemon, DaemonError, Readiness};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::*;
-use crate::source::declaration::Mode;
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
 
 /// Id of the ended run.
 pub const ENDED: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, Server, ServerSettings};
+use super::{ConnectionLimits, Server, ServerSettings};
 use crate::telemetry::metrics::Metrics;
 use fake::FakeDaemon;
 
@@ -42,7 +42,7 @@ fn settings(place: Place, token: Option<&str>) -> ServerSettings {
         listen: listen.parse().unwrap(),
         token: token.map(Into::into),
         public_reads: false,
-        limits: Limits::default(),
+        limits: ConnectionLimits::default(),
     }
 }
 
@@ -77,10 +77,14 @@ impl Answer {
 
 /// Starts a server on loopback, with a token.
 async fn served() -> Served {
-    served_with(settings(Place::Loopback, Some(TOKEN)), Limits::default()).await
+    served_with(
+        settings(Place::Loopback, Some(TOKEN)),
+        ConnectionLimits::default(),
+    )
+    .await
 }
 
-async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
+async fn served_with(settings: ServerSettings, limits: ConnectionLimits) -> Served {
     let fake = Arc::new(FakeDaemon::default());
     served_by(settings, limits, fake.clone(), fake).await
 }
@@ -88,7 +92,7 @@ async fn served_with(settings: ServerSettings, limits: Limits) -> Served {
 /// Starts a server with any daemon; `fake` records the commands for tests that inspect them.
 async fn served_by(
     mut settings: ServerSettings,
-    limits: Limits,
+    limits: ConnectionLimits,
     daemon: Arc<dyn super::daemon::Daemon>,
     fake: Arc<FakeDaemon>,
 ) -> Served {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::fake::FakeDaemon;
-use super::{Limits, Place, TOKEN, description, served_by, settings};
-use crate::clock::{Clock, ManualClock};
+use super::{ConnectionLimits, Place, TOKEN, description, served_by, settings};
 use crate::daemon::Daemon;
-use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::session::Session;
 use crate::simulator::clock::SimClock;
 use crate::simulator::pncp::catalog::Catalog;
 use crate::simulator::{SimConfig, Simulator};
+use bronzed_model::clock::{Clock, ManualClock};
+use bronzed_model::entropy::Entropy;
 
 #[tokio::test]
 async fn the_daemon_does_what_is_described() {
@@ -40,7 +40,7 @@ async fn the_daemon_does_what_is_described() {
     daemon.settled().await;
     let server = served_by(
         settings(Place::Loopback, Some(TOKEN)),
-        Limits::default(),
+        ConnectionLimits::default(),
         Arc::new(daemon),
         Arc::new(FakeDaemon::default()),
     )

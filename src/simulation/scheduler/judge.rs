@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::{api, lake};
 use super::Scheduler;
 use crate::invariants::{self, Promise, Violation};
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 impl Scheduler<'_> {
     /// Checks the promises on the current lake.

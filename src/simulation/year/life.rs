@@ -12,14 +12,14 @@ use super::chance::Chance;
 use super::model::{Api, Scope, Weather, Wrong};
 use super::store::Store;
 use super::time::{At, Shown, days, minutes, start_of};
-use crate::clock::Clock;
 use crate::config;
-use crate::config::settings::Settings;
 use crate::daemon::Daemon;
-use crate::entropy::Entropy;
 use crate::lake::Lake;
 use crate::session::Session;
 use crate::source::testing::Exchange;
+use bronzed_model::clock::Clock;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::Settings;
 
 /// While something is under way, the clocks strike this often.
 const STRIKES: i64 = 5;

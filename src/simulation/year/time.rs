@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use bronzed_model::clock::Clock;
 
 pub type At = DateTime<Utc>;
 

@@ -11,12 +11,12 @@ use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::datasets as of;
 use super::recorded::{Vintage, template};
-use crate::day::Day;
 use crate::simulator::chance::Chance;
 use crate::simulator::pncp::generated::{cnpj, recorded_text};
 use crate::simulator::row::{Maker, Row};
 use crate::simulator::table::{TIME_FORMAT, Tables};
 use crate::simulator::tree::Tree;
+use bronzed_model::day::Day;
 
 /// Modalities in use: code of SIASG (Concorrência, Pregão, Dispensa, Inexigibilidade), weight, code and
 /// name at PNCP.

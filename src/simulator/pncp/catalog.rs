@@ -10,9 +10,9 @@ use super::datasets::CONTRATACOES;
 use super::generated::GeneratedDay;
 use super::record::Record;
 use super::recorded;
-use crate::day::Day;
 pub use crate::simulator::table::Listed;
 use crate::simulator::table::{Stamp, Table};
+use bronzed_model::day::Day;
 
 /// The records that the API can serve.
 #[derive(Debug, Clone)]
@@ -103,8 +103,8 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
     use crate::simulator::row::Listing;
+    use bronzed_model::json;
 
     fn day() -> Day {
         "2025-10-22".parse().unwrap()

@@ -6,12 +6,12 @@ use chrono::{Datelike, Days, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::datasets as of;
 use super::generated::{cnpj, recorded_text};
-use crate::day::Day;
 use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
 use crate::simulator::row::{Maker, Row};
 use crate::simulator::table::{TIME_FORMAT, Tables};
 use crate::simulator::tree::Tree;
+use bronzed_model::day::Day;
 
 /// Number of items of a plan.
 const ITEMS_OF_PLAN: u32 = 60;

@@ -11,11 +11,11 @@ use chrono::{Datelike, NaiveDateTime, NaiveTime, TimeDelta};
 use super::oddity::Oddities;
 use super::record::{ID_FIELD, Record};
 use super::recorded;
-use crate::day::Day;
 use crate::simulator::chance::Chance;
 use crate::simulator::row::Maker;
 use crate::simulator::table::TIME_FORMAT;
 use crate::simulator::tree::Tree;
+use bronzed_model::day::Day;
 
 /// Weight of modalidades 1 to 13.
 const MODALIDADES: [u32; 13] = [12, 0, 2, 55, 10, 360, 20, 350, 130, 0, 3, 45, 8];

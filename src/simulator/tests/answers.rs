@@ -169,16 +169,16 @@ async fn the_order_of_keys_differs_between_calls_and_not_within_a_page() {
     let mut nested = BTreeSet::new();
     for _ in 0..6 {
         let seen = page(&simulator, 6, 1).await.unwrap();
-        let rows: Vec<_> = crate::json::pointer(&seen.body, "/data")
+        let rows: Vec<_> = bronzed_model::json::pointer(&seen.body, "/data")
             .unwrap()
-            .map(|data| crate::json::elements(data).unwrap())
+            .map(|data| bronzed_model::json::elements(data).unwrap())
             .unwrap();
         let of_page: BTreeSet<_> = rows.iter().map(|row| keys(row)).collect();
         // A newer recorded record has a field more than the older ones.
         assert!(of_page.len() <= 2, "{of_page:?}");
         orders.extend(of_page);
         let organ = |row: &str| {
-            crate::json::pointer(row, "/orgaoEntidade")
+            bronzed_model::json::pointer(row, "/orgaoEntidade")
                 .unwrap()
                 .map(keys)
         };
@@ -191,7 +191,7 @@ async fn the_order_of_keys_differs_between_calls_and_not_within_a_page() {
 }
 
 fn keys(object: &str) -> Vec<String> {
-    let object = crate::json::Object::parse(object).unwrap();
+    let object = bronzed_model::json::Object::parse(object).unwrap();
     object
         .members
         .iter()
@@ -229,12 +229,15 @@ async fn odd_records_are_served_as_they_are_listed() {
     let mut unidentified = 0;
     for number in 1..=2 {
         let seen = page(&simulator, 8, number).await.unwrap();
-        let data = crate::json::pointer(&seen.body, "/data").unwrap().unwrap();
-        for row in crate::json::elements(data).unwrap() {
-            served.insert(crate::json::canonical::hash(row));
-            let id = crate::json::pointer(row, "/numeroControlePNCP").unwrap_or_default();
-            unidentified +=
-                usize::from(id.is_none_or(|id| crate::json::kind(id) != crate::json::Kind::String));
+        let data = bronzed_model::json::pointer(&seen.body, "/data")
+            .unwrap()
+            .unwrap();
+        for row in bronzed_model::json::elements(data).unwrap() {
+            served.insert(bronzed_model::json::canonical::hash(row));
+            let id = bronzed_model::json::pointer(row, "/numeroControlePNCP").unwrap_or_default();
+            unidentified += usize::from(id.is_none_or(|id| {
+                bronzed_model::json::kind(id) != bronzed_model::json::Kind::String
+            }));
         }
     }
     assert_eq!(served, listed);

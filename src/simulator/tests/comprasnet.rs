@@ -439,7 +439,7 @@ async fn faults_speak_as_this_provider_does() {
 
 #[tokio::test]
 async fn price_registers_may_be_valid_in_the_future_and_excluded_items_come_twice() {
-    let ahead = crate::day::Day::new(day().date() + Days::new(10));
+    let ahead = bronzed_model::day::Day::new(day().date() + Days::new(10));
     let tables = Tables::default();
     let arp = DayOf {
         repeated: 0.2,

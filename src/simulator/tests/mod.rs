@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::clock::SimClock;
 use super::pncp::catalog::Catalog;
 use super::{SimConfig, Simulator};
-use crate::day::Day;
+use bronzed_model::day::Day;
 
 fn day() -> Day {
     "2025-10-22".parse().unwrap()

@@ -1,6 +1,6 @@
 use super::*;
-use crate::clock::ManualClock;
 use crate::source::circuit::FIRST_COOL_DOWN;
+use bronzed_model::clock::ManualClock;
 use futures::FutureExt;
 use tokio::time::advance;
 

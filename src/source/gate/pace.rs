@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::source::declaration::Pool;
+use bronzed_model::declaration::Pool;
 
 /// Maximum wait, for rates close to zero.
 const LONGEST_SPAN: Duration = Duration::from_secs(24 * 60 * 60);

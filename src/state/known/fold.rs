@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 use super::Known;
 use crate::bronze::events::{Event, events};
 use crate::bronze::layout;
-use crate::day::Day;
-use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake};
 use crate::state::{DayStore, StateError};
+use bronzed_model::day::Day;
+use bronzed_model::failpoint::failpoint;
 
 /// A checkpoint is due after this many files beyond the last one …
 const FILES_BEYOND: usize = 32;

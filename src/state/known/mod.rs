@@ -32,7 +32,7 @@ pub struct ContentHash(u128);
 impl ContentHash {
     /// Returns the hash of a record.
     pub fn of(record: &str) -> Self {
-        let hash = crate::json::canonical::hash(record);
+        let hash = bronzed_model::json::canonical::hash(record);
         Self(u128::from_str_radix(&hash[..DIGITS], 16).unwrap_or_default())
     }
 

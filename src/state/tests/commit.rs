@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::execution::Status;
+use bronzed_model::execution::Status;
 
 /// Reference scenario of the design.
 #[tokio::test]

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::support::*;
 use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Op, Origin};
-use crate::record::RecordId;
-use crate::state::execution::Execution;
+use bronzed_model::execution::Execution;
+use bronzed_model::record::RecordId;
 
 /// A file of a snapshot's run: a record, one without an id, and a deletion.
 fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {

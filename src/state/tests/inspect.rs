@@ -3,9 +3,9 @@
 use super::corruption::{earlier_day, sound_day};
 use super::support::*;
 use crate::invariants::Promise;
-use crate::source::declaration::{Dataset, Version};
 use crate::state::seal;
 use crate::state::{Inspection, StateError, Table, inspect};
+use bronzed_model::declaration::{Dataset, Version};
 
 async fn found(world: &World) -> Inspection {
     let day = world.day();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::execution::{Execution, Status};
 use crate::state::{Cause, StateError};
+use bronzed_model::execution::{Execution, Status};
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_reply_is_lost_is_recognised() {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use uuid::Uuid;
 
 use crate::invariants::{self, Day, File, FileName, Promise, Served, State, Violation};
-use crate::mutation::Mutation;
+use bronzed_model::mutation::Mutation;
 
 /// Set of records, one per bit.
 type Ids = u8;

@@ -3,10 +3,10 @@
 use super::super::commit::Change;
 use super::super::document::Document;
 use crate::bronze::writer::EncodedFile;
-use crate::state::execution::Execution;
 use crate::state::recover::Recovery;
 use crate::state::store::Notes;
 use crate::state::{Committed, DayState, DayStore, StateError};
+use bronzed_model::execution::Execution;
 
 impl DayStore {
     /// Returns a new day, ignoring the existing state.

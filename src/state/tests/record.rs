@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::execution::{Execution, Status};
 use crate::state::{SliceProgress, complete_days, glance};
+use bronzed_model::execution::{Execution, Status};
 
 fn slices(read: &[(&str, u64)]) -> BTreeMap<String, SliceProgress> {
     let progress = |total| SliceProgress::of(total, total);

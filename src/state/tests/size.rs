@@ -6,9 +6,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::support::day;
-use crate::config::settings::StateCompression;
 use crate::state::document::Document;
 use crate::state::packing::pack;
+use bronzed_model::settings::StateCompression;
 
 /// Ids as PNCP makes them: buyer (some buy often), sequence number in the year, year.
 fn ids(count: u32) -> impl Iterator<Item = Box<str>> {

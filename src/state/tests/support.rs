@@ -14,18 +14,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::faulty::{Fault, Faulty, Late, Op};
-use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Origin};
 use crate::bronze::{layout, reader};
-use crate::clock::{Clock, ManualClock};
-use crate::config::settings::{LakeSettings, StateCompression};
-use crate::day::Day;
-use crate::entropy::Entropy;
 use crate::lake::Lake;
-use crate::record::RecordId;
-use crate::source::declaration::Dataset;
-use crate::state::execution::{Execution, Status};
 use crate::state::{Committed, DayState, DayStore, StateError, unpack};
+use bronzed_model::clock::{Clock, ManualClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::{Execution, Status};
+use bronzed_model::record::RecordId;
+use bronzed_model::schema::{Column, ColumnType, Schema};
+use bronzed_model::settings::{LakeSettings, StateCompression};
 
 pub const STATE: &str = "pncp/_state/year=2025/month=10/day=22/state_20251022.json";
 pub const MARKER: &str = "pncp/_state/complete/20251022";

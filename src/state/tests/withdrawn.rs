@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::support::*;
-use crate::record::RecordId;
-use crate::source::declaration::Version;
+use bronzed_model::declaration::Version;
+use bronzed_model::record::RecordId;
 
 #[tokio::test]
 async fn notes_are_kept_by_who_reads_the_state_again_after_a_lost_race() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use metrics::{counter, gauge, histogram};
 
 use super::catalogue as names;
-use crate::ingest::counts::Counts;
 use crate::schedule::plan::{MissedReason, MissedSlots};
 use crate::server::view::Coverage;
-use crate::state::execution::Status;
 use crate::verify::Outcome;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
 
 /// A finished run, with any outcome.
 #[derive(Debug, Clone, Copy)]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::catalogue::{CATALOGUE, Kind, Metric, RETRY_REASON, Values, to_markdown};
 use super::events::{self, *};
 use super::*;
-use crate::ingest::counts::Counts;
 use crate::schedule::plan::{MissedReason, MissedSlots};
 use crate::server::view::Coverage;
-use crate::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::Status;
 
 /// Records every metric once; returns the rendered text.
 fn sample() -> String {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bronzed::clock::{Clock, SystemClock};
-use bronzed::day::Day;
 use bronzed::simulator::ledger::Entry;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bronzed::clock::Clock;
-use bronzed::day::Day;
 use bronzed::server::daemon::Daemon as _;
 use bronzed::server::view::RunStatus;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
 use bronzed::simulator::ledger::Entry;
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bronzed::bronze::layout;
-use bronzed::clock::Clock;
-use bronzed::day::Day;
 use bronzed::server::daemon::{Daemon as _, DaemonError};
 use bronzed::server::order::{BackfillOrder, RunOrder};
 use bronzed::server::view::{RunStatus, RunView};
-use bronzed::source::declaration::Mode;
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Mode;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::support::driven::{Life, Plan, World};
@@ -172,7 +172,7 @@ fn a_pause_outlives_the_daemon_and_a_resumed_job_catches_up() {
 #[test]
 fn a_run_that_panics_is_audited_and_ends_nobody_else() {
     const IN_A_PANIC: &str = "planted-in-a-panic-90b3aa";
-    bronzed::secrets::keep([IN_A_PANIC.to_owned()]);
+    bronzed_model::redact::register([IN_A_PANIC.to_owned()]);
     runtime().block_on(async {
         let more = [("BRONZED__COMMIT__MAX_RECORDS", "10")];
         let world = world(JOBS, &more, "2025-10-23T03:00:00-03:00").await;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bronzed::clock::Clock;
-use bronzed::day::Day;
 use bronzed::server::daemon::Daemon as _;
 use bronzed::server::order::BackfillOrder;
 use bronzed::server::view::RunStatus;
 use bronzed::simulator::faults::{Fault, Faults, Rule};
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 use tokio::runtime::Builder;

@@ -11,14 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use bronzed::bronze::layout;
-use bronzed::clock::{Clock, SystemClock};
 use bronzed::config;
-use bronzed::day::Day;
-use bronzed::entropy::Entropy;
 use bronzed::simulator::clock::SimClock;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed::simulator::{SimConfig, Simulator};
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::entropy::Entropy;
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bronzed::clock::Clock;
-use bronzed::day::Day;
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::support::driven::{Plan, World};

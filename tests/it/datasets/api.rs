@@ -196,15 +196,19 @@ fn pncp(data: &str, total: usize, pages: usize, number: usize) -> String {
 fn plans(records: &[String]) -> String {
     let items: Vec<_> = records
         .iter()
-        .map(|record| bronzed::json::pointer(record, "/itens").unwrap().unwrap())
+        .map(|record| {
+            bronzed_model::json::pointer(record, "/itens")
+                .unwrap()
+                .unwrap()
+        })
         .collect();
     let Some(first) = records.first() else {
         return String::new();
     };
-    let members = bronzed::json::Object::parse(first).unwrap().members;
+    let members = bronzed_model::json::Object::parse(first).unwrap().members;
     let members = members.iter().map(|(key, value)| match &**key {
         "itens" => format!("\"itens\":[{}]", items.join(",")),
-        _ => format!("{}:{value}", bronzed::json::quote(key)),
+        _ => format!("{}:{value}", bronzed_model::json::quote(key)),
     });
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

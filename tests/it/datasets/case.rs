@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use bronzed::json::{self, Object};
+use bronzed_model::json::{self, Object};
 
 use super::api::{Envelope, Reply};
 

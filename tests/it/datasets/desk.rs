@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use bronzed::bronze::drift::Drift;
 use bronzed::bronze::{layout, reader};
-use bronzed::clock::{Clock, ManualClock};
 use bronzed::config;
-use bronzed::config::settings::Settings;
-use bronzed::entropy::Entropy;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
-use bronzed::json::canonical::canonical;
 use bronzed::lake::Lake;
 use bronzed::source::SourceClient;
-use bronzed::source::declaration::{Dataset, Kind, Mode, Priority, Version};
-use bronzed::state::execution::Status;
+use bronzed_model::clock::{Clock, ManualClock};
+use bronzed_model::declaration::{Dataset, Kind, Mode, Priority, Version};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Status;
+use bronzed_model::json::canonical::canonical;
+use bronzed_model::settings::Settings;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Answers, Api};

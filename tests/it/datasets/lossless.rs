@@ -7,8 +7,8 @@ use bronzed::bronze::drift::Drift;
 use bronzed::bronze::reader;
 use bronzed::bronze::writer::{FileMeta, FileWriter, Origin};
 use bronzed::config;
-use bronzed::json::canonical::canonical;
-use bronzed::record::RecordId;
+use bronzed_model::json::canonical::canonical;
+use bronzed_model::record::RecordId;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::fs;
 
-use bronzed::bronze::schema::{Column, ColumnType};
 use bronzed::config;
-use bronzed::source::declaration::{Dataset, JobDays, Kind, Mode, Source, Version};
+use bronzed_model::declaration::{Dataset, JobDays, Kind, Mode, Source, Version};
+use bronzed_model::schema::{Column, ColumnType};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- datasets: made from config/sources -->\n";

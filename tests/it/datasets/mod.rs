@@ -17,9 +17,9 @@ mod three_runs;
 use std::collections::BTreeSet;
 
 use bronzed::config;
-use bronzed::json::canonical::canonical;
-use bronzed::source::declaration::{Kind, Mode};
-use bronzed::state::execution::Status;
+use bronzed_model::declaration::{Kind, Mode};
+use bronzed_model::execution::Status;
+use bronzed_model::json::canonical::canonical;
 
 use api::Answers;
 use case::{Case, Trouble};

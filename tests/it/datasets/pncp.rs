@@ -1,6 +1,6 @@
 //! PNCP: recorded records of all but one dataset.
 
-use bronzed::json;
+use bronzed_model::json;
 
 use super::api::{Envelope, Reply, json, other};
 use super::case::{Case, Records, Sample, Trouble, documented, recorded, text};

@@ -1,6 +1,6 @@
 //! Three records, then two more, then none: for one dataset of each shipped paging style.
 
-use bronzed::source::declaration::{Kind, Mode};
+use bronzed_model::declaration::{Kind, Mode};
 
 use super::api::Answers;
 use super::case::{Case, Sample};

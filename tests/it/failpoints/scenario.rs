@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::clock::{Clock, SystemClock};
 use bronzed::config;
-use bronzed::day::Day;
 use bronzed::invariants::{self, Served, at_rest};
 use bronzed::simulator::pncp;
 use bronzed::simulator::provider::Provider;
 use bronzed::simulator::row::Listing;
 use bronzed::simulator::table::Stamp;
 use bronzed::simulator::{SimConfig, Simulator};
-use bronzed::source::declaration::Dataset;
 use bronzed::state::Table;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
 use chrono::Timelike;
 use tempfile::TempDir;
 

@@ -1,7 +1,5 @@
 //! Scenarios: each kind of work that the program does in a lake.
 
-use bronzed::clock::Clock;
-use bronzed::day::Day;
 use bronzed::simulator::SimConfig;
 use bronzed::simulator::churn::Churn;
 use bronzed::simulator::clock::SimClock;
@@ -12,6 +10,8 @@ use bronzed::simulator::pncp::recorded::day_20251022;
 use bronzed::simulator::pncp::{self, Details};
 use bronzed::simulator::tcu::generated::{AcordaoFeed, inidoneos};
 use bronzed::simulator::tcu::{ACORDAOS, INIDONEOS};
+use bronzed_model::clock::Clock;
+use bronzed_model::day::Day;
 use chrono::TimeDelta;
 
 use super::scenario::{Ends, Scenario};

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use bronzed::config::settings::Settings;
-use bronzed::day::Day;
-use bronzed::ingest::counts::Counts;
 use bronzed::invariants::{self, Execution, Served, Violation};
 use bronzed::lake::Lake;
 use bronzed::simulator::ledger::Entry;
 use bronzed::simulator::pncp::catalog::{Catalog, Listed};
 use bronzed::simulator::row::Listing;
-use bronzed::source::declaration::Dataset;
 use bronzed::state::Table;
-use bronzed::state::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_model::execution::Status;
+use bronzed_model::settings::Settings;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use uuid::Uuid;

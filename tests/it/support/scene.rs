@@ -8,12 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use bronzed::config;
-use bronzed::day::Day;
 use bronzed::invariants::Violation;
 use bronzed::simulator::clock::SimClock;
 use bronzed::simulator::ledger::Entry;
 use bronzed::simulator::pncp::catalog::{Catalog, Listed};
 use bronzed::simulator::{SimConfig, Simulator};
+use bronzed_model::day::Day;
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use bronzed::day::Day;
+use bronzed_model::day::Day;
 
 /// Modalities of the slices; the first has no records.
 pub const SLICES: [u32; 4] = [2, 6, 8, 9];

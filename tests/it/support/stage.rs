@@ -5,11 +5,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::sync::Arc;
 
-use bronzed::clock::ManualClock;
 use bronzed::config;
-use bronzed::config::settings::Settings;
-use bronzed::day::Day;
-use bronzed::entropy::Entropy;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
@@ -19,7 +15,11 @@ use bronzed::simulator::faults::Faults;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::{SimConfig, Simulator};
 use bronzed::source::SourceClient;
-use bronzed::source::declaration::{Mode, Priority};
+use bronzed_model::clock::ManualClock;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Mode, Priority};
+use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::Settings;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -167,7 +167,7 @@ impl Stage {
     /// Returns the context of a run, with a client of its own.
     pub fn context(&self, cancel: CancellationToken) -> Context {
         let source = &self.settings.sources["pncp"];
-        let clock: Arc<dyn bronzed::clock::Clock> = Arc::new(self.clock.clone());
+        let clock: Arc<dyn bronzed_model::clock::Clock> = Arc::new(self.clock.clone());
         let entropy = self.entropy.clone();
         Context {
             lake: match &self.store {

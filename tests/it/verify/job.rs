@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use bronzed::bronze::layout;
-use bronzed::clock::{Clock, SystemClock};
-use bronzed::day::Day;
 use bronzed::simulator::faults::Faults;
 use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed::simulator::pncp::generated::GeneratedDay;
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
 use chrono::{Datelike, Days};
 use chrono_tz::America::Sao_Paulo;
 use serde_json::Value;

@@ -9,10 +9,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::day::Day;
 use crate::ingest::feed::coverage::Coverage;
 use crate::ingest::feed::route::{Route, Sight, Step, Terms};
 use crate::ingest::feed::stretch::Stretch;
+use bronzed_model::day::Day;
 
 const PAGE: usize = 10;
 const OVERLAP: usize = 2;

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use crate::bronze::schema::{Column, ColumnType, Schema};
 use crate::ingest::report::RunReport;
 use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
-use crate::source::declaration::{
+use crate::source::testing::{self, Step, answer, json};
+use crate::state::testing::{Fault, Op};
+use bronzed_model::declaration::{
     Completeness, Dataset, Days, Kind, PagingStyle, Require, Version,
 };
-use crate::source::template::Template;
-use crate::source::testing::{self, Step, answer, json};
-use crate::state::execution::Status;
-use crate::state::testing::{Fault, Op};
+use bronzed_model::execution::Status;
+use bronzed_model::schema::{Column, ColumnType, Schema};
+use bronzed_model::template::Template;
 
 const PAGE: usize = 500;
 const OVERLAP: usize = 20;

@@ -8,13 +8,13 @@ use super::super::compras::{decimal, words};
 use super::super::datasets as of;
 use super::super::recorded::Vintage;
 use super::made::{Edited, Facts, midnight, siasg_of};
-use crate::day::Day;
 use crate::simulator::chance::Chance;
 use crate::simulator::dataset::Dataset;
 use crate::simulator::pncp::generated::cnpj;
 use crate::simulator::row::Row;
 use crate::simulator::table::Tables;
 use crate::simulator::tree::Tree;
+use bronzed_model::day::Day;
 
 /// A day of records that are listed by day.
 #[derive(Debug, Clone, Copy)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Weekday};
 
-use crate::day::Day;
 use crate::simulator::chance::Chance;
 use crate::simulator::pncp::generated::recorded_text;
 use crate::simulator::row::{Maker, Row};
 use crate::simulator::tree::Tree;
+use bronzed_model::day::Day;
 
 /// The feed of acórdãos, up to a last session.
 ///

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::source::breaker::FAILURES_TO_OPEN;
-use crate::source::declaration::{Blackout, Pool};
+use bronzed_model::declaration::{Blackout, Pool};
 use futures::FutureExt;
 use futures::future::join_all;
 use std::sync::Mutex;
@@ -273,7 +273,7 @@ async fn nothing_is_sent_in_a_blackout_and_its_wait_takes_none_of_the_time_for_t
         end: "21:00:00".parse().unwrap(),
     }];
     let begin: DateTime<Utc> = "2025-10-22T23:10:00Z".parse().unwrap();
-    let clock = crate::clock::ManualClock::new(begin);
+    let clock = bronzed_model::clock::ManualClock::new(begin);
     let entropy = Arc::new(Entropy::seeded(7));
     let client = SourceClient::new(&source, Arc::new(clock.clone()), entropy).unwrap();
     let request = request(testing::dataset(), 0);

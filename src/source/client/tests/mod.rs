@@ -7,8 +7,8 @@ mod retries;
 mod simulated;
 
 use super::*;
-use crate::source::declaration::Dataset;
 use crate::source::testing::{self, Server, Step, answer, client, envelope, json, request, source};
+use bronzed_model::declaration::Dataset;
 
 /// Fetches the first page with a source and a dataset that may be changed.
 struct Fetch {

@@ -1,7 +1,7 @@
 //! Requests as sent, redaction of secrets, and sources without a client.
 
 use super::*;
-use crate::source::declaration::Auth;
+use bronzed_model::declaration::Auth;
 use secrecy::SecretString;
 
 const SECRET: &str = "s3cr3t-t0ken";
@@ -19,7 +19,11 @@ fn refused(change: impl FnOnce(&mut Source)) -> String {
     let mut source = source(&Url::parse("https://pncp.gov.br/api").unwrap());
     change(&mut source);
     let entropy = Arc::new(Entropy::seeded(1));
-    let error = SourceClient::new(&source, Arc::new(crate::clock::SystemClock), entropy);
+    let error = SourceClient::new(
+        &source,
+        Arc::new(bronzed_model::clock::SystemClock),
+        entropy,
+    );
     error.unwrap_err().to_string()
 }
 
@@ -141,7 +145,7 @@ async fn a_probe_tells_what_it_saw_in_one_request() {
     ])
     .await;
     let now = "2025-10-22T12:00:00Z".parse().unwrap();
-    let clock = Arc::new(crate::clock::ManualClock::new(now));
+    let clock = Arc::new(bronzed_model::clock::ManualClock::new(now));
     let entropy = Arc::new(Entropy::seeded(1));
     let client = SourceClient::new(&source(&server.url), clock, entropy).unwrap();
     let request = request(testing::dataset(), 0);

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use url::Url;
 
 use super::*;
-use crate::clock::{Clock as _, SystemClock};
-use crate::source::declaration::{Action, RequestLimits, ResponseRule, Wait};
 use crate::source::testing::{Broken, Exchange, Reply};
+use bronzed_model::clock::{Clock as _, SystemClock};
+use bronzed_model::declaration::{Action, RequestLimits, ResponseRule, Wait};
 
 #[tokio::test]
 async fn server_errors_are_tried_again_until_they_pass() {

@@ -25,9 +25,9 @@ pub use response::{Action, ResponseRule, Wait};
 pub use slices::{Slice, SliceValues, SliceVariable};
 pub use window::{Days, Window, WindowEnd};
 
-use crate::bronze::schema::Schema;
 use crate::protection::Protection;
-use crate::source::template::Template;
+use crate::schema::Schema;
+use crate::template::Template;
 
 /// A provider of an API.
 #[derive(Debug, Clone)]

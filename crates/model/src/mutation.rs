@@ -4,32 +4,18 @@
 //! Compiled into unit tests only; elsewhere `mutated!` is constantly false.
 
 /// `true` if this fault is enabled in this thread.
-#[cfg(test)]
+#[macro_export]
 macro_rules! mutated {
     ($mutation:ident) => {
         $crate::mutation::Mutation::$mutation.is_on()
     };
 }
 
-#[cfg(not(test))]
-macro_rules! mutated {
-    ($mutation:ident) => {
-        $crate::mutation::never()
-    };
-}
-
-pub(crate) use mutated;
-
-/// Value of `mutated!` outside of unit tests.
-#[cfg(not(test))]
-pub(crate) const fn never() -> bool {
-    false
-}
+pub use crate::mutated;
 
 /// A fault.
-#[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mutation {
+pub enum Mutation {
     /// The state is written before the data.
     StateBeforeData,
     /// A state that can't be read is treated as absent, and no files are searched.
@@ -121,22 +107,30 @@ pub(crate) enum Mutation {
     NotedWithoutProof,
 }
 
-#[cfg(test)]
+#[cfg(feature = "test-util")]
 thread_local! {
     static ON: std::cell::Cell<Option<Mutation>> = const { std::cell::Cell::new(None) };
 }
 
-#[cfg(test)]
 impl Mutation {
     /// Enables the fault in this thread while `f` runs.
-    pub(crate) fn while_on<T>(self, f: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "test-util")]
+    pub fn while_on<T>(self, f: impl FnOnce() -> T) -> T {
         ON.set(Some(self));
         let done = f();
         ON.set(None);
         done
     }
 
-    pub(crate) fn is_on(self) -> bool {
+    /// Returns `true` if the fault is enabled in this thread.
+    #[cfg(feature = "test-util")]
+    pub fn is_on(self) -> bool {
         ON.get() == Some(self)
+    }
+
+    /// Returns `false`: faults exist in tests only.
+    #[cfg(not(feature = "test-util"))]
+    pub const fn is_on(self) -> bool {
+        false
     }
 }

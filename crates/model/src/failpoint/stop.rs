@@ -51,7 +51,7 @@ impl Plan {
 }
 
 /// Passes a point, and stops there if planned.
-pub(crate) fn pass(name: &'static str) {
+pub fn pass(name: &'static str) {
     let Some(plan) = &*PLAN else {
         return;
     };

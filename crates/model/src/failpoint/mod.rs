@@ -21,12 +21,13 @@ mod stop;
 #[cfg(debug_assertions)]
 pub use points::POINTS;
 #[cfg(debug_assertions)]
-pub(crate) use points::is_listed;
+pub use points::is_listed;
 #[cfg(debug_assertions)]
-pub(crate) use stop::pass;
+pub use stop::pass;
 
 /// Marks a point of [`POINTS`]; any other name is a compile error.
 #[cfg(debug_assertions)]
+#[macro_export]
 macro_rules! failpoint {
     ($name:literal) => {{
         const { assert!($crate::failpoint::is_listed($name), "not in `POINTS`") };
@@ -35,8 +36,9 @@ macro_rules! failpoint {
 }
 
 #[cfg(not(debug_assertions))]
+#[macro_export]
 macro_rules! failpoint {
     ($name:literal) => {{}};
 }
 
-pub(crate) use failpoint;
+pub use crate::failpoint;

@@ -15,10 +15,8 @@
 //! logs and state only see the result. In doubt, data is protected: a rule applies if its condition can't be
 //! evaluated, and a value of an unexpected type is protected as a whole.
 //!
-//! [`seal`] stores in the lake the key's fingerprint and the rules with which a table is written, and refuses
+//! A lock in the lake (`protection_lock`) stores the key's fingerprint and the rules with which a table is written, and refuses
 //! others.
-
-pub mod seal;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

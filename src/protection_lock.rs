@@ -14,9 +14,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::failpoint::failpoint;
 use crate::lake::{Created, Lake, LakeError, Replaced};
-use crate::source::declaration::{Dataset, Version};
+use bronzed_model::declaration::{Dataset, Version};
+use bronzed_model::failpoint::failpoint;
 
 /// Folder of the documents.
 pub const FOLDER: &str = "_bronzed/protection/";
@@ -27,7 +27,7 @@ const ATTEMPTS: u32 = 10;
 
 /// Reason why a table can't be written as configured.
 #[derive(Debug, thiserror::Error)]
-pub enum SealError {
+pub enum LockError {
     /// The lake can't be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -64,13 +64,13 @@ pub enum SealError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seal {
+struct Lock {
     format: u64,
     key: Option<String>,
     identity: Vec<String>,
 }
 
-impl Seal {
+impl Lock {
     fn of(dataset: &Dataset) -> Self {
         let by_content = dataset.version == Version::Content;
         let protection = dataset.protection.as_ref();
@@ -109,9 +109,9 @@ pub fn key(prefix: &str) -> String {
 ///
 /// # Errors
 /// Returns an error if the table was written in another way, or the lake can't be read or written.
-pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
+pub async fn verify_or_create(lake: &Lake, dataset: &Dataset) -> Result<(), LockError> {
     let key = self::key(&dataset.prefix);
-    let said = Seal::of(dataset);
+    let said = Lock::of(dataset);
     for _ in 0..ATTEMPTS {
         let Some((bytes, version)) = lake.get(&key).await? else {
             if dataset.protection.is_none() {
@@ -132,7 +132,7 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
             return Err(other(dataset, written.shown(), &said));
         }
         // The key's fingerprint is kept while its rules are removed from the configuration.
-        let next = Seal {
+        let next = Lock {
             key: said.key.clone().or_else(|| written.key.clone()),
             ..said.clone()
         };
@@ -148,11 +148,11 @@ pub async fn settle(lake: &Lake, dataset: &Dataset) -> Result<(), SealError> {
             Replaced::Conflict => {}
         }
     }
-    Err(SealError::Contended { key })
+    Err(LockError::Contended { key })
 }
 
 /// Refuses a table that was written without a seal, so without protection, if ids depend on the rules.
-async fn refuse_unsealed(lake: &Lake, dataset: &Dataset, said: &Seal) -> Result<(), SealError> {
+async fn refuse_unsealed(lake: &Lake, dataset: &Dataset, said: &Lock) -> Result<(), LockError> {
     if said.identity.is_empty() {
         return Ok(());
     }
@@ -163,8 +163,8 @@ async fn refuse_unsealed(lake: &Lake, dataset: &Dataset, said: &Seal) -> Result<
     }
 }
 
-fn other(dataset: &Dataset, written: String, said: &Seal) -> SealError {
-    SealError::Other {
+fn other(dataset: &Dataset, written: String, said: &Lock) -> LockError {
+    LockError::Other {
         dataset: dataset.full_name(),
         prefix: dataset.prefix.clone(),
         written,
@@ -172,12 +172,12 @@ fn other(dataset: &Dataset, written: String, said: &Seal) -> SealError {
     }
 }
 
-fn read(key: &str, bytes: &[u8]) -> Result<Seal, SealError> {
-    let unreadable = |reason: String| SealError::Unreadable {
+fn read(key: &str, bytes: &[u8]) -> Result<Lock, LockError> {
+    let unreadable = |reason: String| LockError::Unreadable {
         key: key.to_owned(),
         reason,
     };
-    let seal: Seal =
+    let seal: Lock =
         serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
     match seal.format {
         FORMAT => Ok(seal),
@@ -185,7 +185,7 @@ fn read(key: &str, bytes: &[u8]) -> Result<Seal, SealError> {
     }
 }
 
-fn bytes_of(seal: &Seal) -> Bytes {
+fn bytes_of(seal: &Lock) -> Bytes {
     // Strings, numbers and arrays always serialize.
     serde_json::to_vec(seal).unwrap_or_default().into()
 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 /// Location that a problem refers to. Files sort before variables.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Location {
     /// File, and line counted from 1; `None` for the file as a whole.
     File(Arc<str>, Option<usize>),
     /// An environment variable.
     Variable(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(name, Some(line)) => write!(f, "{name}:{line}"),
@@ -33,59 +33,59 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Location of the problem.
-    pub place: Place,
+    pub location: Location,
     /// Description of the problem.
     pub what: String,
     /// Hint: how to fix the problem.
-    pub instead: String,
+    pub hint: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n    {}", self.place, self.what, self.instead)
+        write!(f, "{}: {}\n    {}", self.location, self.what, self.hint)
     }
 }
 
 /// Errors and warnings, each sorted by location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
-    wrong: Vec<Problem>,
-    doubtful: Vec<Problem>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Problems {
     /// Adds an error. Exact duplicates are dropped.
-    pub fn note(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
-        insert(&mut self.wrong, place, what.into(), instead.into());
+    pub fn note(&mut self, location: Location, what: impl Into<String>, hint: impl Into<String>) {
+        insert(&mut self.errors, location, what.into(), hint.into());
     }
 
     /// Adds a warning: a probable mistake, which does not prevent loading.
-    pub fn warn(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
-        insert(&mut self.doubtful, place, what.into(), instead.into());
+    pub fn warn(&mut self, location: Location, what: impl Into<String>, hint: impl Into<String>) {
+        insert(&mut self.warnings, location, what.into(), hint.into());
     }
 
     /// Returns the warnings, sorted by location.
     pub fn into_warnings(self) -> Vec<Problem> {
-        self.doubtful
+        self.warnings
     }
 
     /// Returns the errors, sorted by location.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
-        self.wrong.iter()
+        self.errors.iter()
     }
 
     /// Returns `true` if there are no errors.
     pub fn is_empty(&self) -> bool {
-        self.wrong.is_empty()
+        self.errors.is_empty()
     }
 }
 
 /// Inserts a problem in order; exact duplicates are dropped.
-fn insert(problems: &mut Vec<Problem>, place: Place, what: String, instead: String) {
+fn insert(problems: &mut Vec<Problem>, location: Location, what: String, hint: String) {
     let problem = Problem {
-        place,
+        location,
         what,
-        instead,
+        hint,
     };
     if let Err(position) = problems.binary_search(&problem) {
         problems.insert(position, problem);
@@ -94,7 +94,7 @@ fn insert(problems: &mut Vec<Problem>, place: Place, what: String, instead: Stri
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, problem) in self.wrong.iter().enumerate() {
+        for (position, problem) in self.errors.iter().enumerate() {
             let separator = if position > 0 { "\n" } else { "" };
             write!(f, "{separator}{problem}")?;
         }
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn problems_are_shown_by_file_and_line_then_variable() {
         let mut problems = Problems::default();
-        let file = |name: &str, line| Place::File(name.into(), line);
-        problems.note(Place::Variable("BRONZED__A".into()), "d", "x");
+        let file = |name: &str, line| Location::File(name.into(), line);
+        problems.note(Location::Variable("BRONZED__A".into()), "d", "x");
         problems.note(file("b.toml", Some(2)), "c", "x");
         problems.note(file("a.toml", Some(10)), "b", "x");
         problems.note(file("a.toml", Some(9)), "a", "x");

@@ -1,15 +1,15 @@
 //! The validated configuration.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::config::problem::Problem;
-use crate::server::ServerSettings;
-use crate::source::declaration::Source;
+use crate::declaration::Source;
+use crate::problem::Problem;
 
 /// Validated settings from files and environment.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// Location of bronze and state.
     pub lake: LakeSettings,
-    /// Limits of one commit.
+    /// ConnectionLimits of one commit.
     pub commit: CommitSettings,
     /// Encoding of state documents.
     pub state: StateSettings,
@@ -55,7 +55,7 @@ pub struct LakeSettings {
     pub options: BTreeMap<String, SecretString>,
 }
 
-/// Limits of one commit: they bound the memory of a run, and the work that a crash loses.
+/// ConnectionLimits of one commit: they bound the memory of a run, and the work that a crash loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitSettings {
     /// Maximum number of records in one file.
@@ -115,4 +115,53 @@ pub enum LogFormat {
     Json,
     /// Human-readable.
     Pretty,
+}
+
+/// Settings of the server: address, access and limits.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Listen address. On loopback, read routes need no token. Port 0 selects a free port.
+    pub listen: SocketAddr,
+    /// Token for write routes; for read routes, too, unless the address is loopback or `public_reads` is
+    /// set. `None` or blank: routes that need the token answer 403.
+    pub token: Option<SecretString>,
+    /// `true` if read routes need no token on any address.
+    pub public_reads: bool,
+    /// ConnectionLimits for clients.
+    pub limits: ConnectionLimits,
+}
+
+/// ConnectionLimits for clients.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Maximum number of concurrent connections. A further connection evicts the one that has waited
+    /// longest for a request; if all are serving a request, it waits.
+    pub connections: usize,
+    /// Timeout for the headers of a request, and for the next request on an idle connection.
+    pub header_time: Duration,
+    /// Timeout for the body of a request, after its headers.
+    pub body_time: Duration,
+    /// Timeout for a whole response, including the time for reading the body.
+    pub answer_time: Duration,
+    /// Age after which a connection accepts no further request. A client that reads slowly, or not at all,
+    /// is disconnected `drain_time` later.
+    pub connection_time: Duration,
+    /// Time for the request in progress to finish when its connection or the daemon ends.
+    pub drain_time: Duration,
+    /// Maximum size of a request body.
+    pub body_bytes: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            header_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(10),
+            answer_time: Duration::from_secs(30),
+            connection_time: Duration::from_secs(300),
+            drain_time: Duration::from_secs(5),
+            body_bytes: 64 * 1024,
+        }
+    }
 }

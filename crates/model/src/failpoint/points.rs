@@ -174,7 +174,7 @@ pub const POINTS: &[(&str, &str)] = &[
 ];
 
 /// `true` if the point is listed; evaluated at compile time.
-pub(crate) const fn is_listed(name: &str) -> bool {
+pub const fn is_listed(name: &str) -> bool {
     let mut at = 0;
     while at < POINTS.len() {
         if is_same(POINTS[at].0.as_bytes(), name.as_bytes()) {

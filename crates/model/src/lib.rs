@@ -1,0 +1,30 @@
+//! Vocabulary of `bronzed`: the types that all its crates share, and pure functions over them. Nothing here does
+//! any input or output.
+//!
+//! - [`day`], [`clock`], [`entropy`], [`cron`]: time and chance as parameters
+//! - [`json`], [`record`], [`schema`], [`template`], [`protection`]: records, their ids, columns and masking
+//! - [`declaration`], [`settings`], [`problem`]: the validated configuration, and what is wrong with one
+//! - [`paginator`]: arithmetic of pages
+//! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
+//! - [`redact`]: secrets out of texts
+//! - [`failpoint`], [`mutation`]: named points at which tests stop or break the program
+
+pub mod clock;
+pub mod counts;
+pub mod cron;
+pub mod day;
+pub mod declaration;
+pub mod entropy;
+pub mod execution;
+pub mod failpoint;
+pub mod json;
+pub mod mutation;
+pub mod paginator;
+pub mod problem;
+pub mod protection;
+pub mod record;
+pub mod redact;
+pub mod schema;
+pub mod settings;
+pub mod template;
+pub mod verified;
