@@ -35,7 +35,6 @@ pub mod server;
 pub mod session;
 #[cfg(test)]
 mod simulation;
-pub mod simulator;
 pub mod source;
 pub mod standing;
 pub mod state;

@@ -4,6 +4,7 @@ mod backfill;
 mod check;
 mod daemon;
 mod day;
+#[cfg(feature = "demo")]
 mod demo;
 mod forecast;
 mod healthcheck;
@@ -12,7 +13,6 @@ mod progress;
 mod run;
 mod schema;
 mod signal;
-mod simulate;
 mod state;
 mod status;
 mod summary;
@@ -73,8 +73,10 @@ enum Command {
     /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
     /// Serve simulated APIs of PNCP, Compras.gov.br and TCU on this machine
-    Simulate(simulate::Args),
+    #[cfg(feature = "demo")]
+    Simulate(bronzed_simulator::command::Args),
     /// Run a demo: a simulated day of PNCP, read three times, offline
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
 }
 
@@ -165,10 +167,12 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,
+        #[cfg(feature = "demo")]
         Command::Simulate(args) => {
-            simulate::run(args).await?;
+            bronzed_simulator::command::run(args).await?;
             Ok(Exit::Done)
         }
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(shell, args).await,
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::simulator::faults::Faults;
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed_model::day::Day;
+use bronzed_simulator::faults::Faults;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
 use serde_json::Value;
 
 use crate::support::lake::{Backend, TestLake};

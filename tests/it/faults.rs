@@ -1,9 +1,9 @@
 //! Bad days of the API: random faults from printed seeds, and responses that never become valid.
 
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::stage::{NEXT_MORNING, Stage, day};

@@ -1,7 +1,7 @@
 //! Odd names of lakes and tables, in a folder and in a bucket: each is rejected with a reason, or all
 //! commands find what is stored under it.
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::only;

@@ -1,14 +1,14 @@
 //! Defects of the replaced pipeline, each as a test named after what went wrong there. The table is in
 //! `docs/replaced-pipeline.md`.
 
-use bronzed::simulator::answer::Answer;
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::oddity::Oddities;
-use bronzed::simulator::pncp::record::Record;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
+use bronzed_simulator::answer::Answer;
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::oddity::Oddities;
+use bronzed_simulator::pncp::record::Record;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::hooked::Hooked;

@@ -1,9 +1,9 @@
 //! The reference day of the design, on a folder and on S3.
 
-use bronzed::simulator::faults::Faults;
-use bronzed::simulator::pncp::catalog::Catalog;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
+use bronzed_simulator::faults::Faults;
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::stage::{NEXT_MORNING, STATE, Stage};

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::only;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bronzed::simulator::clock::SimClock;
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::{SimConfig, Simulator};
 use bronzed_model::day::Day;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::{SimConfig, Simulator};
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::Program;
@@ -46,7 +46,7 @@ fn a_run_beside_a_backfill_asked_with_six_requests_in_flight_where_three_are_all
     assert_eq!(run.json()["new"], 200);
     backfill.interrupt();
     backfill.wait().expect(3);
-    let in_flight = |entry: &bronzed::simulator::ledger::Entry| entry.in_flight;
+    let in_flight = |entry: &bronzed_simulator::ledger::Entry| entry.in_flight;
     let most = simulator.ledger().iter().map(in_flight).max();
     assert_eq!(most, Some(3));
     // Both processes have released their leases.

@@ -15,15 +15,15 @@ use crate::cli::{Exit, Shell, Stop, say, summary};
 use crate::ingest::report::RunReport;
 use crate::ingest::{Order, run as run_order};
 use crate::session::Session;
-use crate::simulator::clock::SimClock;
-use crate::simulator::faults::Faults;
-use crate::simulator::pncp::catalog::Catalog;
-use crate::simulator::{SimConfig, Simulator};
 use bronzed_model::clock::ManualClock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority};
 use bronzed_model::execution::Status;
 use bronzed_model::settings::Settings;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::faults::Faults;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::{SimConfig, Simulator};
 
 /// Simulated day, and the times at which it is read.
 const DAY: &str = "2025-10-22";

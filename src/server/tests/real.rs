@@ -9,11 +9,11 @@ use super::{ConnectionLimits, Place, TOKEN, description, served_by, settings};
 use crate::daemon::Daemon;
 use crate::lake::Lake;
 use crate::session::Session;
-use crate::simulator::clock::SimClock;
-use crate::simulator::pncp::catalog::Catalog;
-use crate::simulator::{SimConfig, Simulator};
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::entropy::Entropy;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::{SimConfig, Simulator};
 
 #[tokio::test]
 async fn the_daemon_does_what_is_described() {

@@ -1,6 +1,6 @@
 //! A day read by the program, on the backends that its other tests don't use.
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::Backend;
 use crate::support::scene::{COMPLETE, Expect, Scene, at};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::oddity::Oddities;
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::oddity::Oddities;
 use serde_json::Value;
 
 use crate::support::lake::Backend;

@@ -1,6 +1,6 @@
 //! The reference day of the design: 3 records at 08:00, 5 at 12:00, no new ones at 16:00.
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 use serde_json::json;
 
 use crate::support::lake::Backend;

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::oddity::Oddities;
 use bronzed_model::entropy::Entropy;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::oddity::Oddities;
 use serde_json::Value;
 use tokio::time::Instant;
 

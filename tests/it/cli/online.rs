@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use bronzed::config;
-use bronzed::simulator::answer::Answer;
-use bronzed::simulator::churn::Churn;
-use bronzed::simulator::comprasnet::generated::{self as compras, DayOf};
-use bronzed::simulator::comprasnet::{ComprasDay, datasets};
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::provider::Provider;
-use bronzed::simulator::table::Tables;
-use bronzed::simulator::tcu::generated::AcordaoFeed;
-use bronzed::simulator::{SimConfig, pncp, tcu};
+use bronzed_simulator::answer::Answer;
+use bronzed_simulator::churn::Churn;
+use bronzed_simulator::comprasnet::generated::{self as compras, DayOf};
+use bronzed_simulator::comprasnet::{ComprasDay, datasets};
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::provider::Provider;
+use bronzed_simulator::table::Tables;
+use bronzed_simulator::tcu::generated::AcordaoFeed;
+use bronzed_simulator::{SimConfig, pncp, tcu};
 use serde_json::{Value, json};
 
 use crate::support::lake::Backend;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::oddity::Oddities;
-use bronzed::simulator::pncp::record::Record;
-use bronzed::simulator::tree::Tree;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::oddity::Oddities;
+use bronzed_simulator::pncp::record::Record;
+use bronzed_simulator::tree::Tree;
 use chrono::{Days, NaiveDate};
 use serde_json::json;
 

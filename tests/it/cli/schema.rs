@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 use serde_json::json;
 use tempfile::TempDir;
 

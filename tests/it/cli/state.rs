@@ -1,6 +1,6 @@
 //! `bronzed state verify` and `bronzed state rebuild`, for an operator who doubts a lake.
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 
 use crate::support::lake::Backend;
 use crate::support::program::Program;

@@ -1,6 +1,6 @@
 //! `bronzed status`, `bronzed state show` and `bronzed healthcheck`.
 
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::catalog::Catalog;
 use serde_json::{Value, json};
 
 use crate::support::lake::Backend;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use bronzed::simulator::Simulator;
-use bronzed::simulator::pncp::catalog::Catalog;
+use bronzed_simulator::Simulator;
+use bronzed_simulator::pncp::catalog::Catalog;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

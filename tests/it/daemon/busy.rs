@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bronzed::simulator::ledger::Entry;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
+use bronzed_simulator::ledger::Entry;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 

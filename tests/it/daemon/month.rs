@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bronzed::server::daemon::Daemon as _;
 use bronzed::server::view::RunStatus;
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::ledger::Entry;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::ledger::Entry;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};

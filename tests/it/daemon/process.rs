@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use bronzed::bronze::layout;
 use bronzed::config;
-use bronzed::simulator::clock::SimClock;
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::{SimConfig, Simulator};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::entropy::Entropy;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::{SimConfig, Simulator};
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bronzed::simulator::faults::{Fault, Faults};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
+use bronzed_simulator::faults::{Fault, Faults};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::support::driven::{Life, Plan, World};

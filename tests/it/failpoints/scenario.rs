@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use bronzed::config;
 use bronzed::invariants::{self, Served, at_rest};
-use bronzed::simulator::pncp;
-use bronzed::simulator::provider::Provider;
-use bronzed::simulator::row::Listing;
-use bronzed::simulator::table::Stamp;
-use bronzed::simulator::{SimConfig, Simulator};
 use bronzed::state::Table;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
+use bronzed_simulator::pncp;
+use bronzed_simulator::provider::Provider;
+use bronzed_simulator::row::Listing;
+use bronzed_simulator::table::Stamp;
+use bronzed_simulator::{SimConfig, Simulator};
 use chrono::Timelike;
 use tempfile::TempDir;
 

@@ -1,17 +1,17 @@
 //! Scenarios: each kind of work that the program does in a lake.
 
-use bronzed::simulator::SimConfig;
-use bronzed::simulator::churn::Churn;
-use bronzed::simulator::clock::SimClock;
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::record::Record;
-use bronzed::simulator::pncp::recorded::day_20251022;
-use bronzed::simulator::pncp::{self, Details};
-use bronzed::simulator::tcu::generated::{AcordaoFeed, inidoneos};
-use bronzed::simulator::tcu::{ACORDAOS, INIDONEOS};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
+use bronzed_simulator::SimConfig;
+use bronzed_simulator::churn::Churn;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::record::Record;
+use bronzed_simulator::pncp::recorded::day_20251022;
+use bronzed_simulator::pncp::{self, Details};
+use bronzed_simulator::tcu::generated::{AcordaoFeed, inidoneos};
+use bronzed_simulator::tcu::{ACORDAOS, INIDONEOS};
 use chrono::TimeDelta;
 
 use super::scenario::{Ends, Scenario};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use bronzed::invariants::Promise::{self, P1, P2, P3, P4, P5, P7};
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
 use serde_json::json;
 
 use crate::support::lake::Backend;

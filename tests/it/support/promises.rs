@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use bronzed::invariants::{self, Execution, Served, Violation};
 use bronzed::lake::Lake;
-use bronzed::simulator::ledger::Entry;
-use bronzed::simulator::pncp::catalog::{Catalog, Listed};
-use bronzed::simulator::row::Listing;
 use bronzed::state::Table;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::execution::Status;
 use bronzed_model::settings::Settings;
+use bronzed_simulator::ledger::Entry;
+use bronzed_simulator::pncp::catalog::{Catalog, Listed};
+use bronzed_simulator::row::Listing;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use uuid::Uuid;

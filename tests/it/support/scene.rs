@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use bronzed::config;
 use bronzed::invariants::Violation;
-use bronzed::simulator::clock::SimClock;
-use bronzed::simulator::ledger::Entry;
-use bronzed::simulator::pncp::catalog::{Catalog, Listed};
-use bronzed::simulator::{SimConfig, Simulator};
 use bronzed_model::day::Day;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::ledger::Entry;
+use bronzed_simulator::pncp::catalog::{Catalog, Listed};
+use bronzed_simulator::{SimConfig, Simulator};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};

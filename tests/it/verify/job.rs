@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use bronzed::bronze::layout;
-use bronzed::simulator::faults::Faults;
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
+use bronzed_simulator::faults::Faults;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
 use chrono::{Datelike, Days};
 use chrono_tz::America::Sao_Paulo;
 use serde_json::Value;

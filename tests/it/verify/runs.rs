@@ -1,12 +1,12 @@
 //! A complete day, read again in mode `verify`.
 
-use bronzed::simulator::faults::{Fault, Faults, Rule};
-use bronzed::simulator::pncp::catalog::Catalog;
-use bronzed::simulator::pncp::generated::GeneratedDay;
-use bronzed::simulator::pncp::record::Record;
 use bronzed::verify::{Outcome, Repair, Verification, verify_day};
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
+use bronzed_simulator::faults::{Fault, Faults, Rule};
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_simulator::pncp::record::Record;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

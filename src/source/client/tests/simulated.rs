@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::simulator::clock::SimClock;
-use crate::simulator::faults::Faults;
-use crate::simulator::pncp::catalog::Catalog;
-use crate::simulator::{SimConfig, Simulator};
 use crate::source::slices;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Priority, Slice};
 use bronzed_model::record::RecordId;
+use bronzed_simulator::clock::SimClock;
+use bronzed_simulator::faults::Faults;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::{SimConfig, Simulator};
 use futures::future::{join_all, try_join_all};
 
 /// PNCP as shipped, but at this URL and with next to no waits between attempts.
