@@ -23,7 +23,6 @@ pub mod ingest;
 pub mod inspection;
 pub mod invariants;
 pub mod lake;
-mod lease;
 pub mod named;
 #[cfg(test)]
 mod paginator_tests;
@@ -35,6 +34,8 @@ pub mod server;
 pub mod session;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod slices_tests;
 pub mod source;
 pub mod standing;
 pub mod state;

@@ -13,9 +13,9 @@ use crate::ingest::Context;
 use crate::ingest::progress::Observer;
 use crate::lake::document::DocumentError;
 use crate::lake::{Joined, Lake, LakeError};
-use crate::lease::{Identity, Shared};
 use crate::protection_lock::{self, LockError};
 use crate::source::SourceClient;
+use crate::source::lease::{Identity, Shared};
 #[cfg(test)]
 use crate::source::testing::Exchange;
 use crate::table::{self, TableError};

@@ -9,11 +9,11 @@ use chrono::Datelike as _;
 use crate::ingest::Context;
 use crate::lake::LakeError;
 use crate::schedule::estimate::{Estimate, Facts, Sample, estimate};
-use crate::source::slices;
 use crate::state::{complete_days, glance};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Require, Source};
 use bronzed_model::execution::Status;
+use bronzed_model::slices::slices;
 
 /// Number of sampled days of each weekday.
 const ALIKE: usize = 4;

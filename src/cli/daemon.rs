@@ -11,8 +11,8 @@ use crate::daemon::{Daemon, wakers};
 use crate::lake::Lake;
 use crate::server::Server;
 use crate::session::Session;
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::metrics::events::start_at_zero;
+use bronzed_metrics::Metrics;
+use bronzed_metrics::events::start_at_zero;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::entropy::Entropy;
 

@@ -237,7 +237,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::bronze::layout;
-    use crate::telemetry::metrics::Metrics;
+    use bronzed_metrics::Metrics;
 
     const PREFIX: &str = "pncp";
 

@@ -14,7 +14,7 @@ use crate::daemon::places::Places;
 use crate::daemon::runs::{Asked, Beginning, Key, Watch};
 use crate::schedule::deal::Turn;
 use crate::schedule::plan::{Class, Reason, Situation, Task};
-use crate::telemetry::metrics::events;
+use bronzed_metrics::events;
 use bronzed_model::declaration::Priority;
 
 /// Delay until the next reconcile pass if nothing is scheduled.

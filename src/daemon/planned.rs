@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::schedule::jobs::Schedule;
 use crate::schedule::plan::{Plan, Running, Situation, Task, plan_dataset};
-use crate::telemetry::metrics::events;
+use bronzed_metrics::events;
 
 /// Plans of the datasets of a source, by name.
 #[derive(Debug, Default)]
@@ -84,7 +84,8 @@ impl Planned {
 
 fn count_missed(source: &str, plan: &Plan) {
     for missed in &plan.missed {
-        events::slots_missed(source, missed);
+        let of_job = (source, &*missed.dataset, &*missed.job);
+        events::slots_missed(of_job, missed.reason.as_str(), missed.slots);
         tracing::info!(
             source,
             dataset = &*missed.dataset,

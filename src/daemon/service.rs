@@ -16,7 +16,7 @@ use crate::schedule::jobs::ScheduledJob;
 use crate::server::daemon::{DaemonError, Readiness};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
-use crate::telemetry::metrics::events::{DatasetStanding, job_freshness};
+use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
 
@@ -46,13 +46,19 @@ impl crate::server::daemon::Daemon for Daemon {
             for (name, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
                 let view = self.0.dataset(&board, scheduled, dataset);
                 let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
-                let standing = DatasetStanding {
+                let gauges = DatasetGauges {
                     source,
                     dataset: &dataset.name,
                     freshness: view.freshness_seconds.and_then(seconds),
-                    coverage: view.coverage,
+                    complete_days: view.coverage.complete_days,
+                    accepted_days: view.coverage.accepted_days,
+                    incomplete_days: view.coverage.incomplete_days,
+                    backlog_days: view.coverage.backlog_days,
+                    oldest_backlog_seconds: view.coverage.oldest_backlog_seconds,
+                    overdue_days: view.coverage.overdue_days,
+                    stuck_days: view.coverage.stuck_days,
                 };
-                standing.record();
+                gauges.record();
                 let known = board.knowledge(source, dataset).ok();
                 for (job, declared) in scheduled.schedule.jobs_of(name) {
                     if let (Some(limit), Some(_)) = (declared.job.freshness, known) {

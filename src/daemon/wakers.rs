@@ -15,7 +15,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Daemon;
-use crate::telemetry::metrics::events;
+use bronzed_metrics::events;
 use bronzed_model::clock::Clock;
 
 /// Interval of the tick; short enough that a slot missed by the cron crate is not late.

@@ -9,12 +9,12 @@ use super::{Input, sources};
 use crate::config::load_given;
 use crate::source::backoff::Tries;
 use crate::source::request::PageRequest;
-use crate::source::slices::slices;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{Dataset, Priority, Slice, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::problem::Location;
 use bronzed_model::settings::Settings;
+use bronzed_model::slices::slices;
 
 /// Files that the input can replace.
 const FILES: [&str; 3] = [

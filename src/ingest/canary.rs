@@ -15,10 +15,11 @@ use crate::ingest::Run;
 use crate::ingest::slice::{APART, Outcome, SliceReader};
 use crate::lake::LakeError;
 use crate::source::known_rows::{MOST_PLACES, RowsAt};
-use crate::source::{Answer, PageRequest, slices};
+use crate::source::{Answer, PageRequest};
 use crate::state::{SliceProgress, slice_progress};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
+use bronzed_model::slices::slices;
 
 /// Maximum number of days with files whose states are read to find a slice with rows.
 const MOST_DAYS: usize = 8;

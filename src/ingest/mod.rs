@@ -58,7 +58,7 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::lake::Lake;
 use crate::lake::document::DocumentError;
-use crate::source::{SourceClient, Usage, slices};
+use crate::source::{SourceClient, Usage};
 use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
 use crate::table::{self, TableError};
 use bronzed_model::clock::Clock;
@@ -69,6 +69,7 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::settings::CommitSettings;
+use bronzed_model::slices::slices;
 
 /// Everything that a run needs; shared by all runs of a source.
 #[derive(Clone)]

@@ -10,8 +10,9 @@ use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::ingest::{Context, Order};
-use crate::source::{Usage, slices};
+use crate::source::Usage;
 use crate::state::SliceProgress;
+use bronzed_model::slices::slices;
 
 /// Reader of the slices of a day.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ingest::Order;
-use crate::telemetry::metrics::events::RunFinished;
+use bronzed_metrics::events::RunFinished;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;

@@ -39,7 +39,7 @@ pub use living::{Alive, Living};
 
 use tokio::time::Instant;
 
-use crate::telemetry::metrics::events::{LakeOperation, LakeOutcome, lake_operation};
+use bronzed_metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::mutation::mutated;
 use bronzed_model::settings::{LakeSettings, StateCompression};

@@ -17,7 +17,7 @@ pub trait Daemon: Send + Sync + 'static {
     /// availability of the providers' APIs is not part of it.
     fn readiness(&self) -> Readiness;
 
-    /// Updates the gauges that change with time ([`crate::telemetry::metrics::events`]). Called before each
+    /// Updates the gauges that change with time ([`bronzed_metrics::events`]). Called before each
     /// scrape: it must neither block nor access the lake.
     fn observe(&self);
 

@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::access::Access;
 use crate::server::daemon::Daemon;
-use crate::telemetry::metrics::Metrics;
+use bronzed_metrics::Metrics;
 use bronzed_model::settings::{ConnectionLimits, ServerSettings};
 
 /// Error of starting the server.

@@ -20,10 +20,10 @@ mod exchange;
 pub mod failure;
 pub(crate) mod gate;
 pub mod known_rows;
+pub mod lease;
 pub mod page;
 pub mod probe;
 pub mod request;
-pub mod slices;
 mod turn;
 pub mod usage;
 
@@ -34,5 +34,4 @@ pub use breaker::Down;
 pub use client::{Answer, SourceClient};
 pub use error::{ClientError, FetchError};
 pub use request::PageRequest;
-pub use slices::slices;
 pub use usage::Usage;

@@ -11,10 +11,10 @@ use chrono_tz::Tz;
 use tracing::info;
 use url::Url;
 
-use crate::lease::Lease;
 use crate::source::breaker::{Breaker, Down, Pass};
 use crate::source::failure::Failure;
 use crate::source::gate::{Gate, Part, Permit};
+use crate::source::lease::Lease;
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::{Blackout, Dataset, Priority, Source};
 

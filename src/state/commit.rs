@@ -13,7 +13,7 @@ use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
 use crate::lake::{Created, LakeError, Replaced, Version};
-use crate::telemetry::metrics::events::state_written;
+use bronzed_metrics::events::state_written;
 use bronzed_model::execution::Execution;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::mutation::mutated;

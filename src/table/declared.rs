@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::slices;
 use bronzed_model::declaration::{Dataset, Kind, SliceValues, Version};
 use bronzed_model::schema::{Column, ColumnType};
+use bronzed_model::slices::slices;
 
 /// Settings that determine the ids and the days of a table's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

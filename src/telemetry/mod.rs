@@ -5,7 +5,6 @@
 
 pub mod events;
 mod json;
-pub mod metrics;
 #[cfg(test)]
 mod secret_tests;
 

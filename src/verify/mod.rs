@@ -30,14 +30,15 @@ use tracing::Instrument;
 
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::source::{Usage, slices};
+use crate::source::Usage;
 use crate::state::DayState;
-use crate::telemetry::metrics::events as metrics;
 use crate::verify::compare::{Compared, Finding, Held, compare};
+use bronzed_metrics::events as metrics;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
+use bronzed_model::slices::slices;
 
 /// Result of the verification of a day.
 #[derive(Debug, Clone)]
@@ -148,7 +149,7 @@ pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Ver
     metrics::day_verified(
         &order.dataset.source,
         &order.dataset.name,
-        verification.outcome(),
+        verification.outcome().name(),
     );
     verification
 }

@@ -4,7 +4,7 @@
 //! - [`day`], [`clock`], [`entropy`], [`cron`]: time and chance as parameters
 //! - [`json`], [`record`], [`schema`], [`template`], [`protection`]: records, their ids, columns and masking
 //! - [`declaration`], [`settings`], [`problem`]: the validated configuration, and what is wrong with one
-//! - [`paginator`]: arithmetic of pages
+//! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
 //! - [`redact`]: secrets out of texts
 //! - [`failpoint`], [`mutation`]: named points at which tests stop or break the program
@@ -26,5 +26,6 @@ pub mod record;
 pub mod redact;
 pub mod schema;
 pub mod settings;
+pub mod slices;
 pub mod template;
 pub mod verified;

@@ -14,12 +14,13 @@ use crate::bronze::infer::Draft;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, target};
 use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage, slices};
+use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
+use bronzed_model::slices::slices;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

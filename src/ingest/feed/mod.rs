@@ -35,13 +35,14 @@ use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, Run};
 use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest, Usage, slices};
+use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::state::{StateError, listing};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
+use bronzed_model::slices::slices;
 
 /// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.
 const PAGES_AT_RISK: u32 = 20;

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConnectionLimits, Server, ServerSettings};
-use crate::telemetry::metrics::Metrics;
+use bronzed_metrics::Metrics;
 use fake::FakeDaemon;
 
 const TOKEN: &str = "correct horse";

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::source::slices;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Priority, Slice};
 use bronzed_model::record::RecordId;
+use bronzed_model::slices::slices;
 use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::faults::Faults;
 use bronzed_simulator::pncp::catalog::Catalog;

@@ -67,20 +67,20 @@ const LAKE_SECONDS: &[f64] = &[
 ];
 
 /// Outcomes of a run.
-pub(super) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
+pub(crate) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
 /// Outcomes of a row; their counts add up to all fetched rows (promise P2).
-pub(super) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
-/// Outcomes of the comparison of a day with the API: [`crate::verify::Outcome`].
-pub(super) const VERIFIED_OUTCOME: &[&str] =
+pub(crate) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
+/// Outcomes of the comparison of a day with the API: `verify::Outcome`.
+pub(crate) const VERIFIED_OUTCOME: &[&str] =
     &["same", "repaired", "unknown", "different", "failed"];
 /// HTTP statuses with a label value of their own; others are counted by class. `none` is a request without a
 /// response.
-pub(super) const HTTP_STATUS: &[&str] = &[
+pub(crate) const HTTP_STATUS: &[&str] = &[
     "200", "204", "400", "401", "403", "404", "408", "422", "425", "429", "500", "502", "503",
     "504", "1xx", "2xx", "3xx", "4xx", "5xx", "none",
 ];
-/// Reasons of a retry: [`crate::source::failure`] has the same names.
-pub(super) const RETRY_REASON: &[&str] = &[
+/// Reasons of a retry: `source::failure` has the same names.
+pub(crate) const RETRY_REASON: &[&str] = &[
     "status",
     "rate_limited",
     "html",
@@ -91,175 +91,175 @@ pub(super) const RETRY_REASON: &[&str] = &[
     "no_connection",
     "broke_off",
 ];
-/// Reasons that a slot passed without a run of its own: [`crate::schedule::plan::MissedReason`].
-pub(super) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
+/// Reasons that a slot passed without a run of its own: `schedule::missed::MissedReason`.
+pub(crate) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
 /// Operations on the lake.
-pub(super) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
+pub(crate) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
 /// Outcomes of an operation on the lake; `lost_race` is a conditional write that lost to another writer.
-pub(super) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
+pub(crate) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
 
-pub(super) const RUNS: Metric = Metric {
+pub(crate) const RUNS: Metric = Metric {
     name: "bronzed_runs_total",
     kind: Kind::Counter,
     unit: "runs",
     labels: &[SOURCE, DATASET, JOB, one_of("status", RUN_STATUS)],
     help: "Runs that have ended, by how they ended.",
 };
-pub(super) const RUN_DURATION: Metric = Metric {
+pub(crate) const RUN_DURATION: Metric = Metric {
     name: "bronzed_run_duration_seconds",
     kind: Kind::Histogram(RUN_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "How long runs took, from their start to their entry in the state.",
 };
-pub(super) const RECORDS: Metric = Metric {
+pub(crate) const RECORDS: Metric = Metric {
     name: "bronzed_records_total",
     kind: Kind::Counter,
     unit: "records",
     labels: &[SOURCE, DATASET, one_of("outcome", OUTCOME)],
     help: "Records of accepted pages, by what became of them; the sum is what was fetched.",
 };
-pub(super) const UNIDENTIFIED: Metric = Metric {
+pub(crate) const UNIDENTIFIED: Metric = Metric {
     name: "bronzed_unidentified_records_total",
     kind: Kind::Counter,
     unit: "records",
     labels: &[SOURCE, DATASET],
     help: "Fetched records without a usable id, kept under the hash of their content.",
 };
-pub(super) const SCHEMA_DRIFT: Metric = Metric {
+pub(crate) const SCHEMA_DRIFT: Metric = Metric {
     name: "bronzed_schema_drift_total",
     kind: Kind::Counter,
     unit: "values",
     labels: &[SOURCE, DATASET],
     help: "Values that went into _extra: undeclared, or not what the schema declares.",
 };
-pub(super) const REQUESTS: Metric = Metric {
+pub(crate) const REQUESTS: Metric = Metric {
     name: "bronzed_requests_total",
     kind: Kind::Counter,
     unit: "requests",
     labels: &[SOURCE, DATASET],
     help: "Requests sent to the API, retries included.",
 };
-pub(super) const REQUEST_DURATION: Metric = Metric {
+pub(crate) const REQUEST_DURATION: Metric = Metric {
     name: "bronzed_request_duration_seconds",
     kind: Kind::Histogram(REQUEST_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, one_of("status", HTTP_STATUS)],
     help: "How long requests took, from sending to the end of the body, by HTTP status.",
 };
-pub(super) const RETRIES: Metric = Metric {
+pub(crate) const RETRIES: Metric = Metric {
     name: "bronzed_retries_total",
     kind: Kind::Counter,
     unit: "requests",
     labels: &[SOURCE, one_of("reason", RETRY_REASON)],
     help: "Requests sent again, by what was wrong with the try before.",
 };
-pub(super) const FRESHNESS: Metric = Metric {
+pub(crate) const FRESHNESS: Metric = Metric {
     name: "bronzed_dataset_freshness_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "Time since the start of the last run that ended well, whatever its job; the age of the newest data.",
 };
-pub(super) const JOB_FRESHNESS: Metric = Metric {
+pub(crate) const JOB_FRESHNESS: Metric = Metric {
     name: "bronzed_job_freshness_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET, JOB],
     help: "Time since a run last did well what the job asks for; where none is known, since the daemon started.",
 };
-pub(super) const JOB_FRESHNESS_LIMIT: Metric = Metric {
+pub(crate) const JOB_FRESHNESS_LIMIT: Metric = Metric {
     name: "bronzed_job_freshness_limit_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET, JOB],
     help: "The age beyond which data are stale: the job's `freshness`.",
 };
-pub(super) const COMPLETE: Metric = Metric {
+pub(crate) const COMPLETE: Metric = Metric {
     name: "bronzed_complete_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days that are complete.",
 };
-pub(super) const ACCEPTED: Metric = Metric {
+pub(crate) const ACCEPTED: Metric = Metric {
     name: "bronzed_accepted_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days that a person has accepted as they are, and that are not complete.",
 };
-pub(super) const INCOMPLETE: Metric = Metric {
+pub(crate) const INCOMPLETE: Metric = Metric {
     name: "bronzed_incomplete_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Past days that are wanted (begun, or named by a job or coverage once) and neither complete nor accepted.",
 };
-pub(super) const BACKLOG: Metric = Metric {
+pub(crate) const BACKLOG: Metric = Metric {
     name: "bronzed_backlog_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Incomplete days that could be complete: they have settled, and a slot has come since.",
 };
-pub(super) const BACKLOG_AGE: Metric = Metric {
+pub(crate) const BACKLOG_AGE: Metric = Metric {
     name: "bronzed_backlog_oldest_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "How long the oldest day of the backlog has been settled; 0 where there is none.",
 };
-pub(super) const OVERDUE: Metric = Metric {
+pub(crate) const OVERDUE: Metric = Metric {
     name: "bronzed_overdue_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days of the backlog that could be complete for longer than their job's `complete_by`.",
 };
-pub(super) const STUCK: Metric = Metric {
+pub(crate) const STUCK: Metric = Metric {
     name: "bronzed_stuck_partitions",
     kind: Kind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days of the backlog that were tried eight times or more since they settled.",
 };
-pub(super) const VERIFIED: Metric = Metric {
+pub(crate) const VERIFIED: Metric = Metric {
     name: "bronzed_verified_partitions_total",
     kind: Kind::Counter,
     unit: "days",
     labels: &[SOURCE, DATASET, one_of("outcome", VERIFIED_OUTCOME)],
     help: "Days compared with what the API states, by what that came to.",
 };
-pub(super) const STATE_SIZE: Metric = Metric {
+pub(crate) const STATE_SIZE: Metric = Metric {
     name: "bronzed_state_bytes",
     kind: Kind::Gauge,
     unit: "bytes",
     labels: &[SOURCE, DATASET],
     help: "Size of the state document that was written last.",
 };
-pub(super) const SCHEDULE_DELAY: Metric = Metric {
+pub(crate) const SCHEDULE_DELAY: Metric = Metric {
     name: "bronzed_schedule_delay_seconds",
     kind: Kind::Histogram(DELAY_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, JOB],
     help: "Time from the slot of a job to the start of its runs.",
 };
-pub(super) const MISSED_SLOTS: Metric = Metric {
+pub(crate) const MISSED_SLOTS: Metric = Metric {
     name: "bronzed_missed_slots_total",
     kind: Kind::Counter,
     unit: "slots",
     labels: &[SOURCE, DATASET, JOB, one_of("reason", MISSED_REASON)],
     help: "Slots that passed without a run of their own, by reason.",
 };
-pub(super) const CLOCK_JUMPS: Metric = Metric {
+pub(crate) const CLOCK_JUMPS: Metric = Metric {
     name: "bronzed_clock_jumps_total",
     kind: Kind::Counter,
     unit: "jumps",
     labels: &[],
     help: "How often the clock was set, or the machine slept.",
 };
-pub(super) const LAKE_DURATION: Metric = Metric {
+pub(crate) const LAKE_DURATION: Metric = Metric {
     name: "bronzed_lake_operation_duration_seconds",
     kind: Kind::Histogram(LAKE_SECONDS),
     unit: "seconds",
@@ -269,7 +269,7 @@ pub(super) const LAKE_DURATION: Metric = Metric {
     ],
     help: "How long the lake took, by operation and outcome.",
 };
-pub(super) const BUILD_INFO: Metric = Metric {
+pub(crate) const BUILD_INFO: Metric = Metric {
     name: "bronzed_build_info",
     kind: Kind::Gauge,
     unit: "1",
@@ -312,7 +312,7 @@ pub fn to_markdown() -> String {
         "# Metrics\n\n\
          Served at `/metrics` in the Prometheus text format, without a token. This page is written \
          from the\ncatalogue in `src/telemetry/metrics/catalogue.rs` \
-         (`UPDATE_DOCS=1 cargo test --lib telemetry::metrics`).\n\n\
+         (`UPDATE_DOCS=1 cargo test -p bronzed-metrics`).\n\n\
          | metric | kind | unit | labels | meaning |\n|---|---|---|---|---|\n",
     );
     for metric in CATALOGUE {

@@ -8,11 +8,11 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::lake::document::{DocumentError, JsonDocument};
-use crate::lease::document::{self, Document, Held, Holder};
-use crate::lease::fair::fair;
-use crate::lease::identity::Identity;
-use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
 use crate::source::gate::{Gate, Part};
+use crate::source::lease::document::{self, Document, Held, Holder};
+use crate::source::lease::fair::fair;
+use crate::source::lease::identity::Identity;
+use crate::source::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 

@@ -17,7 +17,7 @@ pub(super) fn at(lake: &Lake, key: &str) -> JsonDocument<Document> {
         .cure("update bronzed, or remove the object, which is made anew")
 }
 
-/// Content of the document, see [`crate::lease`].
+/// Content of the document, see [`crate::source::lease`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Document {
     pub(super) holders: BTreeMap<String, Holder>,

@@ -1,7 +1,7 @@
 //! Processes that share a lake, a source and its limits, on a paused clock.
 
 use super::*;
-use crate::lease::document::Document;
+use crate::source::lease::document::Document;
 use bronzed_model::declaration::{Pool, Priority};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;

@@ -10,8 +10,6 @@ use std::time::Duration;
 use super::catalogue::{CATALOGUE, Kind, Metric, RETRY_REASON, Values, to_markdown};
 use super::events::{self, *};
 use super::*;
-use crate::schedule::plan::{MissedReason, MissedSlots};
-use crate::server::view::Coverage;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
 
@@ -55,21 +53,17 @@ fn sample() -> String {
         for reason in RETRY_REASON {
             request_retried(source, reason);
         }
-        DatasetStanding {
+        DatasetGauges {
             source,
             dataset,
             freshness: Some(Duration::from_secs(90)),
-            coverage: Coverage {
-                from: None,
-                complete_days: 20,
-                accepted_days: 2,
-                incomplete_days: 4,
-                backlog_days: 3,
-                overdue_days: 1,
-                stuck_days: 1,
-                oldest_backlog_day: None,
-                oldest_backlog_seconds: Some(90_000),
-            },
+            complete_days: 20,
+            accepted_days: 2,
+            incomplete_days: 4,
+            backlog_days: 3,
+            overdue_days: 1,
+            stuck_days: 1,
+            oldest_backlog_seconds: Some(90_000),
         }
         .record();
         job_freshness(
@@ -79,15 +73,9 @@ fn sample() -> String {
         );
         clock_jumped();
         state_written(source, dataset, 4096);
-        day_verified(source, dataset, crate::verify::Outcome::Same);
+        day_verified(source, dataset, "same");
         slot_started(source, "hourly", Duration::from_millis(20));
-        let missed = MissedSlots {
-            job: "hourly".into(),
-            dataset: dataset.into(),
-            reason: MissedReason::Downtime,
-            slots: 4,
-        };
-        slots_missed(source, &missed);
+        slots_missed((source, dataset, "hourly"), "downtime", 4);
         events::lake_operation(LakeOperation::Create, LakeOutcome::LostRace, Duration::ZERO);
         events::lake_operation(
             LakeOperation::Get,
@@ -249,7 +237,7 @@ fn failures_are_visible_before_the_first_one() {
 
 #[test]
 fn the_docs_are_the_catalogue() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
     let page = to_markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
-use super::catalogue as names;
-use crate::schedule::plan::{MissedReason, MissedSlots};
-use crate::server::view::Coverage;
-use crate::verify::Outcome;
+use crate::catalogue as names;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
 
@@ -73,7 +70,7 @@ impl RequestFinished<'_> {
     }
 }
 
-/// Counts a retry; `reason` is a name from [`crate::source::failure`].
+/// Counts a retry; `reason` is a name from `source::failure`.
 pub fn request_retried(source: &str, reason: &'static str) {
     debug_assert!(
         names::RETRY_REASON.contains(&reason),
@@ -84,36 +81,47 @@ pub fn request_retried(source: &str, reason: &'static str) {
 
 /// Gauges of a dataset. Set before each scrape, because ages grow with time.
 #[derive(Debug, Clone, Copy)]
-pub struct DatasetStanding<'a> {
+pub struct DatasetGauges<'a> {
     /// `pncp`
     pub source: &'a str,
     /// `contratacoes`
     pub dataset: &'a str,
     /// Time since the start of the last successful run. `None` if there was none.
     pub freshness: Option<Duration>,
-    /// Numbers of complete and missing days.
-    pub coverage: Coverage,
+    /// Number of complete days, required or not.
+    pub complete_days: u64,
+    /// Number of days that a person has accepted.
+    pub accepted_days: u64,
+    /// Number of wanted days.
+    pub incomplete_days: u64,
+    /// Number of days in the backlog.
+    pub backlog_days: u64,
+    /// Age of the oldest day of the backlog; `None` if it is empty.
+    pub oldest_backlog_seconds: Option<u64>,
+    /// Number of overdue days.
+    pub overdue_days: u64,
+    /// Number of stuck days.
+    pub stuck_days: u64,
 }
 
-impl DatasetStanding<'_> {
+impl DatasetGauges<'_> {
     /// Sets the gauges.
     pub fn record(&self) {
         let labels = Dataset::new(self.source, self.dataset).labels();
         if let Some(age) = self.freshness {
             gauge!(names::FRESHNESS.name, &labels).set(age);
         }
-        let days = &self.coverage;
         for (metric, count) in [
-            (&names::COMPLETE, days.complete_days),
-            (&names::ACCEPTED, days.accepted_days),
-            (&names::INCOMPLETE, days.incomplete_days),
-            (&names::BACKLOG, days.backlog_days),
+            (&names::COMPLETE, self.complete_days),
+            (&names::ACCEPTED, self.accepted_days),
+            (&names::INCOMPLETE, self.incomplete_days),
+            (&names::BACKLOG, self.backlog_days),
             (
                 &names::BACKLOG_AGE,
-                days.oldest_backlog_seconds.unwrap_or(0),
+                self.oldest_backlog_seconds.unwrap_or(0),
             ),
-            (&names::OVERDUE, days.overdue_days),
-            (&names::STUCK, days.stuck_days),
+            (&names::OVERDUE, self.overdue_days),
+            (&names::STUCK, self.stuck_days),
         ] {
             gauge!(metric.name, &labels).set(lossy(count));
         }
@@ -136,9 +144,9 @@ pub fn clock_jumped() {
     counter!(names::CLOCK_JUMPS.name).increment(1);
 }
 
-/// Counts the comparison of a day with the API.
-pub fn day_verified(source: &str, dataset: &str, outcome: Outcome) {
-    let counter = Dataset::new(source, dataset).verified(outcome.name());
+/// Counts the comparison of a day with the API, by the name of its outcome.
+pub fn day_verified(source: &str, dataset: &str, outcome: &'static str) {
+    let counter = Dataset::new(source, dataset).verified(outcome);
     counter.increment(1);
 }
 
@@ -155,10 +163,9 @@ pub fn slot_started(source: &str, job: &str, delay: Duration) {
 }
 
 /// Counts slots of a job that passed without a run of their own.
-pub fn slots_missed(source: &str, missed: &MissedSlots) {
-    let counters = Dataset::new(source, &missed.dataset);
-    let counter = counters.missed(&missed.job, missed.reason);
-    counter.increment(missed.slots);
+pub fn slots_missed((source, dataset, job): (&str, &str, &str), reason: &'static str, slots: u64) {
+    let counter = Dataset::new(source, dataset).missed(job, reason);
+    counter.increment(slots);
 }
 
 /// Operation on the lake.
@@ -210,11 +217,7 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
         for status in names::RUN_STATUS {
             counters.runs(job, status).increment(0);
         }
-        for reason in [
-            MissedReason::Downtime,
-            MissedReason::Overlap,
-            MissedReason::Paused,
-        ] {
+        for reason in names::MISSED_REASON {
             counters.missed(job, reason).increment(0);
         }
     }
@@ -266,9 +269,9 @@ impl<'a> Dataset<'a> {
         )
     }
 
-    fn missed(&self, job: &str, reason: MissedReason) -> metrics::Counter {
+    fn missed(&self, job: &str, reason: &'static str) -> metrics::Counter {
         let [source, dataset] = self.labels();
-        let reason = ("reason", reason.as_str().to_owned());
+        let reason = ("reason", reason.to_owned());
         let labels = [source, dataset, ("job", job.to_owned()), reason];
         counter!(names::MISSED_SLOTS.name, &labels)
     }
