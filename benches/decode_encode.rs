@@ -10,12 +10,11 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use bronzed::bronze::writer::{FileMeta, FileWriter, Origin};
-use bronzed::config;
 use bronzed::source::page::Page;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json::{self, Object};
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
 use bytes::Bytes;
 use chrono::DateTime;
 use rand::rngs::SmallRng;
@@ -46,7 +45,7 @@ impl Stages {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let settings = config::load(None, [])?;
+    let settings = bronzed_config::load(None, [])?;
     let source = settings.sources.get("pncp").ok_or("no source pncp")?;
     let dataset = source.datasets.get("contratacoes").ok_or("no dataset")?;
     let pages = pages()?;

@@ -11,11 +11,11 @@ mod work;
 use std::sync::Arc;
 
 use crate::ingest::{Context, Order};
-use crate::lake::LakeError;
 use crate::schedule::shard::Shard;
-use crate::state::complete_days;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::complete_days;
 
 pub use outlook::outlook;
 pub use work::{Outage, Told, work};

@@ -13,20 +13,14 @@
 //! the same [`ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
 
 pub mod backfill;
-pub mod bronze;
 pub mod cli;
-pub mod config;
 pub mod daemon;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod ingest;
 pub mod inspection;
-pub mod invariants;
-pub mod lake;
-pub mod named;
 #[cfg(test)]
 mod paginator_tests;
-pub mod protection_lock;
 #[cfg(test)]
 mod record_tests;
 pub mod schedule;
@@ -38,7 +32,5 @@ mod simulation;
 mod slices_tests;
 pub mod source;
 pub mod standing;
-pub mod state;
-pub mod table;
 pub mod telemetry;
 pub mod verify;

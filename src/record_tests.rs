@@ -5,7 +5,7 @@ use bronzed_model::json;
 use bronzed_model::record::*;
 
 fn dataset(primary_key: &[&str], version: Option<&str>) -> Dataset {
-    let settings = crate::config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     let shipped = settings.sources["pncp"].datasets["contratacoes"].as_ref();
     Dataset {
         primary_key: primary_key.iter().map(|key| (*key).to_owned()).collect(),

@@ -11,19 +11,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
-use crate::lake::document::DocumentError;
-use crate::lake::{Joined, Lake, LakeError};
-use crate::protection_lock::{self, LockError};
 use crate::source::SourceClient;
 use crate::source::lease::{Identity, Shared};
 #[cfg(test)]
 use crate::source::testing::Exchange;
-use crate::table::{self, TableError};
 use bronzed_model::clock::Clock;
 #[cfg(test)]
 use bronzed_model::declaration::Source;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::lake::{Joined, Lake, LakeError};
+use bronzed_storage::protection_lock::{self, LockError};
+use bronzed_storage::table::{self, TableError};
 
 /// Reason that the lake can't be written to.
 #[derive(Debug, thiserror::Error)]

@@ -10,17 +10,17 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::lake::document::DocumentError;
-use crate::lake::{Entry, Lake, LakeError};
-use crate::named::Named;
 use crate::schedule::backlog::Backlog;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
 use crate::schedule::plan::{Running, Situation, next_tries};
-use crate::state::{Listing, glance, listing};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::execution::{Execution, Status};
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::lake::{Entry, Lake, LakeError};
+use bronzed_storage::named::Named;
+use bronzed_storage::state::{Listing, glance, listing};
 
 /// Number of the newest incomplete days that are reported with their error and next attempt.
 const TOLD: usize = 5;

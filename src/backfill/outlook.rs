@@ -7,13 +7,13 @@ use std::time::Duration;
 use chrono::Datelike as _;
 
 use crate::ingest::Context;
-use crate::lake::LakeError;
 use crate::schedule::estimate::{Estimate, Facts, Sample, estimate};
-use crate::state::{complete_days, glance};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Require, Source};
 use bronzed_model::execution::Status;
 use bronzed_model::slices::slices;
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::{complete_days, glance};
 
 /// Number of sampled days of each weekday.
 const ALIKE: usize = 4;

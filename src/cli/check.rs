@@ -308,7 +308,7 @@ fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{load, load_without_secrets};
+    use bronzed_config::{load, load_without_secrets};
     use bronzed_model::clock::ManualClock;
 
     fn shown(environment: &[(&str, &str)]) -> String {

@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop};
 use crate::daemon::{Daemon, wakers};
-use crate::lake::Lake;
 use crate::server::Server;
 use crate::session::Session;
 use bronzed_metrics::Metrics;
 use bronzed_metrics::events::start_at_zero;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}

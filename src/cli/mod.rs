@@ -183,13 +183,13 @@ type Load = fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problem
 impl Shell {
     /// Loads the settings to run with.
     fn settings(&self) -> Result<Settings, Stop> {
-        self.load(crate::config::load)
+        self.load(bronzed_config::load)
     }
 
     /// Loads the settings for display: secrets may be missing, and the settings must not be used to run
     /// anything.
     fn settings_to_look_at(&self) -> Result<Settings, Stop> {
-        self.load(crate::config::load_without_secrets)
+        self.load(bronzed_config::load_without_secrets)
     }
 
     fn load(&self, load: Load) -> Result<Settings, Stop> {
@@ -205,7 +205,7 @@ impl Shell {
         ));
         let settings = load(folder.as_deref(), variables)
             .map_err(|problems| Stop::Usage(problems.to_string()))?;
-        redact::register(crate::config::secrets::of_settings(&settings));
+        redact::register(bronzed_config::secrets::of_settings(&settings));
         Ok(settings)
     }
 

@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Exit, Shell, Stop, check, say, table, target};
 use crate::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
-use crate::lake::{Lake, LakeError};
 use crate::source::SourceClient;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::{Lake, LakeError};
 
 const HEAD: [&str; 9] = [
     "dataset", "asked", "status", "envelope", "records", "ids", "totals", "fields", "result",
@@ -137,7 +137,7 @@ async fn open_lake(
 async fn refused_tables(lake: &Lake, asked: &[Asked], as_json: bool) -> usize {
     let mut refused = 0;
     for dataset in asked.iter().flat_map(|(_, datasets)| datasets) {
-        if let Err(error) = crate::table::look(lake, dataset).await {
+        if let Err(error) = bronzed_storage::table::look(lake, dataset).await {
             refused += 1;
             let problem = error.to_string();
             match as_json {

@@ -7,12 +7,12 @@ use chrono_tz::Tz;
 
 use crate::cli::backfill::spans;
 use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
-use crate::lake::Lake;
 use crate::schedule::jobs::Schedule;
 use crate::standing::{Standing, standing};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::Lake;
 
 const HEAD: [&str; 10] = [
     "dataset",
@@ -44,7 +44,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let lake = Lake::open_existing(&settings.lake).await;
     let lake = lake.map_err(anyhow::Error::from)?;
     for (_, dataset) in &asked {
-        if let Err(error) = crate::table::look(&lake, dataset).await {
+        if let Err(error) = bronzed_storage::table::look(&lake, dataset).await {
             complain(&error.to_string());
         }
     }

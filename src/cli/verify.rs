@@ -7,13 +7,13 @@ use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
 use crate::ingest::{Context, Order};
-use crate::lake::Lake;
 use crate::session::Session;
 use crate::verify::compare::{Compared, Finding};
 use crate::verify::{Outcome, Repair, Verification, left_out, verify_day};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
+use bronzed_storage::lake::Lake;
 
 const HEAD: [&str; 7] = [
     "dataset",

@@ -15,16 +15,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::lake::document::DocumentError;
-use crate::lake::{Entry, Lake, LakeError};
-use crate::named::Named;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts};
-use crate::state::{Listing, glance, listing};
 use crate::verify::marks;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::lake::{Entry, Lake, LakeError};
+use bronzed_storage::named::Named;
+use bronzed_storage::state::{Listing, glance, listing};
 
 /// States read at once.
 const AT_ONCE: usize = 8;
@@ -236,8 +236,8 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bronze::layout;
     use bronzed_metrics::Metrics;
+    use bronzed_storage::bronze::layout;
 
     const PREFIX: &str = "pncp";
 
@@ -271,7 +271,7 @@ mod tests {
 
     impl Scene {
         fn new() -> Self {
-            let settings = crate::config::load(None, []).unwrap();
+            let settings = bronzed_config::load(None, []).unwrap();
             Self {
                 lake: Lake::over(
                     Arc::new(object_store::memory::InMemory::new()),

@@ -16,11 +16,11 @@ use crate::daemon::paused::Paused;
 use crate::daemon::runs::{Asked, Key};
 use crate::daemon::work::Came;
 use crate::daemon::{Daemon, Inner};
-use crate::lake::LakeError;
-use crate::lake::document::DocumentError;
 use crate::session::NotReady;
 use bronzed_model::execution::StopReason;
 use bronzed_model::redact::redact;
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::lake::document::DocumentError;
 
 /// Interval between loads of a source from the lake, which find the work of other processes.
 const LEARN_EVERY: TimeDelta = TimeDelta::hours(1);

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::lake::Lake;
-use crate::lake::document::{DocumentError, JsonDocument};
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::lake::Lake;
+use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
 /// Key of the document.
 pub(super) const KEY: &str = "_bronzed/paused.json";

@@ -13,12 +13,12 @@ use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run_as};
 use crate::schedule::plan::Reason;
-use crate::state;
 use crate::verify::{Outcome, Repair, Verification, marks, verify_day};
 use bronzed_model::counts::Counts;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::verified::Verified;
+use bronzed_storage::state;
 
 /// Result of a run.
 pub(super) enum Came {
@@ -185,7 +185,7 @@ async fn record(
     context: &Context,
     order: &Order,
     execution: &Execution,
-) -> Result<Execution, crate::state::StateError> {
+) -> Result<Execution, bronzed_storage::state::StateError> {
     let store = context.day(&order.dataset, order.day);
     let mut state = store.open().await?;
     store

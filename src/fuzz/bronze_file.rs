@@ -5,7 +5,7 @@ use std::sync::Once;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::bronze::reader;
+use bronzed_storage::bronze::reader;
 
 /// Maximum number of rows read: a page of nulls can declare any number of rows in a few bytes.
 const MOST_ROWS: i64 = 20_000;

@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use super::respelled::respelled;
 use super::{Input, sources};
-use crate::bronze::drift::Drift;
-use crate::bronze::infer::Draft;
-use crate::bronze::reader;
-use crate::bronze::writer::{FileMeta, FileWriter, Origin};
 use bronzed_model::day::Day;
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::infer::Draft;
+use bronzed_storage::bronze::reader;
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
 
 /// Input: dataset name, then one record per line.
 pub fn columns(input: &[u8]) {
@@ -43,7 +43,7 @@ pub fn columns(input: &[u8]) {
         draft.see(record);
     }
     if let Some(text) = draft.text(&dataset.full_name()) {
-        let drafted = crate::config::columns("drafted.toml", &text);
+        let drafted = bronzed_config::columns("drafted.toml", &text);
         drafted.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
     }
     let file = writer.finish().unwrap();

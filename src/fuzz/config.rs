@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{Input, sources};
-use crate::config::load_given;
 use crate::source::backoff::Tries;
 use crate::source::request::PageRequest;
+use bronzed_config::load_given;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{Dataset, Priority, Slice, Source};
 use bronzed_model::entropy::Entropy;
@@ -66,14 +66,15 @@ fn hold_settings(settings: &Settings) {
 
 fn hold_dataset(source: &Source, dataset: &Arc<Dataset>) {
     let now: DateTime<Utc> = DateTime::from_timestamp(1_761_134_400, 0).unwrap();
-    let meta = crate::bronze::writer::FileMeta {
+    let meta = bronzed_storage::bronze::writer::FileMeta {
         dataset: dataset.full_name(),
         day: "2025-10-22".parse().unwrap(),
         run_id: uuid::Uuid::from_u128(7),
         job: "hourly".to_owned(),
         ingested_at: now,
     };
-    crate::bronze::writer::FileWriter::new(&dataset.schema, meta).expect("columns make a table");
+    bronzed_storage::bronze::writer::FileWriter::new(&dataset.schema, meta)
+        .expect("columns make a table");
     let slices = slices(dataset);
     let slice = slices.into_iter().next().unwrap_or(Slice {
         label: "all".into(),

@@ -31,7 +31,6 @@ mod columns;
 mod config;
 mod cron;
 mod ids;
-mod input;
 mod paging;
 #[cfg(test)]
 mod replay;
@@ -50,9 +49,9 @@ pub use paging::paging;
 pub use request::request;
 
 pub use crate::ingest::fuzz_route as route;
-pub use crate::state::fuzz::state;
+pub use bronzed_storage::state::fuzz::state;
 
-pub(crate) use input::Input;
+pub(crate) use bronzed_model::fuzz_input::Input;
 
 /// A fuzz target; panics if a property doesn't hold.
 pub type Target = fn(&[u8]);

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::Input;
-use crate::config;
 use bronzed_model::declaration::{Dataset, Source};
 
 /// Bearer token of the odd source. No error may contain it.
@@ -13,7 +12,7 @@ pub const TOKEN: &str = "odd-token-1234567890";
 
 /// All datasets.
 static DATASETS: LazyLock<Vec<Arc<Dataset>>> = LazyLock::new(|| {
-    let settings = config::load_given(files(), environment());
+    let settings = bronzed_config::load_given(files(), environment());
     let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
     let all = settings.sources.values().flat_map(|source| {
         let Source { datasets, .. } = &**source;
@@ -24,7 +23,7 @@ static DATASETS: LazyLock<Vec<Arc<Dataset>>> = LazyLock::new(|| {
 
 /// Files of all sources, by name.
 pub fn files() -> BTreeMap<String, String> {
-    let mut files = config::carried();
+    let mut files = bronzed_config::carried();
     let columns = include_str!("odd-columns.toml").to_owned();
     files.insert(
         "sources/odd.toml".to_owned(),

@@ -7,9 +7,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::ingest::Order;
-use crate::state::{DayState, SliceProgress};
 use bronzed_model::declaration::{Dataset, Mode, Version};
 use bronzed_model::record::RecordId;
+use bronzed_storage::state::{DayState, SliceProgress};
 
 /// Stored ids that weren't seen yet.
 #[derive(Debug)]

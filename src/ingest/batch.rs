@@ -5,18 +5,18 @@
 
 use std::collections::HashSet;
 
-use crate::bronze::BronzeError;
-use crate::bronze::drift::Drift;
-use crate::bronze::writer::{FileMeta, FileWriter, Origin};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
-use crate::lake::document::DocumentError;
 use crate::source::Usage;
-use crate::state::{Committed, DayState, DayStore, LastCommit, StateError};
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
 /// Reason why rows can't be stored; the run has failed.
 #[derive(Debug, thiserror::Error)]

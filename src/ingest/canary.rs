@@ -10,16 +10,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::bronze::layout;
 use crate::ingest::Run;
 use crate::ingest::slice::{APART, Outcome, SliceReader};
-use crate::lake::LakeError;
 use crate::source::known_rows::{MOST_PLACES, RowsAt};
 use crate::source::{Answer, PageRequest};
-use crate::state::{SliceProgress, slice_progress};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::{SliceProgress, slice_progress};
 
 /// Maximum number of days with files whose states are read to find a slice with rows.
 const MOST_DAYS: usize = 8;

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::bronze::BronzeError;
-use crate::bronze::writer::Origin;
 use crate::ingest::absent::Absent;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::off_day::held::{Held, HeldRow, Place, count_fetched, count_left};
@@ -17,10 +15,12 @@ use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
 use crate::source::Usage;
 use crate::source::page::Page;
-use crate::state::{DayState, DayStore, StateError};
 use bronzed_model::execution::Execution;
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::writer::Origin;
+use bronzed_storage::state::{DayState, DayStore, StateError};
 
 /// Page sent by the reader of a slice, with the ids of its records.
 pub struct Delivery {

@@ -56,11 +56,7 @@ use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
-use crate::lake::Lake;
-use crate::lake::document::DocumentError;
 use crate::source::{SourceClient, Usage};
-use crate::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
-use crate::table::{self, TableError};
 use bronzed_model::clock::Clock;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
@@ -70,6 +66,10 @@ use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::settings::CommitSettings;
 use bronzed_model::slices::slices;
+use bronzed_storage::lake::Lake;
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
+use bronzed_storage::table::{self, TableError};
 
 /// Everything that a run needs; shared by all runs of a source.
 #[derive(Clone)]

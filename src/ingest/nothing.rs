@@ -12,7 +12,6 @@ use chrono::{DateTime, Datelike, Utc, Weekday};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::bronze::layout;
 use crate::ingest::Run;
 use crate::ingest::canary;
 use crate::ingest::intake::Delivery;
@@ -20,11 +19,12 @@ use crate::ingest::progress::Progress;
 use crate::ingest::proof::Walk;
 use crate::ingest::slice::{APART, Outcome, Reach, SliceReader, told};
 use crate::ingest::walk::{SliceWalk, WalkError};
-use crate::lake::LakeError;
-use crate::state::{DayState, SliceProgress, is_complete};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::Status;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::{DayState, SliceProgress, is_complete};
 
 /// Slice that was answered empty once.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::ingest::progress::Progress;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::ingest::{Context, Order};
 use crate::source::Usage;
-use crate::state::SliceProgress;
 use bronzed_model::slices::slices;
+use bronzed_storage::state::SliceProgress;
 
 /// Reader of the slices of a day.
 #[derive(Clone, Copy)]

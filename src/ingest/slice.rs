@@ -10,9 +10,9 @@ use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use crate::source::Usage;
 use crate::source::page::Page;
-use crate::state::SliceProgress;
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
 use bronzed_model::mutation::mutated;
+use bronzed_storage::state::SliceProgress;
 
 /// Minimum interval between two empty answers that count as two, for a slice or day that had or should have
 /// rows.

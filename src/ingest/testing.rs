@@ -16,20 +16,20 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::bronze::{layout, reader};
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::lake::Lake;
 use crate::source::SourceClient;
 use crate::source::testing::{Server, Step, source};
-use crate::state::testing::{Fault, Faulty, Late, Op};
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
+use bronzed_storage::bronze::{layout, reader};
+use bronzed_storage::lake::Lake;
+use bronzed_storage::testing::faulty::{Fault, Faulty, Late, Op};
 
 /// Environment of a test: lake, clock, dataset and API.
 pub(super) struct World {

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::bronze::{BronzeError, layout, reader};
-use crate::lake::{Lake, LakeError};
-use crate::state::known::known_at;
-use crate::state::{StateError, complete_days};
 use bronzed_model::declaration::{Dataset, SliceValues};
 use bronzed_model::record;
+use bronzed_storage::bronze::{BronzeError, layout, reader};
+use bronzed_storage::lake::{Lake, LakeError};
+use bronzed_storage::state::known::known_at;
+use bronzed_storage::state::{StateError, complete_days};
 
 /// Reason why there are no values.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::ingest::slice::Outcome;
 use crate::ingest::{Run, settled_at};
-use crate::state::{DayState, SliceProgress};
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::mutation::mutated;
+use bronzed_storage::state::{DayState, SliceProgress};
 
 impl Run<'_> {
     /// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices

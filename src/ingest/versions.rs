@@ -13,9 +13,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::state::DayState;
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::{ContentVersion, RecordId};
+use bronzed_storage::state::DayState;
 
 /// Versions assigned since the last commit.
 #[derive(Debug, Default)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::{Read, Reads};
 use crate::ingest::{parents, with_values};
-use crate::lake::Lake;
 use bronzed_model::declaration::{
     Dataset, Kind, Parent, Slice, SliceValues, SliceVariable, Source,
 };
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
+use bronzed_storage::lake::Lake;
 
 /// Inputs for the choice of slices.
 pub(super) struct Asking<'a> {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::bronze::drift::{Drift, Why};
 use bronzed_model::day::Day;
 use bronzed_model::schema::{Column, ColumnType, Schema};
+use bronzed_storage::bronze::drift::{Drift, Why};
 
 /// Field coverage of a page. Fields are named by path: `orgaoEntidade.cnpj`. A list is one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn fields(records: &[&str]) -> Fields {
-        let schema = crate::config::columns(
+        let schema = bronzed_config::columns(
             "x.toml",
             "[columns]\na = \"int64\"\nb = \"string\"\nlist = [\"int64\"]\n\
              [columns.o]\nc = \"string\"\nd = \"string\"\n",

@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use super::reads;
 use super::stage::Stage;
-use crate::bronze::writer::EncodedFile;
-use crate::invariants::{self, Execution, Served};
-use crate::state::{DayState, DayStore, SliceProgress, StateError, support};
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{self, Status};
+use bronzed_storage::bronze::writer::EncodedFile;
+use bronzed_storage::invariants::{self, Execution, Served};
+use bronzed_storage::state::{DayState, DayStore, SliceProgress, StateError};
+use bronzed_storage::testing::support;
 
 /// Number of records on a page of the API.
 const PAGE: usize = 2;

@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::source::failure::Failure;
 use crate::source::testing::{Broken, Reply};
-use crate::state::support;
 use bronzed_model::declaration::{
     Completeness, Dataset, Kind, Parent, Require, Retry, SliceValues, SliceVariable, Source,
     Version,
@@ -24,6 +23,7 @@ use bronzed_model::declaration::{
 use bronzed_model::json;
 use bronzed_model::record::ContentVersion;
 use bronzed_model::template::Template;
+use bronzed_storage::testing::support;
 
 /// Number of records on a page.
 const PAGE: usize = 2;
@@ -490,7 +490,7 @@ fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Repl
 pub fn source(manner: &Manner) -> (Source, Arc<Dataset>) {
     thread_local! {
         static SHIPPED: Arc<Source> = {
-            let settings = crate::config::load(None, []).expect("the shipped configuration");
+            let settings = bronzed_config::load(None, []).expect("the shipped configuration");
             Arc::clone(&settings.sources["pncp"])
         };
     }

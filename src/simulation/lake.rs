@@ -15,9 +15,9 @@ use super::choices::Choices;
 use super::desk::{Object, Objects, Op};
 use super::scenario::{Before, Harm, PARENTS_READ, RECORDS, RECORDS_READ, SETTLED, Scenario};
 use super::stage::Stage;
-use crate::bronze::layout;
-use crate::invariants::{self, Day, File};
-use crate::state::support;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::invariants::{self, Day, File};
+use bronzed_storage::testing::support;
 
 /// Records of the API, in order of publication.
 const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];

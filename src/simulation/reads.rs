@@ -12,15 +12,15 @@ use super::stage::Stage;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{self, Context, Order};
-use crate::invariants::{self, Promise, Violation};
-use crate::lake::Lake;
 use crate::source::SourceClient;
-use crate::state::support;
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::{Mode, Priority};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
+use bronzed_storage::invariants::{self, Promise, Violation};
+use bronzed_storage::lake::Lake;
+use bronzed_storage::testing::support;
 
 /// Records buffered before a commit: more than a page, fewer than a slice.
 const RECORDS_A_COMMIT: usize = 3;

@@ -32,8 +32,8 @@ use super::desk::{Objects, Request};
 use super::lake;
 use super::scenario::{Harm, Scenario};
 use super::stage::Stage;
-use crate::state::support;
 use bronzed_model::declaration::{Mode, Require};
+use bronzed_storage::testing::support;
 use turn::Turn;
 
 /// Result of a schedule.

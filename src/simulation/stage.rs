@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::api::{self, Api};
 use super::desk::Desk;
 use super::scenario::Scenario;
-use crate::invariants::{Execution, File, Served, Violation};
-use crate::lake::Lake;
-use crate::state::{DayStore, support};
 use bronzed_model::clock::ManualClock;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::invariants::{Execution, File, Served, Violation};
+use bronzed_storage::lake::Lake;
+use bronzed_storage::state::DayStore;
+use bronzed_storage::testing::support;
 
 /// Shared context of the actors.
 pub struct Stage {

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::state::SliceProgress;
 use bronzed_model::declaration::{Dataset, Require, Version};
+use bronzed_storage::state::SliceProgress;
 
 /// Counts from the first and the last page of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::lake::{Created, Lake, LakeError, Replaced, Version};
 use bronzed_model::day::Day;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::verified::Verified;
+use bronzed_storage::lake::{Created, Lake, LakeError, Replaced, Version};
 
 /// Maximum number of days kept: the newest.
 const KEPT: usize = 1_000;

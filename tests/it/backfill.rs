@@ -132,7 +132,7 @@ fn a_day_that_fails_holds_up_no_other_and_is_what_is_left() {
     let week = days("2025-10-20", "2025-10-24");
     let stage = stage(&week);
     // An unreadable file: the stored records of its day are unknown.
-    let broken = bronzed::bronze::layout::file_key("pncp", week[3], 1);
+    let broken = bronzed_storage::bronze::layout::file_key("pncp", week[3], 1);
     stage.lake.put(&broken, "no Parquet");
     let first = backfill(&stage, &week, &[]).run().expect(3);
     let newest_first: Vec<_> = week.iter().rev().copied().collect();

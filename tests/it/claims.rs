@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bronzed::ingest::{Context, run};
-use bronzed::lake::Lake;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
 use bronzed_simulator::answer::Answer;
 use bronzed_simulator::faults::{Fault, Faults, Rule};
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::record::Record;
+use bronzed_storage::lake::Lake;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,6 @@
 
 mod api;
 
-use bronzed::config;
 use serde_json::Value;
 
 use self::api::{Api, HEALTHY_IDS, Misdeed};
@@ -67,7 +66,7 @@ fn assert_heals(misdeed: &Misdeed, api: &Api, lake: &TestLake) {
     let healthy = api.healthy_ids();
     let missing: Vec<_> = healthy.iter().filter(|id| !ids.contains(id)).collect();
     assert!(missing.is_empty(), "{}: {missing:?}", misdeed.name);
-    let settings = config::load(None, []).expect("the shipped configuration");
+    let settings = bronzed_config::load(None, []).expect("the shipped configuration");
     runtime().block_on(promises::assert_kept(&lake.open(), &settings));
 }
 
@@ -105,7 +104,7 @@ fn stored_as_it_is(misdeed: &Misdeed, records: &[&str]) {
     assert_eq!(report["new"].as_u64(), Some(51 + records.len() as u64));
     let mut rows = Vec::new();
     for key in lake.keys().iter().filter(|key| key.ends_with(".parquet")) {
-        let file = bronzed::bronze::reader::records(lake.get(key).into());
+        let file = bronzed_storage::bronze::reader::records(lake.get(key).into());
         rows.extend(file.expect("a file of ours"));
     }
     let same = |text: &str| bronzed_model::json::canonical::hash(text);

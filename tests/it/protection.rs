@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::thread;
 
-use bronzed::bronze::reader;
+use bronzed_storage::bronze::reader;
 use tempfile::TempDir;
 
 use crate::support::lake::{Backend, TestLake};

@@ -65,7 +65,7 @@ impl Shown {
         for key in lake.keys() {
             let bytes = lake.get(&key);
             if key.ends_with(".parquet") {
-                let rows = bronzed::bronze::reader::records(bytes.clone().into());
+                let rows = bronzed_storage::bronze::reader::records(bytes.clone().into());
                 self.text(&key, rows.expect("a file of ours").join("\n"));
             }
             self.text(&key, String::from_utf8_lossy(&bytes).into_owned());

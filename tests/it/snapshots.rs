@@ -4,13 +4,11 @@
 use std::fs;
 use std::sync::Arc;
 
-use bronzed::config as configuration;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
-use bronzed::lake::Lake;
 use bronzed::source::SourceClient;
-use bronzed::state::inspect;
+use bronzed_config as configuration;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
@@ -24,6 +22,8 @@ use bronzed_simulator::row::Listing;
 use bronzed_simulator::table::Stamp;
 use bronzed_simulator::tcu::{INIDONEOS, generated};
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::lake::Lake;
+use bronzed_storage::state::inspect;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

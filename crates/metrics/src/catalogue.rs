@@ -311,7 +311,7 @@ pub fn to_markdown() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
          Served at `/metrics` in the Prometheus text format, without a token. This page is written \
-         from the\ncatalogue in `src/telemetry/metrics/catalogue.rs` \
+         from the\ncatalogue in `crates/metrics/src/catalogue.rs` \
          (`UPDATE_DOCS=1 cargo test -p bronzed-metrics`).\n\n\
          | metric | kind | unit | labels | meaning |\n|---|---|---|---|---|\n",
     );

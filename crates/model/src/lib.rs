@@ -17,6 +17,8 @@ pub mod declaration;
 pub mod entropy;
 pub mod execution;
 pub mod failpoint;
+#[cfg(feature = "test-util")]
+pub mod fuzz_input;
 pub mod json;
 pub mod mutation;
 pub mod paginator;

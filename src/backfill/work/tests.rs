@@ -1,6 +1,5 @@
 use super::*;
 use crate::ingest::progress::Unwatched;
-use crate::lake::Lake;
 use crate::source::SourceClient;
 use crate::source::failure::Failure;
 use crate::source::testing::{self, Broken, Exchange, Reply, source};
@@ -10,6 +9,7 @@ use bronzed_model::declaration::{Dataset, Mode, Priority, RequestLimits};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
+use bronzed_storage::lake::Lake;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use std::collections::BTreeMap;

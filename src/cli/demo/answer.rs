@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use crate::bronze::reader;
 use crate::cli::table::aligned;
-use crate::lake::Lake;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json;
 use bronzed_model::json::decimal::Decimal;
+use bronzed_storage::bronze::reader;
+use bronzed_storage::lake::Lake;
 
 const NAME: &str = "modalidadeNome";
 const VALUE: &str = "valorTotalEstimado";

@@ -130,7 +130,7 @@ fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
         ("BRONZED__TELEMETRY__FORMAT", "pretty"),
     ];
     let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    crate::config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))
+    bronzed_config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))
 }
 
 /// Describes one run in one sentence.

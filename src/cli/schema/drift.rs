@@ -9,12 +9,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::bronze::drift::{Drift, Finding};
-use crate::bronze::{layout, reader};
 use crate::cli::{Exit, Shell, Stop, say, table, target};
-use crate::lake::Lake;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
+use bronzed_storage::bronze::drift::{Drift, Finding};
+use bronzed_storage::bronze::{layout, reader};
+use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
-use crate::bronze::infer::Draft;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, target};
 use crate::source::page::Page;
@@ -21,6 +20,7 @@ use bronzed_model::declaration::{Dataset, Kind, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::slices::slices;
+use bronzed_storage::bronze::infer::Draft;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

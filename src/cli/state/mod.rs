@@ -12,14 +12,14 @@ use chrono_tz::Tz;
 use clap::Subcommand;
 
 use crate::cli::{Exit, Shell, Stop, complain, target};
-use crate::lake::Lake;
-use crate::state::{DayStore, Table};
-use crate::table;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::Lake;
+use bronzed_storage::state::{DayStore, Table};
+use bronzed_storage::table;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
-use crate::state::DayState;
 use bronzed_model::day::Day;
+use bronzed_storage::state::DayState;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,11 +5,11 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::bronze::layout;
 use crate::cli::{Exit, Shell, Stop, say, table};
-use crate::state::DayState;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::state::DayState;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Opened, Place, Selection};
 use crate::cli::{Exit, Shell, Stop, complain, say};
-use crate::state::{Inspection, inspect};
+use bronzed_storage::state::{Inspection, inspect};
 
 /// Maximum number of findings printed for a day.
 const TOLD: usize = 20;

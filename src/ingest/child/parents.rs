@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
-use crate::bronze::BronzeError;
-use crate::bronze::layout;
-use crate::bronze::reader::{self, Stored};
-use crate::bronze::writer::Op;
-use crate::lake::{Lake, LakeError};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::record;
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::bronze::reader::{self, Stored};
+use bronzed_storage::bronze::writer::Op;
+use bronzed_storage::lake::{Lake, LakeError};
 
 /// Parent, and the request for its children.
 #[derive(Debug, Clone)]

@@ -6,14 +6,14 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::bronze::reader;
 use crate::ingest::canary::Unheard;
 use crate::ingest::child::parents::{ParentRow, files};
 use crate::ingest::nothing::Nothing;
 use crate::ingest::slice::{APART, SliceReader};
 use crate::source::{Answer, PageRequest};
-use crate::state::DayState;
 use bronzed_model::declaration::Slice;
+use bronzed_storage::bronze::reader;
+use bronzed_storage::state::DayState;
 
 /// Parents of a day that were read before.
 pub struct Witnesses {

@@ -21,12 +21,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::stretch::Stretch;
-use crate::lake::Lake;
-use crate::lake::document::{DocumentError, JsonDocument};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::failpoint::failpoint;
+use bronzed_storage::lake::Lake;
+use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
 /// Format that this version writes, and the highest that it reads.
 const FORMAT: u64 = 1;

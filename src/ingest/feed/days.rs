@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::bronze::writer::Origin;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order, log_recovery};
 use crate::source::Usage;
-use crate::state::{DayState, DayStore, StateError};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::writer::Origin;
+use bronzed_storage::state::{DayState, DayStore, StateError};
 
 /// Number of open days from which on some are closed.
 const MOST_OPEN: usize = 64;

@@ -36,13 +36,13 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, Run};
 use crate::source::page::Page;
 use crate::source::{Answer, FetchError, PageRequest, Usage};
-use crate::state::{StateError, listing};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
+use bronzed_storage::state::{StateError, listing};
 
 /// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.
 const PAGES_AT_RISK: u32 = 20;
@@ -61,7 +61,7 @@ enum Cut {
     Intake(#[from] IntakeError),
     /// The coverage can't be read or written.
     #[error(transparent)]
-    Coverage(#[from] crate::lake::document::DocumentError),
+    Coverage(#[from] bronzed_storage::lake::document::DocumentError),
     /// The feed is empty although it had records.
     #[error("the API has no records, where the lake has some; these stay")]
     Emptied,

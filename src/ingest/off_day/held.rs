@@ -18,13 +18,13 @@ use std::sync::Arc;
 
 use crate::ingest::intake::Delivery;
 use crate::ingest::{Context, Order, day_settled_at};
-use crate::lake::LakeError;
-use crate::state::peek::{Peek, peek};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Version};
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::{ContentVersion, RecordId};
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::peek::{Peek, peek};
 
 /// Maximum number of undecided rows that are held, and also of waiting rows.
 const MOST_ROWS: usize = 1_000;

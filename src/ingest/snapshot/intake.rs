@@ -3,19 +3,19 @@
 
 use tokio::sync::mpsc;
 
-use crate::bronze::BronzeError;
-use crate::bronze::events::Op;
-use crate::bronze::writer::Origin;
 use crate::ingest::Run;
 use crate::ingest::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use crate::source::Usage;
-use crate::state::known::{ContentHash, Folded, Seen, VANISHED};
-use crate::state::{DayState, DayStore};
 use bronzed_model::execution::Execution;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::events::Op;
+use bronzed_storage::bronze::writer::Origin;
+use bronzed_storage::state::known::{ContentHash, Folded, Seen, VANISHED};
+use bronzed_storage::state::{DayState, DayStore};
 
 pub struct SnapshotIntake<'a> {
     context: &'a Context,

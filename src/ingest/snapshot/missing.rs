@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::Context;
-use crate::lake::document::{DocumentError, JsonDocument};
+use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
 const FORMAT: u64 = 1;
 /// Number of rows that may always vanish at once.

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::ingest::report::RunReport;
 use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
 use crate::source::testing::{self, Step, answer, json};
-use crate::state::testing::Fault;
 use bronzed_model::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
 use bronzed_model::execution::Status;
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::schema::{Column, ColumnType, Schema};
 use bronzed_model::template::Template;
+use bronzed_storage::testing::faulty::Fault;
 
 /// Table as an API serves it: by offset, in the order of its keys.
 #[derive(Debug, Clone, Default)]
@@ -514,7 +514,8 @@ async fn what_an_earlier_day_stores_late_is_set_right_by_the_next_reading() {
     let mut midnight = Some(midnight);
     let report = world
         .run_with(move |op, key| {
-            let commits = op == crate::state::testing::Op::Put && key.ends_with(".parquet");
+            let commits =
+                op == bronzed_storage::testing::faulty::Op::Put && key.ends_with(".parquet");
             let midnight = midnight.take_if(|_| commits)?;
             Some(Fault::Meanwhile(midnight))
         })

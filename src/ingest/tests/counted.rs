@@ -1,8 +1,8 @@
 //! Walks over a known number of pages, while the slice grows and shrinks, and pages fail.
 
 use super::*;
-use crate::state::testing::{Fault, Faulty, Op};
 use bronzed_model::execution::Status;
+use bronzed_storage::testing::faulty::{Fault, Faulty, Op};
 
 /// Pages of ten, which state the total.
 const SOURCE: &str = r#"

@@ -23,12 +23,9 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::bronze::{layout, reader};
-use crate::config;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::lake::Lake;
 use crate::source::SourceClient;
 use crate::source::testing::{Server, Step, answer, json};
 use bronzed_model::clock::ManualClock;
@@ -36,6 +33,8 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::CommitSettings;
+use bronzed_storage::bronze::{layout, reader};
+use bronzed_storage::lake::Lake;
 
 /// Day that is read, unless a test uses another one.
 const DAY: &str = "2025-10-22";
@@ -106,7 +105,7 @@ impl Scene {
         let base = format!("base_url = \"{}\"\n", server.url);
         write("sources/s.toml", &format!("{base}{TOP}{toml}"));
         write("sources/columns.txt", &format!("[columns]\n{columns}"));
-        let settings = config::load(Some(folder.path()), []);
+        let settings = bronzed_config::load(Some(folder.path()), []);
         let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
         let store = Arc::new(InMemory::new());
         Self {

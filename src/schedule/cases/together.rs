@@ -156,7 +156,7 @@ fn a_source_without_jobs_sleeps() {
 #[test]
 fn the_shipped_sources_can_be_scheduled() {
     let name = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__COVERAGE__FROM".to_owned();
-    let settings = crate::config::load(None, [(name, "2025-10-01".to_owned())]).unwrap();
+    let settings = bronzed_config::load(None, [(name, "2025-10-01".to_owned())]).unwrap();
     for source in settings.sources.values() {
         let schedule = Schedule::of(source).unwrap();
         assert!(schedule.jobs.contains_key("daily") && !schedule.datasets.is_empty());

@@ -32,7 +32,7 @@ struct Life {
 
 /// Simulates 200 days; due runs start at once.
 fn live(source: &str) -> Life {
-    let settings = crate::config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     let mut schedule = Schedule::of(&settings.sources[source]).unwrap();
     // Leave out the verification of complete days.
     schedule.jobs.retain(|_, job| job.job.mode != Mode::Verify);

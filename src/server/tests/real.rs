@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::fake::FakeDaemon;
 use super::{ConnectionLimits, Place, TOKEN, description, served_by, settings};
 use crate::daemon::Daemon;
-use crate::lake::Lake;
 use crate::session::Session;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::entropy::Entropy;
 use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::lake::Lake;
 
 #[tokio::test]
 async fn the_daemon_does_what_is_described() {
@@ -21,7 +21,7 @@ async fn the_daemon_does_what_is_described() {
     let clock: Arc<dyn Clock> = Arc::new(clock);
     let sim = SimConfig::new(Catalog::recorded_day(), SimClock::over(Arc::clone(&clock)));
     let simulator = Simulator::start(sim).await.unwrap();
-    let mut config = crate::config::load(None, []).unwrap();
+    let mut config = bronzed_config::load(None, []).unwrap();
     config.sources.retain(|name, _| name == "pncp");
     for source in config.sources.values_mut() {
         let mut own = (**source).clone();

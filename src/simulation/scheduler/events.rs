@@ -12,8 +12,8 @@ use super::super::lake;
 use super::super::scenario::{DURING, Fault, Harm, SETTLED, SETTLING};
 use super::Scheduler;
 use super::turn::{Turn, told};
-use crate::state::support;
 use bronzed_model::declaration::Require;
+use bronzed_storage::testing::support;
 
 /// Maximum number of steps; more than any schedule of this size takes, unless two actors livelock.
 const MOST_STEPS: u64 = 5_000;

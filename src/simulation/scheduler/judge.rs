@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::super::{api, lake};
 use super::Scheduler;
-use crate::invariants::{self, Promise, Violation};
 use bronzed_model::execution::Status;
+use bronzed_storage::invariants::{self, Promise, Violation};
 
 impl Scheduler<'_> {
     /// Checks the promises on the current lake.

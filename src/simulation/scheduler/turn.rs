@@ -5,7 +5,7 @@ use object_store::PutMode;
 use super::super::api::Place;
 use super::super::desk::{Op, Request};
 use super::super::scenario::Harm;
-use crate::state::support;
+use bronzed_storage::testing::support;
 
 /// A possible next step.
 #[derive(Debug, Clone)]

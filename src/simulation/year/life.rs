@@ -12,14 +12,13 @@ use super::chance::Chance;
 use super::model::{Api, Scope, Weather, Wrong};
 use super::store::Store;
 use super::time::{At, Shown, days, minutes, start_of};
-use crate::config;
 use crate::daemon::Daemon;
-use crate::lake::Lake;
 use crate::session::Session;
 use crate::source::testing::Exchange;
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::Lake;
 
 /// While something is under way, the clocks strike this often.
 const STRIKES: i64 = 5;
@@ -85,7 +84,7 @@ impl World {
     }
 
     fn settings(&self) -> Settings {
-        let mut files = config::carried();
+        let mut files = bronzed_config::carried();
         if self.with_new_slice {
             let pncp = files
                 .get_mut("sources/pncp.toml")
@@ -96,7 +95,7 @@ impl World {
         }
         let mut environment = vec![("BRONZED__LAKE__URL".to_owned(), "memory:///".to_owned())];
         environment.push(("BRONZED__TELEMETRY__LOG".to_owned(), "info".to_owned()));
-        let settings = config::load_given(files, environment);
+        let settings = bronzed_config::load_given(files, environment);
         let mut settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
         self.leave_out(&mut settings);
         settings

@@ -356,7 +356,7 @@ fn a_rule_may_limit_the_tries_of_what_it_tries_again() {
 #[test]
 fn the_shipped_files_say_what_404_means_of_a_procurement_that_is_no_more() {
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"));
-    let settings = crate::config::load(Some(folder), []);
+    let settings = bronzed_config::load(Some(folder), []);
     let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
     let says = |name: &str, content_type: &str, body: &str| {
         let dataset = &settings.sources["pncp"].datasets[name];

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::lake::Lake;
-use crate::lake::document::JsonDocument;
+use bronzed_storage::lake::Lake;
+use bronzed_storage::lake::document::JsonDocument;
 
 /// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;

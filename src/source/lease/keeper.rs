@@ -7,7 +7,6 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::lake::document::{DocumentError, JsonDocument};
 use crate::source::gate::{Gate, Part};
 use crate::source::lease::document::{self, Document, Held, Holder};
 use crate::source::lease::fair::fair;
@@ -15,6 +14,7 @@ use crate::source::lease::identity::Identity;
 use crate::source::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
 /// Length of a turn, if there are fewer slots than processes.
 const TURN_SECONDS: i64 = 60;

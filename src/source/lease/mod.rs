@@ -40,10 +40,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::lake::Lake;
 use crate::source::gate::{Gate, Part};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
+use bronzed_storage::lake::Lake;
 
 pub use identity::Identity;
 use keeper::Keeper;

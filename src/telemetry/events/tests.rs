@@ -86,7 +86,7 @@ struct Logged {
 /// Returns every call of a logging macro in the program: location, level and arguments.
 fn statements() -> Vec<(String, String, String)> {
     let mut found = Vec::new();
-    for file in sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
+    for file in product() {
         let text = fs::read_to_string(&file).unwrap();
         for level in ["trace", "debug", "info", "warn", "error", "$level"] {
             let call = format!("{level}!(");
@@ -105,6 +105,17 @@ fn statements() -> Vec<(String, String, String)> {
     }
     assert!(found.len() > 10, "the sources are read");
     found
+}
+
+/// Returns the source files of all crates, except tests and the simulator.
+fn product() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path());
+    let crates = crates.filter(|path| !path.ends_with("simulator"));
+    let mut folders: Vec<_> = crates.map(|path| path.join("src")).collect();
+    folders.push(root.join("src"));
+    folders.iter().flat_map(|folder| sources(folder)).collect()
 }
 
 /// Returns all source files except tests.

@@ -1,7 +1,7 @@
 //! Contract of a lake, independent of its backend.
 
-use bronzed::lake::{Created, Lake, LakeError, Replaced, Version};
 use bronzed_model::settings::LakeSettings;
+use bronzed_storage::lake::{Created, Lake, LakeError, Replaced, Version};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 

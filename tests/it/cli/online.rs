@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bronzed::config;
 use bronzed_simulator::answer::Answer;
 use bronzed_simulator::churn::Churn;
 use bronzed_simulator::comprasnet::generated::{self as compras, DayOf};
@@ -103,7 +102,7 @@ fn assert_said(finding: &Value, verdict: &str, text: &str) {
 fn every_enabled_dataset_of_the_three_sources_is_held_against_its_declaration() {
     let scene = scene([]);
     let found = findings(&check(&scene, &["--json"]).run().expect(0));
-    let shipped = config::load(None, []).expect("the shipped configuration");
+    let shipped = bronzed_config::load(None, []).expect("the shipped configuration");
     let datasets = shipped
         .sources
         .values()

@@ -150,7 +150,7 @@ fn a_draft_of_a_recorded_answer_is_a_file_of_columns() {
         text.contains("\nvalorTotalEstimado = \"decimal(18,4)\"\n"),
         "{text}"
     );
-    let columns = bronzed::config::columns("draft.toml", &text);
+    let columns = bronzed_config::columns("draft.toml", &text);
     assert!(columns.is_ok(), "{text}");
     assert!(scene.lake.keys().is_empty() && scene.simulator.ledger().is_empty());
 }

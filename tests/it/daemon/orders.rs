@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bronzed::bronze::layout;
 use bronzed::server::daemon::{Daemon as _, DaemonError};
 use bronzed::server::order::{BackfillOrder, RunOrder};
 use bronzed::server::view::{RunStatus, RunView};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;
+use bronzed_storage::bronze::layout;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::support::driven::{Life, Plan, World};

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::bronze::layout;
-use bronzed::config;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::entropy::Entropy;
@@ -19,6 +17,7 @@ use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::bronze::layout;
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -131,7 +130,7 @@ impl Place {
     /// Judges a day of the first source, while no run is under way, by the promises; returns its runs.
     pub fn judge(&self, day: Day) -> Vec<Value> {
         let (name, simulator) = &self.simulators[0];
-        let settings = config::load(Some(self.config.path()), []).expect("settings");
+        let settings = bronzed_config::load(Some(self.config.path()), []).expect("settings");
         let dataset = &settings.sources[*name].datasets["contratacoes"];
         let now = simulator.clock().brasilia();
         let api = Api::of(simulator.catalog(), day, now);

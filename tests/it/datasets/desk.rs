@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use bronzed::bronze::drift::Drift;
-use bronzed::bronze::{layout, reader};
-use bronzed::config;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
-use bronzed::lake::Lake;
 use bronzed::source::SourceClient;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::declaration::{Dataset, Kind, Mode, Priority, Version};
@@ -16,6 +12,9 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::settings::Settings;
+use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::{layout, reader};
+use bronzed_storage::lake::Lake;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Answers, Api};
@@ -66,7 +65,8 @@ impl Desk {
         if case.source() == "tcu" {
             environment.push((of_source("DATASET__ACORDAOS__BASE_URL"), root));
         }
-        let settings = config::load(None, environment).unwrap_or_else(|error| panic!("{error}"));
+        let settings =
+            bronzed_config::load(None, environment).unwrap_or_else(|error| panic!("{error}"));
         let declared = &settings.sources[case.source()];
         let dataset = declared.datasets[case.name()].clone();
         let before = case.before.as_deref();

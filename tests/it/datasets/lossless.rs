@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use bronzed::bronze::drift::Drift;
-use bronzed::bronze::reader;
-use bronzed::bronze::writer::{FileMeta, FileWriter, Origin};
-use bronzed::config;
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::record::RecordId;
+use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::reader;
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -53,7 +52,7 @@ fn p9_every_record_that_is_known_comes_back() {
 }
 
 fn assert_lossless(dataset: &str, samples: &[Sample]) {
-    let settings = config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     let (source, name) = dataset.split_once('.').unwrap();
     let declared = &settings.sources[source].datasets[name];
     let meta = FileMeta {

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::fs;
 
-use bronzed::config;
 use bronzed_model::declaration::{Dataset, JobDays, Kind, Mode, Source, Version};
 use bronzed_model::schema::{Column, ColumnType};
 
@@ -28,7 +27,7 @@ fn the_readme_lists_the_datasets_that_are_shipped() {
 fn table() -> String {
     let mut table =
         "| dataset | read by | jobs | id | fields |\n|---|---|---|---|---|\n".to_owned();
-    let settings = config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     for source in settings.sources.values() {
         for dataset in source.datasets.values() {
             let cells = [

@@ -16,7 +16,6 @@ mod three_runs;
 
 use std::collections::BTreeSet;
 
-use bronzed::config;
 use bronzed_model::declaration::{Kind, Mode};
 use bronzed_model::execution::Status;
 use bronzed_model::json::canonical::canonical;
@@ -53,7 +52,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Re
 
 #[test]
 fn every_dataset_that_is_shipped_has_a_case() {
-    let settings = config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     let shipped = settings
         .sources
         .values()
@@ -150,7 +149,7 @@ fn every_dataset_tells_an_error_from_no_data() {
 /// The kinds covered by the cases; a new kind needs a check of its own.
 #[test]
 fn the_cases_are_of_all_kinds() {
-    let settings = config::load(None, []).unwrap();
+    let settings = bronzed_config::load(None, []).unwrap();
     let kinds: BTreeSet<_> = cases()
         .iter()
         .map(|case| {

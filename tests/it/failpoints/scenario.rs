@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::config;
-use bronzed::invariants::{self, Served, at_rest};
-use bronzed::state::Table;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -16,6 +13,8 @@ use bronzed_simulator::provider::Provider;
 use bronzed_simulator::row::Listing;
 use bronzed_simulator::table::Stamp;
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::invariants::{self, Served, at_rest};
+use bronzed_storage::state::Table;
 use chrono::Timelike;
 use tempfile::TempDir;
 
@@ -77,7 +76,7 @@ impl Scenario {
     pub fn new(name: &'static str, dataset: &str, simulated: SimConfig, args: &[&str]) -> Self {
         let simulator = runtime().block_on(Simulator::start(simulated));
         let simulator = simulator.expect("a free port");
-        let settings = config::load(None, []).expect("the shipped configuration");
+        let settings = bronzed_config::load(None, []).expect("the shipped configuration");
         let (source, of_source) = dataset.split_once('.').expect("source.dataset");
         let declared = settings.sources[source].datasets[of_source].clone();
         let mut env = vec![("BRONZED__COMMIT__MAX_RECORDS".to_owned(), "20".to_owned())];

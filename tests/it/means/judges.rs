@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
-use bronzed::invariants::Promise::{self, P1, P2, P3, P4, P5, P7};
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_storage::invariants::Promise::{self, P1, P2, P3, P4, P5, P7};
 use serde_json::json;
 
 use crate::support::lake::Backend;

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bronzed::bronze::layout;
-use bronzed::config;
 use bronzed::daemon::Daemon;
-use bronzed::lake::Lake;
 use bronzed::session::Session;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;
@@ -20,6 +17,8 @@ use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::bronze::layout;
+use bronzed_storage::lake::Lake;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 use serde_json::Value;
@@ -117,7 +116,7 @@ impl World {
         }
         let more = plan.more.iter();
         environment.extend(more.map(|(name, value)| ((*name).into(), (*value).into())));
-        let settings = config::load(Some(config.path()), environment);
+        let settings = bronzed_config::load(Some(config.path()), environment);
         Self {
             shown: SimClock::over(clock),
             truth,

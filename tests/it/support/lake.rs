@@ -7,8 +7,8 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bronzed::lake::Lake;
 use bronzed_model::settings::LakeSettings;
+use bronzed_storage::lake::Lake;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;

@@ -15,8 +15,6 @@ pub mod stage;
 
 use std::sync::LazyLock;
 
-use bronzed::config;
-
 use tokio::runtime::Runtime;
 
 /// Returns the runtime for everything that a test must await: its own store clients, and the simulator.
@@ -28,7 +26,7 @@ pub fn runtime() -> &'static Runtime {
 /// Returns variables that disable all shipped datasets but one, for runs of a whole source or a daemon. No
 /// test may send a request to a real API.
 pub fn only(dataset: &str) -> Vec<(String, String)> {
-    let settings = config::load(None, []).expect("the shipped configuration");
+    let settings = bronzed_config::load(None, []).expect("the shipped configuration");
     let mut variables = Vec::new();
     for (source, declared) in &settings.sources {
         let of_source = format!("BRONZED__SOURCES__{}", source.to_uppercase());

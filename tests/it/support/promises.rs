@@ -1,11 +1,8 @@
-//! Judge of a test's lake by the program's own statement of the promises: `bronzed::invariants`. The judge
+//! Judge of a test's lake by the program's own statement of the promises: `bronzed_storage::invariants`. The judge
 //! in Python, which shares no code with the program, checks the same lake independently.
 
 use std::collections::BTreeSet;
 
-use bronzed::invariants::{self, Execution, Served, Violation};
-use bronzed::lake::Lake;
-use bronzed::state::Table;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -14,6 +11,9 @@ use bronzed_model::settings::Settings;
 use bronzed_simulator::ledger::Entry;
 use bronzed_simulator::pncp::catalog::{Catalog, Listed};
 use bronzed_simulator::row::Listing;
+use bronzed_storage::invariants::{self, Execution, Served, Violation};
+use bronzed_storage::lake::Lake;
+use bronzed_storage::state::Table;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use uuid::Uuid;

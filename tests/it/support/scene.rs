@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::config;
-use bronzed::invariants::Violation;
 use bronzed_model::day::Day;
 use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::ledger::Entry;
 use bronzed_simulator::pncp::catalog::{Catalog, Listed};
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::invariants::Violation;
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -191,7 +190,7 @@ impl Scene {
 
     /// Returns the promises that the lake breaks, by the program's own statement of them.
     pub fn broken_promises(&self, expect: Expect) -> Vec<Violation> {
-        let settings = config::load(None, []).expect("the shipped configuration");
+        let settings = bronzed_config::load(None, []).expect("the shipped configuration");
         let dataset = &settings.sources["pncp"].datasets["contratacoes"];
         let now = self.simulator.clock().brasilia();
         let api = Api::of(self.simulator.catalog(), day(), now);

@@ -5,11 +5,9 @@ use std::cell::RefCell;
 use std::fs;
 use std::sync::Arc;
 
-use bronzed::config;
 use bronzed::ingest::progress::Unwatched;
 use bronzed::ingest::report::RunReport;
 use bronzed::ingest::{Context, Order, run};
-use bronzed::lake::Lake;
 use bronzed::source::SourceClient;
 use bronzed_model::clock::ManualClock;
 use bronzed_model::day::Day;
@@ -20,6 +18,7 @@ use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::faults::Faults;
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::{SimConfig, Simulator};
+use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -91,7 +90,7 @@ impl Stage {
             more.iter()
                 .map(|(name, value)| ((*name).into(), (*value).into())),
         );
-        let mut settings = config::load(None, environment).expect("settings");
+        let mut settings = bronzed_config::load(None, environment).expect("settings");
         for (name, value) in lake.env() {
             if name.starts_with("AWS_") {
                 let options = &mut settings.lake.options;

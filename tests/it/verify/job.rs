@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use bronzed::bronze::layout;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_simulator::faults::Faults;
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_storage::bronze::layout;
 use chrono::{Datelike, Days};
 use chrono_tz::America::Sao_Paulo;
 use serde_json::Value;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bronzed::bronze::layout;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_simulator::faults::{Fault, Faults, Rule};
 use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
+use bronzed_storage::bronze::layout;
 use serde_json::Value;
 
 use crate::support::lake::{Backend, TestLake};

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::ingest::report::RunReport;
 use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
 use crate::source::testing::{self, Step, answer, json};
-use crate::state::testing::{Fault, Op};
 use bronzed_model::declaration::{
     Completeness, Dataset, Days, Kind, PagingStyle, Require, Version,
 };
 use bronzed_model::execution::Status;
 use bronzed_model::schema::{Column, ColumnType, Schema};
 use bronzed_model::template::Template;
+use bronzed_storage::testing::faulty::{Fault, Op};
 
 const PAGE: usize = 500;
 const OVERLAP: usize = 20;

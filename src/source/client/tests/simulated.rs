@@ -18,7 +18,7 @@ fn pncp(base_url: String) -> Source {
     let key = "BRONZED__SOURCES__PNCP__";
     let environment = [("BASE_URL", base_url), ("RETRY__INITIAL", "2ms".to_owned())];
     let environment = environment.map(|(name, value)| (format!("{key}{name}"), value));
-    let settings = crate::config::load(None, environment).unwrap();
+    let settings = bronzed_config::load(None, environment).unwrap();
     Source::clone(&settings.sources["pncp"])
 }
 
