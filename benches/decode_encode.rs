@@ -10,10 +10,10 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use bronzed::source::page::Page;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json::{self, Object};
 use bronzed_model::record::RecordId;
+use bronzed_source::page::Page;
 use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
 use bytes::Bytes;
 use chrono::DateTime;

@@ -19,18 +19,11 @@ pub mod daemon;
 pub mod fuzz;
 pub mod ingest;
 pub mod inspection;
-#[cfg(test)]
-mod paginator_tests;
-#[cfg(test)]
-mod record_tests;
 pub mod schedule;
 pub mod server;
 pub mod session;
 #[cfg(test)]
 mod simulation;
-#[cfg(test)]
-mod slices_tests;
-pub mod source;
 pub mod standing;
 pub mod telemetry;
 pub mod verify;

@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::Context;
 use crate::ingest::progress::Observer;
-use crate::source::SourceClient;
-use crate::source::lease::{Identity, Shared};
-#[cfg(test)]
-use crate::source::testing::Exchange;
 use bronzed_model::clock::Clock;
 #[cfg(test)]
 use bronzed_model::declaration::Source;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_source::SourceClient;
+use bronzed_source::lease::{Identity, Shared};
+#[cfg(test)]
+use bronzed_source::testing::Exchange;
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Joined, Lake, LakeError};
 use bronzed_storage::protection_lock::{self, LockError};

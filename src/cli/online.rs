@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Exit, Shell, Stop, check, say, table, target};
 use crate::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
-use crate::source::SourceClient;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_source::SourceClient;
 use bronzed_storage::lake::{Lake, LakeError};
 
 const HEAD: [&str; 9] = [

@@ -173,7 +173,7 @@ pub fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::testing;
+    use bronzed_source::testing;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()

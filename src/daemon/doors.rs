@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::daemon::board::Board;
 use crate::schedule::deal::Turn;
 use crate::session::Session;
-use crate::source::Down;
+use bronzed_source::Down;
 
 /// Admission state of one reconcile pass.
 pub(super) struct Doors<'a> {

@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 
 use super::{Input, sources};
 use crate::ingest::off_day::own_day;
-use crate::source::backoff::Tries;
-use crate::source::classify::{Reply, Verdict, classify};
-use crate::source::page::Page;
 use bronzed_model::declaration::{Action, Dataset};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::record::{self, RecordId};
+use bronzed_source::backoff::Tries;
+use bronzed_source::classify::{Reply, Verdict, classify};
+use bronzed_source::page::Page;
 
 /// Maximum length of a response excerpt in an error: 200 characters and an ellipsis.
 const MOST_SHOWN: usize = 201;

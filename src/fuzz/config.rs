@@ -6,8 +6,6 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{Input, sources};
-use crate::source::backoff::Tries;
-use crate::source::request::PageRequest;
 use bronzed_config::load_given;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{Dataset, Priority, Slice, Source};
@@ -15,6 +13,8 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::problem::Location;
 use bronzed_model::settings::Settings;
 use bronzed_model::slices::slices;
+use bronzed_source::backoff::Tries;
+use bronzed_source::request::PageRequest;
 
 /// Files that the input can replace.
 const FILES: [&str; 3] = [

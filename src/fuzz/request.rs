@@ -8,9 +8,9 @@ use url::Url;
 use url::form_urlencoded::parse;
 
 use super::{Input, sources};
-use crate::source::request::PageRequest;
 use bronzed_model::declaration::{PagingStyle, Priority, Slice};
 use bronzed_model::template::Template;
+use bronzed_source::request::PageRequest;
 
 const BASE: &str = "https://api.example.org/root";
 

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_older_version_is_not_absent_where_a_newer_one_came() {
-        let mut dataset = crate::source::testing::dataset();
+        let mut dataset = bronzed_source::testing::dataset();
         dataset.version = Version::Field("/v".to_owned());
         let record = r#"{"numeroControlePNCP": "x@y", "v": "3@z"}"#;
         let came = RecordId::of(&dataset, record);

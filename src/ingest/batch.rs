@@ -7,11 +7,11 @@ use std::collections::HashSet;
 
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
-use crate::source::Usage;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
+use bronzed_source::Usage;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::drift::Drift;
 use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};

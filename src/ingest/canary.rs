@@ -12,11 +12,11 @@ use chrono::{DateTime, Datelike, Utc};
 
 use crate::ingest::Run;
 use crate::ingest::slice::{APART, Outcome, SliceReader};
-use crate::source::known_rows::{MOST_PLACES, RowsAt};
-use crate::source::{Answer, PageRequest};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
+use bronzed_source::known_rows::{MOST_PLACES, RowsAt};
+use bronzed_source::{Answer, PageRequest};
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::{SliceProgress, slice_progress};

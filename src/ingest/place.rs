@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::ingest::slice::SliceReader;
 use crate::ingest::walk::{SliceWalk, WalkError};
-use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::mutation::mutated;
+use bronzed_source::page::Page;
+use bronzed_source::{Answer, FetchError, PageRequest};
 
 /// Position of a page in a slice.
 #[derive(Debug, Clone, Default)]

@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, Utc};
 
-use crate::source::page::Page;
 use bronzed_model::declaration::Require;
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
+use bronzed_source::page::Page;
 
 /// Observations of one walk over the pages of a slice.
 #[derive(Debug, Clone, Default)]

@@ -10,8 +10,8 @@ use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::slice::{Outcome, SliceReader};
 use crate::ingest::{Context, Order};
-use crate::source::Usage;
 use bronzed_model::slices::slices;
+use bronzed_source::Usage;
 use bronzed_storage::state::SliceProgress;
 
 /// Reader of the slices of a day.

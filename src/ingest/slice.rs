@@ -8,10 +8,10 @@ use crate::ingest::nothing::Nothing;
 use crate::ingest::proof::{Walk, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
-use crate::source::Usage;
-use crate::source::page::Page;
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
 use bronzed_model::mutation::mutated;
+use bronzed_source::Usage;
+use bronzed_source::page::Page;
 use bronzed_storage::state::SliceProgress;
 
 /// Minimum interval between two empty answers that count as two, for a slice or day that had or should have

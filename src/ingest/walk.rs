@@ -15,11 +15,11 @@ use crate::ingest::progress::Progress;
 use crate::ingest::proof::Walk;
 use crate::ingest::slice::SliceReader;
 use crate::ingest::trail::Trail;
-use crate::source::page::Page;
-use crate::source::{Answer, FetchError};
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
+use bronzed_source::page::Page;
+use bronzed_source::{Answer, FetchError};
 
 /// Number of times that a walk follows an end that moves away while it reads.
 const EXTENSIONS: u32 = 3;

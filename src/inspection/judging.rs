@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::fields::Fields;
 use super::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
 use super::wall::Wall;
-use crate::source::failure::{Failure, snippet};
-use crate::source::page::{Page, PageError};
-use crate::source::probe::Seen;
-use crate::source::{Answer, FetchError};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Slice, Version};
 use bronzed_model::json::{self, Kind as JsonKind, Object};
 use bronzed_model::record::{self, PARENT_ID, RecordId};
+use bronzed_source::failure::{Failure, snippet};
+use bronzed_source::page::{Page, PageError};
+use bronzed_source::probe::Seen;
+use bronzed_source::{Answer, FetchError};
 
 /// Clock difference, in seconds, above which it is reported.
 const CLOCK_TOLERANCE: i64 = 60;

@@ -28,12 +28,12 @@ pub use self::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
 pub use self::wall::Wall;
 
 use self::asking::Asking;
-use crate::source::failure::Failure;
-use crate::source::page::Page;
-use crate::source::{FetchError, SourceClient};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Slice, Source};
+use bronzed_source::failure::Failure;
+use bronzed_source::page::Page;
+use bronzed_source::{FetchError, SourceClient};
 use bronzed_storage::lake::Lake;
 
 /// Inspects the datasets of one source.

@@ -14,8 +14,6 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 use uuid::Uuid;
 
-use crate::source::failure::Failure;
-use crate::source::testing::{Broken, Reply};
 use bronzed_model::declaration::{
     Completeness, Dataset, Kind, Parent, Require, Retry, SliceValues, SliceVariable, Source,
     Version,
@@ -23,6 +21,8 @@ use bronzed_model::declaration::{
 use bronzed_model::json;
 use bronzed_model::record::ContentVersion;
 use bronzed_model::template::Template;
+use bronzed_source::failure::Failure;
+use bronzed_source::testing::{Broken, Reply};
 use bronzed_storage::testing::support;
 
 /// Number of records on a page.

@@ -23,9 +23,9 @@ use object_store::{
 
 use url::Url;
 
-use crate::source::testing::{Broken, Exchange, Reply as Response};
 use bronzed_model::declaration::RequestLimits;
 use bronzed_model::mutation::mutated;
+use bronzed_source::testing::{Broken, Exchange, Reply as Response};
 
 /// Operation on the lake or the API.
 #[derive(Debug, Clone)]

@@ -4,17 +4,17 @@
 
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
-use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest, Usage};
 use crate::verify::compare::Stated;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
 use bronzed_model::record::RecordId;
+use bronzed_source::page::Page;
+use bronzed_source::{Answer, FetchError, PageRequest, Usage};
 use bronzed_storage::state::DayState;
 
 /// Requests the first and the last page of a slice, and counts their records that the lake doesn't hold.
 ///
 /// # Errors
-/// As for [`crate::source::SourceClient::fetch`].
+/// As for [`bronzed_source::SourceClient::fetch`].
 pub async fn outer_pages(
     context: &Context,
     order: &Order,

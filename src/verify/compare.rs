@@ -185,7 +185,7 @@ fn sums_up(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::testing;
+    use bronzed_source::testing;
 
     fn total(total: u64) -> Stated {
         Stated {

@@ -30,7 +30,6 @@ use tracing::Instrument;
 
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::source::Usage;
 use crate::verify::compare::{Compared, Finding, Held, compare};
 use bronzed_metrics::events as metrics;
 use bronzed_model::day::Day;
@@ -38,6 +37,7 @@ use bronzed_model::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::slices::slices;
+use bronzed_source::Usage;
 use bronzed_storage::state::DayState;
 
 /// Result of the verification of a day.

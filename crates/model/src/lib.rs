@@ -30,4 +30,6 @@ pub mod schema;
 pub mod settings;
 pub mod slices;
 pub mod template;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 pub mod verified;

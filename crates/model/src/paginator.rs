@@ -128,3 +128,6 @@ impl Paginator {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

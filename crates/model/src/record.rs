@@ -255,3 +255,6 @@ fn scalar<'a>(object: &Object<'a>, pointer: &str) -> Option<Cow<'a, str>> {
     };
     (!text.trim().is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests;

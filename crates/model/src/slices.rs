@@ -54,3 +54,6 @@ fn slice(values: Values) -> Slice {
         parent: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,14 @@
 use super::*;
 use crate::ingest::progress::Unwatched;
-use crate::source::SourceClient;
-use crate::source::failure::Failure;
-use crate::source::testing::{self, Broken, Exchange, Reply, source};
 use async_trait::async_trait;
 use bronzed_model::clock::SystemClock;
 use bronzed_model::declaration::{Dataset, Mode, Priority, RequestLimits};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
+use bronzed_source::SourceClient;
+use bronzed_source::failure::Failure;
+use bronzed_source::testing::{self, Broken, Exchange, Reply, source};
 use bronzed_storage::lake::Lake;
 use bytes::Bytes;
 use object_store::memory::InMemory;

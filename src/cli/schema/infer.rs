@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{Exit, Shell, Stop, complain, say, target};
-use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest, SourceClient, Usage};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::slices::slices;
+use bronzed_source::page::Page;
+use bronzed_source::{Answer, FetchError, PageRequest, SourceClient, Usage};
 use bronzed_storage::bronze::infer::Draft;
 
 #[derive(Debug, clap::Args)]

@@ -36,11 +36,11 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::{APART, Outcome, Reach, SliceReader};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
-use crate::source::{FetchError, Usage};
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::mutation::mutated;
+use bronzed_source::{FetchError, Usage};
 use bronzed_storage::state::{DayState, is_complete};
 
 /// Maximum number of parents done before a commit: a compromise between the requests that a crash costs,

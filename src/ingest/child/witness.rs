@@ -10,8 +10,8 @@ use crate::ingest::canary::Unheard;
 use crate::ingest::child::parents::{ParentRow, files};
 use crate::ingest::nothing::Nothing;
 use crate::ingest::slice::{APART, SliceReader};
-use crate::source::{Answer, PageRequest};
 use bronzed_model::declaration::Slice;
+use bronzed_source::{Answer, PageRequest};
 use bronzed_storage::bronze::reader;
 use bronzed_storage::state::DayState;
 

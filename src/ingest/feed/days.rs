@@ -11,12 +11,12 @@ use chrono::NaiveDate;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order, log_recovery};
-use crate::source::Usage;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
+use bronzed_source::Usage;
 use bronzed_storage::bronze::writer::Origin;
 use bronzed_storage::state::{DayState, DayStore, StateError};
 

@@ -34,14 +34,14 @@ use crate::ingest::off_day::own_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, Run};
-use crate::source::page::Page;
-use crate::source::{Answer, FetchError, PageRequest, Usage};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
+use bronzed_source::page::Page;
+use bronzed_source::{Answer, FetchError, PageRequest, Usage};
 use bronzed_storage::state::{StateError, listing};
 
 /// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.

@@ -28,11 +28,11 @@ use crate::ingest::report::RunReport;
 use crate::ingest::slice::Outcome;
 use crate::ingest::verdict::is_proven;
 use crate::ingest::{Context, Order, Run, log_recovery};
-use crate::source::Usage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Require};
 use bronzed_model::execution::Status;
 use bronzed_model::slices::slices;
+use bronzed_source::Usage;
 use bronzed_storage::state::known::{Folded, Known};
 use bronzed_storage::state::{DayState, SliceProgress, StateError};
 

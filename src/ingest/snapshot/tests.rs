@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::ingest::report::RunReport;
 use crate::ingest::testing::{Params, Row, Shared, World, at_every_operation};
-use crate::source::testing::{self, Step, answer, json};
 use bronzed_model::declaration::{Completeness, Dataset, Kind, PagingStyle, Require, Version};
 use bronzed_model::execution::Status;
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::schema::{Column, ColumnType, Schema};
 use bronzed_model::template::Template;
+use bronzed_source::testing::{self, Step, answer, json};
 use bronzed_storage::testing::faulty::Fault;
 
 /// Table as an API serves it: by offset, in the order of its keys.

@@ -26,13 +26,13 @@ use url::Url;
 use crate::ingest::progress::Unwatched;
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::source::SourceClient;
-use crate::source::testing::{Server, Step, answer, json};
 use bronzed_model::clock::ManualClock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::CommitSettings;
+use bronzed_source::SourceClient;
+use bronzed_source::testing::{Server, Step, answer, json};
 use bronzed_storage::bronze::{layout, reader};
 use bronzed_storage::lake::Lake;
 

@@ -14,10 +14,10 @@ use super::store::Store;
 use super::time::{At, Shown, days, minutes, start_of};
 use crate::daemon::Daemon;
 use crate::session::Session;
-use crate::source::testing::Exchange;
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
+use bronzed_source::testing::Exchange;
 use bronzed_storage::lake::Lake;
 
 /// While something is under way, the clocks strike this often.

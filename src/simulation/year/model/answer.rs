@@ -14,9 +14,9 @@ use super::tables::{Asked, Envelope, TABLES, Table};
 use super::weather::{Weather, Wrong};
 use crate::simulation::year::chance::mix;
 use crate::simulation::year::time::{At, True};
-use crate::source::failure::Failure;
-use crate::source::testing::{Broken, Exchange, Reply};
 use bronzed_model::declaration::RequestLimits;
+use bronzed_source::failure::Failure;
+use bronzed_source::testing::{Broken, Exchange, Reply};
 
 /// How long an answer takes.
 const LATENCY: Duration = Duration::from_millis(400);

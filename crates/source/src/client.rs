@@ -1,0 +1,358 @@
+//! The client of one source: fetches pages within the source's limits, and retries failures.
+//!
+//! A request is admitted by limiter and circuit breaker, is sent, and its response is classified by the
+//! dataset's rules. Transient failures are retried after a wait, during which the request holds no
+//! permit. The result is a page, "no data" as declared by a rule, or a [`FetchError`] that names the
+//! cause: never a guess (promise P2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use url::Url;
+
+use crate::backoff::Tries;
+use crate::breaker::Down;
+use crate::classify::{Reply, Verdict, classify};
+use crate::error::{ClientError, FetchError};
+use crate::exchange::{Broken, Exchange, Http};
+use crate::failure::Failure;
+use crate::known_rows::KnownRows;
+use crate::lease::{Lease, Shared};
+use crate::page::Page;
+use crate::request::PageRequest;
+use crate::turn::{Turn, Turns};
+use crate::usage::Usage;
+use bronzed_metrics::events::{self, RequestFinished};
+use bronzed_model::clock::Clock;
+use bronzed_model::declaration::{Dataset, RequestLimits, Source};
+use bronzed_model::entropy::Entropy;
+
+/// Result of a successful request.
+#[derive(Debug)]
+pub enum Answer {
+    /// A page of records.
+    Page(Page),
+    /// No data, as a rule of the declaration says.
+    Empty {
+        /// The `Date` of the response.
+        date: Option<DateTime<Utc>>,
+    },
+}
+
+/// Fetches pages of one source. Clones share limits, circuit breaker and connections.
+#[derive(Debug, Clone)]
+pub struct SourceClient(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    name: String,
+    pub(super) base_url: Url,
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) turns: Turns,
+    pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<Entropy>,
+    /// Notified when a host or endpoint that was down answers again.
+    back: Notify,
+    known_rows: KnownRows,
+}
+
+impl SourceClient {
+    /// Creates a client with the source's limits. There must be one per source and process, because the
+    /// limits are its own.
+    ///
+    /// # Errors
+    /// If base URL, headers or certificates can't be used.
+    pub fn new(
+        source: &Source,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Result<Self, ClientError> {
+        let http = Arc::new(Http::new(source)?);
+        Ok(Self::over(http, source, clock, entropy))
+    }
+
+    /// Like [`SourceClient::new`], but sends requests over `exchange`.
+    pub fn over(
+        exchange: Arc<dyn Exchange>,
+        source: &Source,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            name: source.name.clone(),
+            base_url: source.base_url.clone(),
+            exchange,
+            turns: Turns::new(source, &clock),
+            clock,
+            entropy,
+            back: Notify::new(),
+            known_rows: KnownRows::default(),
+        }))
+    }
+
+    /// Fetches one page, with retries as the dataset's retry table says. Requests are counted in
+    /// `usage`; `cancel` ends waits and requests at once.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn fetch(
+        &self,
+        request: &PageRequest,
+        usage: &Usage,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, FetchError> {
+        let answer = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(FetchError::Cancelled),
+            answer = self.0.fetch(request, usage) => answer,
+        };
+        answer.inspect_err(|error| usage.note(error))
+    }
+
+    /// State of the open circuit of `dataset`'s host or endpoint, because of which a run can't do
+    /// anything now. `None` if it is closed. With `probe_in` zero, one request may probe.
+    pub fn down(&self, dataset: &Dataset) -> Option<Down> {
+        let url = dataset.base_url.as_ref().unwrap_or(&self.0.base_url);
+        self.0.turns.down(dataset, url)
+    }
+
+    /// Waits until a host or endpoint that was down answers again. Supports one waiter: each recovery
+    /// wakes only one.
+    pub async fn back(&self) {
+        self.0.back.notified().await;
+    }
+
+    /// Shares the source's limits with the other processes of the lake from now on.
+    pub fn lease(&self, shared: Shared) {
+        let inner = &*self.0;
+        let (clock, entropy) = (inner.clock.clone(), inner.entropy.clone());
+        let lease = || Lease::new(&inner.name, &inner.turns.gate, shared, clock, entropy);
+        inner.turns.lease.get_or_init(lease);
+    }
+
+    /// Releases this process's share of the source's limits. No request is admitted afterwards.
+    pub async fn close(&self) {
+        if let Some(lease) = self.0.turns.lease.get() {
+            lease.close().await;
+        }
+    }
+
+    /// Returns the known positions of rows in the source's datasets.
+    pub fn known_rows(&self) -> &KnownRows {
+        &self.0.known_rows
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Inner {
+    async fn fetch(&self, request: &PageRequest, usage: &Usage) -> Result<Answer, FetchError> {
+        let url = request.url(&self.base_url)?;
+        let mut tries = Tries::new(&request.dataset.retry, &self.entropy);
+        loop {
+            let verdict = self.attempt(request, &url, usage, &mut tries).await?;
+            let wait = match &verdict {
+                Verdict::Retry {
+                    failure,
+                    asked,
+                    max_attempts,
+                } => {
+                    let wait = tries.after_failure(*asked, *max_attempts);
+                    tell_failure(request, failure, tries.count(), wait);
+                    wait
+                }
+                Verdict::RateLimited { failure, asked } => {
+                    let wait = tries.after_rate_limit(*asked);
+                    tell_failure(request, failure, tries.count(), wait);
+                    wait
+                }
+                _ => None,
+            };
+            match wait {
+                Some(wait) => {
+                    self.unless_down(&request.dataset, &url)?;
+                    tokio::time::sleep(wait).await;
+                }
+                None => return settle(verdict, &url, tries.count()),
+            }
+        }
+    }
+
+    /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't
+    /// be sent.
+    fn unless_down(&self, dataset: &Dataset, url: &Url) -> Result<(), FetchError> {
+        match self.turns.down(dataset, url) {
+            Some(down) if !down.probe_in.is_zero() => Err(FetchError::SourceDown {
+                name: self.name.clone(),
+                down: Box::new(down),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes one attempt, once limiter and circuit breaker admit it. An error is final.
+    async fn attempt(
+        &self,
+        request: &PageRequest,
+        url: &Url,
+        usage: &Usage,
+        tries: &mut Tries<'_>,
+    ) -> Result<Verdict, FetchError> {
+        let dataset = &request.dataset;
+        let arrived = Instant::now();
+        let turn = self.turns.wait(dataset, url, request.priority).await;
+        let turn = turn.map_err(|down| FetchError::SourceDown {
+            name: self.name.clone(),
+            down: Box::new(down),
+        })?;
+        tries.leave_out(arrived.elapsed());
+        let max = dataset.limits.max_requests_per_run;
+        if !usage.take(max, tries.count() > 0) {
+            return Err(FetchError::Budget {
+                max: max.unwrap_or(u64::MAX),
+            });
+        }
+        let begun = Instant::now();
+        let answer = self.ask(url, &dataset.limits).await;
+        let finished = RequestFinished {
+            source: &self.name,
+            dataset: &dataset.name,
+            status: answer.as_ref().ok().map(|reply| reply.status),
+            duration: begun.elapsed(),
+        };
+        finished.record();
+        let verdict = match answer {
+            Ok(reply) => {
+                let (status, bytes) = (reply.status, reply.body.len());
+                log_answer(request, tries.count() + 1, status, bytes);
+                classify(dataset, reply, self.clock.now())
+            }
+            Err(Broken::Off(failure)) => Verdict::again(failure),
+            Err(Broken::TooLarge { max }) => {
+                self.is_back(turn.alive());
+                return Err(FetchError::TooLarge {
+                    url: url.to_string(),
+                    max,
+                });
+            }
+        };
+        self.learn(url, &verdict, turn);
+        Ok(verdict)
+    }
+
+    /// Sends one request and decodes the body of the response.
+    pub(super) async fn ask(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        let reply = self.exchange.get(url, limits).await?;
+        reply.decoded(limits.max_body_bytes)
+    }
+
+    /// Reports the outcome of a request to limiter and circuit breaker.
+    fn learn(&self, url: &Url, verdict: &Verdict, turn: Turn<'_>) {
+        match verdict {
+            Verdict::RateLimited { .. } => turn.rate_limited(),
+            Verdict::Retry { failure, .. } => {
+                if let Some(down) = turn.failed(url, failure) {
+                    let (what, reason) = (&*down.what, &*down.last);
+                    let failures = down.failures;
+                    warn!(
+                        source = self.name,
+                        what, failures, reason, "source taken for down"
+                    );
+                }
+            }
+            Verdict::Page(_)
+            | Verdict::Empty { .. }
+            | Verdict::Skipped { .. }
+            | Verdict::Refused { .. }
+            | Verdict::Redirected { .. } => self.is_back(turn.answered()),
+        }
+    }
+
+    /// Logs that a host or endpoint that was down answers again, and wakes the waiter.
+    fn is_back(&self, was: Option<Down>) {
+        let Some(was) = was else {
+            return;
+        };
+        let away = (self.clock.now() - was.since).to_std().unwrap_or_default();
+        let (what, seconds) = (&*was.what, away.as_secs());
+        info!(source = self.name, what, seconds, "source answers again");
+        self.back.notify_one();
+    }
+}
+
+/// Converts the last verdict of a request into its result.
+pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answer, FetchError> {
+    let url = url.to_string();
+    Err(match verdict {
+        Verdict::Page(page) => return Ok(Answer::Page(page)),
+        Verdict::Empty { date } => return Ok(Answer::Empty { date }),
+        Verdict::Retry { failure, asked, .. } | Verdict::RateLimited { failure, asked } => {
+            FetchError::GaveUp {
+                url,
+                attempts,
+                reason: failure,
+                asked,
+            }
+        }
+        Verdict::Refused { status, snippet } => FetchError::Refused {
+            url,
+            status,
+            snippet,
+        },
+        Verdict::Skipped { status, snippet } => FetchError::Skipped {
+            url,
+            status,
+            snippet,
+        },
+        Verdict::Redirected { status, location } => FetchError::Redirected {
+            url,
+            status,
+            location,
+        },
+    })
+}
+
+/// Logs a response; logged page numbers count from 1.
+fn log_answer(request: &PageRequest, attempt: u32, status: u16, bytes: usize) {
+    debug!(
+        source = request.dataset.source,
+        dataset = request.dataset.name,
+        day = %request.day,
+        slice = &*request.slice.label,
+        page = request.page.saturating_add(1),
+        attempt,
+        status,
+        bytes,
+        "request answered"
+    );
+}
+
+/// Logs a failed attempt; without `wait_ms` it was the last.
+fn tell_failure(request: &PageRequest, failure: &Failure, attempt: u32, wait: Option<Duration>) {
+    if wait.is_some() {
+        events::request_retried(&request.dataset.source, failure.kind());
+    }
+    warn!(
+        source = request.dataset.source,
+        dataset = request.dataset.name,
+        day = %request.day,
+        slice = &*request.slice.label,
+        page = request.page.saturating_add(1),
+        attempt,
+        status = failure.status(),
+        reason = failure.kind(),
+        detail = %failure,
+        wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        "request failed"
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! HTTP transport: sends one request and reads the whole response, within bounds of time and size.
+//!
+//! Redirects aren't followed, nothing is retried here, and each way in which a request can break has its
+//! own [`Failure`]. The client sends requests only through the trait [`Exchange`], so that a simulation
+//! can supply the responses.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
+use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use crate::classify::Reply;
+use crate::error::ClientError;
+use crate::failure::{Failure, snippet};
+use bronzed_model::declaration::{Auth, RequestLimits, Source};
+
+/// Connect timeout: longer than it takes to reach an available host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Number of bytes read of an error page: enough for the response rules and a snippet.
+const ERROR_BODY_BYTES: u64 = 64 * 1024;
+
+/// Maximum number of bytes allocated up front because of a `Content-Length`.
+const TRUSTED_LENGTH: u64 = 1024 * 1024;
+
+/// Transport for the requests of a source client.
+#[async_trait]
+pub trait Exchange: Debug + Send + Sync {
+    /// Sends a GET request to `url` and reads the whole response.
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken>;
+}
+
+/// The HTTP client of one source.
+#[derive(Debug)]
+pub(super) struct Http {
+    /// Client for remote hosts, through the proxy of the environment if there is one.
+    outer: Client,
+    /// Client without proxy for loopback hosts, which a proxy can't reach. `None` if no base URL is a
+    /// loopback one.
+    loopback: Option<Client>,
+    /// Failure of every HTTPS request. `None` unless this machine has no certificate authorities.
+    no_authorities: Option<Failure>,
+    basic: Option<(String, SecretString)>,
+    /// Credentials of the requests, in every form in which a response may repeat them.
+    secrets: Arc<[SecretString]>,
+}
+
+/// Reason why there is no [`Reply`].
+#[derive(Debug)]
+pub enum Broken {
+    /// Transient error, worth a retry.
+    Off(Failure),
+    /// The body of a 2xx response exceeds `max_body_bytes`.
+    TooLarge {
+        /// The limit in bytes.
+        max: u64,
+    },
+}
+
+#[async_trait]
+impl Exchange for Http {
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Broken::Off(Failure::TimedOut(limits.timeout))),
+        }
+    }
+}
+
+impl Http {
+    pub(super) fn new(source: &Source) -> Result<Self, ClientError> {
+        let name = || source.name.clone();
+        let url = &source.base_url;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(ClientError::BaseUrl { name: name() });
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ClientError::CredentialsInUrl { name: name() });
+        }
+        let client = |proxied: bool| {
+            let builder = Client::builder()
+                .default_headers(headers(source)?)
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
+                .pool_max_idle_per_host(source.limits.concurrency.max(1));
+            Ok(if proxied { builder } else { builder.no_proxy() })
+        };
+        let (outer, no_authorities) = build(source, &client, true)?;
+        let datasets = source.datasets.values();
+        let mut urls = datasets.filter_map(|dataset| dataset.base_url.as_ref());
+        let any_loopback = is_loopback(url) || urls.any(is_loopback);
+        Ok(Self {
+            outer,
+            loopback: match any_loopback {
+                true => Some(build(source, &client, false)?.0),
+                false => None,
+            },
+            no_authorities,
+            basic: match &source.auth {
+                Auth::Basic { user, password } => Some((user.clone(), password.clone())),
+                _ => None,
+            },
+            secrets: secrets(&source.auth),
+        })
+    }
+
+    async fn whole(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+        if let Some(failure) = self
+            .no_authorities
+            .as_ref()
+            .filter(|_| url.scheme() == "https")
+        {
+            return Err(Broken::Off(failure.clone()));
+        }
+        let client = match &self.loopback {
+            Some(client) if is_loopback(url) => client,
+            _ => &self.outer,
+        };
+        let failed = |error| failed(&error, limits.timeout);
+        let mut request = client.get(url.clone());
+        if let Some((user, password)) = &self.basic {
+            request = request.basic_auth(user, Some(password.expose_secret()));
+        }
+        let response = request.send().await.map_err(failed)?;
+        let headers = response.headers().clone();
+        let header = |name: HeaderName| {
+            let value = headers.get(name)?.as_bytes();
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            content_type: header(CONTENT_TYPE),
+            location: header(LOCATION),
+            date: header(DATE).and_then(|text| {
+                let date = httpdate::parse_http_date(&text).ok()?;
+                Some(DateTime::<Utc>::from(date))
+            }),
+            body: Bytes::new(),
+            unreadable: None,
+            secrets: Arc::clone(&self.secrets),
+            headers,
+        };
+        reply.body = body(response, limits).await?;
+        Ok(reply)
+    }
+}
+
+/// Builds a client. On a machine without any certificate authority, returns a client for plain HTTP
+/// only, and the failure of every HTTPS request.
+fn build(
+    source: &Source,
+    builder: &dyn Fn(bool) -> Result<ClientBuilder, ClientError>,
+    proxied: bool,
+) -> Result<(Client, Option<Failure>), ClientError> {
+    let unusable = |error: &reqwest::Error| ClientError::Http {
+        name: source.name.clone(),
+        problem: root_cause(error),
+    };
+    let error = match with_ca_file(builder(proxied)?, source)?.build() {
+        Ok(client) => return Ok((client, None)),
+        Err(error) => error,
+    };
+    let plain = builder(proxied)?.tls_certs_only([]).build();
+    let client = plain.map_err(|_| unusable(&error))?;
+    let failure = Failure::NoConnection {
+        host: source.base_url.host_str().unwrap_or("the API").to_owned(),
+        problem: snippet(root_cause(&error).as_bytes()),
+        cure: format!(
+            ": install the system's `ca-certificates`, or name a file of certificates (PEM) as \
+             `ca_file` of source `{}`",
+            source.name
+        ),
+    };
+    Ok((client, Some(failure)))
+}
+
+/// Reads the body, decompressed. An error page is cut off after its beginning.
+async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, Broken> {
+    let accepted = response.status().is_success();
+    let max = match accepted {
+        true => limits.max_body_bytes,
+        false => ERROR_BODY_BYTES.min(limits.max_body_bytes),
+    };
+    let length = response.content_length().unwrap_or_default();
+    let trusted = length.min(TRUSTED_LENGTH).min(max);
+    let mut body = BytesMut::with_capacity(usize::try_from(trusted).unwrap_or_default());
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err(failed(&error, limits.timeout)),
+        };
+        if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
+            body.extend_from_slice(&chunk);
+        } else if accepted {
+            return Err(Broken::TooLarge { max });
+        } else {
+            return Ok(body.freeze());
+        }
+    }
+}
+
+/// Converts an error of the HTTP library; `timeout` is the limit that applied to the request.
+fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
+    // The cause may quote the server, for example the host names of a certificate.
+    let cause = snippet(root_cause(error).as_bytes());
+    Broken::Off(if error.is_connect() {
+        let host = error.url().and_then(Url::host_str).unwrap_or("the API");
+        Failure::NoConnection {
+            cure: cure(&cause, host, error.url()),
+            host: host.to_owned(),
+            problem: cause,
+        }
+    } else if error.is_timeout() {
+        Failure::TimedOut(timeout)
+    } else {
+        Failure::BrokeOff(cause)
+    })
+}
+
+/// Returns a hint for a rejected certificate; empty for any other cause.
+fn cure(cause: &str, host: &str, url: Option<&Url>) -> String {
+    let port = url.and_then(Url::port_or_known_default).unwrap_or(443);
+    if cause.contains("UnknownIssuer") {
+        format!(
+            ": nobody here knows who issued the server's certificate, be it that it sends its chain \
+             without the intermediate certificate, or that its authority is its own. `openssl \
+             s_client -showcerts -connect {host}:{port}` shows the issuer (the last line `i:`): put \
+             the issuer's own certificate (PEM) into the file that `ca_file` of the source names"
+        )
+    } else if cause.contains("not valid for name") || cause.contains("NotValidForName") {
+        ": it is another host's: mend `base_url`".to_owned()
+    } else if cause.contains("certificate expired") || cause.contains("not valid yet") {
+        ": the provider has to renew it, or this machine's clock is wrong".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// Builds the headers of every request. Default of `Accept`: JSON.
+fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
+    let wrong = |header: &str| ClientError::Header {
+        name: source.name.clone(),
+        header: header.to_owned(),
+    };
+    let value = |header: &str, value: &str| HeaderValue::from_str(value).map_err(|_| wrong(header));
+    let secret = |header: &str, text: &str| {
+        let mut secret = value(header, text)?;
+        secret.set_sensitive(true);
+        Ok::<_, ClientError>(secret)
+    };
+
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let agent = value("user-agent", &source.user_agent)?;
+    headers.insert(reqwest::header::USER_AGENT, agent);
+    for (header, text) in &source.headers {
+        let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
+        headers.insert(name, value(header, text)?);
+    }
+    match &source.auth {
+        Auth::None | Auth::Basic { .. } => {}
+        Auth::Bearer(token) => {
+            let text = format!("Bearer {}", token.expose_secret());
+            headers.insert(AUTHORIZATION, secret("authorization", &text)?);
+        }
+        Auth::ApiKey { header, key } => {
+            let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
+            headers.insert(name, secret(header, key.expose_secret())?);
+        }
+    }
+    Ok(headers)
+}
+
+/// Returns the credentials, in plain and as encoded in the request.
+fn secrets(auth: &Auth) -> Arc<[SecretString]> {
+    match auth {
+        Auth::None => Arc::default(),
+        Auth::Bearer(secret) | Auth::ApiKey { key: secret, .. } => Arc::new([secret.clone()]),
+        Auth::Basic { user, password } => {
+            let pair = format!("{user}:{}", password.expose_secret());
+            let sent = BASE64_STANDARD.encode(pair);
+            Arc::new([password.clone(), sent.into()])
+        }
+    }
+}
+
+/// Adds the certificates of `ca_file` to the trusted ones of the system.
+fn with_ca_file(builder: ClientBuilder, source: &Source) -> Result<ClientBuilder, ClientError> {
+    let Some(path) = &source.ca_file else {
+        return Ok(builder);
+    };
+    let unusable = |problem: String| ClientError::CaFile {
+        name: source.name.clone(),
+        path: path.clone(),
+        problem,
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let certificates =
+        Certificate::from_pem_bundle(&pem).map_err(|error| unusable(root_cause(&error)))?;
+    if certificates.is_empty() {
+        return Err(unusable("has no PEM certificate in it".to_owned()));
+    }
+    Ok(builder.tls_certs_merge(certificates))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Returns the innermost causes, which tell an unknown host from a refused connection. The outermost
+/// error is left out: it only says that a request failed, and its URL.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = error.source();
+    }
+    let innermost = causes.pop().unwrap_or_default();
+    match causes.pop() {
+        // The second-to-last message often includes the last.
+        Some(outer) if !causes.is_empty() && !outer.contains(&innermost) => {
+            format!("{outer}: {innermost}")
+        }
+        Some(outer) if !causes.is_empty() => outer,
+        _ => innermost,
+    }
+}

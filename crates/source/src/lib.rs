@@ -1,0 +1,37 @@
+//! The declarative REST client: slices, paging, extraction, retries, limits.
+//!
+//! A source is declared in TOML ([`bronzed_model::declaration`]). A day becomes [`slices()`], a slice becomes pages
+//! ([`bronzed_model::declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
+//! Each request is admitted (`turn`) by the limiters of the source and its pool (`gate`) and by one
+//! circuit breaker per host (`breaker`); responses are classified by the declared rules (`classify`),
+//! and transient failures are retried with back-off (`backoff`).
+//!
+//! Promises: a response that can't be understood is a named failure, never "no data" (P2), and one
+//! limiter bounds the load of the whole process on the API (P8).
+
+pub mod backoff;
+mod breaker;
+mod circuit;
+pub mod classify;
+pub mod client;
+mod decode;
+pub mod error;
+mod exchange;
+pub mod failure;
+pub mod gate;
+pub mod known_rows;
+pub mod lease;
+pub mod page;
+pub mod probe;
+pub mod request;
+mod turn;
+pub mod usage;
+
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
+
+pub use breaker::Down;
+pub use client::{Answer, SourceClient};
+pub use error::{ClientError, FetchError};
+pub use request::PageRequest;
+pub use usage::Usage;

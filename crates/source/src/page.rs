@@ -1,0 +1,520 @@
+//! A parsed page of a slice: the response body and the positions of its records.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::failure::snippet;
+use bronzed_model::declaration::{Dataset, Require};
+use bronzed_model::json::{self, Object};
+
+/// Maximum number of records on one page: 21 million empty ones fit into a body of 64 MB, and each takes
+/// some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
+const MOST_RECORDS: usize = 250_000;
+
+/// Returns a hint for a missing count.
+fn hint(found: &str) -> &'static str {
+    match found {
+        ABSENT | "null" => {
+            " (where only the first page states it: `totals_on_first_page_only = true`)"
+        }
+        _ => "",
+    }
+}
+
+/// Text shown for a value that is absent.
+const ABSENT: &str = "absent";
+
+/// One page of records.
+#[derive(Debug, Clone)]
+pub struct Page {
+    body: Bytes,
+    records: Vec<Record>,
+    /// Total number of records, as this page states.
+    pub total: Option<u64>,
+    /// Total number of pages, as this page states.
+    pub total_pages: Option<u64>,
+    /// `true` if more pages follow, as this page states.
+    pub has_more: Option<bool>,
+    /// Cursor or URL of the next page.
+    pub next: Option<String>,
+    /// The `Date` of the response.
+    pub date: Option<DateTime<Utc>>,
+}
+
+/// Text of a record.
+#[derive(Debug, Clone)]
+enum Record {
+    /// Byte range of the body.
+    Within(Range<usize>),
+    /// Text composed from the body: an element whose list is replaced by one of its members, or a record
+    /// whose protected values are replaced.
+    Composed(Box<str>),
+}
+
+impl Record {
+    /// Returns the text; `body` is the body that the record was parsed from.
+    fn text<'a>(&'a self, body: &'a Bytes) -> &'a str {
+        match self {
+            // The ranges were computed from this body, which is valid UTF-8.
+            Self::Within(span) => std::str::from_utf8(&body[span.clone()]).unwrap_or("null"),
+            Self::Composed(text) => text,
+        }
+    }
+}
+
+/// Reason why the body of an accepted response isn't a page.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Not JSON, or truncated.
+    #[error("the body is not whole JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// No array at `data_selector`.
+    #[error("no array of records at `{0}`")]
+    NoRecords(String),
+    /// A declared count or flag is absent, or of another type.
+    #[error("no usable count or flag at `{0}`, but {1}{hint}", hint = hint(.1))]
+    NoCount(String, String),
+    /// More records than the memory of this process should hold.
+    #[error("more than {MOST_RECORDS} records are on one page: ask for smaller pages")]
+    TooMany,
+    /// Exploded records exceed `max_body_bytes`.
+    #[error(
+        "the records that the elements' lists make have more than {0} bytes: raise \
+         `max_body_bytes`, or ask for smaller pages"
+    )]
+    TooLarge(u64),
+}
+
+impl Page {
+    /// Parses a body: finds records, counts and flags as `dataset` declares them.
+    ///
+    /// # Errors
+    /// If the body isn't JSON from its first to its last byte, or lacks something declared.
+    pub fn parse(
+        dataset: &Dataset,
+        body: Bytes,
+        date: Option<DateTime<Utc>>,
+    ) -> Result<Self, PageError> {
+        let text = std::str::from_utf8(&body)
+            .map_err(|error| PageError::Json(serde::de::Error::custom(error)))?;
+        let envelope = Envelope::open(text)?;
+        let array = envelope
+            .find(&dataset.data_selector)?
+            .filter(|found| json::kind(found) == json::Kind::Array)
+            .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
+        // Only the first byte of a top-level array has been checked so far.
+        let elements = json::elements_at_most(array, MOST_RECORDS)?.ok_or(PageError::TooMany)?;
+        let within = |element| Record::Within(span_within(text, element));
+        let mut records: Vec<_> = match &dataset.explode {
+            None => elements.into_iter().map(within).collect(),
+            Some(list) => {
+                let mut exploded = Exploded::new(dataset.limits.max_body_bytes);
+                for element in elements {
+                    exploded.add(text, element, list)?;
+                }
+                exploded.records
+            }
+        };
+        if let Some(protection) = &dataset.protection {
+            for record in &mut records {
+                if let Some(protected) = protection.apply(record.text(&body)) {
+                    *record = Record::Composed(protected.into());
+                }
+            }
+        }
+        let paging = &dataset.paginator;
+        let count = |path: &Option<String>| match count(&envelope, path.as_deref()) {
+            Err(PageError::NoCount(_, found))
+                if paging.totals_on_first_page_only && (found == ABSENT || found == "null") =>
+            {
+                Ok(None)
+            }
+            counted => counted,
+        };
+        let total = count(&paging.total_records_path)?;
+        let total_pages = count(&paging.total_pages_path)?;
+        let has_more = match &paging.has_more_path {
+            None => None,
+            Some(path) => match envelope.find(path)? {
+                Some("true") => Some(true),
+                Some("false") => Some(false),
+                other => {
+                    let found = shown(other.unwrap_or(ABSENT));
+                    return Err(PageError::NoCount(path.clone(), found));
+                }
+            },
+        };
+        let next = match &paging.next_path {
+            None => None,
+            Some(path) => envelope.find(path)?.and_then(leads_on),
+        };
+        let says_next = paging.next_path.as_ref().map(|_| next.is_some());
+        Ok(Self {
+            records,
+            total,
+            total_pages,
+            has_more: has_more.or(says_next),
+            next,
+            date,
+            body,
+        })
+    }
+
+    /// Returns the records, each as its JSON text.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.records.iter().map(|record| record.text(&self.body))
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Returns `true` if the page has no records.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Length of the body in bytes.
+    pub fn bytes(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// Returns `true` if the completeness proof needs a total.
+pub fn needs_total(require: Require) -> bool {
+    matches!(require, Require::UniqueTotal | Require::RowTotal)
+}
+
+/// Records made of the members of lists inside elements, bounded in number and bytes: each record
+/// repeats its whole element, so that one long text beside one long list would exhaust memory.
+struct Exploded {
+    records: Vec<Record>,
+    most_bytes: u64,
+    bytes: u64,
+}
+
+impl Exploded {
+    fn new(most_bytes: u64) -> Self {
+        Self {
+            records: Vec::new(),
+            most_bytes,
+            bytes: 0,
+        }
+    }
+
+    /// Adds one record for each member of the list at `pointer`: the whole of `element`, with the list
+    /// replaced by the member. An element without such a list, or with an empty one, is added unchanged,
+    /// so that nothing is lost.
+    fn add(&mut self, text: &str, element: &str, pointer: &str) -> Result<(), PageError> {
+        let list = json::pointer(element, pointer)?;
+        let list = list.filter(|list| json::kind(list) == json::Kind::Array);
+        let room = MOST_RECORDS.saturating_sub(self.records.len());
+        let members = match list {
+            Some(list) => json::elements_at_most(list, room)?.ok_or(PageError::TooMany)?,
+            None => Vec::new(),
+        };
+        let (Some(list), false) = (list, members.is_empty()) else {
+            self.records
+                .push(Record::Within(span_within(text, element)));
+            return Ok(());
+        };
+        let span = span_within(element, list);
+        let (before, after) = (&element[..span.start], &element[span.end..]);
+        for member in members {
+            let length = before.len() + member.len() + after.len();
+            self.bytes = self.bytes.saturating_add(length as u64);
+            if self.bytes > self.most_bytes {
+                return Err(PageError::TooLarge(self.most_bytes));
+            }
+            let record = [before, member, after].concat();
+            self.records.push(Record::Composed(record.into()));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the cursor or URL of the next page; `None` for null or an empty string.
+fn leads_on(found: &str) -> Option<String> {
+    match json::kind(found) {
+        json::Kind::Null => None,
+        json::Kind::String => {
+            let text = json::string(found).ok()?.into_owned();
+            (!text.is_empty()).then_some(text)
+        }
+        _ => Some(found.to_owned()),
+    }
+}
+
+fn span_within(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
+}
+
+/// The response body, its top level parsed once for all pointers: parsing a page of 125 KB again for
+/// each of them would cost more than all other work on it.
+struct Envelope<'a> {
+    text: &'a str,
+    members: Option<Object<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    fn open(text: &'a str) -> Result<Self, PageError> {
+        let members = match json::kind(text) {
+            json::Kind::Object => Some(Object::parse(text)?),
+            _ => None,
+        };
+        Ok(Self { text, members })
+    }
+
+    fn find(&self, path: &str) -> Result<Option<&'a str>, PageError> {
+        let (Some(object), Some(path)) = (&self.members, path.strip_prefix('/')) else {
+            return Ok(json::pointer(self.text, path)?);
+        };
+        let (first, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        match object.get(&first.replace("~1", "/").replace("~0", "~")) {
+            Some(value) => Ok(json::pointer(value, rest)?),
+            None => Ok(None),
+        }
+    }
+}
+
+fn count(envelope: &Envelope<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
+    let Some(path) = path else { return Ok(None) };
+    let found = envelope.find(path)?.unwrap_or(ABSENT);
+    match whole_number(found) {
+        Some(count) => Ok(Some(count)),
+        None => Err(PageError::NoCount(path.to_owned(), shown(found))),
+    }
+}
+
+/// Parses a count as APIs write it: `1200`, `"1200"`, `1200.0`.
+fn whole_number(found: &str) -> Option<u64> {
+    let text = match json::kind(found) {
+        json::Kind::String => json::string(found).ok()?,
+        _ => found.into(),
+    };
+    let text = text.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = digits(whole) && digits(fraction) && fraction.bytes().all(|byte| byte == b'0');
+    is_whole.then(|| whole.parse().ok())?
+}
+
+/// Returns a short, single-line form of an unexpected value, for error messages.
+fn shown(found: &str) -> String {
+    let head = found
+        .char_indices()
+        .nth(40)
+        .map_or(found.len(), |(end, _)| end);
+    snippet(&found.as_bytes()[..head])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn parse(body: &str) -> Result<Page, PageError> {
+        Page::parse(&testing::dataset(), body.to_owned().into(), None)
+    }
+
+    #[test]
+    fn records_and_counts_are_found_where_the_declaration_says() {
+        let page = parse(
+            r#" {"totalPaginas":17,"data":[{"a":1.50}, null,[2]],"x":{"data":[]},"totalRegistros":812} "#,
+        )
+        .unwrap();
+        let records: Vec<_> = page.records().collect();
+        assert_eq!(records, [r#"{"a":1.50}"#, "null", "[2]"]);
+        assert_eq!((page.total, page.total_pages), (Some(812), Some(17)));
+    }
+
+    #[test]
+    fn an_answer_may_be_the_array_itself_or_hold_it_deep_inside() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.total_records_path = None;
+        dataset.paginator.total_pages_path = None;
+        dataset.data_selector = String::new();
+        let page = Page::parse(&dataset, "[1,2]".into(), None).unwrap();
+        assert_eq!(page.len(), 2);
+        dataset.data_selector = "/a~1b/0/rows".to_owned();
+        let page = Page::parse(&dataset, r#"{"a/b":[{"rows":[7]}]}"#.into(), None).unwrap();
+        assert_eq!(page.records().collect::<Vec<_>>(), ["7"]);
+    }
+
+    #[test]
+    fn a_missing_count_is_an_error_and_not_the_end_of_the_walk() {
+        let error = parse(r#"{"data":[],"totalRegistros":0}"#).unwrap_err();
+        assert!(matches!(error, PageError::NoCount(path, found)
+            if path == "/totalPaginas" && found == "absent"));
+        for mistyped in [
+            "null", "\"\"", "\"many\"", "-1", "1.5", "true", "[1]", "1e3",
+        ] {
+            let body = format!(r#"{{"data":[],"totalRegistros":{mistyped},"totalPaginas":0}}"#);
+            assert!(
+                matches!(parse(&body), Err(PageError::NoCount(..))),
+                "{mistyped}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_total_as_text_or_as_a_decimal_is_read() {
+        for (written, total) in [
+            ("\"1200\"", 1200),
+            ("1200.0", 1200),
+            ("\" 7 \"", 7),
+            ("0.00", 0),
+        ] {
+            let body = format!(r#"{{"data":[],"totalRegistros":{written},"totalPaginas":1.0}}"#);
+            let page = parse(&body).unwrap();
+            assert_eq!(
+                (page.total, page.total_pages),
+                (Some(total), Some(1)),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_may_lack_the_totals_that_the_first_one_alone_states() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.totals_on_first_page_only = true;
+        let page = Page::parse(&dataset, r#"{"data":[1]}"#.into(), None).unwrap();
+        assert_eq!((page.total, page.total_pages), (None, None));
+        let mistyped = r#"{"data":[1],"totalRegistros":"x","totalPaginas":1}"#;
+        assert!(Page::parse(&dataset, mistyped.into(), None).is_err());
+    }
+
+    #[test]
+    fn an_element_with_a_list_makes_a_record_of_each_of_its_members() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.total_records_path = None;
+        dataset.paginator.total_pages_path = None;
+        dataset.explode = Some("/itens".to_owned());
+        let body = r#"{"data":[
+            {"id":"a","itens":[{"n":1},{"n":2.50, "x":[7]}],"ano":2025},
+            {"id":"b","itens":[]}, {"id":"c","itens":null}, {"id":"d"}, 5,
+            {"id":"e","itens":[ 9 ]}]}"#;
+        let page = Page::parse(&dataset, body.into(), None).unwrap();
+        assert_eq!(
+            page.records().collect::<Vec<_>>(),
+            [
+                r#"{"id":"a","itens":{"n":1},"ano":2025}"#,
+                r#"{"id":"a","itens":{"n":2.50, "x":[7]},"ano":2025}"#,
+                r#"{"id":"b","itens":[]}"#,
+                r#"{"id":"c","itens":null}"#,
+                r#"{"id":"d"}"#,
+                "5",
+                r#"{"id":"e","itens":9}"#,
+            ]
+        );
+        assert_eq!(page.len(), 7);
+    }
+
+    #[test]
+    fn what_a_page_makes_of_memory_is_bounded() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.total_records_path = None;
+        dataset.paginator.total_pages_path = None;
+        let page = |dataset: &Dataset, count: usize| {
+            let body = format!(r#"{{"data":[{}{{}}]}}"#, "{},".repeat(count - 1));
+            Page::parse(dataset, body.into(), None).map(|page| page.len())
+        };
+        assert_eq!(page(&dataset, MOST_RECORDS).unwrap(), MOST_RECORDS);
+        let error = page(&dataset, MOST_RECORDS + 1).unwrap_err();
+        assert!(matches!(error, PageError::TooMany), "{error}");
+
+        dataset.explode = Some("/itens".to_owned());
+        let exploded = |text: usize, list: usize| {
+            let (text, list) = ("x".repeat(text), "7,".repeat(list - 1));
+            let body = format!(r#"{{"data":[{{"a":"{text}","itens":[{list}7]}}]}}"#);
+            Page::parse(&dataset, body.into(), None).map(|page| page.len())
+        };
+        assert_eq!(exploded(1_000, 1_000).unwrap(), 1_000);
+        let error = exploded(10_000, 1_000).unwrap_err();
+        assert!(matches!(error, PageError::TooLarge(1_048_576)), "{error}");
+        let error = exploded(1, MOST_RECORDS + 1).unwrap_err();
+        assert!(matches!(error, PageError::TooMany), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_count_is_shown_as_one_short_line() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.has_more_path = Some("/more".to_owned());
+        let long = "9".repeat(10_000);
+        for (total, more) in [
+            ("\"\u{9b}2J\"", "true"),
+            ("0", "\"\u{9b}2J\""),
+            (long.as_str(), "true"),
+            ("0", long.as_str()),
+        ] {
+            let body =
+                format!(r#"{{"data":[],"totalRegistros":{total},"totalPaginas":0,"more":{more}}}"#);
+            let error = Page::parse(&dataset, body.into(), None).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.len() < 100 && !text.contains(char::is_control),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_leads_to_the_next_page_says_whether_there_is_one() {
+        let mut dataset = testing::dataset();
+        dataset.paginator = bronzed_model::declaration::Paginator {
+            total_records_path: None,
+            total_pages_path: None,
+            next_path: Some("/meta/next".to_owned()),
+            ..dataset.paginator
+        };
+        let next = |meta: &str| {
+            let body = format!(r#"{{"data":[],"meta":{meta}}}"#);
+            let page = Page::parse(&dataset, body.into(), None).unwrap();
+            (page.has_more, page.next)
+        };
+        for none in [r#"{"next":null}"#, r#"{"next":""}"#, "{}"] {
+            assert_eq!(next(none), (Some(false), None), "{none}");
+        }
+        for (some, text) in [
+            (r#"{"next":"a\/b"}"#, "a/b"),
+            (r#"{"next":17}"#, "17"),
+            (r#"{"next":{"$ref":"http://h"}}"#, r#"{"$ref":"http://h"}"#),
+        ] {
+            assert_eq!(next(some), (Some(true), Some(text.to_owned())), "{some}");
+        }
+    }
+
+    #[test]
+    fn another_envelope_is_an_error() {
+        for body in [
+            r#"{"message":"erro"}"#,
+            r#"{"data":{}}"#,
+            "[]",
+            "\"data\"",
+            "null",
+        ] {
+            assert!(
+                matches!(parse(body), Err(PageError::NoRecords(_))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_goes_on_or_breaks_off_is_an_error() {
+        let whole = r#"{"data":[{"a":1}],"totalRegistros":1,"totalPaginas":1}"#;
+        assert!(parse(whole).is_ok());
+        for end in 1..whole.len() {
+            assert!(parse(&whole[..end]).is_err(), "{}", &whole[..end]);
+        }
+        assert!(parse(&format!("{whole}{{}}")).is_err());
+        let latin = Bytes::from_static(b"{\"data\":[\"S\xe3o\"]}");
+        let error = Page::parse(&testing::dataset(), latin, None).unwrap_err();
+        assert!(matches!(error, PageError::Json(_)));
+    }
+}

@@ -1,0 +1,424 @@
+//! Builds the URL of a request from dataset, day, slice and page.
+//!
+//! ```text
+//! https://pncp.gov.br/api/consulta/v1/contratacoes/publicacao
+//!     ?codigoModalidadeContratacao=6&dataInicial=20251022&dataFinal=20251022&pagina=1&tamanhoPagina=50
+//!      params                        window                                  paging
+//! ```
+//!
+//! Values are percent-encoded (a space is `%20`, never `+`), in the path too, where a value is always
+//! one segment.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use crate::failure::snippet;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
+use bronzed_model::paginator::PagingError;
+
+/// Maximum length of a URL: twice what servers accept. A cursor, or a parent's id, may be as long as a
+/// body.
+const MOST_URL_BYTES: usize = 16 * 1024;
+
+/// One page of one slice of a day.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// Dataset to read.
+    pub dataset: Arc<Dataset>,
+    /// Day that the window's parameters are made from.
+    pub day: Day,
+    /// The slice of the day.
+    pub slice: Slice,
+    /// Page number, counted from 0, whatever the API counts from.
+    pub page: u64,
+    /// Position of this page, if the previous page determines it: a cursor, or a URL, which may be
+    /// relative to the URL of the first page. With paging by offset: the offset, if it isn't that of
+    /// full pages.
+    pub next: Option<String>,
+    /// Priority in the queue of the source's limiter.
+    pub priority: Priority,
+}
+
+/// Reason why a request has no URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The window's date format is invalid.
+    #[error("`{0}` is not a format of dates: write it like %Y%m%d or %Y-%m-%d")]
+    Format(String),
+    /// The link to the next page has another origin than the API, carries credentials, or is no URL.
+    #[error(
+        "the next page is said to be at {0}, which isn't followed: only links with the scheme, host \
+         and port of the `base_url` are; page by offset or by number instead"
+    )]
+    Elsewhere(String),
+    /// A value makes a path segment of dots, which leads to another path than the declared one.
+    #[error(
+        "the path would be {0}, in which a segment of dots leads elsewhere: no request can ask for \
+         that value"
+    )]
+    Dots(String),
+    /// The URL is longer than servers accept, because of a value from a response.
+    #[error(
+        "the URL has {length} bytes, more than the {MOST_URL_BYTES} that are sent; it begins with {start}"
+    )]
+    TooLong {
+        /// Length of the URL in bytes.
+        length: usize,
+        /// Beginning of the URL.
+        start: String,
+    },
+    /// The page can't be requested.
+    #[error(transparent)]
+    Paging(#[from] PagingError),
+}
+
+impl PageRequest {
+    /// Returns the URL of this page below the dataset's own base URL, or else below `base`; the path of
+    /// the base URL is kept.
+    ///
+    /// # Errors
+    /// If the window's format is invalid, or the page can't be requested: see [`RequestError`].
+    pub fn url(&self, base: &Url) -> Result<Url, RequestError> {
+        let dataset = &self.dataset;
+        let window = self.window()?;
+        let mut values: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in self.slice.values.iter().chain(window.iter().flatten()) {
+            values.push((name, value));
+        }
+        let encoded: Vec<_> = values
+            .iter()
+            .map(|(name, value)| (*name, percent_encoded(value)))
+            .collect();
+        let path = dataset.path.render(|name| {
+            let found = encoded.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_str())
+        });
+        // Declared segments may be dots. Values may not, because percent-encoding doesn't make dots a
+        // normal segment.
+        let declared = dataset.path.render(|_| Some("x"));
+        let mut segments = path.split('/').zip(declared.split('/'));
+        if segments.any(|(segment, declared)| segment != declared && is_dots(segment)) {
+            return Err(RequestError::Dots(snippet(path.as_bytes())));
+        }
+
+        let mut query = Vec::new();
+        for (name, template) in &dataset.params {
+            let value = template.render(|variable| {
+                let found = values.iter().find(|(known, _)| *known == variable);
+                found.map(|(_, value)| *value)
+            });
+            query.push((name.clone(), value));
+        }
+        if let (Kind::Dated(declared), Some([(_, start), (_, end)])) = (&dataset.kind, &window) {
+            query.extend(
+                declared
+                    .start_param
+                    .clone()
+                    .map(|name| (name, start.clone())),
+            );
+            query.extend(declared.end_param.clone().map(|name| (name, end.clone())));
+        }
+        let style = &dataset.paginator.style;
+        let mut paging = dataset.paginator.params(self.page)?;
+        if let (PagingStyle::Offset { offset_param, .. }, Some(at)) = (style, &self.next) {
+            let offsets = paging.iter_mut().filter(|(name, _)| name == offset_param);
+            offsets.for_each(|(_, offset)| offset.clone_from(at));
+        }
+        query.extend(paging);
+        if let (PagingStyle::Cursor { cursor_param }, Some(cursor)) = (style, &self.next) {
+            query.push((cursor_param.clone(), cursor.clone()));
+        }
+
+        let base = dataset.base_url.as_ref().unwrap_or(base);
+        let mut url = base.clone();
+        let root = base.path().trim_end_matches('/');
+        url.set_path(&format!(
+            "{root}/{}",
+            path.strip_prefix('/').unwrap_or(&path)
+        ));
+        let pairs: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+            .collect();
+        if !pairs.is_empty() {
+            url.set_query(Some(&pairs.join("&")));
+        }
+        let url = match (style, &self.next) {
+            (PagingStyle::NextLink, Some(link)) => followed(&url, link)?,
+            _ => url,
+        };
+        match url.as_str().len() {
+            0..=MOST_URL_BYTES => Ok(url),
+            length => Err(RequestError::TooLong {
+                length,
+                start: snippet(url.as_str().as_bytes()),
+            }),
+        }
+    }
+
+    /// Returns the window's `start` and `end`, as templates name them. `None` if the dataset isn't
+    /// dated.
+    fn window(&self) -> Result<Option<[(String, String); 2]>, RequestError> {
+        let Kind::Dated(window) = &self.dataset.kind else {
+            return Ok(None);
+        };
+        let start = self.day.start(window.zone);
+        let end = match window.end {
+            WindowEnd::Inclusive => self.day.end(window.zone) - TimeDelta::seconds(1),
+            WindowEnd::Exclusive => self.day.end(window.zone),
+        };
+        Ok(Some([
+            ("start".to_owned(), written(start, window)?),
+            ("end".to_owned(), written(end, window)?),
+        ]))
+    }
+}
+
+/// Returns `true` for the path segments `.` and `..`.
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
+}
+
+/// Resolves a link of a response against `from`. Returns an error if the link has another origin, or
+/// credentials.
+fn followed(from: &Url, link: &str) -> Result<Url, RequestError> {
+    let elsewhere = || RequestError::Elsewhere(snippet(link.as_bytes()));
+    let to = from.join(link).map_err(|_| elsewhere())?;
+    let same = to.origin() == from.origin();
+    let bare = to.username().is_empty() && to.password().is_none();
+    if same && bare {
+        Ok(to)
+    } else {
+        Err(elsewhere())
+    }
+}
+
+/// Formats an instant in the window's format and time zone.
+fn written(instant: DateTime<Utc>, window: &Window) -> Result<String, RequestError> {
+    let local = instant.with_timezone(&window.zone);
+    let mut text = String::new();
+    // chrono reports an invalid format only as an error of writing.
+    write!(text, "{}", local.format(&window.format))
+        .map_err(|_| RequestError::Format(window.format.clone()))?;
+    Ok(text)
+}
+
+fn percent_encoded(text: &str) -> String {
+    // A literal `+` is already `%2B`, so every `+` left is a space.
+    byte_serialize(text.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use bronzed_model::template::Template;
+
+    fn url_of(base: &str, change: impl FnOnce(&mut PageRequest, &mut Dataset)) -> String {
+        let mut request = testing::request(testing::dataset(), 0);
+        let mut dataset = testing::dataset();
+        change(&mut request, &mut dataset);
+        request.dataset = Arc::new(dataset);
+        let url = request.url(&Url::parse(base).unwrap()).unwrap();
+        url.to_string()
+    }
+
+    #[test]
+    fn a_page_of_pncp_is_asked_for_as_its_manual_says() {
+        assert_eq!(
+            url_of("https://pncp.gov.br/api", |request, _| request.page = 2),
+            "https://pncp.gov.br/api/consulta/v1/contratacoes/publicacao\
+             ?codigoModalidadeContratacao=6&dataInicial=20251022&dataFinal=20251022\
+             &pagina=3&tamanhoPagina=50"
+        );
+    }
+
+    #[test]
+    fn the_base_path_is_kept_with_and_without_a_slash_at_its_end() {
+        for base in ["http://h/api", "http://h/api/"] {
+            assert!(url_of(base, |_, _| ()).starts_with("http://h/api/consulta/v1/"));
+        }
+        for base in ["http://h", "http://h/"] {
+            assert!(url_of(base, |_, _| ()).starts_with("http://h/consulta/v1/"));
+        }
+    }
+
+    fn window(dataset: &mut Dataset) -> &mut Window {
+        match &mut dataset.kind {
+            Kind::Dated(window) => window,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_half_open_window_ends_on_the_day_after() {
+        let url = url_of("http://h", |request, dataset| {
+            request.day = "2024-02-29".parse().unwrap();
+            window(dataset).end = WindowEnd::Exclusive;
+            window(dataset).format = "%Y-%m-%dT%H:%M:%S".to_owned();
+        });
+        assert!(url.contains("dataInicial=2024-02-29T00%3A00%3A00&dataFinal=2024-03-01T00"));
+    }
+
+    #[test]
+    fn a_closed_window_with_a_time_ends_with_the_days_last_second() {
+        let url = url_of("http://h", |_, dataset| {
+            window(dataset).format = "%Y-%m-%dT%H:%M:%S%:z".to_owned();
+        });
+        let ends = "dataInicial=2025-10-22T00%3A00%3A00-03%3A00&dataFinal=2025-10-22T23%3A59%3A59-";
+        assert!(url.contains(ends), "{url}");
+    }
+
+    #[test]
+    fn a_window_may_have_a_start_alone() {
+        let url = url_of("http://h", |_, dataset| window(dataset).end_param = None);
+        assert!(!url.contains("dataFinal"), "{url}");
+    }
+
+    #[test]
+    fn a_window_may_stand_in_the_path() {
+        let url = url_of("http://h", |_, dataset| {
+            *window(dataset) = Window {
+                start_param: None,
+                end_param: None,
+                format: "%d/%m/%Y".to_owned(),
+                ..window(dataset).clone()
+            };
+            dataset.path = Template::parse("/v1/{start}..{end}").unwrap();
+            dataset.params = Vec::new();
+        });
+        let path = "http://h/v1/22%2F10%2F2025..22%2F10%2F2025?pagina=1&tamanhoPagina=50";
+        assert_eq!(url, path);
+    }
+
+    #[test]
+    fn a_dataset_may_be_read_elsewhere() {
+        let url = url_of("http://h/api", |_, dataset| {
+            dataset.base_url = Some(Url::parse("https://other/ords/").unwrap());
+        });
+        assert!(url.starts_with("https://other/ords/consulta/v1/"), "{url}");
+    }
+
+    #[test]
+    fn values_are_encoded_in_query_and_path() {
+        let url = url_of("http://h", |request, dataset| {
+            request.slice.values = vec![("m".to_owned(), "São João/a+b&c=d".to_owned())];
+            dataset.path = Template::parse("/v1/{m}/x").unwrap();
+            dataset.params = vec![("q".to_owned(), Template::parse("<{m}>").unwrap())];
+            dataset.paginator.style = PagingStyle::Single;
+            dataset.paginator.page_size_param = None;
+        });
+        assert_eq!(
+            url,
+            "http://h/v1/S%C3%A3o%20Jo%C3%A3o%2Fa%2Bb%26c%3Dd/x\
+             ?q=%3CS%C3%A3o%20Jo%C3%A3o%2Fa%2Bb%26c%3Dd%3E\
+             &dataInicial=20251022&dataFinal=20251022"
+        );
+    }
+
+    #[test]
+    fn a_value_leads_to_no_other_path() {
+        let base = Url::parse("http://h/api").unwrap();
+        let ask = |template: &str, value: &str| {
+            let mut dataset = testing::dataset();
+            dataset.path = Template::parse(template).unwrap();
+            dataset.params = Vec::new();
+            let mut request = testing::request(dataset, 0);
+            request.slice.values = vec![("m".to_owned(), value.to_owned())];
+            request.url(&base).map(|url| url.path().to_owned())
+        };
+        assert_eq!(ask("/v1/{m}/x", "%2e.").unwrap(), "/api/v1/%252e./x");
+        assert_eq!(ask("/{m}/x", "").unwrap(), "/api//x");
+        for (template, value) in [("/v1/{m}/x", ".."), ("/v1/.{m}", "."), ("/{m}", ".")] {
+            let error = ask(template, value).unwrap_err();
+            assert!(matches!(error, RequestError::Dots(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_sent_from_the_second_page_on() {
+        let by_cursor = |next: Option<&str>| {
+            url_of("http://h", |request, dataset| {
+                (request.page, request.next) = (u64::from(next.is_some()), next.map(str::to_owned));
+                dataset.paginator.style = PagingStyle::Cursor {
+                    cursor_param: "after".to_owned(),
+                };
+            })
+        };
+        assert!(!by_cursor(None).contains("after"));
+        assert!(by_cursor(Some("a=/+")).ends_with("&tamanhoPagina=50&after=a%3D%2F%2B"));
+    }
+
+    #[test]
+    fn a_cursor_of_megabytes_is_an_error_of_one_line() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.style = PagingStyle::Cursor {
+            cursor_param: "after".to_owned(),
+        };
+        let mut request = testing::request(dataset, 1);
+        let base = Url::parse("http://h").unwrap();
+        request.next = Some("c".repeat(8_000));
+        assert!(request.url(&base).is_ok());
+        request.next = Some("c".repeat(8_000_000));
+        let error = request.url(&base).unwrap_err();
+        assert!(matches!(error, RequestError::TooLong { length, .. } if length > 8_000_000));
+        assert!(error.to_string().len() < 400, "{error}");
+    }
+
+    #[test]
+    fn a_link_is_followed_only_within_the_api() {
+        let mut dataset = testing::dataset();
+        dataset.paginator.style = PagingStyle::NextLink;
+        let mut request = testing::request(dataset, 1);
+        let base = Url::parse("https://api.example.org/v1").unwrap();
+        let mut follow = |link: &str| {
+            request.next = Some(link.to_owned());
+            request.url(&base).map(|url| url.to_string())
+        };
+        for (link, leads_to) in [
+            (
+                "https://api.example.org/v2/x?p=2",
+                "https://api.example.org/v2/x?p=2",
+            ),
+            (
+                "https://api.example.org:443/v2",
+                "https://api.example.org/v2",
+            ),
+            ("/v2/x?p=2#top", "https://api.example.org/v2/x?p=2#top"),
+            (
+                "?p=2",
+                "https://api.example.org/v1/consulta/v1/contratacoes/publicacao?p=2",
+            ),
+        ] {
+            assert_eq!(follow(link), Ok(leads_to.to_owned()), "{link}");
+        }
+        for link in [
+            "http://api.example.org/v2",
+            "https://api.example.org:8443/v2",
+            "https://example.org/v2",
+            "//example.org/v2",
+            "https://user@api.example.org/v2",
+            "file:///etc/passwd",
+            "http://[",
+        ] {
+            let refused = follow(link).unwrap_err();
+            assert_eq!(refused, RequestError::Elsewhere(link.to_owned()), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_format_that_is_none_is_an_error_and_no_panic() {
+        let mut dataset = testing::dataset();
+        window(&mut dataset).format = "%Y-%Q".to_owned();
+        let request = testing::request(dataset, 0);
+        let error = request.url(&Url::parse("http://h").unwrap()).unwrap_err();
+        assert_eq!(error, RequestError::Format("%Y-%Q".to_owned()));
+    }
+}

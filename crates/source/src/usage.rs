@@ -1,0 +1,88 @@
+//! Request counters of a run, updated while its pages are fetched concurrently.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::FetchError;
+
+/// Requests and retries of one run.
+#[derive(Debug, Default)]
+pub struct Usage {
+    requests: AtomicU64,
+    retries: AtomicU64,
+    answered: AtomicU64,
+    repeats: AtomicU64,
+    unanswered: AtomicU64,
+    down: OnceLock<String>,
+}
+
+impl Usage {
+    /// Creates counters at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of requests sent, retries included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Number of requests sent again after a failure or "too many requests".
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Number of pages with rows so far. While it grows, an empty response is more credible.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Counts a page with rows.
+    pub fn note_answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Number of rows repeated within a walk over a slice.
+    pub fn repeats(&self) -> u64 {
+        self.repeats.load(Ordering::Relaxed)
+    }
+
+    /// Counts repeated rows.
+    pub fn note_repeats(&self, rows: u64) {
+        self.repeats.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Number of pages given up after the last attempt that the dataset allows.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Reason why requests weren't sent: the circuit breaker was open. `None` if all were sent.
+    pub fn down(&self) -> Option<&str> {
+        self.down.get().map(String::as_str)
+    }
+
+    /// Records the reason why a page wasn't read.
+    pub(super) fn note(&self, error: &FetchError) {
+        match error {
+            FetchError::GaveUp { .. } => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            FetchError::SourceDown { .. } => _ = self.down.get_or_init(|| error.to_string()),
+            _ => {}
+        }
+    }
+
+    /// Counts a request about to be sent. Returns `false`, without counting, if `max` requests were sent
+    /// already. `again`: the request is a retry.
+    pub(super) fn take(&self, max: Option<u64>, again: bool) -> bool {
+        let max = max.unwrap_or(u64::MAX);
+        let one_more = |sent| (sent < max).then_some(sent + 1);
+        let order = Ordering::Relaxed;
+        let taken = self.requests.fetch_update(order, order, one_more).is_ok();
+        if taken && again {
+            self.retries.fetch_add(1, order);
+        }
+        taken
+    }
+}
