@@ -10,8 +10,8 @@ mod work;
 
 use std::sync::Arc;
 
-use crate::ingest::{Context, Order};
 use crate::schedule::shard::Shard;
+use bronzed_engine::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
 use bronzed_storage::lake::LakeError;

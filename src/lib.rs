@@ -10,15 +10,13 @@
 //! ```
 //!
 //! The stages are library code with no knowledge of a scheduler: `bronzed run` and a daemon call
-//! the same [`ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
+//! the same [`bronzed_engine::ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
 
 pub mod backfill;
 pub mod cli;
 pub mod daemon;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod ingest;
-pub mod inspection;
 pub mod schedule;
 pub mod server;
 pub mod session;
@@ -26,4 +24,3 @@ pub mod session;
 mod simulation;
 pub mod standing;
 pub mod telemetry;
-pub mod verify;

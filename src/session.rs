@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::ingest::Context;
-use crate::ingest::progress::Observer;
+use bronzed_engine::ingest::Context;
+use bronzed_engine::ingest::progress::Observer;
 use bronzed_model::clock::Clock;
 #[cfg(test)]
 use bronzed_model::declaration::Source;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::Datelike as _;
 
-use crate::ingest::Context;
 use crate::schedule::estimate::{Estimate, Facts, Sample, estimate};
+use bronzed_engine::ingest::Context;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Require, Source};
 use bronzed_model::execution::Status;

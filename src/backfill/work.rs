@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::ingest::report::RunReport;
-use crate::ingest::{Context, Order, run};
+use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::ingest::{Context, Order, run};
 use bronzed_model::execution::{Status, StopReason};
 
 /// Maximum sleep between checks of an outage, so that a clock jump doesn't prolong it.

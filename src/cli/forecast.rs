@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::backfill::outlook;
 use crate::cli::backfill::spans;
 use crate::cli::{Exit, Stop, say};
-use crate::ingest::{Context, Order};
 use crate::schedule::estimate::{Basis, Estimate};
+use bronzed_engine::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Limits, Source};
 

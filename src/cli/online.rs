@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Exit, Shell, Stop, check, say, table, target};
-use crate::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
+use bronzed_engine::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};

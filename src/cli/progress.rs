@@ -8,8 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::backfill::Outage;
-use crate::ingest::Order;
-use crate::ingest::progress::{Observer, Progress};
+use bronzed_engine::ingest::Order;
+use bronzed_engine::ingest::progress::{Observer, Progress};
 
 /// Number of records since reading began, to compute the rate.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Summary table of runs.
 
 use crate::cli::table;
-use crate::ingest::report::RunReport;
+use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::execution::Status;
 
 const HEAD: [&str; 12] = [

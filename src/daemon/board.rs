@@ -12,10 +12,10 @@ use crate::daemon::paused::Paused;
 use crate::daemon::planned::Plans;
 use crate::daemon::runs::{Key, Runs};
 use crate::daemon::trouble::Troubles;
-use crate::ingest::report::RunReport;
 use crate::schedule::deal::Deal;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge};
-use crate::verify::Verification;
+use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::verify::Verification;
 use bronzed_model::verified::Verified;
 
 /// In-memory state of the daemon.

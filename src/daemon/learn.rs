@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts};
-use crate::verify::marks;
+use bronzed_engine::verify::marks;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::ingest::progress::{Observer, Progress};
-use crate::ingest::report::RunReport;
 use crate::schedule::plan::{Running, RunningRead};
 use crate::server::view::{self, FailedSlice, RunStatus, RunView};
-use crate::verify::{Outcome, Verification};
+use bronzed_engine::ingest::progress::{Observer, Progress};
+use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::verify::{Outcome, Verification};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority};
 

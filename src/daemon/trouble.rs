@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ingest::report::RunReport;
+use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::execution::Status;
 
 /// First delay.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Input, sources};
-use crate::ingest::off_day::own_day;
+use bronzed_engine::ingest::off_day::own_day;
 use bronzed_model::declaration::{Action, Dataset};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;

@@ -48,7 +48,7 @@ pub use ids::ids;
 pub use paging::paging;
 pub use request::request;
 
-pub use crate::ingest::fuzz_route as route;
+pub use bronzed_engine::ingest::fuzz_route as route;
 pub use bronzed_storage::state::fuzz::state;
 
 pub(crate) use bronzed_model::fuzz_input::Input;

@@ -4,7 +4,7 @@
 //! ```json
 //! {"timestamp": "2025-10-23T06:00:03.120456Z", "level": "INFO", "event": "file committed",
 //!  "run_id": "…", "source": "pncp", "dataset": "contratacoes", "day": "2025-10-22", "job": "daily",
-//!  "key": "pncp/year=2025/…", "rows": 812, "dropped": 0, "target": "bronzed::ingest::intake"}
+//!  "key": "pncp/year=2025/…", "rows": 812, "dropped": 0, "target": "bronzed_engine::ingest::intake"}
 //! ```
 //!
 //! A field of the event takes precedence over a span's field of the same name.

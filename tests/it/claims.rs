@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bronzed::ingest::{Context, run};
+use bronzed_engine::ingest::{Context, run};
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
 use bronzed_simulator::answer::Answer;

@@ -4,10 +4,10 @@
 use std::fs;
 use std::sync::Arc;
 
-use bronzed::ingest::progress::Unwatched;
-use bronzed::ingest::report::RunReport;
-use bronzed::ingest::{Context, Order, run};
 use bronzed_config as configuration;
+use bronzed_engine::ingest::progress::Unwatched;
+use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::ingest::{Context, Order, run};
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};

@@ -1,6 +1,6 @@
 use super::*;
-use crate::ingest::progress::Unwatched;
 use async_trait::async_trait;
+use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_model::clock::SystemClock;
 use bronzed_model::declaration::{Dataset, Mode, Priority, RequestLimits};
 use bronzed_model::entropy::Entropy;

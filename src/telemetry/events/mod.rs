@@ -636,7 +636,7 @@ pub fn to_markdown() -> String {
          {\"timestamp\": \"2025-10-23T06:00:03.120456Z\", \"level\": \"INFO\", \"event\": \"file \
          committed\",\n \"run_id\": \"019a…\", \"source\": \"pncp\", \"dataset\": \"contratacoes\", \
          \"day\": \"2025-10-22\", \"job\": \"daily\",\n \"key\": \"pncp/year=2025/…\", \"rows\": 812, \
-         \"dropped\": 0, \"target\": \"bronzed::ingest::intake\"}\n```\n\n\
+         \"dropped\": 0, \"target\": \"bronzed_engine::ingest::intake\"}\n```\n\n\
          `event` is the name below, `timestamp` is in UTC, `target` says where in the program. Every \
          line of a run\ncarries `run_id`, `source`, `dataset`, `day` and `job`; every line of a \
          comparison with the API carries these\nbut for `run_id`, which its repair has. Lines of \

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bronzed::ingest::progress::Unwatched;
-use bronzed::ingest::report::RunReport;
-use bronzed::ingest::{Context, Order, run};
+use bronzed_engine::ingest::progress::Unwatched;
+use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::ingest::{Context, Order, run};
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::declaration::{Dataset, Kind, Mode, Priority, Version};
 use bronzed_model::entropy::Entropy;

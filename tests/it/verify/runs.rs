@@ -1,6 +1,6 @@
 //! A complete day, read again in mode `verify`.
 
-use bronzed::verify::{Outcome, Repair, Verification, verify_day};
+use bronzed_engine::verify::{Outcome, Repair, Verification, verify_day};
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
 use bronzed_simulator::faults::{Fault, Faults, Rule};

@@ -113,7 +113,7 @@ impl RunReport {
     }
 
     /// Records the metrics of the run, unless it was put off.
-    pub(crate) fn measure(&self) {
+    pub fn measure(&self) {
         if self.put_off {
             return;
         }

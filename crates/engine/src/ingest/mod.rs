@@ -18,7 +18,7 @@ mod deadline;
 mod feed;
 mod intake;
 mod nothing;
-pub(crate) mod off_day;
+pub mod off_day;
 mod place;
 pub mod progress;
 mod proof;
@@ -34,10 +34,10 @@ mod verdict;
 mod versions;
 mod walk;
 
-pub(crate) use child::parents;
-#[cfg(any(test, fuzzing))]
+pub use child::parents;
+#[cfg(any(test, feature = "test-util"))]
 pub use feed::fuzz::route as fuzz_route;
-pub(crate) use values::with_values;
+pub use values::with_values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use chrono::{DateTime, Days, NaiveDate};
 
 use super::coverage::Coverage;
 use super::route::{Route, Sight, Step, Terms};
-use crate::fuzz::Input;
+use bronzed_model::fuzz_input::Input;
 use bronzed_model::day::Day;
 
 /// Number of pages (`max_pages`) beyond which none is requested.

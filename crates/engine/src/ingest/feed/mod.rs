@@ -14,7 +14,7 @@
 
 mod coverage;
 mod days;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "test-util"))]
 pub(super) mod fuzz;
 mod route;
 mod stretch;

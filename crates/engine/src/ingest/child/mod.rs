@@ -15,7 +15,7 @@
 //! The day is complete when the parents' day was complete before its parents were listed, and all of them
 //! are done.
 
-pub(crate) mod parents;
+pub mod parents;
 mod witness;
 
 use std::collections::BTreeMap;
