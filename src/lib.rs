@@ -15,12 +15,8 @@
 pub mod backfill;
 pub mod cli;
 pub mod daemon;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
 pub mod schedule;
 pub mod server;
 pub mod session;
-#[cfg(test)]
-mod simulation;
 pub mod standing;
 pub mod telemetry;

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use bronzed_engine::ingest::Context;
 use bronzed_engine::ingest::progress::Observer;
 use bronzed_model::clock::Clock;
-#[cfg(test)]
+#[cfg(any(test, feature = "test-util"))]
 use bronzed_model::declaration::Source;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_source::SourceClient;
 use bronzed_source::lease::{Identity, Shared};
-#[cfg(test)]
+#[cfg(any(test, feature = "test-util"))]
 use bronzed_source::testing::Exchange;
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Joined, Lake, LakeError};
@@ -111,8 +111,8 @@ impl Session {
     }
 
     /// Like [`Self::over`], but without a network: requests to each source go through its `exchange`.
-    #[cfg(test)]
-    pub(crate) fn asking(
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn with_transport(
         settings: Settings,
         lake: Lake,
         clock: Arc<dyn Clock>,

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| bronzed::fuzz::request(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bronzed_dst::fuzz::request(input));

@@ -13,8 +13,8 @@ use chrono::{DateTime, Days, NaiveDate};
 
 use super::coverage::Coverage;
 use super::route::{Route, Sight, Step, Terms};
-use bronzed_model::fuzz_input::Input;
 use bronzed_model::day::Day;
+use bronzed_model::fuzz_input::Input;
 
 /// Number of pages (`max_pages`) beyond which none is requested.
 const MOST_PAGES: u64 = 40;

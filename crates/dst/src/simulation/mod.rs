@@ -137,7 +137,7 @@ async fn story(what: Play, outcome: Outcome) -> String {
     let trace: Vec<_> = trace.iter().map(ToString::to_string).collect();
     format!(
         "{failure}\n\nthe smallest schedule that fails alike:\n  {}\n\nplay it again: \
-         SIMULATION_OF={} SIMULATION_TRACE={} cargo test --lib simulation::one -- --ignored --nocapture",
+         SIMULATION_OF={} SIMULATION_TRACE={} cargo test -p bronzed-dst simulation::one -- --ignored --nocapture",
         small.log.join("\n  "),
         what.name(),
         trace.join(",")

@@ -45,6 +45,7 @@ const MOST_BYTES: usize = 64 * 1024;
 
 fn folder(of: &str, target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
         .join("fuzz")
         .join(of)
         .join(target)
