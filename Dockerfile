@@ -11,17 +11,28 @@ WORKDIR /src
 # The dependencies alone, in a layer of their own: it is made anew when they change, not with each
 # line of ours. Cargo wants every target that its manifest names to be there.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/config/Cargo.toml crates/config/
+COPY crates/dst/Cargo.toml crates/dst/
+COPY crates/engine/Cargo.toml crates/engine/
+COPY crates/metrics/Cargo.toml crates/metrics/
+COPY crates/model/Cargo.toml crates/model/
+COPY crates/simulator/Cargo.toml crates/simulator/
+COPY crates/source/Cargo.toml crates/source/
+COPY crates/storage/Cargo.toml crates/storage/
 RUN mkdir -p src benches tests/it \
-    && echo 'fn main() {}' | tee src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
-    && cargo build --locked --profile dist --bin bronzed \
-    && rm -r src benches tests
+    && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
+    && echo 'fn main() {}' | tee src/main.rs crates/simulator/src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
+    && cargo build --locked --profile dist --no-default-features --bin bronzed \
+    && rm -r src benches tests crates/*/src
 
 COPY src src
+COPY crates crates
 COPY config config
 COPY benches benches
 COPY tests/it tests/it
 # The sources of a copied layer may be older than what was built of the empty ones.
-RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin bronzed
+RUN touch src/main.rs src/lib.rs crates/*/src/lib.rs \
+    && cargo build --locked --profile dist --no-default-features --bin bronzed
 COPY deploy/container/rootfs.sh deploy/container/rootfs.sh
 RUN bash deploy/container/rootfs.sh target/dist/bronzed /rootfs
 

@@ -130,10 +130,13 @@ def measure(tree):
             continue
         lines["product"] += len(product)
         lengths.append(len(product))
-        text = "\n".join(product)
+        text = "\n".join(line for line in product if not line.lstrip().startswith("//"))
         mutated += text.count("mutated!(")
         failpoints += text.count("failpoint!(")
-        graph[top].update(set(re.findall(r"\bcrate::(\w+)", text)) - {top})
+        crate = "" if root == tree / "src" else root.parent.name
+        node = f"{crate}::{top}"
+        graph[node].update({f"{crate}::{name}" for name in re.findall(r"\bcrate::(\w+)", text)} - {node})
+        graph[node].update(f"{other}::{name}" for other, name in re.findall(r"\bbronzed_(\w+)::(\w+)", text))
         for number, line in enumerate(product):
             docs += bool(DOC.match(line))
             questions += bool(QUESTION.match(line))
@@ -142,7 +145,7 @@ def measure(tree):
             if FUNCTION.match(line) and not line.rstrip().endswith(";"):
                 functions.append(block_end(product, number) - number + 1)
     known = set(graph)
-    graph = {node: {other for other in others if other in known} for node, others in graph.items() if node not in ("lib", "main")}
+    graph = {node: {other for other in others if other in known} for node, others in graph.items() if not node.endswith(("::lib", "::main"))}
     graph = defaultdict(set, {node: others & set(graph) for node, others in graph.items()})
     largest = circles(graph)
     first = [line for file in files if file not in for_tests for line in first_doc_lines(parts[file][0])]

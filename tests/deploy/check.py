@@ -65,6 +65,7 @@ def dependency_layer():
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
     files = {f"benches/{bench['name']}.rs" for bench in manifest.get("bench", [])}
     files |= {test["path"] for test in manifest.get("test", [])}
+    files |= {str(path.relative_to(ROOT)) for path in ROOT.glob("crates/*/Cargo.toml")}
     text = (ROOT / "Dockerfile").read_text()
     for name in sorted(files):
         if name not in text:

@@ -7,6 +7,7 @@
 //! - [`table`], [`protection_lock`], [`named`]: documents of a whole table
 
 pub mod bronze;
+pub mod compression;
 pub mod invariants;
 pub mod lake;
 pub mod named;

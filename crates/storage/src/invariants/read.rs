@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::facts::{Day, Execution, File, FileName, State};
 use crate::bronze::{BronzeError, layout, reader};
+use crate::compression::unpack;
 use crate::lake::{Lake, LakeError};
-use crate::state::unpack;
 use bronzed_model::counts::Counts;
 use bronzed_model::day;
 use bronzed_model::declaration::Dataset;

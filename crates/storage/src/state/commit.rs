@@ -7,11 +7,11 @@ use chrono::SubsecRound;
 
 use super::document::SliceProgress;
 use super::error::StateError;
-use super::packing::pack;
 use super::ruling::Ruling;
 use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
+use crate::compression::pack;
 use crate::lake::{Created, LakeError, Replaced, Version};
 use bronzed_metrics::events::state_written;
 use bronzed_model::execution::Execution;

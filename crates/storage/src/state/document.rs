@@ -58,8 +58,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::entry::{Entry, push_quoted, stamp};
-use super::packing::unpack;
 use super::seal;
+use crate::compression::unpack;
 use bronzed_model::day::Day;
 use bronzed_model::json::{self, Object};
 

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::America::Sao_Paulo;
 
 use super::document::{Document, Doubt};
-use super::packing::pack;
+use crate::compression::pack;
 use bronzed_model::day::Day;
 use bronzed_model::fuzz_input::Input;
 use bronzed_model::settings::StateCompression;

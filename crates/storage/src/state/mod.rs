@@ -26,7 +26,7 @@
 //! - `glance`, `peek`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
 //! - `inspect`: consistency check of files, state and marker; `sound`: the part asserted in debug builds
-//! - `document`, `entry`, `seal`, `packing`: the document's format
+//! - `document`, `entry`, `seal`: the document's format
 
 mod commit;
 mod coverage;
@@ -40,7 +40,7 @@ mod inspect;
 pub mod known;
 mod listing;
 mod marks;
-mod packing;
+
 pub mod peek;
 mod rebuild;
 mod recover;
@@ -57,6 +57,6 @@ pub use error::StateError;
 pub use glance::{Glance, glance, slice_progress};
 pub use inspect::{Inspection, Table, inspect};
 pub use listing::{Listing, listing};
-pub use packing::unpack;
+
 pub use recover::{Cause, FilesChanged, Recovery};
 pub use store::{Committed, DayState, DayStore, LastCommit, Verdict};

@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Origin};
 use crate::bronze::{layout, reader};
+use crate::compression::unpack;
 use crate::lake::Lake;
-use crate::state::{Committed, DayState, DayStore, StateError, unpack};
+use crate::state::{Committed, DayState, DayStore, StateError};
 use crate::testing::faulty::{Fault, Faulty, Late, Op};
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;

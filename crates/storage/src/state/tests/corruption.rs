@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::support::*;
-use crate::state::{SliceProgress, StateError, unpack};
+use crate::compression::unpack;
+use crate::state::{SliceProgress, StateError};
 
 /// Page of the fourth run: one new record among stored ones.
 const PAGE: [&str; 6] = ["a", "b", "c", "d", "e", "new"];

@@ -6,8 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::support::day;
+use crate::compression::pack;
 use crate::state::document::Document;
-use crate::state::packing::pack;
 use bronzed_model::settings::StateCompression;
 
 /// Ids as PNCP makes them: buyer (some buy often), sequence number in the year, year.

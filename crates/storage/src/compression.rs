@@ -15,7 +15,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LEVEL: i32 = 3;
 
 /// Encodes a document for storage.
-pub(super) fn pack(document: Bytes, compression: StateCompression) -> Bytes {
+pub fn pack(document: Bytes, compression: StateCompression) -> Bytes {
     match compression {
         StateCompression::None => document,
         // If compression fails (out of memory), the document is stored uncompressed.
