@@ -14,7 +14,7 @@ use bronzed_model::declaration::Dataset;
 use bronzed_model::json::{self, Object};
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
-use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
 use bytes::Bytes;
 use chrono::DateTime;
 use rand::rngs::SmallRng;
@@ -99,7 +99,7 @@ fn round(dataset: &Dataset, bodies: &[Bytes]) -> Result<Stages, Box<dyn Error>> 
 
     let mut writer = FileWriter::new(&dataset.schema, meta()?)?;
     for (id, record) in ids.iter().zip(records()) {
-        writer.append(id, Origin::slice("modalidade=4"), record)?;
+        writer.append(id, RowOrigin::slice("modalidade=4"), record)?;
     }
     stages.bytes = writer.finish()?.bytes.len();
     stages.columns = watch.lap();

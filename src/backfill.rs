@@ -34,7 +34,7 @@ pub enum DayOrder {
 
 /// Selection of days to be completed.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct DaySelection {
     /// The first day.
     pub from: Day,
     /// The last day.
@@ -47,7 +47,7 @@ pub struct Wanted {
     pub shard: Option<Shard>,
 }
 
-impl Wanted {
+impl DaySelection {
     /// Returns the selected days of a dataset, none before its earliest day.
     pub fn days_of(&self, dataset: &Dataset) -> impl Iterator<Item = Day> + use<> {
         let from = dataset
@@ -67,7 +67,7 @@ impl Wanted {
 pub async fn orders(
     context: &Context,
     datasets: &[Arc<Dataset>],
-    wanted: &Wanted,
+    wanted: &DaySelection,
 ) -> Result<Vec<Order>, LakeError> {
     let mut orders = Vec::new();
     for dataset in datasets {

@@ -17,11 +17,11 @@ use bronzed_model::declaration::Source;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_source::SourceClient;
-use bronzed_source::lease::{Identity, Shared};
+use bronzed_source::lease::{ProcessIdentity, SharedLimits};
 #[cfg(any(test, feature = "test-util"))]
-use bronzed_source::testing::Exchange;
+use bronzed_source::testing::Transport;
 use bronzed_storage::lake::document::DocumentError;
-use bronzed_storage::lake::{Joined, Lake, LakeError};
+use bronzed_storage::lake::{JoinedLake, Lake, LakeError};
 use bronzed_storage::protection_lock::{self, LockError};
 use bronzed_storage::table::{self, TableError};
 
@@ -70,7 +70,7 @@ impl From<TableError> for NotReady {
 }
 
 /// Resources that the runs of one process share.
-pub struct Session {
+pub struct AppContext {
     lake: Lake,
     clients: BTreeMap<String, SourceClient>,
     settings: Settings,
@@ -79,7 +79,7 @@ pub struct Session {
     cancel: CancellationToken,
 }
 
-impl Session {
+impl AppContext {
     /// Opens the lake, and checks it as [`Self::make_ready`] does.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Session {
         lake: Lake,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
-        exchange: impl Fn(&Source) -> Arc<dyn Exchange>,
+        exchange: impl Fn(&Source) -> Arc<dyn Transport>,
     ) -> Self {
         let clients = settings.sources.iter().map(|(name, source)| {
             let (clock, entropy) = (clock.clone(), entropy.clone());
@@ -139,10 +139,10 @@ impl Session {
         for (name, source) in &settings.sources {
             let limits = &source.limits;
             if let Some(client) = clients.get(name) {
-                client.lease(Shared {
+                client.lease(SharedLimits {
                     lake: lake.clone(),
                     together: limits.together.max(limits.concurrency),
-                    who: Identity::of_process(),
+                    who: ProcessIdentity::of_process(),
                 });
             }
         }
@@ -161,7 +161,7 @@ impl Session {
     ///
     /// # Errors
     /// Returns an error if a check fails.
-    pub async fn make_ready(&self) -> Result<Joined, NotReady> {
+    pub async fn make_ready(&self) -> Result<JoinedLake, NotReady> {
         let now = self.clock.now();
         let joined = self.lake.join(&self.entropy, now).await?;
         let token = self.entropy.run_id(now).to_string();

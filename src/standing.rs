@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::schedule::backlog::Backlog;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
-use crate::schedule::plan::{Running, Situation, next_tries};
+use crate::schedule::plan::{PlanInput, Running, next_tries};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Entry, Lake, LakeError};
-use bronzed_storage::named::Named;
+use bronzed_storage::named::FirstNamedDay;
 use bronzed_storage::state::{Listing, glance, listing};
 
 /// Number of the newest incomplete days that are reported with their error and next attempt.
@@ -27,7 +27,7 @@ const TOLD: usize = 5;
 
 /// Status of a dataset.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct DatasetStatus {
     /// `pncp.contratacoes`
     pub dataset: String,
     /// Complete days.
@@ -45,14 +45,14 @@ pub struct Standing {
     /// Backlog: counts of the wanted days that could be complete by now.
     pub backlog: Backlog,
     /// The newest incomplete days that were begun, with their last run.
-    pub open: Vec<OpenDay>,
+    pub open: Vec<OpenDayStatus>,
     /// The last run of any day, with its day.
     pub last_run: Option<(Day, Execution)>,
 }
 
 /// A day that was begun and is not complete.
 #[derive(Debug, Clone)]
-pub struct OpenDay {
+pub struct OpenDayStatus {
     /// The day.
     pub day: Day,
     /// Outcome of the last run.
@@ -72,7 +72,7 @@ pub async fn standing(
     schedule: &Schedule,
     dataset: &Dataset,
     now: DateTime<Utc>,
-) -> Result<Standing, LakeError> {
+) -> Result<DatasetStatus, LakeError> {
     let (prefix, name, zone) = (&dataset.prefix, &*dataset.name, schedule.zone);
     let listing = listing(lake, prefix).await?;
     let last_run = last_run(lake, prefix, &listing, zone).await?;
@@ -94,7 +94,7 @@ pub async fn standing(
         .get(name)
         .is_some_and(|one| !one.only_today);
     let covered = dataset.days.coverage_from.filter(|_| days_can_be_asked_for);
-    Ok(Standing {
+    Ok(DatasetStatus {
         dataset: dataset.full_name(),
         accepted: known.accepted().collect(),
         backlog: schedule.backlog(name, &known, now),
@@ -117,7 +117,7 @@ async fn knowledge(
     let mut known = DatasetKnowledge::new(listing.complete.iter().copied());
     known.begin(listing.states.keys().copied());
     listing.accepted.iter().for_each(|day| known.accept(*day));
-    match Named::load(lake, prefix).await {
+    match FirstNamedDay::load(lake, prefix).await {
         Ok(named) => named
             .into_iter()
             .for_each(|named| known.name_from(named.from)),
@@ -134,10 +134,10 @@ fn open_days(
     known: DatasetKnowledge,
     newest: Vec<(Day, Execution)>,
     now: DateTime<Utc>,
-) -> Vec<OpenDay> {
+) -> Vec<OpenDayStatus> {
     let mut knowledge = Knowledge::default();
     knowledge.learn(name, known);
-    let situation = Situation {
+    let situation = PlanInput {
         now,
         previous: Some(now),
         knowledge: &knowledge,
@@ -145,7 +145,7 @@ fn open_days(
         paused: &BTreeSet::new(),
     };
     let next = next_tries(schedule, situation);
-    let open = newest.into_iter().map(|(day, run)| OpenDay {
+    let open = newest.into_iter().map(|(day, run)| OpenDayStatus {
         day,
         status: run.status,
         error: run.error,
@@ -169,7 +169,7 @@ async fn last_run(
     Ok(runs.max_by_key(|run| run.timestamp).map(|run| (*day, run)))
 }
 
-impl Standing {
+impl DatasetStatus {
     /// Serializes the status as a JSON object.
     pub fn to_json(&self) -> Value {
         let last_run = self.last_run.as_ref().map(|(day, run)| {

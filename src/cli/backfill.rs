@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backfill::{DayOrder, Told, Wanted, orders, work};
+use crate::backfill::{DayOrder, DaySelection, Told, orders, work};
 use crate::cli::forecast::forecast;
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop, say, summary, target};
+use crate::cli::{CliContext, CliError, Exit, say, summary, target};
 use crate::schedule::shard::Shard;
-use crate::session::Session;
+use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -63,7 +63,7 @@ enum OnlyArg {
     All,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let mut settings = shell.settings()?;
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
@@ -78,13 +78,13 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     };
     shell.log(&settings, std::io::stderr().is_terminal())?;
     let shared = settings.sources[&source.name].clone();
-    let session = Session::open(settings, Arc::new(clock)).await?;
+    let session = AppContext::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
     let bar = DayBar::new(&shell.bars, &source.name);
     let Some(context) = session.context(&source.name, bar.clone()) else {
         return Ok(Exit::Failed);
     };
-    let wanted = Wanted {
+    let wanted = DaySelection {
         from,
         to,
         order: match args.order {
@@ -148,9 +148,9 @@ fn patience(text: &str) -> Result<Duration, humantime::DurationError> {
 }
 
 /// Returns the requested shard, or the one of this process in an Indexed Job. `None` if there is neither.
-fn shard(asked: Option<Shard>) -> Result<Option<Shard>, Stop> {
+fn shard(asked: Option<Shard>) -> Result<Option<Shard>, CliError> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    indexed(asked, variable(INDEX), variable(COUNT)).map_err(Stop::Usage)
+    indexed(asked, variable(INDEX), variable(COUNT)).map_err(CliError::Usage)
 }
 
 fn indexed(

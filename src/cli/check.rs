@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::cli::{Stop, target};
+use crate::cli::{CliError, target};
 use bronzed_model::clock::Clock;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{
@@ -21,7 +21,7 @@ use bronzed_model::settings::{Origin, Settings};
 ///
 /// # Errors
 /// Returns an error if a source or dataset does not exist.
-pub fn shown(settings: &Settings, targets: &[String]) -> Result<BTreeSet<String>, Stop> {
+pub fn shown(settings: &Settings, targets: &[String]) -> Result<BTreeSet<String>, CliError> {
     let mut shown = BTreeSet::new();
     let everything: Vec<_> = settings.sources.keys().cloned().collect();
     let targets = match targets {

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop};
+use crate::cli::{CliContext, CliError, Exit};
 use crate::daemon::{Daemon, wakers};
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::AppContext;
 use bronzed_metrics::Metrics;
 use bronzed_metrics::events::start_at_zero;
 use bronzed_model::clock::{Clock, SystemClock};
@@ -19,7 +19,7 @@ use bronzed_storage::lake::Lake;
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, Args {}: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     shell.log(&settings, false)?;
     let stop = CancellationToken::new();
@@ -37,7 +37,7 @@ pub async fn run(shell: &Shell, Args {}: Args) -> Result<Exit, Stop> {
     let enabled = settings.sources.values().filter(|source| source.enabled);
     let sources: Vec<_> = enabled.map(|source| source.name.clone()).collect();
     let entropy = Arc::new(Entropy::from_system());
-    let session = Session::over(settings, lake, clock.clone(), entropy)?;
+    let session = AppContext::over(settings, lake, clock.clone(), entropy)?;
     let daemon = Daemon::new(session).map_err(anyhow::Error::from)?;
     let shown = Arc::new(daemon.clone());
     let server = Server::bind(&server_settings, shown, metrics);

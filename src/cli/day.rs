@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::state::{Opened, Selection};
-use crate::cli::{Exit, Shell, Stop, complain, say};
+use crate::cli::{CliContext, CliError, Exit, complain, say};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,17 +31,17 @@ struct ForgetArgs {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Command::Forget(args) = args.command;
     if !args.selection.names_days() {
-        return Err(Stop::Usage(
+        return Err(CliError::Usage(
             "name the days to forget: --day, or --from and --to".to_owned(),
         ));
     }
     let Opened { place, days, .. } = args.selection.open_to_write(shell).await?;
     let name = place.dataset.full_name();
     if place.dataset.kind.is_of_today() {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "`{name}` is a {}: its days before today can't be read any more, so none is forgotten; \
              `bronzed run {name}` reads it as it is today",
             place.dataset.kind.word()

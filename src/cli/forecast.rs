@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::backfill::outlook;
 use crate::cli::backfill::spans;
-use crate::cli::{Exit, Stop, say};
+use crate::cli::{CliError, Exit, say};
 use crate::schedule::estimate::{Basis, Estimate};
 use bronzed_engine::ingest::{Context, Order};
 use bronzed_model::day::Day;
@@ -19,7 +19,7 @@ pub async fn forecast(
     orders: &[Order],
     source: &Source,
     as_json: bool,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CliError> {
     for dataset in datasets {
         let mine = orders.iter().filter(|o| o.dataset.name == dataset.name);
         let days: Vec<_> = mine.map(|order| order.day).collect();

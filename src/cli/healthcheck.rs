@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::{Exit, Shell, Stop, say};
+use crate::cli::{CliContext, CliError, Exit, say};
 
 /// Time limit of the check; a slower daemon is unhealthy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ pub struct Args {
     url: Option<String>,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let url = match args.url {
         Some(url) => url,
         None => {

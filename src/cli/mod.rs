@@ -106,21 +106,21 @@ impl From<Exit> for ExitCode {
 
 /// Error that ends a command.
 #[derive(Debug)]
-enum Stop {
+enum CliError {
     /// The arguments or the configuration are invalid.
     Usage(String),
     /// The command was started and failed.
     Failed(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Stop {
+impl From<anyhow::Error> for CliError {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
     }
 }
 
 /// Context of every command: the global arguments and the progress bars.
-struct Shell {
+struct CliContext {
     config: Option<PathBuf>,
     verbose: u8,
     bars: MultiProgress,
@@ -129,7 +129,7 @@ struct Shell {
 /// Runs the command given by the arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let shell = Shell {
+    let shell = CliContext {
         config: cli.config,
         verbose: cli.verbose,
         bars: MultiProgress::new(),
@@ -140,22 +140,22 @@ pub fn main() -> ExitCode {
         .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(&shell, cli.command)),
-        Err(error) => Err(Stop::Failed(error.into())),
+        Err(error) => Err(CliError::Failed(error.into())),
     };
     match outcome {
         Ok(exit) => exit.into(),
-        Err(Stop::Usage(message)) => {
+        Err(CliError::Usage(message)) => {
             complain(&message);
             Exit::Usage.into()
         }
-        Err(Stop::Failed(error)) => {
+        Err(CliError::Failed(error)) => {
             complain(&format!("{error:#}"));
             Exit::Failed.into()
         }
     }
 }
 
-async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
+async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => run::run(shell, args).await,
         Command::Backfill(args) => backfill::run(shell, args).await,
@@ -180,19 +180,19 @@ async fn dispatch(shell: &Shell, command: Command) -> Result<Exit, Stop> {
 /// Loads the configuration of a folder, overridden by variables.
 type Load = fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>;
 
-impl Shell {
+impl CliContext {
     /// Loads the settings to run with.
-    fn settings(&self) -> Result<Settings, Stop> {
+    fn settings(&self) -> Result<Settings, CliError> {
         self.load(bronzed_config::load)
     }
 
     /// Loads the settings for display: secrets may be missing, and the settings must not be used to run
     /// anything.
-    fn settings_to_look_at(&self) -> Result<Settings, Stop> {
+    fn settings_to_look_at(&self) -> Result<Settings, CliError> {
         self.load(bronzed_config::load_without_secrets)
     }
 
-    fn load(&self, load: Load) -> Result<Settings, Stop> {
+    fn load(&self, load: Load) -> Result<Settings, CliError> {
         let folder = self.config_folder();
         // A variable that isn't Unicode can't be one of this program.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
@@ -204,7 +204,7 @@ impl Shell {
             pairs.map(|(name, value)| (name.as_str(), value.as_str())),
         ));
         let settings = load(folder.as_deref(), variables)
-            .map_err(|problems| Stop::Usage(problems.to_string()))?;
+            .map_err(|problems| CliError::Usage(problems.to_string()))?;
         redact::register(bronzed_config::secrets::of_settings(&settings));
         Ok(settings)
     }
@@ -220,7 +220,7 @@ impl Shell {
 
     /// Initialises logging, and logs the warnings of the configuration. `quiet`: for interactive commands,
     /// only warnings are logged, unless more was requested.
-    fn log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
+    fn log(&self, settings: &Settings, quiet: bool) -> Result<(), CliError> {
         self.begin_log(settings, quiet)?;
         for warning in &settings.warnings {
             warn!(
@@ -233,7 +233,7 @@ impl Shell {
         Ok(())
     }
 
-    fn begin_log(&self, settings: &Settings, quiet: bool) -> Result<(), Stop> {
+    fn begin_log(&self, settings: &Settings, quiet: bool) -> Result<(), CliError> {
         let asked = std::env::var("RUST_LOG").ok();
         let filter = match self.verbose {
             0 if asked.is_some() => asked.as_deref(),
@@ -243,7 +243,7 @@ impl Shell {
             _ => Some("bronzed=debug,info"),
         };
         crate::telemetry::init(&settings.telemetry, filter, &self.bars)
-            .map_err(|error| Stop::Usage(error.to_string()))?;
+            .map_err(|error| CliError::Usage(error.to_string()))?;
         crate::telemetry::log_panics();
         Ok(())
     }

@@ -6,8 +6,10 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Exit, Shell, Stop, check, say, table, target};
-use bronzed_engine::inspection::{Finding, Inspector, Sight, Totals, Verdict, usual_day};
+use crate::cli::{CliContext, CliError, Exit, check, say, table, target};
+use bronzed_engine::inspection::{
+    CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals, usual_day,
+};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
@@ -38,7 +40,7 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if !args.online {
         let settings = shell.settings_to_look_at()?;
@@ -91,11 +93,11 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
 }
 
 /// Source, with its selected datasets.
-type Asked = (Arc<Source>, Vec<Arc<Dataset>>);
+type CheckedDataset = (Arc<Source>, Vec<Arc<Dataset>>);
 
 /// Returns the datasets that the targets name, each once; without targets, all enabled ones.
-fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<Asked>, Stop> {
-    let mut asked: Vec<Asked> = Vec::new();
+fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<CheckedDataset>, CliError> {
+    let mut asked: Vec<CheckedDataset> = Vec::new();
     if targets.is_empty() {
         for source in settings.sources.values().filter(|source| source.enabled) {
             let datasets = source.datasets.values();
@@ -134,7 +136,7 @@ async fn open_lake(
 }
 
 /// Reports the tables that were written with a different declaration; returns their number.
-async fn refused_tables(lake: &Lake, asked: &[Asked], as_json: bool) -> usize {
+async fn refused_tables(lake: &Lake, asked: &[CheckedDataset], as_json: bool) -> usize {
     let mut refused = 0;
     for dataset in asked.iter().flat_map(|(_, datasets)| datasets) {
         if let Err(error) = bronzed_storage::table::look(lake, dataset).await {
@@ -170,9 +172,11 @@ fn tell_lake(settings: &Settings, lake: &Result<Lake, LakeError>, as_json: bool)
 
 /// Returns `Done` if lake and datasets passed, `Failed` if no dataset passed and lake or tables failed or a
 /// dataset was probed, else `Partial`.
-fn exit(lake: bool, findings: &[Finding]) -> Exit {
+fn exit(lake: bool, findings: &[CheckResult]) -> Exit {
     let well = findings.iter().filter(|one| one.verdict.is_well()).count();
-    let asked = findings.iter().any(|one| one.verdict != Verdict::NotAsked);
+    let asked = findings
+        .iter()
+        .any(|one| one.verdict != CheckVerdict::NotAsked);
     match (lake, well) {
         (true, well) if well == findings.len() => Exit::Done,
         (_, 0) if asked || !lake => Exit::Failed,
@@ -180,7 +184,7 @@ fn exit(lake: bool, findings: &[Finding]) -> Exit {
     }
 }
 
-fn tell(findings: &[Finding], as_json: bool) {
+fn tell(findings: &[CheckResult], as_json: bool) {
     if as_json {
         for finding in findings {
             say(&json!(finding).to_string());
@@ -190,7 +194,7 @@ fn tell(findings: &[Finding], as_json: bool) {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(findings.iter().map(row));
     say(&format!("\n{}", table::aligned(&rows).join("\n")));
-    let told = |one: &&Finding| !one.problems.is_empty() || !one.notes.is_empty();
+    let told = |one: &&CheckResult| !one.problems.is_empty() || !one.notes.is_empty();
     for finding in findings.iter().filter(told) {
         say(&format!(
             "\n{}: {}",
@@ -207,9 +211,9 @@ fn tell(findings: &[Finding], as_json: bool) {
     }
 }
 
-fn row(finding: &Finding) -> Vec<String> {
+fn row(finding: &CheckResult) -> Vec<String> {
     let none = || "-".to_owned();
-    let of = |cell: fn(&Sight) -> Option<String>| {
+    let of = |cell: fn(&ResponseSummary) -> Option<String>| {
         let answer = finding.answer.as_ref();
         answer.and_then(cell).unwrap_or_else(none)
     };
@@ -237,7 +241,7 @@ fn row(finding: &Finding) -> Vec<String> {
     ]
 }
 
-fn asked(sight: &Sight) -> String {
+fn asked(sight: &ResponseSummary) -> String {
     let label = match sight.slice.char_indices().nth(MOST_LABEL) {
         Some((end, _)) => format!("{}…", &sight.slice[..end]),
         None => sight.slice.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::cli::progress::Bar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop, say, summary, target};
-use crate::session::Session;
+use crate::cli::{CliContext, CliError, Exit, say, summary, target};
+use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Order, run as run_order};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -51,7 +51,7 @@ impl From<ModeArg> for Mode {
     }
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
@@ -62,7 +62,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         Day::of(clock.now(), source.timezone),
     )?;
     shell.log(&settings, std::io::stderr().is_terminal())?;
-    let session = Session::open(settings, Arc::new(clock)).await?;
+    let session = AppContext::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
     let (mut reports, mut put_off, mut reason) = (Vec::new(), 0_usize, None);
     for order in &orders {
@@ -111,7 +111,7 @@ fn orders(
     source: &Source,
     mut datasets: Vec<Arc<Dataset>>,
     today: Day,
-) -> Result<Vec<Order>, Stop> {
+) -> Result<Vec<Order>, CliError> {
     let (from, to) = match (args.day, args.from, args.to) {
         (Some(day), _, _) => (day, day),
         (None, Some(from), Some(to)) => (from, to),

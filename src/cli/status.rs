@@ -6,9 +6,9 @@ use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
 use crate::cli::backfill::spans;
-use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
+use crate::cli::{CliContext, CliError, Exit, complain, say, table, target};
 use crate::schedule::jobs::Schedule;
-use crate::standing::{Standing, standing};
+use crate::standing::{DatasetStatus, standing};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::settings::Settings;
@@ -37,7 +37,7 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
     let asked = datasets(&settings, args.target.as_deref())?;
@@ -67,9 +67,9 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
 }
 
 /// Source and dataset.
-type Asked = (Arc<Source>, Arc<Dataset>);
+type StatusQuery = (Arc<Source>, Arc<Dataset>);
 
-fn datasets(settings: &Settings, target: Option<&str>) -> Result<Vec<Asked>, Stop> {
+fn datasets(settings: &Settings, target: Option<&str>) -> Result<Vec<StatusQuery>, CliError> {
     if let Some(target) = target {
         let (source, datasets) = target::find(settings, target)?;
         let datasets = datasets.into_iter();
@@ -84,7 +84,7 @@ fn datasets(settings: &Settings, target: Option<&str>) -> Result<Vec<Asked>, Sto
         .collect())
 }
 
-fn tell(found: &[(Standing, Tz)]) {
+fn tell(found: &[(DatasetStatus, Tz)]) {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|(standing, zone)| row(standing, *zone)));
     say(&table::aligned(&rows).join("\n"));
@@ -96,7 +96,7 @@ fn tell(found: &[(Standing, Tz)]) {
 }
 
 /// Returns the details below the table: missing and accepted days, and the times of the next attempts.
-fn details(standing: &Standing, zone: Tz) -> Vec<String> {
+fn details(standing: &DatasetStatus, zone: Tz) -> Vec<String> {
     let name = &standing.dataset;
     let mut lines = Vec::new();
     if !standing.incomplete.is_empty() {
@@ -128,7 +128,7 @@ fn details(standing: &Standing, zone: Tz) -> Vec<String> {
     lines
 }
 
-fn row(standing: &Standing, zone: Tz) -> Vec<String> {
+fn row(standing: &DatasetStatus, zone: Tz) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or("-".to_owned());
     let day = |day: Option<&bronzed_model::day::Day>| or_none(day.map(ToString::to_string));
     let run = standing.last_run.as_ref();

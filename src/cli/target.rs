@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::cli::{Stop, complain};
+use crate::cli::{CliError, complain};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::settings::Settings;
 
 /// Returns the source, and the selected datasets of it: the one that is named, enabled or not, or all enabled
 /// ones.
-pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), Stop> {
+pub fn find(
+    settings: &Settings,
+    target: &str,
+) -> Result<(Arc<Source>, Vec<Arc<Dataset>>), CliError> {
     let (name, dataset) = match target.split_once('.') {
         Some((name, dataset)) => (name, Some(dataset)),
         None => (target, None),
@@ -20,7 +23,7 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
     };
     let source = settings.sources.get(name).ok_or_else(|| {
         let names = known(settings.sources.keys().collect());
-        Stop::Usage(format!("there is no source `{name}`; there is {names}"))
+        CliError::Usage(format!("there is no source `{name}`; there is {names}"))
     })?;
     let datasets = match dataset {
         None => {
@@ -31,7 +34,7 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
                 .collect();
             if enabled.is_empty() {
                 let names = known(source.datasets.keys().collect());
-                return Err(Stop::Usage(format!(
+                return Err(CliError::Usage(format!(
                     "no dataset of `{name}` is enabled; name one: `{name}.NAME` with one of {names}"
                 )));
             }
@@ -39,7 +42,7 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
         }
         Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
             let names = known(source.datasets.keys().collect());
-            Stop::Usage(format!(
+            CliError::Usage(format!(
                 "the source `{name}` has no dataset `{dataset}`; it has {names}"
             ))
         })?],
@@ -51,14 +54,14 @@ pub fn find(settings: &Settings, target: &str) -> Result<(Arc<Source>, Vec<Arc<D
 ///
 /// # Errors
 /// Returns an error if no dataset is left.
-pub fn of_past_days(datasets: Vec<Arc<Dataset>>) -> Result<Vec<Arc<Dataset>>, Stop> {
+pub fn of_past_days(datasets: Vec<Arc<Dataset>>) -> Result<Vec<Arc<Dataset>>, CliError> {
     let (out, of_days): (Vec<_>, Vec<_>) = datasets
         .into_iter()
         .partition(|dataset| dataset.kind.is_of_today());
     if of_days.is_empty()
         && let Some(dataset) = out.first()
     {
-        return Err(Stop::Usage(only_today(dataset)));
+        return Err(CliError::Usage(only_today(dataset)));
     }
     for dataset in out {
         complain(&format!("left out: {}", only_today(&dataset)));
@@ -86,9 +89,9 @@ pub struct Range {
 }
 
 /// Checks that a range, open at either end or not, does not end before it starts.
-pub fn in_order(from: Option<Day>, to: Option<Day>) -> Result<(), Stop> {
+pub fn in_order(from: Option<Day>, to: Option<Day>) -> Result<(), CliError> {
     match (from, to) {
-        (Some(from), Some(to)) if from > to => Err(Stop::Usage(format!(
+        (Some(from), Some(to)) if from > to => Err(CliError::Usage(format!(
             "--from {from} is after --to {to}; the first day of the range comes first"
         ))),
         _ => Ok(()),
@@ -102,17 +105,17 @@ pub fn check_days(
     source: &Source,
     datasets: &[Arc<Dataset>],
     today: Day,
-) -> Result<(), Stop> {
+) -> Result<(), CliError> {
     in_order(Some(from), Some(to))?;
     if to > today {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "{to} is in the future: today is {today} in {}",
             source.timezone
         )));
     }
     for dataset in datasets {
         if let Some(earliest) = dataset.days.earliest.filter(|earliest| from < *earliest) {
-            return Err(Stop::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "`{}` has nothing before {earliest} (window.earliest), so {from} can't be read",
                 dataset.full_name()
             )));
@@ -132,7 +135,7 @@ pub fn cut(
     datasets: Vec<Arc<Dataset>>,
     today: Day,
     named: bool,
-) -> Result<(Range, Vec<Arc<Dataset>>), Stop> {
+) -> Result<(Range, Vec<Arc<Dataset>>), CliError> {
     if named || from > today {
         check_days(from, to.min(today.max(from)), source, &datasets, today)?;
     }
@@ -162,7 +165,7 @@ pub fn cut(
         with_days.push(dataset);
     }
     if with_days.is_empty() {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "no dataset of `{}` has days from {from} to {}",
             source.name, range.to
         )));
@@ -188,7 +191,7 @@ mod tests {
         (source, vec![Arc::new(testing::dataset()), Arc::new(late)])
     }
 
-    fn names(found: Result<(Range, Vec<Arc<Dataset>>), Stop>) -> (String, String, Vec<String>) {
+    fn names(found: Result<(Range, Vec<Arc<Dataset>>), CliError>) -> (String, String, Vec<String>) {
         let Ok((range, datasets)) = found else {
             panic!("refused");
         };

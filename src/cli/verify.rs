@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop, complain, say, table, target};
-use crate::session::Session;
+use crate::cli::{CliContext, CliError, Exit, complain, say, table, target};
+use crate::session::AppContext;
 use bronzed_engine::ingest::{Context, Order};
-use bronzed_engine::verify::compare::{Compared, Finding};
-use bronzed_engine::verify::{Outcome, Repair, Verification, left_out, verify_day};
+use bronzed_engine::verify::compare::{SliceComparison, SliceFinding};
+use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, left_out, verify_day};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
@@ -41,7 +41,7 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
@@ -49,7 +49,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     let target::Range { from, to } = args.range;
     target::check_days(from, to, &source, &datasets, today)?;
     if to == today {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "--to {today} isn't over yet in {}: what is stated of it grows by the hour",
             source.timezone
         )));
@@ -58,7 +58,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     shell.log(&settings, std::io::stderr().is_terminal())?;
     let lake = Lake::open_existing(&settings.lake).await;
     lake.map_err(anyhow::Error::from)?;
-    let session = Session::open(settings, Arc::new(clock)).await?;
+    let session = AppContext::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
     let bar = DayBar::new(&shell.bars, &source.name);
     let Some(context) = session.context(&source.name, bar.clone()) else {
@@ -77,7 +77,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
 }
 
 /// Returns the datasets that can be compared; prints the others with the reason.
-fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
+fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, CliError> {
     let mut reasons = Vec::new();
     let mut chosen = Vec::new();
     for dataset in datasets {
@@ -87,7 +87,7 @@ fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, Stop> {
         }
     }
     if chosen.is_empty() {
-        return Err(Stop::Usage(reasons.join("\n")));
+        return Err(CliError::Usage(reasons.join("\n")));
     }
     reasons.iter().for_each(|reason| complain(reason));
     Ok(chosen)
@@ -126,7 +126,7 @@ async fn verify_all(
         };
         let verification = verify_day(context, order, repair).await;
         bar.day_done();
-        if context.cancel.is_cancelled() && verification.outcome() == Outcome::Failed {
+        if context.cancel.is_cancelled() && verification.outcome() == VerifyOutcome::Failed {
             break;
         }
         if args.json {
@@ -142,8 +142,8 @@ fn tell(found: &[Verification], unread: usize) {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     for day in found {
         let told = day.slices.iter().filter(|slice| {
-            matches!(slice.finding, Finding::Differs)
-                || (day.outcome() == Outcome::Unknown && slice.finding != Finding::Same)
+            matches!(slice.finding, SliceFinding::Differs)
+                || (day.outcome() == VerifyOutcome::Unknown && slice.finding != SliceFinding::Same)
         });
         rows.extend(told.map(|slice| row(day, slice)));
     }
@@ -170,16 +170,16 @@ fn tell(found: &[Verification], unread: usize) {
     let total = found.len() + unread;
     let mut parts = vec![format!(
         "{} of {total} days are as the API states",
-        count(Outcome::Same) + count(Outcome::Repaired)
+        count(VerifyOutcome::Same) + count(VerifyOutcome::Repaired)
     )];
     for (outcome, what) in [
-        (Outcome::Repaired, "read again"),
-        (Outcome::Different, "different"),
-        (Outcome::Unknown, "compared in part"),
-        (Outcome::Failed, "not compared"),
+        (VerifyOutcome::Repaired, "read again"),
+        (VerifyOutcome::Different, "different"),
+        (VerifyOutcome::Unknown, "compared in part"),
+        (VerifyOutcome::Failed, "not compared"),
     ] {
         let days = count(outcome)
-            + if outcome == Outcome::Failed {
+            + if outcome == VerifyOutcome::Failed {
                 unread
             } else {
                 0
@@ -200,21 +200,21 @@ fn tell(found: &[Verification], unread: usize) {
 /// Returns a note on slices of which only the first page was compared. `None` if there are none.
 fn sampled(found: &[Verification]) -> Option<String> {
     let slices = found.iter().flat_map(|day| &day.slices);
-    let sampled = slices.filter(|slice| slice.finding == Finding::Sampled);
+    let sampled = slices.filter(|slice| slice.finding == SliceFinding::Sampled);
     let count = sampled.count();
     (count > 0).then(|| {
         format!("{count} slices state no total and have several pages: only the first was compared")
     })
 }
 
-fn row(day: &Verification, slice: &Compared) -> Vec<String> {
+fn row(day: &Verification, slice: &SliceComparison) -> Vec<String> {
     let number = |number: Option<u64>| number.map_or("-".to_owned(), |n| n.to_string());
     let difference = slice.difference().map(|difference| match difference {
         0 => "0".to_owned(),
         more => format!("{more:+}"),
     });
     let note = match (&slice.finding, slice.missing) {
-        (Finding::Unasked(reason), _) => reason.clone(),
+        (SliceFinding::Unasked(reason), _) => reason.clone(),
         (_, missing) if missing > 0 => {
             format!("of the first and last page, {missing} not in the lake")
         }
@@ -233,10 +233,14 @@ fn row(day: &Verification, slice: &Compared) -> Vec<String> {
 }
 
 fn exit(found: &[Verification], unread: usize) -> Exit {
-    let good = |outcome| matches!(outcome, Outcome::Same | Outcome::Repaired);
+    let good = |outcome| matches!(outcome, VerifyOutcome::Same | VerifyOutcome::Repaired);
     if unread == 0 && found.iter().all(|day| good(day.outcome())) {
         Exit::Done
-    } else if found.iter().all(|day| day.outcome() == Outcome::Failed) && !found.is_empty() {
+    } else if found
+        .iter()
+        .all(|day| day.outcome() == VerifyOutcome::Failed)
+        && !found.is_empty()
+    {
         Exit::Failed
     } else {
         Exit::Partial

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::daemon::lake::LakeWatch;
-use crate::daemon::learn::Learned;
+use crate::daemon::lake::LakeWriteBreaker;
+use crate::daemon::learn::Refreshed;
 use crate::daemon::paused::Paused;
 use crate::daemon::planned::Plans;
-use crate::daemon::runs::{Key, Runs};
-use crate::daemon::trouble::Troubles;
-use crate::schedule::deal::Deal;
+use crate::daemon::runs::{RunKey, RunTable};
+use crate::daemon::trouble::DatasetBackoff;
+use crate::schedule::deal::FairQueue;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge};
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::verify::Verification;
@@ -20,19 +20,19 @@ use bronzed_model::verified::Verified;
 
 /// In-memory state of the daemon.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct DaemonState {
     /// State of each source, by name.
-    pub sources: BTreeMap<Arc<str>, SourceBoard>,
+    pub sources: BTreeMap<Arc<str>, SourceState>,
     /// Runs of this process.
-    pub runs: Runs,
+    pub runs: RunTable,
     /// Paused jobs, as last loaded from the lake.
     pub paused: Paused,
     /// Time at which the paused jobs were last requested from the lake.
     pub paused_at: Option<DateTime<Utc>>,
     /// Write availability of the lake.
-    pub lake: LakeWatch,
+    pub lake: LakeWriteBreaker,
     /// Fair-queueing state.
-    pub deal: Deal,
+    pub deal: FairQueue,
     /// `true` if the last read of the lake succeeded. `None` before the first read.
     pub lake_reachable: Option<bool>,
     /// Time of the last reconcile pass.
@@ -50,9 +50,9 @@ pub(super) struct Board {
 
 /// State of one source.
 #[derive(Debug, Default)]
-pub(super) struct SourceBoard {
+pub(super) struct SourceState {
     /// Back-off of datasets whose last run failed at the API.
-    pub troubles: Troubles,
+    pub troubles: DatasetBackoff,
     /// Knowledge loaded from the lake; `None` until the first load.
     pub knowledge: Option<Knowledge>,
     /// Time at which the last load was started.
@@ -61,7 +61,7 @@ pub(super) struct SourceBoard {
     pub told: bool,
     /// Results of runs since the start of the load in progress, to be applied after it. `None` if no load is
     /// in progress.
-    pub learning: Option<Vec<News>>,
+    pub learning: Option<Vec<RunEffect>>,
     /// Last plan of each dataset.
     pub plans: Plans,
     /// Stale (dataset, job) pairs.
@@ -73,17 +73,17 @@ pub(super) struct SourceBoard {
 
 /// Effect of a run on the knowledge of its day.
 #[derive(Debug, Clone)]
-pub(super) struct News {
-    key: Key,
+pub(super) struct RunEffect {
+    key: RunKey,
     /// `None` if there was no run, or the day was already complete.
     facts: Option<ExecutionFacts>,
     complete: bool,
     verified: Option<Verified>,
 }
 
-impl News {
+impl RunEffect {
     /// Effect of a finished run.
-    pub(super) fn of_run(key: Key, report: &RunReport) -> Self {
+    pub(super) fn of_run(key: RunKey, report: &RunReport) -> Self {
         Self {
             key,
             facts: Some(ExecutionFacts::from(&report.execution)),
@@ -93,7 +93,7 @@ impl News {
     }
 
     /// Effect of the comparison of a day with the API.
-    pub(super) fn of_verification(key: Key, found: &Verification, mark: Verified) -> Self {
+    pub(super) fn of_verification(key: RunKey, found: &Verification, mark: Verified) -> Self {
         let repair = found.repair.as_ref();
         Self {
             key,
@@ -104,7 +104,7 @@ impl News {
     }
 
     /// Effect of a day found to be completed by another process.
-    pub(super) fn complete(key: Key) -> Self {
+    pub(super) fn complete(key: RunKey) -> Self {
         Self {
             key,
             facts: None,
@@ -136,9 +136,9 @@ impl News {
     }
 }
 
-impl SourceBoard {
+impl SourceState {
     /// Applies the effect of a run.
-    pub(super) fn hear(&mut self, news: News) {
+    pub(super) fn hear(&mut self, news: RunEffect) {
         self.plans.forget(&news.key.dataset);
         if let Some(knowledge) = &mut self.knowledge {
             news.tell(knowledge);
@@ -150,7 +150,7 @@ impl SourceBoard {
 
     /// Applies knowledge loaded from the lake. If a dataset failed to load, its previous knowledge stays.
     /// Returns `true` if all datasets were loaded.
-    pub(super) fn learn(&mut self, source: &str, learned: Learned) -> bool {
+    pub(super) fn learn(&mut self, source: &str, learned: Refreshed) -> bool {
         let since = self.learning.take().unwrap_or_default();
         let knowledge = self.knowledge.get_or_insert_default();
         let mut all = true;

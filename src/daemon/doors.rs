@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::daemon::board::Board;
-use crate::schedule::deal::Turn;
-use crate::session::Session;
+use crate::daemon::board::DaemonState;
+use crate::schedule::deal::QueuedRun;
+use crate::session::AppContext;
 use bronzed_source::Down;
 
 /// Admission state of one reconcile pass.
-pub(super) struct Doors<'a> {
-    session: &'a Session,
+pub(super) struct AdmissionControl<'a> {
+    session: &'a AppContext,
     now: DateTime<Utc>,
     /// Outage by source and dataset.
     down: BTreeMap<(Arc<str>, Arc<str>), Option<Down>>,
@@ -26,8 +26,8 @@ pub(super) struct Doors<'a> {
     opens_at: Option<DateTime<Utc>>,
 }
 
-impl<'a> Doors<'a> {
-    pub(super) fn new(session: &'a Session, board: &Board, now: DateTime<Utc>) -> Self {
+impl<'a> AdmissionControl<'a> {
+    pub(super) fn new(session: &'a AppContext, board: &DaemonState, now: DateTime<Utc>) -> Self {
         let probing = board.runs.under_way().filter_map(|(key, run)| {
             let what = run.beginning.probes.as_ref()?;
             Some((Arc::clone(&key.source), Arc::clone(what)))
@@ -43,7 +43,7 @@ impl<'a> Doors<'a> {
     }
 
     /// `true` if no run of the dataset may start. A run requested by a person ignores the back-off.
-    pub(super) fn is_shut(&mut self, board: &Board, turn: &Turn, by_hand: bool) -> bool {
+    pub(super) fn is_shut(&mut self, board: &DaemonState, turn: &QueuedRun, by_hand: bool) -> bool {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
         if let Some(down) = self.down(&of).cloned() {
             if !down.probe_in.is_zero() {
@@ -61,7 +61,8 @@ impl<'a> Doors<'a> {
         let Some(troubles) = troubles.filter(|troubles| troubles.has(&of.1)) else {
             return false;
         };
-        let under_way = |key: &crate::daemon::runs::Key| key.source == of.0 && key.dataset == of.1;
+        let under_way =
+            |key: &crate::daemon::runs::RunKey| key.source == of.0 && key.dataset == of.1;
         if self.begun.contains(&of) || board.runs.under_way().any(|(key, _)| under_way(key)) {
             return true;
         }
@@ -75,7 +76,7 @@ impl<'a> Doors<'a> {
     }
 
     /// Registers the start of a run. Returns the host or endpoint that it probes, if any.
-    pub(super) fn take(&mut self, turn: &Turn) -> Option<Arc<str>> {
+    pub(super) fn take(&mut self, turn: &QueuedRun) -> Option<Arc<str>> {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
         let probes = self.down(&of).map(|down| Arc::<str>::from(&*down.what));
         if let Some(what) = &probes {

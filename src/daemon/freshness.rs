@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::daemon::board::SourceBoard;
-use crate::daemon::{Inner, Scheduled};
+use crate::daemon::board::SourceState;
+use crate::daemon::{DaemonInner, Scheduled};
 use crate::schedule::jobs::ScheduledJob;
 use crate::schedule::knowledge::DatasetKnowledge;
 
 /// Interval between checks of overdue days.
 const EVERY: TimeDelta = TimeDelta::minutes(10);
 
-impl Inner {
+impl DaemonInner {
     /// Logs datasets that became stale, fresh, overdue or complete since the last check.
-    pub(super) fn watch(&self, scheduled: &Scheduled, board: &mut SourceBoard, now: DateTime<Utc>) {
+    pub(super) fn watch(&self, scheduled: &Scheduled, board: &mut SourceState, now: DateTime<Utc>) {
         let schedule = &scheduled.schedule;
         let Some(knowledge) = board.knowledge.take() else {
             return;
@@ -61,7 +61,7 @@ impl Inner {
 
 fn tell_age(
     source: &str,
-    board: &mut SourceBoard,
+    board: &mut SourceState,
     entry: (Arc<str>, Arc<str>),
     age: Duration,
     bound: Duration,
@@ -87,7 +87,7 @@ fn tell_age(
 
 fn tell_overdue(
     scheduled: &Scheduled,
-    board: &mut SourceBoard,
+    board: &mut SourceState,
     dataset: &Arc<str>,
     known: &DatasetKnowledge,
     now: DateTime<Utc>,

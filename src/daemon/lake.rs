@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::daemon::runs::Key;
+use crate::daemon::runs::RunKey;
 
 /// Delay before the first probe; doubled by each failed one.
 const FIRST: TimeDelta = TimeDelta::seconds(10);
@@ -18,12 +18,12 @@ const LONGEST: TimeDelta = TimeDelta::minutes(5);
 
 /// Circuit breaker for writes to the lake.
 #[derive(Debug, Default)]
-pub(super) struct LakeWatch {
+pub(super) struct LakeWriteBreaker {
     closed: Option<Closed>,
     /// Last probe delay of the previous outage, until a write succeeds.
     distance: Option<TimeDelta>,
     /// Days whose last run was refused.
-    refused: BTreeSet<Key>,
+    refused: BTreeSet<RunKey>,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Closed {
     probing: bool,
 }
 
-impl LakeWatch {
+impl LakeWriteBreaker {
     /// `true` if no run may start.
     pub(super) fn is_closed(&self) -> bool {
         self.closed.is_some()
@@ -42,7 +42,7 @@ impl LakeWatch {
 
     /// Records a refused write of a run. Returns `true` if the fault is the day's: it was refused before, and
     /// a probe succeeded since.
-    pub(super) fn refused(&mut self, key: &Key, error: &str, now: DateTime<Utc>) -> bool {
+    pub(super) fn refused(&mut self, key: &RunKey, error: &str, now: DateTime<Utc>) -> bool {
         let again = !self.refused.insert(key.clone()) && self.closed.is_none();
         if self.closed.is_none() {
             let distance = self.distance.map_or(FIRST, |last| (last * 2).min(LONGEST));
@@ -58,7 +58,7 @@ impl LakeWatch {
     }
 
     /// Records a run whose entry was written to the lake.
-    pub(super) fn accepted(&mut self, key: &Key) {
+    pub(super) fn accepted(&mut self, key: &RunKey) {
         self.refused.remove(key);
         if self.closed.is_none() {
             self.distance = None;
@@ -107,8 +107,8 @@ impl LakeWatch {
 mod tests {
     use super::*;
 
-    fn key(day: &str) -> Key {
-        Key {
+    fn key(day: &str) -> RunKey {
+        RunKey {
             source: "pncp".into(),
             dataset: "contratos".into(),
             day: day.parse().unwrap(),
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_lake_that_refuses_is_probed_at_a_growing_distance() {
         let begun: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
-        let (mut lake, mut now) = (LakeWatch::default(), begun);
+        let (mut lake, mut now) = (LakeWriteBreaker::default(), begun);
         assert!(!lake.begin_probe(now));
         lake.refused(&key("2025-10-01"), "full", now);
         let mut waited = Vec::new();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn one_day_that_the_lake_refuses_again_and_again_is_its_own_trouble() {
         let now = "2025-10-22T12:00:00Z".parse().unwrap();
-        let mut lake = LakeWatch::default();
+        let mut lake = LakeWriteBreaker::default();
         let (bad, other) = (key("2025-10-01"), key("2025-10-02"));
         assert!(!lake.refused(&bad, "full", now));
         assert!(!lake.refused(&bad, "full", now), "it is closed: no news");
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_lake_that_only_takes_probes_is_asked_less_and_less() {
         let mut now: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
-        let mut lake = LakeWatch::default();
+        let mut lake = LakeWriteBreaker::default();
         let mut waited = Vec::new();
         for day in ["2025-10-01", "2025-10-02", "2025-10-03"] {
             lake.refused(&key(day), "full", now);

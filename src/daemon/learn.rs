@@ -23,7 +23,7 @@ use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Entry, Lake, LakeError};
-use bronzed_storage::named::Named;
+use bronzed_storage::named::FirstNamedDay;
 use bronzed_storage::state::{Listing, glance, listing};
 
 /// States read at once.
@@ -37,17 +37,17 @@ const NEWEST: usize = 3;
 const WRONG_CLOCK: TimeDelta = TimeDelta::days(1);
 
 /// What was learned of the datasets of a source, by their short names.
-pub(super) type Learned = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
+pub(super) type Refreshed = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
 
 /// What states said that were read before, by the prefix of their table.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<BTreeMap<String, Remembered>>);
+pub(super) struct StateCache(Mutex<BTreeMap<String, Remembered>>);
 
-type Remembered = BTreeMap<Day, Seen>;
+type Remembered = BTreeMap<Day, CachedState>;
 
 /// A state that was read.
 #[derive(Debug, Clone)]
-struct Seen {
+struct CachedState {
     /// The object, as the LIST showed it.
     entry: Entry,
     runs: Vec<ExecutionFacts>,
@@ -58,12 +58,12 @@ pub(super) async fn learn(
     lake: &Lake,
     entropy: &Entropy,
     (source, schedule): (&Source, &Schedule),
-    memory: &Memory,
+    memory: &StateCache,
     now: DateTime<Utc>,
-) -> Learned {
+) -> Refreshed {
     let mut learned = Vec::new();
     for (name, dataset) in enabled(source, schedule) {
-        let asking = Asking {
+        let asking = RefreshTarget {
             lake,
             entropy,
             schedule,
@@ -82,7 +82,7 @@ pub(super) async fn learn(
     learned
 }
 
-impl Memory {
+impl StateCache {
     fn take(&self, prefix: &str) -> Remembered {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(prefix).unwrap_or_default()
@@ -104,7 +104,7 @@ pub(super) fn enabled<'a>(
 }
 
 /// A dataset that the lake is asked about.
-struct Asking<'a> {
+struct RefreshTarget<'a> {
     lake: &'a Lake,
     entropy: &'a Entropy,
     schedule: &'a Schedule,
@@ -113,7 +113,7 @@ struct Asking<'a> {
     now: DateTime<Utc>,
 }
 
-impl Asking<'_> {
+impl RefreshTarget<'_> {
     async fn learn(
         &self,
         remembered: Remembered,
@@ -172,7 +172,7 @@ impl Asking<'_> {
             let glance = glance(self.lake, self.prefix, day, zone).await?;
             let runs = glance.unwrap_or_default().runs;
             let runs = dated_right(runs.iter().map(ExecutionFacts::from).collect());
-            Ok((day, Seen { entry, runs }))
+            Ok((day, CachedState { entry, runs }))
         });
         let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         seen.extend(read);
@@ -184,7 +184,7 @@ impl Asking<'_> {
         let Some(first) = self.schedule.first_named(self.name, self.now) else {
             return Ok(None);
         };
-        let known = match Named::load(self.lake, self.prefix).await {
+        let known = match FirstNamedDay::load(self.lake, self.prefix).await {
             Ok(known) => known,
             Err(DocumentError::Lake(error)) => return Err(error),
             Err(error) => {
@@ -193,7 +193,8 @@ impl Asking<'_> {
             }
         };
         let when = (self.now, Day::of(self.now, self.schedule.zone));
-        let noted = Named::note(self.lake, self.entropy, self.prefix, known, first, when).await;
+        let noted =
+            FirstNamedDay::note(self.lake, self.entropy, self.prefix, known, first, when).await;
         Ok(Some(match noted {
             Ok(named) => named.from,
             Err(error) => {
@@ -225,7 +226,7 @@ fn dated_right(runs: Vec<ExecutionFacts>) -> Vec<ExecutionFacts> {
     right
 }
 
-impl Seen {
+impl CachedState {
     /// Whether the LIST shows the object that was read. One without a version may have been written
     /// since within the same moment, so it is read again.
     fn is_of(&self, entry: &Entry) -> bool {
@@ -265,7 +266,7 @@ mod tests {
         lake: Lake,
         schedule: Schedule,
         entropy: Entropy,
-        memory: Memory,
+        memory: StateCache,
         now: DateTime<Utc>,
     }
 
@@ -279,7 +280,7 @@ mod tests {
                 ),
                 schedule: Schedule::of(&settings.sources["pncp"]).unwrap(),
                 entropy: Entropy::seeded(1),
-                memory: Memory::default(),
+                memory: StateCache::default(),
                 now: "2025-10-22T15:00:00Z".parse().unwrap(),
             }
         }
@@ -294,7 +295,7 @@ mod tests {
         }
 
         async fn learn(&self) -> DatasetKnowledge {
-            let asking = Asking {
+            let asking = RefreshTarget {
                 lake: &self.lake,
                 entropy: &self.entropy,
                 schedule: &self.schedule,
@@ -442,7 +443,7 @@ mod tests {
         });
         assert!(known.is_done(day) && !known.is_complete(day));
         assert_eq!(known.named_from(), Some("2025-10-15".parse().unwrap()));
-        let (named, ..) = operations(Named::load(&scene.lake, PREFIX));
+        let (named, ..) = operations(FirstNamedDay::load(&scene.lake, PREFIX));
         assert_eq!(named.unwrap().map(|named| named.from), known.named_from());
     }
 }

@@ -10,12 +10,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::daemon::board::{Board, News};
-use crate::daemon::learn::{Learned, learn};
+use crate::daemon::board::{DaemonState, RunEffect};
+use crate::daemon::learn::{Refreshed, learn};
 use crate::daemon::paused::Paused;
-use crate::daemon::runs::{Asked, Key};
-use crate::daemon::work::Came;
-use crate::daemon::{Daemon, Inner};
+use crate::daemon::runs::{RunKey, RunRequest};
+use crate::daemon::work::RunResult;
+use crate::daemon::{Daemon, DaemonInner};
 use crate::session::NotReady;
 use bronzed_model::execution::StopReason;
 use bronzed_model::redact::redact;
@@ -33,18 +33,18 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// Error that ends the daemon.
 #[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
+pub enum DaemonStartError {
     /// The lake is reachable but unusable, or conflicts with the configuration.
     #[error(transparent)]
     Lake(#[from] NotReady),
 }
 
 /// Result of a task.
-enum Done {
+enum TaskResult {
     /// A run, or the audit of one that panicked.
-    Run(Came),
+    Run(RunResult),
     /// A load of a source from the lake.
-    Learned(Arc<str>, Learned),
+    Refreshed(Arc<str>, Refreshed),
     /// A load of the paused jobs.
     Paused(Result<Paused, DocumentError>),
     /// A probe of a lake that refused writes.
@@ -54,9 +54,9 @@ enum Done {
 /// Active tasks; dropping aborts them.
 #[derive(Default)]
 struct Tasks {
-    set: JoinSet<Done>,
+    set: JoinSet<TaskResult>,
     /// Tasks that are runs.
-    runs: HashMap<Id, (Key, Asked)>,
+    runs: HashMap<Id, (RunKey, RunRequest)>,
 }
 
 impl Daemon {
@@ -65,7 +65,7 @@ impl Daemon {
     ///
     /// # Errors
     /// Returns an error if the lake is unusable for a reason that is not transient.
-    pub async fn run(&self, stop: CancellationToken) -> Result<(), DaemonError> {
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), DaemonStartError> {
         let inner = &self.0;
         tokio::select! {
             biased;
@@ -94,7 +94,7 @@ impl Daemon {
     }
 }
 
-impl Inner {
+impl DaemonInner {
     /// Checks the lake's guarantees before the first run. Retries while the lake is unreachable.
     async fn probe(&self) -> Result<(), NotReady> {
         loop {
@@ -143,7 +143,7 @@ impl Inner {
         for start in starts {
             let run = (start.key.clone(), start.asked.clone());
             let inner = Arc::clone(self);
-            let task = async move { Done::Run(inner.work(start).await) };
+            let task = async move { TaskResult::Run(inner.work(start).await) };
             let id = tasks.set.spawn(task).id();
             tasks.runs.insert(id, run);
         }
@@ -155,13 +155,13 @@ impl Inner {
     }
 
     /// Starts the loads and the probe of the lake that are due.
-    fn ask_lake(self: &Arc<Self>, board: &mut Board, tasks: &mut Tasks) {
+    fn ask_lake(self: &Arc<Self>, board: &mut DaemonState, tasks: &mut Tasks) {
         let now = self.now();
         if board.lake.begin_probe(now) {
             let inner = Arc::clone(self);
             tasks.set.spawn(async move {
                 let token = inner.session.entropy().run_id(now).to_string();
-                Done::Probed(inner.session.lake().probe_room(&token).await)
+                TaskResult::Probed(inner.session.lake().probe_room(&token).await)
             });
         }
         if board.lake.is_closed() {
@@ -188,7 +188,7 @@ impl Inner {
                         learn(lake, inner.session.entropy(), asked, &one.memory, now).await
                     }
                 };
-                Done::Learned(name, learned)
+                TaskResult::Refreshed(name, learned)
             });
         }
         if is_over(board.paused_at, now, PAUSED_EVERY) {
@@ -196,7 +196,7 @@ impl Inner {
             let inner = Arc::clone(self);
             tasks
                 .set
-                .spawn(async move { Done::Paused(inner.paused().await) });
+                .spawn(async move { TaskResult::Paused(inner.paused().await) });
         }
     }
 
@@ -206,30 +206,30 @@ impl Inner {
         Paused::load(self.session.lake()).await
     }
 
-    fn done(self: &Arc<Self>, tasks: &mut Tasks, done: Result<(Id, Done), JoinError>) {
+    fn done(self: &Arc<Self>, tasks: &mut Tasks, done: Result<(Id, TaskResult), JoinError>) {
         let mut board = self.board();
         match done {
-            Ok((id, Done::Run(came))) => {
+            Ok((id, TaskResult::Run(came))) => {
                 if let Some((key, _)) = tasks.runs.remove(&id) {
                     let now = self.now();
                     let again = self.session.entropy().run_id(now);
                     board.came(key, came, now, again);
                 }
             }
-            Ok((_, Done::Probed(probed))) => {
+            Ok((_, TaskResult::Probed(probed))) => {
                 board.lake.probed(probed.is_ok(), self.now());
             }
-            Ok((_, Done::Learned(source, learned))) => {
+            Ok((_, TaskResult::Refreshed(source, learned))) => {
                 if let Some(of_source) = board.sources.get_mut(&source) {
                     let all = of_source.learn(&source, learned);
                     board.lake_reachable = Some(all);
                 }
             }
-            Ok((_, Done::Paused(Ok(paused)))) => {
+            Ok((_, TaskResult::Paused(Ok(paused)))) => {
                 board.lake_reachable = Some(true);
                 board.paused = paused;
             }
-            Ok((_, Done::Paused(Err(error)))) => {
+            Ok((_, TaskResult::Paused(Err(error)))) => {
                 board.lake_reachable = Some(!matches!(error, DocumentError::Lake(_)));
                 tracing::warn!(%error, "paused jobs not read");
             }
@@ -239,7 +239,7 @@ impl Inner {
     }
 
     /// Handles a task that panicked or was aborted.
-    fn failed(self: &Arc<Self>, board: &Board, tasks: &mut Tasks, failed: JoinError) {
+    fn failed(self: &Arc<Self>, board: &DaemonState, tasks: &mut Tasks, failed: JoinError) {
         let run = tasks.runs.remove(&failed.id());
         let Some((key, asked)) = run.filter(|_| failed.is_panic()) else {
             return;
@@ -256,7 +256,7 @@ impl Inner {
         );
         let (inner, run) = (Arc::clone(self), (key.clone(), asked.clone()));
         let began = board.runs.started_at(&key).unwrap_or_else(|| self.now());
-        let audit = async move { Done::Run(inner.audit(key, asked, began, panic).await) };
+        let audit = async move { TaskResult::Run(inner.audit(key, asked, began, panic).await) };
         let id = tasks.set.spawn(audit).id();
         tasks.runs.insert(id, run);
     }
@@ -294,21 +294,21 @@ impl Inner {
     }
 }
 
-impl Board {
+impl DaemonState {
     /// Handles the end of a run. A requested run that was interrupted by an outage is queued again, with the
     /// run id `again`.
-    fn came(&mut self, key: Key, came: Came, now: DateTime<Utc>, again: Uuid) {
+    fn came(&mut self, key: RunKey, came: RunResult, now: DateTime<Utc>, again: Uuid) {
         let news = match came {
-            Came::PutOff => return self.runs.put_off(&key),
-            Came::Out(report) if report.put_off => return self.runs.put_off(&key),
-            Came::Out(report) => {
+            RunResult::PutOff => return self.runs.put_off(&key),
+            RunResult::Out(report) if report.put_off => return self.runs.put_off(&key),
+            RunResult::Out(report) => {
                 let stop = report.execution.stop;
                 let cut = matches!(stop, Some(StopReason::SourceDown | StopReason::LakeRefused));
                 self.runs.end(&key, &report, Some(again).filter(|_| cut));
                 if let Some(of_source) = self.sources.get_mut(&key.source) {
                     of_source.troubles.hear(&key.dataset, &report, now);
                 }
-                let news = News::of_run(key.clone(), &report);
+                let news = RunEffect::of_run(key.clone(), &report);
                 if stop == Some(StopReason::LakeRefused) {
                     let error = report.execution.error.as_deref().unwrap_or_default();
                     match self.lake.refused(&key, error, now) {
@@ -320,15 +320,15 @@ impl Board {
                     news
                 }
             }
-            Came::Verified(verification, mark) => {
+            RunResult::Verified(verification, mark) => {
                 self.runs.end_verified(&key, &verification, mark.at);
-                News::of_verification(key.clone(), &verification, mark)
+                RunEffect::of_verification(key.clone(), &verification, mark)
             }
-            Came::Unneeded => {
+            RunResult::Unneeded => {
                 self.runs.forget(&key);
-                News::complete(key.clone())
+                RunEffect::complete(key.clone())
             }
-            Came::Unknown => return self.runs.forget(&key),
+            RunResult::Unknown => return self.runs.forget(&key),
         };
         if let Some(of_source) = self.sources.get_mut(&key.source) {
             of_source.hear(news);

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backfill;
-use crate::daemon::Inner;
-use crate::daemon::board::Board;
-use crate::daemon::doors::Doors;
-use crate::daemon::places::Places;
-use crate::daemon::runs::{Asked, Beginning, Key, Watch};
-use crate::schedule::deal::Turn;
-use crate::schedule::plan::{Class, Reason, Situation, Task};
+use crate::daemon::DaemonInner;
+use crate::daemon::board::DaemonState;
+use crate::daemon::doors::AdmissionControl;
+use crate::daemon::places::RunSlots;
+use crate::daemon::runs::{Beginning, RunKey, RunProgress, RunRequest};
+use crate::schedule::deal::QueuedRun;
+use crate::schedule::plan::{Class, PlanInput, Reason, Task};
 use bronzed_metrics::events;
 use bronzed_model::declaration::Priority;
 
@@ -21,25 +21,25 @@ use bronzed_model::declaration::Priority;
 const IDLE: TimeDelta = TimeDelta::hours(24);
 
 /// A run to be started, with its slot taken.
-pub(super) struct Start {
-    pub key: Key,
-    pub asked: Asked,
-    pub watch: Arc<Watch>,
+pub(super) struct StartedRun {
+    pub key: RunKey,
+    pub asked: RunRequest,
+    pub watch: Arc<RunProgress>,
     /// Reason of the planner. `None` if a person requested the run.
     pub planned: Option<Reason>,
 }
 
 /// A run that could be started.
 struct Candidate {
-    key: Key,
+    key: RunKey,
     /// Request by a person.
-    asked: Option<Asked>,
+    asked: Option<RunRequest>,
     task: Option<Task>,
 }
 
-impl Inner {
+impl DaemonInner {
     /// Performs the reconcile pass; returns the runs to start, with their slots taken.
-    pub(super) fn look(&self, board: &mut Board) -> Vec<Start> {
+    pub(super) fn look(&self, board: &mut DaemonState) -> Vec<StartedRun> {
         let now = self.now();
         let mut candidates = self.asked_for(board, now);
         let mut next_wake = now + IDLE;
@@ -52,7 +52,7 @@ impl Inner {
             let Some(knowledge) = &of_source.knowledge else {
                 continue;
             };
-            let inputs = Situation {
+            let inputs = PlanInput {
                 now,
                 previous: None,
                 knowledge,
@@ -73,9 +73,9 @@ impl Inner {
     }
 
     /// Returns the queued runs that were requested by a person.
-    fn asked_for(&self, board: &Board, now: DateTime<Utc>) -> Vec<(Turn, Candidate)> {
+    fn asked_for(&self, board: &DaemonState, now: DateTime<Utc>) -> Vec<(QueuedRun, Candidate)> {
         let waiting = board.runs.waiting().map(|(key, asked)| {
-            let turn = Turn {
+            let turn = QueuedRun {
                 source: Arc::clone(&key.source),
                 dataset: Arc::clone(&key.dataset),
                 day: key.day,
@@ -97,15 +97,15 @@ impl Inner {
     /// without a trigger.
     fn begin(
         &self,
-        board: &mut Board,
-        candidates: Vec<(Turn, Candidate)>,
+        board: &mut DaemonState,
+        candidates: Vec<(QueuedRun, Candidate)>,
         now: DateTime<Utc>,
-    ) -> (Vec<Start>, Option<DateTime<Utc>>) {
+    ) -> (Vec<StartedRun>, Option<DateTime<Utc>>) {
         if board.stopping || board.lake.is_closed() {
             return (Vec::new(), None);
         }
         let mut places = self.places(board);
-        let mut doors = Doors::new(&self.session, board, now);
+        let mut doors = AdmissionControl::new(&self.session, board, now);
         let most = self.session.settings().pool.runs + board.runs.under_way().count();
         let heads = heads(candidates, most, |turn, by_hand| {
             doors.is_shut(board, turn, by_hand)
@@ -135,7 +135,7 @@ impl Inner {
                 at: now,
             };
             let watch = board.runs.begin(key.clone(), asked.clone(), beginning);
-            starts.push(Start {
+            starts.push(StartedRun {
                 key,
                 asked,
                 watch,
@@ -145,9 +145,15 @@ impl Inner {
         (starts, doors.opens_at())
     }
 
-    fn as_asked(&self, board: &Board, key: &Key, task: &Task, now: DateTime<Utc>) -> Asked {
+    fn as_asked(
+        &self,
+        board: &DaemonState,
+        key: &RunKey,
+        task: &Task,
+        now: DateTime<Utc>,
+    ) -> RunRequest {
         let promised = board.runs.promised(key, task.mode);
-        Asked {
+        RunRequest {
             run_id: promised.unwrap_or_else(|| self.session.entropy().run_id(now)),
             job: Arc::clone(&task.job),
             mode: task.mode,
@@ -155,10 +161,10 @@ impl Inner {
         }
     }
 
-    fn places(&self, board: &Board) -> Places {
+    fn places(&self, board: &DaemonState) -> RunSlots {
         let of_source = self.sources.iter();
         let of_source = of_source.map(|(name, one)| (Arc::clone(name), one.source.limits.runs));
-        let mut places = Places::new(self.session.settings().pool.runs, of_source.collect());
+        let mut places = RunSlots::new(self.session.settings().pool.runs, of_source.collect());
         for (key, run) in board.runs.under_way() {
             places.take(&key.source, run.asked.priority);
         }
@@ -166,14 +172,14 @@ impl Inner {
     }
 }
 
-fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (Turn, Candidate)> {
+fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (QueuedRun, Candidate)> {
     tasks.iter().map(|task| {
-        let key = Key {
+        let key = RunKey {
             source: Arc::clone(source),
             dataset: Arc::clone(&task.dataset),
             day: task.day,
         };
-        let turn = Turn {
+        let turn = QueuedRun {
             source: Arc::clone(source),
             dataset: Arc::clone(&task.dataset),
             day: task.day,
@@ -193,11 +199,11 @@ fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (Turn, Can
 /// Groups candidates by source, dataset, priority, class and origin, and returns the first `most` of each
 /// group that may start. Limited because a backlog has thousands.
 fn heads(
-    candidates: Vec<(Turn, Candidate)>,
+    candidates: Vec<(QueuedRun, Candidate)>,
     most: usize,
-    mut is_shut: impl FnMut(&Turn, bool) -> bool,
-) -> Vec<(Turn, Candidate)> {
-    let mut groups: BTreeMap<_, Vec<(Turn, Candidate)>> = BTreeMap::new();
+    mut is_shut: impl FnMut(&QueuedRun, bool) -> bool,
+) -> Vec<(QueuedRun, Candidate)> {
+    let mut groups: BTreeMap<_, Vec<(QueuedRun, Candidate)>> = BTreeMap::new();
     for (turn, candidate) in candidates {
         let by_hand = candidate.asked.is_some();
         let group = (
@@ -228,7 +234,7 @@ fn heads(
 }
 
 /// Logs the start of a job's run, and records the delay if a slot caused it.
-fn tell_begin(key: &Key, task: &Task, now: DateTime<Utc>) {
+fn tell_begin(key: &RunKey, task: &Task, now: DateTime<Utc>) {
     let delay = (now - task.slot).to_std().unwrap_or_default();
     if matches!(task.reason, Reason::Slot | Reason::CatchUp) {
         events::slot_started(&key.source, &task.job, delay);

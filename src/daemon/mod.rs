@@ -48,23 +48,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::daemon::board::Board;
-use crate::daemon::learn::Memory;
+use crate::daemon::board::DaemonState;
+use crate::daemon::learn::StateCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
-use crate::session::Session;
+use crate::session::AppContext;
 use bronzed_model::declaration::Source;
 
-pub use life::DaemonError;
+pub use life::DaemonStartError;
 
 /// Handle to the daemon. Clones share it.
 #[derive(Clone)]
-pub struct Daemon(Arc<Inner>);
+pub struct Daemon(Arc<DaemonInner>);
 
-struct Inner {
-    session: Session,
+struct DaemonInner {
+    session: AppContext,
     /// The enabled sources, by name.
     sources: BTreeMap<Arc<str>, Scheduled>,
-    board: Mutex<Board>,
+    board: Mutex<DaemonState>,
     /// Notified when a reconcile pass is requested.
     woken: Notify,
     /// Notified when a reconcile pass or a task has finished.
@@ -77,7 +77,7 @@ struct Scheduled {
     source: Arc<Source>,
     schedule: Schedule,
     /// Cache of the source's day states.
-    memory: Memory,
+    memory: StateCache,
 }
 
 impl Daemon {
@@ -85,9 +85,9 @@ impl Daemon {
     ///
     /// # Errors
     /// Returns an error if a cron expression is invalid, which validation of the configuration rules out.
-    pub fn new(session: Session) -> Result<Self, ScheduleError> {
+    pub fn new(session: AppContext) -> Result<Self, ScheduleError> {
         let mut sources = BTreeMap::new();
-        let mut board = Board::default();
+        let mut board = DaemonState::default();
         let enabled = session.settings().sources.values();
         for source in enabled.filter(|source| source.enabled) {
             let name: Arc<str> = source.name.as_str().into();
@@ -97,12 +97,12 @@ impl Daemon {
             let scheduled = Scheduled {
                 source,
                 schedule,
-                memory: Memory::default(),
+                memory: StateCache::default(),
             };
             sources.insert(name, scheduled);
         }
         let started_at = session.clock().now();
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(DaemonInner {
             session,
             sources,
             board: Mutex::new(board),
@@ -149,8 +149,8 @@ impl Daemon {
     }
 }
 
-impl Inner {
-    fn board(&self) -> MutexGuard<'_, Board> {
+impl DaemonInner {
+    fn board(&self) -> MutexGuard<'_, DaemonState> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -11,13 +11,13 @@ use bronzed_model::declaration::Priority;
 
 /// Counter of active runs, with limits.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct RunSlots {
     in_all: usize,
     of_source: BTreeMap<Arc<str>, usize>,
     taken: Vec<(Arc<str>, Priority)>,
 }
 
-impl Places {
+impl RunSlots {
     /// Creates slots for `in_all` runs, and for `of_source` runs of each source.
     pub(super) fn new(in_all: usize, of_source: BTreeMap<Arc<str>, usize>) -> Self {
         Self {
@@ -51,7 +51,7 @@ mod tests {
     use Priority::{Backfill, Daily, Hourly};
 
     /// Takes all free slots of one source; returns their number.
-    fn fill(places: &mut Places, source: &str, priority: Priority) -> usize {
+    fn fill(places: &mut RunSlots, source: &str, priority: Priority) -> usize {
         let source = source.into();
         let mut count = 0;
         while places.try_take(&source, priority) {
@@ -60,9 +60,9 @@ mod tests {
         count
     }
 
-    fn places() -> Places {
+    fn places() -> RunSlots {
         let of_source = BTreeMap::from([("pncp".into(), 2), ("tcu".into(), 2)]);
-        Places::new(3, of_source)
+        RunSlots::new(3, of_source)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::schedule::jobs::Schedule;
-use crate::schedule::plan::{Plan, Running, Situation, Task, plan_dataset};
+use crate::schedule::plan::{Plan, PlanInput, Running, Task, plan_dataset};
 use bronzed_metrics::events;
 
 /// Plans of the datasets of a source, by name.
@@ -20,7 +20,7 @@ impl Plans {
     pub fn update(
         &mut self,
         schedule: &Schedule,
-        inputs: Situation<'_>,
+        inputs: PlanInput<'_>,
     ) -> impl Iterator<Item = &Planned> {
         for dataset in schedule.datasets.keys() {
             let running = inputs.running.iter();
@@ -30,7 +30,7 @@ impl Plans {
             if last.is_some_and(|plan| plan.is_of(inputs.now, &running, inputs.paused)) {
                 continue;
             }
-            let inputs = Situation {
+            let inputs = PlanInput {
                 previous: last.map(|plan| plan.at),
                 running: &running,
                 ..inputs

@@ -13,7 +13,7 @@ use crate::schedule::plan::{Running, RunningRead};
 use crate::server::view::{self, FailedSlice, RunStatus, RunView};
 use bronzed_engine::ingest::progress::{Observer, Progress};
 use bronzed_engine::ingest::report::RunReport;
-use bronzed_engine::verify::{Outcome, Verification};
+use bronzed_engine::verify::{Verification, VerifyOutcome};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority};
 
@@ -22,7 +22,7 @@ const KEPT: usize = 200;
 
 /// Key of a run; unique among active runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+pub(super) struct RunKey {
     /// The source's name.
     pub source: Arc<str>,
     /// The dataset's short name.
@@ -33,7 +33,7 @@ pub(super) struct Key {
 
 /// Parameters of a run.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct RunRequest {
     /// Run id, as in the day's state.
     pub run_id: Uuid,
     /// Name of the job.
@@ -57,28 +57,28 @@ pub(super) struct Beginning {
 
 /// An active run.
 #[derive(Debug)]
-pub(super) struct UnderWay {
+pub(super) struct ActiveRun {
     /// Parameters of the run.
-    pub asked: Asked,
+    pub asked: RunRequest,
     /// Circumstances of its start.
     pub beginning: Beginning,
     /// Progress counters.
-    pub watch: Arc<Watch>,
+    pub watch: Arc<RunProgress>,
 }
 
 /// Runs of this process.
 #[derive(Debug, Default)]
-pub(super) struct Runs {
-    waiting: BTreeMap<Key, Asked>,
-    under_way: BTreeMap<Key, UnderWay>,
+pub(super) struct RunTable {
+    waiting: BTreeMap<RunKey, RunRequest>,
+    under_way: BTreeMap<RunKey, ActiveRun>,
     ended: VecDeque<RunView>,
     last_of_job: BTreeMap<(Arc<str>, Arc<str>), RunView>,
 }
 
-impl Runs {
+impl RunTable {
     /// Queues a run. If an active or queued run of the day reads it thoroughly enough, the request joins that
     /// run. Returns the run that will have read the day.
-    pub(super) fn ask(&mut self, key: Key, asked: Asked) -> RunView {
+    pub(super) fn ask(&mut self, key: RunKey, asked: RunRequest) -> RunView {
         if let Some(run) = self.under_way.get(&key)
             && run.asked.mode.covers(asked.mode)
         {
@@ -93,29 +93,29 @@ impl Runs {
     }
 
     /// Returns the queued runs.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (&Key, &Asked)> {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&RunKey, &RunRequest)> {
         self.waiting.iter()
     }
 
     /// Returns the run id of the queued request for a day. `None` if there is none, or if `mode` doesn't
     /// cover its mode.
-    pub(super) fn promised(&self, key: &Key, mode: Mode) -> Option<Uuid> {
+    pub(super) fn promised(&self, key: &RunKey, mode: Mode) -> Option<Uuid> {
         let asked = self.waiting.get(key)?;
         mode.covers(asked.mode).then_some(asked.run_id)
     }
 
     /// Returns the active runs.
-    pub(super) fn under_way(&self) -> impl Iterator<Item = (&Key, &UnderWay)> {
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (&RunKey, &ActiveRun)> {
         self.under_way.iter()
     }
 
     /// `true` if the day has an active run.
-    pub(super) fn is_under_way(&self, key: &Key) -> bool {
+    pub(super) fn is_under_way(&self, key: &RunKey) -> bool {
         self.under_way.contains_key(key)
     }
 
     /// Returns the start time of an active run.
-    pub(super) fn started_at(&self, key: &Key) -> Option<DateTime<Utc>> {
+    pub(super) fn started_at(&self, key: &RunKey) -> Option<DateTime<Utc>> {
         self.under_way.get(key).map(|run| run.beginning.at)
     }
 
@@ -137,14 +137,19 @@ impl Runs {
     }
 
     /// Registers an active run, and removes a queued request that it covers.
-    pub(super) fn begin(&mut self, key: Key, asked: Asked, beginning: Beginning) -> Arc<Watch> {
+    pub(super) fn begin(
+        &mut self,
+        key: RunKey,
+        asked: RunRequest,
+        beginning: Beginning,
+    ) -> Arc<RunProgress> {
         if let Some(waiting) = self.waiting.get(&key)
             && asked.mode.covers(waiting.mode)
         {
             self.waiting.remove(&key);
         }
-        let watch = Arc::new(Watch::default());
-        let run = UnderWay {
+        let watch = Arc::new(RunProgress::default());
+        let run = ActiveRun {
             asked,
             beginning,
             watch: Arc::clone(&watch),
@@ -159,7 +164,7 @@ impl Runs {
     }
 
     /// Moves a run to the ended ones. With `again`, a requested run is queued again under that id.
-    pub(super) fn end(&mut self, key: &Key, report: &RunReport, again: Option<Uuid>) {
+    pub(super) fn end(&mut self, key: &RunKey, report: &RunReport, again: Option<Uuid>) {
         let Some(run) = self.under_way.remove(key) else {
             return;
         };
@@ -171,7 +176,7 @@ impl Runs {
     }
 
     /// Ends the comparison of a day with the API, with its repair run if there was one.
-    pub(super) fn end_verified(&mut self, key: &Key, found: &Verification, at: DateTime<Utc>) {
+    pub(super) fn end_verified(&mut self, key: &RunKey, found: &Verification, at: DateTime<Utc>) {
         let Some(run) = self.under_way.remove(key) else {
             return;
         };
@@ -180,9 +185,9 @@ impl Runs {
             Some(report) => shown_ended(shown, report),
             None => RunView {
                 status: match found.outcome() {
-                    Outcome::Same | Outcome::Repaired => RunStatus::Ok,
-                    Outcome::Unknown | Outcome::Different => RunStatus::Partial,
-                    Outcome::Failed => RunStatus::Failed,
+                    VerifyOutcome::Same | VerifyOutcome::Repaired => RunStatus::Ok,
+                    VerifyOutcome::Unknown | VerifyOutcome::Different => RunStatus::Partial,
+                    VerifyOutcome::Failed => RunStatus::Failed,
                 },
                 ended_at: Some(at),
                 error: found.obstacle().map(str::to_owned),
@@ -192,7 +197,7 @@ impl Runs {
         self.keep(key, &run, shown);
     }
 
-    fn keep(&mut self, key: &Key, run: &UnderWay, shown: RunView) {
+    fn keep(&mut self, key: &RunKey, run: &ActiveRun, shown: RunView) {
         let of_job = (Arc::clone(&key.source), Arc::clone(&run.asked.job));
         self.last_of_job.insert(of_job, shown.clone());
         self.ended.push_front(shown);
@@ -201,9 +206,9 @@ impl Runs {
 
     /// Queues a requested run again after a failure that is not its day's fault; under `run_id` if the
     /// previous id is already in the state.
-    fn wait_again(&mut self, key: &Key, run: &UnderWay, run_id: Option<Uuid>) {
+    fn wait_again(&mut self, key: &RunKey, run: &ActiveRun, run_id: Option<Uuid>) {
         if run.beginning.by_hand {
-            let asked = Asked {
+            let asked = RunRequest {
                 run_id: run_id.unwrap_or(run.asked.run_id),
                 ..run.asked.clone()
             };
@@ -212,14 +217,14 @@ impl Runs {
     }
 
     /// Removes an active run as if it had not started.
-    pub(super) fn put_off(&mut self, key: &Key) {
+    pub(super) fn put_off(&mut self, key: &RunKey) {
         if let Some(run) = self.under_way.remove(key) {
             self.wait_again(key, &run, None);
         }
     }
 
     /// Removes an active run that was not needed, because another process had completed the day.
-    pub(super) fn forget(&mut self, key: &Key) {
+    pub(super) fn forget(&mut self, key: &RunKey) {
         self.under_way.remove(key);
     }
 
@@ -257,17 +262,17 @@ impl Runs {
 
 /// Progress of a run, updated by the run itself.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct RunProgress {
     pages_read: AtomicU64,
     pages_known: AtomicU64,
     records: AtomicU64,
     new: AtomicU64,
 }
 
-impl Watch {
-    fn progress(&self) -> view::Progress {
+impl RunProgress {
+    fn progress(&self) -> view::ProgressView {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        view::Progress {
+        view::ProgressView {
             pages_read: of(&self.pages_read),
             pages_known: of(&self.pages_known),
             records: of(&self.records),
@@ -276,7 +281,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Observer for RunProgress {
     fn notice(&self, progress: Progress) {
         match progress {
             Progress::Pages { more } => drop(self.pages_known.fetch_add(more, Ordering::Relaxed)),
@@ -290,7 +295,7 @@ impl Observer for Watch {
     }
 }
 
-fn shown_waiting(key: &Key, asked: &Asked) -> RunView {
+fn shown_waiting(key: &RunKey, asked: &RunRequest) -> RunView {
     RunView {
         run_id: asked.run_id,
         source: key.source.to_string(),
@@ -301,14 +306,14 @@ fn shown_waiting(key: &Key, asked: &Asked) -> RunView {
         status: RunStatus::Queued,
         started_at: None,
         ended_at: None,
-        progress: view::Progress::default(),
+        progress: view::ProgressView::default(),
         counts: None,
         failed_slices: Vec::new(),
         error: None,
     }
 }
 
-fn shown_under_way(key: &Key, run: &UnderWay) -> RunView {
+fn shown_under_way(key: &RunKey, run: &ActiveRun) -> RunView {
     RunView {
         status: RunStatus::Running,
         started_at: Some(run.beginning.at),

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::daemon::board::Board;
+use crate::daemon::board::DaemonState;
 use crate::daemon::learn::enabled;
 use crate::daemon::look::backfill_job;
 use crate::daemon::paused::Paused;
-use crate::daemon::runs::{Asked, Key};
+use crate::daemon::runs::{RunKey, RunRequest};
 use crate::daemon::wakers::TICK;
-use crate::daemon::{Daemon, Inner, Scheduled};
+use crate::daemon::{Daemon, DaemonInner, Scheduled};
 use crate::schedule::jobs::ScheduledJob;
-use crate::server::daemon::{DaemonError, Readiness};
+use crate::server::daemon::{Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
-use crate::server::view::{Backfill, Coverage, DatasetView, JobView, RunView};
+use crate::server::view::{Backfill, CoverageView, DatasetView, JobView, RunView};
 use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
@@ -27,7 +27,7 @@ const MANUAL: &str = "manual";
 const TICKS: u32 = 3;
 
 #[async_trait]
-impl crate::server::daemon::Daemon for Daemon {
+impl crate::server::daemon::DaemonService for Daemon {
     fn readiness(&self) -> Readiness {
         let board = self.0.board();
         let age = board.looked_at.map(|at| at.elapsed());
@@ -70,7 +70,7 @@ impl crate::server::daemon::Daemon for Daemon {
         }
     }
 
-    async fn jobs(&self) -> Result<Vec<JobView>, DaemonError> {
+    async fn jobs(&self) -> Result<Vec<JobView>, ServiceError> {
         let board = self.0.board();
         let sources = self.0.sources.values();
         let jobs = sources.flat_map(|one| {
@@ -80,7 +80,7 @@ impl crate::server::daemon::Daemon for Daemon {
         Ok(jobs.collect())
     }
 
-    async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError> {
+    async fn datasets(&self) -> Result<Vec<DatasetView>, ServiceError> {
         let board = self.0.board();
         let sources = self.0.sources.values();
         let datasets = sources.flat_map(|one| {
@@ -90,11 +90,11 @@ impl crate::server::daemon::Daemon for Daemon {
         Ok(datasets.collect())
     }
 
-    async fn runs(&self) -> Result<Vec<RunView>, DaemonError> {
+    async fn runs(&self) -> Result<Vec<RunView>, ServiceError> {
         Ok(self.0.board().runs.shown())
     }
 
-    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError> {
+    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError> {
         let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
         for day in &order.days {
             self.0.readable(&source, &dataset, *day)?;
@@ -106,7 +106,7 @@ impl crate::server::daemon::Daemon for Daemon {
         Ok(asked)
     }
 
-    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError> {
+    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, ServiceError> {
         let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
         self.0.readable(&source, &dataset, order.from)?;
         self.0.readable(&source, &dataset, order.to)?;
@@ -137,8 +137,8 @@ impl crate::server::daemon::Daemon for Daemon {
         source: &str,
         job: &str,
         paused: bool,
-    ) -> Result<JobView, DaemonError> {
-        let not_found = || DaemonError::NotFound {
+    ) -> Result<JobView, ServiceError> {
+        let not_found = || ServiceError::NotFound {
             what: format!("job `{source}.{job}`"),
         };
         let one = self.0.sources.get(source).ok_or_else(not_found)?;
@@ -146,7 +146,7 @@ impl crate::server::daemon::Daemon for Daemon {
         let since = paused.then(|| self.0.now());
         let (lake, entropy) = (self.0.session.lake(), self.0.session.entropy());
         let changed = Paused::change(lake, entropy, source, job, since).await;
-        let changed = changed.map_err(|error| DaemonError::Unavailable {
+        let changed = changed.map_err(|error| ServiceError::Unavailable {
             reason: error.to_string(),
         })?;
         let view = {
@@ -159,9 +159,9 @@ impl crate::server::daemon::Daemon for Daemon {
     }
 }
 
-impl Inner {
-    fn find(&self, source: &str, dataset: &str) -> Result<(Arc<str>, Arc<Dataset>), DaemonError> {
-        let not_found = || DaemonError::NotFound {
+impl DaemonInner {
+    fn find(&self, source: &str, dataset: &str) -> Result<(Arc<str>, Arc<Dataset>), ServiceError> {
+        let not_found = || ServiceError::NotFound {
             what: format!("dataset `{source}.{dataset}` that is enabled"),
         };
         let (name, one) = self.sources.get_key_value(source).ok_or_else(not_found)?;
@@ -171,17 +171,17 @@ impl Inner {
     }
 
     /// Checks that a day can be read: it has begun, and is not before the API's earliest day.
-    fn readable(&self, source: &str, dataset: &Dataset, day: Day) -> Result<(), DaemonError> {
+    fn readable(&self, source: &str, dataset: &Dataset, day: Day) -> Result<(), ServiceError> {
         let zone = self.sources.get(source).map(|one| one.schedule.zone);
         let today = zone.map(|zone| Day::of(self.now(), zone));
         if let Some(today) = today.filter(|today| day > *today) {
-            return Err(DaemonError::Refused {
+            return Err(ServiceError::Refused {
                 reason: format!("{day} is in the future: today is {today}"),
                 cure: format!("ask for {today} or an earlier day"),
             });
         }
         match dataset.days.earliest {
-            Some(earliest) if day < earliest => Err(DaemonError::Refused {
+            Some(earliest) if day < earliest => Err(ServiceError::Refused {
                 reason: format!("`{}` has nothing before {earliest}", dataset.full_name()),
                 cure: format!("ask for {earliest} or a later day"),
             }),
@@ -196,22 +196,22 @@ impl Inner {
         days: impl Iterator<Item = Day>,
         mode: Mode,
         (job, priority): (Arc<str>, Priority),
-    ) -> Result<Vec<RunView>, DaemonError> {
+    ) -> Result<Vec<RunView>, ServiceError> {
         let mut board = self.board();
         if board.stopping {
-            return Err(DaemonError::Unavailable {
+            return Err(ServiceError::Unavailable {
                 reason: "the daemon is stopping".to_owned(),
             });
         }
         let now = self.now();
         let dataset: Arc<str> = dataset.name.as_str().into();
         let asked = days.map(|day| {
-            let key = Key {
+            let key = RunKey {
                 source: Arc::clone(source),
                 dataset: Arc::clone(&dataset),
                 day,
             };
-            let asked = Asked {
+            let asked = RunRequest {
                 run_id: self.session.entropy().run_id(now),
                 job: Arc::clone(&job),
                 mode,
@@ -222,7 +222,13 @@ impl Inner {
         Ok(asked.collect())
     }
 
-    fn job(&self, board: &Board, one: &Scheduled, name: &Arc<str>, job: &ScheduledJob) -> JobView {
+    fn job(
+        &self,
+        board: &DaemonState,
+        one: &Scheduled,
+        name: &Arc<str>,
+        job: &ScheduledJob,
+    ) -> JobView {
         let source = &one.schedule.source;
         let paused_since = board.paused.since(source, name);
         let next_slot = job.cron.next_after(self.now()).map(|slot| slot.at);
@@ -237,7 +243,7 @@ impl Inner {
         }
     }
 
-    fn dataset(&self, board: &Board, one: &Scheduled, dataset: &Dataset) -> DatasetView {
+    fn dataset(&self, board: &DaemonState, one: &Scheduled, dataset: &Dataset) -> DatasetView {
         let now = self.now();
         let known = board.knowledge(&one.source.name, dataset).ok();
         let last_success = known.and_then(|known| known.last_success(now));
@@ -248,7 +254,7 @@ impl Inner {
             source: one.source.name.clone(),
             name: dataset.name.clone(),
             prefix: dataset.prefix.clone(),
-            coverage: Coverage {
+            coverage: CoverageView {
                 from: dataset.days.coverage_from,
                 complete_days: known.map_or(0, |known| known.complete_days() as u64),
                 accepted_days: known.map_or(0, |known| known.accepted().count() as u64),
@@ -265,16 +271,16 @@ impl Inner {
     }
 }
 
-impl Board {
+impl DaemonState {
     fn knowledge(
         &self,
         source: &str,
         dataset: &Dataset,
-    ) -> Result<&crate::schedule::knowledge::DatasetKnowledge, DaemonError> {
+    ) -> Result<&crate::schedule::knowledge::DatasetKnowledge, ServiceError> {
         let of_source = self.sources.get(source);
         let knowledge = of_source.and_then(|of_source| of_source.knowledge.as_ref());
         let known = knowledge.and_then(|knowledge| knowledge.of(&dataset.name));
-        known.ok_or_else(|| DaemonError::Unavailable {
+        known.ok_or_else(|| ServiceError::Unavailable {
             reason: format!(
                 "the lake hasn't told yet what it has of `{}`",
                 dataset.full_name()

@@ -22,7 +22,7 @@ const REST: i32 = 9;
 
 /// Back-off by dataset.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(BTreeMap<Arc<str>, Trouble>);
+pub(super) struct DatasetBackoff(BTreeMap<Arc<str>, Trouble>);
 
 #[derive(Debug)]
 struct Trouble {
@@ -31,7 +31,7 @@ struct Trouble {
     rest: TimeDelta,
 }
 
-impl Troubles {
+impl DatasetBackoff {
     /// Updates the back-off after a run.
     pub(super) fn hear(&mut self, dataset: &Arc<str>, report: &RunReport, now: DateTime<Utc>) {
         let execution = &report.execution;
@@ -85,7 +85,7 @@ impl Troubles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::deal::{Deal, Turn};
+    use crate::schedule::deal::{FairQueue, QueuedRun};
     use crate::schedule::plan::Class;
     use bronzed_model::declaration::{Mode, Priority};
     use bronzed_model::execution::Execution;
@@ -114,7 +114,7 @@ mod tests {
 
     /// Returns the delays after consecutive failures of runs of this duration, in seconds.
     fn rests(took: Duration, count: usize) -> Vec<i64> {
-        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        let (mut troubles, dataset) = (DatasetBackoff::default(), Arc::from("contratos"));
         let rests = (0..count).map(|_| {
             troubles.hear(&dataset, &report(Status::Failed, 4, took), start());
             let until = troubles.rests_until(&dataset, start()).unwrap();
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_run_with_all_its_answers_ends_the_trouble_proven_or_not() {
-        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        let (mut troubles, dataset) = (DatasetBackoff::default(), Arc::from("contratos"));
         troubles.hear(
             &dataset,
             &report(Status::Failed, 1, Duration::ZERO),
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_rest_ends_by_a_clock_that_was_set_too() {
-        let (mut troubles, dataset) = (Troubles::default(), Arc::from("contratos"));
+        let (mut troubles, dataset) = (DatasetBackoff::default(), Arc::from("contratos"));
         troubles.hear(
             &dataset,
             &report(Status::Failed, 1, Duration::ZERO),
@@ -175,13 +175,13 @@ mod tests {
     /// one of `failing` takes five minutes and fails.
     fn six_hours(failing: Option<usize>) -> Vec<u32> {
         let names: Vec<Arc<str>> = (0..6).map(|n| Arc::from(format!("d{n}"))).collect();
-        let (mut deal, mut troubles) = (Deal::default(), Troubles::default());
+        let (mut deal, mut troubles) = (FairQueue::default(), DatasetBackoff::default());
         let mut running: Vec<(DateTime<Utc>, usize)> = Vec::new();
         let (mut runs, mut now) = (vec![0; 6], start());
         let long = Duration::from_secs(300);
         while now < start() + TimeDelta::hours(6) {
             let turns = names.iter().enumerate().map(|(n, name)| {
-                let turn = Turn {
+                let turn = QueuedRun {
                     source: "pncp".into(),
                     dataset: Arc::clone(name),
                     day: "2025-10-01".parse().unwrap(),

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::daemon::Inner;
-use crate::daemon::look::Start;
-use crate::daemon::runs::{Asked, Key};
+use crate::daemon::DaemonInner;
+use crate::daemon::look::StartedRun;
+use crate::daemon::runs::{RunKey, RunRequest};
 use crate::schedule::plan::Reason;
 use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Context, Order, run_as};
-use bronzed_engine::verify::{Outcome, Repair, Verification, marks, verify_day};
+use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, marks, verify_day};
 use bronzed_model::counts::Counts;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Execution, Status};
@@ -21,7 +21,7 @@ use bronzed_model::verified::Verified;
 use bronzed_storage::state;
 
 /// Result of a run.
-pub(super) enum Came {
+pub(super) enum RunResult {
     /// The run ended, with any outcome.
     Out(Box<RunReport>),
     /// The day was compared with the API, and read again if required.
@@ -34,23 +34,23 @@ pub(super) enum Came {
     Unknown,
 }
 
-impl Inner {
+impl DaemonInner {
     /// Reads a day.
-    pub(super) async fn work(self: Arc<Self>, start: Start) -> Came {
-        let Start {
+    pub(super) async fn work(self: Arc<Self>, start: StartedRun) -> RunResult {
+        let StartedRun {
             key,
             asked,
             watch,
             planned,
         } = start;
         let Some(scheduled) = self.sources.get(&key.source) else {
-            return Came::Unknown;
+            return RunResult::Unknown;
         };
         let Some(context) = self.session.context(&key.source, watch) else {
-            return Came::Unknown;
+            return RunResult::Unknown;
         };
         let Some(order) = self.order(&key, &asked) else {
-            return Came::Unknown;
+            return RunResult::Unknown;
         };
         if asked.mode == Mode::Verify {
             let (schedule, now) = (&scheduled.schedule, self.now());
@@ -63,22 +63,25 @@ impl Inner {
         if planned.is_some_and(|reason| reason != Reason::Slot)
             && is_complete(&context, &order).await
         {
-            return Came::Unneeded;
+            return RunResult::Unneeded;
         }
         let job = scheduled.schedule.jobs.get(&asked.job);
         let deadline = planned.and_then(|_| job?.job.deadline);
-        Came::Out(Box::new(
+        RunResult::Out(Box::new(
             run_as(&context, &order, asked.run_id, deadline).await,
         ))
     }
 
     /// Compares a day with the API, and records the time of the comparison.
-    async fn verify(&self, context: &Context, order: &Order, repair: Repair) -> Came {
+    async fn verify(&self, context: &Context, order: &Order, repair: Repair) -> RunResult {
         let at = self.now();
         let found = verify_day(context, order, repair).await;
-        let well = matches!(found.outcome(), Outcome::Same | Outcome::Repaired);
+        let well = matches!(
+            found.outcome(),
+            VerifyOutcome::Same | VerifyOutcome::Repaired
+        );
         if !well && context.client.down(&order.dataset).is_some() {
-            return Came::PutOff;
+            return RunResult::PutOff;
         }
         let failures = match well || context.cancel.is_cancelled() {
             true => 0,
@@ -93,7 +96,7 @@ impl Inner {
             let (dataset, day) = (&order.dataset.name, order.day);
             tracing::warn!(source = order.dataset.source, dataset, %day, %error, "verified day not marked");
         }
-        Came::Verified(Box::new(found), mark)
+        RunResult::Verified(Box::new(found), mark)
     }
 
     /// Returns the number of consecutive failed comparisons of a day.
@@ -109,16 +112,16 @@ impl Inner {
     /// Records a panicked run in the day's state: its commits are kept, and the rest is read again.
     pub(super) async fn audit(
         self: Arc<Self>,
-        key: Key,
-        asked: Asked,
+        key: RunKey,
+        asked: RunRequest,
         began: DateTime<Utc>,
         panic: String,
-    ) -> Came {
+    ) -> RunResult {
         let (Some(context), Some(order)) = (
             self.session.context(&key.source, Arc::new(Unwatched)),
             self.order(&key, &asked),
         ) else {
-            return Came::Unknown;
+            return RunResult::Unknown;
         };
         let mut execution = Execution {
             run_id: asked.run_id,
@@ -159,10 +162,10 @@ impl Inner {
             unanswered: 0,
         };
         report.measure();
-        Came::Out(Box::new(report))
+        RunResult::Out(Box::new(report))
     }
 
-    fn order(&self, key: &Key, asked: &Asked) -> Option<Order> {
+    fn order(&self, key: &RunKey, asked: &RunRequest) -> Option<Order> {
         let scheduled = self.sources.get(&key.source)?;
         Some(Order {
             dataset: scheduled.source.datasets.get(&*key.dataset)?.clone(),

@@ -12,7 +12,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::schedule::due::{self, Ripeness};
+use crate::schedule::due::{self, DayDeadlines};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, delta};
 use crate::schedule::knowledge::DatasetKnowledge;
 use bronzed_model::day::Day;
@@ -61,7 +61,7 @@ impl Schedule {
         }
         found.oldest = wanted.first().copied().filter(|day| *day <= ripe);
         found.oldest_age = found.oldest.map(|day| {
-            let settled = Ripeness::of(day, scheduled, self.zone).settled;
+            let settled = DayDeadlines::of(day, scheduled, self.zone).settled;
             (now - settled).max(TimeDelta::zero())
         });
         found
@@ -126,6 +126,6 @@ impl Schedule {
             false => Mode::New,
         };
         let attempts = due::attempts(runs, mode, |name| self.mode_of(name), now);
-        due::tries(Ripeness::of(day, scheduled, self.zone), &attempts) >= STUCK
+        due::tries(DayDeadlines::of(day, scheduled, self.zone), &attempts) >= STUCK
     }
 }

@@ -26,7 +26,7 @@ const SHARE: u32 = 4;
 
 /// Queueing attributes of a waiting run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
+pub struct QueuedRun {
     /// `pncp`
     pub source: Arc<str>,
     /// `contratacoes`
@@ -43,7 +43,7 @@ pub struct Turn {
 
 /// Fair-queueing state: the last turns.
 #[derive(Debug, Clone, Default)]
-pub struct Deal {
+pub struct FairQueue {
     turns: u64,
     /// The number of each dataset's last turn.
     last: BTreeMap<Of, u64>,
@@ -54,8 +54,8 @@ pub struct Deal {
 /// Waiting runs of one dataset.
 #[derive(Debug)]
 struct Waiting<T> {
-    firsts: VecDeque<(Turn, T)>,
-    again: VecDeque<(Turn, T)>,
+    firsts: VecDeque<(QueuedRun, T)>,
+    again: VecDeque<(QueuedRun, T)>,
 }
 
 impl<T> Default for Waiting<T> {
@@ -72,9 +72,12 @@ type Of = (Arc<str>, Arc<str>);
 
 type Group<T> = BTreeMap<Of, Waiting<T>>;
 
-impl Deal {
+impl FairQueue {
     /// Sorts the waiting runs into the order of their turns. Stable for equal runs.
-    pub fn order<T>(&self, waiting: impl IntoIterator<Item = (Turn, T)>) -> Vec<(Turn, T)> {
+    pub fn order<T>(
+        &self,
+        waiting: impl IntoIterator<Item = (QueuedRun, T)>,
+    ) -> Vec<(QueuedRun, T)> {
         let mut groups: BTreeMap<Reverse<Priority>, Group<T>> = BTreeMap::new();
         let mut count = 0;
         for (turn, one) in waiting {
@@ -104,7 +107,7 @@ impl Deal {
     }
 
     /// Records the start of a run.
-    pub fn begun(&mut self, turn: &Turn) {
+    pub fn begun(&mut self, turn: &QueuedRun) {
         self.turns += 1;
         self.last.insert(turn.of(), self.turns);
         let of_source = (Arc::clone(&turn.source), turn.priority);
@@ -115,7 +118,7 @@ impl Deal {
         };
     }
 
-    fn next<T>(&self, priority: Priority, group: &mut Group<T>) -> Option<(Turn, T)> {
+    fn next<T>(&self, priority: Priority, group: &mut Group<T>) -> Option<(QueuedRun, T)> {
         let mut best: Option<(Option<u64>, Reverse<Day>, &Of, bool)> = None;
         // The keys are sorted by source, so this is computed once for each source.
         let mut of_source: Option<(&Arc<str>, bool)> = None;
@@ -157,7 +160,7 @@ impl Deal {
 }
 
 impl<T> Waiting<T> {
-    fn queue(&self, again: bool) -> &VecDeque<(Turn, T)> {
+    fn queue(&self, again: bool) -> &VecDeque<(QueuedRun, T)> {
         match again {
             true => &self.again,
             false => &self.firsts,
@@ -165,7 +168,7 @@ impl<T> Waiting<T> {
     }
 }
 
-impl Turn {
+impl QueuedRun {
     fn of(&self) -> Of {
         (Arc::clone(&self.source), Arc::clone(&self.dataset))
     }
@@ -177,9 +180,9 @@ mod tests {
     use Class::{FirstReading, Retry, Settle};
     use Priority::{Backfill, Daily};
 
-    fn turn(dataset: &str, day: &str, priority: Priority, class: Class) -> Turn {
+    fn turn(dataset: &str, day: &str, priority: Priority, class: Class) -> QueuedRun {
         let day: Day = format!("2025-10-{day}").parse().unwrap();
-        Turn {
+        QueuedRun {
             source: "pncp".into(),
             dataset: dataset.into(),
             day,
@@ -190,7 +193,7 @@ mod tests {
     }
 
     /// Starts `count` runs, one after the other; a started run stays in the queue.
-    fn begin(deal: &mut Deal, waiting: &[Turn], count: usize) -> Vec<String> {
+    fn begin(deal: &mut FairQueue, waiting: &[QueuedRun], count: usize) -> Vec<String> {
         let begun = (0..count).map(|_| {
             let ordered = deal.order(waiting.iter().cloned().map(|turn| (turn, ())));
             let (first, ()) = ordered.into_iter().next().unwrap();
@@ -208,7 +211,7 @@ mod tests {
             turn("b", "02", Backfill, FirstReading),
             turn("c", "01", Backfill, FirstReading),
         ];
-        let begun = begin(&mut Deal::default(), &waiting, 6);
+        let begun = begin(&mut FairQueue::default(), &waiting, 6);
         assert_eq!(begun, ["a 20", "b 02", "c 01", "a 20", "b 02", "c 01"]);
     }
 
@@ -219,7 +222,7 @@ mod tests {
             .collect();
         waiting.push(turn("b", "02", Backfill, FirstReading));
         waiting.push(turn("b", "05", Backfill, Settle));
-        let mut deal = Deal::default();
+        let mut deal = FairQueue::default();
         let begun = begin(&mut deal, &waiting, 8);
         let firsts = begun.iter().filter(|one| *one == "b 02").count();
         assert_eq!(firsts, 6, "{begun:?}");
@@ -238,7 +241,7 @@ mod tests {
             turn("a", "20", Backfill, FirstReading),
             turn("b", "21", Daily, Retry),
         ];
-        assert_eq!(begin(&mut Deal::default(), &waiting, 2), ["b 21"; 2]);
+        assert_eq!(begin(&mut FairQueue::default(), &waiting, 2), ["b 21"; 2]);
     }
 
     #[test]
@@ -252,7 +255,7 @@ mod tests {
                 number,
             )
         });
-        let ordered = Deal::default().order(waiting);
+        let ordered = FairQueue::default().order(waiting);
         let mut numbers: Vec<_> = ordered.iter().map(|(_, number)| *number).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..29).collect::<Vec<_>>());

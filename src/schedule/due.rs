@@ -119,21 +119,21 @@ impl Class {
 
 /// When a day is to be read next, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct NextAttempt {
     pub at: DateTime<Utc>,
     pub reason: Reason,
 }
 
 /// When a day can be complete.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ripeness {
+pub(super) struct DayDeadlines {
     /// The day's end.
     pub ended: DateTime<Utc>,
     /// Its end and its settle time.
     pub settled: DateTime<Utc>,
 }
 
-impl Ripeness {
+impl DayDeadlines {
     pub(super) fn of(day: Day, dataset: &ScheduledDataset, zone: Tz) -> Self {
         let ended = day.end(zone);
         Self {
@@ -155,13 +155,13 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// Whether the day was read well, and can still change.
-    fn settling(&self, day: Ripeness) -> bool {
+    fn settling(&self, day: DayDeadlines) -> bool {
         self.well && self.started < day.settled
     }
 }
 
 /// How often in a row, up to now, a day was tried that has settled, and isn't complete.
-pub(super) fn tries(day: Ripeness, attempts: &[Attempt]) -> usize {
+pub(super) fn tries(day: DayDeadlines, attempts: &[Attempt]) -> usize {
     let settled = attempts.iter().filter(|run| run.started >= day.settled);
     settled.count()
 }
@@ -201,7 +201,7 @@ pub(super) fn attempts(
 }
 
 /// When the latest slot of a job of `today` wants its day read. `None`: it has been.
-pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> Option<Wish> {
+pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> Option<NextAttempt> {
     let mut since = attempts.iter().filter(|run| run.ended >= slot.at);
     if since.clone().any(|run| run.well) {
         return None;
@@ -209,11 +209,11 @@ pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> O
     // The slots of a day that goes on failing are tried all the same: so the tries between two
     // slots become fewer from slot to slot.
     Some(match since.next_back() {
-        None => Wish {
+        None => NextAttempt {
             at: slot.at,
             reason: Reason::of_slot(slot, now),
         },
-        Some(last) => Wish {
+        Some(last) => NextAttempt {
             at: last.ended + distance(in_a_row(attempts, |run| !run.well), DAILY),
             reason: Reason::Retry,
         },
@@ -221,7 +221,11 @@ pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> O
 }
 
 /// When a day that has ended, and isn't complete, is to be read next; `first` where it wasn't yet.
-pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -> Wish {
+pub(super) fn until_complete(
+    day: DayDeadlines,
+    attempts: &[Attempt],
+    first: NextAttempt,
+) -> NextAttempt {
     // A run that began before the end can't complete the day.
     let mut since_end = attempts.iter().filter(|run| run.started >= day.ended);
     let Some(last) = since_end.next_back() else {
@@ -229,7 +233,7 @@ pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -
     };
     let most = longest(last.ended - day.ended);
     if let Some(again) = last.again.filter(|again| *again > last.ended) {
-        return Wish {
+        return NextAttempt {
             // A clock that was wrong mustn't put it off for ever.
             at: cmp::min(again, last.ended + LONGEST),
             reason: match last.well {
@@ -241,7 +245,7 @@ pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -
     if last.settling(day) {
         let age = last.started - day.ended;
         let again = last.ended + cmp::min(age, most).max(LEAST_SETTLING);
-        return Wish {
+        return NextAttempt {
             at: cmp::min(again, day.settled),
             reason: Reason::Settle,
         };
@@ -249,7 +253,7 @@ pub(super) fn until_complete(day: Ripeness, attempts: &[Attempt], first: Wish) -
     let tries = in_a_row(attempts, |run| {
         run.started >= day.ended && !run.settling(day)
     });
-    Wish {
+    NextAttempt {
         at: last.ended + distance(tries, most),
         reason: Reason::Retry,
     }
@@ -262,14 +266,18 @@ fn longest(age: TimeDelta) -> TimeDelta {
 
 /// When a complete day is to be compared with the API for the latest slot that names it. `None`: it
 /// has been.
-pub(super) fn to_verify(slot: Slot, last: Option<Verified>, now: DateTime<Utc>) -> Option<Wish> {
+pub(super) fn to_verify(
+    slot: Slot,
+    last: Option<Verified>,
+    now: DateTime<Utc>,
+) -> Option<NextAttempt> {
     match last.filter(|last| (slot.at..=now).contains(&last.at)) {
-        None => Some(Wish {
+        None => Some(NextAttempt {
             at: slot.at,
             reason: Reason::of_slot(slot, now),
         }),
         Some(last) if last.failures == 0 => None,
-        Some(last) => Some(Wish {
+        Some(last) => Some(NextAttempt {
             at: last.at + distance(last.failures, DAILY),
             reason: Reason::Retry,
         }),
@@ -313,8 +321,8 @@ mod tests {
         }
     }
 
-    fn wish(text: &str, reason: Reason) -> Wish {
-        Wish {
+    fn wish(text: &str, reason: Reason) -> NextAttempt {
+        NextAttempt {
             at: at(text),
             reason,
         }
@@ -368,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_day_without_proof_is_tried_at_a_distance_that_doubles_up_to_a_day() {
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended: at("01T03:00"),
             settled: at("01T03:00"),
         };
@@ -398,7 +406,7 @@ mod tests {
 
     #[test]
     fn inside_the_settle_time_a_day_is_read_at_a_growing_distance_and_then_at_once() {
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended: at("01T03:00"),
             settled: at("04T03:00"),
         };
@@ -424,7 +432,7 @@ mod tests {
     #[test]
     fn the_distance_of_retries_grows_with_the_age_of_the_day_up_to_three_weeks() {
         let ended = at("01T03:00");
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended,
             settled: ended,
         };
@@ -452,7 +460,7 @@ mod tests {
     #[test]
     fn inside_a_long_settle_time_a_day_is_not_read_every_night() {
         let ended = at("01T03:00");
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended,
             settled: ended + TimeDelta::days(120),
         };
@@ -477,7 +485,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_wrong_puts_no_day_off_for_ever() {
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended: at("01T03:00"),
             settled: at("01T05:00"),
         };
@@ -491,7 +499,7 @@ mod tests {
 
     #[test]
     fn a_failure_inside_the_settle_time_is_tried_again_soon() {
-        let day = Ripeness {
+        let day = DayDeadlines {
             ended: at("01T03:00"),
             settled: at("04T03:00"),
         };

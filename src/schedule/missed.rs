@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::schedule::due::LATE;
 use crate::schedule::jobs::Schedule;
-use crate::schedule::plan::{Joined, Situation};
+use crate::schedule::plan::{CoalescedSlot, PlanInput};
 use bronzed_model::declaration::JobDays;
 
 /// Maximum age of counted slots.
@@ -19,20 +19,20 @@ const LONGEST: TimeDelta = TimeDelta::days(7);
 
 /// Number of slots of a job that passed without a run of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissedSlots {
+pub struct Misfires {
     /// Name of the job.
     pub job: Arc<str>,
     /// The dataset's short name.
     pub dataset: Arc<str>,
     /// Reason of the misfire.
-    pub reason: MissedReason,
+    pub reason: MisfireReason,
     /// Number of slots, at least one.
     pub slots: u64,
 }
 
 /// Reason of a misfire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MissedReason {
+pub enum MisfireReason {
     /// No daemon was running: the slot was found more than a minute late.
     Downtime,
     /// The day had an active run, which the slot joined.
@@ -41,7 +41,7 @@ pub enum MissedReason {
     Paused,
 }
 
-impl MissedReason {
+impl MisfireReason {
     /// Label value in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,10 +55,10 @@ impl MissedReason {
 /// Counts misfires of the jobs of a dataset, except those of incomplete days, which can't misfire.
 pub(super) fn count(
     schedule: &Schedule,
-    situation: Situation<'_>,
+    situation: PlanInput<'_>,
     dataset: &str,
-    joined: &[Joined],
-) -> Vec<MissedSlots> {
+    joined: &[CoalescedSlot],
+) -> Vec<Misfires> {
     let (Some((dataset, _)), Some(since)) = (
         schedule.datasets.get_key_value(dataset),
         since(dataset, situation),
@@ -85,12 +85,12 @@ pub(super) fn count(
             .filter(|slot| *slot > since && situation.now - *slot <= LATE)
             .collect();
         let why = match paused {
-            true => MissedReason::Paused,
-            false => MissedReason::Downtime,
+            true => MisfireReason::Paused,
+            false => MisfireReason::Downtime,
         };
-        for (reason, slots) in [(why, slots), (MissedReason::Overlap, overlaps.len())] {
+        for (reason, slots) in [(why, slots), (MisfireReason::Overlap, overlaps.len())] {
             if slots > 0 {
-                found.push(MissedSlots {
+                found.push(Misfires {
                     job: Arc::clone(name),
                     dataset: Arc::clone(dataset),
                     reason,
@@ -103,7 +103,7 @@ pub(super) fn count(
 }
 
 /// Returns the start of the period whose slots are not yet counted. `None` for a dataset that was never read.
-fn since(dataset: &str, situation: Situation<'_>) -> Option<DateTime<Utc>> {
+fn since(dataset: &str, situation: PlanInput<'_>) -> Option<DateTime<Utc>> {
     let seen = || situation.knowledge.of(dataset)?.last_seen(situation.now);
     Some(
         situation

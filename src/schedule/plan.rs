@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::schedule::due::{self, Attempt, Ripeness, Wish};
+use crate::schedule::due::{self, Attempt, DayDeadlines, NextAttempt};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::missed;
@@ -32,14 +32,14 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::{Blackout, JobDays, Mode, Priority};
 
 pub use crate::schedule::due::{Class, Reason};
-pub use crate::schedule::missed::{MissedReason, MissedSlots};
+pub use crate::schedule::missed::{MisfireReason, Misfires};
 
 /// Where nothing is scheduled, the next look is this much later.
 const IDLE: TimeDelta = TimeDelta::hours(24);
 
 /// What a plan is made from, beside the jobs.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'a> {
+pub struct PlanInput<'a> {
     /// The time.
     pub now: DateTime<Utc>,
     /// When the plan before this one was made; `None` for the first of a process.
@@ -65,7 +65,7 @@ pub struct RunningRead {
 }
 
 /// Next tries, by dataset and day.
-pub type Tries = BTreeMap<(Arc<str>, Day), DateTime<Utc>>;
+pub type NextTries = BTreeMap<(Arc<str>, Day), DateTime<Utc>>;
 
 /// One run that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Task {
 
 /// A slot that needs no run of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Joined {
+pub struct CoalescedSlot {
     /// The dataset's short name.
     pub dataset: Arc<str>,
     /// The day that is being read.
@@ -122,16 +122,16 @@ pub struct Plan {
     /// equals, [`crate::schedule::deal`] says.
     pub tasks: Vec<Task>,
     /// Slots that came while their day is being read, as long as that takes.
-    pub joined: Vec<Joined>,
+    pub joined: Vec<CoalescedSlot>,
     /// Slots since the previous plan that passed without a run of their own.
-    pub missed: Vec<MissedSlots>,
+    pub missed: Vec<Misfires>,
     /// When something can become due without anything having happened. A run that ends, a pause
     /// that is lifted and a clock that is put elsewhere call for a plan of their own.
     pub next_wake: DateTime<Utc>,
 }
 
 /// Plans one source: the plans of its datasets together. The same input gives the same plan.
-pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
+pub fn plan(schedule: &Schedule, situation: PlanInput<'_>) -> Plan {
     let datasets = schedule.datasets.keys();
     let plans = datasets.map(|dataset| plan_dataset(schedule, situation, dataset));
     let none = Plan {
@@ -154,13 +154,13 @@ pub fn plan(schedule: &Schedule, situation: Situation<'_>) -> Plan {
 }
 
 /// Plans one dataset of a source, which no other dataset of it has a say in.
-pub fn plan_dataset(schedule: &Schedule, situation: Situation<'_>, dataset: &str) -> Plan {
+pub fn plan_dataset(schedule: &Schedule, situation: PlanInput<'_>, dataset: &str) -> Plan {
     Planner::of(schedule, situation, dataset, None).finish()
 }
 
 /// Returns the next tries of the days that jobs want, now or later. Days whose next try is decided by a slot
 /// that has yet to come, and days of paused jobs, are left out.
-pub fn next_tries(schedule: &Schedule, situation: Situation<'_>) -> Tries {
+pub fn next_tries(schedule: &Schedule, situation: PlanInput<'_>) -> NextTries {
     let datasets = schedule.datasets.keys();
     let tries = datasets.flat_map(|dataset| {
         let wishes = Some(BTreeMap::new());
@@ -172,18 +172,18 @@ pub fn next_tries(schedule: &Schedule, situation: Situation<'_>) -> Tries {
 
 struct Planner<'a> {
     schedule: &'a Schedule,
-    situation: Situation<'a>,
+    situation: PlanInput<'a>,
     dataset: &'a str,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
-    joined: Vec<Joined>,
+    joined: Vec<CoalescedSlot>,
     /// Next tries, where they are asked for.
-    wishes: Option<Tries>,
+    wishes: Option<NextTries>,
     next_wake: DateTime<Utc>,
 }
 
 /// A job at work on one dataset.
 #[derive(Clone, Copy)]
-struct Asking<'a> {
+struct JobTarget<'a> {
     name: &'a Arc<str>,
     job: &'a ScheduledJob,
     dataset_name: &'a Arc<str>,
@@ -197,9 +197,9 @@ impl<'a> Planner<'a> {
     /// With all that the jobs ask for.
     fn of(
         schedule: &'a Schedule,
-        situation: Situation<'a>,
+        situation: PlanInput<'a>,
         dataset: &'a str,
-        wishes: Option<Tries>,
+        wishes: Option<NextTries>,
     ) -> Self {
         let mut planner = Self {
             schedule,
@@ -236,7 +236,7 @@ impl<'a> Planner<'a> {
         let Some(known) = self.situation.knowledge.of(dataset_name) else {
             return;
         };
-        let asking = Asking {
+        let asking = JobTarget {
             name,
             job,
             dataset_name,
@@ -263,11 +263,11 @@ impl<'a> Planner<'a> {
     }
 
     /// All days that are wanted, that had ended at the latest slot, and that the job's slots don't name.
-    fn wanted(&mut self, asking: &Asking<'a>, named: &BTreeMap<Day, Slot>, slot: Slot) {
+    fn wanted(&mut self, asking: &JobTarget<'a>, named: &BTreeMap<Day, Slot>, slot: Slot) {
         let now = self.situation.now;
         let wanted = self.schedule.wanted(asking.dataset_name, asking.known, now);
         let newest = slot.day.previous();
-        let asking = &Asking {
+        let asking = &JobTarget {
             carried: true,
             ..*asking
         };
@@ -280,7 +280,7 @@ impl<'a> Planner<'a> {
 
     /// Plans a reading of what can be read only as it is today, whichever day the latest slot was of:
     /// the days between are missed, and nothing catches up with them.
-    fn today(&mut self, asking: &Asking<'a>, named: &BTreeMap<Day, Slot>) {
+    fn today(&mut self, asking: &JobTarget<'a>, named: &BTreeMap<Day, Slot>) {
         let now = self.situation.now;
         let today = Day::of(now, self.schedule.zone);
         let latest = named.last_key_value().map(|(_, slot)| *slot);
@@ -309,7 +309,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans a day for a job that names it where it is due.
-    fn day(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+    fn day(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
         let too_early = asking.dataset.earliest.is_some_and(|first| day < first);
         if too_early || asking.known.is_done(day) {
             return;
@@ -325,7 +325,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans a day that is wanted and that has left the windows of the jobs where it is due.
-    fn carried(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+    fn carried(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
         let covered = asking.dataset.coverage_from.is_some_and(|from| from <= day);
         let first = match covered {
             true => Reason::Coverage,
@@ -336,7 +336,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans the comparison of a day with the API where it is due.
-    fn verification(&mut self, asking: &Asking<'a>, day: Day, slot: Slot) {
+    fn verification(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
         // A day that isn't complete is the business of other jobs first.
         if !asking.dataset.verify || !asking.known.is_complete(day) {
             return;
@@ -347,7 +347,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn due(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
+    fn due(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) {
         let (now, key) = (self.situation.now, || {
             (Arc::clone(asking.dataset_name), day)
         });
@@ -367,8 +367,14 @@ impl<'a> Planner<'a> {
     }
 
     /// When the job wants the ended day read.
-    fn until_complete(&self, asking: &Asking<'a>, day: Day, slot: Slot, reason: Reason) -> Wish {
-        let first = Wish {
+    fn until_complete(
+        &self,
+        asking: &JobTarget<'a>,
+        day: Day,
+        slot: Slot,
+        reason: Reason,
+    ) -> NextAttempt {
+        let first = NextAttempt {
             at: slot.at,
             reason,
         };
@@ -377,21 +383,21 @@ impl<'a> Planner<'a> {
         if attempts.is_empty() {
             return first;
         }
-        let ripeness = Ripeness::of(day, asking.dataset, self.schedule.zone);
+        let ripeness = DayDeadlines::of(day, asking.dataset, self.schedule.zone);
         due::until_complete(ripeness, &attempts, first)
     }
 
     /// The runs of a day that count for the job.
-    fn attempts(&self, asking: &Asking<'a>, day: Day) -> Vec<Attempt> {
+    fn attempts(&self, asking: &JobTarget<'a>, day: Day) -> Vec<Attempt> {
         let (runs, mode) = (asking.known.executions(day), asking.job.job.mode);
         let mode_of = |name: &str| self.schedule.mode_of(name);
         due::attempts(runs, mode, mode_of, self.situation.now)
     }
 
     /// The day is being read: a slot that came since the run began is served by it.
-    fn join(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, run: RunningRead) {
+    fn join(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, run: RunningRead) {
         if slot.at > run.started_at && run.mode.covers(asking.job.job.mode) {
-            self.joined.push(Joined {
+            self.joined.push(CoalescedSlot {
                 dataset: Arc::clone(asking.dataset_name),
                 day,
                 job: Arc::clone(asking.name),
@@ -400,7 +406,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn propose(&mut self, asking: &Asking<'a>, day: Day, slot: Slot, wish: Wish) {
+    fn propose(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) {
         let job = &asking.job.job;
         // What is urgent about today isn't any more when the day is over: catching up with it must
         // not hold up the slots of the day that is under way. And what has left a job's window is nobody's

@@ -30,9 +30,9 @@ use bronzed_model::settings::ServerSettings;
 
 /// Permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum RequiredAccess {
     /// None: the route is open.
-    Nothing,
+    Public,
     /// Permission to read.
     Read,
     /// Permission to change something.
@@ -59,12 +59,12 @@ impl Access {
     }
 
     /// Returns an error unless a request with these headers has the permission `need`.
-    fn check(&self, need: Need, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    fn check(&self, need: RequiredAccess, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         match need {
-            Need::Nothing => Ok(()),
-            Need::Change => self.check_token(headers),
-            Need::Read if self.public_reads => Ok(()),
-            Need::Read => match self.check_token(headers) {
+            RequiredAccess::Public => Ok(()),
+            RequiredAccess::Change => self.check_token(headers),
+            RequiredAccess::Read if self.public_reads => Ok(()),
+            RequiredAccess::Read => match self.check_token(headers) {
                 Err(_) if self.loopback && is_for_this_machine(uri, headers) => Ok(()),
                 Err(_) if self.loopback => Err(ApiError::ForeignHost),
                 checked => checked,
@@ -84,7 +84,7 @@ impl Access {
 
 /// Middleware in front of each route: rejects requests without the required permission.
 pub(super) async fn guard(
-    State((access, need)): State<(Arc<Access>, Need)>,
+    State((access, need)): State<(Arc<Access>, RequiredAccess)>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {

@@ -9,8 +9,8 @@ use crate::server::App;
 use crate::server::body::JsonBody;
 use crate::server::error::ApiError;
 use crate::server::filter::RunFilter;
-use crate::server::order::{BackfillOrder, Nothing, RunOrder};
-use crate::server::view::{Backfill, DatasetView, Datasets, JobView, Jobs, RunView, Runs};
+use crate::server::order::{BackfillOrder, NoBody, RunOrder};
+use crate::server::view::{Backfill, DatasetView, Datasets, JobView, Jobs, RunView, RunsView};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 /// Path parameters `{source}/{name}`; an error if a segment isn't UTF-8.
@@ -48,11 +48,11 @@ pub(super) async fn dataset(State(app): State<App>, named: Named) -> Answer<Data
         .ok_or_else(|| ApiError::NotFound(format!("dataset `{source}.{name}`")))
 }
 
-pub(super) async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<Runs> {
+pub(super) async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<RunsView> {
     let wanted = RunFilter::parse(query.as_deref().unwrap_or_default())?;
     let mut runs = app.daemon.runs().await?;
     runs.retain(|run| wanted.takes(run));
-    Ok(Json(Runs { runs }))
+    Ok(Json(RunsView { runs }))
 }
 
 pub(super) async fn run(
@@ -72,7 +72,7 @@ pub(super) async fn run(
 pub(super) async fn start_runs(
     State(app): State<App>,
     JsonBody(order): JsonBody<RunOrder>,
-) -> Result<(StatusCode, Json<Runs>), ApiError> {
+) -> Result<(StatusCode, Json<RunsView>), ApiError> {
     order.check()?;
     tracing::info!(
         source = order.source,
@@ -81,7 +81,7 @@ pub(super) async fn start_runs(
         "runs asked for"
     );
     let runs = app.daemon.start_runs(order).await?;
-    Ok((StatusCode::ACCEPTED, Json(Runs { runs })))
+    Ok((StatusCode::ACCEPTED, Json(RunsView { runs })))
 }
 
 pub(super) async fn start_backfill(
@@ -103,7 +103,7 @@ pub(super) async fn start_backfill(
 pub(super) async fn pause(
     State(app): State<App>,
     named: Named,
-    JsonBody(Nothing {}): JsonBody<Nothing>,
+    JsonBody(NoBody {}): JsonBody<NoBody>,
 ) -> Answer<JobView> {
     set_paused(app, named, true).await
 }
@@ -111,7 +111,7 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     State(app): State<App>,
     named: Named,
-    JsonBody(Nothing {}): JsonBody<Nothing>,
+    JsonBody(NoBody {}): JsonBody<NoBody>,
 ) -> Answer<JobView> {
     set_paused(app, named, false).await
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::server::places::{Place, Places};
+use crate::server::places::{ConnectionPool, ConnectionSlot};
 use bronzed_model::settings::ConnectionLimits;
 
 /// Maximum size of the read buffer for the head of a request, per connection.
@@ -32,7 +32,7 @@ pub(super) async fn serve(
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
-    let places = Places::new(limits.connections);
+    let places = ConnectionPool::new(limits.connections);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -59,7 +59,10 @@ pub(super) async fn serve(
     connections.wait().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(TcpStream, Place)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<ConnectionPool>,
+) -> io::Result<(TcpStream, ConnectionSlot)> {
     let (stream, _) = listener.accept().await?;
     Ok((stream, places.take().await))
 }
@@ -82,7 +85,7 @@ async fn recover(error: &io::Error) {
 /// Serves one connection, from its first request to its end.
 async fn converse(
     stream: TcpStream,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     router: Router,
     limits: ConnectionLimits,
     stop: CancellationToken,
@@ -119,7 +122,7 @@ async fn converse(
 /// Answers one request; its connection can't be evicted meanwhile.
 async fn answer(
     router: Router,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     request: hyper::Request<hyper::body::Incoming>,
 ) -> Result<Response, Infallible> {
     if !place.begin() {

@@ -12,7 +12,7 @@ use crate::server::view::{Backfill, DatasetView, JobView, RunView};
 /// Methods answer from memory or from the lake. A call that exceeds the server's response timeout is
 /// dropped, so every method must be cancel-safe at every await point.
 #[async_trait]
-pub trait Daemon: Send + Sync + 'static {
+pub trait DaemonService: Send + Sync + 'static {
     /// Returns the readiness as last observed, without I/O, because anyone may request it frequently. The
     /// availability of the providers' APIs is not part of it.
     fn readiness(&self) -> Readiness;
@@ -22,20 +22,20 @@ pub trait Daemon: Send + Sync + 'static {
     fn observe(&self);
 
     /// Returns every job of the enabled sources.
-    async fn jobs(&self) -> Result<Vec<JobView>, DaemonError>;
+    async fn jobs(&self) -> Result<Vec<JobView>, ServiceError>;
 
     /// Returns every dataset of the enabled sources.
-    async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError>;
+    async fn datasets(&self) -> Result<Vec<DatasetView>, ServiceError>;
 
     /// Returns queued, running and recently ended runs, newest first; their number is bounded.
-    async fn runs(&self) -> Result<Vec<RunView>, DaemonError>;
+    async fn runs(&self) -> Result<Vec<RunView>, ServiceError>;
 
     /// Queues one run per day, or joins the run that is already reading the day. Returns one run for each
     /// requested day, in the order of the request.
-    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError>;
+    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError>;
 
     /// Queues the incomplete days of a range, newest first.
-    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError>;
+    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, ServiceError>;
 
     /// Pauses or resumes a job, also across restarts, and returns the job's new state. Idempotent.
     async fn set_paused(
@@ -43,7 +43,7 @@ pub trait Daemon: Send + Sync + 'static {
         source: &str,
         job: &str,
         paused: bool,
-    ) -> Result<JobView, DaemonError>;
+    ) -> Result<JobView, ServiceError>;
 }
 
 /// Readiness of the daemon.
@@ -66,9 +66,9 @@ impl Readiness {
     }
 }
 
-/// Error of a call to the [`Daemon`].
+/// Error of a call to the [`DaemonService`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DaemonError {
+pub enum ServiceError {
     /// The source, dataset or job doesn't exist.
     #[error("there is no {what}")]
     NotFound {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::server::daemon::DaemonError;
+use crate::server::daemon::ServiceError;
 
 /// Error of an API request; each variant is documented with its HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -168,12 +168,12 @@ impl ApiError {
     }
 }
 
-impl From<DaemonError> for ApiError {
-    fn from(error: DaemonError) -> Self {
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
         match error {
-            DaemonError::NotFound { what } => Self::NotFound(what),
-            DaemonError::Refused { reason, cure } => Self::Refused { reason, cure },
-            DaemonError::Unavailable { reason } => Self::Unavailable(reason),
+            ServiceError::NotFound { what } => Self::NotFound(what),
+            ServiceError::Refused { reason, cure } => Self::Refused { reason, cure },
+            ServiceError::Unavailable { reason } => Self::Unavailable(reason),
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Promises: nothing is changed without the token; a slow, greedy or hostile client harms only its own
 //! connection; every route is described at `/api/v1/openapi.json`. The server knows the daemon only through
-//! [`daemon::Daemon`].
+//! [`daemon::DaemonService`].
 
 mod access;
 mod api;
@@ -36,7 +36,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::access::Access;
-use crate::server::daemon::Daemon;
+use crate::server::daemon::DaemonService;
 use bronzed_metrics::Metrics;
 use bronzed_model::settings::{ConnectionLimits, ServerSettings};
 
@@ -57,7 +57,7 @@ pub enum ServerError {
 /// Shared state of the handlers.
 #[derive(Clone)]
 struct App {
-    daemon: Arc<dyn Daemon>,
+    daemon: Arc<dyn DaemonService>,
     metrics: Metrics,
     limits: ConnectionLimits,
 }
@@ -78,7 +78,7 @@ impl Server {
     /// Returns an error if the address is in use or isn't an address of this machine.
     pub async fn bind(
         settings: &ServerSettings,
-        daemon: Arc<dyn Daemon>,
+        daemon: Arc<dyn DaemonService>,
         metrics: Metrics,
     ) -> Result<Self, ServerError> {
         let (listen, limits) = (settings.listen, settings.limits);

@@ -5,7 +5,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::server::access::Need;
+use crate::server::access::RequiredAccess;
 use crate::server::error::ErrorBody;
 
 /// One method of one path.
@@ -24,11 +24,11 @@ pub(super) struct Operation {
     /// Names of the query parameters.
     pub query: &'static [&'static str],
     /// Required permission.
-    pub need: Need,
+    pub need: RequiredAccess,
     /// Schema of the request body; `None` if the operation takes no body.
     pub body: Option<SchemaOf>,
     /// Successful response.
-    pub answer: Answer,
+    pub answer: ResponseDescription,
     /// Error statuses in addition to those that follow from `need` and `method`.
     pub errors: &'static [u16],
 }
@@ -38,7 +38,7 @@ pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// Successful response of an operation.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ResponseDescription {
     /// JSON of this schema with this status.
     Json(u16, SchemaOf),
     /// JSON of this schema with one of two statuses.
@@ -56,7 +56,7 @@ pub(super) fn schema<T: JsonSchema>() -> SchemaOf {
 
 /// Returns the OpenAPI document of these operations.
 pub(super) fn document<'a>(operations: impl Iterator<Item = &'a Operation>) -> Value {
-    let mut writer = Writer::new();
+    let mut writer = OpenApiWriter::new();
     let mut paths = Map::new();
     for operation in operations {
         let described = writer.operation(operation);
@@ -83,12 +83,12 @@ pub(super) fn document<'a>(operations: impl Iterator<Item = &'a Operation>) -> V
 /// Generates the descriptions of operations and collects the schemas that they refer to. Request and
 /// response schemas differ: a field with a default is optional in a request and always present in a
 /// response.
-struct Writer {
+struct OpenApiWriter {
     taken: SchemaGenerator,
     given: SchemaGenerator,
 }
 
-impl Writer {
+impl OpenApiWriter {
     fn new() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| {
             settings.definitions_path = "/components/schemas".into();
@@ -133,12 +133,16 @@ impl Writer {
             responses.insert(status.to_string(), error.clone());
         }
         let (statuses, media_type, schema) = match &operation.answer {
-            Answer::Json(status, schema) => (vec![*status], JSON, schema(&mut self.given).into()),
-            Answer::Either(statuses, schema) => {
+            ResponseDescription::Json(status, schema) => {
+                (vec![*status], JSON, schema(&mut self.given).into())
+            }
+            ResponseDescription::Either(statuses, schema) => {
                 (statuses.to_vec(), JSON, schema(&mut self.given).into())
             }
-            Answer::Document => (vec![200], JSON, json!({"type": "object"})),
-            Answer::Text(media_type) => (vec![200], *media_type, json!({"type": "string"})),
+            ResponseDescription::Document => (vec![200], JSON, json!({"type": "object"})),
+            ResponseDescription::Text(media_type) => {
+                (vec![200], *media_type, json!({"type": "string"}))
+            }
         };
         for status in statuses {
             let mut content = Map::new();
@@ -155,7 +159,7 @@ const JSON: &str = "application/json";
 /// Returns all error statuses of an operation.
 fn error_statuses(operation: &Operation) -> Vec<u16> {
     let mut statuses = operation.errors.to_vec();
-    if operation.need != Need::Nothing {
+    if operation.need != RequiredAccess::Public {
         statuses.extend([401, 403, 503]);
     }
     if operation.method == "post" {
@@ -177,10 +181,10 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 
 /// Returns the security requirements. The alternative `{}` of read routes means that a token may be
 /// unnecessary, which depends on the listen address and on `public_reads`.
-fn security(need: Need) -> Value {
+fn security(need: RequiredAccess) -> Value {
     match need {
-        Need::Nothing => json!([]),
-        Need::Read => json!([{}, {"token": []}]),
-        Need::Change => json!([{"token": []}]),
+        RequiredAccess::Public => json!([]),
+        RequiredAccess::Read => json!([{}, {"token": []}]),
+        RequiredAccess::Change => json!([{"token": []}]),
     }
 }

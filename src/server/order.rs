@@ -52,7 +52,7 @@ pub struct BackfillOrder {
 /// Empty body. Every field is an error, so that a body meant for another path is rejected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct NoBody {}
 
 impl RunOrder {
     /// Checks the constraints that deserialization doesn't enforce.

@@ -11,31 +11,31 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Connection slots of one server.
-pub(super) struct Places {
+pub(super) struct ConnectionPool {
     free: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingConnection>,
     /// Notified when a connection begins to wait for a request.
     changed: Notify,
 }
 
 /// Connections that wait for a request, the longest-waiting first.
 #[derive(Default)]
-struct Waiting {
+struct WaitingConnection {
     /// Number of times that any connection began to wait.
     turns: u64,
     by_turn: BTreeMap<u64, CancellationToken>,
 }
 
 /// Slot of a connection, released on drop.
-pub(super) struct Place {
-    places: Arc<Places>,
+pub(super) struct ConnectionSlot {
+    places: Arc<ConnectionPool>,
     taken: CancellationToken,
     /// Turn under which the connection waits; `None` while a request is answered.
     turn: Mutex<Option<u64>>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl ConnectionPool {
     pub(super) fn new(count: usize) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(count)),
@@ -46,13 +46,13 @@ impl Places {
 
     /// Acquires a slot for a new connection, which then waits for its first request. Must not be called
     /// concurrently.
-    pub(super) async fn take(self: &Arc<Self>) -> Place {
+    pub(super) async fn take(self: &Arc<Self>) -> ConnectionSlot {
         let taken = tokio::select! {
             biased;
             place = self.one() => place,
             () = self.make_room() => self.one().await,
         };
-        let place = Place {
+        let place = ConnectionSlot {
             places: Arc::clone(self),
             taken: CancellationToken::new(),
             turn: Mutex::default(),
@@ -78,12 +78,12 @@ impl Places {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, WaitingConnection> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Marks the connection as serving a request. Returns `false` if it has been evicted already: the
     /// request must not be handled.
     pub(super) fn begin(&self) -> bool {
@@ -114,7 +114,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.begin();
     }

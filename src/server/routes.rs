@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 
-use crate::server::access::{Access, Need, guard};
+use crate::server::access::{Access, RequiredAccess, guard};
 use crate::server::error::ApiError;
-use crate::server::openapi::{self, Answer, Operation, schema};
-use crate::server::order::{BackfillOrder, Nothing, RunOrder};
+use crate::server::openapi::{self, Operation, ResponseDescription, schema};
+use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
-    Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, Runs,
+    Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, RunsView,
 };
 use crate::server::{App, api, filter, probes};
 
@@ -23,21 +23,21 @@ use crate::server::{App, api, filter, probes};
 const RUNS: &str = "/api/v1/runs";
 
 /// One method of one path, with its handler.
-pub(super) struct Route {
+pub(super) struct ApiRoute {
     pub(super) operation: Operation,
     handler: MethodRouter<App>,
 }
 
 /// Returns all routes.
-pub(super) fn table() -> Vec<Route> {
+pub(super) fn table() -> Vec<ApiRoute> {
     let mut routes = probe_routes();
     routes.extend(read_routes());
     routes.extend(change_routes());
     routes
 }
 
-fn probe_routes() -> Vec<Route> {
-    let open = |id, path, summary, answer, handler| Route {
+fn probe_routes() -> Vec<ApiRoute> {
+    let open = |id, path, summary, answer, handler| ApiRoute {
         operation: Operation {
             id,
             method: "get",
@@ -45,7 +45,7 @@ fn probe_routes() -> Vec<Route> {
             summary,
             gives: summary,
             query: &[],
-            need: Need::Nothing,
+            need: RequiredAccess::Public,
             body: None,
             answer,
             errors: &[],
@@ -57,28 +57,28 @@ fn probe_routes() -> Vec<Route> {
             "health",
             "/healthz",
             "The process answers.",
-            Answer::Text("text/plain; charset=utf-8"),
+            ResponseDescription::Text("text/plain; charset=utf-8"),
             get(probes::health),
         ),
         open(
             "ready",
             "/readyz",
             "Whether the lake can be reached and the scheduler ticks.",
-            Answer::Either([200, 503], schema::<ReadinessView>()),
+            ResponseDescription::Either([200, 503], schema::<ReadinessView>()),
             get(probes::ready),
         ),
         open(
             "metrics",
             "/metrics",
             "Metrics in the Prometheus text format.",
-            Answer::Text(probes::METRICS_TYPE),
+            ResponseDescription::Text(probes::METRICS_TYPE),
             get(probes::metrics),
         ),
     ]
 }
 
-fn read_routes() -> Vec<Route> {
-    let read = |id, path: &'static str, summary, answer, handler| Route {
+fn read_routes() -> Vec<ApiRoute> {
+    let read = |id, path: &'static str, summary, answer, handler| ApiRoute {
         operation: Operation {
             id,
             method: "get",
@@ -90,7 +90,7 @@ fn read_routes() -> Vec<Route> {
             } else {
                 &[]
             },
-            need: Need::Read,
+            need: RequiredAccess::Read,
             body: None,
             answer,
             errors: match path {
@@ -106,56 +106,56 @@ fn read_routes() -> Vec<Route> {
             "listJobs",
             "/api/v1/jobs",
             "Every job with its next slot and its last run.",
-            Answer::Json(200, schema::<Jobs>()),
+            ResponseDescription::Json(200, schema::<Jobs>()),
             get(api::jobs),
         ),
         read(
             "getJob",
             "/api/v1/jobs/{source}/{job}",
             "One job.",
-            Answer::Json(200, schema::<JobView>()),
+            ResponseDescription::Json(200, schema::<JobView>()),
             get(api::job),
         ),
         read(
             "listDatasets",
             "/api/v1/datasets",
             "Every dataset with its coverage and freshness.",
-            Answer::Json(200, schema::<Datasets>()),
+            ResponseDescription::Json(200, schema::<Datasets>()),
             get(api::datasets),
         ),
         read(
             "getDataset",
             "/api/v1/datasets/{source}/{dataset}",
             "One dataset.",
-            Answer::Json(200, schema::<DatasetView>()),
+            ResponseDescription::Json(200, schema::<DatasetView>()),
             get(api::dataset),
         ),
         read(
             "listRuns",
             "/api/v1/runs",
             "Runs that are queued, under way, or ended lately.",
-            Answer::Json(200, schema::<Runs>()),
+            ResponseDescription::Json(200, schema::<RunsView>()),
             get(api::runs),
         ),
         read(
             "getRun",
             "/api/v1/runs/{run_id}",
             "One of these runs.",
-            Answer::Json(200, schema::<RunView>()),
+            ResponseDescription::Json(200, schema::<RunView>()),
             get(api::run),
         ),
         read(
             "describe",
             "/api/v1/openapi.json",
             "This description.",
-            Answer::Document,
+            ResponseDescription::Document,
             get(description),
         ),
     ]
 }
 
-fn change_routes() -> Vec<Route> {
-    let change = |id, path, summary, gives, body, answer, handler| Route {
+fn change_routes() -> Vec<ApiRoute> {
+    let change = |id, path, summary, gives, body, answer, handler| ApiRoute {
         operation: Operation {
             id,
             method: "post",
@@ -163,7 +163,7 @@ fn change_routes() -> Vec<Route> {
             summary,
             gives,
             query: &[],
-            need: Need::Change,
+            need: RequiredAccess::Change,
             body: Some(body),
             answer,
             errors: &[404, 409],
@@ -177,7 +177,7 @@ fn change_routes() -> Vec<Route> {
             "Reads days of a dataset now, complete or not.",
             "The runs that were queued or joined, one a day.",
             schema::<RunOrder>(),
-            Answer::Json(202, schema::<Runs>()),
+            ResponseDescription::Json(202, schema::<RunsView>()),
             post(api::start_runs),
         ),
         change(
@@ -186,7 +186,7 @@ fn change_routes() -> Vec<Route> {
             "Completes the days of a range that aren't complete.",
             "How many days of the range were queued.",
             schema::<BackfillOrder>(),
-            Answer::Json(202, schema::<Backfill>()),
+            ResponseDescription::Json(202, schema::<Backfill>()),
             post(api::start_backfill),
         ),
         change(
@@ -194,8 +194,8 @@ fn change_routes() -> Vec<Route> {
             "/api/v1/jobs/{source}/{job}/pause",
             "Pauses a job until it is resumed; runs under way go on.",
             "The job, paused.",
-            schema::<Nothing>(),
-            Answer::Json(200, schema::<JobView>()),
+            schema::<NoBody>(),
+            ResponseDescription::Json(200, schema::<JobView>()),
             post(api::pause),
         ),
         change(
@@ -203,8 +203,8 @@ fn change_routes() -> Vec<Route> {
             "/api/v1/jobs/{source}/{job}/resume",
             "Lets a job go on at its next slot.",
             "The job, no longer paused.",
-            schema::<Nothing>(),
-            Answer::Json(200, schema::<JobView>()),
+            schema::<NoBody>(),
+            ResponseDescription::Json(200, schema::<JobView>()),
             post(api::resume),
         ),
     ]
@@ -215,7 +215,7 @@ fn change_routes() -> Vec<Route> {
 pub(super) fn router(app: App, access: Access) -> Router {
     let access = Arc::new(access);
     let mut router = Router::new();
-    for Route { operation, handler } in table() {
+    for ApiRoute { operation, handler } in table() {
         let rules = (access.clone(), operation.need);
         let guarded = handler.route_layer(middleware::from_fn_with_state(rules, guard));
         router = router.route(operation.path, guarded);

@@ -42,7 +42,7 @@ pub struct DatasetView {
     /// Folder of the table in the lake.
     pub prefix: String,
     /// Completeness of the dataset's days.
-    pub coverage: Coverage,
+    pub coverage: CoverageView,
     /// Seconds since the start of the last successful run; null if there was none.
     pub freshness_seconds: Option<f64>,
     /// Start of the last successful run; null if there was none.
@@ -51,7 +51,7 @@ pub struct DatasetView {
 
 /// Completeness of a dataset's days.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-pub struct Coverage {
+pub struct CoverageView {
     /// First day of the coverage; null if no history is required.
     pub from: Option<Day>,
     /// Complete days, required or not.
@@ -96,7 +96,7 @@ pub struct RunView {
     /// End of the run; null if it hasn't ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// Progress of the run.
-    pub progress: Progress,
+    pub progress: ProgressView,
     /// Rows and requests of the run; null if it hasn't ended.
     pub counts: Option<Counts>,
     /// Slices that weren't read or proven.
@@ -135,7 +135,7 @@ impl RunStatus {
 
 /// Progress of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Progress {
+pub struct ProgressView {
     /// Pages read.
     pub pages_read: u64,
     /// Pages known so far, including those read; grows until every slice has reported its total.
@@ -180,7 +180,7 @@ pub struct Datasets {
 
 /// Runs.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Runs {
+pub struct RunsView {
     /// Newest first; in the response to a run request, in the order of the requested days.
     pub runs: Vec<RunView>,
 }

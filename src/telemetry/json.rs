@@ -21,9 +21,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 /// Formats events as lines of JSON.
-pub(super) struct Lines;
+pub(super) struct JsonLines;
 
-impl<S> FormatEvent<S, JsonFields> for Lines
+impl<S> FormatEvent<S, JsonFields> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     JsonFields: for<'w> FormatFields<'w>,

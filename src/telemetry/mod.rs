@@ -58,7 +58,7 @@ pub fn init(
     let _ = if json {
         builder
             .fmt_fields(JsonFields::new())
-            .event_format(json::Lines)
+            .event_format(json::JsonLines)
             .try_init()
     } else {
         builder.with_ansi(terminal).with_target(false).try_init()

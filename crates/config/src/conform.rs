@@ -4,14 +4,14 @@
 use config::{Map, Value as Layered, ValueKind};
 
 use super::document::{Node, Value};
-use super::place::{KeyPath, Places};
-use super::shape::{Field, Shape, Words, one_of};
+use super::place::{KeyPath, LocationMap};
+use super::shape::{Field, SchemaNode, Words, one_of};
 use bronzed_model::problem::Problems;
 
 /// Validator of one file.
 pub struct Conform<'a> {
     /// Locations of keys, filled during validation.
-    pub places: &'a mut Places,
+    pub places: &'a mut LocationMap,
     /// Receives the problems.
     pub problems: &'a mut Problems,
 }
@@ -35,38 +35,42 @@ impl Conform<'_> {
     }
 
     /// Returns the value, or its valid part. `None` if it is invalid, which is reported.
-    pub fn value(&mut self, path: &KeyPath, node: &Node, shape: &Shape) -> Option<Layered> {
+    pub fn value(&mut self, path: &KeyPath, node: &Node, shape: &SchemaNode) -> Option<Layered> {
         let kind = match (shape, &node.value) {
-            (Shape::Table(fields), Value::Table(_)) => self.table(path, node, fields).into(),
-            (Shape::TextOr(table) | Shape::ListOr(_, table), Value::Table(_)) => {
+            (SchemaNode::Table(fields), Value::Table(_)) => self.table(path, node, fields).into(),
+            (SchemaNode::TextOr(table) | SchemaNode::ListOr(_, table), Value::Table(_)) => {
                 return self.value(path, node, table);
             }
-            (Shape::ListOr(list, _), Value::List(_)) => return self.value(path, node, list),
-            (Shape::Open(shape), Value::Table(entries)) => self.open(path, entries, shape).into(),
-            (Shape::List(shape, least), Value::List(elements)) if elements.len() >= *least => {
+            (SchemaNode::ListOr(list, _), Value::List(_)) => return self.value(path, node, list),
+            (SchemaNode::Open(shape), Value::Table(entries)) => {
+                self.open(path, entries, shape).into()
+            }
+            (SchemaNode::List(shape, least), Value::List(elements)) if elements.len() >= *least => {
                 match self.list(path, elements, shape) {
                     Some(list) => ValueKind::Array(list),
                     None => return self.refuse(path),
                 }
             }
-            (Shape::Text(words), Value::Text(text)) if self.word(path, text, words) => {
+            (SchemaNode::Text(words), Value::Text(text)) if self.word(path, text, words) => {
                 text.as_str().into()
             }
-            (Shape::Text(_), Value::Text(_)) => return self.refuse(path),
-            (Shape::Date, Value::Text(text) | Value::Date(text))
-            | (Shape::TextOr(_) | Shape::Scalar, Value::Text(text)) => text.as_str().into(),
-            (Shape::Scalar, Value::Integer(number)) => number.to_string().into(),
-            (Shape::Scalar, Value::Boolean(truth)) => truth.to_string().into(),
-            (Shape::Integer { min, max }, Value::Integer(number))
+            (SchemaNode::Text(_), Value::Text(_)) => return self.refuse(path),
+            (SchemaNode::Date, Value::Text(text) | Value::Date(text))
+            | (SchemaNode::TextOr(_) | SchemaNode::Scalar, Value::Text(text)) => {
+                text.as_str().into()
+            }
+            (SchemaNode::Scalar, Value::Integer(number)) => number.to_string().into(),
+            (SchemaNode::Scalar, Value::Boolean(truth)) => truth.to_string().into(),
+            (SchemaNode::Integer { min, max }, Value::Integer(number))
                 if (min..=max).contains(&number) =>
             {
                 (*number).into()
             }
-            (Shape::Positive, Value::Integer(number)) if *number > 0 => (*number).into(),
-            (Shape::Positive, Value::Float(number)) if *number > 0.0 && number.is_finite() => {
+            (SchemaNode::Positive, Value::Integer(number)) if *number > 0 => (*number).into(),
+            (SchemaNode::Positive, Value::Float(number)) if *number > 0.0 && number.is_finite() => {
                 (*number).into()
             }
-            (Shape::Boolean, Value::Boolean(truth)) => (*truth).into(),
+            (SchemaNode::Boolean, Value::Boolean(truth)) => (*truth).into(),
             (shape, value) => {
                 let found = match value {
                     Value::Integer(number) => number.to_string(),
@@ -90,7 +94,7 @@ impl Conform<'_> {
         &mut self,
         path: &KeyPath,
         entries: &[(String, Node)],
-        shape: &Shape,
+        shape: &SchemaNode,
     ) -> Map<String, Layered> {
         let mut table = Map::new();
         for (key, node) in entries {
@@ -104,7 +108,12 @@ impl Conform<'_> {
 
     /// Returns the elements. `None` unless all of them are valid, because positions must stay those of the
     /// file.
-    fn list(&mut self, path: &KeyPath, elements: &[Node], shape: &Shape) -> Option<Vec<Layered>> {
+    fn list(
+        &mut self,
+        path: &KeyPath,
+        elements: &[Node],
+        shape: &SchemaNode,
+    ) -> Option<Vec<Layered>> {
         let mut list = Vec::new();
         for (position, node) in elements.iter().enumerate() {
             let path = path.index(position);

@@ -12,7 +12,7 @@ use bronzed_model::problem::{Location, Problems};
 
 /// Parsed file.
 #[derive(Debug)]
-pub struct Document {
+pub struct TomlDocument {
     /// Name of the file in problems.
     pub name: Arc<str>,
     /// Top-level table.
@@ -49,10 +49,10 @@ pub enum Value {
     Table(Vec<(String, Node)>),
 }
 
-impl Document {
+impl TomlDocument {
     /// Parses the text of a file, and reports syntax errors to `problems`.
     pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Self {
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         let (table, errors) = DeTable::parse_recoverable(text);
         let (twice, garbled): (Vec<_>, Vec<_>) = errors
             .iter()
@@ -134,12 +134,12 @@ fn said_twice(text: &str, line: std::ops::Range<usize>) -> (String, &'static str
 }
 
 /// Byte offsets at which the lines of a text begin.
-struct Lines {
+struct LineIndex {
     starts: Vec<usize>,
     end: usize,
 }
 
-impl Lines {
+impl LineIndex {
     fn of(text: &str) -> Self {
         let breaks = text.match_indices('\n').map(|(position, _)| position + 1);
         Self {
@@ -200,9 +200,9 @@ fn integer(number: &DeInteger<'_>) -> i64 {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Document, Problems) {
+    fn read(text: &str) -> (TomlDocument, Problems) {
         let mut problems = Problems::default();
-        let document = Document::parse("a.toml".into(), text, &mut problems);
+        let document = TomlDocument::parse("a.toml".into(), text, &mut problems);
         (document, problems)
     }
 

@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::{Document, Node, Value};
+use super::document::{Node, TomlDocument, Value};
 use super::place::KeyPath;
 use super::raw::bronzed::BronzedFile;
-use super::shape::Shape;
+use super::shape::SchemaNode;
 use bronzed_model::problem::Problems;
 
 const PREFIX: &str = "BRONZED__";
@@ -43,7 +43,7 @@ impl Variables {
     /// Returns the variables that lack one underscore of the prefix (`BRONZED_LAKE__URL`), each with its
     /// correct name.
     pub fn misspelt(environment: &BTreeMap<String, String>) -> Vec<(String, String)> {
-        let Shape::Table(fields) = Shape::of::<BronzedFile>() else {
+        let SchemaNode::Table(fields) = SchemaNode::of::<BronzedFile>() else {
             return Vec::new();
         };
         let known = |step: &str| {
@@ -85,7 +85,7 @@ impl Variables {
 /// Target of a variable.
 pub enum Target<'s> {
     /// A value.
-    Value(KeyPath, &'s Shape),
+    Value(KeyPath, &'s SchemaNode),
     /// An unknown key, with the known keys of its table.
     Unknown(KeyPath, String, Vec<String>),
     /// A table or list that one variable cannot set, with the hint.
@@ -95,7 +95,7 @@ pub enum Target<'s> {
 impl Variable {
     /// Resolves the variable in a file of this shape. User-defined keys are looked up in the file, ignoring
     /// case.
-    pub fn target<'s>(&self, shape: &'s Shape, file: &Node) -> Target<'s> {
+    pub fn target<'s>(&self, shape: &'s SchemaNode, file: &Node) -> Target<'s> {
         let mut path = KeyPath::default();
         let mut shape = shape;
         let mut node = Some(file);
@@ -111,10 +111,10 @@ impl Variable {
             shape = inner;
         }
         match shape {
-            Shape::Table(_) | Shape::Open(_) => {
+            SchemaNode::Table(_) | SchemaNode::Open(_) => {
                 Target::Unsayable(path, "name one of the table's keys, too")
             }
-            Shape::List(element, _) if matches!(**element, Shape::Table(_)) => {
+            SchemaNode::List(element, _) if matches!(**element, SchemaNode::Table(_)) => {
                 Target::Unsayable(path, "a list of tables is written in the file")
             }
             _ => Target::Value(path, shape),
@@ -122,23 +122,23 @@ impl Variable {
     }
 
     /// Parses the variable's value as the type that `shape` expects.
-    pub fn node(&self, shape: &Shape) -> Node {
+    pub fn node(&self, shape: &SchemaNode) -> Node {
         Node {
             line: 0,
             value: self.value(shape),
         }
     }
 
-    fn value(&self, shape: &Shape) -> Value {
+    fn value(&self, shape: &SchemaNode) -> Value {
         let element = match shape {
-            Shape::List(element, _) => element,
-            Shape::ListOr(list, _) => return self.value(list),
+            SchemaNode::List(element, _) => element,
+            SchemaNode::ListOr(list, _) => return self.value(list),
             _ => return scalar(&self.text, shape),
         };
         if self.text.trim_start().starts_with('[') {
             let name = Arc::from(self.name.as_str());
             let mut problems = Problems::default();
-            let list = Document::parse(name, &format!("list = {}", self.text), &mut problems);
+            let list = TomlDocument::parse(name, &format!("list = {}", self.text), &mut problems);
             return match list.root.get("list") {
                 Some(list) if problems.is_empty() => list.value.clone(),
                 _ => Value::Text(self.text.clone()),
@@ -155,22 +155,24 @@ impl Variable {
 
 /// Resolves one step in a table of this shape; returns the known keys as the error.
 fn next<'s>(
-    shape: &'s Shape,
+    shape: &'s SchemaNode,
     step: &str,
     written: &[&str],
-) -> Result<(String, &'s Shape), Vec<String>> {
+) -> Result<(String, &'s SchemaNode), Vec<String>> {
     match shape {
-        Shape::Table(fields) => match fields.iter().find(|field| field.name == *step) {
+        SchemaNode::Table(fields) => match fields.iter().find(|field| field.name == *step) {
             Some(field) => Ok((field.name.clone(), &field.shape)),
             None => Err(fields.iter().map(|field| field.name.clone()).collect()),
         },
-        Shape::TextOr(table) | Shape::ListOr(_, table) => next(table, step, written),
-        Shape::Open(inner) => {
+        SchemaNode::TextOr(table) | SchemaNode::ListOr(_, table) => next(table, step, written),
+        SchemaNode::Open(inner) => {
             let same = |name: &&&str| name.eq_ignore_ascii_case(step);
             match (written.iter().find(same), &**inner) {
                 (Some(name), _) => Ok(((*name).to_owned(), inner)),
                 // A dataset or a job cannot be declared by variables alone: an unknown name is a typo.
-                (None, Shape::Table(_)) => Err(written.iter().map(ToString::to_string).collect()),
+                (None, SchemaNode::Table(_)) => {
+                    Err(written.iter().map(ToString::to_string).collect())
+                }
                 (None, _) => Ok((step.to_owned(), inner)),
             }
         }
@@ -179,11 +181,11 @@ fn next<'s>(
 }
 
 /// Parses a text as the expected type; if that fails, it stays a text, and the type check reports it.
-fn scalar(text: &str, shape: &Shape) -> Value {
+fn scalar(text: &str, shape: &SchemaNode) -> Value {
     let read = match shape {
-        Shape::Integer { .. } => text.trim().parse().ok().map(Value::Integer),
-        Shape::Positive => text.trim().parse().ok().map(Value::Float),
-        Shape::Boolean => text.trim().parse().ok().map(Value::Boolean),
+        SchemaNode::Integer { .. } => text.trim().parse().ok().map(Value::Integer),
+        SchemaNode::Positive => text.trim().parse().ok().map(Value::Float),
+        SchemaNode::Boolean => text.trim().parse().ok().map(Value::Boolean),
         _ => None,
     };
     read.unwrap_or_else(|| Value::Text(text.to_owned()))

@@ -58,7 +58,7 @@ const EMBEDDED: &[(&str, &str)] = embedded![
 
 /// The files of a configuration.
 #[derive(Debug, Clone)]
-pub enum Files {
+pub enum ConfigFiles {
     /// Files in a folder.
     Folder(PathBuf),
     /// Files embedded in the program.
@@ -75,7 +75,7 @@ pub fn carried() -> BTreeMap<String, String> {
     EMBEDDED.iter().map(own).collect()
 }
 
-impl Files {
+impl ConfigFiles {
     /// Returns the origin for the settings.
     pub fn origin(&self) -> Origin {
         match self {

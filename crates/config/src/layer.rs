@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::conform::Conform;
-use super::document::{Document, Value};
+use super::document::{TomlDocument, Value};
 use super::environment::{Target, Variable};
-use super::place::{KeyPath, Places};
-use super::shape::{Field, Shape};
+use super::place::{KeyPath, LocationMap};
+use super::shape::{Field, SchemaNode};
 use bronzed_model::problem::Problems;
 
 /// Tables of one file, merged with the variables, and the locations of their values.
@@ -17,28 +17,28 @@ pub struct Layers<T> {
     /// Merged tables.
     pub tables: T,
     /// Locations of the values.
-    pub places: Places,
+    pub places: LocationMap,
 }
 
 /// Merges `variables` over `file`. `None` if the file has syntax errors, because further checks would report
 /// errors that aren't there, or if the merged tables can't be read.
 pub fn read<T: DeserializeOwned + JsonSchema>(
-    file: &Document,
+    file: &TomlDocument,
     variables: &[Variable],
     problems: &mut Problems,
 ) -> Option<Layers<T>> {
     if file.garbled {
         return None;
     }
-    let shape = Shape::of::<T>();
-    let mut places = Places::new(file.name.clone());
+    let shape = SchemaNode::of::<T>();
+    let mut places = LocationMap::new(file.name.clone());
     let mut conform = Conform {
         places: &mut places,
         problems,
     };
     let top = KeyPath::default();
     let lowest = match (&shape, &file.root.value) {
-        (Shape::Table(fields), Value::Table(_)) => conform.table(&top, &file.root, fields),
+        (SchemaNode::Table(fields), Value::Table(_)) => conform.table(&top, &file.root, fields),
         _ => Map::new(),
     };
     let mut builder = Config::builder().add_source(Layer(lowest));
@@ -60,9 +60,9 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
 /// Returns the value of a variable as a layer. `None` if it is invalid, which is reported.
 fn over(
     conform: &mut Conform<'_>,
-    file: &Document,
+    file: &TomlDocument,
     variable: &Variable,
-    shape: &Shape,
+    shape: &SchemaNode,
 ) -> Option<Map<String, Layered>> {
     let name = variable.name.clone();
     match variable.target(shape, &file.root) {
@@ -94,17 +94,17 @@ fn over(
 /// Reports every required key that is set neither in the file nor by a variable.
 fn require(
     value: &Layered,
-    shape: &Shape,
+    shape: &SchemaNode,
     path: &KeyPath,
-    places: &Places,
+    places: &LocationMap,
     problems: &mut Problems,
 ) {
     use config::ValueKind::{Array, Table};
     match (shape, &value.kind) {
-        (Shape::ListOr(_, shape) | Shape::TextOr(shape), Table(_)) => {
+        (SchemaNode::ListOr(_, shape) | SchemaNode::TextOr(shape), Table(_)) => {
             require(value, shape, path, places, problems);
         }
-        (Shape::Table(fields), Table(table)) => {
+        (SchemaNode::Table(fields), Table(table)) => {
             for field in fields {
                 let path = path.key(&field.name);
                 match table.get(&field.name) {
@@ -116,12 +116,12 @@ fn require(
                 }
             }
         }
-        (Shape::Open(shape), Table(table)) => {
+        (SchemaNode::Open(shape), Table(table)) => {
             for (key, value) in table {
                 require(value, shape, &path.key(key), places, problems);
             }
         }
-        (Shape::List(shape, _), Array(elements)) => {
+        (SchemaNode::List(shape, _), Array(elements)) => {
             for (position, value) in elements.iter().enumerate() {
                 require(value, shape, &path.index(position), places, problems);
             }
@@ -130,7 +130,7 @@ fn require(
     }
 }
 
-fn missing(field: &Field, path: &KeyPath, places: &Places, problems: &mut Problems) {
+fn missing(field: &Field, path: &KeyPath, places: &LocationMap, problems: &mut Problems) {
     let table = path.parent().unwrap_or_default();
     let within = if table.steps().is_empty() {
         String::new()
@@ -145,7 +145,7 @@ fn missing(field: &Field, path: &KeyPath, places: &Places, problems: &mut Proble
 }
 
 /// Reports a value that conforms to the shapes but can't be deserialized into the tables.
-fn unreadable<T>(places: &Places, problems: &mut Problems, error: &ConfigError) -> Option<T> {
+fn unreadable<T>(places: &LocationMap, problems: &mut Problems, error: &ConfigError) -> Option<T> {
     problems.note(
         places.of(&KeyPath::default()),
         format!("this can't be read: {error}"),

@@ -32,7 +32,7 @@ use std::path::Path;
 use bronzed_model::problem::Problems;
 use bronzed_model::schema::Schema;
 use bronzed_model::settings::Settings;
-use files::Files;
+use files::ConfigFiles;
 #[cfg(any(test, feature = "test-util"))]
 pub use files::carried;
 
@@ -48,8 +48,8 @@ pub fn load(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
     let files = match folder {
-        Some(folder) => Files::Folder(folder.to_owned()),
-        None => Files::Embedded,
+        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
+        None => ConfigFiles::Embedded,
     };
     loader::settings(&files, &environment.into_iter().collect(), Secrets::Needed)
 }
@@ -63,8 +63,8 @@ pub fn load_without_secrets(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
     let files = match folder {
-        Some(folder) => Files::Folder(folder.to_owned()),
-        None => Files::Embedded,
+        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
+        None => ConfigFiles::Embedded,
     };
     loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
 }
@@ -88,7 +88,7 @@ pub fn load_given(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
     let environment = environment.into_iter().collect();
-    loader::settings(&Files::Given(files), &environment, Secrets::Needed)
+    loader::settings(&ConfigFiles::Given(files), &environment, Secrets::Needed)
 }
 
 /// Parses a file of columns, as referenced by a dataset's `schema`; `name` is the file's name in problems.

@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use super::Secrets;
 use super::build::{Build, failing};
 use super::conform::nearest;
-use super::document::Document;
+use super::document::TomlDocument;
 use super::environment::{Variable, Variables};
-use super::files::{Files, bad_line};
+use super::files::{ConfigFiles, bad_line};
 use super::layer::{self, Layers};
-use super::place::{KeyPath, Places};
+use super::place::{KeyPath, LocationMap};
 use super::raw::bronzed::BronzedFile;
 use super::raw::source::SourceFile;
 use bronzed_model::declaration::Source;
@@ -23,7 +23,7 @@ use bronzed_model::settings::Settings;
 
 /// Returns the settings from files and environment, or all problems.
 pub(super) fn settings(
-    files: &Files,
+    files: &ConfigFiles,
     environment: &BTreeMap<String, String>,
     secrets: Secrets,
 ) -> Result<Settings, Problems> {
@@ -46,7 +46,7 @@ pub(super) fn settings(
 }
 
 struct Loader<'a> {
-    files: &'a Files,
+    files: &'a ConfigFiles,
     environment: &'a BTreeMap<String, String>,
     secrets: Secrets,
     variables: Variables,
@@ -137,7 +137,7 @@ impl Loader<'_> {
     }
 
     /// Reports tables that lie in another table's folder, because readers of the outer table would read both.
-    fn prefixes(&mut self, source: &str, tables: &SourceFile, places: &Places) {
+    fn prefixes(&mut self, source: &str, tables: &SourceFile, places: &LocationMap) {
         for (name, table) in tables.datasets() {
             let path = KeyPath::default().key("dataset").key(name).key("prefix");
             let prefix = table.prefix(source, name);
@@ -162,7 +162,7 @@ impl Loader<'_> {
         let name = self.files.name(file);
         match self.files.read(file) {
             Ok(text) => {
-                let document = Document::parse(name, &text, self.problems);
+                let document = TomlDocument::parse(name, &text, self.problems);
                 layer::read(&document, variables, self.problems)
             }
             Err(error) => {
@@ -178,7 +178,7 @@ impl Loader<'_> {
         }
     }
 
-    fn build<'b>(&'b mut self, file: &'b Path, places: &'b Places) -> Build<'b> {
+    fn build<'b>(&'b mut self, file: &'b Path, places: &'b LocationMap) -> Build<'b> {
         Build {
             files: self.files,
             file,

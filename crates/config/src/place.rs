@@ -60,14 +60,14 @@ impl fmt::Display for KeyPath {
 
 /// Location of the value of each key of one file.
 #[derive(Debug)]
-pub struct Places {
+pub struct LocationMap {
     file: Arc<str>,
     lines: HashMap<KeyPath, usize>,
     variables: HashMap<KeyPath, String>,
     refused: HashSet<KeyPath>,
 }
 
-impl Places {
+impl LocationMap {
     /// Creates an empty map for a file.
     pub fn new(file: Arc<str>) -> Self {
         Self {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_key_without_a_line_is_where_its_table_is() {
-        let mut places = Places::new("a.toml".into());
+        let mut places = LocationMap::new("a.toml".into());
         let slices = KeyPath::default().key("slices");
         places.in_line(slices.clone(), 3);
         places.in_line(slices.key("m"), 4);

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::raw::source::SourceFile;
-use super::shape::{Field, Shape};
+use super::shape::{Field, SchemaNode};
 
 const TOP: &str = "\
 # The keys of a source's file
 
-<!-- Written from the doc comments in src/config/raw: run `UPDATE_DOCS=1 cargo test reference` after a change. -->
+<!-- Written from the doc comments in crates/config/src/raw: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
 
 One file in `sources/` is a source, and its name is the source's. How to write one from nothing is in
 [add-a-source.md](add-a-source.md). What isn't marked as required may be left out. A duration is written
@@ -20,9 +20,10 @@ One file in `sources/` is a source, and its name is the source's. How to write o
 /// Returns the text of the page.
 fn page() -> String {
     let mut page = TOP.to_owned();
-    let mut tables = VecDeque::from([(String::new(), String::new(), Shape::of::<SourceFile>())]);
+    let mut tables =
+        VecDeque::from([(String::new(), String::new(), SchemaNode::of::<SourceFile>())]);
     while let Some((name, about, shape)) = tables.pop_front() {
-        let Shape::Table(fields) = shape else {
+        let SchemaNode::Table(fields) = shape else {
             continue;
         };
         let title = match name.as_str() {
@@ -51,18 +52,18 @@ fn page() -> String {
 
 /// Returns the table under a key: its name as written in a file, its description, its shape. `None` if the
 /// key holds no table.
-fn inner(below: &str, field: &Field) -> Option<(String, String, Shape)> {
+fn inner(below: &str, field: &Field) -> Option<(String, String, SchemaNode)> {
     let path = match below {
         "" => field.name.clone(),
         below => format!("{below}.{}", field.name),
     };
     let about = field.about.clone();
     match &field.shape {
-        Shape::Table(_) => Some((format!("[{path}]"), about, field.shape.clone())),
-        Shape::List(element, _) if matches!(**element, Shape::Table(_)) => {
+        SchemaNode::Table(_) => Some((format!("[{path}]"), about, field.shape.clone())),
+        SchemaNode::List(element, _) if matches!(**element, SchemaNode::Table(_)) => {
             Some((format!("[[{path}]]"), about, (**element).clone()))
         }
-        Shape::Open(inner) if matches!(**inner, Shape::Table(_)) => {
+        SchemaNode::Open(inner) if matches!(**inner, SchemaNode::Table(_)) => {
             Some((format!("[{path}.NAME]"), about, (**inner).clone()))
         }
         _ => None,

@@ -7,13 +7,13 @@ use super::raw;
 
 /// Expected type of a value.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
+pub enum SchemaNode {
     /// A table with known keys.
     Table(Vec<Field>),
     /// A table with user-defined keys.
-    Open(Box<Shape>),
+    Open(Box<SchemaNode>),
     /// A list, with its minimum number of elements.
-    List(Box<Shape>, usize),
+    List(Box<SchemaNode>, usize),
     /// A string.
     Text(Words),
     /// A date, as a TOML date or a string.
@@ -21,9 +21,9 @@ pub enum Shape {
     /// A string, integer or boolean, converted to a string.
     Scalar,
     /// A string, or a table that refers to one.
-    TextOr(Box<Shape>),
+    TextOr(Box<SchemaNode>),
     /// A list, or a table that refers to one.
-    ListOr(Box<Shape>, Box<Shape>),
+    ListOr(Box<SchemaNode>, Box<SchemaNode>),
     /// An integer within bounds, both inclusive.
     Integer {
         /// Minimum.
@@ -43,7 +43,7 @@ pub struct Field {
     /// Name of the key.
     pub name: String,
     /// Expected type of the value.
-    pub shape: Shape,
+    pub shape: SchemaNode,
     /// `true` if the key is required.
     pub required: bool,
     /// Description of the key.
@@ -59,11 +59,11 @@ pub struct Words {
     pub later: Vec<String>,
 }
 
-impl Shape {
+impl SchemaNode {
     /// Returns the shape of a file with the top table `T`.
     pub fn of<T: schemars::JsonSchema>() -> Self {
         let schema = raw::json_schema::<T>();
-        Reader {
+        SchemaReader {
             root: schema.as_value(),
         }
         .shape(schema.as_value())
@@ -90,7 +90,7 @@ impl Shape {
     }
 }
 
-impl Shape {
+impl SchemaNode {
     /// Returns a table as an inline table, for messages.
     fn inline(&self) -> String {
         let keys: Vec<_> = match self {
@@ -112,54 +112,54 @@ pub fn one_of(words: &[String]) -> String {
 }
 
 /// Converts the subset of JSON Schema that the tables use.
-struct Reader<'a> {
+struct SchemaReader<'a> {
     root: &'a Value,
 }
 
-impl Reader<'_> {
-    fn shape(&self, schema: &Value) -> Shape {
+impl SchemaReader<'_> {
+    fn shape(&self, schema: &Value) -> SchemaNode {
         let schema = self.resolve(schema);
         let words = Words {
             known: known_words(schema),
             later: strings(&schema["x-later"]),
         };
         if !words.known.is_empty() {
-            return Shape::Text(words);
+            return SchemaNode::Text(words);
         }
         if let Some(choices) = schema["anyOf"].as_array() {
             let choices: Vec<_> = choices.iter().map(|choice| self.shape(choice)).collect();
-            let is_table = |shape: &&Shape| matches!(shape, Shape::Table(_));
-            let is_list = |shape: &&Shape| matches!(shape, Shape::List(..));
+            let is_table = |shape: &&SchemaNode| matches!(shape, SchemaNode::Table(_));
+            let is_list = |shape: &&SchemaNode| matches!(shape, SchemaNode::List(..));
             let table = choices.iter().find(is_table);
-            let table = Box::new(table.cloned().unwrap_or(Shape::Scalar));
+            let table = Box::new(table.cloned().unwrap_or(SchemaNode::Scalar));
             return match choices.iter().find(is_list) {
-                Some(list) => Shape::ListOr(Box::new(list.clone()), table),
-                None => Shape::TextOr(table),
+                Some(list) => SchemaNode::ListOr(Box::new(list.clone()), table),
+                None => SchemaNode::TextOr(table),
             };
         }
         match schema["type"].as_str() {
             Some("object") => match schema["properties"].as_object() {
                 Some(properties) => self.table(properties, &strings(&schema["required"])),
-                None => Shape::Open(Box::new(self.shape(&schema["additionalProperties"]))),
+                None => SchemaNode::Open(Box::new(self.shape(&schema["additionalProperties"]))),
             },
             Some("array") => {
                 let least = schema["minItems"].as_u64().unwrap_or_default();
                 let least = usize::try_from(least).unwrap_or_default();
-                Shape::List(Box::new(self.shape(&schema["items"])), least)
+                SchemaNode::List(Box::new(self.shape(&schema["items"])), least)
             }
-            Some("integer") => Shape::Integer {
+            Some("integer") => SchemaNode::Integer {
                 min: schema["minimum"].as_i64().unwrap_or(i64::MIN),
                 max: greatest(schema),
             },
-            Some("number") => Shape::Positive,
-            Some("boolean") => Shape::Boolean,
-            Some("string") if schema["format"] == "date" => Shape::Date,
-            Some("string") => Shape::Text(words),
-            _ => Shape::Scalar,
+            Some("number") => SchemaNode::Positive,
+            Some("boolean") => SchemaNode::Boolean,
+            Some("string") if schema["format"] == "date" => SchemaNode::Date,
+            Some("string") => SchemaNode::Text(words),
+            _ => SchemaNode::Scalar,
         }
     }
 
-    fn table(&self, properties: &Map<String, Value>, required: &[String]) -> Shape {
+    fn table(&self, properties: &Map<String, Value>, required: &[String]) -> SchemaNode {
         let field = |(name, schema): (&String, &Value)| Field {
             name: name.clone(),
             shape: self.shape(schema),
@@ -169,7 +169,7 @@ impl Reader<'_> {
                 .unwrap_or("")
                 .replace('\n', " "),
         };
-        Shape::Table(properties.iter().map(field).collect())
+        SchemaNode::Table(properties.iter().map(field).collect())
     }
 
     /// Resolves `$ref`, also if it is wrapped in `allOf` to allow sibling keys.
@@ -213,27 +213,28 @@ mod tests {
     use super::*;
     use crate::raw::{bronzed::BronzedFile, source::SourceFile};
 
-    fn at<'a>(shape: &'a Shape, path: &[&str]) -> &'a Field {
-        let Shape::Table(fields) = shape else {
+    fn at<'a>(shape: &'a SchemaNode, path: &[&str]) -> &'a Field {
+        let SchemaNode::Table(fields) = shape else {
             panic!("{shape:?} at {path:?}")
         };
         let field = fields.iter().find(|field| field.name == path[0]).unwrap();
         match (&path[1..], &field.shape) {
             ([], _) => field,
-            (rest, Shape::Open(inner) | Shape::List(inner, _) | Shape::TextOr(inner)) => {
-                at(inner, rest)
-            }
+            (
+                rest,
+                SchemaNode::Open(inner) | SchemaNode::List(inner, _) | SchemaNode::TextOr(inner),
+            ) => at(inner, rest),
             (rest, inner) => at(inner, rest),
         }
     }
 
     #[test]
     fn the_tables_are_what_their_structs_say() {
-        let source = Shape::of::<SourceFile>();
+        let source = SchemaNode::of::<SourceFile>();
         let concurrency = at(&source, &["limits", "concurrency"]);
         assert_eq!(
             concurrency.shape,
-            Shape::Integer {
+            SchemaNode::Integer {
                 min: 1,
                 max: 65_535
             }
@@ -242,17 +243,17 @@ mod tests {
         assert!(at(&source, &["base_url"]).required);
         assert_eq!(
             at(&source, &["retry", "initial"]).shape,
-            Shape::Text(Words::default())
+            SchemaNode::Text(Words::default())
         );
         assert_eq!(
             at(&source, &["dataset", "window", "earliest"]).shape,
-            Shape::Date
+            SchemaNode::Date
         );
-        let Shape::Text(kind) = &at(&source, &["dataset", "kind"]).shape else {
+        let SchemaNode::Text(kind) = &at(&source, &["dataset", "kind"]).shape else {
             panic!()
         };
         assert_eq!(kind.known, ["dated", "snapshot", "child", "feed"]);
-        let Shape::Text(action) = &at(&source, &["response", "action"]).shape else {
+        let SchemaNode::Text(action) = &at(&source, &["response", "action"]).shape else {
             panic!()
         };
         assert_eq!(
@@ -260,26 +261,29 @@ mod tests {
             ["ok", "empty", "retry", "rate_limited", "skip", "fail"]
         );
         let slices = &at(&source, &["dataset", "slices"]).shape;
-        let Shape::Open(values) = slices else {
+        let SchemaNode::Open(values) = slices else {
             panic!("{slices:?}")
         };
-        let Shape::ListOr(list, table) = &**values else {
+        let SchemaNode::ListOr(list, table) = &**values else {
             panic!("{values:?}")
         };
-        assert_eq!(**list, Shape::List(Box::new(Shape::Scalar), 0));
+        assert_eq!(**list, SchemaNode::List(Box::new(SchemaNode::Scalar), 0));
         assert!(at(table, &["field"]).required);
         assert_eq!(
             at(&source, &["limits", "requests_per_second"]).shape,
-            Shape::Positive
+            SchemaNode::Positive
         );
 
-        let bronzed = Shape::of::<BronzedFile>();
-        let Shape::Open(option) = &at(&bronzed, &["lake", "options"]).shape else {
+        let bronzed = SchemaNode::of::<BronzedFile>();
+        let SchemaNode::Open(option) = &at(&bronzed, &["lake", "options"]).shape else {
             panic!()
         };
-        let Shape::TextOr(secret) = &**option else {
+        let SchemaNode::TextOr(secret) = &**option else {
             panic!("{option:?}")
         };
-        assert_eq!(at(secret, &["env"]).shape, Shape::Text(Words::default()));
+        assert_eq!(
+            at(secret, &["env"]).shape,
+            SchemaNode::Text(Words::default())
+        );
     }
 }

@@ -11,7 +11,7 @@ pub struct Metric {
     /// `bronzed_runs_total`
     pub name: &'static str,
     /// Type of the metric.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Base unit: `seconds`, `bytes`, or the counted noun.
     pub unit: &'static str,
     /// Labels in the order in which they are recorded.
@@ -22,7 +22,7 @@ pub struct Metric {
 
 /// Type of a metric.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum MetricKind {
     /// Value that only increases.
     Counter,
     /// Value that can increase and decrease.
@@ -37,12 +37,12 @@ pub struct Label {
     /// `source`
     pub name: &'static str,
     /// Possible values.
-    pub values: Values,
+    pub values: LabelValues,
 }
 
 /// Possible values of a label.
 #[derive(Debug, Clone, Copy)]
-pub enum Values {
+pub enum LabelValues {
     /// Names from the configuration.
     Configured,
     /// A fixed list.
@@ -100,168 +100,168 @@ pub(crate) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
 
 pub(crate) const RUNS: Metric = Metric {
     name: "bronzed_runs_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "runs",
     labels: &[SOURCE, DATASET, JOB, one_of("status", RUN_STATUS)],
     help: "Runs that have ended, by how they ended.",
 };
 pub(crate) const RUN_DURATION: Metric = Metric {
     name: "bronzed_run_duration_seconds",
-    kind: Kind::Histogram(RUN_SECONDS),
+    kind: MetricKind::Histogram(RUN_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "How long runs took, from their start to their entry in the state.",
 };
 pub(crate) const RECORDS: Metric = Metric {
     name: "bronzed_records_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "records",
     labels: &[SOURCE, DATASET, one_of("outcome", OUTCOME)],
     help: "Records of accepted pages, by what became of them; the sum is what was fetched.",
 };
 pub(crate) const UNIDENTIFIED: Metric = Metric {
     name: "bronzed_unidentified_records_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "records",
     labels: &[SOURCE, DATASET],
     help: "Fetched records without a usable id, kept under the hash of their content.",
 };
 pub(crate) const SCHEMA_DRIFT: Metric = Metric {
     name: "bronzed_schema_drift_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "values",
     labels: &[SOURCE, DATASET],
     help: "Values that went into _extra: undeclared, or not what the schema declares.",
 };
 pub(crate) const REQUESTS: Metric = Metric {
     name: "bronzed_requests_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "requests",
     labels: &[SOURCE, DATASET],
     help: "Requests sent to the API, retries included.",
 };
 pub(crate) const REQUEST_DURATION: Metric = Metric {
     name: "bronzed_request_duration_seconds",
-    kind: Kind::Histogram(REQUEST_SECONDS),
+    kind: MetricKind::Histogram(REQUEST_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, one_of("status", HTTP_STATUS)],
     help: "How long requests took, from sending to the end of the body, by HTTP status.",
 };
 pub(crate) const RETRIES: Metric = Metric {
     name: "bronzed_retries_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "requests",
     labels: &[SOURCE, one_of("reason", RETRY_REASON)],
     help: "Requests sent again, by what was wrong with the try before.",
 };
 pub(crate) const FRESHNESS: Metric = Metric {
     name: "bronzed_dataset_freshness_seconds",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "Time since the start of the last run that ended well, whatever its job; the age of the newest data.",
 };
 pub(crate) const JOB_FRESHNESS: Metric = Metric {
     name: "bronzed_job_freshness_seconds",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET, JOB],
     help: "Time since a run last did well what the job asks for; where none is known, since the daemon started.",
 };
 pub(crate) const JOB_FRESHNESS_LIMIT: Metric = Metric {
     name: "bronzed_job_freshness_limit_seconds",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET, JOB],
     help: "The age beyond which data are stale: the job's `freshness`.",
 };
 pub(crate) const COMPLETE: Metric = Metric {
     name: "bronzed_complete_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days that are complete.",
 };
 pub(crate) const ACCEPTED: Metric = Metric {
     name: "bronzed_accepted_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days that a person has accepted as they are, and that are not complete.",
 };
 pub(crate) const INCOMPLETE: Metric = Metric {
     name: "bronzed_incomplete_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Past days that are wanted (begun, or named by a job or coverage once) and neither complete nor accepted.",
 };
 pub(crate) const BACKLOG: Metric = Metric {
     name: "bronzed_backlog_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Incomplete days that could be complete: they have settled, and a slot has come since.",
 };
 pub(crate) const BACKLOG_AGE: Metric = Metric {
     name: "bronzed_backlog_oldest_seconds",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "seconds",
     labels: &[SOURCE, DATASET],
     help: "How long the oldest day of the backlog has been settled; 0 where there is none.",
 };
 pub(crate) const OVERDUE: Metric = Metric {
     name: "bronzed_overdue_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days of the backlog that could be complete for longer than their job's `complete_by`.",
 };
 pub(crate) const STUCK: Metric = Metric {
     name: "bronzed_stuck_partitions",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, DATASET],
     help: "Days of the backlog that were tried eight times or more since they settled.",
 };
 pub(crate) const VERIFIED: Metric = Metric {
     name: "bronzed_verified_partitions_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "days",
     labels: &[SOURCE, DATASET, one_of("outcome", VERIFIED_OUTCOME)],
     help: "Days compared with what the API states, by what that came to.",
 };
 pub(crate) const STATE_SIZE: Metric = Metric {
     name: "bronzed_state_bytes",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "bytes",
     labels: &[SOURCE, DATASET],
     help: "Size of the state document that was written last.",
 };
 pub(crate) const SCHEDULE_DELAY: Metric = Metric {
     name: "bronzed_schedule_delay_seconds",
-    kind: Kind::Histogram(DELAY_SECONDS),
+    kind: MetricKind::Histogram(DELAY_SECONDS),
     unit: "seconds",
     labels: &[SOURCE, JOB],
     help: "Time from the slot of a job to the start of its runs.",
 };
 pub(crate) const MISSED_SLOTS: Metric = Metric {
     name: "bronzed_missed_slots_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "slots",
     labels: &[SOURCE, DATASET, JOB, one_of("reason", MISSED_REASON)],
     help: "Slots that passed without a run of their own, by reason.",
 };
 pub(crate) const CLOCK_JUMPS: Metric = Metric {
     name: "bronzed_clock_jumps_total",
-    kind: Kind::Counter,
+    kind: MetricKind::Counter,
     unit: "jumps",
     labels: &[],
     help: "How often the clock was set, or the machine slept.",
 };
 pub(crate) const LAKE_DURATION: Metric = Metric {
     name: "bronzed_lake_operation_duration_seconds",
-    kind: Kind::Histogram(LAKE_SECONDS),
+    kind: MetricKind::Histogram(LAKE_SECONDS),
     unit: "seconds",
     labels: &[
         one_of("operation", LAKE_OPERATION),
@@ -271,7 +271,7 @@ pub(crate) const LAKE_DURATION: Metric = Metric {
 };
 pub(crate) const BUILD_INFO: Metric = Metric {
     name: "bronzed_build_info",
-    kind: Kind::Gauge,
+    kind: MetricKind::Gauge,
     unit: "1",
     labels: &[one_of("version", &[env!("CARGO_PKG_VERSION")])],
     help: "Always 1; the label tells the version that is running.",
@@ -322,9 +322,9 @@ pub fn to_markdown() -> String {
             .map(|l| format!("`{}`", l.name))
             .collect();
         let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram(_) => "histogram",
         };
         let Metric {
             name, unit, help, ..
@@ -340,10 +340,10 @@ pub fn to_markdown() -> String {
     for metric in CATALOGUE {
         for label in metric.labels {
             let values = match label.values {
-                Values::Configured => continue,
+                LabelValues::Configured => continue,
                 // The page must not change with each release.
-                Values::OneOf(_) if label.name == "version" => "the version".to_owned(),
-                Values::OneOf(values) => format!("`{}`", values.join("`, `")),
+                LabelValues::OneOf(_) if label.name == "version" => "the version".to_owned(),
+                LabelValues::OneOf(values) => format!("`{}`", values.join("`, `")),
             };
             let _ = writeln!(page, "| `{}` | `{}` | {values} |", metric.name, label.name);
         }
@@ -354,13 +354,13 @@ pub fn to_markdown() -> String {
 const fn configured(name: &'static str) -> Label {
     Label {
         name,
-        values: Values::Configured,
+        values: LabelValues::Configured,
     }
 }
 
 const fn one_of(name: &'static str, values: &'static [&'static str]) -> Label {
     Label {
         name,
-        values: Values::OneOf(values),
+        values: LabelValues::OneOf(values),
     }
 }

@@ -30,7 +30,7 @@ pub struct RunFinished<'a> {
 impl RunFinished<'_> {
     /// Records the metrics.
     pub fn record(&self) {
-        let dataset = Dataset::new(self.source, self.dataset);
+        let dataset = DatasetCounters::new(self.source, self.dataset);
         dataset.runs(self.job, status(self.status)).increment(1);
         histogram!(names::RUN_DURATION.name, &dataset.labels()).record(self.duration);
         dataset.records("new").increment(self.counts.new);
@@ -59,7 +59,7 @@ pub struct RequestFinished<'a> {
 impl RequestFinished<'_> {
     /// Records the metrics.
     pub fn record(&self) {
-        Dataset::new(self.source, self.dataset)
+        DatasetCounters::new(self.source, self.dataset)
             .requests()
             .increment(1);
         let labels = [
@@ -107,7 +107,7 @@ pub struct DatasetGauges<'a> {
 impl DatasetGauges<'_> {
     /// Sets the gauges.
     pub fn record(&self) {
-        let labels = Dataset::new(self.source, self.dataset).labels();
+        let labels = DatasetCounters::new(self.source, self.dataset).labels();
         if let Some(age) = self.freshness {
             gauge!(names::FRESHNESS.name, &labels).set(age);
         }
@@ -146,13 +146,13 @@ pub fn clock_jumped() {
 
 /// Counts the comparison of a day with the API, by the name of its outcome.
 pub fn day_verified(source: &str, dataset: &str, outcome: &'static str) {
-    let counter = Dataset::new(source, dataset).verified(outcome);
+    let counter = DatasetCounters::new(source, dataset).verified(outcome);
     counter.increment(1);
 }
 
 /// Sets the size of a written state document.
 pub fn state_written(source: &str, dataset: &str, bytes: u64) {
-    let labels = Dataset::new(source, dataset).labels();
+    let labels = DatasetCounters::new(source, dataset).labels();
     gauge!(names::STATE_SIZE.name, &labels).set(lossy(bytes));
 }
 
@@ -164,7 +164,7 @@ pub fn slot_started(source: &str, job: &str, delay: Duration) {
 
 /// Counts slots of a job that passed without a run of their own.
 pub fn slots_missed((source, dataset, job): (&str, &str, &str), reason: &'static str, slots: u64) {
-    let counter = Dataset::new(source, dataset).missed(job, reason);
+    let counter = DatasetCounters::new(source, dataset).missed(job, reason);
     counter.increment(slots);
 }
 
@@ -212,7 +212,7 @@ pub fn lake_operation(operation: LakeOperation, outcome: LakeOutcome, duration: 
 /// Initializes the counters of a dataset and its jobs to zero, because an alert on an increase needs a value
 /// before the first event.
 pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<Item = &'a str>) {
-    let counters = Dataset::new(source, dataset);
+    let counters = DatasetCounters::new(source, dataset);
     for job in jobs {
         for status in names::RUN_STATUS {
             counters.runs(job, status).increment(0);
@@ -233,12 +233,12 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
 }
 
 /// Counters of one dataset.
-struct Dataset<'a> {
+struct DatasetCounters<'a> {
     source: &'a str,
     dataset: &'a str,
 }
 
-impl<'a> Dataset<'a> {
+impl<'a> DatasetCounters<'a> {
     fn new(source: &'a str, dataset: &'a str) -> Self {
         Self { source, dataset }
     }

@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use catalogue::{CATALOGUE, Kind};
+use catalogue::{CATALOGUE, MetricKind};
 
 /// Error of setting up metrics.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ impl Metrics {
     pub fn detached() -> Result<(Self, PrometheusRecorder), MetricsError> {
         let mut builder = PrometheusBuilder::new();
         for metric in CATALOGUE {
-            if let Kind::Histogram(bounds) = metric.kind {
+            if let MetricKind::Histogram(bounds) = metric.kind {
                 let matcher = Matcher::Full(metric.name.to_owned());
                 builder = builder
                     .set_buckets_for_metric(matcher, bounds)
@@ -92,9 +92,9 @@ fn describe(recorder: &impl Recorder) {
         };
         let (name, help) = (metric.name.into(), metric.help.into());
         match metric.kind {
-            Kind::Counter => recorder.describe_counter(name, unit, help),
-            Kind::Gauge => recorder.describe_gauge(name, unit, help),
-            Kind::Histogram(_) => recorder.describe_histogram(name, unit, help),
+            MetricKind::Counter => recorder.describe_counter(name, unit, help),
+            MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+            MetricKind::Histogram(_) => recorder.describe_histogram(name, unit, help),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::catalogue::{CATALOGUE, Kind, Metric, RETRY_REASON, Values, to_markdown};
+use super::catalogue::{CATALOGUE, LabelValues, Metric, MetricKind, RETRY_REASON, to_markdown};
 use super::events::{self, *};
 use super::*;
 use bronzed_model::counts::Counts;
@@ -139,7 +139,7 @@ fn metric_of(sample: &Sample) -> &'static Metric {
         .iter()
         .find_map(|ending| sample.name.strip_suffix(ending));
     by_name(sample.name)
-        .or_else(|| by_name(base?).filter(|metric| matches!(metric.kind, Kind::Histogram(_))))
+        .or_else(|| by_name(base?).filter(|metric| matches!(metric.kind, MetricKind::Histogram(_))))
         .unwrap_or_else(|| panic!("{} isn't in the catalogue", sample.name))
 }
 
@@ -159,7 +159,7 @@ fn what_is_recorded_is_what_the_catalogue_says() {
         let declared: BTreeSet<_> = metric.labels.iter().map(|label| label.name).collect();
         assert_eq!(labels, declared, "{}", sample.name);
         for label in metric.labels {
-            if let Values::OneOf(values) = label.values {
+            if let LabelValues::OneOf(values) = label.values {
                 let value = sample.labels[label.name];
                 assert!(
                     values.contains(&value),
@@ -179,9 +179,9 @@ fn each_metric_says_what_it_is() {
     let text = sample();
     for metric in CATALOGUE {
         let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram(_) => "histogram",
         };
         let (name, help) = (metric.name, metric.help);
         assert!(text.contains(&format!("# HELP {name} {help}\n")), "{name}");
@@ -193,7 +193,7 @@ fn each_metric_says_what_it_is() {
 fn names_follow_the_conventions() {
     for metric in CATALOGUE {
         let name = metric.name;
-        let counter = matches!(metric.kind, Kind::Counter);
+        let counter = matches!(metric.kind, MetricKind::Counter);
         assert!(name.starts_with("bronzed_"), "{name}");
         assert_eq!(name.ends_with("_total"), counter, "{name}");
         if matches!(metric.unit, "seconds" | "bytes") && !counter {

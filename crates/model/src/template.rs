@@ -7,11 +7,11 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Template {
     source: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Variable(String),
 }
@@ -59,16 +59,16 @@ impl Template {
                         return Err(TemplateError::BadName(source.to_owned(), name));
                     }
                     if !text.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut text)));
+                        parts.push(TemplatePart::Text(std::mem::take(&mut text)));
                     }
-                    parts.push(Part::Variable(name));
+                    parts.push(TemplatePart::Variable(name));
                 }
                 '}' => return Err(TemplateError::Unopened(source.to_owned())),
                 other => text.push(other),
             }
         }
         if !text.is_empty() {
-            parts.push(Part::Text(text));
+            parts.push(TemplatePart::Text(text));
         }
         Ok(Self {
             source: source.to_owned(),
@@ -79,8 +79,8 @@ impl Template {
     /// Returns the names of the variables.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Variable(name) => Some(name.as_str()),
-            Part::Text(_) => None,
+            TemplatePart::Variable(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
         })
     }
 
@@ -90,8 +90,8 @@ impl Template {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Text(text) => text.as_str(),
-                Part::Variable(name) => value(name).unwrap_or_default(),
+                TemplatePart::Text(text) => text.as_str(),
+                TemplatePart::Variable(name) => value(name).unwrap_or_default(),
             })
             .collect()
     }

@@ -18,7 +18,7 @@ const RATE_LIMITED_FACTOR: u32 = 4;
 
 /// Retry state of one request.
 #[derive(Debug)]
-pub struct Tries<'a> {
+pub struct RetryState<'a> {
     retry: &'a Retry,
     entropy: &'a Entropy,
     begun: Instant,
@@ -28,7 +28,7 @@ pub struct Tries<'a> {
     rate_limited: u32,
 }
 
-impl<'a> Tries<'a> {
+impl<'a> RetryState<'a> {
     /// Starts without attempts; `max_elapsed` counts from now.
     pub fn new(retry: &'a Retry, entropy: &'a Entropy) -> Self {
         Self {
@@ -114,7 +114,7 @@ mod tests {
         let mut longest = [Duration::ZERO; 5];
         for seed in 0..200 {
             let entropy = Entropy::seeded(seed);
-            let mut tries = Tries::new(&retry, &entropy);
+            let mut tries = RetryState::new(&retry, &entropy);
             for (nth, bound) in [1, 2, 4, 8, 10].into_iter().enumerate() {
                 let wait = tries.after_failure(None, None).unwrap();
                 assert!(wait <= Duration::from_secs(bound), "{nth}: {wait:?}");
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_rule_may_allow_fewer_tries() {
         let (retry, entropy) = (retry(), Entropy::seeded(1));
-        let mut tries = Tries::new(&retry, &entropy);
+        let mut tries = RetryState::new(&retry, &entropy);
         assert!(tries.after_failure(None, Some(2)).is_some());
         assert_eq!(tries.after_failure(None, Some(2)), None);
     }
@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn too_many_requests_takes_no_try_and_waits_longer_and_longer() {
         let (retry, entropy) = (retry(), Entropy::seeded(2));
-        let mut tries = Tries::new(&retry, &entropy);
+        let mut tries = RetryState::new(&retry, &entropy);
         for (least, most) in [(2, 4), (4, 8), (5, 10), (5, 10)] {
             let wait = tries.after_rate_limit(None).unwrap();
             assert!(wait >= Duration::from_secs(least) && wait <= Duration::from_secs(most));
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_server_asks_for_is_obeyed_beyond_the_longest_wait() {
         let (retry, entropy) = (retry(), Entropy::seeded(3));
-        let mut tries = Tries::new(&retry, &entropy);
+        let mut tries = RetryState::new(&retry, &entropy);
         let asked = Some(Duration::from_secs(90));
         assert_eq!(tries.after_rate_limit(asked), asked);
         assert_eq!(tries.after_failure(asked, None), asked);
@@ -165,7 +165,7 @@ mod tests {
     {
         let (retry, entropy) = (retry(), Entropy::seeded(5));
         for asked in [Duration::from_secs(86_400), Duration::MAX] {
-            let mut tries = Tries::new(&retry, &entropy);
+            let mut tries = RetryState::new(&retry, &entropy);
             assert_eq!(tries.after_failure(Some(asked), None), Some(retry.max));
             advance(Duration::from_secs(595)).await;
             let rest = Some(Duration::from_secs(5));
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_try_begins_after_the_time_is_over() {
         let (retry, entropy) = (retry(), Entropy::seeded(4));
-        let mut tries = Tries::new(&retry, &entropy);
+        let mut tries = RetryState::new(&retry, &entropy);
         advance(Duration::from_secs(600)).await;
         assert_eq!(
             tries.after_failure(Some(Duration::from_millis(1)), None),

@@ -20,7 +20,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::Notify;
 use url::Url;
 
-use crate::circuit::{Circuit, Gate};
+use crate::circuit::{Circuit, CircuitDecision};
 use crate::failure::Failure;
 use bronzed_model::clock::Clock;
 
@@ -35,13 +35,13 @@ const FAILURES_OF_ANOTHER: u32 = 5;
 pub struct Breaker {
     host: String,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
     /// Notified when a request has ended, whatever its outcome.
     probed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     host: Circuit,
     /// Number of failures of each endpoint since the host's last response.
     failing: BTreeMap<Arc<str>, u32>,
@@ -156,32 +156,32 @@ impl Breaker {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BreakerState {
     /// Decides on a request to `endpoint`.
     fn way(&self, host: &str, endpoint: &str, now: DateTime<Utc>) -> Way {
         let mut of_host = self.host.gate(now);
-        if of_host == Gate::Cooling && !self.failing.contains_key(endpoint) {
-            of_host = Gate::ProbeDue;
+        if of_host == CircuitDecision::Cooling && !self.failing.contains_key(endpoint) {
+            of_host = CircuitDecision::ProbeDue;
         }
         let own = self.endpoints.get(endpoint);
-        let own = own.map_or(Gate::Free, |circuit| circuit.gate(now));
-        let host_is_worse = matches!(of_host, Gate::Cooling | Gate::Probing);
+        let own = own.map_or(CircuitDecision::Free, |circuit| circuit.gate(now));
+        let host_is_worse = matches!(of_host, CircuitDecision::Cooling | CircuitDecision::Probing);
         match (of_host, own) {
-            (Gate::Free, Gate::Free) => Way::Free,
-            (Gate::Cooling, _) | (_, Gate::Cooling) => {
+            (CircuitDecision::Free, CircuitDecision::Free) => Way::Free,
+            (CircuitDecision::Cooling, _) | (_, CircuitDecision::Cooling) => {
                 Way::Shut(self.describe(host, host_is_worse, endpoint, now))
             }
-            (Gate::Probing, _) | (_, Gate::Probing) => {
+            (CircuitDecision::Probing, _) | (_, CircuitDecision::Probing) => {
                 Way::Wait(self.describe(host, host_is_worse, endpoint, now))
             }
             (of_host, own) => Way::Probe {
-                host: of_host == Gate::ProbeDue,
-                endpoint: own == Gate::ProbeDue,
+                host: of_host == CircuitDecision::ProbeDue,
+                endpoint: own == CircuitDecision::ProbeDue,
             },
         }
     }

@@ -42,7 +42,7 @@ pub(super) struct Open {
 
 /// Decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum CircuitDecision {
     /// Send it: the circuit is closed.
     Free,
     /// Send it as the only probe: the cool-down is over.
@@ -54,12 +54,12 @@ pub(super) enum Gate {
 }
 
 impl Circuit {
-    pub(super) fn gate(&self, now: DateTime<Utc>) -> Gate {
+    pub(super) fn gate(&self, now: DateTime<Utc>) -> CircuitDecision {
         match &self.open {
-            None => Gate::Free,
-            Some(open) if open.probing => Gate::Probing,
-            Some(open) if open.left(now).is_zero() => Gate::ProbeDue,
-            Some(_) => Gate::Cooling,
+            None => CircuitDecision::Free,
+            Some(open) if open.probing => CircuitDecision::Probing,
+            Some(open) if open.left(now).is_zero() => CircuitDecision::ProbeDue,
+            Some(_) => CircuitDecision::Cooling,
         }
     }
 

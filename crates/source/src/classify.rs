@@ -31,7 +31,7 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// A raw response with its whole body.
 #[derive(Debug, Clone, Default)]
-pub struct Reply {
+pub struct RawResponse {
     /// The HTTP status.
     pub status: u16,
     /// The `Content-Type`, if any.
@@ -50,7 +50,7 @@ pub struct Reply {
     pub secrets: Arc<[SecretString]>,
 }
 
-impl Reply {
+impl RawResponse {
     /// Returns the beginning of the body for display.
     fn snippet(&self) -> String {
         self.shown(&self.body)
@@ -71,7 +71,7 @@ impl Reply {
 
 /// Class of a response.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum ResponseClass {
     /// A page of records.
     Page(Page),
     /// No data, as a rule says.
@@ -118,7 +118,7 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl ResponseClass {
     /// Creates a retry as the retry table says.
     pub(super) fn again(failure: Failure) -> Self {
         Self::Retry {
@@ -131,7 +131,7 @@ impl Verdict {
 
 /// Classifies `reply` by the rules of `dataset`. A `Retry-After` date is compared with the reply's
 /// `Date`, or with `now` if it has none.
-pub fn classify(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+pub fn classify(dataset: &Dataset, reply: RawResponse, now: DateTime<Utc>) -> ResponseClass {
     let rule = dataset.responses.iter().find(|rule| matches(rule, &reply));
     match rule {
         Some(rule) => by_rule(rule, dataset, reply, now),
@@ -139,13 +139,18 @@ pub fn classify(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict 
     }
 }
 
-fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+fn by_rule(
+    rule: &ResponseRule,
+    dataset: &Dataset,
+    reply: RawResponse,
+    now: DateTime<Utc>,
+) -> ResponseClass {
     match rule.action {
         Action::Ok => page(dataset, reply),
-        Action::Empty => Verdict::Empty { date: reply.date },
+        Action::Empty => ResponseClass::Empty { date: reply.date },
         Action::Retry => retry(&reply, now, Some(rule)),
         Action::RateLimited => rate_limited(&reply, now, Some(rule)),
-        Action::Skip => Verdict::Skipped {
+        Action::Skip => ResponseClass::Skipped {
             status: reply.status,
             snippet: reply.snippet(),
         },
@@ -153,10 +158,10 @@ fn by_rule(rule: &ResponseRule, dataset: &Dataset, reply: Reply, now: DateTime<U
     }
 }
 
-fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
+fn by_status(dataset: &Dataset, reply: RawResponse, now: DateTime<Utc>) -> ResponseClass {
     match reply.status {
         200..=299 => accepted(dataset, reply),
-        300..=399 => Verdict::Redirected {
+        300..=399 => ResponseClass::Redirected {
             status: reply.status,
             location: match &reply.location {
                 Some(location) => reply.shown(location.as_bytes()),
@@ -169,13 +174,13 @@ fn by_status(dataset: &Dataset, reply: Reply, now: DateTime<Utc>) -> Verdict {
     }
 }
 
-fn retry(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verdict {
+fn retry(reply: &RawResponse, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> ResponseClass {
     let by_rule = rule.and_then(|rule| asked_by_rule(rule, reply, now));
     let asked = by_rule.or_else(|| match reply.status {
         503 => retry_after(reply, now),
         _ => None,
     });
-    Verdict::Retry {
+    ResponseClass::Retry {
         failure: Failure::Status {
             status: reply.status,
             snippet: reply.snippet(),
@@ -185,9 +190,13 @@ fn retry(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verd
     }
 }
 
-fn rate_limited(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) -> Verdict {
+fn rate_limited(
+    reply: &RawResponse,
+    now: DateTime<Utc>,
+    rule: Option<&ResponseRule>,
+) -> ResponseClass {
     let by_rule = rule.and_then(|rule| asked_by_rule(rule, reply, now));
-    Verdict::RateLimited {
+    ResponseClass::RateLimited {
         failure: Failure::RateLimited {
             status: reply.status,
             snippet: reply.snippet(),
@@ -196,8 +205,8 @@ fn rate_limited(reply: &Reply, now: DateTime<Utc>, rule: Option<&ResponseRule>) 
     }
 }
 
-fn refused(reply: &Reply) -> Verdict {
-    Verdict::Refused {
+fn refused(reply: &RawResponse) -> ResponseClass {
+    ResponseClass::Refused {
         status: reply.status,
         snippet: reply.snippet(),
     }
@@ -205,7 +214,7 @@ fn refused(reply: &Reply) -> Verdict {
 
 /// Classifies a 2xx response that no rule matches. Whole JSON of the declared shape is a page, whatever
 /// its content type, except for HTML: nobody guarantees that an error page can't have that shape.
-fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
+fn accepted(dataset: &Dataset, reply: RawResponse) -> ResponseClass {
     let status = reply.status;
     let failure = if reply.body.is_empty() {
         Failure::EmptyBody { status }
@@ -218,13 +227,13 @@ fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
         let declared = declared(&reply);
         let (media, read) = (declared.media(), read(dataset, &reply));
         match (declared, read) {
-            (Declared::Html(_), Ok(_)) => misnamed(&reply, media),
-            (Declared::Html(_), Err(_)) => Failure::Html {
+            (DeclaredClass::Html(_), Ok(_)) => misnamed(&reply, media),
+            (DeclaredClass::Html(_), Err(_)) => Failure::Html {
                 status,
                 snippet: reply.snippet(),
             },
-            (_, Ok(page)) => return Verdict::Page(page),
-            (Declared::Other(_), Err(Unread::NotJson(_))) => Failure::NotJson {
+            (_, Ok(page)) => return ResponseClass::Page(page),
+            (DeclaredClass::Other(_), Err(Unread::NotJson(_))) => Failure::NotJson {
                 status,
                 content_type: media,
                 snippet: shown(dataset, &reply),
@@ -233,20 +242,20 @@ fn accepted(dataset: &Dataset, reply: Reply) -> Verdict {
         }
     };
     match mutated!(UnreadableIsEmpty) {
-        true => Verdict::Empty { date: reply.date },
-        false => Verdict::again(failure),
+        true => ResponseClass::Empty { date: reply.date },
+        false => ResponseClass::again(failure),
     }
 }
 
 /// Declared content type of a body.
-enum Declared {
+enum DeclaredClass {
     /// JSON, or none declared.
     Json,
     Html(String),
     Other(String),
 }
 
-impl Declared {
+impl DeclaredClass {
     /// Returns the content type for display.
     fn media(&self) -> String {
         match self {
@@ -256,18 +265,18 @@ impl Declared {
     }
 }
 
-fn declared(reply: &Reply) -> Declared {
+fn declared(reply: &RawResponse) -> DeclaredClass {
     let Some(declared) = reply.content_type.as_deref() else {
-        return Declared::Json;
+        return DeclaredClass::Json;
     };
     let media = declared.split(';').next().unwrap_or_default();
     let media = media.trim().to_ascii_lowercase();
     let shown = || reply.shown(declared.as_bytes());
     match media.as_str() {
-        "application/json" | "text/json" => Declared::Json,
-        "text/html" | "application/xhtml+xml" => Declared::Html(shown()),
-        media if media.ends_with("+json") => Declared::Json,
-        _ => Declared::Other(shown()),
+        "application/json" | "text/json" => DeclaredClass::Json,
+        "text/html" | "application/xhtml+xml" => DeclaredClass::Html(shown()),
+        media if media.ends_with("+json") => DeclaredClass::Json,
+        _ => DeclaredClass::Other(shown()),
     }
 }
 
@@ -281,7 +290,7 @@ fn is_html(body: &[u8]) -> bool {
 }
 
 /// Returns the failure of a page declared as HTML, which is read only if a rule says so.
-fn misnamed(reply: &Reply, media: String) -> Failure {
+fn misnamed(reply: &RawResponse, media: String) -> Failure {
     let kind = media.split(';').next().unwrap_or_default().trim();
     let rule = format!(
         "[[response]] status = {}, content_type = \"{kind}\", action = \"ok\"",
@@ -302,7 +311,7 @@ enum Unread {
     Otherwise(String),
 }
 
-fn read(dataset: &Dataset, reply: &Reply) -> Result<Page, Unread> {
+fn read(dataset: &Dataset, reply: &RawResponse) -> Result<Page, Unread> {
     if let Some(unreadable) = &reply.unreadable {
         return Err(Unread::Otherwise(unreadable.to_string()));
     }
@@ -317,13 +326,13 @@ fn read(dataset: &Dataset, reply: &Reply) -> Result<Page, Unread> {
     })
 }
 
-fn bad_body(dataset: &Dataset, reply: &Reply, unread: &Unread) -> Failure {
+fn bad_body(dataset: &Dataset, reply: &RawResponse, unread: &Unread) -> Failure {
     let (Unread::NotJson(problem) | Unread::Otherwise(problem)) = unread;
     Failure::BadBody {
         status: reply.status,
         problem: problem.clone(),
         snippet: match reply.unreadable {
-            Some(Unreadable::Compressed(_) | Unreadable::Broken(..)) => String::new(),
+            Some(Unreadable::Compressed(_) | Unreadable::Damaged(..)) => String::new(),
             _ => shown(dataset, reply),
         },
     }
@@ -331,16 +340,16 @@ fn bad_body(dataset: &Dataset, reply: &Reply, unread: &Unread) -> Failure {
 
 /// Reads the body as a page because a rule says so. A body that can't be read is retried, because the
 /// next one may be whole.
-fn page(dataset: &Dataset, reply: Reply) -> Verdict {
+fn page(dataset: &Dataset, reply: RawResponse) -> ResponseClass {
     match read(dataset, &reply) {
-        Ok(page) => Verdict::Page(page),
-        Err(_) if mutated!(UnreadableIsEmpty) => Verdict::Empty { date: reply.date },
-        Err(unread) => Verdict::again(bad_body(dataset, &reply, &unread)),
+        Ok(page) => ResponseClass::Page(page),
+        Err(_) if mutated!(UnreadableIsEmpty) => ResponseClass::Empty { date: reply.date },
+        Err(unread) => ResponseClass::again(bad_body(dataset, &reply, &unread)),
     }
 }
 
 /// Returns the beginning of a body that may contain records; empty if the dataset has protected fields.
-fn shown(dataset: &Dataset, reply: &Reply) -> String {
+fn shown(dataset: &Dataset, reply: &RawResponse) -> String {
     match dataset.protection {
         Some(_) => String::new(),
         None => reply.snippet(),
@@ -348,7 +357,7 @@ fn shown(dataset: &Dataset, reply: &Reply) -> String {
 }
 
 /// Returns `true` if all conditions of the rule hold.
-fn matches(rule: &ResponseRule, reply: &Reply) -> bool {
+fn matches(rule: &ResponseRule, reply: &RawResponse) -> bool {
     let holds = |condition: Option<bool>| condition.unwrap_or(true);
     holds(rule.status.map(|status| status == reply.status))
         && holds(rule.body_empty.map(|empty| empty == reply.body.is_empty()))
@@ -364,7 +373,7 @@ fn matches(rule: &ResponseRule, reply: &Reply) -> bool {
         )
 }
 
-fn has_type(reply: &Reply, beginning: &str) -> bool {
+fn has_type(reply: &RawResponse, beginning: &str) -> bool {
     let declared = reply.content_type.as_deref().unwrap_or_default();
     declared
         .get(..beginning.len())
@@ -381,7 +390,7 @@ fn value_at(body: &[u8], path: &str) -> Option<String> {
 }
 
 /// Returns the wait found in the response at the rule's position.
-fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+fn asked_by_rule(rule: &ResponseRule, reply: &RawResponse, now: DateTime<Utc>) -> Option<Duration> {
     match rule.wait.as_ref()? {
         Wait::Header(name) => wait_of(reply.headers.get(name)?.to_str().ok()?, reply, now),
         Wait::Pattern(pattern) => {
@@ -392,7 +401,7 @@ fn asked_by_rule(rule: &ResponseRule, reply: &Reply, now: DateTime<Utc>) -> Opti
 }
 
 /// Returns the wait of the `Retry-After` header.
-fn retry_after(reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+fn retry_after(reply: &RawResponse, now: DateTime<Utc>) -> Option<Duration> {
     wait_of(reply.headers.get(RETRY_AFTER)?.to_str().ok()?, reply, now)
 }
 
@@ -403,7 +412,7 @@ const FIRST_IN_MILLISECONDS: f64 = 1e12;
 
 /// Parses a wait: seconds, with or without a fraction, or a time (HTTP date, RFC 3339 or Unix
 /// timestamp). `None` if the time has passed, or the value is anything else.
-fn wait_of(value: &str, reply: &Reply, now: DateTime<Utc>) -> Option<Duration> {
+fn wait_of(value: &str, reply: &RawResponse, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
     // The server's time is compared with the server's own clock, if the response has a `Date`.
     let until = |at: DateTime<Utc>| (at - reply.date.unwrap_or(now)).to_std().ok();

@@ -15,18 +15,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
 
-use crate::backoff::Tries;
+use crate::backoff::RetryState;
 use crate::breaker::Down;
-use crate::classify::{Reply, Verdict, classify};
+use crate::classify::{RawResponse, ResponseClass, classify};
 use crate::error::{ClientError, FetchError};
-use crate::exchange::{Broken, Exchange, Http};
+use crate::exchange::{Http, Transport, TransportError};
 use crate::failure::Failure;
 use crate::known_rows::KnownRows;
-use crate::lease::{Lease, Shared};
+use crate::lease::{Lease, SharedLimits};
 use crate::page::Page;
 use crate::request::PageRequest;
-use crate::turn::{Turn, Turns};
-use crate::usage::Usage;
+use crate::turn::{AdmittedRequest, RequestThrottle};
+use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::{Dataset, RequestLimits, Source};
@@ -46,14 +46,14 @@ pub enum Answer {
 
 /// Fetches pages of one source. Clones share limits, circuit breaker and connections.
 #[derive(Debug, Clone)]
-pub struct SourceClient(Arc<Inner>);
+pub struct SourceClient(Arc<ClientInner>);
 
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(super) struct ClientInner {
     name: String,
     pub(super) base_url: Url,
-    pub(super) exchange: Arc<dyn Exchange>,
-    pub(super) turns: Turns,
+    pub(super) exchange: Arc<dyn Transport>,
+    pub(super) turns: RequestThrottle,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     /// Notified when a host or endpoint that was down answers again.
@@ -78,16 +78,16 @@ impl SourceClient {
 
     /// Like [`SourceClient::new`], but sends requests over `exchange`.
     pub fn over(
-        exchange: Arc<dyn Exchange>,
+        exchange: Arc<dyn Transport>,
         source: &Source,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ClientInner {
             name: source.name.clone(),
             base_url: source.base_url.clone(),
             exchange,
-            turns: Turns::new(source, &clock),
+            turns: RequestThrottle::new(source, &clock),
             clock,
             entropy,
             back: Notify::new(),
@@ -103,7 +103,7 @@ impl SourceClient {
     pub async fn fetch(
         &self,
         request: &PageRequest,
-        usage: &Usage,
+        usage: &RequestBudget,
         cancel: &CancellationToken,
     ) -> Result<Answer, FetchError> {
         let answer = tokio::select! {
@@ -128,7 +128,7 @@ impl SourceClient {
     }
 
     /// Shares the source's limits with the other processes of the lake from now on.
-    pub fn lease(&self, shared: Shared) {
+    pub fn lease(&self, shared: SharedLimits) {
         let inner = &*self.0;
         let (clock, entropy) = (inner.clock.clone(), inner.entropy.clone());
         let lease = || Lease::new(&inner.name, &inner.turns.gate, shared, clock, entropy);
@@ -147,19 +147,23 @@ impl SourceClient {
         &self.0.known_rows
     }
 
-    pub(super) fn inner(&self) -> &Inner {
+    pub(super) fn inner(&self) -> &ClientInner {
         &self.0
     }
 }
 
-impl Inner {
-    async fn fetch(&self, request: &PageRequest, usage: &Usage) -> Result<Answer, FetchError> {
+impl ClientInner {
+    async fn fetch(
+        &self,
+        request: &PageRequest,
+        usage: &RequestBudget,
+    ) -> Result<Answer, FetchError> {
         let url = request.url(&self.base_url)?;
-        let mut tries = Tries::new(&request.dataset.retry, &self.entropy);
+        let mut tries = RetryState::new(&request.dataset.retry, &self.entropy);
         loop {
             let verdict = self.attempt(request, &url, usage, &mut tries).await?;
             let wait = match &verdict {
-                Verdict::Retry {
+                ResponseClass::Retry {
                     failure,
                     asked,
                     max_attempts,
@@ -168,7 +172,7 @@ impl Inner {
                     tell_failure(request, failure, tries.count(), wait);
                     wait
                 }
-                Verdict::RateLimited { failure, asked } => {
+                ResponseClass::RateLimited { failure, asked } => {
                     let wait = tries.after_rate_limit(*asked);
                     tell_failure(request, failure, tries.count(), wait);
                     wait
@@ -202,9 +206,9 @@ impl Inner {
         &self,
         request: &PageRequest,
         url: &Url,
-        usage: &Usage,
-        tries: &mut Tries<'_>,
-    ) -> Result<Verdict, FetchError> {
+        usage: &RequestBudget,
+        tries: &mut RetryState<'_>,
+    ) -> Result<ResponseClass, FetchError> {
         let dataset = &request.dataset;
         let arrived = Instant::now();
         let turn = self.turns.wait(dataset, url, request.priority).await;
@@ -234,8 +238,8 @@ impl Inner {
                 log_answer(request, tries.count() + 1, status, bytes);
                 classify(dataset, reply, self.clock.now())
             }
-            Err(Broken::Off(failure)) => Verdict::again(failure),
-            Err(Broken::TooLarge { max }) => {
+            Err(TransportError::Off(failure)) => ResponseClass::again(failure),
+            Err(TransportError::TooLarge { max }) => {
                 self.is_back(turn.alive());
                 return Err(FetchError::TooLarge {
                     url: url.to_string(),
@@ -248,16 +252,20 @@ impl Inner {
     }
 
     /// Sends one request and decodes the body of the response.
-    pub(super) async fn ask(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+    pub(super) async fn ask(
+        &self,
+        url: &Url,
+        limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
         let reply = self.exchange.get(url, limits).await?;
         reply.decoded(limits.max_body_bytes)
     }
 
     /// Reports the outcome of a request to limiter and circuit breaker.
-    fn learn(&self, url: &Url, verdict: &Verdict, turn: Turn<'_>) {
+    fn learn(&self, url: &Url, verdict: &ResponseClass, turn: AdmittedRequest<'_>) {
         match verdict {
-            Verdict::RateLimited { .. } => turn.rate_limited(),
-            Verdict::Retry { failure, .. } => {
+            ResponseClass::RateLimited { .. } => turn.rate_limited(),
+            ResponseClass::Retry { failure, .. } => {
                 if let Some(down) = turn.failed(url, failure) {
                     let (what, reason) = (&*down.what, &*down.last);
                     let failures = down.failures;
@@ -267,11 +275,11 @@ impl Inner {
                     );
                 }
             }
-            Verdict::Page(_)
-            | Verdict::Empty { .. }
-            | Verdict::Skipped { .. }
-            | Verdict::Refused { .. }
-            | Verdict::Redirected { .. } => self.is_back(turn.answered()),
+            ResponseClass::Page(_)
+            | ResponseClass::Empty { .. }
+            | ResponseClass::Skipped { .. }
+            | ResponseClass::Refused { .. }
+            | ResponseClass::Redirected { .. } => self.is_back(turn.answered()),
         }
     }
 
@@ -288,30 +296,33 @@ impl Inner {
 }
 
 /// Converts the last verdict of a request into its result.
-pub(super) fn settle(verdict: Verdict, url: &Url, attempts: u32) -> Result<Answer, FetchError> {
+pub(super) fn settle(
+    verdict: ResponseClass,
+    url: &Url,
+    attempts: u32,
+) -> Result<Answer, FetchError> {
     let url = url.to_string();
     Err(match verdict {
-        Verdict::Page(page) => return Ok(Answer::Page(page)),
-        Verdict::Empty { date } => return Ok(Answer::Empty { date }),
-        Verdict::Retry { failure, asked, .. } | Verdict::RateLimited { failure, asked } => {
-            FetchError::GaveUp {
-                url,
-                attempts,
-                reason: failure,
-                asked,
-            }
-        }
-        Verdict::Refused { status, snippet } => FetchError::Refused {
+        ResponseClass::Page(page) => return Ok(Answer::Page(page)),
+        ResponseClass::Empty { date } => return Ok(Answer::Empty { date }),
+        ResponseClass::Retry { failure, asked, .. }
+        | ResponseClass::RateLimited { failure, asked } => FetchError::GaveUp {
+            url,
+            attempts,
+            reason: failure,
+            asked,
+        },
+        ResponseClass::Refused { status, snippet } => FetchError::Refused {
             url,
             status,
             snippet,
         },
-        Verdict::Skipped { status, snippet } => FetchError::Skipped {
+        ResponseClass::Skipped { status, snippet } => FetchError::Skipped {
             url,
             status,
             snippet,
         },
-        Verdict::Redirected { status, location } => FetchError::Redirected {
+        ResponseClass::Redirected { status, location } => FetchError::Redirected {
             url,
             status,
             location,

@@ -19,8 +19,8 @@ use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::header::CONTENT_ENCODING;
 
-use crate::classify::Reply;
-use crate::exchange::Broken;
+use crate::classify::RawResponse;
+use crate::exchange::TransportError;
 use crate::failure::snippet;
 
 /// A byte order mark in UTF-8.
@@ -39,7 +39,7 @@ pub enum Unreadable {
     Compressed(String),
     /// Compressed, and truncated or corrupt.
     #[error("the body is compressed with {0}, and can't be unpacked: {1}")]
-    Broken(&'static str, String),
+    Damaged(&'static str, String),
     /// Declared with an unsupported charset.
     #[error(
         "the body is declared as charset {0}, which isn't read (UTF-8, ISO-8859-1 and windows-1252 \
@@ -54,13 +54,13 @@ pub enum Unreadable {
     NoCharset(usize),
 }
 
-impl Reply {
+impl RawResponse {
     /// Decodes the body, up to `max` bytes. A body that can't be decoded is kept, with the reason in
     /// `unreadable`.
     ///
     /// # Errors
     /// If a 2xx response has more than `max` bytes after decompression.
-    pub fn decoded(mut self, max: u64) -> Result<Self, Broken> {
+    pub fn decoded(mut self, max: u64) -> Result<Self, TransportError> {
         let accepted = (200..300).contains(&self.status);
         for _ in 0..MOST_LAYERS {
             let Some(packing) = Packing::of(&self) else {
@@ -69,7 +69,7 @@ impl Reply {
             let (unpacked, outcome) = packing.unpack(&self.body, max);
             if unpacked.len() as u64 > max {
                 match accepted {
-                    true => return Err(Broken::TooLarge { max }),
+                    true => return Err(TransportError::TooLarge { max }),
                     false => self.body = unpacked.into(),
                 }
                 break;
@@ -115,7 +115,7 @@ enum Packing {
 impl Packing {
     /// Detects the method by the first bytes, none of which begin JSON. Raw deflate has no signature, so
     /// its header is trusted.
-    fn of(reply: &Reply) -> Option<Self> {
+    fn of(reply: &RawResponse) -> Option<Self> {
         let declared = |name| {
             reply
                 .encoding()
@@ -158,7 +158,7 @@ impl Packing {
 
     fn unreadable(self, error: &io::Error) -> Option<Unreadable> {
         let problem = snippet(error.to_string().as_bytes());
-        Some(Unreadable::Broken(self.name(), problem))
+        Some(Unreadable::Damaged(self.name(), problem))
     }
 }
 

@@ -1,7 +1,7 @@
 //! HTTP transport: sends one request and reads the whole response, within bounds of time and size.
 //!
 //! Redirects aren't followed, nothing is retried here, and each way in which a request can break has its
-//! own [`Failure`]. The client sends requests only through the trait [`Exchange`], so that a simulation
+//! own [`Failure`]. The client sends requests only through the trait [`Transport`], so that a simulation
 //! can supply the responses.
 
 use std::error::Error;
@@ -21,7 +21,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::classify::Reply;
+use crate::classify::RawResponse;
 use crate::error::ClientError;
 use crate::failure::{Failure, snippet};
 use bronzed_model::declaration::{Auth, RequestLimits, Source};
@@ -37,9 +37,9 @@ const TRUSTED_LENGTH: u64 = 1024 * 1024;
 
 /// Transport for the requests of a source client.
 #[async_trait]
-pub trait Exchange: Debug + Send + Sync {
+pub trait Transport: Debug + Send + Sync {
     /// Sends a GET request to `url` and reads the whole response.
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken>;
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError>;
 }
 
 /// The HTTP client of one source.
@@ -57,9 +57,9 @@ pub(super) struct Http {
     secrets: Arc<[SecretString]>,
 }
 
-/// Reason why there is no [`Reply`].
+/// Reason why there is no [`RawResponse`].
 #[derive(Debug)]
-pub enum Broken {
+pub enum TransportError {
     /// Transient error, worth a retry.
     Off(Failure),
     /// The body of a 2xx response exceeds `max_body_bytes`.
@@ -70,11 +70,11 @@ pub enum Broken {
 }
 
 #[async_trait]
-impl Exchange for Http {
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+impl Transport for Http {
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError> {
         match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Broken::Off(Failure::TimedOut(limits.timeout))),
+            Err(_) => Err(TransportError::Off(Failure::TimedOut(limits.timeout))),
         }
     }
 }
@@ -117,13 +117,17 @@ impl Http {
         })
     }
 
-    async fn whole(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+    async fn whole(
+        &self,
+        url: &Url,
+        limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
         if let Some(failure) = self
             .no_authorities
             .as_ref()
             .filter(|_| url.scheme() == "https")
         {
-            return Err(Broken::Off(failure.clone()));
+            return Err(TransportError::Off(failure.clone()));
         }
         let client = match &self.loopback {
             Some(client) if is_loopback(url) => client,
@@ -140,7 +144,7 @@ impl Http {
             let value = headers.get(name)?.as_bytes();
             Some(String::from_utf8_lossy(value).into_owned())
         };
-        let mut reply = Reply {
+        let mut reply = RawResponse {
             status: response.status().as_u16(),
             content_type: header(CONTENT_TYPE),
             location: header(LOCATION),
@@ -188,7 +192,7 @@ fn build(
 }
 
 /// Reads the body, decompressed. An error page is cut off after its beginning.
-async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, Broken> {
+async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, TransportError> {
     let accepted = response.status().is_success();
     let max = match accepted {
         true => limits.max_body_bytes,
@@ -206,7 +210,7 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, B
         if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
             body.extend_from_slice(&chunk);
         } else if accepted {
-            return Err(Broken::TooLarge { max });
+            return Err(TransportError::TooLarge { max });
         } else {
             return Ok(body.freeze());
         }
@@ -214,10 +218,10 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, B
 }
 
 /// Converts an error of the HTTP library; `timeout` is the limit that applied to the request.
-fn failed(error: &reqwest::Error, timeout: Duration) -> Broken {
+fn failed(error: &reqwest::Error, timeout: Duration) -> TransportError {
     // The cause may quote the server, for example the host names of a certificate.
     let cause = snippet(root_cause(error).as_bytes());
-    Broken::Off(if error.is_connect() {
+    TransportError::Off(if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
         Failure::NoConnection {
             cure: cure(&cause, host, error.url()),

@@ -31,25 +31,25 @@ const GROW_AFTER: u32 = 10;
 
 /// Index of a limit: the source's own, or that of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Part(usize);
+pub struct LimitId(usize);
 
-impl Part {
+impl LimitId {
     /// The source's own limits, which apply to every request.
     pub const SOURCE: Self = Self(0);
 }
 
 /// Limiter of one source. See the guarantees of the module.
 #[derive(Debug)]
-pub struct Gate {
+pub struct AdaptiveLimiter {
     /// The source's limits, then those of the pools by name.
     declared: Vec<(Option<String>, Pool)>,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     limiters: Vec<Limiter>,
-    waiting: BTreeMap<Place, Waiting>,
+    waiting: BTreeMap<QueuePosition, QueuedRequest>,
     arrivals: u64,
 }
 
@@ -72,16 +72,16 @@ struct Limiter {
 }
 
 /// Position in the queue: highest priority first, then first in, first out.
-type Place = (Reverse<Priority>, u64);
+type QueuePosition = (Reverse<Priority>, u64);
 
 #[derive(Debug)]
-struct Waiting {
-    pool: Option<Part>,
+struct QueuedRequest {
+    pool: Option<LimitId>,
     woken: Arc<Notify>,
 }
 
 /// Result of a request for admission.
-enum Admission {
+enum AdmitResult {
     Granted(Numbers),
     /// Wait until woken.
     Blocked,
@@ -93,18 +93,18 @@ enum Admission {
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     of_source: u64,
-    of_pool: Option<(Part, u64)>,
+    of_pool: Option<(LimitId, u64)>,
 }
 
 impl Numbers {
-    fn each(self) -> impl Iterator<Item = (Part, u64)> {
-        [(Part::SOURCE, self.of_source)]
+    fn each(self) -> impl Iterator<Item = (LimitId, u64)> {
+        [(LimitId::SOURCE, self.of_source)]
             .into_iter()
             .chain(self.of_pool)
     }
 }
 
-impl Gate {
+impl AdaptiveLimiter {
     /// Creates a limiter; a concurrency of 0 counts as 1.
     pub fn new(limits: &Pool, pools: &BTreeMap<String, Pool>) -> Arc<Self> {
         let pools = pools.iter().map(|(name, pool)| (Some(name.clone()), *pool));
@@ -113,7 +113,7 @@ impl Gate {
         let limiters = limiters.collect();
         Arc::new(Self {
             declared,
-            state: Mutex::new(State {
+            state: Mutex::new(LimiterState {
                 limiters,
                 waiting: BTreeMap::new(),
                 arrivals: 0,
@@ -123,18 +123,18 @@ impl Gate {
 
     /// Waits until the limits of the source and the pool admit a request. Dropping the future leaves the
     /// queue to the next.
-    pub async fn enter(self: &Arc<Self>, pool: Option<Part>, priority: Priority) -> Permit {
+    pub async fn enter(self: &Arc<Self>, pool: Option<LimitId>, priority: Priority) -> Permit {
         let waiter = Waiter::join(self, pool, priority);
         loop {
             match self.admit(waiter.place, pool) {
-                Admission::Granted(numbers) => {
+                AdmitResult::Granted(numbers) => {
                     return Permit {
                         gate: Arc::clone(self),
                         numbers,
                     };
                 }
-                Admission::Blocked => waiter.woken.notified().await,
-                Admission::Paced(at) => {
+                AdmitResult::Blocked => waiter.woken.notified().await,
+                AdmitResult::Paced(at) => {
                     // Woken or timed out: check again in both cases.
                     let _ = timeout_at(at, waiter.woken.notified()).await;
                 }
@@ -143,22 +143,23 @@ impl Gate {
     }
 
     /// Returns the pool with this name; `None` if there is none.
-    pub fn pool(&self, name: &str) -> Option<Part> {
+    pub fn pool(&self, name: &str) -> Option<LimitId> {
         let named = |(declared, _): &(Option<String>, Pool)| declared.as_deref() == Some(name);
-        self.declared.iter().position(named).map(Part)
+        self.declared.iter().position(named).map(LimitId)
     }
 
     /// Returns every limit, with the name of its pool (`None` for the source's own) and its declared
     /// concurrency.
-    pub fn parts(&self) -> impl Iterator<Item = (Part, Option<&str>, usize)> {
+    pub fn parts(&self) -> impl Iterator<Item = (LimitId, Option<&str>, usize)> {
         let numbered = self.declared.iter().enumerate();
-        numbered
-            .map(|(number, (name, pool))| (Part(number), name.as_deref(), pool.concurrency.max(1)))
+        numbered.map(|(number, (name, pool))| {
+            (LimitId(number), name.as_deref(), pool.concurrency.max(1))
+        })
     }
 
     /// Sets the part of a limit's concurrency that this process may use, and scales its rate alike.
     /// Requests in flight beyond it are allowed to finish.
-    pub fn set_share(&self, part: Part, share: usize) {
+    pub fn set_share(&self, part: LimitId, share: usize) {
         let mut state = self.lock();
         let declared = self.declared.get(part.0);
         let Some(((_, pool), limiter)) = declared.zip(state.limiters.get_mut(part.0)) else {
@@ -172,26 +173,26 @@ impl Gate {
     }
 
     /// Returns the part of a limit's concurrency that this process may use.
-    pub fn share(&self, part: Part) -> usize {
+    pub fn share(&self, part: LimitId) -> usize {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
         limiter.map_or(0, |limiter| limiter.share)
     }
 
     /// Number of requests in flight within a limit.
-    pub fn in_flight(&self, part: Part) -> usize {
+    pub fn in_flight(&self, part: LimitId) -> usize {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
         limiter.map_or(0, |limiter| limiter.in_flight)
     }
 
     /// Returns `true` if a request is in flight within a limit, or waits for it.
-    pub fn is_wanted(&self, part: Part) -> bool {
+    pub fn is_wanted(&self, part: LimitId) -> bool {
         let state = self.lock();
         let limiter = state.limiters.get(part.0);
         limiter.is_some_and(|limiter| limiter.in_flight > 0)
             || match part {
-                Part::SOURCE => !state.waiting.is_empty(),
+                LimitId::SOURCE => !state.waiting.is_empty(),
                 pool => state.waiting.values().any(|one| one.pool == Some(pool)),
             }
     }
@@ -202,49 +203,49 @@ impl Gate {
         self.lock().limiters[0].limit()
     }
 
-    fn admit(&self, place: Place, pool: Option<Part>) -> Admission {
+    fn admit(&self, place: QueuePosition, pool: Option<LimitId>) -> AdmitResult {
         let mut state = self.lock();
         let now = Instant::now();
         if !state.is_next(place, pool, now) {
-            return Admission::Blocked;
+            return AdmitResult::Blocked;
         }
-        let needed = [Some(Part::SOURCE), pool];
+        let needed = [Some(LimitId::SOURCE), pool];
         let needed = || needed.into_iter().flatten();
         let limiters = || needed().filter_map(|part| state.limiters.get(part.0));
         if limiters().any(Limiter::is_full) {
-            return Admission::Blocked;
+            return AdmitResult::Blocked;
         }
         let paced = limiters().filter_map(|limiter| limiter.paced(now)).max();
         if let Some(at) = paced {
-            return Admission::Paced(at);
+            return AdmitResult::Paced(at);
         }
-        let mut take = |part: Part| {
+        let mut take = |part: LimitId| {
             let limiter = state.limiters.get_mut(part.0);
             limiter.map_or(0, |limiter| limiter.take(now))
         };
         let numbers = Numbers {
-            of_source: take(Part::SOURCE),
+            of_source: take(LimitId::SOURCE),
             of_pool: pool.map(|pool| (pool, take(pool))),
         };
         state.waiting.remove(&place);
-        Admission::Granted(numbers)
+        AdmitResult::Granted(numbers)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LimiterState {
     /// Returns `true` if no waiter has precedence: all that are before it in the queue wait for another
     /// pool, which is full or paced.
-    fn is_next(&self, place: Place, pool: Option<Part>, now: Instant) -> bool {
+    fn is_next(&self, place: QueuePosition, pool: Option<LimitId>, now: Instant) -> bool {
         let mut before = self.waiting.range(..place);
         before.all(|(_, other)| other.pool != pool && self.is_held_up(other.pool, now))
     }
 
     /// Returns `true` if requests of the pool would wait even if the source had a free slot.
-    fn is_held_up(&self, pool: Option<Part>, now: Instant) -> bool {
+    fn is_held_up(&self, pool: Option<LimitId>, now: Instant) -> bool {
         let limiter = pool.and_then(|pool| self.limiters.get(pool.0));
         limiter.is_some_and(|limiter| limiter.is_full() || limiter.paced(now).is_some())
     }
@@ -252,7 +253,7 @@ impl State {
     /// Wakes the first waiter of each pool, and the first without a pool, to check again. A spurious
     /// wake-up does no harm.
     fn wake_heads(&self) {
-        let mut woken: Vec<Option<Part>> = Vec::new();
+        let mut woken: Vec<Option<LimitId>> = Vec::new();
         for waiting in self.waiting.values() {
             if !woken.contains(&waiting.pool) {
                 woken.push(waiting.pool);
@@ -325,18 +326,18 @@ impl Limiter {
 
 /// Position in the queue, given up when dropped.
 struct Waiter<'g> {
-    gate: &'g Gate,
-    place: Place,
+    gate: &'g AdaptiveLimiter,
+    place: QueuePosition,
     woken: Arc<Notify>,
 }
 
 impl<'g> Waiter<'g> {
-    fn join(gate: &'g Gate, pool: Option<Part>, priority: Priority) -> Self {
+    fn join(gate: &'g AdaptiveLimiter, pool: Option<LimitId>, priority: Priority) -> Self {
         let woken = Arc::new(Notify::new());
         let mut state = gate.lock();
         state.arrivals += 1;
         let place = (Reverse(priority), state.arrivals);
-        let waiting = Waiting {
+        let waiting = QueuedRequest {
             pool,
             woken: Arc::clone(&woken),
         };
@@ -357,7 +358,7 @@ impl Drop for Waiter<'_> {
 /// Permission to have one request in flight, released when dropped.
 #[derive(Debug)]
 pub struct Permit {
-    gate: Arc<Gate>,
+    gate: Arc<AdaptiveLimiter>,
     numbers: Numbers,
 }
 

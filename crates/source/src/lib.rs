@@ -34,4 +34,4 @@ pub use breaker::Down;
 pub use client::{Answer, SourceClient};
 pub use error::{ClientError, FetchError};
 pub use request::PageRequest;
-pub use usage::Usage;
+pub use usage::RequestBudget;

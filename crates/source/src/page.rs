@@ -99,7 +99,7 @@ impl Page {
     ) -> Result<Self, PageError> {
         let text = std::str::from_utf8(&body)
             .map_err(|error| PageError::Json(serde::de::Error::custom(error)))?;
-        let envelope = Envelope::open(text)?;
+        let envelope = PageEnvelope::open(text)?;
         let array = envelope
             .find(&dataset.data_selector)?
             .filter(|found| json::kind(found) == json::Kind::Array)
@@ -255,12 +255,12 @@ fn span_within(whole: &str, part: &str) -> Range<usize> {
 
 /// The response body, its top level parsed once for all pointers: parsing a page of 125 KB again for
 /// each of them would cost more than all other work on it.
-struct Envelope<'a> {
+struct PageEnvelope<'a> {
     text: &'a str,
     members: Option<Object<'a>>,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> PageEnvelope<'a> {
     fn open(text: &'a str) -> Result<Self, PageError> {
         let members = match json::kind(text) {
             json::Kind::Object => Some(Object::parse(text)?),
@@ -281,7 +281,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn count(envelope: &Envelope<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
+fn count(envelope: &PageEnvelope<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
     let Some(path) = path else { return Ok(None) };
     let found = envelope.find(path)?.unwrap_or(ABSENT);
     match whole_number(found) {

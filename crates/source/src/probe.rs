@@ -9,16 +9,16 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::classify::classify;
-use crate::client::{Answer, Inner, SourceClient, settle};
+use crate::client::{Answer, ClientInner, SourceClient, settle};
 use crate::error::FetchError;
-use crate::exchange::Broken;
+use crate::exchange::TransportError;
 use crate::request::PageRequest;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Priority, Slice};
 
 /// Result of a probe.
 #[derive(Debug)]
-pub struct Seen {
+pub struct ProbeResult {
     /// The requested URL.
     pub url: Url,
     /// The HTTP status.
@@ -48,7 +48,7 @@ impl SourceClient {
         dataset: Arc<Dataset>,
         day: Day,
         slice: Slice,
-    ) -> Result<Seen, FetchError> {
+    ) -> Result<ProbeResult, FetchError> {
         let request = PageRequest {
             dataset,
             day,
@@ -66,8 +66,8 @@ impl SourceClient {
     }
 }
 
-impl Inner {
-    async fn look(&self, request: &PageRequest) -> Result<Seen, FetchError> {
+impl ClientInner {
+    async fn look(&self, request: &PageRequest) -> Result<ProbeResult, FetchError> {
         let url = request.url(&self.base_url)?;
         let dataset = &request.dataset;
         let _permits = self.turns.enter(dataset, request.priority).await;
@@ -75,13 +75,13 @@ impl Inner {
         let reply = self.ask(&url, &dataset.limits).await.map_err(|broken| {
             let url = url.to_string();
             match broken {
-                Broken::Off(reason) => FetchError::GaveUp {
+                TransportError::Off(reason) => FetchError::GaveUp {
                     url,
                     attempts: 1,
                     reason,
                     asked: None,
                 },
-                Broken::TooLarge { max } => FetchError::TooLarge { url, max },
+                TransportError::TooLarge { max } => FetchError::TooLarge { url, max },
             }
         })?;
         let took = begun.elapsed();
@@ -91,7 +91,7 @@ impl Inner {
         let content_type = content_type.map(|text| reply.shown(text.as_bytes()));
         let (body, date) = (reply.body.clone(), reply.date);
         let answer = settle(classify(dataset, reply, now), &url, 1);
-        Ok(Seen {
+        Ok(ProbeResult {
             url,
             status,
             content_type,

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::breaker::{Breaker, Down, Pass};
 use crate::failure::Failure;
-use crate::gate::{Gate, Part, Permit};
+use crate::gate::{AdaptiveLimiter, LimitId, Permit};
 use crate::lease::Lease;
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::{Blackout, Dataset, Priority, Source};
@@ -24,11 +24,11 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Admits the requests of one source.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct RequestThrottle {
     source: String,
     zone: Tz,
     blackout: Vec<Blackout>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) gate: Arc<AdaptiveLimiter>,
     /// Lease of this process's share of the limits, if other processes share them.
     pub(super) lease: OnceLock<Lease>,
     /// Circuit breakers by host: a source's datasets may be at several hosts.
@@ -38,12 +38,12 @@ pub(super) struct Turns {
 
 /// Permission to send one request.
 #[derive(Debug)]
-pub(super) struct Turn<'t> {
+pub(super) struct AdmittedRequest<'t> {
     permit: Permit,
     pass: Option<Pass<'t>>,
 }
 
-impl Turns {
+impl RequestThrottle {
     pub(super) fn new(source: &Source, clock: &Arc<dyn Clock>) -> Self {
         let datasets = source.datasets.values();
         let elsewhere = datasets.filter_map(|dataset| dataset.base_url.as_ref());
@@ -52,7 +52,7 @@ impl Turns {
             source: source.name.clone(),
             zone: source.timezone,
             blackout: source.blackout.clone(),
-            gate: Gate::new(&source.limits.pool(), &source.pools),
+            gate: AdaptiveLimiter::new(&source.limits.pool(), &source.pools),
             lease: OnceLock::new(),
             breakers: elsewhere.chain([&source.base_url]).map(breaker).collect(),
             clock: Arc::clone(clock),
@@ -68,7 +68,7 @@ impl Turns {
         dataset: &Dataset,
         url: &Url,
         priority: Priority,
-    ) -> Result<Turn<'_>, Down> {
+    ) -> Result<AdmittedRequest<'_>, Down> {
         let breaker = self.breakers.get(&host(url));
         let endpoint = endpoint(dataset);
         loop {
@@ -81,11 +81,11 @@ impl Turns {
             // … and after it, because the source may have gone down meanwhile.
             let Some(breaker) = breaker else {
                 let pass = None;
-                return Ok(Turn { permit, pass });
+                return Ok(AdmittedRequest { permit, pass });
             };
             if let Some(pass) = breaker.pass(&endpoint)? {
                 let pass = Some(pass);
-                return Ok(Turn { permit, pass });
+                return Ok(AdmittedRequest { permit, pass });
             }
         }
     }
@@ -117,7 +117,7 @@ impl Turns {
         self.gate.enter(pool, priority).await
     }
 
-    fn pool(&self, dataset: &Dataset) -> Option<Part> {
+    fn pool(&self, dataset: &Dataset) -> Option<LimitId> {
         self.gate.pool(dataset.pool.as_deref()?)
     }
 
@@ -150,7 +150,7 @@ impl Turns {
     }
 }
 
-impl Turn<'_> {
+impl AdmittedRequest<'_> {
     /// Reports an understood response. Returns the host or endpoint that was down until now.
     pub(super) fn answered(self) -> Option<Down> {
         self.permit.good();

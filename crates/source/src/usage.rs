@@ -7,7 +7,7 @@ use crate::error::FetchError;
 
 /// Requests and retries of one run.
 #[derive(Debug, Default)]
-pub struct Usage {
+pub struct RequestBudget {
     requests: AtomicU64,
     retries: AtomicU64,
     answered: AtomicU64,
@@ -16,7 +16,7 @@ pub struct Usage {
     down: OnceLock<String>,
 }
 
-impl Usage {
+impl RequestBudget {
     /// Creates counters at zero.
     pub fn new() -> Self {
         Self::default()

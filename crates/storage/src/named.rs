@@ -27,14 +27,14 @@ const MENDED: TimeDelta = TimeDelta::days(366);
 
 /// First named day of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
+pub struct FirstNamedDay {
     /// The first day that was named.
     pub from: Day,
     /// Time at which `from` was recorded.
     noted_at: DateTime<Utc>,
 }
 
-impl Named {
+impl FirstNamedDay {
     /// Loads the document of the table with this prefix.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Named {
     }
 }
 
-fn document(lake: &Lake, prefix: &str) -> JsonDocument<Named> {
+fn document(lake: &Lake, prefix: &str) -> JsonDocument<FirstNamedDay> {
     JsonDocument::new(lake, format!("_bronzed/named/{prefix}.json"), FORMAT)
         .cure("update bronzed, or remove the object: then days count from those that jobs name now")
 }
@@ -102,9 +102,9 @@ mod tests {
         let today = Day::of(now, chrono_tz::UTC);
         let entropy = Entropy::seeded(1);
         let first = first.parse().unwrap();
-        let known = Named::load(lake, "pncp").await.unwrap();
-        let named = Named::note(lake, &entropy, "pncp", known, first, (now, today)).await;
-        let loaded = Named::load(lake, "pncp").await.unwrap();
+        let known = FirstNamedDay::load(lake, "pncp").await.unwrap();
+        let named = FirstNamedDay::note(lake, &entropy, "pncp", known, first, (now, today)).await;
+        let loaded = FirstNamedDay::load(lake, "pncp").await.unwrap();
         assert_eq!(loaded, named.as_ref().ok().copied());
         named.unwrap().from.to_string()
     }
@@ -112,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_day_named_stays_the_first_whatever_slots_name_later() {
         let lake = lake();
-        assert_eq!(Named::load(&lake, "pncp").await.unwrap(), None);
+        assert_eq!(FirstNamedDay::load(&lake, "pncp").await.unwrap(), None);
         assert_eq!(note(&lake, "2025-10-15", "2025-10-22").await, "2025-10-15");
         let written = lake.get("_bronzed/named/pncp.json").await.unwrap();
         assert_eq!(note(&lake, "2025-12-01", "2025-12-08").await, "2025-10-15");

@@ -8,7 +8,7 @@ use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
 use bronzed_source::SourceClient;
 use bronzed_source::failure::Failure;
-use bronzed_source::testing::{self, Broken, Exchange, Reply, source};
+use bronzed_source::testing::{self, RawResponse, Transport, TransportError, source};
 use bronzed_storage::lake::Lake;
 use bytes::Bytes;
 use object_store::memory::InMemory;
@@ -27,13 +27,13 @@ struct Api {
 }
 
 #[async_trait]
-impl Exchange for Api {
-    async fn get(&self, url: &Url, _limits: &RequestLimits) -> Result<Reply, Broken> {
+impl Transport for Api {
+    async fn get(&self, url: &Url, _limits: &RequestLimits) -> Result<RawResponse, TransportError> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = self.begun.elapsed().as_secs();
         self.asked.lock().unwrap().push(now);
         if (self.away.0..self.away.1).contains(&now) {
-            return Err(Broken::Off(Failure::NoConnection {
+            return Err(TransportError::Off(Failure::NoConnection {
                 host: "api".to_owned(),
                 problem: "connection refused".to_owned(),
                 cure: String::new(),
@@ -45,11 +45,11 @@ impl Exchange for Api {
         let body = format!(
             r#"{{"data":[{{"numeroControlePNCP":"{slice}-{month}-{day}","dataPublicacaoPncp":"{year}-{month}-{day}T08:41:33"}}],"totalRegistros":1,"totalPaginas":1,"empty":false}}"#
         );
-        Ok(Reply {
+        Ok(RawResponse {
             status: 200,
             content_type: Some("application/json".to_owned()),
             body: Bytes::from(body),
-            ..Reply::default()
+            ..RawResponse::default()
         })
     }
 }

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use crate::cli::progress::Bar;
 use crate::cli::run::exit;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop, say, summary};
-use crate::session::Session;
+use crate::cli::{CliContext, CliError, Exit, say, summary};
+use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Order, run as run_order};
 use bronzed_model::clock::ManualClock;
@@ -51,7 +51,7 @@ pub struct Args {
     faults: f64,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let day: Day = DAY.parse().context("the demo's day")?;
     let clock = ManualClock::new(at(TIMES[0])?);
     let catalog = Catalog::generated(args.seed, day, args.records, BYTES_PER_RECORD);
@@ -76,7 +76,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
         .and_then(|source| source.datasets.get("contratacoes"))
         .cloned()
         .context("the configuration that the program carries has no pncp.contratacoes")?;
-    let session = Session::open(settings, Arc::new(clock.clone())).await?;
+    let session = AppContext::open(settings, Arc::new(clock.clone())).await?;
     cancel_on_signal(session.cancel().clone());
     let order = Order {
         dataset,
@@ -113,9 +113,9 @@ fn at(time: &str) -> anyhow::Result<DateTime<Utc>> {
 }
 
 /// Loads the embedded configuration, with the simulator as the API and short delays.
-fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
+fn settings(folder: &Path, base_url: &str) -> Result<Settings, CliError> {
     let lake = folder.to_str().ok_or_else(|| {
-        Stop::Usage(format!(
+        CliError::Usage(format!(
             "the folder `{}` isn't valid Unicode",
             folder.display()
         ))
@@ -130,7 +130,7 @@ fn settings(folder: &Path, base_url: &str) -> Result<Settings, Stop> {
         ("BRONZED__TELEMETRY__FORMAT", "pretty"),
     ];
     let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    bronzed_config::load(None, overrides).map_err(|problems| Stop::Usage(problems.to_string()))
+    bronzed_config::load(None, overrides).map_err(|problems| CliError::Usage(problems.to_string()))
 }
 
 /// Describes one run in one sentence.

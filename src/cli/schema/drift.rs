@@ -9,10 +9,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::cli::{Exit, Shell, Stop, say, table, target};
+use crate::cli::{CliContext, CliError, Exit, say, table, target};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
-use bronzed_storage::bronze::drift::{Drift, Finding};
+use bronzed_storage::bronze::drift::{Drift, DriftFinding};
 use bronzed_storage::bronze::{layout, reader};
 use bronzed_storage::lake::Lake;
 
@@ -34,7 +34,7 @@ pub struct Args {
 
 /// Drift of one dataset, with the number of files and rows read.
 #[derive(Debug, Default)]
-struct Seen {
+struct DriftRow {
     drift: Drift,
     files: u64,
     /// Number of files of the earlier pipeline, which has no `_extra`.
@@ -42,7 +42,7 @@ struct Seen {
     rows: u64,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     let (_, datasets) = target::find(&settings, &args.target)?;
     target::in_order(args.from, args.to)?;
@@ -66,8 +66,8 @@ async fn look(
     dataset: &Arc<Dataset>,
     from: Option<Day>,
     to: Option<Day>,
-) -> anyhow::Result<Seen> {
-    let mut seen = Seen::default();
+) -> anyhow::Result<DriftRow> {
+    let mut seen = DriftRow::default();
     let wanted = |day: &Day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to);
     let folders = match (from, to) {
         (Some(from), Some(to)) => from
@@ -104,7 +104,7 @@ async fn look(
     Ok(seen)
 }
 
-fn report(dataset: &Dataset, seen: &Seen) -> serde_json::Value {
+fn report(dataset: &Dataset, seen: &DriftRow) -> serde_json::Value {
     json!({
         "dataset": dataset.full_name(),
         "files": seen.files,
@@ -115,7 +115,7 @@ fn report(dataset: &Dataset, seen: &Seen) -> serde_json::Value {
     })
 }
 
-fn table(dataset: &Dataset, seen: &Seen) -> String {
+fn table(dataset: &Dataset, seen: &DriftRow) -> String {
     let findings = seen.drift.findings();
     let name = dataset.full_name();
     let others = match seen.others {
@@ -147,7 +147,7 @@ fn table(dataset: &Dataset, seen: &Seen) -> String {
     lines.join("\n")
 }
 
-fn row(finding: &Finding) -> Vec<String> {
+fn row(finding: &DriftFinding) -> Vec<String> {
     let seen: Vec<_> = finding.seen.keys().copied().collect();
     // Control characters, such as line breaks, would break the table.
     let example = finding.example.replace(|c: char| c.is_control(), " ");

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{Exit, Shell, Stop, complain, say, target};
+use crate::cli::{CliContext, CliError, Exit, complain, say, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Priority, Source};
@@ -19,7 +19,7 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::slices::slices;
 use bronzed_source::page::Page;
-use bronzed_source::{Answer, FetchError, PageRequest, SourceClient, Usage};
+use bronzed_source::{Answer, FetchError, PageRequest, RequestBudget, SourceClient};
 use bronzed_storage::bronze::infer::Draft;
 
 #[derive(Debug, clap::Args)]
@@ -38,13 +38,13 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     let (source, datasets) = target::find(&settings, &args.target)?;
     let one = args.target.contains('.');
     let Some(dataset) = datasets.first().filter(|_| one) else {
         let what = format!("`{}` is a source; name one of its datasets", args.target);
-        return Err(Stop::Usage(format!("{what}: `{0}.NAME`", source.name)));
+        return Err(CliError::Usage(format!("{what}: `{0}.NAME`", source.name)));
     };
     shell.log(&settings, true)?;
     let (mut draft, mut exit) = (Draft::default(), Exit::Done);
@@ -72,9 +72,9 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     Ok(exit)
 }
 
-fn see_file(draft: &mut Draft, dataset: &Dataset, file: &Path) -> Result<(), Stop> {
+fn see_file(draft: &mut Draft, dataset: &Dataset, file: &Path) -> Result<(), CliError> {
     let text = fs::read_to_string(file)
-        .map_err(|error| Stop::Usage(format!("`{}` can't be read: {error}", file.display())))?;
+        .map_err(|error| CliError::Usage(format!("`{}` can't be read: {error}", file.display())))?;
     let records = records(dataset, &text).ok_or_else(|| {
         let file = file.display();
         let pointer = &dataset.data_selector;
@@ -109,14 +109,14 @@ fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
 }
 
 /// Checks that a dataset can be requested without records of another dataset.
-fn askable(dataset: &Dataset) -> Result<(), Stop> {
+fn askable(dataset: &Dataset) -> Result<(), CliError> {
     let name = dataset.full_name();
     let why = match &dataset.kind {
         Kind::Child(parent) => format!("is read for each record of `{}`", parent.dataset),
         _ if slices(dataset).is_empty() => "takes its slices from another dataset".to_owned(),
         _ => return Ok(()),
     };
-    Err(Stop::Usage(format!(
+    Err(CliError::Usage(format!(
         "`{name}` {why}, so that --day can't ask for it: give an answer of the API in a file with --from"
     )))
 }
@@ -128,10 +128,10 @@ async fn see_day(
     dataset: &Arc<Dataset>,
     day: Day,
     clock: Arc<dyn Clock>,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CliError> {
     let entropy = Arc::new(Entropy::from_system());
     let client = SourceClient::new(source, clock, entropy).context("the API can't be asked")?;
-    let (cancel, usage) = (CancellationToken::new(), Usage::new());
+    let (cancel, usage) = (CancellationToken::new(), RequestBudget::new());
     cancel_on_signal(cancel.clone());
     let (mut exit, mut last) = (Exit::Done, None);
     for slice in slices(dataset) {
@@ -156,13 +156,14 @@ async fn see_day(
         }
     }
     match last {
-        Some(error) if draft.records() == 0 => Err(Stop::Failed(error.into())),
+        Some(error) if draft.records() == 0 => Err(CliError::Failed(error.into())),
         _ => Ok(exit),
     }
 }
 
-fn write_new(file: &Path, text: &str) -> Result<(), Stop> {
+fn write_new(file: &Path, text: &str) -> Result<(), CliError> {
     let created = fs::File::create_new(file)
         .and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
-    created.map_err(|error| Stop::Usage(format!("`{}` can't be written: {error}", file.display())))
+    created
+        .map_err(|error| CliError::Usage(format!("`{}` can't be written: {error}", file.display())))
 }

@@ -5,7 +5,7 @@ mod infer;
 
 use clap::Subcommand;
 
-use crate::cli::{Exit, Shell, Stop};
+use crate::cli::{CliContext, CliError, Exit};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,7 +21,7 @@ enum Command {
     Drift(drift::Args),
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     match args.command {
         Command::Infer(args) => infer::run(shell, args).await,
         Command::Drift(args) => drift::run(shell, args).await,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Place;
-use crate::cli::{Exit, Shell, Stop, say};
+use super::DatasetHandle;
+use crate::cli::{CliContext, CliError, Exit, say};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 
@@ -26,10 +26,10 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let reason = match args.reason.as_deref().map(str::trim) {
         Some("") => {
-            return Err(Stop::Usage(
+            return Err(CliError::Usage(
                 "--reason is empty; say why the day is taken as it is".to_owned(),
             ));
         }
@@ -37,10 +37,10 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     };
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
-    let place = Place::to_write(&settings, &args.target).await?;
+    let place = DatasetHandle::to_write(&settings, &args.target).await?;
     let today = Day::of(SystemClock.now(), place.zone);
     if args.day >= today {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "{} isn't over: today is {today} in {}; only a day that has ended can be accepted",
             args.day, place.zone
         )));

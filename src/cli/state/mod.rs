@@ -11,14 +11,14 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use crate::cli::{Exit, Shell, Stop, complain, target};
+use crate::cli::{CliContext, CliError, Exit, complain, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
-use bronzed_storage::state::{DayStore, Table};
+use bronzed_storage::state::{DayStore, InspectedTable};
 use bronzed_storage::table;
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ enum Command {
     Accept(accept::Args),
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     match args.command {
         Command::Show(args) => show::run(shell, args).await,
         Command::Verify(args) => verify::run(shell, args).await,
@@ -67,27 +67,27 @@ pub(super) struct Selection {
 
 /// Opened dataset with its selected days.
 pub(super) struct Opened {
-    pub place: Place,
-    table: Table,
+    pub place: DatasetHandle,
+    table: InspectedTable,
     /// Selected days.
     pub days: Vec<Day>,
 }
 
 impl Selection {
-    async fn open(&self, shell: &Shell) -> Result<Opened, Stop> {
+    async fn open(&self, shell: &CliContext) -> Result<Opened, CliError> {
         target::in_order(self.from, self.to)?;
         let settings = shell.settings()?;
         shell.log(&settings, true)?;
-        self.within(Place::to_read(&settings, &self.target).await?)
+        self.within(DatasetHandle::to_read(&settings, &self.target).await?)
             .await
     }
 
     /// Like [`Self::open`], for a command that writes.
-    pub(super) async fn open_to_write(&self, shell: &Shell) -> Result<Opened, Stop> {
+    pub(super) async fn open_to_write(&self, shell: &CliContext) -> Result<Opened, CliError> {
         target::in_order(self.from, self.to)?;
         let settings = shell.settings()?;
         shell.log(&settings, true)?;
-        self.within(Place::to_write(&settings, &self.target).await?)
+        self.within(DatasetHandle::to_write(&settings, &self.target).await?)
             .await
     }
 
@@ -96,8 +96,8 @@ impl Selection {
         self.day.is_some() || self.from.is_some() || self.to.is_some()
     }
 
-    async fn within(&self, place: Place) -> Result<Opened, Stop> {
-        let table = Table::list(&place.lake, &place.dataset.prefix).await;
+    async fn within(&self, place: DatasetHandle) -> Result<Opened, CliError> {
+        let table = InspectedTable::list(&place.lake, &place.dataset.prefix).await;
         let table = table.map_err(anyhow::Error::from)?;
         let days = self.of(&table.days);
         Ok(Opened { place, table, days })
@@ -117,15 +117,15 @@ impl Selection {
 }
 
 /// Dataset opened in the lake.
-pub(super) struct Place {
+pub(super) struct DatasetHandle {
     lake: Lake,
     pub dataset: Arc<Dataset>,
     zone: Tz,
 }
 
-impl Place {
+impl DatasetHandle {
     /// Opens the one dataset that `target` names, in the configured lake.
-    async fn to_read(settings: &Settings, target: &str) -> Result<Self, Stop> {
+    async fn to_read(settings: &Settings, target: &str) -> Result<Self, CliError> {
         let place = Self::find(settings, target).await?;
         let look = table::look(&place.lake, &place.dataset).await;
         if let Err(error) = look {
@@ -136,7 +136,7 @@ impl Place {
     }
 
     /// Like [`Self::to_read`], for a command that writes.
-    async fn to_write(settings: &Settings, target: &str) -> Result<Self, Stop> {
+    async fn to_write(settings: &Settings, target: &str) -> Result<Self, CliError> {
         let place = Self::to_read(settings, target).await?;
         let entropy = Entropy::from_system();
         let joined = place.lake.join(&entropy, SystemClock.now()).await;
@@ -144,10 +144,10 @@ impl Place {
         Ok(place)
     }
 
-    async fn find(settings: &Settings, target: &str) -> Result<Self, Stop> {
+    async fn find(settings: &Settings, target: &str) -> Result<Self, CliError> {
         let (source, datasets) = target::find(settings, target)?;
         let [dataset] = datasets.as_slice() else {
-            return Err(Stop::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "`{target}` has several datasets: name one, as in `{}`",
                 datasets
                     .first()

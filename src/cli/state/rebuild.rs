@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Opened, Place, Selection};
-use crate::cli::{Exit, Shell, Stop, complain, say};
+use super::{DatasetHandle, Opened, Selection};
+use crate::cli::{CliContext, CliError, Exit, complain, say};
 use bronzed_model::day::Day;
 use bronzed_storage::state::DayState;
 
@@ -16,7 +16,7 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Opened { place, days, .. } = args.selection.open_to_write(shell).await?;
     let mut failed = 0;
     for day in &days {
@@ -36,7 +36,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     })
 }
 
-fn as_json(place: &Place, day: Day, state: &DayState) -> serde_json::Value {
+fn as_json(place: &DatasetHandle, day: Day, state: &DayState) -> serde_json::Value {
     json!({
         "source": place.dataset.source,
         "dataset": place.dataset.name,
@@ -48,7 +48,7 @@ fn as_json(place: &Place, day: Day, state: &DayState) -> serde_json::Value {
     })
 }
 
-fn in_words(place: &Place, day: Day, state: &DayState) -> String {
+fn in_words(place: &DatasetHandle, day: Day, state: &DayState) -> String {
     let name = place.dataset.full_name();
     if state.recovery().is_empty() {
         return format!("{name} {day}: the lake knows nothing of this day");

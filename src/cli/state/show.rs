@@ -4,8 +4,8 @@ use chrono::SecondsFormat;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::Place;
-use crate::cli::{Exit, Shell, Stop, say, table};
+use super::DatasetHandle;
+use crate::cli::{CliContext, CliError, Exit, say, table};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::layout;
@@ -24,10 +24,10 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
-    let place = Place::to_read(&settings, &args.target).await?;
+    let place = DatasetHandle::to_read(&settings, &args.target).await?;
     let state = place.day(args.day).look().await;
     let state = state.map_err(anyhow::Error::from)?;
     if args.json {

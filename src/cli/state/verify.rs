@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Opened, Place, Selection};
-use crate::cli::{Exit, Shell, Stop, complain, say};
+use super::{DatasetHandle, Opened, Selection};
+use crate::cli::{CliContext, CliError, Exit, complain, say};
 use bronzed_storage::state::{Inspection, inspect};
 
 /// Maximum number of findings printed for a day.
@@ -18,7 +18,7 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Opened { place, table, days } = args.selection.open(shell).await?;
     let name = place.dataset.full_name();
     let (mut sound, mut unread) = (0, 0);
@@ -57,7 +57,7 @@ pub async fn run(shell: &Shell, args: Args) -> Result<Exit, Stop> {
     })
 }
 
-fn as_json(place: &Place, found: &Inspection) -> serde_json::Value {
+fn as_json(place: &DatasetHandle, found: &Inspection) -> serde_json::Value {
     let findings = found.findings.iter();
     let findings: Vec<_> = findings
         .map(|finding| json!({"promise": format!("{:?}", finding.promise), "what": finding.what}))

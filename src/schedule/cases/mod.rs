@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob};
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
-use crate::schedule::plan::{Plan, Running, RunningRead, Situation, plan};
+use crate::schedule::plan::{Plan, PlanInput, Running, RunningRead, plan};
 use bronzed_model::cron::Cron;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Job, JobDays, Mode, Priority};
@@ -211,7 +211,7 @@ impl Case {
     fn plan(&self, now: &str) -> Plan {
         let mut knowledge = Knowledge::default();
         knowledge.learn("notices", self.known.clone());
-        let situation = Situation {
+        let situation = PlanInput {
             now: at(now),
             previous: self.previous,
             knowledge: &knowledge,

@@ -121,7 +121,7 @@ fn missed_slots_are_counted_once_and_by_reason() {
 #[test]
 fn nothing_is_planned_where_the_lake_could_not_be_asked() {
     let case = given([hourly(), daily()]);
-    let situation = Situation {
+    let situation = PlanInput {
         now: at("22 10:00"),
         previous: None,
         knowledge: &Knowledge::default(),

@@ -148,7 +148,7 @@ fn the_next_try_of_a_day_can_be_told() {
     );
     let mut knowledge = Knowledge::default();
     knowledge.learn("notices", case.known.clone());
-    let situation = Situation {
+    let situation = PlanInput {
         now: at("22 03:06"),
         previous: None,
         knowledge: &knowledge,

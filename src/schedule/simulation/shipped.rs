@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
-use crate::schedule::plan::{Running, Situation, Task, plan};
+use crate::schedule::plan::{PlanInput, Running, Task, plan};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
@@ -63,7 +63,7 @@ impl Life {
         }
         let plan = plan(
             &self.schedule,
-            Situation {
+            PlanInput {
                 now: self.now,
                 previous: Some(self.now),
                 knowledge: &self.lake,

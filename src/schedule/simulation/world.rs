@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::faults::Faults;
 use crate::schedule::jobs::Schedule;
 use crate::schedule::knowledge::{DatasetKnowledge, ExecutionFacts, Knowledge};
-use crate::schedule::plan::{Plan, Running, RunningRead, Situation, Task, plan};
+use crate::schedule::plan::{Plan, PlanInput, Running, RunningRead, Task, plan};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority};
 use bronzed_model::execution::Status;
@@ -201,7 +201,7 @@ impl World {
     }
 
     fn plan(&self, now: DateTime<Utc>, previous: Option<DateTime<Utc>>, running: &Running) -> Plan {
-        let situation = Situation {
+        let situation = PlanInput {
             now,
             previous,
             knowledge: &self.lake,

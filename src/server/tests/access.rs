@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{Place, Served, TOKEN, served, served_with, settings};
-use crate::server::access::Need;
+use crate::server::access::RequiredAccess;
 use crate::server::routes::table;
 use crate::server::{ConnectionLimits, ServerSettings};
 
@@ -92,8 +92,10 @@ async fn no_route_is_without_its_guard() {
         let method = Method::from_bytes(route.operation.method.to_uppercase().as_bytes()).unwrap();
         let path = route.operation.path.replace(['{', '}'], "");
         let (status, _) = match route.operation.need {
-            Need::Nothing => continue,
-            Need::Read | Need::Change => status(&server, method, &path, Shows::Nothing).await,
+            RequiredAccess::Public => continue,
+            RequiredAccess::Read | RequiredAccess::Change => {
+                status(&server, method, &path, Shows::Nothing).await
+            }
         };
         assert_eq!(status, 401, "{path}");
     }

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::fake::{ENDED, RUNNING};
 use super::served;
-use crate::server::daemon::DaemonError;
+use crate::server::daemon::ServiceError;
 
 #[tokio::test]
 async fn lists_have_what_the_daemon_knows() {
@@ -198,14 +198,14 @@ async fn an_order_that_is_not_one_is_refused_with_what_is_wrong() {
 #[tokio::test]
 async fn what_the_daemon_says_against_it_reaches_who_asked() {
     let server = served().await;
-    let refused = DaemonError::Refused {
+    let refused = ServiceError::Refused {
         reason: "2027-01-01 is in the future".to_owned(),
         cure: "ask for a day until 2025-10-22".to_owned(),
     };
-    let unavailable = DaemonError::Unavailable {
+    let unavailable = ServiceError::Unavailable {
         reason: "the lake can't be reached".to_owned(),
     };
-    let missing = DaemonError::NotFound {
+    let missing = ServiceError::NotFound {
         what: "dataset `pncp.x`".to_owned(),
     };
     let order = r#"{"source": "pncp", "dataset": "x", "days": ["2027-01-01"]}"#;

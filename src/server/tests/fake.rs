@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::server::daemon::{Daemon, DaemonError, Readiness};
+use crate::server::daemon::{DaemonService, Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::*;
 use bronzed_model::counts::Counts;
@@ -23,7 +23,7 @@ pub const RUNNING: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0
 pub struct FakeDaemon {
     pub readiness: Mutex<Readiness>,
     /// Error that every call returns, if set.
-    pub failure: Mutex<Option<DaemonError>>,
+    pub failure: Mutex<Option<ServiceError>>,
     /// Received commands.
     pub told: Mutex<Vec<String>>,
     /// Number of calls of `observe`.
@@ -55,11 +55,11 @@ impl Default for FakeDaemon {
 }
 
 impl FakeDaemon {
-    fn checked(&self) -> Result<(), DaemonError> {
+    fn checked(&self) -> Result<(), ServiceError> {
         self.failure.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
-    fn tell(&self, what: String) -> Result<(), DaemonError> {
+    fn tell(&self, what: String) -> Result<(), ServiceError> {
         self.checked()?;
         self.told.lock().unwrap().push(what);
         Ok(())
@@ -72,7 +72,7 @@ impl FakeDaemon {
 }
 
 #[async_trait]
-impl Daemon for FakeDaemon {
+impl DaemonService for FakeDaemon {
     fn readiness(&self) -> Readiness {
         *self.readiness.lock().unwrap()
     }
@@ -81,18 +81,18 @@ impl Daemon for FakeDaemon {
         *self.observed.lock().unwrap() += 1;
     }
 
-    async fn jobs(&self) -> Result<Vec<JobView>, DaemonError> {
+    async fn jobs(&self) -> Result<Vec<JobView>, ServiceError> {
         self.checked()?;
         Ok(vec![job(None)])
     }
 
-    async fn datasets(&self) -> Result<Vec<DatasetView>, DaemonError> {
+    async fn datasets(&self) -> Result<Vec<DatasetView>, ServiceError> {
         self.checked()?;
         Ok(vec![DatasetView {
             source: "pncp".to_owned(),
             name: "contratacoes".to_owned(),
             prefix: "pncp".to_owned(),
-            coverage: Coverage {
+            coverage: CoverageView {
                 from: Some(day("2025-10-01")),
                 complete_days: 20,
                 accepted_days: 2,
@@ -108,7 +108,7 @@ impl Daemon for FakeDaemon {
         }])
     }
 
-    async fn runs(&self) -> Result<Vec<RunView>, DaemonError> {
+    async fn runs(&self) -> Result<Vec<RunView>, ServiceError> {
         self.checked()?;
         if *self.hold.lock().unwrap() {
             self.held.notify_one();
@@ -120,7 +120,7 @@ impl Daemon for FakeDaemon {
         ])
     }
 
-    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, DaemonError> {
+    async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError> {
         self.tell(format!("{:?} {:?}", order.days, order.mode))?;
         let queued = order.days.iter().map(|day| RunView {
             day: *day,
@@ -129,7 +129,7 @@ impl Daemon for FakeDaemon {
         Ok(queued.collect())
     }
 
-    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, DaemonError> {
+    async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, ServiceError> {
         self.tell(format!("{} to {}", order.from, order.to))?;
         Ok(Backfill {
             queued_days: 3,
@@ -142,10 +142,10 @@ impl Daemon for FakeDaemon {
         source: &str,
         name: &str,
         paused: bool,
-    ) -> Result<JobView, DaemonError> {
+    ) -> Result<JobView, ServiceError> {
         if (source, name) != ("pncp", "hourly") {
             let what = format!("job `{source}.{name}`");
-            return Err(DaemonError::NotFound { what });
+            return Err(ServiceError::NotFound { what });
         }
         self.tell(format!("{source}.{name} paused: {paused}"))?;
         Ok(job(paused.then(|| at("2025-10-22T12:00:00Z"))))
@@ -176,7 +176,7 @@ fn run(run_id: Uuid, status: RunStatus) -> RunView {
         status,
         started_at: (status != RunStatus::Queued).then(|| at("2025-10-22T12:00:00Z")),
         ended_at: ended.then(|| at("2025-10-22T12:01:00Z")),
-        progress: Progress {
+        progress: ProgressView {
             pages_read: 4,
             pages_known: 7,
             records: 200,

@@ -93,7 +93,7 @@ async fn served_with(settings: ServerSettings, limits: ConnectionLimits) -> Serv
 async fn served_by(
     mut settings: ServerSettings,
     limits: ConnectionLimits,
-    daemon: Arc<dyn super::daemon::Daemon>,
+    daemon: Arc<dyn super::daemon::DaemonService>,
     fake: Arc<FakeDaemon>,
 ) -> Served {
     let (metrics, _) = Metrics::detached().unwrap();

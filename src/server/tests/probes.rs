@@ -1,7 +1,7 @@
 //! The probes and metrics as an orchestrator sees them.
 
 use super::served;
-use crate::server::daemon::{DaemonError, Readiness};
+use crate::server::daemon::{Readiness, ServiceError};
 
 #[tokio::test]
 async fn ready_is_a_lake_that_answers_and_a_scheduler_that_ticks() {
@@ -33,7 +33,7 @@ async fn ready_is_a_lake_that_answers_and_a_scheduler_that_ticks() {
 #[tokio::test]
 async fn a_daemon_that_can_not_answer_is_alive_all_the_same() {
     let server = served().await;
-    *server.daemon.failure.lock().unwrap() = Some(DaemonError::Unavailable {
+    *server.daemon.failure.lock().unwrap() = Some(ServiceError::Unavailable {
         reason: "the lake can't be reached".to_owned(),
     });
     assert_eq!(server.get("/api/v1/jobs").await.status, 503);

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::fake::FakeDaemon;
 use super::{ConnectionLimits, Place, TOKEN, description, served_by, settings};
 use crate::daemon::Daemon;
-use crate::session::Session;
+use crate::session::AppContext;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::entropy::Entropy;
 use bronzed_simulator::clock::SimClock;
@@ -32,7 +32,7 @@ async fn the_daemon_does_what_is_described() {
     let store = Arc::new(object_store::memory::InMemory::new());
     let lake = Lake::over(store, "memory:///");
     let entropy = Arc::new(Entropy::seeded(1));
-    let daemon = Daemon::new(Session::over(config, lake, clock, entropy).unwrap()).unwrap();
+    let daemon = Daemon::new(AppContext::over(config, lake, clock, entropy).unwrap()).unwrap();
     let (living, stop) = (daemon.clone(), CancellationToken::new());
     let stopped = stop.clone();
     let life = tokio::spawn(async move { living.run(stopped).await });

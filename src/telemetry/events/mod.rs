@@ -11,7 +11,7 @@ mod tests;
 
 /// One event.
 #[derive(Debug)]
-pub struct Event {
+pub struct CatalogueEvent {
     /// `run finished`
     pub name: &'static str,
     /// Possible levels.
@@ -58,15 +58,15 @@ const WARN: &[Level] = &[Level::Warn];
 const BY_OUTCOME: &[Level] = &[Level::Info, Level::Warn, Level::Error];
 
 /// Every event, in the order of the docs.
-pub const CATALOGUE: &[Event] = &[
-    Event {
+pub const CATALOGUE: &[CatalogueEvent] = &[
+    CatalogueEvent {
         name: "run started",
         levels: INFO,
         within: Within::Run,
         fields: &["mode"],
         meaning: "The reading of a dataset for a day begins: `mode` is `full`, `new` or `verify`.",
     },
-    Event {
+    CatalogueEvent {
         name: "run finished",
         levels: BY_OUTCOME,
         within: Within::Run,
@@ -94,7 +94,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The summary of a run: `ok` as info, `partial` as warning, `failed` as error. \
                   `fetched` + `vanished` = `new` + `duplicates` + `off_day`.",
     },
-    Event {
+    CatalogueEvent {
         name: "configuration looks wrong",
         levels: WARN,
         within: Within::Process,
@@ -102,7 +102,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "Something in the configuration can be read, and is probably a mistake: `place` is a \
                   file with its line or a variable, `hint` tells what would be right.",
     },
-    Event {
+    CatalogueEvent {
         name: "run put off",
         levels: INFO,
         within: Within::Run,
@@ -110,7 +110,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The source is down, and the run got nothing: it has left nothing behind, and its day \
                   is read when the source is well.",
     },
-    Event {
+    CatalogueEvent {
         name: "state rebuilt from the files",
         levels: WARN,
         within: Within::Run,
@@ -118,7 +118,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The day's state was missing, unreadable, contradictory or of the earlier pipeline, \
                   or files that it counts are gone: `cause` says it.",
     },
-    Event {
+    CatalogueEvent {
         name: "new lake created",
         levels: WARN,
         within: Within::Process,
@@ -126,7 +126,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "There was nothing at the lake's address: a new lake begins there, with `id` as its \
                   identity. Where one should have been, `lake.url` or a mount is wrong.",
     },
-    Event {
+    CatalogueEvent {
         name: "lake adopted",
         levels: INFO,
         within: Within::Process,
@@ -134,7 +134,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "There are data at the lake's address, and no identity yet: it has one now, \
                   `_bronzed/lake.json`.",
     },
-    Event {
+    CatalogueEvent {
         name: "day no longer complete",
         levels: WARN,
         within: Within::Run,
@@ -142,7 +142,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The day was complete or accepted, and has lost files, ids or its state: its marker is \
                   taken back, and its records are read again.",
     },
-    Event {
+    CatalogueEvent {
         name: "file adopted",
         levels: WARN,
         within: Within::Run,
@@ -150,14 +150,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A file was found beyond those that the state counts: a run was killed between \
                   file and state.",
     },
-    Event {
+    CatalogueEvent {
         name: "file committed",
         levels: INFO,
         within: Within::Run,
         fields: &["key", "rows", "dropped"],
         meaning: "New rows are stored; `dropped` others had been stored by another run meanwhile.",
     },
-    Event {
+    CatalogueEvent {
         name: "rows of other days stored here",
         levels: WARN,
         within: Within::Run,
@@ -166,7 +166,7 @@ pub const CATALOGUE: &[Event] = &[
                   don't have them: they are stored under the day that was read. `id` is one of them, \
                   `own_day` the day of its date.",
     },
-    Event {
+    CatalogueEvent {
         name: "schema drift seen",
         levels: WARN,
         within: Within::Run,
@@ -174,7 +174,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "So many values went into `_extra`, because no column is declared for them or its \
                   type doesn't hold them; once a run, with one of them. `bronzed schema drift` has all.",
     },
-    Event {
+    CatalogueEvent {
         name: "feed coverage forgotten",
         levels: WARN,
         within: Within::Run,
@@ -182,7 +182,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "Files of days that a feed had covered are lost: the next walk reads the whole feed again, \
                   and stores their records anew.",
     },
-    Event {
+    CatalogueEvent {
         name: "records without a readable day",
         levels: WARN,
         within: Within::Run,
@@ -190,35 +190,35 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "Records of a feed whose date is missing or in another form: they are stored under one \
                   day for all of them.",
     },
-    Event {
+    CatalogueEvent {
         name: "known rows can't be read",
         levels: WARN,
         within: Within::Run,
         fields: &["key", "error"],
         meaning: "A snapshot's known rows are damaged; they are made of the files again.",
     },
-    Event {
+    CatalogueEvent {
         name: "known rows can't be kept",
         levels: WARN,
         within: Within::Run,
         fields: &["error"],
         meaning: "The next run makes a snapshot's known rows of more files than it need.",
     },
-    Event {
+    CatalogueEvent {
         name: "slice read",
         levels: DEBUG,
         within: Within::Run,
         fields: &["slice", "total"],
         meaning: "A slice was read as the run's mode asks.",
     },
-    Event {
+    CatalogueEvent {
         name: "slice not complete",
         levels: WARN,
         within: Within::Run,
         fields: &["slice", "reason"],
         meaning: "A slice couldn't be read, or its proof doesn't hold; the run will be `partial`.",
     },
-    Event {
+    CatalogueEvent {
         name: "pages are smaller",
         levels: WARN,
         within: Within::Run,
@@ -226,7 +226,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The API hands out fewer rows a page than `page_size` declares; the slice is read by \
                   the size that it uses.",
     },
-    Event {
+    CatalogueEvent {
         name: "known rows are answered empty",
         levels: WARN,
         within: Within::Run,
@@ -234,14 +234,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A page that is known to have rows is answered empty: the API has failed, and no \
                   empty answer of the run is believed.",
     },
-    Event {
+    CatalogueEvent {
         name: "answer contradicts the slice",
         levels: WARN,
         within: Within::Run,
         fields: &["slice", "page", "attempt", "reason"],
         meaning: "A page isn't what the API said before; it is asked for again.",
     },
-    Event {
+    CatalogueEvent {
         name: "request answered",
         levels: DEBUG,
         within: Within::Reading,
@@ -250,7 +250,7 @@ pub const CATALOGUE: &[Event] = &[
         ],
         meaning: "An answer came, whatever it says.",
     },
-    Event {
+    CatalogueEvent {
         name: "request failed",
         levels: WARN,
         within: Within::Reading,
@@ -261,7 +261,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A request failed, by the kinds of failure of `bronzed_retries_total`; it is sent \
                   again after `wait_ms`, without which it was the last try.",
     },
-    Event {
+    CatalogueEvent {
         name: "source taken for down",
         levels: WARN,
         within: Within::Reading,
@@ -270,28 +270,28 @@ pub const CATALOGUE: &[Event] = &[
                   only probed from now on: no run begins that could only fail. Told once, however \
                   long it lasts.",
     },
-    Event {
+    CatalogueEvent {
         name: "parents listed",
         levels: INFO,
         within: Within::Run,
         fields: &["parents", "left"],
         meaning: "A child's day has so many parents, of which so many aren't done.",
     },
-    Event {
+    CatalogueEvent {
         name: "parent skipped",
         levels: INFO,
         within: Within::Run,
         fields: &["slice", "status"],
         meaning: "A rule says that the API knows no such parent: it has no children.",
     },
-    Event {
+    CatalogueEvent {
         name: "blackout waited out",
         levels: INFO,
         within: Within::Reading,
         fields: &["source", "dataset", "wait_ms"],
         meaning: "Requests wait for the end of the hours in which nothing is asked of the source.",
     },
-    Event {
+    CatalogueEvent {
         name: "source answers again",
         levels: INFO,
         within: Within::Reading,
@@ -299,7 +299,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A probe was answered: `what` was down for so many seconds, and what waits for it \
                   goes on.",
     },
-    Event {
+    CatalogueEvent {
         name: "day verified",
         levels: BY_OUTCOME,
         within: Within::Verification,
@@ -315,28 +315,28 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A day was compared with what the API states: `same` and `repaired` as info, \
                   `different` and `unknown` (not every slice answered) as warning, `failed` as error.",
     },
-    Event {
+    CatalogueEvent {
         name: "mark of a verified day not written",
         levels: WARN,
         within: Within::Process,
         fields: &["key"],
         meaning: "Others kept writing the document; the day is compared once more.",
     },
-    Event {
+    CatalogueEvent {
         name: "stopped before all days were read",
         levels: WARN,
         within: Within::Process,
         fields: &["unread"],
         meaning: "A signal ended `bronzed run`; what was read is committed.",
     },
-    Event {
+    CatalogueEvent {
         name: "stopping",
         levels: WARN,
         within: Within::Process,
         fields: &["detail"],
         meaning: "The first SIGINT or SIGTERM.",
     },
-    Event {
+    CatalogueEvent {
         name: "nothing can be paused or asked for: no token",
         levels: INFO,
         within: Within::Process,
@@ -344,7 +344,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The daemon has started without `server.token`, so that its API refuses whatever \
                   changes something. A token takes a restart.",
     },
-    Event {
+    CatalogueEvent {
         name: "limit shared with another process",
         levels: INFO,
         within: Within::Process,
@@ -352,14 +352,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "So many processes of the lake ask this source; this one may have `share` of `of` \
                   requests in flight, or waits for its turn where that is 0.",
     },
-    Event {
+    CatalogueEvent {
         name: "limit shared no longer",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "share"],
         meaning: "The other processes have given back their shares of the source's limits.",
     },
-    Event {
+    CatalogueEvent {
         name: "lease taken over",
         levels: WARN,
         within: Within::Process,
@@ -367,7 +367,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A process ended, or lost the lake, without giving back its share of the source's \
                   limits; the others have it now.",
     },
-    Event {
+    CatalogueEvent {
         name: "lease not kept",
         levels: WARN,
         within: Within::Process,
@@ -375,7 +375,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The lake couldn't be asked for this process's share of the source's limits: it goes \
                   on with the last one for a minute, and then with one request at a time.",
     },
-    Event {
+    CatalogueEvent {
         name: "lease not given back",
         levels: DEBUG,
         within: Within::Process,
@@ -383,14 +383,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The lake couldn't be told that this process asks the source no longer; its share \
                   expires by itself.",
     },
-    Event {
+    CatalogueEvent {
         name: "daemon started",
         levels: INFO,
         within: Within::Process,
         fields: &["version", "listen", "sources"],
         meaning: "`bronzed daemon` listens, and is about to look at its jobs.",
     },
-    Event {
+    CatalogueEvent {
         name: "run due",
         levels: INFO,
         within: Within::Process,
@@ -399,7 +399,7 @@ pub const CATALOGUE: &[Event] = &[
                   (its slot passed while nobody was there), `coverage`, `retry` or \
                   `settle` (read well, and read again when it can be proven).",
     },
-    Event {
+    CatalogueEvent {
         name: "slots missed",
         levels: INFO,
         within: Within::Process,
@@ -407,7 +407,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "Slots passed without a run of their own: `downtime`, `overlap` or \
                   `paused`. What they asked for is caught up with.",
     },
-    Event {
+    CatalogueEvent {
         name: "dataset stale",
         levels: WARN,
         within: Within::Process,
@@ -415,14 +415,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The last run that did well what the job asks for is longer ago than its \
                   `freshness`. Told once.",
     },
-    Event {
+    CatalogueEvent {
         name: "dataset fresh again",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "dataset", "job"],
         meaning: "A run has ended well since.",
     },
-    Event {
+    CatalogueEvent {
         name: "days overdue",
         levels: WARN,
         within: Within::Process,
@@ -430,14 +430,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "So many days could have been complete for longer than `complete_by` of their job; \
                   `day` is the oldest that isn't. Told once.",
     },
-    Event {
+    CatalogueEvent {
         name: "days no longer overdue",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "dataset"],
         meaning: "They are complete, or accepted.",
     },
-    Event {
+    CatalogueEvent {
         name: "named days not noted",
         levels: WARN,
         within: Within::Process,
@@ -445,7 +445,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The first day that a job has named couldn't be read or written \
                   (`_bronzed/named`): it is tried again within an hour.",
     },
-    Event {
+    CatalogueEvent {
         name: "backfill waits",
         levels: WARN,
         within: Within::Process,
@@ -453,14 +453,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "`bronzed backfill` waits for the end of an outage: `what` is a host, an endpoint or \
                   the lake. Told once, however long it lasts.",
     },
-    Event {
+    CatalogueEvent {
         name: "backfill goes on",
         levels: INFO,
         within: Within::Process,
         fields: &["seconds"],
         meaning: "The outage is over after so long, and the same day was read.",
     },
-    Event {
+    CatalogueEvent {
         name: "backfill gave up",
         levels: ERROR,
         within: Within::Process,
@@ -468,7 +468,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The outage has lasted longer than `--max-outage`: so many days are left for the next \
                   backfill.",
     },
-    Event {
+    CatalogueEvent {
         name: "days put off",
         levels: WARN,
         within: Within::Process,
@@ -476,7 +476,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "`bronzed run` has left out so many days because `what` is down; `bronzed backfill` \
                   waits for it.",
     },
-    Event {
+    CatalogueEvent {
         name: "lake refuses writes",
         levels: WARN,
         within: Within::Process,
@@ -484,21 +484,21 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "It is full, read-only or out of reach: nothing begins until a probe is taken, and \
                   `/readyz` says so. Told once, however long it lasts.",
     },
-    Event {
+    CatalogueEvent {
         name: "lake takes writes again",
         levels: INFO,
         within: Within::Process,
         fields: &["seconds"],
         meaning: "A probe was taken: the lake refused writes for so long, and everything goes on.",
     },
-    Event {
+    CatalogueEvent {
         name: "lake not reached",
         levels: WARN,
         within: Within::Process,
         fields: &["error"],
         meaning: "At the start; it is tried again every ten seconds.",
     },
-    Event {
+    CatalogueEvent {
         name: "lake not read",
         levels: WARN,
         within: Within::Process,
@@ -506,14 +506,14 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "What the lake has of a dataset isn't known, or not newly; it is asked \
                   again.",
     },
-    Event {
+    CatalogueEvent {
         name: "paused jobs not read",
         levels: WARN,
         within: Within::Process,
         fields: &["error"],
         meaning: "The lake didn't tell which jobs are paused; those known of stay so.",
     },
-    Event {
+    CatalogueEvent {
         name: "verified day not marked",
         levels: WARN,
         within: Within::Process,
@@ -521,21 +521,21 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A day was compared, and the lake didn't take the note of it; it may be \
                   compared once more.",
     },
-    Event {
+    CatalogueEvent {
         name: "cron expression left to the tick",
         levels: WARN,
         within: Within::Process,
         fields: &["source", "cron", "error"],
         meaning: "The cron crate can't read it; its slots are found up to 15 s late.",
     },
-    Event {
+    CatalogueEvent {
         name: "cron scheduler failed",
         levels: WARN,
         within: Within::Process,
         fields: &["error"],
         meaning: "All slots are found by the tick, up to 15 s late.",
     },
-    Event {
+    CatalogueEvent {
         name: "clock set, or machine asleep",
         levels: WARN,
         within: Within::Process,
@@ -543,7 +543,7 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The clock went on by so many seconds more (or, negative, less) than the \
                   machine's ticks.",
     },
-    Event {
+    CatalogueEvent {
         name: "run panicked",
         levels: ERROR,
         within: Within::Process,
@@ -551,28 +551,28 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "A fault of the program ended a run; it is audited as failed, and nothing \
                   else is affected.",
     },
-    Event {
+    CatalogueEvent {
         name: "run not audited",
         levels: ERROR,
         within: Within::Process,
         fields: &["run_id", "source", "dataset", "day", "job", "error"],
         meaning: "The lake didn't take the entry of a run that panicked.",
     },
-    Event {
+    CatalogueEvent {
         name: "panicked",
         levels: ERROR,
         within: Within::Process,
         fields: &["place", "message"],
         meaning: "A fault of the program, and where.",
     },
-    Event {
+    CatalogueEvent {
         name: "daemon stopping",
         levels: INFO,
         within: Within::Process,
         fields: &["runs", "grace_seconds"],
         meaning: "Nothing new begins; so many runs commit what they have read.",
     },
-    Event {
+    CatalogueEvent {
         name: "run abandoned",
         levels: WARN,
         within: Within::Process,
@@ -580,42 +580,42 @@ pub const CATALOGUE: &[Event] = &[
         meaning: "The grace was over before the run had ended; what it had committed is \
                   adopted by the next.",
     },
-    Event {
+    CatalogueEvent {
         name: "daemon stopped",
         levels: INFO,
         within: Within::Process,
         fields: &[],
         meaning: "Everything has ended.",
     },
-    Event {
+    CatalogueEvent {
         name: "runs asked for",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "dataset", "days"],
         meaning: "Somebody asked for runs of so many days over the API.",
     },
-    Event {
+    CatalogueEvent {
         name: "backfill asked for",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "dataset", "from", "to"],
         meaning: "Somebody asked for a backfill over the API.",
     },
-    Event {
+    CatalogueEvent {
         name: "pause of a job asked for",
         levels: INFO,
         within: Within::Process,
         fields: &["source", "job", "paused"],
         meaning: "Somebody asked over the API that a job be paused, or resumed (`paused` is false).",
     },
-    Event {
+    CatalogueEvent {
         name: "connection not accepted",
         levels: WARN,
         within: Within::Process,
         fields: &["error"],
         meaning: "The server has no descriptors or memory left for a connection; it goes on.",
     },
-    Event {
+    CatalogueEvent {
         name: "connection ended",
         levels: DEBUG,
         within: Within::Process,

@@ -1,7 +1,7 @@
 //! Contract of a lake, independent of its backend.
 
 use bronzed_model::settings::LakeSettings;
-use bronzed_storage::lake::{Created, Lake, LakeError, Replaced, Version};
+use bronzed_storage::lake::{Created, Lake, LakeError, ObjectVersion, Replaced};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
@@ -36,7 +36,7 @@ fn text(bytes: &'static str) -> Bytes {
     Bytes::from_static(bytes.as_bytes())
 }
 
-async fn created(lake: &Lake, key: &str, content: Bytes) -> Version {
+async fn created(lake: &Lake, key: &str, content: Bytes) -> ObjectVersion {
     match lake.create(key, content).await.unwrap() {
         Created::Done(version) => version,
         Created::Exists => panic!("{lake}: {key} exists"),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bronzed::server::daemon::Daemon as _;
+use bronzed::server::daemon::DaemonService as _;
 use bronzed::server::view::RunStatus;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bronzed::server::daemon::{Daemon as _, DaemonError};
+use bronzed::server::daemon::{DaemonService as _, ServiceError};
 use bronzed::server::order::{BackfillOrder, RunOrder};
 use bronzed::server::view::{RunStatus, RunView};
 use bronzed_model::clock::Clock;
@@ -94,7 +94,7 @@ fn a_run_that_is_asked_for_keeps_its_id_and_one_of_a_day_under_way_is_joined() {
             .start_runs(order(&["2025-10-23"], Mode::Full))
             .await;
         assert!(
-            matches!(tomorrow, Err(DaemonError::Refused { .. })),
+            matches!(tomorrow, Err(ServiceError::Refused { .. })),
             "{tomorrow:?}"
         );
         life.stop().await;
@@ -162,7 +162,7 @@ fn a_pause_outlives_the_daemon_and_a_resumed_job_catches_up() {
             "once for all the slots"
         );
         let missing = life.daemon.set_paused("one", "weekly", true).await;
-        assert!(matches!(missing, Err(DaemonError::NotFound { .. })));
+        assert!(matches!(missing, Err(ServiceError::NotFound { .. })));
         life.stop().await;
     });
 }

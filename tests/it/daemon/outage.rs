@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bronzed::server::daemon::Daemon as _;
+use bronzed::server::daemon::DaemonService as _;
 use bronzed::server::order::BackfillOrder;
 use bronzed::server::view::RunStatus;
 use bronzed_model::clock::Clock;

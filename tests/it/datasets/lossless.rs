@@ -7,7 +7,7 @@ use bronzed_model::json::canonical::canonical;
 use bronzed_model::record::RecordId;
 use bronzed_storage::bronze::drift::Drift;
 use bronzed_storage::bronze::reader;
-use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -65,7 +65,9 @@ fn assert_lossless(dataset: &str, samples: &[Sample]) {
     let mut writer = FileWriter::new(&declared.schema, meta).unwrap();
     for sample in samples {
         let id = RecordId::of(declared, &sample.json);
-        writer.append(&id, Origin::default(), &sample.json).unwrap();
+        writer
+            .append(&id, RowOrigin::default(), &sample.json)
+            .unwrap();
     }
     let bytes = writer.finish().unwrap().bytes;
     for (sample, rebuilt) in samples.iter().zip(reader::records(bytes.clone()).unwrap()) {

@@ -14,7 +14,7 @@ use bronzed_simulator::row::Listing;
 use bronzed_simulator::table::Stamp;
 use bronzed_simulator::{SimConfig, Simulator};
 use bronzed_storage::invariants::{self, Served, at_rest};
-use bronzed_storage::state::Table;
+use bronzed_storage::state::InspectedTable;
 use chrono::Timelike;
 use tempfile::TempDir;
 
@@ -306,7 +306,7 @@ impl Scenario {
 
     fn days(&self, lake: &TestLake) -> BTreeSet<Day> {
         let open = lake.open();
-        let table = runtime().block_on(Table::list(&open, &self.dataset.prefix));
+        let table = runtime().block_on(InspectedTable::list(&open, &self.dataset.prefix));
         let table = table.expect("a listing");
         assert_eq!(
             table.strays,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bronzed::daemon::Daemon;
-use bronzed::session::Session;
+use bronzed::session::AppContext;
 use bronzed_model::clock::{Clock, ManualClock};
 use bronzed_model::day::Day;
 use bronzed_model::entropy::Entropy;
@@ -138,7 +138,7 @@ impl World {
     pub fn start(&self) -> Life {
         let clock: Arc<dyn Clock> = Arc::new(self.shown.clone());
         let (settings, entropy) = (self.settings.clone(), Arc::clone(&self.entropy));
-        let session = Session::over(settings, self.lake(), clock, entropy).expect("a session");
+        let session = AppContext::over(settings, self.lake(), clock, entropy).expect("a session");
         let daemon = Daemon::new(session).expect("jobs");
         let stop = CancellationToken::new();
         let (living, stopped) = (daemon.clone(), stop.clone());

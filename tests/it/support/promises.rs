@@ -11,16 +11,16 @@ use bronzed_model::settings::Settings;
 use bronzed_simulator::ledger::Entry;
 use bronzed_simulator::pncp::catalog::{Catalog, Listed};
 use bronzed_simulator::row::Listing;
-use bronzed_storage::invariants::{self, Execution, Served, Violation};
+use bronzed_storage::invariants::{self, ExecutionEntry, Served, Violation};
 use bronzed_storage::lake::Lake;
-use bronzed_storage::state::Table;
+use bronzed_storage::state::InspectedTable;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::scene::Expect;
 
-type Facts = invariants::Day<Box<str>>;
+type Facts = invariants::DayFacts<Box<str>>;
 
 /// Records of a day at the API.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Api {
 
 /// Final report of a run, and the number of rows that it was served.
 pub struct Told {
-    said: Execution,
+    said: ExecutionEntry,
     served: u64,
 }
 
@@ -92,7 +92,7 @@ impl Told {
         let files: Vec<String> = serde_json::from_value(parsed("files")).expect("keys");
         let failed = report["failed_slices"].as_object();
         Self {
-            said: Execution {
+            said: ExecutionEntry {
                 run: Some(run),
                 status,
                 counts,
@@ -165,7 +165,9 @@ pub async fn facts(lake: &Lake, dataset: &Dataset, day: Day) -> Facts {
 pub async fn assert_kept(lake: &Lake, settings: &Settings) {
     let sources = settings.sources.values();
     for dataset in sources.flat_map(|source| source.datasets.values()) {
-        let table = Table::list(lake, &dataset.prefix).await.expect("a listing");
+        let table = InspectedTable::list(lake, &dataset.prefix)
+            .await
+            .expect("a listing");
         for day in table.days {
             let found = facts(lake, dataset, day).await;
             let violations = invariants::at_rest_in_itself(&found);

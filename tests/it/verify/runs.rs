@@ -1,6 +1,6 @@
 //! A complete day, read again in mode `verify`.
 
-use bronzed_engine::verify::{Outcome, Repair, Verification, verify_day};
+use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, verify_day};
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
 use bronzed_simulator::faults::{Fault, Faults, Rule};
@@ -127,10 +127,10 @@ fn p2_a_record_that_came_as_another_was_taken_away_went_unseen_behind_the_same_t
     assert_eq!(stage.served().len(), listed);
 
     let found = verified(&stage, Repair::Different);
-    assert_eq!(found.outcome(), Outcome::Repaired, "{found:?}");
+    assert_eq!(found.outcome(), VerifyOutcome::Repaired, "{found:?}");
     assert!(stage.stored().contains(&id));
     let again = verified(&stage, Repair::Different);
-    assert_eq!(again.outcome(), Outcome::Same, "{again:?}");
+    assert_eq!(again.outcome(), VerifyOutcome::Same, "{again:?}");
 }
 
 #[test]
@@ -156,15 +156,21 @@ fn p2_a_record_in_the_middle_that_no_total_told_of_was_never_read() {
     };
     assert_eq!(stage.served().len(), listed);
 
-    assert_eq!(verified(&stage, Repair::Different).outcome(), Outcome::Same);
+    assert_eq!(
+        verified(&stage, Repair::Different).outcome(),
+        VerifyOutcome::Same
+    );
     assert!(!stage.stored().contains(&id));
     // Repair as the job requests it for the last comparison of a day.
     assert_eq!(
         verified(&stage, Repair::Always).outcome(),
-        Outcome::Repaired
+        VerifyOutcome::Repaired
     );
     assert!(stage.stored().contains(&id));
-    assert_eq!(verified(&stage, Repair::Always).outcome(), Outcome::Same);
+    assert_eq!(
+        verified(&stage, Repair::Always).outcome(),
+        VerifyOutcome::Same
+    );
 }
 
 #[test]

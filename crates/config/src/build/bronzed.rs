@@ -11,8 +11,8 @@ use url::Url;
 use super::Build;
 use crate::place::KeyPath;
 use crate::raw::bronzed::{
-    BronzedFile, CommitTable, LakeTable, OptionValue, PoolTable, ServerLimitsTable, ServerTable,
-    ShutdownTable, TelemetryTable,
+    BronzedFile, CommitTable, DaemonLimitsTable, LakeTable, OptionValue, ServerLimitsTable,
+    ServerTable, ShutdownTable, TelemetryTable,
 };
 use bronzed_model::redact::looks_like_secret;
 use bronzed_model::settings::{
@@ -213,7 +213,7 @@ impl Build<'_> {
     }
 }
 
-fn pool(table: &PoolTable) -> PoolSettings {
+fn pool(table: &DaemonLimitsTable) -> PoolSettings {
     PoolSettings {
         runs: table.runs.unwrap_or(4).into(),
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Build;
 use crate::conform::nearest;
-use crate::document::{Document, Node, Value};
+use crate::document::{Node, TomlDocument, Value};
 use crate::place::KeyPath;
 use crate::raw::dataset::DatasetTable;
 use bronzed_model::problem::{Location, Problems};
@@ -47,11 +47,11 @@ impl Build<'_> {
 /// Parses a file of columns. `None` if it has errors, which are reported.
 pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Schema> {
     let before = problems.iter().len();
-    let file = Document::parse(name.clone(), text, problems);
+    let file = TomlDocument::parse(name.clone(), text, problems);
     if file.garbled {
         return None;
     }
-    let mut reader = Reader { name, problems };
+    let mut reader = ColumnsReader { name, problems };
     for (key, node) in file
         .root
         .entries()
@@ -84,12 +84,12 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
     (problems.iter().len() == before).then_some(Schema { columns })
 }
 
-struct Reader<'a> {
+struct ColumnsReader<'a> {
     name: Arc<str>,
     problems: &'a mut Problems,
 }
 
-impl Reader<'_> {
+impl ColumnsReader<'_> {
     fn complain(&mut self, line: usize, what: impl Into<String>, instead: impl Into<String>) {
         let place = Location::File(self.name.clone(), Some(line));
         self.problems.note(place, what, instead);

@@ -17,7 +17,7 @@ use bronzed_model::template::Template;
 
 /// Settings that the datasets of a source share.
 #[derive(Debug, Clone, Copy)]
-pub struct Shared<'a> {
+pub struct SourceDefaults<'a> {
     /// Name of the source.
     pub source: &'a str,
     /// Tables of the source's whole file.
@@ -36,7 +36,7 @@ const MAX_PREFIX: usize = 100;
 
 impl Build<'_> {
     /// Builds the datasets of a source.
-    pub fn datasets(&mut self, shared: &Shared<'_>) -> Vec<Dataset> {
+    pub fn datasets(&mut self, shared: &SourceDefaults<'_>) -> Vec<Dataset> {
         let top = KeyPath::default();
         let of_source = self.responses(&top.key("response"), &shared.tables.response, false);
         let mut datasets = Vec::new();
@@ -56,7 +56,7 @@ impl Build<'_> {
         path: &KeyPath,
         name: &str,
         table: &DatasetTable,
-        shared: &Shared<'_>,
+        shared: &SourceDefaults<'_>,
     ) -> Option<Dataset> {
         self.name(path, name);
         let prefix = table.prefix(shared.source, name);

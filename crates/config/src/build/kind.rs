@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Build;
-use super::dataset::Shared;
+use super::dataset::SourceDefaults;
 use crate::conform::nearest;
 use crate::place::KeyPath;
 use crate::raw::dataset::{
@@ -32,7 +32,7 @@ impl Build<'_> {
         path: &KeyPath,
         table: &DatasetTable,
         used: &BTreeSet<&str>,
-        shared: &Shared<'_>,
+        shared: &SourceDefaults<'_>,
     ) -> Option<Kind> {
         let kind = table.kind();
         self.tables_of_kind(path, table);
@@ -129,7 +129,7 @@ impl Build<'_> {
         path: &KeyPath,
         table: &WindowTable,
         used: &BTreeSet<&str>,
-        shared: &Shared<'_>,
+        shared: &SourceDefaults<'_>,
     ) -> Window {
         if table.start_param.is_none() && !used.contains("start") {
             let why = "it takes the window's start";
@@ -174,7 +174,7 @@ impl Build<'_> {
         path: &KeyPath,
         table: &DatasetTable,
         schema: Option<&Schema>,
-        shared: &Shared<'_>,
+        shared: &SourceDefaults<'_>,
     ) -> Days {
         let feed = table.kind() == KindWord::Feed;
         let window = table.window.as_ref();
@@ -249,7 +249,7 @@ impl Build<'_> {
         path: &KeyPath,
         table: &ParentTable,
         used: &BTreeSet<&str>,
-        shared: &Shared<'_>,
+        shared: &SourceDefaults<'_>,
     ) -> Option<Parent> {
         let named = table.dataset.as_deref()?;
         let at = path.key("dataset");

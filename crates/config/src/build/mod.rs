@@ -23,18 +23,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Secrets;
-use super::files::{Files, bad_line};
-use super::place::{KeyPath, Places};
+use super::files::{ConfigFiles, bad_line};
+use super::place::{KeyPath, LocationMap};
 use bronzed_model::problem::Problems;
 
 /// Context of building one file's settings.
 pub struct Build<'a> {
     /// All files of the configuration.
-    pub files: &'a Files,
+    pub files: &'a ConfigFiles,
     /// File whose tables are built, named relative to the configuration folder.
     pub file: &'a Path,
     /// Locations of the file's keys.
-    pub places: &'a Places,
+    pub places: &'a LocationMap,
     /// Environment variables, from which secrets are read.
     pub environment: &'a BTreeMap<String, String>,
     /// Handling of missing secrets.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Build;
-use super::dataset::Shared;
+use super::dataset::SourceDefaults;
 use crate::place::KeyPath;
 use crate::raw::source::{AuthScheme, AuthTable, LimitsTable, PoolTable, SourceFile};
 use bronzed_model::declaration::{Auth, Limits, Pool, Source};
@@ -40,7 +40,7 @@ impl Build<'_> {
         let blackout = self.blackout(&top.key("blackout"), tables.blackout.as_deref());
         let protect_key = tables.protect_key.as_ref();
         let protect_key = self.protect_key(&top.key("protect_key"), protect_key);
-        let shared = Shared {
+        let shared = SourceDefaults {
             source: &name,
             tables,
             zone: timezone.unwrap_or_default(),

@@ -21,7 +21,7 @@ pub struct BronzedFile {
     pub state: StateTable,
     /// Concurrency of the daemon.
     #[serde(default)]
-    pub limits: PoolTable,
+    pub limits: DaemonLimitsTable,
     /// HTTP server of the daemon: address and access.
     #[serde(default)]
     pub server: ServerTable,
@@ -90,7 +90,7 @@ pub struct StateTable {
 /// Concurrency of the daemon.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PoolTable {
+pub struct DaemonLimitsTable {
     /// Maximum number of concurrent runs, all sources together. A run waits only for runs of its own or a
     /// higher priority. Default: 4.
     #[schemars(range(min = 1))]

@@ -15,8 +15,8 @@ use bronzed_model::declaration::{Action, Dataset};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::record::{self, RecordId};
-use bronzed_source::backoff::Tries;
-use bronzed_source::classify::{Reply, Verdict, classify};
+use bronzed_source::backoff::RetryState;
+use bronzed_source::classify::{RawResponse, ResponseClass, classify};
 use bronzed_source::page::Page;
 
 /// Maximum length of a response excerpt in an error: 200 characters and an ellipsis.
@@ -35,14 +35,14 @@ pub fn answer(input: &[u8]) {
     let status = reply.status;
     let now = DateTime::from_timestamp(1_761_134_400, 0).unwrap();
     match classify(dataset, reply, now) {
-        Verdict::Page(page) => hold_page(dataset, &page, &body),
-        Verdict::Empty { .. } => {
+        ResponseClass::Page(page) => hold_page(dataset, &page, &body),
+        ResponseClass::Empty { .. } => {
             let by_rule = dataset.responses.iter().any(|rule| {
                 rule.action == Action::Empty && rule.status.is_none_or(|only| only == status)
             });
             assert!(by_rule, "P2: nothing is empty that no rule calls so");
         }
-        Verdict::Retry {
+        ResponseClass::Retry {
             failure,
             asked,
             max_attempts,
@@ -50,18 +50,18 @@ pub fn answer(input: &[u8]) {
             hold_text(&failure.to_string(), MOST_SAID);
             wait(dataset, |tries| tries.after_failure(asked, max_attempts));
         }
-        Verdict::RateLimited { failure, asked } => {
+        ResponseClass::RateLimited { failure, asked } => {
             hold_text(&failure.to_string(), MOST_SAID);
             wait(dataset, |tries| tries.after_rate_limit(asked));
         }
-        Verdict::Skipped { snippet, .. } | Verdict::Refused { snippet, .. } => {
+        ResponseClass::Skipped { snippet, .. } | ResponseClass::Refused { snippet, .. } => {
             hold_text(&snippet, MOST_SHOWN);
         }
-        Verdict::Redirected { location, .. } => hold_text(&location, MOST_SHOWN),
+        ResponseClass::Redirected { location, .. } => hold_text(&location, MOST_SHOWN),
     }
 }
 
-fn reply(input: &mut Input<'_>) -> Reply {
+fn reply(input: &mut Input<'_>) -> RawResponse {
     let status = input.number();
     // Maps the number to a valid HTTP status.
     let status = match status {
@@ -85,7 +85,7 @@ fn reply(input: &mut Input<'_>) -> Reply {
     // Parsed as the transport does.
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
-    Reply {
+    RawResponse {
         status: u16::try_from(status).unwrap(),
         content_type: text("content-type"),
         location: text("location"),
@@ -165,9 +165,9 @@ fn hold_text(text: &str, most: usize) {
 }
 
 /// Asserts that no wait exceeds `max_elapsed`, whatever the response asks for.
-fn wait(dataset: &Dataset, mut next: impl FnMut(&mut Tries<'_>) -> Option<Duration>) {
+fn wait(dataset: &Dataset, mut next: impl FnMut(&mut RetryState<'_>) -> Option<Duration>) {
     let entropy = Entropy::seeded(7);
-    let mut tries = Tries::new(&dataset.retry, &entropy);
+    let mut tries = RetryState::new(&dataset.retry, &entropy);
     for _ in 0..4 {
         match next(&mut tries) {
             Some(wait) => assert!(wait <= dataset.retry.max_elapsed),

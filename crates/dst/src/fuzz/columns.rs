@@ -12,7 +12,7 @@ use bronzed_model::record::RecordId;
 use bronzed_storage::bronze::drift::Drift;
 use bronzed_storage::bronze::infer::Draft;
 use bronzed_storage::bronze::reader;
-use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
 
 /// Input: dataset name, then one record per line.
 pub fn columns(input: &[u8]) {
@@ -39,7 +39,7 @@ pub fn columns(input: &[u8]) {
     let mut writer = FileWriter::new(&dataset.schema, meta).unwrap();
     for record in &records {
         let id = RecordId::of(dataset, record);
-        writer.append(&id, Origin::slice("all"), record).unwrap();
+        writer.append(&id, RowOrigin::slice("all"), record).unwrap();
         draft.see(record);
     }
     if let Some(text) = draft.text(&dataset.full_name()) {

@@ -13,7 +13,7 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::problem::Location;
 use bronzed_model::settings::Settings;
 use bronzed_model::slices::slices;
-use bronzed_source::backoff::Tries;
+use bronzed_source::backoff::RetryState;
 use bronzed_source::request::PageRequest;
 
 /// Files that the input can replace.
@@ -93,7 +93,7 @@ fn hold_dataset(source: &Source, dataset: &Arc<Dataset>) {
     url.unwrap_or_else(|error| panic!("{}: {error}", dataset.full_name()));
     assert!(dataset.paginator.step() >= 1 && dataset.paginator.max_pages >= 1);
     let entropy = Entropy::seeded(7);
-    let mut tries = Tries::new(&dataset.retry, &entropy);
+    let mut tries = RetryState::new(&dataset.retry, &entropy);
     for _ in 0..3 {
         let _ = (
             tries.after_failure(None, None),

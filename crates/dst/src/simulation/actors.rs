@@ -17,7 +17,7 @@ use bronzed_model::clock::Clock;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{self, Status};
 use bronzed_storage::bronze::writer::EncodedFile;
-use bronzed_storage::invariants::{self, Execution, Served};
+use bronzed_storage::invariants::{self, ExecutionEntry, Served};
 use bronzed_storage::state::{DayState, DayStore, SliceProgress, StateError};
 use bronzed_storage::testing::support;
 
@@ -192,9 +192,9 @@ pub fn begun(stage: &Stage, run_id: Uuid) -> execution::Execution {
 }
 
 /// Converts a run's final report to the type that the promises check.
-pub fn told(stage: &Stage, run: &execution::Execution) -> Execution {
+pub fn told(stage: &Stage, run: &execution::Execution) -> ExecutionEntry {
     let name = |key: &str| invariants::name(&stage.dataset.prefix, support::day(), key);
-    Execution {
+    ExecutionEntry {
         run: Some(run.run_id),
         status: run.status,
         counts: run.counts,

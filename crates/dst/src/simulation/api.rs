@@ -22,7 +22,7 @@ use bronzed_model::json;
 use bronzed_model::record::ContentVersion;
 use bronzed_model::template::Template;
 use bronzed_source::failure::Failure;
-use bronzed_source::testing::{Broken, Reply};
+use bronzed_source::testing::{RawResponse, TransportError};
 use bronzed_storage::testing::support;
 
 /// Number of records on a page.
@@ -170,7 +170,7 @@ pub struct Place {
     /// Modality, or parent.
     pub slice: Box<str>,
     /// Page index, from 0.
-    page: usize,
+    pub page: usize,
 }
 
 impl Place {
@@ -283,7 +283,7 @@ impl Api {
         place: Place,
         date: Option<DateTime<Utc>>,
         oddity: Option<Oddity>,
-    ) -> (Result<Reply, Broken>, bool) {
+    ) -> (Result<RawResponse, TransportError>, bool) {
         let rows = rows(&self.listed, &place.slice);
         let contents = &self.contents;
         let pages = rows.len().div_ceil(PAGE);
@@ -431,25 +431,29 @@ fn envelope(rows: &[(&str, u32)], total: usize, pages: usize) -> String {
     )
 }
 
-fn ok(body: &str, date: Option<DateTime<Utc>>) -> Reply {
-    Reply {
+fn ok(body: &str, date: Option<DateTime<Utc>>) -> RawResponse {
+    RawResponse {
         content_type: Some("application/json".to_owned()),
         ..status(200, body, date)
     }
 }
 
-fn status(status: u16, body: &str, date: Option<DateTime<Utc>>) -> Reply {
-    Reply {
+fn status(status: u16, body: &str, date: Option<DateTime<Utc>>) -> RawResponse {
+    RawResponse {
         status,
         date,
         body: body.as_bytes().to_vec().into(),
-        ..Reply::default()
+        ..RawResponse::default()
     }
 }
 
 /// Returns the faulty response; `whole` is the correct one.
-fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Reply, Broken> {
-    let html = |code| Reply {
+fn odd(
+    oddity: Oddity,
+    whole: RawResponse,
+    date: Option<DateTime<Utc>>,
+) -> Result<RawResponse, TransportError> {
+    let html = |code| RawResponse {
         content_type: Some("text/html".to_owned()),
         ..status(code, "<html><body>Aguarde</body></html>", date)
     };
@@ -458,21 +462,21 @@ fn odd(oddity: Oddity, whole: Reply, date: Option<DateTime<Utc>>) -> Result<Repl
         Oddity::Busy => html(429),
         Oddity::Cut => {
             let body = whole.body.slice(..whole.body.len() / 2);
-            Reply { body, ..whole }
+            RawResponse { body, ..whole }
         }
         Oddity::OtherJson => ok(r#"{"message":"service unavailable"}"#, date),
         Oddity::Broken => {
             let reason = "connection reset".to_owned();
-            return Err(Broken::Off(Failure::BrokeOff(reason)));
+            return Err(TransportError::Off(Failure::BrokeOff(reason)));
         }
         Oddity::TimedOut => {
             let within = Duration::from_secs(90);
-            return Err(Broken::Off(Failure::TimedOut(within)));
+            return Err(TransportError::Off(Failure::TimedOut(within)));
         }
         Oddity::Status500 => status(500, "", date),
         Oddity::Wait => {
             let asked = (RETRY_AFTER, HeaderValue::from_static("30"));
-            Reply {
+            RawResponse {
                 headers: HeaderMap::from_iter([asked]),
                 ..status(503, "", date)
             }

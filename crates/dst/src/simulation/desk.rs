@@ -25,7 +25,7 @@ use url::Url;
 
 use bronzed_model::declaration::RequestLimits;
 use bronzed_model::mutation::mutated;
-use bronzed_source::testing::{Broken, Exchange, Reply as Response};
+use bronzed_source::testing::{RawResponse as Response, Transport, TransportError};
 
 /// Operation on the lake or the API.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ pub enum Reply {
     Written(Result<PutResult>),
     Deleted,
     Listed(Result<Vec<ObjectMeta>>),
-    Answered(std::result::Result<Response, Broken>),
+    Answered(std::result::Result<Response, TransportError>),
 }
 
 /// Queue of waiting operations. Clones share the queue.
@@ -324,12 +324,12 @@ pub fn broke() -> Error {
 }
 
 #[async_trait]
-impl Exchange for Counter {
+impl Transport for Counter {
     async fn get(
         &self,
         url: &Url,
         _limits: &RequestLimits,
-    ) -> std::result::Result<Response, Broken> {
+    ) -> std::result::Result<Response, TransportError> {
         match self.ask(Op::Ask { url: url.clone() }).await {
             Reply::Answered(answered) => answered,
             other => unreachable!("{other:?}"),

@@ -16,7 +16,7 @@ use super::desk::{Object, Objects, Op};
 use super::scenario::{Before, Harm, PARENTS_READ, RECORDS, RECORDS_READ, SETTLED, Scenario};
 use super::stage::Stage;
 use bronzed_storage::bronze::layout;
-use bronzed_storage::invariants::{self, Day, File};
+use bronzed_storage::invariants::{self, DayFacts, File};
 use bronzed_storage::testing::support;
 
 /// Records of the API, in order of publication.
@@ -187,7 +187,7 @@ pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
 }
 
 /// Returns the facts of the day.
-pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
+pub fn day(stage: &Stage, objects: &Objects) -> DayFacts<Box<str>> {
     let files = objects
         .all()
         .filter(|(key, _)| key.ends_with(".parquet") && !key.starts_with(api::PARENTS));
@@ -197,7 +197,7 @@ pub fn day(stage: &Stage, objects: &Objects) -> Day<Box<str>> {
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let state = objects.get(support::STATE);
     let prefix = &stage.dataset.prefix;
-    Day {
+    DayFacts {
         files,
         state: state.and_then(|state| invariants::state(prefix, support::day(), &state.bytes)),
         marker: objects.get(support::MARKER).is_some(),

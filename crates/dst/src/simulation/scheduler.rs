@@ -65,6 +65,8 @@ struct Lane {
     restless: bool,
     /// Parents that the state listed as finished when the actor started.
     done: BTreeSet<Box<str>>,
+    /// The one of these whose first page was asked for to learn if the API answers at all.
+    canary: Option<Box<str>>,
 }
 
 pub struct Scheduler<'a> {
@@ -336,6 +338,7 @@ impl<'a> Scheduler<'a> {
             let done = lake::parents_done(&self.objects);
             let now = &mut self.lanes[lane];
             now.done = done;
+            now.canary = None;
             (now.run, now.stop, now.restless) = (id, stop, false);
             now.life = Some(Box::pin(life));
             self.poll(lane);

@@ -9,7 +9,7 @@ use super::scenario::Scenario;
 use bronzed_model::clock::ManualClock;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
-use bronzed_storage::invariants::{Execution, File, Served, Violation};
+use bronzed_storage::invariants::{ExecutionEntry, File, Served, Violation};
 use bronzed_storage::lake::Lake;
 use bronzed_storage::state::DayStore;
 use bronzed_storage::testing::support;
@@ -32,7 +32,7 @@ pub struct Truth {
     /// Contents of the day's files.
     pub files: Vec<File<Box<str>>>,
     /// Final reports of the runs.
-    pub told: Vec<Execution>,
+    pub told: Vec<ExecutionEntry>,
     pub violations: Vec<Violation>,
 }
 

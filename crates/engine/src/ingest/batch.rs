@@ -11,10 +11,10 @@ use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::drift::Drift;
-use bronzed_storage::bronze::writer::{FileMeta, FileWriter, Origin};
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
@@ -86,7 +86,7 @@ impl Batch {
         context: &Context,
         order: &Order,
         execution: &Execution,
-        (id, origin, record): (&RecordId, Origin<'_>, &str),
+        (id, origin, record): (&RecordId, RowOrigin<'_>, &str),
     ) -> Result<(), BronzeError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -155,7 +155,7 @@ impl Batch {
         store: &DayStore,
         state: &mut DayState,
         execution: &mut Execution,
-        usage: &Usage,
+        usage: &RequestBudget,
     ) -> Result<Option<Committed>, IntakeError> {
         let mut settled = execution.clone();
         settled.counts.add(&self.counts);

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Datelike, Utc};
 
 use crate::ingest::Run;
-use crate::ingest::slice::{APART, Outcome, SliceReader};
+use crate::ingest::slice::{APART, SliceOutcome, SliceReader};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
@@ -30,7 +30,7 @@ const MOST_YEARS: i32 = 15;
 
 /// Reason why nothing confirms that the API works.
 #[derive(Debug, Clone)]
-pub enum Unheard {
+pub enum CanaryFailure {
     /// A page that is known to have rows is answered empty, or not at all.
     Silent(String),
     /// No page is known to have rows.
@@ -42,20 +42,20 @@ pub enum Unheard {
     },
 }
 
-impl Unheard {
+impl CanaryFailure {
     /// Returns `true` if no page is known to have rows.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown { .. })
     }
 
     /// Returns the outcome of a slice that was answered empty.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> SliceOutcome {
         match self {
-            Self::Silent(reason) => Outcome::Unproven {
+            Self::Silent(reason) => SliceOutcome::Unproven {
                 reason: reason.clone(),
                 again_at: None,
             },
-            Self::Unknown { again_at, kind } => Outcome::Unproven {
+            Self::Unknown { again_at, kind } => SliceOutcome::Unproven {
                 reason: format!(
                     "answered empty, and no other {kind} is known to have rows, by which an API that \
                      fails could be told from one that has nothing"
@@ -70,7 +70,7 @@ impl Unheard {
 ///
 /// # Errors
 /// Returns the reason why it isn't confirmed that the API works.
-pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unheard> {
+pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), CanaryFailure> {
     let dataset = &reader.order.dataset;
     // A snapshot has no other day to request, and its next run reads it in full again.
     if !matches!(dataset.kind, Kind::Dated(_)) {
@@ -107,17 +107,19 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Unh
                  seems to have nothing for now"
             );
             tracing::warn!(known_day = %day, slice = &*slice, "known rows are answered empty");
-            Unheard::Silent(reason)
+            CanaryFailure::Silent(reason)
         }
-        None => Unheard::Unknown {
+        None => CanaryFailure::Unknown {
             again_at: reader.context.clock.now() + APART,
             kind: "day",
         },
     })
 }
 
-async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, Unheard> {
-    let answer = first_page(reader, place).await.map_err(Unheard::Silent)?;
+async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, CanaryFailure> {
+    let answer = first_page(reader, place)
+        .await
+        .map_err(CanaryFailure::Silent)?;
     Ok(matches!(answer, Answer::Page(page) if !page.is_empty()))
 }
 
@@ -244,11 +246,11 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
 
 impl Run<'_> {
     /// Notes the slice with the most rows as a canary for days without rows.
-    pub(super) fn note_rows(&self, outcomes: &[(String, Outcome)]) {
+    pub(super) fn note_rows(&self, outcomes: &[(String, SliceOutcome)]) {
         let rows = outcomes
             .iter()
             .filter_map(|(label, outcome)| match outcome {
-                Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
+                SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
                     Some((progress.as_ref()?.total, label))
                 }
                 _ => None,

@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use bronzed_model::execution::StopReason;
 
 /// Deadline of a run, and whether it has ended the run.
-pub(super) struct Overdue {
+pub(super) struct RunDeadline {
     /// Token that ends the run: at the deadline, or when all runs are cancelled.
     pub(super) cancel: CancellationToken,
     /// Timer task; `None` if there is no deadline.
@@ -17,7 +17,7 @@ pub(super) struct Overdue {
     deadline: Option<Duration>,
 }
 
-impl Overdue {
+impl RunDeadline {
     pub(super) fn after(deadline: Option<Duration>, stop: &CancellationToken) -> Self {
         let cancel = stop.child_token();
         let watch = deadline.map(|deadline| {

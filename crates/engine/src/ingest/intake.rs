@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::absent::Absent;
 use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::off_day::held::{Held, HeldRow, Place, count_fetched, count_left};
+use crate::ingest::off_day::held::{HeldRow, HeldRows, StorageDay, count_fetched, count_left};
 use crate::ingest::off_day::other_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::versions::Versions;
@@ -16,10 +16,10 @@ use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_source::page::Page;
 use bronzed_storage::bronze::BronzeError;
-use bronzed_storage::bronze::writer::Origin;
+use bronzed_storage::bronze::writer::RowOrigin;
 use bronzed_storage::state::{DayState, DayStore, StateError};
 
 /// Page sent by the reader of a slice, with the ids of its records.
@@ -42,12 +42,12 @@ pub struct Intake<'a> {
     store: &'a DayStore,
     state: &'a mut DayState,
     execution: &'a mut Execution,
-    usage: &'a Usage,
+    usage: &'a RequestBudget,
     /// Rows since the last commit.
     pub(super) pending: Batch,
     versions: Versions,
     /// Off-day rows.
-    held: Held,
+    held: HeldRows,
     /// Stored ids that weren't seen yet; `None` if the run doesn't look for deleted records.
     absent: Option<Absent>,
 }
@@ -58,7 +58,7 @@ pub struct Rest {
     /// Rows since the last commit.
     pub pending: Batch,
     /// Off-day rows that wait for their own days.
-    held: Held,
+    held: HeldRows,
     /// Stored ids that weren't seen; `None` if the run doesn't look for deleted records.
     pub absent: Option<Absent>,
 }
@@ -70,7 +70,7 @@ impl<'a> Intake<'a> {
         store: &'a DayStore,
         state: &'a mut DayState,
         execution: &'a mut Execution,
-        usage: &'a Usage,
+        usage: &'a RequestBudget,
     ) -> Self {
         let absent = Absent::is_asked_for(order, state).then(|| Absent::of(&order.dataset, state));
         Self {
@@ -82,7 +82,7 @@ impl<'a> Intake<'a> {
             usage,
             pending: Batch::default(),
             versions: Versions::default(),
-            held: Held::default(),
+            held: HeldRows::default(),
             absent,
         }
     }
@@ -105,7 +105,7 @@ impl<'a> Intake<'a> {
         self.decide().await?;
         if mutated!(RestIsDropped) {
             self.pending = Batch::default();
-            self.held = Held::default();
+            self.held = HeldRows::default();
         }
         self.held.count_waiting(self.pending.count());
         Ok(Rest {
@@ -155,9 +155,9 @@ impl<'a> Intake<'a> {
             } else if other.is_some() {
                 counts.off_day += u64::from(!mutated!(OffDayIsForgotten));
             } else {
-                let origin = Origin {
+                let origin = RowOrigin {
                     parent_id: delivery.parent.as_deref(),
-                    ..Origin::slice(&delivery.slice)
+                    ..RowOrigin::slice(&delivery.slice)
                 };
                 let row = (id, origin, record);
                 self.pending
@@ -195,9 +195,9 @@ impl<'a> Intake<'a> {
             }
             let place = self.held.place(self.context, self.order, &row).await;
             match place.map_err(StateError::from)? {
-                Place::There => count_left(&row, self.pending.count()),
-                Place::Open => self.held.wait(row, self.pending.count()),
-                Place::Here => {
+                StorageDay::There => count_left(&row, self.pending.count()),
+                StorageDay::Open => self.held.wait(row, self.pending.count()),
+                StorageDay::Here => {
                     count_fetched(&row, self.pending.count());
                     let (held, pending) = (&mut self.held, &mut self.pending);
                     take_here(
@@ -253,12 +253,12 @@ fn take_here(
     context: &Context,
     order: &Order,
     execution: &Execution,
-    (held, pending): (&mut Held, &mut Batch),
+    (held, pending): (&mut HeldRows, &mut Batch),
     row: &HeldRow,
 ) -> Result<(), BronzeError> {
-    let origin = Origin {
+    let origin = RowOrigin {
         parent_id: row.parent.as_deref(),
-        ..Origin::slice(&row.slice)
+        ..RowOrigin::slice(&row.slice)
     };
     pending.append(context, order, execution, (&row.id, origin, &row.record))?;
     let counts = pending.count();

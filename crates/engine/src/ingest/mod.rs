@@ -50,12 +50,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::ingest::batch::{Batch, IntakeError, note_refusal, tell, tell_drift};
-use crate::ingest::deadline::Overdue;
+use crate::ingest::deadline::RunDeadline;
 use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::progress::Observer;
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::Outcome;
+use crate::ingest::slice::SliceOutcome;
 use bronzed_model::clock::Clock;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
@@ -65,10 +65,10 @@ use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::mutation::mutated;
 use bronzed_model::settings::CommitSettings;
 use bronzed_model::slices::slices;
-use bronzed_source::{SourceClient, Usage};
+use bronzed_source::{RequestBudget, SourceClient};
 use bronzed_storage::lake::Lake;
 use bronzed_storage::lake::document::DocumentError;
-use bronzed_storage::state::{DayState, DayStore, Recovery, SliceProgress, StateError, Verdict};
+use bronzed_storage::state::{DayState, DayStore, Recovery, RunOutcome, SliceProgress, StateError};
 use bronzed_storage::table::{self, TableError};
 
 /// Everything that a run needs; shared by all runs of a source.
@@ -140,7 +140,7 @@ pub async fn run_as(
     deadline: Option<Duration>,
 ) -> RunReport {
     let started_at = context.clock.now();
-    let overdue = Overdue::after(deadline, &context.cancel);
+    let overdue = RunDeadline::after(deadline, &context.cancel);
     let context = &Context {
         cancel: overdue.cancel.clone(),
         ..context.clone()
@@ -215,7 +215,7 @@ struct Run<'a> {
     ended: bool,
     /// Start of the run on the monotonic clock, because the wall clock may be set during the run.
     begun: tokio::time::Instant,
-    overdue: &'a Overdue,
+    overdue: &'a RunDeadline,
 }
 
 impl<'a> Run<'a> {
@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
         order: &'a Order,
         run_id: Uuid,
         started_at: DateTime<Utc>,
-        overdue: &'a Overdue,
+        overdue: &'a RunDeadline,
     ) -> Self {
         let store = context.day(&order.dataset, order.day);
         let execution = Execution::begun(run_id, &order.job, started_at);
@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
             Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
-        let usage = Usage::new();
+        let usage = RequestBudget::new();
         let known = self.known_slices(&state);
         let only = self.missing_slices(&state);
         let whole = only.is_none();
@@ -316,7 +316,7 @@ impl<'a> Run<'a> {
     async fn conclude(
         mut self,
         mut state: DayState,
-        usage: &Usage,
+        usage: &RequestBudget,
         verdict: (&BTreeMap<String, SliceProgress>, bool),
         pending: Batch,
     ) -> RunReport {
@@ -366,7 +366,7 @@ impl<'a> Run<'a> {
 
     /// Sets the stop reason to `SourceDown` if the run is incomplete because the source is down; `pending`
     /// is the number of rows that wait to be stored.
-    fn note_outage(&mut self, usage: &Usage, pending: u64) {
+    fn note_outage(&mut self, usage: &RequestBudget, pending: u64) {
         let execution = &mut self.execution;
         let Some(down) = usage.down() else {
             return;
@@ -392,7 +392,7 @@ impl<'a> Run<'a> {
         }
         tell_drift(self.order, pending.drifted(), execution.counts.drift);
         let last = pending.finish()?;
-        let verdict = Verdict {
+        let verdict = RunOutcome {
             slices: proven,
             complete,
         };
@@ -445,10 +445,10 @@ impl<'a> Run<'a> {
     async fn read(
         &mut self,
         state: &mut DayState,
-        usage: &Usage,
+        usage: &RequestBudget,
         known: &BTreeMap<String, SliceProgress>,
         only: Option<&BTreeSet<String>>,
-    ) -> (Vec<(String, Outcome)>, Result<Rest, IntakeError>) {
+    ) -> (Vec<(String, SliceOutcome)>, Result<Rest, IntakeError>) {
         let reading = Reading {
             context: self.context,
             order: self.order,

@@ -16,8 +16,8 @@ use crate::ingest::Run;
 use crate::ingest::canary;
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
-use crate::ingest::proof::Walk;
-use crate::ingest::slice::{APART, Outcome, Reach, SliceReader, told};
+use crate::ingest::proof::WalkRecord;
+use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader, told};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
@@ -28,10 +28,10 @@ use bronzed_storage::state::{DayState, SliceProgress, is_complete};
 
 /// Slice that was answered empty once.
 #[derive(Debug)]
-pub struct Nothing {
+pub struct EmptySlice {
     pub slice: Slice,
     pub before: Option<SliceProgress>,
-    pub walk: Walk,
+    pub walk: WalkRecord,
     /// Number of pages with rows that the run had received by then.
     pub answered: u64,
 }
@@ -41,10 +41,10 @@ impl SliceReader<'_> {
     /// `rows` is the label of a slice of the day that has rows.
     pub(super) async fn confirm(
         &self,
-        nothing: Vec<Nothing>,
+        nothing: Vec<EmptySlice>,
         rows: Option<&str>,
         sender: &mpsc::Sender<Delivery>,
-    ) -> Vec<(String, Outcome)> {
+    ) -> Vec<(String, SliceOutcome)> {
         let Some(answered) = nothing.iter().map(|nothing| nothing.answered).max() else {
             return Vec::new();
         };
@@ -62,7 +62,7 @@ impl SliceReader<'_> {
                         Err(unheard) => Ok(unheard.outcome()),
                     };
                     let outcome =
-                        outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+                        outcome.unwrap_or_else(|error| SliceOutcome::Failed(error.to_string()));
                     self.context.observer.notice(Progress::SliceDone);
                     (
                         nothing.slice.label.to_string(),
@@ -77,9 +77,9 @@ impl SliceReader<'_> {
 
     async fn ask_again(
         &self,
-        nothing: &Nothing,
+        nothing: &EmptySlice,
         sender: &mpsc::Sender<Delivery>,
-    ) -> Result<Outcome, WalkError> {
+    ) -> Result<SliceOutcome, WalkError> {
         let walk = SliceWalk::new(self, &nothing.slice, sender);
         let empty = Some(nothing.walk.clone());
         self.read_whole(&walk, nothing.before, empty).await
@@ -91,15 +91,15 @@ impl SliceReader<'_> {
         &self,
         walk: &SliceWalk<'_>,
         before: Option<SliceProgress>,
-        empty: Option<Walk>,
-    ) -> Result<Outcome, WalkError> {
+        empty: Option<WalkRecord>,
+    ) -> Result<SliceOutcome, WalkError> {
         let reach = match self.read_full(walk, before, empty).await? {
-            Reach::Nothing(seen) => self.read_full(walk, before, Some(seen)).await?,
+            ReadResult::Empty(seen) => self.read_full(walk, before, Some(seen)).await?,
             ended => ended,
         };
         Ok(match reach {
-            Reach::Ended(outcome) => outcome,
-            Reach::Nothing(_) => Outcome::Unproven {
+            ReadResult::Ended(outcome) => outcome,
+            ReadResult::Empty(_) => SliceOutcome::Unproven {
                 reason: "answered empty again and again".to_owned(),
                 again_at: None,
             },
@@ -112,7 +112,7 @@ impl Run<'_> {
     /// if the day still counts as complete; sets status and reason if the missing rows aren't believed.
     pub(super) async fn believe_nothing(
         &mut self,
-        outcomes: &[(String, Outcome)],
+        outcomes: &[(String, SliceOutcome)],
         state: &DayState,
         proven: bool,
     ) -> bool {
@@ -167,10 +167,11 @@ impl Run<'_> {
 }
 
 /// Returns the time since which all slices are answered empty; `None` if one of them isn't.
-fn empty_since(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
+fn empty_since(outcomes: &[(String, SliceOutcome)]) -> Option<DateTime<Utc>> {
     let mut latest = DateTime::<Utc>::MIN_UTC;
     for (_, outcome) in outcomes {
-        let (Outcome::Proven { progress, .. } | Outcome::Read { progress }) = outcome else {
+        let (SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress }) = outcome
+        else {
             return None;
         };
         latest = latest.max(progress.as_ref()?.empty_since?);

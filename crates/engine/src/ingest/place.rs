@@ -12,14 +12,14 @@ use bronzed_source::{Answer, FetchError, PageRequest};
 
 /// Position of a page in a slice.
 #[derive(Debug, Clone, Default)]
-pub struct Place {
+pub struct PageCursor {
     /// Index of the page, counted from 0.
     pub index: u64,
     /// Cursor, link or offset, for paging styles that derive it from the page before.
     pub next: Option<String>,
 }
 
-impl Place {
+impl PageCursor {
     pub fn nth(index: u64) -> Self {
         Self { index, next: None }
     }
@@ -28,17 +28,19 @@ impl Place {
 impl SliceWalk<'_> {
     /// Fetches a page that must have records. `None` if the slice has become shorter and ends before it.
     pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
-        Ok(match self.fetch_consistent(&Place::nth(index)).await? {
-            Some(Answer::Page(page)) => Some(page),
-            Some(Answer::Empty { .. }) | None => None,
-        })
+        Ok(
+            match self.fetch_consistent(&PageCursor::nth(index)).await? {
+                Some(Answer::Page(page)) => Some(page),
+                Some(Answer::Empty { .. }) | None => None,
+            },
+        )
     }
 
     /// Fetches a page until the response agrees with what the API stated before. `None` if the slice has
     /// become shorter and ends before the page.
     pub(super) async fn fetch_consistent(
         &self,
-        place: &Place,
+        place: &PageCursor,
     ) -> Result<Option<Answer>, WalkError> {
         let index = place.index;
         let retry = &self.reader.order.dataset.retry;
@@ -101,13 +103,13 @@ impl SliceWalk<'_> {
     /// Fetches the first page again, without taking it in. Returns `true` if the slice now ends before
     /// `index`.
     async fn end_is_before(&self, index: u64) -> Result<bool, WalkError> {
-        Ok(match self.fetch(&Place::default()).await? {
+        Ok(match self.fetch(&PageCursor::default()).await? {
             Answer::Page(page) => self.pages(&page)?.is_some_and(|pages| pages <= index),
             Answer::Empty { .. } => false,
         })
     }
 
-    pub(super) async fn fetch(&self, place: &Place) -> Result<Answer, WalkError> {
+    pub(super) async fn fetch(&self, place: &PageCursor) -> Result<Answer, WalkError> {
         self.fetch_as(self.dataset(), place).await
     }
 
@@ -115,7 +117,7 @@ impl SliceWalk<'_> {
     pub(super) async fn fetch_as(
         &self,
         dataset: &Arc<Dataset>,
-        place: &Place,
+        place: &PageCursor,
     ) -> Result<Answer, WalkError> {
         let SliceReader {
             context,

@@ -12,7 +12,7 @@ use bronzed_source::page::Page;
 
 /// Observations of one walk over the pages of a slice.
 #[derive(Debug, Clone, Default)]
-pub struct Walk {
+pub struct WalkRecord {
     /// Total stated by the first page.
     pub first_total: Option<u64>,
     /// Total stated by the last page, which is read after all others.
@@ -49,7 +49,7 @@ pub struct Walk {
     earlier: HashSet<u64>,
 }
 
-impl Walk {
+impl WalkRecord {
     /// Counts the rows of a page.
     pub fn count(&mut self, ids: &[RecordId]) {
         self.rows += ids.len() as u64;
@@ -121,7 +121,11 @@ fn hash_of(value: impl Hash) -> u64 {
 ///
 /// # Errors
 /// Returns the reason why it doesn't, as text for people.
-pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
+pub fn prove(
+    require: Require,
+    walk: &WalkRecord,
+    previous: Option<&WalkRecord>,
+) -> Result<(), String> {
     if walk.empty {
         return match previous {
             Some(previous) if previous.empty => Ok(()),
@@ -162,7 +166,7 @@ pub fn prove(require: Require, walk: &Walk, previous: Option<&Walk>) -> Result<(
     }
 }
 
-fn meets_total(walk: &Walk, counted: u64, what: &str) -> Result<(), String> {
+fn meets_total(walk: &WalkRecord, counted: u64, what: &str) -> Result<(), String> {
     match (walk.first_total, walk.last_total) {
         (_, Some(total)) if total == counted && mutated!(OnlyTheEndCounts) => Ok(()),
         (Some(first), Some(last)) if first != last => Err(moved(first, last)),
@@ -174,7 +178,7 @@ fn meets_total(walk: &Walk, counted: u64, what: &str) -> Result<(), String> {
 
 /// Compares a stated total with the rows read, whichever proof is required. Rows and distinct records are
 /// both accepted, because it isn't known here which of them the total counts.
-fn contradicts_no_total(walk: &Walk) -> Result<(), String> {
+fn contradicts_no_total(walk: &WalkRecord) -> Result<(), String> {
     let (Some(first), last) = (walk.first_total, walk.last_total) else {
         return Ok(());
     };
@@ -193,7 +197,7 @@ fn moved(first: u64, last: u64) -> String {
     format!("the API's total went from {first} to {last} while reading")
 }
 
-fn unmet(walk: &Walk, read: &str, total: u64) -> String {
+fn unmet(walk: &WalkRecord, read: &str, total: u64) -> String {
     let pages = walk.short.map(|(rows, asked)| {
         format!("; its first page has {rows} rows where `page_size` is {asked}")
     });
@@ -201,7 +205,7 @@ fn unmet(walk: &Walk, read: &str, total: u64) -> String {
     format!("{read} read where the API states {total}{pages}")
 }
 
-fn agree(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
+fn agree(walk: &WalkRecord, previous: Option<&WalkRecord>) -> Result<(), String> {
     match previous {
         Some(previous) if previous.keys == walk.keys => Ok(()),
         Some(previous) => Err(format!(
@@ -216,7 +220,7 @@ fn agree(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
 /// Requires a second walk without new ids if the slice has more than one page: where the order of rows is
 /// undefined, repeated rows can make up for missing ones, so that the total is met. A single page is read at
 /// one instant.
-fn brings_nothing_new(walk: &Walk, previous: Option<&Walk>) -> Result<(), String> {
+fn brings_nothing_new(walk: &WalkRecord, previous: Option<&WalkRecord>) -> Result<(), String> {
     if walk.pages <= 1 {
         return Ok(());
     }
@@ -236,21 +240,21 @@ fn brings_nothing_new(walk: &Walk, previous: Option<&Walk>) -> Result<(), String
 mod tests {
     use super::*;
 
-    fn walk(total: u64, ids: &[&str]) -> Walk {
-        let mut walk = Walk {
+    fn walk(total: u64, ids: &[&str]) -> WalkRecord {
+        let mut walk = WalkRecord {
             first_total: Some(total),
             last_total: Some(total),
-            ..Walk::default()
+            ..WalkRecord::default()
         };
         let ids: Vec<_> = ids.iter().map(|id| RecordId::plain(id)).collect();
         walk.count(&ids);
         walk
     }
 
-    fn empty() -> Walk {
-        Walk {
+    fn empty() -> WalkRecord {
+        WalkRecord {
             empty: true,
-            ..Walk::default()
+            ..WalkRecord::default()
         }
     }
 
@@ -279,12 +283,12 @@ mod tests {
             }
             whole
         };
-        let after = |first: &Walk, ids: &[&str]| {
+        let after = |first: &WalkRecord, ids: &[&str]| {
             let mut second = two_pages(ids);
             second.follow(first);
             second
         };
-        let row_total = |walk: &Walk, previous| prove(Require::RowTotal, walk, previous);
+        let row_total = |walk: &WalkRecord, previous| prove(Require::RowTotal, walk, previous);
         let first = two_pages(&["a", "b", "b", "c"]);
         assert!(row_total(&first, None).is_err());
         let second = after(&first, &["a", "b", "c", "d"]);
@@ -377,7 +381,7 @@ mod tests {
 
     #[test]
     fn pages_add_up_to_a_walk() {
-        let mut whole = Walk::default();
+        let mut whole = WalkRecord::default();
         for ids in [["a", "b"], ["b", "c"]] {
             whole.add(walk(0, &ids));
         }
@@ -396,7 +400,7 @@ mod tests {
     #[test]
     fn the_earliest_date_counts() {
         let at = |text: &str| Some(text.parse::<DateTime<Utc>>().unwrap());
-        let mut walk = Walk::default();
+        let mut walk = WalkRecord::default();
         walk.note_date(None);
         walk.note_date(at("2025-10-23T06:00:01Z"));
         walk.note_date(at("2025-10-23T06:00:00Z"));

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
-use crate::ingest::slice::{Outcome, SliceReader};
+use crate::ingest::slice::{SliceOutcome, SliceReader};
 use crate::ingest::{Context, Order};
 use bronzed_model::slices::slices;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_storage::state::SliceProgress;
 
 /// Reader of the slices of a day.
@@ -19,7 +19,7 @@ use bronzed_storage::state::SliceProgress;
 pub struct Reading<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
-    pub usage: &'a Usage,
+    pub usage: &'a RequestBudget,
     /// `true` if each slice is walked until its proof holds.
     pub proof_due: bool,
     /// See [`SliceReader::settled`].
@@ -45,7 +45,7 @@ impl Reading<'_> {
         self,
         known: &BTreeMap<String, SliceProgress>,
         take: impl AsyncFnOnce(mpsc::Receiver<Delivery>) -> T,
-    ) -> (Vec<(String, Outcome)>, T) {
+    ) -> (Vec<(String, SliceOutcome)>, T) {
         let concurrency = self.context.concurrency;
         let (sender, receiver) = mpsc::channel(concurrency.max(1));
         let mut slices = slices(&self.order.dataset);

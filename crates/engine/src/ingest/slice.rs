@@ -4,13 +4,13 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
-use crate::ingest::nothing::Nothing;
-use crate::ingest::proof::{Walk, prove};
+use crate::ingest::nothing::EmptySlice;
+use crate::ingest::proof::{WalkRecord, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
 use bronzed_model::mutation::mutated;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_source::page::Page;
 use bronzed_storage::state::SliceProgress;
 
@@ -20,7 +20,7 @@ pub const APART: TimeDelta = TimeDelta::hours(3);
 
 /// Outcome of reading a slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SliceOutcome {
     /// Read in full after the day had ended and settled, with proven counts.
     Proven {
         /// Total that was met.
@@ -53,7 +53,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-impl Outcome {
+impl SliceOutcome {
     /// Returns `true` if the slice was read and has rows.
     pub fn has_rows(&self) -> bool {
         match self {
@@ -77,18 +77,18 @@ impl Outcome {
 
 /// Result of reading a slice on its own, without an answer from another slice.
 #[derive(Debug)]
-pub enum Reach {
+pub enum ReadResult {
     /// The slice was read to its end.
-    Ended(Outcome),
+    Ended(SliceOutcome),
     /// The slice was answered empty, which must be confirmed.
-    Nothing(Walk),
+    Empty(WalkRecord),
 }
 
 /// Reader of the slices of one run.
 pub struct SliceReader<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
-    pub usage: &'a Usage,
+    pub usage: &'a RequestBudget,
     /// `true` if each slice is walked until its proof holds; for a dated dataset, if the day had ended and
     /// settled when the run began.
     pub proof_due: bool,
@@ -105,7 +105,7 @@ impl SliceReader<'_> {
         slice: Slice,
         before: Option<SliceProgress>,
         sender: &mpsc::Sender<Delivery>,
-    ) -> Result<Outcome, Nothing> {
+    ) -> Result<SliceOutcome, EmptySlice> {
         let walk = SliceWalk::new(self, &slice, sender);
         // A total shows new records, but not updated ones.
         let by_total = self.order.mode == Mode::New && self.order.dataset.version == Version::None;
@@ -114,14 +114,14 @@ impl SliceReader<'_> {
             None => self.read_full(&walk, before, None).await,
         };
         match read {
-            Ok(Reach::Nothing(walk)) => Err(Nothing {
+            Ok(ReadResult::Empty(walk)) => Err(EmptySlice {
                 slice,
                 before,
                 walk,
                 answered: self.usage.answered(),
             }),
-            Ok(Reach::Ended(outcome)) => Ok(told(&slice, outcome)),
-            Err(error) => Ok(told(&slice, Outcome::Failed(error.to_string()))),
+            Ok(ReadResult::Ended(outcome)) => Ok(told(&slice, outcome)),
+            Err(error) => Ok(told(&slice, SliceOutcome::Failed(error.to_string()))),
         }
     }
 
@@ -131,8 +131,8 @@ impl SliceReader<'_> {
         &self,
         walk: &SliceWalk<'_>,
         before: Option<SliceProgress>,
-        empty: Option<Walk>,
-    ) -> Result<Reach, WalkError> {
+        empty: Option<WalkRecord>,
+    ) -> Result<ReadResult, WalkError> {
         let completeness = self.order.dataset.completeness;
         let confirms = empty.is_some();
         let mut previous = empty;
@@ -155,12 +155,12 @@ impl SliceReader<'_> {
             if !self.proof_due {
                 let met = proof.is_ok() || mutated!(UnmetTotalIsKept);
                 let progress = met.then(|| self.progress_of(&seen, before));
-                return Ok(Reach::Ended(Outcome::Read { progress }));
+                return Ok(ReadResult::Ended(SliceOutcome::Read { progress }));
             }
             match proof {
                 Err(why) if !mutated!(ProofIsSkipped) => reason = why,
                 _ => {
-                    return Ok(Reach::Ended(Outcome::Proven {
+                    return Ok(ReadResult::Ended(SliceOutcome::Proven {
                         progress: Some(self.progress_of(&seen, before)),
                         server_time: seen.server_time,
                     }));
@@ -169,7 +169,10 @@ impl SliceReader<'_> {
             previous = Some(seen);
         }
         let again_at = None;
-        Ok(Reach::Ended(Outcome::Unproven { reason, again_at }))
+        Ok(ReadResult::Ended(SliceOutcome::Unproven {
+            reason,
+            again_at,
+        }))
     }
 
     /// Number of times that a slice is read again without its proof. If rows have no order, a second walk
@@ -185,22 +188,26 @@ impl SliceReader<'_> {
 
     /// Returns the result of an empty answer before anything confirms it. `None` if no proof is due and the
     /// slice had no rows, so that the answer is accepted.
-    fn answered_empty(&self, seen: &mut Walk, before: Option<SliceProgress>) -> Option<Reach> {
+    fn answered_empty(
+        &self,
+        seen: &mut WalkRecord,
+        before: Option<SliceProgress>,
+    ) -> Option<ReadResult> {
         let had = before.filter(|before| before.total > 0);
         let leaves = self.order.dataset.rows_leave && self.proof_due;
         if let Some(had) = had.filter(|_| !leaves && !self.agrees(before)) {
-            return Some(Reach::Ended(self.emptied(had)));
+            return Some(ReadResult::Ended(self.emptied(had)));
         }
         let counts = self.proof_due || had.is_some();
-        counts.then(|| Reach::Nothing(std::mem::take(seen)))
+        counts.then(|| ReadResult::Empty(std::mem::take(seen)))
     }
 
     /// Returns the outcome of an empty slice that had rows: a failure of the API until it has been empty for
     /// [`APART`].
-    fn emptied(&self, had: SliceProgress) -> Outcome {
+    fn emptied(&self, had: SliceProgress) -> SliceOutcome {
         let since = self.empty_since(Some(had));
         let (total, again_at) = (had.total, since + APART);
-        Outcome::Emptied {
+        SliceOutcome::Emptied {
             reason: format!(
                 "answered empty, where {total} records were stated before; it is believed if it is \
                  answered so again after {again_at:.0}"
@@ -228,7 +235,7 @@ impl SliceReader<'_> {
         self.empty_since(before) + APART <= now
     }
 
-    fn progress_of(&self, seen: &Walk, before: Option<SliceProgress>) -> SliceProgress {
+    fn progress_of(&self, seen: &WalkRecord, before: Option<SliceProgress>) -> SliceProgress {
         let total = seen.last_total.unwrap_or(seen.rows);
         SliceProgress {
             empty_since: seen.empty.then(|| self.empty_since(before)),
@@ -243,13 +250,13 @@ impl SliceReader<'_> {
         &self,
         walk: &SliceWalk<'_>,
         before: SliceProgress,
-    ) -> Result<Reach, WalkError> {
+    ) -> Result<ReadResult, WalkError> {
         let (mut seen, first) = walk.first().await?;
         let Some(first) = first else {
             let held = Some(before).filter(|before| before.total > 0);
             let reach = held.and_then(|_| self.answered_empty(&mut seen, held));
             let progress = Some(before);
-            return Ok(reach.unwrap_or(Reach::Ended(Outcome::Read { progress })));
+            return Ok(reach.unwrap_or(ReadResult::Ended(SliceOutcome::Read { progress })));
         };
         let ahead = walk.ahead(&mut seen, &first).await?;
         let (Some(total), Some(pages)) = (first.total, ahead.pages) else {
@@ -292,13 +299,13 @@ impl SliceReader<'_> {
             return self.read_full(walk, Some(before), None).await;
         }
         let progress = Some(SliceProgress::of(total, before.seen + found));
-        Ok(Reach::Ended(Outcome::Read { progress }))
+        Ok(ReadResult::Ended(SliceOutcome::Read { progress }))
     }
 
     async fn take_first(
         &self,
         walk: &SliceWalk<'_>,
-        seen: &mut Walk,
+        seen: &mut WalkRecord,
         first: Page,
     ) -> Result<u64, WalkError> {
         let reply = walk.deliver(seen, first).await?;
@@ -307,9 +314,9 @@ impl SliceReader<'_> {
 }
 
 /// Logs the outcome of a slice, and returns it.
-pub(super) fn told(slice: &Slice, outcome: Outcome) -> Outcome {
+pub(super) fn told(slice: &Slice, outcome: SliceOutcome) -> SliceOutcome {
     match &outcome {
-        Outcome::Proven { progress, .. } | Outcome::Read { progress } => {
+        SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
             let total = progress.map(|progress| progress.total);
             tracing::debug!(slice = &*slice.label, total, "slice read");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::slice::Outcome;
+use crate::ingest::slice::SliceOutcome;
 use crate::ingest::{Run, settled_at};
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::mutation::mutated;
@@ -16,7 +16,7 @@ impl Run<'_> {
     /// were read.
     pub(super) async fn judge(
         &mut self,
-        outcomes: &[(String, Outcome)],
+        outcomes: &[(String, SliceOutcome)],
         state: &DayState,
         whole: bool,
     ) -> bool {
@@ -36,7 +36,7 @@ impl Run<'_> {
     }
 
     /// Sets the status from the outcomes of the slices. Returns `false` if rows are unaccounted for.
-    pub(super) fn is_sound(&mut self, outcomes: &[(String, Outcome)]) -> bool {
+    pub(super) fn is_sound(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
             if let Some(reason) = outcome.fault()
@@ -48,9 +48,12 @@ impl Run<'_> {
         }
         execution.failed_slices.sort();
         execution.again_at = again_at(outcomes);
-        let none_read = outcomes
-            .iter()
-            .all(|(_, outcome)| matches!(outcome, Outcome::Failed(_) | Outcome::Emptied { .. }));
+        let none_read = outcomes.iter().all(|(_, outcome)| {
+            matches!(
+                outcome,
+                SliceOutcome::Failed(_) | SliceOutcome::Emptied { .. }
+            )
+        });
         // A run that was interrupted hasn't failed.
         let cut_short = self.overdue.cause();
         execution.status = match execution.failed_slices.first() {
@@ -103,7 +106,7 @@ impl Run<'_> {
     /// proves the day.
     pub(super) fn proven(
         &self,
-        outcomes: &[(String, Outcome)],
+        outcomes: &[(String, SliceOutcome)],
         state: &DayState,
         complete: bool,
     ) -> BTreeMap<String, SliceProgress> {
@@ -132,13 +135,13 @@ impl Run<'_> {
 
 /// Returns the time from which the day is worth reading again; `None` unless it is known for every faulty
 /// slice.
-fn again_at(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
+fn again_at(outcomes: &[(String, SliceOutcome)]) -> Option<DateTime<Utc>> {
     let faulty = outcomes.iter().map(|(_, outcome)| outcome);
     let times = faulty
         .filter(|outcome| outcome.fault().is_some())
         .map(|outcome| match outcome {
-            Outcome::Emptied { again_at, .. } => Some(*again_at),
-            Outcome::Unproven { again_at, .. } => *again_at,
+            SliceOutcome::Emptied { again_at, .. } => Some(*again_at),
+            SliceOutcome::Unproven { again_at, .. } => *again_at,
             _ => None,
         });
     let times: Option<Vec<_>> = times.collect();
@@ -147,25 +150,25 @@ fn again_at(outcomes: &[(String, Outcome)]) -> Option<DateTime<Utc>> {
 
 /// Returns `true` if every slice was read in full with its proof, at a server time that satisfies `at`.
 pub(super) fn is_proven(
-    outcomes: &[(String, Outcome)],
+    outcomes: &[(String, SliceOutcome)],
     at: impl Fn(DateTime<Utc>) -> bool,
 ) -> bool {
     outcomes.iter().all(|(_, outcome)| match outcome {
-        Outcome::Proven { server_time, .. } => server_time.is_none_or(&at),
+        SliceOutcome::Proven { server_time, .. } => server_time.is_none_or(&at),
         _ => false,
     })
 }
 
 /// Returns the progress that an outcome proves, which has met totals only, and `true` if the outcome is a
 /// proof that was read after the day had `settled` by the server's clock.
-fn progress_of(outcome: &Outcome, settled: DateTime<Utc>) -> Option<(SliceProgress, bool)> {
+fn progress_of(outcome: &SliceOutcome, settled: DateTime<Utc>) -> Option<(SliceProgress, bool)> {
     match outcome {
-        Outcome::Proven {
+        SliceOutcome::Proven {
             progress,
             server_time,
         } => Some(((*progress)?, server_time.is_none_or(|at| at >= settled))),
-        Outcome::Read { progress } => Some(((*progress)?, false)),
-        Outcome::Emptied { progress, .. } => Some((*progress, false)),
-        Outcome::Failed(_) | Outcome::Unproven { .. } => None,
+        SliceOutcome::Read { progress } => Some(((*progress)?, false)),
+        SliceOutcome::Emptied { progress, .. } => Some((*progress, false)),
+        SliceOutcome::Failed(_) | SliceOutcome::Unproven { .. } => None,
     }
 }

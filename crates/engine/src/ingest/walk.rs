@@ -10,9 +10,9 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::intake::Delivery;
-use crate::ingest::place::Place;
+use crate::ingest::place::PageCursor;
 use crate::ingest::progress::Progress;
-use crate::ingest::proof::Walk;
+use crate::ingest::proof::WalkRecord;
 use crate::ingest::slice::SliceReader;
 use crate::ingest::trail::Trail;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
@@ -100,7 +100,7 @@ impl SliceWalk<'_> {
 
     /// Reads every page; `confirms` is `true` if the walk confirms an earlier one. Pages that were read are
     /// delivered even if another one failed.
-    pub async fn full(&self, confirms: bool) -> Result<Walk, WalkError> {
+    pub async fn full(&self, confirms: bool) -> Result<WalkRecord, WalkError> {
         let (mut walk, first) = self.first().await?;
         walk.confirms = confirms;
         match first {
@@ -111,9 +111,9 @@ impl SliceWalk<'_> {
 
     /// Fetches the first page, whose statements decide how to go on. The page is `None` if there is nothing
     /// to read.
-    pub async fn first(&self) -> Result<(Walk, Option<Page>), WalkError> {
-        let mut walk = Walk::default();
-        let answer = self.fetch_consistent(&Place::default()).await?;
+    pub async fn first(&self) -> Result<(WalkRecord, Option<Page>), WalkError> {
+        let mut walk = WalkRecord::default();
+        let answer = self.fetch_consistent(&PageCursor::default()).await?;
         match answer {
             Some(Answer::Page(page)) if !page.is_empty() || self.leads_on(&page) => {
                 walk.note_date(page.date);
@@ -138,7 +138,7 @@ impl SliceWalk<'_> {
     }
 
     /// Delivers `first`, and reads every page after it.
-    pub async fn rest(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
+    pub async fn rest(&self, mut walk: WalkRecord, first: Page) -> Result<WalkRecord, WalkError> {
         let ahead = self.ahead(&mut walk, &first).await?;
         match ahead.pages {
             Some(pages) => self.counted(walk, first, ahead.next, pages).await,
@@ -149,7 +149,7 @@ impl SliceWalk<'_> {
     /// Finds out how many pages follow `first`. If `first` has fewer rows than requested although the total
     /// is higher, reads the second page to see whether the server uses a smaller page size, and adopts that
     /// size.
-    pub async fn ahead(&self, walk: &mut Walk, first: &Page) -> Result<Ahead, WalkError> {
+    pub async fn ahead(&self, walk: &mut WalkRecord, first: &Page) -> Result<Ahead, WalkError> {
         let mut ahead = Ahead {
             next: 1,
             pages: self.pages(first)?,
@@ -165,7 +165,7 @@ impl SliceWalk<'_> {
             paginator,
             ..Dataset::clone(self.dataset())
         });
-        let second = match self.fetch_as(&sized, &Place::nth(1)).await {
+        let second = match self.fetch_as(&sized, &PageCursor::nth(1)).await {
             Ok(Answer::Page(page)) if !page.is_empty() => page,
             Ok(_) => return Ok(ahead),
             Err(error) if error.is_of_one_page() => return Ok(ahead),
@@ -205,7 +205,7 @@ impl SliceWalk<'_> {
     }
 
     /// Records `page` as the last page so far; the total may be stated on the first page only.
-    fn note_end(&self, walk: &mut Walk, page: &Page) {
+    fn note_end(&self, walk: &mut WalkRecord, page: &Page) {
         walk.note_end(page);
         if page.total.is_none() && self.dataset().paginator.totals_on_first_page_only {
             walk.last_total = walk.first_total;
@@ -214,7 +214,7 @@ impl SliceWalk<'_> {
 
     /// Returns an error if the walk makes no progress: an API that ignores the page parameter returns the
     /// same pages again and again.
-    fn gets_on(&self, walk: &Walk) -> Result<(), WalkError> {
+    fn gets_on(&self, walk: &WalkRecord) -> Result<(), WalkError> {
         let what = match (walk.stale, walk.idle) {
             (stale, _) if stale >= MOST_STALE => {
                 "brought no record that hadn't come before: the API doesn't seem to heed which page \
@@ -244,11 +244,11 @@ impl SliceWalk<'_> {
     /// so that its total is the total at the end of the walk.
     async fn counted(
         &self,
-        mut walk: Walk,
+        mut walk: WalkRecord,
         first: Page,
         mut next: u64,
         mut pages: u64,
-    ) -> Result<Walk, WalkError> {
+    ) -> Result<WalkRecord, WalkError> {
         self.announce(pages);
         self.deliver(&mut walk, first).await?;
         for _ in 0..=EXTENSIONS {
@@ -285,7 +285,7 @@ impl SliceWalk<'_> {
     }
 
     /// Reads the last page; returns the current number of pages.
-    async fn last(&self, walk: &mut Walk, index: u64) -> Result<u64, WalkError> {
+    async fn last(&self, walk: &mut WalkRecord, index: u64) -> Result<u64, WalkError> {
         let Some(page) = self.fetch_page(index).await? else {
             walk.shrunk = true;
             return Ok(index);
@@ -300,7 +300,7 @@ impl SliceWalk<'_> {
     /// even if one fails.
     pub async fn pages_at_once(
         &self,
-        walk: &mut Walk,
+        walk: &mut WalkRecord,
         range: std::ops::Range<u64>,
     ) -> Result<u64, WalkError> {
         // Each future both fetches its page and hands it over: a fetch that isn't polled while another page
@@ -339,10 +339,14 @@ impl SliceWalk<'_> {
     }
 
     /// Walks an unknown number of pages, one after another, until the API says that no more follow.
-    async fn until_the_end(&self, mut walk: Walk, first: Page) -> Result<Walk, WalkError> {
+    async fn until_the_end(
+        &self,
+        mut walk: WalkRecord,
+        first: Page,
+    ) -> Result<WalkRecord, WalkError> {
         let paginator = &self.dataset().paginator;
         let (max_pages, by_offset) = (paginator.max_pages, paginator.is_by_offset());
-        let (mut page, mut place) = (first, Place::default());
+        let (mut page, mut place) = (first, PageCursor::default());
         let (mut trail, mut offset) = (Trail::default(), 0);
         loop {
             self.note_end(&mut walk, &page);
@@ -370,7 +374,7 @@ impl SliceWalk<'_> {
                     }
                 }));
             }
-            place = Place {
+            place = PageCursor {
                 index: place.index + 1,
                 next,
             };
@@ -418,7 +422,7 @@ impl SliceWalk<'_> {
     /// Hands a page to the intake; the receiver yields the number of new records.
     pub async fn deliver(
         &self,
-        walk: &mut Walk,
+        walk: &mut WalkRecord,
         page: Page,
     ) -> Result<oneshot::Receiver<u64>, WalkError> {
         let (part, answer) = self.hand_over(page).await?;
@@ -427,7 +431,10 @@ impl SliceWalk<'_> {
     }
 
     /// Hands a page to the intake, and returns what the page adds to the walk.
-    async fn hand_over(&self, page: Page) -> Result<(Walk, oneshot::Receiver<u64>), WalkError> {
+    async fn hand_over(
+        &self,
+        page: Page,
+    ) -> Result<(WalkRecord, oneshot::Receiver<u64>), WalkError> {
         let dataset = &self.reader.order.dataset;
         let ids: Vec<_> = page
             .records()
@@ -436,7 +443,7 @@ impl SliceWalk<'_> {
                 None => RecordId::of(dataset, record),
             })
             .collect();
-        let mut part = Walk::default();
+        let mut part = WalkRecord::default();
         part.note_date(page.date);
         part.count(&ids);
         let (reply, answer) = oneshot::channel();

@@ -13,7 +13,7 @@ use bronzed_model::slices::slices;
 use bronzed_storage::lake::Lake;
 
 /// Inputs for the choice of slices.
-pub(super) struct Asking<'a> {
+pub(super) struct CheckTargets<'a> {
     pub source: &'a Source,
     pub lake: Option<&'a Lake>,
     pub reads: &'a Reads,
@@ -37,7 +37,7 @@ pub(super) fn with_parents(source: &Source, datasets: &[Arc<Dataset>]) -> Vec<Ar
     ordered
 }
 
-impl Asking<'_> {
+impl CheckTargets<'_> {
     /// Returns one or two slices to request: the first, and the middle one as a fallback if the first is
     /// empty.
     ///

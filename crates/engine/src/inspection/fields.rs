@@ -10,7 +10,7 @@ use bronzed_storage::bronze::drift::{Drift, Why};
 
 /// Field coverage of a page. Fields are named by path: `orgaoEntidade.cnpj`. A list is one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Fields {
+pub struct FieldReport {
     /// Number of declared fields.
     pub declared: usize,
     /// Number of declared fields present in at least one record, null or not.
@@ -23,7 +23,7 @@ pub struct Fields {
     pub mistyped: Vec<String>,
 }
 
-impl Fields {
+impl FieldReport {
     /// Compares the records of a page with `schema`.
     ///
     /// Each record is passed to drift detection as if all its fields were in `_extra`: drift then reports a
@@ -95,14 +95,14 @@ fn leaves(columns: &[Column], path: &str, out: &mut Vec<String>) {
 mod tests {
     use super::*;
 
-    fn fields(records: &[&str]) -> Fields {
+    fn fields(records: &[&str]) -> FieldReport {
         let schema = bronzed_config::columns(
             "x.toml",
             "[columns]\na = \"int64\"\nb = \"string\"\nlist = [\"int64\"]\n\
              [columns.o]\nc = \"string\"\nd = \"string\"\n",
         );
         let day = "2025-10-22".parse().unwrap();
-        Fields::of(&schema.unwrap(), day, records.iter().copied())
+        FieldReport::of(&schema.unwrap(), day, records.iter().copied())
     }
 
     #[test]

@@ -2,20 +2,20 @@
 
 use serde::Serialize;
 
-use super::fields::Fields;
-use super::wall::Wall;
+use super::fields::FieldReport;
+use super::wall::BlockPage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 
 /// Result of inspecting one dataset.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
+pub struct CheckResult {
     /// Full name: `pncp.contratacoes`.
     pub dataset: String,
     /// Overall result.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// Summary of the response; `None` if no request was sent or none was answered.
-    pub answer: Option<Sight>,
+    pub answer: Option<ResponseSummary>,
     /// Reasons for a verdict other than `Ok`.
     pub problems: Vec<String>,
     /// Observations that don't fail a run.
@@ -28,7 +28,7 @@ pub struct Finding {
 /// Agreement of a response with the declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// The response is as declared.
     Ok,
     /// The response is as declared and has no records.
@@ -36,14 +36,14 @@ pub enum Verdict {
     /// Envelope, ids or totals of the response differ from the declaration.
     Differs,
     /// A firewall, challenge or captcha page came instead of the API's response.
-    Wall,
+    BlockPage,
     /// No response, or an error response.
     Failed,
     /// No request was sent.
     NotAsked,
 }
 
-impl Verdict {
+impl CheckVerdict {
     /// Returns `true` if a run can be started.
     pub fn is_well(self) -> bool {
         matches!(self, Self::Ok | Self::Empty)
@@ -55,7 +55,7 @@ impl Verdict {
             Self::Ok => "ok",
             Self::Empty => "ok, empty",
             Self::Differs => "differs",
-            Self::Wall => "a wall",
+            Self::BlockPage => "a wall",
             Self::Failed => "failed",
             Self::NotAsked => "not probed",
         }
@@ -64,7 +64,7 @@ impl Verdict {
 
 /// Summary of one response.
 #[derive(Debug, Clone, Serialize)]
-pub struct Sight {
+pub struct ResponseSummary {
     /// URL of the request.
     pub url: String,
     /// Requested day; `None` if the dataset isn't requested by day.
@@ -82,9 +82,9 @@ pub struct Sight {
     /// Seconds by which the server's clock (`Date` header) is ahead of this machine's.
     pub clock_ahead_s: Option<i64>,
     /// Form of the body.
-    pub envelope: Envelope,
+    pub envelope: EnvelopeSummary,
     /// Block page that was recognised in the body.
-    pub wall: Option<Wall>,
+    pub wall: Option<BlockPage>,
     /// Number of records on the page; `None` if the body isn't a page.
     pub records: Option<usize>,
     /// Statistics of the records' ids.
@@ -92,13 +92,13 @@ pub struct Sight {
     /// Totals that the page reports for the whole listing.
     pub totals: Option<Totals>,
     /// Fields that the records have.
-    pub fields: Option<Fields>,
+    pub fields: Option<FieldReport>,
 }
 
 /// Form of a response body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Envelope {
+pub enum EnvelopeSummary {
     /// JSON with the records at the declared pointer.
     AsDeclared,
     /// "No data", by a rule of the declaration.
@@ -111,7 +111,7 @@ pub enum Envelope {
     NotRead,
 }
 
-impl Envelope {
+impl EnvelopeSummary {
     /// Returns the form as text.
     pub fn word(self) -> &'static str {
         match self {
@@ -148,16 +148,21 @@ pub struct Totals {
     pub missing: Vec<String>,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn not_asked(dataset: &Dataset, why: String) -> Self {
-        Self::without_answer(dataset, Verdict::NotAsked, why, false)
+        Self::without_answer(dataset, CheckVerdict::NotAsked, why, false)
     }
 
     pub(super) fn failed(dataset: &Dataset, why: String, unreachable: bool) -> Self {
-        Self::without_answer(dataset, Verdict::Failed, why, unreachable)
+        Self::without_answer(dataset, CheckVerdict::Failed, why, unreachable)
     }
 
-    fn without_answer(dataset: &Dataset, verdict: Verdict, why: String, unreachable: bool) -> Self {
+    fn without_answer(
+        dataset: &Dataset,
+        verdict: CheckVerdict,
+        why: String,
+        unreachable: bool,
+    ) -> Self {
         Self {
             dataset: dataset.full_name(),
             verdict,

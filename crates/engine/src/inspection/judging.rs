@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 
-use super::fields::Fields;
-use super::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
-use super::wall::Wall;
+use super::fields::FieldReport;
+use super::finding::{CheckResult, CheckVerdict, EnvelopeSummary, Ids, ResponseSummary, Totals};
+use super::wall::BlockPage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Slice, Version};
 use bronzed_model::json::{self, Kind as JsonKind, Object};
 use bronzed_model::record::{self, PARENT_ID, RecordId};
 use bronzed_source::failure::{Failure, snippet};
 use bronzed_source::page::{Page, PageError};
-use bronzed_source::probe::Seen;
+use bronzed_source::probe::ProbeResult;
 use bronzed_source::{Answer, FetchError};
 
 /// Clock difference, in seconds, above which it is reported.
@@ -26,15 +26,15 @@ pub(super) fn judge(
     day: Day,
     of_day: Option<Day>,
     slice: &Slice,
-    seen: Seen,
-) -> (Finding, Option<Page>) {
-    let mut judged = Judged {
+    seen: ProbeResult,
+) -> (CheckResult, Option<Page>) {
+    let mut judged = CheckedResponse {
         dataset,
         day,
         slice,
-        finding: Finding {
+        finding: CheckResult {
             dataset: dataset.full_name(),
-            verdict: Verdict::Ok,
+            verdict: CheckVerdict::Ok,
             answer: None,
             problems: Vec::new(),
             notes: Vec::new(),
@@ -43,7 +43,7 @@ pub(super) fn judge(
         sight: sight(&seen, of_day, slice),
     };
     let page = judged.answer(seen);
-    let Judged {
+    let CheckedResponse {
         mut finding, sight, ..
     } = judged;
     if let Some(ahead) = sight
@@ -60,8 +60,8 @@ pub(super) fn judge(
     (finding, page)
 }
 
-fn sight(seen: &Seen, day: Option<Day>, slice: &Slice) -> Sight {
-    Sight {
+fn sight(seen: &ProbeResult, day: Option<Day>, slice: &Slice) -> ResponseSummary {
+    ResponseSummary {
         url: seen.url.to_string(),
         day,
         slice: slice.label.to_string(),
@@ -70,7 +70,7 @@ fn sight(seen: &Seen, day: Option<Day>, slice: &Slice) -> Sight {
         bytes: seen.body.len(),
         took_ms: u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX),
         clock_ahead_s: seen.skew.map(|skew| skew.num_seconds()),
-        envelope: Envelope::NotRead,
+        envelope: EnvelopeSummary::NotRead,
         wall: None,
         records: None,
         ids: None,
@@ -79,30 +79,30 @@ fn sight(seen: &Seen, day: Option<Day>, slice: &Slice) -> Sight {
     }
 }
 
-struct Judged<'a> {
+struct CheckedResponse<'a> {
     dataset: &'a Dataset,
     day: Day,
     slice: &'a Slice,
-    finding: Finding,
-    sight: Sight,
+    finding: CheckResult,
+    sight: ResponseSummary,
 }
 
-impl Judged<'_> {
-    fn answer(&mut self, seen: Seen) -> Option<Page> {
+impl CheckedResponse<'_> {
+    fn answer(&mut self, seen: ProbeResult) -> Option<Page> {
         let error = match seen.answer {
             Ok(Answer::Page(page)) => return Some(self.page(page, &[])),
             Ok(Answer::Empty { .. }) | Err(FetchError::Skipped { .. }) => {
-                self.sight.envelope = Envelope::NoData;
-                self.finding.verdict = Verdict::Empty;
+                self.sight.envelope = EnvelopeSummary::NoData;
+                self.finding.verdict = CheckVerdict::Empty;
                 return None;
             }
             Err(error) => error,
         };
-        let wall = Wall::recognise(seen.status, seen.content_type.as_deref(), &seen.body);
+        let wall = BlockPage::recognise(seen.status, seen.content_type.as_deref(), &seen.body);
         if let Some(wall) = wall {
             self.sight.wall = Some(wall);
             let text = format!("status {}, but {}", seen.status, wall.text());
-            self.problem(Verdict::Wall, text);
+            self.problem(CheckVerdict::BlockPage, text);
             return None;
         }
         let said = match &error {
@@ -116,35 +116,35 @@ impl Judged<'_> {
         match read(self.dataset, &seen.body) {
             Ok((page, missing)) if unreadable => return Some(self.page(page, &missing)),
             Err(PageError::NoRecords(pointer)) if unreadable => {
-                self.sight.envelope = Envelope::Changed;
+                self.sight.envelope = EnvelopeSummary::Changed;
                 let text = format!("{}; {}", no_records(&pointer), shape(&seen.body));
-                self.problem(Verdict::Differs, text);
+                self.problem(CheckVerdict::Differs, text);
             }
             Err(problem) if unreadable => {
-                self.sight.envelope = Envelope::NotJson;
+                self.sight.envelope = EnvelopeSummary::NotJson;
                 let text = said.unwrap_or_else(|| problem.to_string());
-                self.problem(Verdict::Differs, text);
+                self.problem(CheckVerdict::Differs, text);
             }
-            _ => self.problem(Verdict::Failed, error.to_string()),
+            _ => self.problem(CheckVerdict::Failed, error.to_string()),
         }
         None
     }
 
-    fn problem(&mut self, verdict: Verdict, text: String) {
+    fn problem(&mut self, verdict: CheckVerdict, text: String) {
         self.finding.verdict = verdict;
         self.finding.problems.push(text);
     }
 
     /// Evaluates a page. `missing` lists the declared totals that it lacks, with the value found instead.
     fn page(&mut self, page: Page, missing: &[(String, String)]) -> Page {
-        self.sight.envelope = Envelope::AsDeclared;
+        self.sight.envelope = EnvelopeSummary::AsDeclared;
         self.sight.records = Some(page.len());
         for (pointer, found) in missing {
             let text = match found.as_str() {
                 "absent" => format!("no usable total at `{pointer}`: it is absent"),
                 other => format!("no usable total at `{pointer}`: it is {}", word(other)),
             };
-            self.problem(Verdict::Differs, text);
+            self.problem(CheckVerdict::Differs, text);
         }
         self.sight.totals = Some(Totals {
             records: page.total,
@@ -154,7 +154,7 @@ impl Judged<'_> {
         });
         if page.is_empty() {
             if missing.is_empty() {
-                self.finding.verdict = Verdict::Empty;
+                self.finding.verdict = CheckVerdict::Empty;
             }
             return page;
         }
@@ -176,7 +176,7 @@ impl Judged<'_> {
                 "the first page has {rows} records{total}, where `page_size = {size}` asks for more: \
                  write page_size = {rows}, if the API hands out no larger pages"
             );
-            self.problem(Verdict::Differs, text);
+            self.problem(CheckVerdict::Differs, text);
         }
     }
 
@@ -202,11 +202,11 @@ impl Judged<'_> {
                 "no record has a value at `{pointer}`, {}",
                 self.role(pointer)
             );
-            self.problem(Verdict::Differs, text);
+            self.problem(CheckVerdict::Differs, text);
         }
         if present == 0 && absent.is_empty() {
             let text = "no record has a value in all fields of its key".to_owned();
-            self.problem(Verdict::Differs, text);
+            self.problem(CheckVerdict::Differs, text);
         } else if missing > 0 && present > 0 {
             self.finding.notes.push(format!(
                 "{missing} of {} records have no id: each is known by the hash of its content",
@@ -237,7 +237,7 @@ impl Judged<'_> {
     }
 
     fn fields(&mut self, page: &Page) {
-        let fields = Fields::of(&self.dataset.schema, self.day, page.records());
+        let fields = FieldReport::of(&self.dataset.schema, self.day, page.records());
         let told = [
             ("declared, and in none of these records", &fields.missing),
             ("in no column, and kept in `_extra`", &fields.undeclared),

@@ -23,11 +23,11 @@ use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc, Weekday};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use self::fields::Fields;
-pub use self::finding::{Envelope, Finding, Ids, Sight, Totals, Verdict};
-pub use self::wall::Wall;
+pub use self::fields::FieldReport;
+pub use self::finding::{CheckResult, CheckVerdict, EnvelopeSummary, Ids, ResponseSummary, Totals};
+pub use self::wall::BlockPage;
 
-use self::asking::Asking;
+use self::asking::CheckTargets;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Slice, Source};
@@ -74,7 +74,7 @@ pub fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
 
 impl Inspector<'_> {
     /// Inspects the datasets sequentially, each after the parents that it needs.
-    pub async fn inspect(&self, datasets: &[Arc<Dataset>]) -> Vec<Finding> {
+    pub async fn inspect(&self, datasets: &[Arc<Dataset>]) -> Vec<CheckResult> {
         let mut reads = Reads::new();
         let mut findings = Vec::new();
         // Unreachable hosts, with the dataset whose probe found that out.
@@ -83,11 +83,11 @@ impl Inspector<'_> {
             let host = host(dataset.base_url.as_ref().unwrap_or(&self.source.base_url));
             if let Some(by) = unreachable.get(&host) {
                 let why = format!("there is no connection to {host}, as `{by}` found");
-                findings.push(Finding::not_asked(&dataset, why));
+                findings.push(CheckResult::not_asked(&dataset, why));
                 continue;
             }
             let finding = match self.hindrance() {
-                Some(why) => Finding::not_asked(&dataset, why),
+                Some(why) => CheckResult::not_asked(&dataset, why),
                 None => self.look(&dataset, &mut reads).await,
             };
             if finding.unreachable {
@@ -110,20 +110,20 @@ impl Inspector<'_> {
         Some(format!("its source is left alone until {end} (`blackout`)"))
     }
 
-    async fn look(&self, dataset: &Arc<Dataset>, reads: &mut Reads) -> Finding {
-        let asking = Asking {
+    async fn look(&self, dataset: &Arc<Dataset>, reads: &mut Reads) -> CheckResult {
+        let asking = CheckTargets {
             source: self.source,
             lake: self.lake,
             reads,
         };
         let slices = match asking.slices(dataset).await {
             Ok(slices) => slices,
-            Err(why) => return Finding::not_asked(dataset, why),
+            Err(why) => return CheckResult::not_asked(dataset, why),
         };
         let mut last = None;
         for slice in slices {
             let (finding, page) = self.ask(dataset, slice.clone()).await;
-            let found = finding.verdict != Verdict::Empty;
+            let found = finding.verdict != CheckVerdict::Empty;
             last = Some(finding);
             if let Some(page) = page.filter(|page| !page.is_empty()) {
                 reads.insert(dataset.name.clone(), Read { slice, page });
@@ -133,11 +133,11 @@ impl Inspector<'_> {
             }
         }
         last.unwrap_or_else(|| {
-            Finding::not_asked(dataset, "it has no slice that can be asked for".to_owned())
+            CheckResult::not_asked(dataset, "it has no slice that can be asked for".to_owned())
         })
     }
 
-    async fn ask(&self, dataset: &Arc<Dataset>, slice: Slice) -> (Finding, Option<Page>) {
+    async fn ask(&self, dataset: &Arc<Dataset>, slice: Slice) -> (CheckResult, Option<Page>) {
         let day = matches!(dataset.kind, Kind::Dated(_)).then_some(self.day);
         let probe = self.client.probe(dataset.clone(), self.day, slice.clone());
         let seen = tokio::select! {
@@ -155,7 +155,7 @@ impl Inspector<'_> {
                     }
                 );
                 (
-                    Finding::failed(dataset, error.to_string(), unreachable),
+                    CheckResult::failed(dataset, error.to_string(), unreachable),
                     None,
                 )
             }

@@ -12,7 +12,7 @@ const LOOKED_AT: usize = 64 * 1024;
 /// Kind of block page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wall {
+pub enum BlockPage {
     /// The firewall (F5) rejected the request.
     Rejected,
     /// The firewall (F5) demands that a script be run, to tell browsers from bots.
@@ -29,9 +29,9 @@ pub enum Wall {
 
 /// Marks in lower-case ASCII: other characters are removed from a body before the search, so its encoding
 /// doesn't matter. The first match wins.
-const MARKS: [(Wall, &[&str]); 5] = [
+const MARKS: [(BlockPage, &[&str]); 5] = [
     (
-        Wall::Rejected,
+        BlockPage::Rejected,
         &[
             "requisio rejeitada",
             "requisi&ccedil;&atilde;o rejeitada",
@@ -39,15 +39,18 @@ const MARKS: [(Wall, &[&str]); 5] = [
         ],
     ),
     (
-        Wall::TooManyRequests,
+        BlockPage::TooManyRequests,
         &[
             "limite de requisies excedido",
             "limite de requisi&ccedil;&otilde;es excedido",
         ],
     ),
-    (Wall::F5Challenge, &["\"bobcmn\"", "/tspd/", "tspd_101"]),
     (
-        Wall::Cloudflare,
+        BlockPage::F5Challenge,
+        &["\"bobcmn\"", "/tspd/", "tspd_101"],
+    ),
+    (
+        BlockPage::Cloudflare,
         &[
             "/cdn-cgi/challenge-platform/",
             "cf-browser-verification",
@@ -57,12 +60,12 @@ const MARKS: [(Wall, &[&str]); 5] = [
         ],
     ),
     (
-        Wall::Captcha,
+        BlockPage::Captcha,
         &["g-recaptcha", "h-captcha", "hcaptcha.com", "cf-turnstile"],
     ),
 ];
 
-impl Wall {
+impl BlockPage {
     /// Returns the kind of block page. `None` if the body isn't HTML, or is HTML without a mark and has an
     /// error status.
     pub fn recognise(status: u16, content_type: Option<&str>, body: &[u8]) -> Option<Self> {
@@ -119,8 +122,8 @@ impl Wall {
 mod tests {
     use super::*;
 
-    fn html(status: u16, body: &[u8]) -> Option<Wall> {
-        Wall::recognise(status, Some("text/html; charset=utf-8"), body)
+    fn html(status: u16, body: &[u8]) -> Option<BlockPage> {
+        BlockPage::recognise(status, Some("text/html; charset=utf-8"), body)
     }
 
     #[test]
@@ -128,21 +131,21 @@ mod tests {
         let utf8 = "<title>Requisição Rejeitada</title>".as_bytes();
         let latin = b"<title>Requisi\xe7\xe3o rejeitada</title>";
         for (status, body) in [(200, utf8), (200, &latin[..]), (403, utf8)] {
-            assert_eq!(html(status, body), Some(Wall::Rejected), "{status}");
+            assert_eq!(html(status, body), Some(BlockPage::Rejected), "{status}");
         }
         for (body, wall) in [
-            ("<script>window[\"bobcmn\"]=\"1\"", Wall::F5Challenge),
-            ("<title>Just a moment...</title>", Wall::Cloudflare),
+            ("<script>window[\"bobcmn\"]=\"1\"", BlockPage::F5Challenge),
+            ("<title>Just a moment...</title>", BlockPage::Cloudflare),
             (
                 "<title>Limite de Requisições Excedido",
-                Wall::TooManyRequests,
+                BlockPage::TooManyRequests,
             ),
-            ("<div class=\"g-recaptcha\">", Wall::Captcha),
-            ("<h1>Bem-vindo</h1>", Wall::Html),
+            ("<div class=\"g-recaptcha\">", BlockPage::Captcha),
+            ("<h1>Bem-vindo</h1>", BlockPage::Html),
         ] {
             assert_eq!(html(200, body.as_bytes()), Some(wall), "{body}");
             // HTML is recognised whatever `Content-Type` says.
-            let mislabelled = Wall::recognise(200, Some("application/json"), body.as_bytes());
+            let mislabelled = BlockPage::recognise(200, Some("application/json"), body.as_bytes());
             assert_eq!(mislabelled, Some(wall), "{body}");
         }
     }
@@ -152,9 +155,9 @@ mod tests {
         assert_eq!(html(500, b"<h1>Internal Server Error</h1>"), None);
         let quoting = br#"{"objeto":"<h1>Requisi\u00e7\u00e3o rejeitada</h1>, /TSPD/"}"#;
         assert_eq!(
-            Wall::recognise(200, Some("application/json"), quoting),
+            BlockPage::recognise(200, Some("application/json"), quoting),
             None
         );
-        assert_eq!(Wall::recognise(200, None, b""), None);
+        assert_eq!(BlockPage::recognise(200, None, b""), None);
     }
 }

@@ -4,11 +4,11 @@
 
 use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
-use crate::verify::compare::Stated;
+use crate::verify::compare::ReportedCounts;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
-use bronzed_source::{Answer, FetchError, PageRequest, Usage};
+use bronzed_source::{Answer, FetchError, PageRequest, RequestBudget};
 use bronzed_storage::state::DayState;
 
 /// Requests the first and the last page of a slice, and counts their records that the lake doesn't hold.
@@ -20,8 +20,8 @@ pub async fn outer_pages(
     order: &Order,
     slice: Slice,
     state: &DayState,
-    usage: &Usage,
-) -> Result<Stated, FetchError> {
+    usage: &RequestBudget,
+) -> Result<ReportedCounts, FetchError> {
     let first = PageRequest {
         dataset: order.dataset.clone(),
         day: order.day,
@@ -32,7 +32,7 @@ pub async fn outer_pages(
     };
     let client = &context.client;
     let page = match client.fetch(&first, usage, &context.cancel).await? {
-        Answer::Empty { .. } => return Ok(Stated::nothing()),
+        Answer::Empty { .. } => return Ok(ReportedCounts::nothing()),
         Answer::Page(page) => page,
     };
     let mut stated = stated(order, state, &page);
@@ -55,8 +55,8 @@ fn last_page(dataset: &Dataset, first: &Page) -> Option<u64> {
     pages?.checked_sub(1).filter(|last| *last > 0)
 }
 
-fn stated(order: &Order, state: &DayState, page: &Page) -> Stated {
-    Stated {
+fn stated(order: &Order, state: &DayState, page: &Page) -> ReportedCounts {
+    ReportedCounts {
         total: page.total,
         rows: page.len() as u64,
         whole: is_whole(&order.dataset, page),

@@ -6,7 +6,7 @@
 //!   last proven. If equal, nothing was published or withdrawn.
 //! - **No total, and the whole slice on one page**: its number of rows is compared with the recorded one.
 //! - **No total, and more pages**: checks only that the lake holds the records of the outer pages
-//!   ([`Finding::Sampled`]); more requires a full read of the day.
+//!   ([`SliceFinding::Sampled`]); more requires a full read of the day.
 //!
 //! If no slice has recorded counts (the state was rebuilt, or the lake taken over), the sum of the totals is
 //! compared with the number of ids of the day, provided that totals count ids. In each case, a record of the
@@ -21,7 +21,7 @@ use bronzed_storage::state::SliceProgress;
 
 /// Counts from the first and the last page of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stated {
+pub struct ReportedCounts {
     /// Number of records of the slice; `None` if the API doesn't report it.
     pub total: Option<u64>,
     /// Number of records on the first page.
@@ -34,7 +34,7 @@ pub struct Stated {
 
 /// Counts of the day from its state.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct StoredCounts<'a> {
     /// Progress of each slice, with the counts recorded when it was last proven.
     pub slices: &'a BTreeMap<String, SliceProgress>,
     /// Number of stored ids, without withdrawn ones.
@@ -43,7 +43,7 @@ pub struct Held<'a> {
 
 /// Comparison of one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
+pub struct SliceComparison {
     /// `modalidade=6`
     pub slice: String,
     /// Number of records that the API reports now, if it does.
@@ -53,12 +53,12 @@ pub struct Compared {
     /// Number of records on the first and the last page that the lake doesn't hold.
     pub missing: u64,
     /// Result of the comparison.
-    pub finding: Finding,
+    pub finding: SliceFinding,
 }
 
 /// Result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum SliceFinding {
     /// The counts agree, and the lake holds the records of the outer pages.
     Same,
     /// The API reports no total; the lake holds the records of the outer pages.
@@ -69,7 +69,7 @@ pub enum Finding {
     Unasked(String),
 }
 
-impl Stated {
+impl ReportedCounts {
     /// Returns the counts of an empty slice.
     pub fn nothing() -> Self {
         Self {
@@ -85,17 +85,17 @@ impl Stated {
     }
 }
 
-impl Compared {
+impl SliceComparison {
     /// `true` if the day should be read again.
     pub fn differs(&self) -> bool {
-        self.finding == Finding::Differs
+        self.finding == SliceFinding::Differs
     }
 
     /// Returns the reason that the request failed. `None` if it succeeded.
     pub fn obstacle(&self) -> Option<&str> {
         match &self.finding {
-            Finding::Unasked(reason) => Some(reason),
-            Finding::Same | Finding::Sampled | Finding::Differs => None,
+            SliceFinding::Unasked(reason) => Some(reason),
+            SliceFinding::Same | SliceFinding::Sampled | SliceFinding::Differs => None,
         }
     }
 
@@ -108,10 +108,10 @@ impl Compared {
     /// Serializes the comparison as a JSON object.
     pub fn to_json(&self) -> Value {
         let (finding, reason) = match &self.finding {
-            Finding::Same => ("same", None),
-            Finding::Sampled => ("sampled", None),
-            Finding::Differs => ("differs", None),
-            Finding::Unasked(reason) => ("unasked", Some(reason)),
+            SliceFinding::Same => ("same", None),
+            SliceFinding::Sampled => ("sampled", None),
+            SliceFinding::Differs => ("differs", None),
+            SliceFinding::Unasked(reason) => ("unasked", Some(reason)),
         };
         json!({
             "slice": self.slice,
@@ -127,18 +127,18 @@ impl Compared {
 /// Compares the counts of each slice, by label, with those in the lake.
 pub fn compare(
     dataset: &Dataset,
-    stated: BTreeMap<String, Result<Stated, String>>,
-    held: &Held<'_>,
-) -> Vec<Compared> {
+    stated: BTreeMap<String, Result<ReportedCounts, String>>,
+    held: &StoredCounts<'_>,
+) -> Vec<SliceComparison> {
     let unproven = match held.slices.is_empty() {
-        true if sums_up(dataset, &stated, held) => Finding::Same,
-        _ => Finding::Differs,
+        true if sums_up(dataset, &stated, held) => SliceFinding::Same,
+        _ => SliceFinding::Differs,
     };
     stated
         .into_iter()
         .map(|(slice, stated)| {
             let noted = held.slices.get(&slice).copied();
-            let compared = |stated: Option<u64>, held, missing, finding| Compared {
+            let compared = |stated: Option<u64>, held, missing, finding| SliceComparison {
                 slice,
                 stated,
                 held,
@@ -149,7 +149,7 @@ pub fn compare(
                 Ok(stated) => stated,
                 Err(reason) => {
                     let held = noted.map(|noted| noted.total);
-                    return compared(None, held, 0, Finding::Unasked(reason));
+                    return compared(None, held, 0, SliceFinding::Unasked(reason));
                 }
             };
             let held = noted.map(|noted| match stated.total {
@@ -157,13 +157,13 @@ pub fn compare(
                 None => noted.seen,
             });
             let finding = match (stated.records(), held) {
-                _ if stated.missing > 0 => Finding::Differs,
-                (Some(now), Some(then)) if now == then => Finding::Same,
-                (Some(_), Some(_)) => Finding::Differs,
+                _ if stated.missing > 0 => SliceFinding::Differs,
+                (Some(now), Some(then)) if now == then => SliceFinding::Same,
+                (Some(_), Some(_)) => SliceFinding::Differs,
                 // An empty slice that was never proven.
-                (Some(0), None) => Finding::Same,
+                (Some(0), None) => SliceFinding::Same,
                 (_, None) => unproven.clone(),
-                (None, Some(_)) => Finding::Sampled,
+                (None, Some(_)) => SliceFinding::Sampled,
             };
             compared(stated.records(), held, stated.missing, finding)
         })
@@ -173,8 +173,8 @@ pub fn compare(
 /// `true` if totals count ids, and the totals of all slices add up to the records in the lake.
 fn sums_up(
     dataset: &Dataset,
-    stated: &BTreeMap<String, Result<Stated, String>>,
-    held: &Held<'_>,
+    stated: &BTreeMap<String, Result<ReportedCounts, String>>,
+    held: &StoredCounts<'_>,
 ) -> bool {
     let counts_ids = dataset.completeness.require == Require::UniqueTotal;
     let totals = stated.values().map(|stated| stated.as_ref().ok()?.total);
@@ -187,8 +187,8 @@ mod tests {
     use super::*;
     use bronzed_source::testing;
 
-    fn total(total: u64) -> Stated {
-        Stated {
+    fn total(total: u64) -> ReportedCounts {
+        ReportedCounts {
             total: Some(total),
             rows: total.min(50),
             whole: total <= 50,
@@ -196,8 +196,8 @@ mod tests {
         }
     }
 
-    fn rows(rows: u64, whole: bool) -> Stated {
-        Stated {
+    fn rows(rows: u64, whole: bool) -> ReportedCounts {
+        ReportedCounts {
             total: None,
             rows,
             whole,
@@ -208,9 +208,9 @@ mod tests {
     /// Compares slices, each given as its current counts and its recorded total and ids.
     fn findings(
         dataset: &Dataset,
-        slices: &[(Stated, Option<(u64, u64)>)],
+        slices: &[(ReportedCounts, Option<(u64, u64)>)],
         records: u64,
-    ) -> Vec<Finding> {
+    ) -> Vec<SliceFinding> {
         let label = |position: usize| format!("s={position}");
         let stated = slices.iter().enumerate();
         let stated = stated.map(|(position, (stated, _))| (label(position), Ok(*stated)));
@@ -220,7 +220,7 @@ mod tests {
             Some((label(position), SliceProgress::of(total, seen)))
         });
         let noted = noted.collect();
-        let held = Held {
+        let held = StoredCounts {
             slices: &noted,
             records,
         };
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_total_is_compared_with_the_one_that_was_proven_whatever_it_counts() {
-        use Finding::{Differs, Same};
+        use SliceFinding::{Differs, Same};
         let mut dataset = testing::dataset();
         for require in [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks] {
             dataset.completeness.require = require;
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn without_totals_a_slice_on_one_page_is_compared_by_its_rows_and_others_are_sampled() {
-        use Finding::{Differs, Same, Sampled};
+        use SliceFinding::{Differs, Same, Sampled};
         let dataset = testing::dataset();
         let slices = [
             (rows(7, true), Some((7, 7))),
@@ -269,19 +269,20 @@ mod tests {
     #[test]
     fn a_record_of_the_first_page_that_is_not_stored_differs_whatever_the_total() {
         let dataset = testing::dataset();
-        let swapped = Stated {
+        let swapped = ReportedCounts {
             missing: 1,
             ..total(7)
         };
         let found = findings(&dataset, &[(swapped, Some((7, 7)))], 7);
-        assert_eq!(found, [Finding::Differs]);
+        assert_eq!(found, [SliceFinding::Differs]);
     }
 
     #[test]
     fn where_nothing_is_noted_the_sum_is_compared_if_it_counts_ids() {
         let mut dataset = testing::dataset();
         let slices = [(total(3), None), (total(4), None), (total(0), None)];
-        let same = |found: &[Finding]| found.iter().all(|finding| *finding == Finding::Same);
+        let same =
+            |found: &[SliceFinding]| found.iter().all(|finding| *finding == SliceFinding::Same);
         assert!(same(&findings(&dataset, &slices, 7)));
         assert!(!same(&findings(&dataset, &slices, 8)));
         dataset.completeness.require = Require::RowTotal;
@@ -296,11 +297,14 @@ mod tests {
         let dataset = testing::dataset();
         let stated = BTreeMap::from([("all".to_owned(), Err("status 500".to_owned()))]);
         let noted = BTreeMap::new();
-        let held = Held {
+        let held = StoredCounts {
             slices: &noted,
             records: 0,
         };
         let found = compare(&dataset, stated, &held);
-        assert_eq!(found[0].finding, Finding::Unasked("status 500".to_owned()));
+        assert_eq!(
+            found[0].finding,
+            SliceFinding::Unasked("status 500".to_owned())
+        );
     }
 }

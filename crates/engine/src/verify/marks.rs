@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use bronzed_model::day::Day;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::verified::Verified;
-use bronzed_storage::lake::{Created, Lake, LakeError, Replaced, Version};
+use bronzed_storage::lake::{Created, Lake, LakeError, ObjectVersion, Replaced};
 
 /// Maximum number of days kept: the newest.
 const KEPT: usize = 1_000;
@@ -62,7 +62,7 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
     Ok(())
 }
 
-async fn read(lake: &Lake, prefix: &str) -> Result<(Marks, Option<Version>), LakeError> {
+async fn read(lake: &Lake, prefix: &str) -> Result<(Marks, Option<ObjectVersion>), LakeError> {
     let found = lake.get(&key(prefix)).await?;
     Ok(match found {
         None => (Marks::new(), None),

@@ -30,14 +30,14 @@ use tracing::Instrument;
 
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order, run};
-use crate::verify::compare::{Compared, Finding, Held, compare};
+use crate::verify::compare::{SliceComparison, SliceFinding, StoredCounts, compare};
 use bronzed_metrics::events as metrics;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::slices::slices;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_storage::state::DayState;
 
 /// Result of the verification of a day.
@@ -56,7 +56,7 @@ pub struct Verification {
     /// Number of withdrawn ids before a repair.
     pub withdrawn: u64,
     /// Comparison of each slice.
-    pub slices: Vec<Compared>,
+    pub slices: Vec<SliceComparison>,
     /// Number of requests sent for the comparison, including retries; those of the repair are in its report.
     pub requests: u64,
     /// Report of the full read that followed the comparison.
@@ -78,7 +78,7 @@ pub enum Repair {
 
 /// Outcome of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum VerifyOutcome {
     /// The lake agrees with the API.
     Same,
     /// The day differed, and was read again successfully.
@@ -91,7 +91,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl VerifyOutcome {
     /// Name in logs and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -178,10 +178,10 @@ async fn look(context: &Context, order: &Order) -> Verification {
     found.complete = state.is_complete();
     found.stored = state.len() as u64;
     found.withdrawn = state.withdrawn().len() as u64;
-    let usage = Usage::new();
+    let usage = RequestBudget::new();
     let stated = ask_slices(context, order, &state, &usage).await;
     found.requests = usage.requests();
-    let held = Held {
+    let held = StoredCounts {
         slices: state.slices(),
         records: found.stored - found.withdrawn,
     };
@@ -194,8 +194,8 @@ async fn ask_slices(
     context: &Context,
     order: &Order,
     state: &DayState,
-    usage: &Usage,
-) -> BTreeMap<String, Result<compare::Stated, String>> {
+    usage: &RequestBudget,
+) -> BTreeMap<String, Result<compare::ReportedCounts, String>> {
     let asked = slices(&order.dataset).into_iter().map(|slice| async move {
         let label = slice.label.to_string();
         let stated = ask::outer_pages(context, order, slice, state, usage).await;
@@ -209,33 +209,37 @@ async fn ask_slices(
 
 impl Verification {
     /// Returns the outcome.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> VerifyOutcome {
         match &self.repair {
             Some(report) if report.status() == Status::Ok => {
                 let counts = report.counts();
                 let found = counts.new + counts.withdrawn + counts.returned;
                 return match found > 0 || self.differs() {
-                    true => Outcome::Repaired,
-                    false => Outcome::Same,
+                    true => VerifyOutcome::Repaired,
+                    false => VerifyOutcome::Same,
                 };
             }
-            Some(_) => return Outcome::Different,
+            Some(_) => return VerifyOutcome::Different,
             None => {}
         }
-        let unasked = self.slices.iter().filter_map(Compared::obstacle).count();
+        let unasked = self
+            .slices
+            .iter()
+            .filter_map(SliceComparison::obstacle)
+            .count();
         if self.error.is_some() || unasked == self.slices.len() {
-            Outcome::Failed
+            VerifyOutcome::Failed
         } else if self.differs() {
-            Outcome::Different
+            VerifyOutcome::Different
         } else if unasked > 0 {
-            Outcome::Unknown
+            VerifyOutcome::Unknown
         } else {
-            Outcome::Same
+            VerifyOutcome::Same
         }
     }
 
     /// Returns the slices that differed, before the repair if there was one.
-    pub fn differences(&self) -> impl Iterator<Item = &Compared> {
+    pub fn differences(&self) -> impl Iterator<Item = &SliceComparison> {
         self.slices.iter().filter(|slice| slice.differs())
     }
 
@@ -245,14 +249,18 @@ impl Verification {
 
     /// Returns the first reason that the day or a slice couldn't be compared. `None` if all were compared.
     pub fn obstacle(&self) -> Option<&str> {
-        let of_slices = || self.slices.iter().find_map(Compared::obstacle);
+        let of_slices = || self.slices.iter().find_map(SliceComparison::obstacle);
         self.error.as_deref().or_else(of_slices)
     }
 
     /// Serializes the verification as a JSON object, with only those slices that are not the same.
     pub fn to_json(&self) -> Value {
-        let told = |slice: &&Compared| slice.finding != Finding::Same;
-        let slices = self.slices.iter().filter(told).map(Compared::to_json);
+        let told = |slice: &&SliceComparison| slice.finding != SliceFinding::Same;
+        let slices = self
+            .slices
+            .iter()
+            .filter(told)
+            .map(SliceComparison::to_json);
         json!({
             "source": self.source,
             "dataset": self.dataset,
@@ -288,9 +296,9 @@ impl Verification {
             };
         }
         match outcome {
-            Outcome::Same | Outcome::Repaired => verified!(info),
-            Outcome::Unknown | Outcome::Different => verified!(warn),
-            Outcome::Failed => verified!(error),
+            VerifyOutcome::Same | VerifyOutcome::Repaired => verified!(info),
+            VerifyOutcome::Unknown | VerifyOutcome::Different => verified!(warn),
+            VerifyOutcome::Failed => verified!(error),
         }
     }
 }

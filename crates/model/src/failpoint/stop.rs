@@ -11,9 +11,9 @@ use super::is_listed;
 const VARIABLE: &str = "BRONZED_FAILPOINT";
 
 /// Plan parsed from the environment variable; `None` if it is not set.
-static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
+static PLAN: LazyLock<Option<StopPlan>> = LazyLock::new(|| {
     let asked = std::env::var(VARIABLE).ok()?;
-    match Plan::parse(&asked) {
+    match StopPlan::parse(&asked) {
         Ok(plan) => Some(plan),
         Err(problem) => {
             let _ = writeln!(io::stderr(), "{VARIABLE}: {problem}");
@@ -23,7 +23,7 @@ static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
 });
 
 #[derive(Debug, Default)]
-struct Plan {
+struct StopPlan {
     /// `true` if every pass is reported.
     trace: bool,
     /// Stops: the point, and the number of the pass.
@@ -31,7 +31,7 @@ struct Plan {
     passed: Mutex<BTreeMap<&'static str, u32>>,
 }
 
-impl Plan {
+impl StopPlan {
     fn parse(asked: &str) -> Result<Self, String> {
         let mut plan = Self::default();
         for word in asked.split(',') {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_understood_or_refused() {
-        let plan = Plan::parse("trace,commit.after_data:2,commit.taken:1").unwrap();
+        let plan = StopPlan::parse("trace,commit.after_data:2,commit.taken:1").unwrap();
         assert!(plan.trace);
         assert_eq!(plan.stops[0], ("commit.after_data".to_owned(), 2));
         assert_eq!(plan.stops.len(), 2);
@@ -96,7 +96,7 @@ mod tests {
             "commit.after_data:x",
             "commit.nowhere:1",
         ] {
-            assert!(Plan::parse(wrong).is_err(), "{wrong}");
+            assert!(StopPlan::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

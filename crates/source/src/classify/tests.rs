@@ -5,25 +5,25 @@ fn now() -> DateTime<Utc> {
     "2025-10-22T12:00:00Z".parse().unwrap()
 }
 
-fn reply(status: u16, content_type: &str, body: &str) -> Reply {
-    Reply {
+fn reply(status: u16, content_type: &str, body: &str) -> RawResponse {
+    RawResponse {
         status,
         content_type: Some(content_type.to_owned()).filter(|text| !text.is_empty()),
         body: Bytes::copy_from_slice(body.as_bytes()),
-        ..Reply::default()
+        ..RawResponse::default()
     }
 }
 
 /// Verdict without any rule.
-fn plain(reply: Reply) -> Verdict {
+fn plain(reply: RawResponse) -> ResponseClass {
     let mut dataset = testing::dataset();
     dataset.responses.clear();
     classify(&dataset, reply, now())
 }
 
-fn reason(verdict: Verdict) -> String {
+fn reason(verdict: ResponseClass) -> String {
     match verdict {
-        Verdict::Retry { failure, .. } | Verdict::RateLimited { failure, .. } => {
+        ResponseClass::Retry { failure, .. } | ResponseClass::RateLimited { failure, .. } => {
             failure.to_string()
         }
         other => panic!("tried again: {other:?}"),
@@ -43,7 +43,7 @@ fn any() -> ResponseRule {
     }
 }
 
-fn with_rule(rule: ResponseRule, reply: Reply) -> Verdict {
+fn with_rule(rule: ResponseRule, reply: RawResponse) -> ResponseClass {
     let mut dataset = testing::dataset();
     dataset.responses = vec![rule];
     classify(&dataset, reply, now())
@@ -59,7 +59,7 @@ fn whole_json_with_status_200_is_a_page() {
     ] {
         let verdict = plain(reply(200, kind, &testing::envelope(&["1"], 1)));
         assert!(
-            matches!(verdict, Verdict::Page(page) if page.len() == 1),
+            matches!(verdict, ResponseClass::Page(page) if page.len() == 1),
             "{kind}"
         );
     }
@@ -74,7 +74,10 @@ fn p2_nothing_is_empty_that_no_rule_calls_so() {
             "{text}"
         );
     }
-    assert!(matches!(plain(reply(404, "", "")), Verdict::Refused { .. }));
+    assert!(matches!(
+        plain(reply(404, "", "")),
+        ResponseClass::Refused { .. }
+    ));
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn json_that_the_server_calls_something_else_is_read_by_its_shape() {
     ] {
         let verdict = plain(reply(200, kind, &body));
         assert!(
-            matches!(verdict, Verdict::Page(page) if page.len() == 1),
+            matches!(verdict, ResponseClass::Page(page) if page.len() == 1),
             "{kind}"
         );
         // Another shape: the error names the problem.
@@ -142,7 +145,7 @@ fn p2_html_is_refused_whatever_it_is_called_and_json_that_is_called_html_names_i
         ..any()
     };
     let verdict = with_rule(rule, reply(200, "text/html; charset=UTF-8", &body));
-    assert!(matches!(verdict, Verdict::Page(_)));
+    assert!(matches!(verdict, ResponseClass::Page(_)));
 }
 
 #[test]
@@ -158,15 +161,15 @@ fn p2_cut_off_json_and_another_envelope_are_failures() {
 fn what_may_pass_is_tried_again_and_what_may_not_is_refused_at_once() {
     for status in [408, 425, 500, 502, 503, 504, 599] {
         let verdict = plain(reply(status, "text/html", "busy"));
-        assert!(matches!(verdict, Verdict::Retry { .. }), "{status}");
+        assert!(matches!(verdict, ResponseClass::Retry { .. }), "{status}");
     }
     for status in [400, 401, 403, 404, 405, 410, 422, 451] {
         let verdict = plain(reply(status, "text/plain", "no"));
-        assert!(matches!(verdict, Verdict::Refused { .. }), "{status}");
+        assert!(matches!(verdict, ResponseClass::Refused { .. }), "{status}");
     }
     assert!(matches!(
         plain(reply(429, "text/html", "")),
-        Verdict::RateLimited { .. }
+        ResponseClass::RateLimited { .. }
     ));
 }
 
@@ -175,7 +178,7 @@ fn a_redirect_says_where_to() {
     let mut moved = reply(302, "", "");
     moved.location = Some("https://elsewhere/\u{7}x".to_owned());
     assert!(
-        matches!(plain(moved), Verdict::Redirected { status: 302, location }
+        matches!(plain(moved), ResponseClass::Redirected { status: 302, location }
         if location == "https://elsewhere/ x")
     );
 }
@@ -210,7 +213,8 @@ fn retry_after_is_seconds_or_a_moment_for_429_and_503() {
             .headers
             .insert("retry-after", header.parse().unwrap());
         answer.date = date;
-        let (Verdict::Retry { asked, .. } | Verdict::RateLimited { asked, .. }) = plain(answer)
+        let (ResponseClass::Retry { asked, .. } | ResponseClass::RateLimited { asked, .. }) =
+            plain(answer)
         else {
             panic!("tried again");
         };
@@ -254,7 +258,7 @@ fn a_rule_may_find_the_wait_in_the_body_or_in_another_header() {
             wait: Some(wait),
             ..any()
         };
-        let (Verdict::Retry { asked, .. } | Verdict::RateLimited { asked, .. }) =
+        let (ResponseClass::Retry { asked, .. } | ResponseClass::RateLimited { asked, .. }) =
             with_rule(rule, answer)
         else {
             panic!("tried again");
@@ -273,7 +277,7 @@ fn the_first_rule_that_matches_decides() {
     };
     dataset.responses = vec![rule(Action::Empty), rule(Action::Fail)];
     let verdict = classify(&dataset, reply(404, "", ""), now());
-    assert!(matches!(verdict, Verdict::Empty { .. }));
+    assert!(matches!(verdict, ResponseClass::Empty { .. }));
 }
 
 #[test]
@@ -290,9 +294,9 @@ fn all_conditions_of_a_rule_must_hold() {
         wait: None,
     };
     let matching = reply(404, "Application/json;charset=UTF-8", body);
-    let empty = |reply| matches!(with_rule(rule.clone(), reply), Verdict::Empty { .. });
+    let empty = |reply| matches!(with_rule(rule.clone(), reply), ResponseClass::Empty { .. });
     assert!(empty(matching.clone()));
-    let with = |change: fn(&mut Reply)| {
+    let with = |change: fn(&mut RawResponse)| {
         let mut other = matching.clone();
         change(&mut other);
         other
@@ -316,7 +320,10 @@ fn a_string_in_the_body_is_compared_by_its_content() {
         ..any()
     };
     let verdict = with_rule(rule, reply(200, "", r#"{"e":"n\u00e3o"}"#));
-    assert!(matches!(verdict, Verdict::Refused { status: 200, .. }));
+    assert!(matches!(
+        verdict,
+        ResponseClass::Refused { status: 200, .. }
+    ));
 }
 
 #[test]
@@ -328,9 +335,9 @@ fn a_rule_may_call_another_type_a_page_but_it_must_be_one() {
     };
     let body = testing::envelope(&["1"], 1);
     let verdict = with_rule(rule.clone(), reply(200, "text/plain", &body));
-    assert!(matches!(verdict, Verdict::Page(_)));
+    assert!(matches!(verdict, ResponseClass::Page(_)));
     let verdict = with_rule(rule, reply(200, "text/plain", "not at all"));
-    assert!(matches!(verdict, Verdict::Retry { .. }));
+    assert!(matches!(verdict, ResponseClass::Retry { .. }));
 }
 
 #[test]
@@ -344,7 +351,7 @@ fn a_rule_may_limit_the_tries_of_what_it_tries_again() {
     let verdict = with_rule(rule, reply(422, "application/json", "{}"));
     assert!(matches!(
         verdict,
-        Verdict::Retry {
+        ResponseClass::Retry {
             max_attempts: Some(3),
             ..
         }
@@ -367,7 +374,7 @@ fn the_shipped_files_say_what_404_means_of_a_procurement_that_is_no_more() {
     for name in ["itens", "arquivos", "resultados"] {
         let said = says(name, "application/json", gone);
         assert!(
-            matches!(said, Verdict::Skipped { status: 404, .. }),
+            matches!(said, ResponseClass::Skipped { status: 404, .. }),
             "{name}: {said:?}"
         );
         for (content_type, body) in [
@@ -378,7 +385,10 @@ fn the_shipped_files_say_what_404_means_of_a_procurement_that_is_no_more() {
             ),
         ] {
             let said = says(name, content_type, body);
-            assert!(matches!(said, Verdict::Refused { .. }), "{name}: {said:?}");
+            assert!(
+                matches!(said, ResponseClass::Refused { .. }),
+                "{name}: {said:?}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use reqwest::header::HeaderValue;
 
 use super::*;
-use crate::classify::{Verdict, classify};
+use crate::classify::{ResponseClass, classify};
 use crate::testing;
 
 const MAX: u64 = 1024 * 1024;
@@ -15,12 +15,12 @@ fn page() -> String {
     testing::envelope(&["São João – €"], 1)
 }
 
-fn reply(content_type: &str, encoding: &str, body: &[u8]) -> Reply {
-    let mut reply = Reply {
+fn reply(content_type: &str, encoding: &str, body: &[u8]) -> RawResponse {
+    let mut reply = RawResponse {
         status: 200,
         content_type: Some(content_type.to_owned()),
         body: Bytes::copy_from_slice(body),
-        ..Reply::default()
+        ..RawResponse::default()
     };
     if !encoding.is_empty() {
         let encoding = HeaderValue::from_str(encoding).unwrap();
@@ -30,17 +30,17 @@ fn reply(content_type: &str, encoding: &str, body: &[u8]) -> Reply {
 }
 
 /// Returns the text of a page's only record, or the failure.
-fn read(reply: Reply) -> Result<String, String> {
+fn read(reply: RawResponse) -> Result<String, String> {
     let reply = reply.decoded(MAX).unwrap();
     match classify(&testing::dataset(), reply, chrono::DateTime::UNIX_EPOCH) {
-        Verdict::Page(page) => Ok(page.records().next().unwrap().to_owned()),
-        Verdict::Retry { failure, .. } => Err(failure.to_string()),
+        ResponseClass::Page(page) => Ok(page.records().next().unwrap().to_owned()),
+        ResponseClass::Retry { failure, .. } => Err(failure.to_string()),
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn assert_read(reply: Reply) {
+fn assert_read(reply: RawResponse) {
     let record = read(reply).unwrap();
     assert!(record.contains("São João – €"), "{record}");
 }
@@ -156,8 +156,11 @@ fn p8_what_is_unpacked_is_bounded() {
     let body = gzip(&vec![b' '; 3 * 1024 * 1024]);
     let packed = reply("application/json", "", &body);
     let outcome = packed.clone().decoded(MAX);
-    assert!(matches!(outcome, Err(Broken::TooLarge { max: MAX })));
-    let page = Reply {
+    assert!(matches!(
+        outcome,
+        Err(TransportError::TooLarge { max: MAX })
+    ));
+    let page = RawResponse {
         status: 503,
         ..packed
     };

@@ -12,22 +12,22 @@ fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> P
     }
 }
 
-fn gate(concurrency: usize) -> Arc<Gate> {
-    Gate::new(&limits(concurrency, None, 1), &BTreeMap::new())
+fn gate(concurrency: usize) -> Arc<AdaptiveLimiter> {
+    AdaptiveLimiter::new(&limits(concurrency, None, 1), &BTreeMap::new())
 }
 
 /// Obtains a permit at once, or fails the test.
-fn enter_now(gate: &Arc<Gate>) -> Permit {
+fn enter_now(gate: &Arc<AdaptiveLimiter>) -> Permit {
     let entered = gate.enter(None, Priority::Hourly).now_or_never();
     entered.expect("a free place")
 }
 
-fn is_full(gate: &Arc<Gate>) -> bool {
+fn is_full(gate: &Arc<AdaptiveLimiter>) -> bool {
     gate.enter(None, Priority::Hourly).now_or_never().is_none()
 }
 
 /// Start times of `count` requests that arrive together, and end as soon as they start.
-async fn beginnings(gate: &Arc<Gate>, count: usize) -> Vec<Duration> {
+async fn beginnings(gate: &Arc<AdaptiveLimiter>, count: usize) -> Vec<Duration> {
     let origin = Instant::now();
     let requests = (0..count).map(|_| async {
         let _permit = gate.enter(None, Priority::Daily).await;
@@ -70,7 +70,7 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
         (2.5, 2),
         (1.0, 3),
     ] {
-        let gate = Gate::new(&limits(100, Some(rate), burst), &BTreeMap::new());
+        let gate = AdaptiveLimiter::new(&limits(100, Some(rate), burst), &BTreeMap::new());
         // After a pause, as at the beginning, a burst is allowed.
         let mut times = beginnings(&gate, 37).await;
         let so_far = times.last().copied().unwrap();
@@ -98,7 +98,7 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn p8_a_rate_below_one_spaces_requests() {
-    let gate = Gate::new(&limits(8, Some(0.5), 5), &BTreeMap::new());
+    let gate = AdaptiveLimiter::new(&limits(8, Some(0.5), 5), &BTreeMap::new());
     let times = beginnings(&gate, 4).await;
     let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
     assert_eq!(seconds, [0, 2, 4, 6]);
@@ -136,7 +136,7 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
 
 #[tokio::test(start_paused = true)]
 async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
-    let gate = Gate::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
+    let gate = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
     let origin = Instant::now();
     drop(enter_now(&gate));
     let backfill = async {
@@ -169,13 +169,13 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     assert!(is_full(&gate));
     drop(permit);
     drop(enter_now(&gate));
-    assert_eq!(gate.in_flight(Part::SOURCE), 0);
-    assert!(!gate.is_wanted(Part::SOURCE));
+    assert_eq!(gate.in_flight(LimitId::SOURCE), 0);
+    assert!(!gate.is_wanted(LimitId::SOURCE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_for_the_rate_takes_none_of_it() {
-    let gate = Gate::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
+    let gate = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
     drop(enter_now(&gate));
     for _ in 0..5 {
         assert!(is_full(&gate), "the rate");
@@ -220,15 +220,15 @@ async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_on
 #[tokio::test(start_paused = true)]
 async fn the_declared_limits_may_be_as_odd_as_they_like() {
     for (rate, burst) in [(1e-9, 1), (1e12, u32::MAX)] {
-        let gate = Gate::new(&limits(0, Some(rate), burst), &BTreeMap::new());
+        let gate = AdaptiveLimiter::new(&limits(0, Some(rate), burst), &BTreeMap::new());
         drop(enter_now(&gate));
     }
 }
 
 /// A source with concurrency 2, and its pool with concurrency 1.
-fn with_pool() -> (Arc<Gate>, Option<Part>) {
+fn with_pool() -> (Arc<AdaptiveLimiter>, Option<LimitId>) {
     let pools = BTreeMap::from([("slow".to_owned(), limits(1, None, 1))]);
-    let gate = Gate::new(&limits(2, None, 1), &pools);
+    let gate = AdaptiveLimiter::new(&limits(2, None, 1), &pools);
     let pool = gate.pool("slow");
     assert!(pool.is_some());
     (gate, pool)
@@ -271,18 +271,18 @@ async fn who_waits_for_a_full_pool_lets_others_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn the_share_bounds_what_is_in_flight_and_the_rate() {
-    let gate = Gate::new(&limits(4, Some(4.0), 1), &BTreeMap::new());
-    gate.set_share(Part::SOURCE, 0);
+    let gate = AdaptiveLimiter::new(&limits(4, Some(4.0), 1), &BTreeMap::new());
+    gate.set_share(LimitId::SOURCE, 0);
     assert!(is_full(&gate), "no share");
-    assert!(!gate.is_wanted(Part::SOURCE));
+    assert!(!gate.is_wanted(LimitId::SOURCE));
     let raised = async {
         sleep(Duration::from_secs(5)).await;
-        gate.set_share(Part::SOURCE, 1);
+        gate.set_share(LimitId::SOURCE, 1);
     };
     let waiting = async {
         let origin = Instant::now();
         let _permit = gate.enter(None, Priority::Daily).await;
-        (origin.elapsed(), gate.in_flight(Part::SOURCE))
+        (origin.elapsed(), gate.in_flight(LimitId::SOURCE))
     };
     let ((), waited) = futures::join!(raised, waiting);
     assert_eq!(waited, (Duration::from_secs(5), 1));
@@ -296,13 +296,13 @@ async fn the_share_bounds_what_is_in_flight_and_the_rate() {
 async fn what_is_in_flight_when_the_share_falls_is_let_finish() {
     let gate = gate(3);
     let mut permits: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
-    gate.set_share(Part::SOURCE, 1);
-    assert_eq!(gate.in_flight(Part::SOURCE), 3);
+    gate.set_share(LimitId::SOURCE, 1);
+    assert_eq!(gate.in_flight(LimitId::SOURCE), 3);
     permits.truncate(1);
     assert!(is_full(&gate));
     permits.clear();
     drop(enter_now(&gate));
-    gate.set_share(Part::SOURCE, 3);
+    gate.set_share(LimitId::SOURCE, 3);
     let _all: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
     assert!(is_full(&gate));
 }

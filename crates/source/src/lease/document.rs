@@ -12,14 +12,14 @@ use bronzed_storage::lake::document::JsonDocument;
 const FORMAT: u64 = 1;
 
 /// Returns the document of a source's lease.
-pub(super) fn at(lake: &Lake, key: &str) -> JsonDocument<Document> {
+pub(super) fn at(lake: &Lake, key: &str) -> JsonDocument<LeaseDocument> {
     JsonDocument::new(lake, key, FORMAT)
         .cure("update bronzed, or remove the object, which is made anew")
 }
 
 /// Content of the document, see [`crate::lease`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Document {
+pub(super) struct LeaseDocument {
     pub(super) holders: BTreeMap<String, Holder>,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct Holder {
     /// Number of renewals: shows other processes that this one is alive, independently of clocks.
     pub(super) renewed: u64,
     /// Shares by the name of the limit: `limits`, `pool.contratos`.
-    pub(super) limits: BTreeMap<String, Held>,
+    pub(super) limits: BTreeMap<String, HeldShare>,
 }
 
 /// Demand and share of a process in a limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held {
+pub(super) struct HeldShare {
     /// Number of concurrent requests that it could use now.
     pub(super) wants: usize,
     /// Number of concurrent requests that it may use now.
@@ -48,7 +48,7 @@ pub(super) struct Held {
 }
 
 impl Holder {
-    pub(super) fn of(&self, limit: &str) -> Held {
+    pub(super) fn of(&self, limit: &str) -> HeldShare {
         self.limits.get(limit).copied().unwrap_or_default()
     }
 }

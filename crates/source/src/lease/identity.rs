@@ -8,7 +8,7 @@ static LEASES: AtomicU64 = AtomicU64::new(0);
 
 /// Identity of a process.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct ProcessIdentity {
     /// Name of the machine; empty if unknown.
     pub host: String,
     /// Process id.
@@ -19,7 +19,7 @@ pub struct Identity {
     pub runs: fn(u32) -> Option<bool>,
 }
 
-impl Identity {
+impl ProcessIdentity {
     /// Returns the identity of this process.
     pub fn of_process() -> Self {
         Self {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn only_processes_of_this_machine_are_known_to_be_gone() {
-        let one = Identity {
+        let one = ProcessIdentity {
             host: "a".to_owned(),
             pid: 1,
             command: String::new(),
@@ -78,12 +78,12 @@ mod tests {
         assert!(one.knows_gone("a", 8));
         assert!(!one.knows_gone("a", 7));
         assert!(!one.knows_gone("b", 8));
-        let nameless = Identity {
+        let nameless = ProcessIdentity {
             host: String::new(),
             ..one.clone()
         };
         assert!(!nameless.knows_gone("", 8));
-        let untold = Identity {
+        let untold = ProcessIdentity {
             runs: |_| None,
             ..one
         };
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn this_process_runs() {
         assert_ne!(runs(std::process::id()), Some(false));
-        let who = Identity::of_process();
+        let who = ProcessIdentity::of_process();
         assert_ne!(who.name(0), who.name(0));
     }
 }

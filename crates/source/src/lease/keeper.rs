@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::gate::{Gate, Part};
-use crate::lease::document::{self, Document, Held, Holder};
+use crate::gate::{AdaptiveLimiter, LimitId};
+use crate::lease::document::{self, HeldShare, Holder, LeaseDocument};
 use crate::lease::fair::fair;
-use crate::lease::identity::Identity;
-use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, Shared, TOLERANCE, key};
+use crate::lease::identity::ProcessIdentity;
+use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, SharedLimits, TOLERANCE, key};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::document::{DocumentError, JsonDocument};
@@ -27,11 +27,11 @@ const SOURCE: &str = "limits";
 pub(super) struct Keeper {
     source: String,
     id: String,
-    who: Identity,
+    who: ProcessIdentity,
     since: DateTime<Utc>,
     parts: Vec<Limit>,
-    gate: Arc<Gate>,
-    document: JsonDocument<Document>,
+    gate: Arc<AdaptiveLimiter>,
+    document: JsonDocument<LeaseDocument>,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     desk: Arc<Desk>,
@@ -40,7 +40,7 @@ pub(super) struct Keeper {
 /// One of the limits of the source.
 #[derive(Debug)]
 struct Limit {
-    part: Part,
+    part: LimitId,
     name: String,
     /// Maximum for this process.
     ceiling: usize,
@@ -50,7 +50,7 @@ struct Limit {
 
 /// State of the keeper between rounds.
 #[derive(Debug, Default)]
-struct Memory {
+struct LeaseMemory {
     /// Time of the last write of the entry.
     renewed: Option<Instant>,
     /// Time of the last demand for each limit.
@@ -75,7 +75,7 @@ struct Watched {
 /// A planned change of the document, with its consequences.
 #[derive(Debug, Default)]
 struct Round {
-    document: Document,
+    document: LeaseDocument,
     bounds: Vec<usize>,
     /// `true` while shares are being redistributed.
     pending: bool,
@@ -86,13 +86,13 @@ struct Round {
 impl Keeper {
     pub(super) fn new(
         source: &str,
-        gate: &Arc<Gate>,
-        shared: Shared,
+        gate: &Arc<AdaptiveLimiter>,
+        shared: SharedLimits,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
         desk: Arc<Desk>,
     ) -> Self {
-        let Shared {
+        let SharedLimits {
             lake,
             together,
             who,
@@ -129,7 +129,7 @@ impl Keeper {
 
     /// Renews the lease while there is demand, then gives it back.
     pub(super) async fn keep(self: Arc<Self>) {
-        let mut memory = Memory::default();
+        let mut memory = LeaseMemory::default();
         loop {
             let open = !self.desk.closed.is_cancelled();
             let wait = if open && self.note_wanted(&mut memory) {
@@ -150,7 +150,7 @@ impl Keeper {
     }
 
     /// Returns `true` if there was demand within [`IDLE`].
-    fn note_wanted(&self, memory: &mut Memory) -> bool {
+    fn note_wanted(&self, memory: &mut LeaseMemory) -> bool {
         let now = Instant::now();
         let taken = self.desk.take_wanted();
         memory.wanted.resize(self.parts.len(), None);
@@ -167,7 +167,7 @@ impl Keeper {
     }
 
     /// Renews the entry if due; returns the time until the next round.
-    async fn round(&self, memory: &mut Memory) -> Duration {
+    async fn round(&self, memory: &mut LeaseMemory) -> Duration {
         let done = timeout(PATIENCE, self.renew(memory)).await;
         let error = match done {
             Ok(Ok(round)) => {
@@ -192,10 +192,10 @@ impl Keeper {
         RENEW
     }
 
-    async fn renew(&self, memory: &mut Memory) -> Result<Round, DocumentError> {
+    async fn renew(&self, memory: &mut LeaseMemory) -> Result<Round, DocumentError> {
         let due = memory.renewed.is_none_or(|at| at.elapsed() >= RENEW);
         let (mut round, mut written) = (Round::default(), false);
-        let change = |found: Option<Document>| {
+        let change = |found: Option<LeaseDocument>| {
             let before = found.unwrap_or_default();
             round = self.plan(memory, &before);
             written = due || !is_same(&before, &round.document);
@@ -211,7 +211,7 @@ impl Keeper {
 
     /// Plans the new entries. Lowers an excessive share at the gate before other processes read the new
     /// value.
-    fn plan(&self, memory: &mut Memory, before: &Document) -> Round {
+    fn plan(&self, memory: &mut LeaseMemory, before: &LeaseDocument) -> Round {
         let now = self.clock.now();
         let mut document = before.clone();
         document.holders.remove(&self.id);
@@ -240,7 +240,7 @@ impl Keeper {
             let share = bound.max(self.gate.in_flight(limit.part));
             pending |= share != target;
             bounds.push(bound);
-            limits.insert(limit.name.clone(), Held { wants, share });
+            limits.insert(limit.name.clone(), HeldShare { wants, share });
         }
         let wanting = |other: &&Holder| other.of(SOURCE).wants > 0;
         let others = document.holders.values().filter(wanting).count();
@@ -265,7 +265,13 @@ impl Keeper {
     }
 
     /// Returns this process's fair share, given the demand of all processes.
-    fn target(&self, limit: &Limit, wants: usize, others: &Document, now: DateTime<Utc>) -> usize {
+    fn target(
+        &self,
+        limit: &Limit,
+        wants: usize,
+        others: &LeaseDocument,
+        now: DateTime<Utc>,
+    ) -> usize {
         let others = others.holders.iter().map(|(id, holder)| {
             let wants = holder.of(&limit.name).wants;
             (holder.since, id.as_str(), wants)
@@ -280,7 +286,7 @@ impl Keeper {
         mine.and_then(|mine| shares.get(mine).copied()).unwrap_or(0)
     }
 
-    fn tell(&self, memory: &mut Memory, round: &Round) {
+    fn tell(&self, memory: &mut LeaseMemory, round: &Round) {
         for holder in &round.dead {
             tracing::warn!(
                 source = self.source,
@@ -309,7 +315,7 @@ impl Keeper {
     }
 
     /// Removes the entry. If the lake can't be written, the entry expires.
-    async fn give_back(&self, memory: &mut Memory) {
+    async fn give_back(&self, memory: &mut LeaseMemory) {
         for limit in &self.parts {
             self.gate.set_share(limit.part, 0);
         }
@@ -317,7 +323,7 @@ impl Keeper {
             return;
         }
         memory.others = 0;
-        let without = |document: &mut Document| drop(document.holders.remove(&self.id));
+        let without = |document: &mut LeaseDocument| drop(document.holders.remove(&self.id));
         let given = timeout(PATIENCE, self.document.update(&self.entropy, without));
         let error = match given.await {
             Ok(Ok(_)) => return,
@@ -329,17 +335,24 @@ impl Keeper {
 }
 
 /// Returns `true` if only times would change.
-fn is_same(before: &Document, after: &Document) -> bool {
+fn is_same(before: &LeaseDocument, after: &LeaseDocument) -> bool {
     let limits = |(id, holder): (&String, &Holder)| (id.clone(), holder.limits.clone());
-    let all =
-        |document: &Document| -> BTreeMap<_, _> { document.holders.iter().map(limits).collect() };
+    let all = |document: &LeaseDocument| -> BTreeMap<_, _> {
+        document.holders.iter().map(limits).collect()
+    };
     all(before) == all(after)
 }
 
-impl Memory {
+impl LeaseMemory {
     /// Returns `true` if a process's entry no longer counts: it has expired and no renewal was observed, or
     /// the process is known to be gone.
-    fn is_dead(&mut self, id: &str, holder: &Holder, who: &Identity, now: DateTime<Utc>) -> bool {
+    fn is_dead(
+        &mut self,
+        id: &str,
+        holder: &Holder,
+        who: &ProcessIdentity,
+        now: DateTime<Utc>,
+    ) -> bool {
         let seen = self.watched.entry(id.to_owned());
         let watched = seen
             .and_modify(|watched| {

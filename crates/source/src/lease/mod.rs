@@ -40,12 +40,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{Gate, Part};
+use crate::gate::{AdaptiveLimiter, LimitId};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::Lake;
 
-pub use identity::Identity;
+pub use identity::ProcessIdentity;
 use keeper::Keeper;
 
 /// Folder of the leases.
@@ -71,13 +71,13 @@ pub fn key(source: &str) -> String {
 
 /// Configuration shared by the processes of a lake, and the identity of this one.
 #[derive(Debug, Clone)]
-pub struct Shared {
+pub struct SharedLimits {
     /// Lake with the leases.
     pub lake: Lake,
     /// Concurrency of all processes together; this process's own limit may be lower.
     pub together: usize,
     /// Identity of this process.
-    pub who: Identity,
+    pub who: ProcessIdentity,
 }
 
 /// Limits this process to its share of a source's limits. Dropping it doesn't remove the entry, as if the
@@ -91,23 +91,23 @@ pub struct Lease {
 /// Shared state of the requests and the keeper of a lease.
 #[derive(Debug)]
 struct Desk {
-    state: Mutex<State>,
+    state: Mutex<LeaseState>,
     /// Notified when there is demand for a part without a requested share.
     poked: Notify,
     closed: CancellationToken,
 }
 
 #[derive(Debug)]
-struct State {
-    parts: Vec<Wanted>,
+struct LeaseState {
+    parts: Vec<LeaseDemand>,
     task: Option<JoinHandle<()>>,
     running: bool,
 }
 
 /// Demand for one of the source's limits.
 #[derive(Debug, Clone)]
-struct Wanted {
-    part: Part,
+struct LeaseDemand {
+    part: LimitId,
     /// `true` if a request has come since the keeper last checked.
     wanted: bool,
     /// `true` if a share is requested in the lake.
@@ -119,18 +119,18 @@ impl Lease {
     /// demand and the lake was read.
     pub fn new(
         source: &str,
-        gate: &Arc<Gate>,
-        shared: Shared,
+        gate: &Arc<AdaptiveLimiter>,
+        shared: SharedLimits,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Self {
-        let parts = gate.parts().map(|(part, _, _)| Wanted {
+        let parts = gate.parts().map(|(part, _, _)| LeaseDemand {
             part,
             wanted: false,
             asked: false,
         });
         let desk = Arc::new(Desk {
-            state: Mutex::new(State {
+            state: Mutex::new(LeaseState {
                 parts: parts.collect(),
                 task: None,
                 running: false,
@@ -146,11 +146,11 @@ impl Lease {
     }
 
     /// Announces that a request is about to wait at the gate.
-    pub fn want(&self, pool: Option<Part>) {
+    pub fn want(&self, pool: Option<LimitId>) {
         let mut state = self.desk.lock();
         let mut unasked = false;
         for one in &mut state.parts {
-            if one.part == Part::SOURCE || Some(one.part) == pool {
+            if one.part == LimitId::SOURCE || Some(one.part) == pool {
                 one.wanted = true;
                 unasked |= !one.asked;
             }
@@ -183,7 +183,7 @@ impl Drop for Lease {
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LeaseState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,7 @@
 //! Processes that share a lake, a source and its limits, on a paused clock.
 
 use super::*;
-use crate::lease::document::Document;
+use crate::lease::document::LeaseDocument;
 use bronzed_model::declaration::{Pool, Priority};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ struct World {
 
 /// A process. Dropping it ends it like a kill, with its requests.
 struct Process {
-    gate: Arc<Gate>,
+    gate: Arc<AdaptiveLimiter>,
     lease: Arc<Lease>,
     api: Arc<Api>,
     requests: Vec<JoinHandle<()>>,
@@ -72,14 +72,14 @@ impl World {
     }
 
     fn start(&self, host: &str, own: &Pool, clock: Ticking) -> Process {
-        let who = Identity {
+        let who = ProcessIdentity {
             host: host.to_owned(),
             pid: 1,
             command: "daemon".to_owned(),
             runs: |_| None,
         };
-        let gate = Gate::new(own, &self.pools);
-        let shared = Shared {
+        let gate = AdaptiveLimiter::new(own, &self.pools);
+        let shared = SharedLimits {
             lake: self.lake.clone(),
             together: self.limits.concurrency,
             who,
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    async fn document(&self) -> Document {
+    async fn document(&self) -> LeaseDocument {
         document::at(&self.lake, &key("pncp"))
             .load()
             .await
@@ -135,7 +135,7 @@ impl Process {
     }
 
     fn share(&self) -> usize {
-        self.gate.share(Part::SOURCE)
+        self.gate.share(LimitId::SOURCE)
     }
 
     /// Shuts down in order.

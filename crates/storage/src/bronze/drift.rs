@@ -54,7 +54,7 @@ impl Why {
 
 /// Drift of one field, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
+pub struct DriftFinding {
     /// Path of the field: `orgaoEntidade.novo`, `fontes[].novo`; empty for the record itself.
     pub field: String,
     /// Reason that the values are in `_extra`.
@@ -77,7 +77,7 @@ pub struct Finding {
 /// The drift of one dataset.
 #[derive(Debug, Default)]
 pub struct Drift {
-    found: BTreeMap<(String, Why), Finding>,
+    found: BTreeMap<(String, Why), DriftFinding>,
     further: u64,
 }
 
@@ -88,7 +88,7 @@ impl Drift {
             Kind::Object => Object::parse(extra).ok(),
             _ => None,
         };
-        let mut walk = Walk { drift: self, day };
+        let mut walk = DriftSearch { drift: self, day };
         match object {
             Some(object) => walk.members(&schema.columns, &object, ""),
             None => walk.found("", Why::NotAnObject, None, extra),
@@ -96,7 +96,7 @@ impl Drift {
     }
 
     /// Returns the findings, most frequent first.
-    pub fn findings(&self) -> Vec<&Finding> {
+    pub fn findings(&self) -> Vec<&DriftFinding> {
         let mut found: Vec<_> = self.found.values().collect();
         found.sort_by_key(|one| (std::cmp::Reverse(one.values), &one.field, one.why));
         found
@@ -108,12 +108,12 @@ impl Drift {
     }
 }
 
-struct Walk<'a> {
+struct DriftSearch<'a> {
     drift: &'a mut Drift,
     day: Day,
 }
 
-impl Walk<'_> {
+impl DriftSearch<'_> {
     fn members(&mut self, columns: &[Column], object: &Object<'_>, path: &str) {
         let mut occurrences: HashMap<&str, u32> = HashMap::new();
         for (key, _) in &object.members {
@@ -185,7 +185,7 @@ impl Walk<'_> {
             self.drift.further += 1;
             return;
         }
-        let finding = self.drift.found.entry(key).or_insert_with(|| Finding {
+        let finding = self.drift.found.entry(key).or_insert_with(|| DriftFinding {
             field: path.to_owned(),
             why,
             declared: declared.map(ToString::to_string),

@@ -13,7 +13,7 @@ pub use super::writer::Op;
 
 /// One changed record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event<'a> {
+pub struct JsonEvent<'a> {
     /// The record's id without its version.
     pub key: &'a str,
     /// Version of the record in this row.
@@ -29,7 +29,7 @@ pub struct Event<'a> {
 ///
 /// # Errors
 /// Returns an error if the file isn't Parquet.
-pub fn events(bytes: &Bytes, mut each: impl FnMut(Event<'_>)) -> Result<(), BronzeError> {
+pub fn events(bytes: &Bytes, mut each: impl FnMut(JsonEvent<'_>)) -> Result<(), BronzeError> {
     let wanted = [KEY, VERSION, SLICE, OP];
     for batch in read(open(bytes)?, |name| wanted.contains(&name))? {
         let batch = batch?;
@@ -38,7 +38,7 @@ pub fn events(bytes: &Bytes, mut each: impl FnMut(Event<'_>)) -> Result<(), Bron
             let (Some(key), Some(version)) = (text(keys, row), text(versions, row)) else {
                 continue;
             };
-            each(Event {
+            each(JsonEvent {
                 key,
                 version,
                 slice: text(slices, row),

@@ -29,19 +29,19 @@ const DECIMALS: [(u8, u8); 3] = [(18, 4), (24, 8), (38, 18)];
 pub struct Draft {
     records: u64,
     not_objects: u64,
-    fields: Fields,
+    fields: InferredFields,
 }
 
 /// The members of an object, in the order in which they were first seen.
 #[derive(Debug, Default)]
-struct Fields {
-    seen: Vec<(String, Seen)>,
+struct InferredFields {
+    seen: Vec<(String, ObservedValues)>,
     index: HashMap<String, usize>,
 }
 
 /// Statistics of the sampled values of one field.
 #[derive(Debug, Default)]
-struct Seen {
+struct ObservedValues {
     nulls: u64,
     booleans: u64,
     strings: u64,
@@ -54,7 +54,7 @@ struct Seen {
     decimals: Narrowing<3>,
     /// Number of numbers that are not written as 64-bit integers.
     fractions: u64,
-    members: Fields,
+    members: InferredFields,
     item: Option<Box<Self>>,
 }
 
@@ -122,14 +122,14 @@ impl Draft {
     }
 }
 
-impl Fields {
+impl InferredFields {
     fn see(&mut self, object: &Object<'_>) {
         for (key, value) in &object.members {
             let position = match self.index.get(key.as_ref()) {
                 Some(position) => *position,
                 None => {
                     self.index.insert(key.to_string(), self.seen.len());
-                    self.seen.push((key.to_string(), Seen::default()));
+                    self.seen.push((key.to_string(), ObservedValues::default()));
                     self.seen.len() - 1
                 }
             };
@@ -161,17 +161,17 @@ impl Fields {
             }
             let step = format!("{path}.{}", key(name));
             match seen.shape() {
-                Shape::Unknown(why) => {
+                InferredType::Unknown(why) => {
                     let _ = writeln!(out, "# {}: {why}", comment(name));
                 }
-                Shape::Inline(kind) => {
+                InferredType::Inline(kind) => {
                     seen.remark(name, out);
                     let _ = writeln!(out, "{} = {kind}", key(name));
                 }
-                Shape::Table(members) => {
+                InferredType::Table(members) => {
                     tables.push((name, seen, members, format!("[{step}]"), step))
                 }
-                Shape::Tables(members) => {
+                InferredType::Tables(members) => {
                     tables.push((name, seen, members, format!("[[{step}]]"), step));
                 }
             }
@@ -188,7 +188,7 @@ impl Fields {
         let mut declared: HashMap<String, &str> = HashMap::new();
         let mut twins = HashMap::new();
         for (name, seen) in &self.seen {
-            if matches!(seen.shape(), Shape::Unknown(_)) {
+            if matches!(seen.shape(), InferredType::Unknown(_)) {
                 continue;
             }
             match declared.get(&name.to_lowercase()) {
@@ -202,7 +202,7 @@ impl Fields {
     /// `true` if a table of these fields would have a column.
     fn declares(&self) -> bool {
         let mut shapes = self.seen.iter().map(|(_, seen)| seen.shape());
-        shapes.any(|shape| !matches!(shape, Shape::Unknown(_)))
+        shapes.any(|shape| !matches!(shape, InferredType::Unknown(_)))
     }
 
     /// Returns an inline table, `{ id = "int64" }`, for places where TOML allows no separate table.
@@ -213,10 +213,10 @@ impl Fields {
                 return None;
             }
             let kind = match seen.shape() {
-                Shape::Unknown(_) => return None,
-                Shape::Inline(kind) => kind,
-                Shape::Table(members) => members.inline(),
-                Shape::Tables(members) => format!("[{}]", members.inline()),
+                InferredType::Unknown(_) => return None,
+                InferredType::Inline(kind) => kind,
+                InferredType::Table(members) => members.inline(),
+                InferredType::Tables(members) => format!("[{}]", members.inline()),
             };
             Some(format!("{} = {kind}", key(name)))
         });
@@ -225,18 +225,18 @@ impl Fields {
 }
 
 /// Form of a field's declaration.
-enum Shape<'a> {
+enum InferredType<'a> {
     /// Not declared, with the reason.
     Unknown(&'static str),
     /// Inline, after the field's name.
     Inline(String),
     /// As a separate table.
-    Table(&'a Fields),
+    Table(&'a InferredFields),
     /// As a list of tables.
-    Tables(&'a Fields),
+    Tables(&'a InferredFields),
 }
 
-impl Seen {
+impl ObservedValues {
     fn see(&mut self, value: &str) {
         match json::kind(value) {
             Kind::Null => self.nulls += 1,
@@ -283,25 +283,27 @@ impl Seen {
         self.strings + self.numbers + self.booleans + self.objects + self.arrays
     }
 
-    fn shape(&self) -> Shape<'_> {
-        let inline = |kind: ColumnType| Shape::Inline(format!("\"{kind}\""));
+    fn shape(&self) -> InferredType<'_> {
+        let inline = |kind: ColumnType| InferredType::Inline(format!("\"{kind}\""));
         match self.most() {
-            (_, 0) => Shape::Unknown("null in every record"),
+            (_, 0) => InferredType::Unknown("null in every record"),
             ("text", _) => inline(self.times.first(TIMES).unwrap_or(ColumnType::String)),
             ("a number", _) if self.fractions == 0 => inline(ColumnType::Int64),
             ("a number", _) => match self.decimals.first(decimals()) {
                 Some(kind) => inline(kind),
-                None => Shape::Unknown("numbers that no column holds exactly"),
+                None => InferredType::Unknown("numbers that no column holds exactly"),
             },
             ("a boolean", _) => inline(ColumnType::Boolean),
-            ("an object", _) if self.members.declares() => Shape::Table(&self.members),
-            ("an object", _) => Shape::Unknown("objects without a member that has a value"),
+            ("an object", _) if self.members.declares() => InferredType::Table(&self.members),
+            ("an object", _) => InferredType::Unknown("objects without a member that has a value"),
             _ => match self.item.as_ref().map(|item| item.shape()) {
-                None => Shape::Unknown("an empty list in every record"),
-                Some(Shape::Unknown(why)) => Shape::Unknown(why),
-                Some(Shape::Inline(kind)) => Shape::Inline(format!("[{kind}]")),
-                Some(Shape::Table(members)) => Shape::Tables(members),
-                Some(Shape::Tables(members)) => Shape::Inline(format!("[[{}]]", members.inline())),
+                None => InferredType::Unknown("an empty list in every record"),
+                Some(InferredType::Unknown(why)) => InferredType::Unknown(why),
+                Some(InferredType::Inline(kind)) => InferredType::Inline(format!("[{kind}]")),
+                Some(InferredType::Table(members)) => InferredType::Tables(members),
+                Some(InferredType::Tables(members)) => {
+                    InferredType::Inline(format!("[[{}]]", members.inline()))
+                }
             },
         }
     }

@@ -47,7 +47,7 @@ pub struct FileFacts {
 
 /// Fields of a stored row that are needed to request its child records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredRow {
     /// The row's `_id`.
     pub id: Box<str>,
     /// The row's `_key`.
@@ -121,7 +121,7 @@ pub fn stored(
     bytes: &Bytes,
     primary_key: &[String],
     pointers: &[&str],
-) -> Result<Vec<Stored>, BronzeError> {
+) -> Result<Vec<StoredRow>, BronzeError> {
     let file = open(bytes)?;
     let of_key = primary_key.iter().map(String::as_str);
     let roots = of_key.chain(pointers.iter().copied()).filter_map(column_of);
@@ -138,7 +138,7 @@ pub fn stored(
         for (row, record) in records.into_iter().enumerate() {
             let id = text(ID, row).or_else(|| record::key(primary_key, &record));
             let id = id.unwrap_or_else(|| RecordId::content_hash(&record));
-            rows.push(Stored {
+            rows.push(StoredRow {
                 key: text(KEY, row).unwrap_or_else(|| id.clone()).into(),
                 id: id.into(),
                 slice: text(SLICE, row),
@@ -152,7 +152,7 @@ pub fn stored(
 
 /// Identity of a row in a file of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct RowIdentity {
     /// Id by which rows are deduplicated.
     pub id: Box<str>,
     /// The id without its version.
@@ -170,7 +170,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// Returns an error if the file isn't Parquet.
-pub fn identities(bytes: Bytes) -> Result<Vec<Identity>, BronzeError> {
+pub fn identities(bytes: Bytes) -> Result<Vec<RowIdentity>, BronzeError> {
     let mut identities = Vec::new();
     for batch in read(open(&bytes)?, |name| {
         [ID, KEY, VERSION, PARENT_ID, OP].contains(&name)
@@ -181,7 +181,7 @@ pub fn identities(bytes: Bytes) -> Result<Vec<Identity>, BronzeError> {
             array.is_valid(row).then(|| array.value(row).into())
         };
         let identity = |row| {
-            Some(Identity {
+            Some(RowIdentity {
                 id: text(ID, row)?,
                 key: text(KEY, row),
                 version: text(VERSION, row),

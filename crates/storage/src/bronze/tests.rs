@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::reader;
-use super::writer::{EncodedFile, FileMeta, FileWriter, Origin};
+use super::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use bronzed_model::json::canonical::canonical;
 use bronzed_model::json::{self, Object};
 use bronzed_model::record::RecordId;
@@ -104,7 +104,7 @@ pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile
     for (number, record) in records.iter().enumerate() {
         let id = RecordId::plain(&format!("id-{number}"));
         drifted += writer
-            .append(&id, Origin::slice("modalidade=6"), record.as_ref())
+            .append(&id, RowOrigin::slice("modalidade=6"), record.as_ref())
             .unwrap();
     }
     (writer.finish().unwrap(), drifted)

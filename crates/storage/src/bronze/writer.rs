@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use super::BronzeError;
-use super::columns::{self, Column, Columns};
+use super::columns::{self, ColumnBuilder, Columns};
 use super::metadata;
 pub use super::metadata::{FileMeta, Op};
 use bronzed_model::record::RecordId;
@@ -45,18 +45,18 @@ pub struct FileWriter {
 /// Metadata columns whose values differ by row.
 #[derive(Debug)]
 struct Labels {
-    id: Column,
-    key: Column,
-    version: Column,
-    parent_id: Column,
-    slice: Column,
-    op: Column,
-    extra: Column,
+    id: ColumnBuilder,
+    key: ColumnBuilder,
+    version: ColumnBuilder,
+    parent_id: ColumnBuilder,
+    slice: ColumnBuilder,
+    op: ColumnBuilder,
+    extra: ColumnBuilder,
 }
 
 /// Provenance of a row.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
+pub struct RowOrigin<'a> {
     /// Id of the parent record.
     pub parent_id: Option<&'a str>,
     /// Label of the slice from which the record was read, if it was read.
@@ -65,7 +65,7 @@ pub struct Origin<'a> {
     pub op: Option<Op>,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> RowOrigin<'a> {
     /// Returns the origin of a row of the slice with this label.
     pub fn slice(label: &'a str) -> Self {
         Self {
@@ -122,7 +122,7 @@ impl FileWriter {
     pub fn append(
         &mut self,
         id: &RecordId,
-        origin: Origin<'_>,
+        origin: RowOrigin<'_>,
         record: &str,
     ) -> Result<u64, BronzeError> {
         if record.len() > MAX_RECORD_BYTES {
@@ -227,7 +227,7 @@ impl FileWriter {
 
 impl Labels {
     fn new() -> Result<Self, BronzeError> {
-        let column = || Column::new(&ColumnType::String);
+        let column = || ColumnBuilder::new(&ColumnType::String);
         Ok(Self {
             id: column()?,
             key: column()?,
@@ -239,7 +239,7 @@ impl Labels {
         })
     }
 
-    fn append(&mut self, id: &RecordId, origin: Origin<'_>, extra: Option<&str>) {
+    fn append(&mut self, id: &RecordId, origin: RowOrigin<'_>, extra: Option<&str>) {
         self.id.append_text(Some(&id.id));
         self.key.append_text(Some(id.key()));
         self.version.append_text(id.version());
@@ -337,7 +337,7 @@ mod tests {
         let record = r#"{"numero":7,"hora":"2025-10-22T08:00:00","novo":1}"#;
         let mut writer = FileWriter::new(&schema(), meta()).unwrap();
         let id = RecordId::of(&dataset, record);
-        let origin = Origin {
+        let origin = RowOrigin {
             parent_id: Some("P"),
             slice: Some("modalidade=6"),
             op: Some(Op::Changed),

@@ -10,11 +10,11 @@ use bronzed_model::execution::Status;
 
 /// One day of one dataset at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Day<Id> {
+pub struct DayFacts<Id> {
     /// Numbered files in order, then those of the earlier pipeline.
     pub files: Vec<File<Id>>,
     /// State document; `None` if there is none, or it can't be parsed.
-    pub state: Option<State<Id>>,
+    pub state: Option<StateFacts<Id>>,
     /// `true` if the marker says that the day is complete.
     pub marker: bool,
 }
@@ -41,7 +41,7 @@ pub enum FileName {
 
 /// State document, parsed independently of `state`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State<Id> {
+pub struct StateFacts<Id> {
     /// `true` if this program wrote it last: it has a `format`.
     pub ours: bool,
     /// `processed_ids`.
@@ -55,12 +55,12 @@ pub struct State<Id> {
     /// `lost_files`: files that are gone, and whose numbers aren't reused.
     pub lost: BTreeSet<FileName>,
     /// Entries from the takeover on, if there was one.
-    pub executions: Vec<Execution>,
+    pub executions: Vec<ExecutionEntry>,
 }
 
 /// An entry of the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
+pub struct ExecutionEntry {
     /// Run of the entry; `None` for the takeover, and for entries of the earlier pipeline.
     pub run: Option<Uuid>,
     /// Status of the run.
@@ -73,7 +73,7 @@ pub struct Execution {
     pub failed_slices: u64,
 }
 
-impl<Id> Day<Id> {
+impl<Id> DayFacts<Id> {
     /// Returns the number of numbered files.
     pub fn commits(&self) -> u64 {
         let numbers = self.files.iter().filter(|file| file.number().is_some());

@@ -28,7 +28,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt;
 
-pub use facts::{Day, Execution, File, FileName, State};
+pub use facts::{DayFacts, ExecutionEntry, File, FileName, StateFacts};
 pub use promises::IN_NO_FILE;
 pub use promises::{
     at_every_step, at_rest, at_rest_in_itself, in_itself, p1_exactly_once, p2_accounted,

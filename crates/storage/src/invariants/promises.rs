@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use uuid::Uuid;
 
-use super::facts::{Day, Execution, File, FileName, State};
+use super::facts::{DayFacts, ExecutionEntry, File, FileName, StateFacts};
 use super::{Promise, Served, Violation};
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
@@ -23,14 +23,14 @@ fn broken(promise: Promise, what: impl Into<String>) -> Violation {
 }
 
 /// Checks that hold for a day at any instant, even during runs.
-pub fn at_every_step<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+pub fn at_every_step<Id: Ord + Display>(day: &DayFacts<Id>, served: &Served<Id>) -> Violations {
     let mut violations = in_itself(day);
     violations.extend(p4_complete(day, served));
     violations
 }
 
 /// Checks that hold for a day when no run is active and the last one read all of it.
-pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+pub fn at_rest<Id: Ord + Display>(day: &DayFacts<Id>, served: &Served<Id>) -> Violations {
     let mut violations = at_rest_in_itself(day);
     violations.extend(p4_complete(day, served));
     violations.extend(p2_nothing_lost(&day.files, served));
@@ -38,7 +38,7 @@ pub fn at_rest<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violati
 }
 
 /// Checks that hold for a day at any instant, independently of what the API has served.
-pub fn in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+pub fn in_itself<Id: Ord + Display>(day: &DayFacts<Id>) -> Violations {
     let mut violations = p1_exactly_once(&day.files);
     violations.extend(p6_no_empty_file(&day.files));
     if let Some(state) = day.state.as_ref().filter(|state| state.ours) {
@@ -53,7 +53,7 @@ pub fn in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
 }
 
 /// Checks that hold for a day when no run is active, independently of what the API has served.
-pub fn at_rest_in_itself<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+pub fn at_rest_in_itself<Id: Ord + Display>(day: &DayFacts<Id>) -> Violations {
     let mut violations = in_itself(day);
     violations.extend(p4_marked(day));
     violations.extend(p7_audited(day));
@@ -87,7 +87,7 @@ pub fn p2_accounted(counts: &Counts, run: Option<Uuid>) -> Option<Violation> {
 }
 
 /// P2 of a day: `total_processed` and the sum of the executions' new records equal the number of ids.
-pub fn p2_sums_hold<Id>(state: &State<Id>) -> Violations {
+pub fn p2_sums_hold<Id>(state: &StateFacts<Id>) -> Violations {
     let counts = state.executions.iter().map(|entry| entry.counts.new);
     let audited = counts.fold(0, u64::saturating_add);
     p2_sums(state.ids.len() as u64, state.total, audited)
@@ -123,7 +123,10 @@ pub fn p2_nothing_lost<Id: Ord + Display>(files: &[File<Id>], served: &Served<Id
 }
 
 /// P3: the row of each id, and the files named by executions, exist.
-pub fn p3_behind_the_files<Id: Ord + Display>(files: &[File<Id>], state: &State<Id>) -> Violations {
+pub fn p3_behind_the_files<Id: Ord + Display>(
+    files: &[File<Id>],
+    state: &StateFacts<Id>,
+) -> Violations {
     let stored = stored(files);
     let rowless = state.ids.iter().filter(|id| !stored.contains(id));
     let mut violations: Violations = rowless
@@ -152,7 +155,7 @@ pub fn p3_counted<'n>(commits: u64, named: impl IntoIterator<Item = &'n FileName
 }
 
 /// P4: a day called complete by its marker or its state holds all records of the API, and has ended.
-pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Violations {
+pub fn p4_complete<Id: Ord + Display>(day: &DayFacts<Id>, served: &Served<Id>) -> Violations {
     let said = day.state.as_ref().is_some_and(|state| state.complete);
     if !said && !day.marker {
         return Vec::new();
@@ -168,7 +171,7 @@ pub fn p4_complete<Id: Ord + Display>(day: &Day<Id>, served: &Served<Id>) -> Vio
 }
 
 /// P4 of a day at rest: marker and state agree.
-pub fn p4_marked<Id>(day: &Day<Id>) -> Option<Violation> {
+pub fn p4_marked<Id>(day: &DayFacts<Id>) -> Option<Violation> {
     let complete = day.state.as_ref().is_some_and(|state| state.complete);
     let what = match (complete, day.marker) {
         (true, false) => "the state says that the day is complete, and its marker is missing",
@@ -182,7 +185,7 @@ pub fn p4_marked<Id>(day: &Day<Id>) -> Option<Violation> {
 /// ones; it has exactly the ids of the files that it counts.
 pub fn p5_index_of_the_files<Id: Ord + Display>(
     files: &[File<Id>],
-    state: &State<Id>,
+    state: &StateFacts<Id>,
 ) -> Violations {
     let mut violations = Vec::new();
     let number = |name: &FileName| match name {
@@ -245,7 +248,7 @@ pub fn p6_no_empty_file<Id>(files: &[File<Id>]) -> Violations {
 
 /// P7 of a day at rest: one execution per run; each file in the execution of the run that wrote it, which
 /// counts the file's rows; the state counts all files; a run with status `ok` has no failed slices.
-pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
+pub fn p7_audited<Id: Ord + Display>(day: &DayFacts<Id>) -> Violations {
     let Some(state) = &day.state else {
         let what = "there are files, and no state";
         let unaudited = (!day.files.is_empty()).then(|| broken(Promise::P7, what));
@@ -265,7 +268,7 @@ pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
         }
     }
     for file in &day.files {
-        let has = |entry: &&Execution| entry.files.contains(&file.name);
+        let has = |entry: &&ExecutionEntry| entry.files.contains(&file.name);
         let owners: Vec<_> = state.executions.iter().filter(has).collect();
         if owners.len() != 1 || owners[0].run != file.run {
             let owners: Vec<_> = owners.iter().map(|entry| entry.run).collect();
@@ -295,7 +298,7 @@ pub fn p7_audited<Id: Ord + Display>(day: &Day<Id>) -> Violations {
 
 /// P7 of one run: its returned execution equals the audit entry, and counts no more fetched rows than it was
 /// `served`.
-pub fn p7_told<Id>(state: &State<Id>, told: &Execution, served: u64) -> Violations {
+pub fn p7_told<Id>(state: &StateFacts<Id>, told: &ExecutionEntry, served: u64) -> Violations {
     let mut entries = state.executions.iter();
     let run = told.run.unwrap_or_default();
     let Some(entry) = entries.find(|entry| entry.run == told.run) else {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::facts::{Day, Execution, File, FileName, State};
+use super::facts::{DayFacts, ExecutionEntry, File, FileName, StateFacts};
 use crate::bronze::{BronzeError, layout, reader};
 use crate::compression::unpack;
 use crate::lake::{Lake, LakeError};
@@ -39,7 +39,7 @@ pub async fn read(
     lake: &Lake,
     dataset: &Dataset,
     day: day::Day,
-) -> Result<Day<Box<str>>, LookError> {
+) -> Result<DayFacts<Box<str>>, LookError> {
     let prefix = &dataset.prefix;
     let mut files = Vec::new();
     for entry in lake.list(&layout::partition(prefix, day)).await? {
@@ -53,7 +53,7 @@ pub async fn read(
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let document = lake.get(&layout::state_key(prefix, day)).await?;
-    Ok(Day {
+    Ok(DayFacts {
         files,
         state: document.and_then(|(bytes, _)| state(prefix, day, &bytes)),
         marker: lake.exists(&layout::complete_key(prefix, day)).await?,
@@ -76,8 +76,8 @@ pub fn file(
 }
 
 /// Parses a state document; returns `None` if it isn't one.
-pub fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>>> {
-    let document: Document = serde_json::from_slice(&unpack(bytes).ok()?).ok()?;
+pub fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<StateFacts<Box<str>>> {
+    let document: StateJson = serde_json::from_slice(&unpack(bytes).ok()?).ok()?;
     let adopted = document
         .executions
         .iter()
@@ -86,7 +86,7 @@ pub fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>
         .executions
         .into_iter()
         .skip(adopted.unwrap_or_default());
-    let executions = counted.map(|entry| Execution {
+    let executions = counted.map(|entry| ExecutionEntry {
         run: entry.run_id,
         status: entry.status.unwrap_or(Status::Adopted),
         counts: Counts {
@@ -113,7 +113,7 @@ pub fn state(prefix: &str, day: day::Day, bytes: &[u8]) -> Option<State<Box<str>
             .collect(),
         failed_slices: entry.failed_slices.len() as u64,
     });
-    Some(State {
+    Some(StateFacts {
         ours: document.format.is_some_and(|format| format > 0),
         total: document
             .total_processed
@@ -140,10 +140,10 @@ pub fn name(prefix: &str, day: day::Day, key: &str) -> FileName {
 
 /// Members of a state document that the promises need.
 #[derive(Deserialize)]
-struct Document {
+struct StateJson {
     processed_ids: BTreeSet<Box<str>>,
     total_processed: Option<u64>,
-    executions: Vec<Entry>,
+    executions: Vec<EntryJson>,
     #[serde(default)]
     complete: bool,
     #[serde(default)]
@@ -154,7 +154,7 @@ struct Document {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct EntryJson {
     run_id: Option<Uuid>,
     status: Option<Status>,
     fetched: Option<u64>,

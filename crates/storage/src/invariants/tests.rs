@@ -17,8 +17,8 @@ fn file(number: u64, ids: &[u8]) -> File<u8> {
     }
 }
 
-fn execution(number: u64, new: u64) -> Execution {
-    Execution {
+fn execution(number: u64, new: u64) -> ExecutionEntry {
+    ExecutionEntry {
         run: run(number.into()),
         status: Status::Ok,
         counts: Counts {
@@ -33,8 +33,8 @@ fn execution(number: u64, new: u64) -> Execution {
 }
 
 /// A sound, complete day: two files, and a state that counts both.
-fn sound() -> (Day<u8>, Served<u8>) {
-    let state = State {
+fn sound() -> (DayFacts<u8>, Served<u8>) {
+    let state = StateFacts {
         ours: true,
         ids: [1, 2, 3].into(),
         total: 3,
@@ -43,7 +43,7 @@ fn sound() -> (Day<u8>, Served<u8>) {
         lost: BTreeSet::new(),
         executions: vec![execution(1, 2), execution(2, 1)],
     };
-    let day = Day {
+    let day = DayFacts {
         files: vec![file(1, &[1, 2]), file(2, &[3])],
         state: Some(state),
         marker: true,
@@ -79,7 +79,7 @@ fn a_sound_day_breaks_no_promise() {
     assert_eq!(at_every_step(&late, &served), []);
 }
 
-type Harm = fn(&mut Day<u8>, &mut Served<u8>);
+type Harm = fn(&mut DayFacts<u8>, &mut Served<u8>);
 
 #[test]
 fn each_promise_is_seen_to_be_broken() {
@@ -161,12 +161,12 @@ fn what_a_run_said_is_what_the_audit_says() {
     let told = execution(2, 1);
     assert_eq!(p7_told(&state, &told, 2), []);
     assert_eq!(promises(&p7_told(&state, &told, 1)), [Promise::P2].into());
-    let red = Execution {
+    let red = ExecutionEntry {
         status: Status::Failed,
         ..told
     };
     assert_eq!(promises(&p7_told(&state, &red, 2)), [Promise::P7].into());
-    let unheard = Execution { run: run(7), ..red };
+    let unheard = ExecutionEntry { run: run(7), ..red };
     assert_eq!(
         promises(&p7_told(&state, &unheard, 2)),
         [Promise::P7].into()

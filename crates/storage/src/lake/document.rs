@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Lake, LakeError, Replaced, Version};
+use super::{Created, Lake, LakeError, ObjectVersion, Replaced};
 use bronzed_model::entropy::Entropy;
 
 /// Maximum attempts of a change on conflicts or unknown outcomes.
@@ -62,7 +62,7 @@ pub struct JsonDocument<T> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope<T> {
+struct DocumentEnvelope<T> {
     format: u64,
     #[serde(flatten)]
     content: T,
@@ -206,7 +206,7 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         }
     }
 
-    async fn swap(&self, bytes: Bytes, read: Option<&Version>) -> Result<bool, LakeError> {
+    async fn swap(&self, bytes: Bytes, read: Option<&ObjectVersion>) -> Result<bool, LakeError> {
         let (lake, key) = (&self.lake, &self.key);
         Ok(match read {
             None => matches!(lake.create(key, bytes).await?, Created::Done(_)),
@@ -226,13 +226,13 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
             let (found, known) = (head.format, self.format);
             return Err(self.unreadable(format!("its format is {found}, and {known} is known")));
         }
-        let envelope: Envelope<T> = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let envelope: DocumentEnvelope<T> = serde_json::from_slice(bytes).map_err(unreadable)?;
         Ok(envelope.content)
     }
 
     fn write(&self, content: T) -> Result<Bytes, DocumentError> {
         let format = self.format;
-        let mut bytes = serde_json::to_vec_pretty(&Envelope { format, content })
+        let mut bytes = serde_json::to_vec_pretty(&DocumentEnvelope { format, content })
             .map_err(|error| self.unreadable(error.to_string()))?;
         bytes.push(b'\n');
         Ok(bytes.into())

@@ -136,7 +136,7 @@ impl LakeError {
 
 /// Kind of operation.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Action {
+pub(super) enum LakeAction {
     /// Getting an object, or checking that it exists.
     Read,
     /// Putting an object.
@@ -162,7 +162,7 @@ fn access_is_refused(error: &object_store::Error) -> bool {
 /// Classifies a store's error by the decision that the caller must take.
 pub(super) fn classify(
     lake: &str,
-    action: Action,
+    action: LakeAction,
     key: &str,
     error: &object_store::Error,
 ) -> LakeError {
@@ -194,9 +194,9 @@ pub(super) fn classify(
     LakeError::Failed {
         lake,
         action: match action {
-            Action::Read => "reading",
-            Action::Write => "writing",
-            Action::List => "listing",
+            LakeAction::Read => "reading",
+            LakeAction::Write => "writing",
+            LakeAction::List => "listing",
         },
         key: key.to_owned(),
         detail,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::document::{DocumentError, JsonDocument};
-use super::error::Action;
+use super::error::LakeAction;
 use super::{Lake, LakeError, open};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::LakeSettings;
@@ -29,7 +29,7 @@ const FORMAT: u64 = 1;
 const OWN: &str = "_bronzed/";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+struct LakeIdentity {
     id: Uuid,
     created_at: DateTime<Utc>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Met(OnceLock<Uuid>);
 
 /// State in which a writer found the lake when joining it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Joined {
+pub enum JoinedLake {
     /// It had an identity.
     Known,
     /// It had data and no identity: written by an earlier version, or by the earlier pipeline.
@@ -76,24 +76,24 @@ impl Lake {
         &self,
         entropy: &Entropy,
         now: DateTime<Utc>,
-    ) -> Result<Joined, DocumentError> {
-        let document = JsonDocument::<Identity>::new(self, KEY, FORMAT);
+    ) -> Result<JoinedLake, DocumentError> {
+        let document = JsonDocument::<LakeIdentity>::new(self, KEY, FORMAT);
         let (identity, joined) = match document.load().await? {
-            Some(identity) => (identity, Joined::Known),
+            Some(identity) => (identity, JoinedLake::Known),
             // A lake that existed before must not be recreated in its place.
             None if self.met.0.get().is_some() => return Err(self.another().into()),
             None => {
                 let joined = match self.has_data().await? {
-                    true => Joined::Adopted,
-                    false => Joined::Founded,
+                    true => JoinedLake::Adopted,
+                    false => JoinedLake::Founded,
                 };
-                let new = Identity {
+                let new = LakeIdentity {
                     id: entropy.run_id(now),
                     created_at: now.trunc_subsecs(0),
                 };
                 match document.create(new, entropy).await? {
                     (identity, true) => (identity, joined),
-                    (other, false) => (other, Joined::Known),
+                    (other, false) => (other, JoinedLake::Known),
                 }
             }
         };
@@ -101,9 +101,11 @@ impl Lake {
             return Err(self.another().into());
         }
         match joined {
-            Joined::Known => {}
-            Joined::Adopted => tracing::info!(lake = %self, id = %identity.id, "lake adopted"),
-            Joined::Founded => tracing::warn!(lake = %self, id = %identity.id, "new lake created"),
+            JoinedLake::Known => {}
+            JoinedLake::Adopted => tracing::info!(lake = %self, id = %identity.id, "lake adopted"),
+            JoinedLake::Founded => {
+                tracing::warn!(lake = %self, id = %identity.id, "new lake created")
+            }
         }
         Ok(joined)
     }
@@ -116,7 +118,7 @@ impl Lake {
         let Some(met) = self.met.0.get() else {
             return Ok(());
         };
-        let found = JsonDocument::<Identity>::new(self, KEY, FORMAT)
+        let found = JsonDocument::<LakeIdentity>::new(self, KEY, FORMAT)
             .load()
             .await;
         match found {
@@ -137,7 +139,7 @@ impl Lake {
         let mut found = self.store.list(None);
         loop {
             let next = found.try_next().await;
-            match next.map_err(|error| self.error(Action::List, "", error))? {
+            match next.map_err(|error| self.error(LakeAction::List, "", error))? {
                 Some(meta) if meta.location.as_ref().starts_with(OWN) => {}
                 found => return Ok(found.is_some()),
             }

@@ -33,8 +33,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
 pub use error::LakeError;
-use error::{Action, bucket_is_missing, classify};
-pub use identity::Joined;
+use error::{LakeAction, bucket_is_missing, classify};
+pub use identity::JoinedLake;
 pub use living::{Alive, Living};
 
 use tokio::time::Instant;
@@ -63,13 +63,13 @@ type Generations = RwLock<BTreeMap<String, u64>>;
 
 /// Version of an object as read or written. Equal versions have equal contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(UpdateVersion);
+pub struct ObjectVersion(UpdateVersion);
 
 /// Result of [`Lake::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// The object was written.
-    Done(Version),
+    Done(ObjectVersion),
     /// The object already exists, perhaps from this very call, if its first reply was lost.
     Exists,
 }
@@ -78,7 +78,7 @@ pub enum Created {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced {
     /// The object was written.
-    Done(Version),
+    Done(ObjectVersion),
     /// The object isn't the one that was read, perhaps because of this very call, if its first reply was
     /// lost.
     Conflict,
@@ -180,24 +180,24 @@ impl Lake {
     ///
     /// # Errors
     /// Returns an error if the object can't be read, or its absence isn't certain.
-    pub async fn get(&self, key: &str) -> Result<Option<(Bytes, Version)>, LakeError> {
+    pub async fn get(&self, key: &str) -> Result<Option<(Bytes, ObjectVersion)>, LakeError> {
         measured(LakeOperation::Get, |_| false, self.get_it(key)).await
     }
 
-    async fn get_it(&self, key: &str) -> Result<Option<(Bytes, Version)>, LakeError> {
+    async fn get_it(&self, key: &str) -> Result<Option<(Bytes, ObjectVersion)>, LakeError> {
         let found = match self.store.get(&path(key)).await {
             Ok(found) => found,
             Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
                 return Ok(None);
             }
-            Err(error) => return Err(self.error(Action::Read, key, error)),
+            Err(error) => return Err(self.error(LakeAction::Read, key, error)),
         };
-        let version = Version(UpdateVersion {
+        let version = ObjectVersion(UpdateVersion {
             e_tag: found.meta.e_tag.clone(),
             version: found.meta.version.clone(),
         });
         let bytes = found.bytes().await;
-        let bytes = bytes.map_err(|error| self.error(Action::Read, key, error))?;
+        let bytes = bytes.map_err(|error| self.error(LakeAction::Read, key, error))?;
         Ok(Some((bytes, version)))
     }
 
@@ -210,7 +210,7 @@ impl Lake {
             match self.store.head(&path(key)).await {
                 Ok(_) => Ok(true),
                 Err(object_store::Error::NotFound { .. }) => Ok(false),
-                Err(error) => Err(self.error(Action::Read, key, error)),
+                Err(error) => Err(self.error(LakeAction::Read, key, error)),
             }
         };
         measured(LakeOperation::Get, |_| false, look).await
@@ -232,7 +232,7 @@ impl Lake {
             let payload = PutPayload::from(bytes.clone());
             let put = self.store.put_opts(&path, payload, PutMode::Create.into());
             match put.await {
-                Ok(written) => return Ok(Created::Done(Version(written.into()))),
+                Ok(written) => return Ok(Created::Done(ObjectVersion(written.into()))),
                 // S3 also responds so (409) while other writers are merely busy with the key and nothing
                 // exists yet: check before believing it.
                 Err(object_store::Error::AlreadyExists { .. }) => {
@@ -242,7 +242,7 @@ impl Lake {
                     }
                     tokio::time::sleep(Duration::from_millis(50) * attempt).await;
                 }
-                Err(error) => return Err(self.error(Action::Write, key, error)),
+                Err(error) => return Err(self.error(LakeAction::Write, key, error)),
             }
         }
         Err(LakeError::Failed {
@@ -262,7 +262,7 @@ impl Lake {
         &self,
         key: &str,
         bytes: Bytes,
-        version: &Version,
+        version: &ObjectVersion,
     ) -> Result<Replaced, LakeError> {
         let lost = |replaced: &Replaced| *replaced == Replaced::Conflict;
         let replace = self.replace_it(key, bytes, version);
@@ -273,16 +273,16 @@ impl Lake {
         &self,
         key: &str,
         bytes: Bytes,
-        version: &Version,
+        version: &ObjectVersion,
     ) -> Result<Replaced, LakeError> {
         use object_store::Error::{AlreadyExists, NotFound, Precondition};
         let (path, mode) = (path(key), PutMode::Update(version.0.clone()));
         match self.store.put_opts(&path, bytes.into(), mode.into()).await {
-            Ok(written) => Ok(Replaced::Done(Version(written.into()))),
+            Ok(written) => Ok(Replaced::Done(ObjectVersion(written.into()))),
             // A 409 of S3 (concurrent writers) is reported as `AlreadyExists`.
             Err(Precondition { .. } | AlreadyExists { .. }) => Ok(Replaced::Conflict),
             Err(error @ NotFound { .. }) if !bucket_is_missing(&error) => Ok(Replaced::Conflict),
-            Err(error) => Err(self.error(Action::Write, key, error)),
+            Err(error) => Err(self.error(LakeAction::Write, key, error)),
         }
     }
 
@@ -294,7 +294,7 @@ impl Lake {
     pub async fn delete(&self, key: &str) -> Result<(), LakeError> {
         match self.store.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.error(Action::Write, key, error)),
+            Err(error) => Err(self.error(LakeAction::Write, key, error)),
         }
     }
 
@@ -315,12 +315,12 @@ impl Lake {
             e_tag: meta.e_tag,
         });
         let found: Result<Vec<_>, _> = found.try_collect().await;
-        let mut found = found.map_err(|error| self.error(Action::List, prefix, error))?;
+        let mut found = found.map_err(|error| self.error(LakeAction::List, prefix, error))?;
         found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 
-    fn error(&self, action: Action, key: &str, error: object_store::Error) -> LakeError {
+    fn error(&self, action: LakeAction, key: &str, error: object_store::Error) -> LakeError {
         classify(&self.name, action, key, &error)
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::{Created, Lake, LakeError, Replaced, Version};
+use super::{Created, Lake, LakeError, ObjectVersion, Replaced};
 use bronzed_model::failpoint::failpoint;
 
 /// Implements [`Lake::probe`]. Results are verified by reading back, because a reply may be lost, and then
@@ -61,7 +61,7 @@ async fn expect(
     key: &str,
     content: &Bytes,
     otherwise: &str,
-) -> Result<Version, LakeError> {
+) -> Result<ObjectVersion, LakeError> {
     match lake.get(key).await? {
         Some((found, version)) if found == content => Ok(version),
         _ => Err(ignored(lake, otherwise)),

@@ -12,7 +12,7 @@ use super::store::{ATTEMPTS, DayState, DayStore};
 use crate::bronze::reader::FileFacts;
 use crate::bronze::writer::EncodedFile;
 use crate::compression::pack;
-use crate::lake::{Created, LakeError, Replaced, Version};
+use crate::lake::{Created, LakeError, ObjectVersion, Replaced};
 use bronzed_metrics::events::state_written;
 use bronzed_model::execution::Execution;
 use bronzed_model::failpoint::failpoint;
@@ -159,8 +159,8 @@ impl DayStore {
         &self,
         key: &str,
         bytes: Bytes,
-        read: Option<&Version>,
-    ) -> Result<Option<Version>, LakeError> {
+        read: Option<&ObjectVersion>,
+    ) -> Result<Option<ObjectVersion>, LakeError> {
         let Some(read) = read else {
             return Ok(match self.lake.create(key, bytes).await? {
                 Created::Done(version) => Some(version),

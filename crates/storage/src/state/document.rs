@@ -57,7 +57,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::entry::{Entry, push_quoted, stamp};
+use super::entry::{AuditEntry, push_quoted, stamp};
 use super::seal;
 use crate::compression::unpack;
 use bronzed_model::day::Day;
@@ -114,11 +114,11 @@ pub struct Accepted {
 
 /// The state of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Document {
+pub(super) struct StateDocument {
     /// Ids that have a row in a file of the day.
     pub ids: BTreeSet<Box<str>>,
     /// One entry per run, after those of the earlier pipeline.
-    pub executions: Vec<Entry>,
+    pub executions: Vec<AuditEntry>,
     /// Progress of the slices, by label.
     pub slices: BTreeMap<String, SliceProgress>,
     /// Withdrawn ids, each with the time of the finding.
@@ -164,7 +164,7 @@ pub(super) enum ReadError {
     Newer(String),
 }
 
-impl Document {
+impl StateDocument {
     /// Returns the empty state of a new day.
     pub(super) fn new(day: Day, now: DateTime<Utc>) -> Self {
         let now = now.trunc_subsecs(0);
@@ -300,17 +300,17 @@ impl Document {
     }
 
     /// Returns the entry of a run.
-    pub(super) fn entry(&self, run_id: Uuid) -> Option<&Entry> {
+    pub(super) fn entry(&self, run_id: Uuid) -> Option<&AuditEntry> {
         let mut entries = self.executions.iter();
         entries.find(|entry| entry.run_id() == Some(run_id))
     }
 
     /// Returns the entry of a run for update; appends a new one if there is none.
-    pub(super) fn entry_mut(&mut self, run_id: Uuid) -> &mut Entry {
+    pub(super) fn entry_mut(&mut self, run_id: Uuid) -> &mut AuditEntry {
         let mut entries = self.executions.iter();
         let position = entries.position(|entry| entry.run_id() == Some(run_id));
         let position = position.unwrap_or_else(|| {
-            self.executions.push(Entry::default());
+            self.executions.push(AuditEntry::default());
             self.executions.len() - 1
         });
         &mut self.executions[position]
@@ -342,7 +342,9 @@ impl Document {
     /// Returns the number of new records counted by the executions, from the takeover on.
     pub(super) fn audited(&self) -> u64 {
         let mut entries = self.executions.iter();
-        let first = entries.rposition(Entry::is_adopted).unwrap_or_default();
+        let first = entries
+            .rposition(AuditEntry::is_adopted)
+            .unwrap_or_default();
         let counted = self.executions.iter().skip(first);
         let counts = counted.map(|entry| entry.number("new_records"));
         counts.fold(0, u64::saturating_add)
@@ -447,9 +449,9 @@ fn is_of(date: &str, day: Day) -> Result<(), ReadError> {
     }
 }
 
-fn entries(executions: &str) -> Result<Vec<Entry>, ReadError> {
+fn entries(executions: &str) -> Result<Vec<AuditEntry>, ReadError> {
     let elements = json::elements(executions).map_err(unreadable)?;
-    let entries = elements.into_iter().map(Entry::parse);
+    let entries = elements.into_iter().map(AuditEntry::parse);
     let entries: Option<_> = entries.collect();
     entries.ok_or_else(|| unreadable("`executions` has an element that isn't an object"))
 }
@@ -563,7 +565,7 @@ mod tests {
     fn what_a_document_cannot_do_without() {
         let day = "2025-10-22".parse().unwrap();
         let now = DateTime::UNIX_EPOCH;
-        let read = |text: &str| Document::read(text.as_bytes(), day, Sao_Paulo, now);
+        let read = |text: &str| StateDocument::read(text.as_bytes(), day, Sao_Paulo, now);
         let least = r#"{"date":"2025-10-22","processed_ids":["b","a"],"executions":[]}"#;
         let (document, doubt) = read(least).unwrap();
         assert_eq!(doubt, Some(Doubt::Earlier));
@@ -579,10 +581,10 @@ mod tests {
     #[test]
     fn sums_that_do_not_hold_are_doubted() {
         let day = "2025-10-22".parse().unwrap();
-        let mut document = Document::new(day, DateTime::UNIX_EPOCH);
+        let mut document = StateDocument::new(day, DateTime::UNIX_EPOCH);
         document.add_ids(["a".into()]);
         let bytes = document.write(Sao_Paulo);
-        let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
+        let read = StateDocument::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
         let (_, doubt) = read.unwrap();
         let Some(Doubt::Contradiction(what)) = doubt else {
             panic!("{doubt:?}");
@@ -599,7 +601,7 @@ mod tests {
         let text = r#"{"date":"2025-10-22","processed_ids":["a"],"executions":[],
             "withdrawn_ids":{"a":"2025-12-07T05:00:00-03:00","b":"2025-12-07T05:00:00-03:00"}}"#;
         let now = DateTime::UNIX_EPOCH;
-        let (document, _) = Document::read(text.as_bytes(), day, Sao_Paulo, now).unwrap();
+        let (document, _) = StateDocument::read(text.as_bytes(), day, Sao_Paulo, now).unwrap();
         assert_eq!(document.withdrawn.keys().collect::<Vec<_>>(), [&"a".into()]);
     }
 
@@ -607,9 +609,9 @@ mod tests {
     fn what_is_written_is_read_again() {
         let day = "2025-10-22".parse().unwrap();
         let now = "2025-10-22T12:00:00Z".parse().unwrap();
-        let mut document = Document::new(day, now);
+        let mut document = StateDocument::new(day, now);
         document.add_ids(["b \"\\\u{7}é".into(), "a".into(), "a".into()]);
-        let mut entry = Entry::default();
+        let mut entry = AuditEntry::default();
         entry.describe_takeover(now, Sao_Paulo);
         entry.set_number("new_records", 2);
         document.executions.push(entry);
@@ -632,7 +634,7 @@ mod tests {
         document.lost.insert("pncp/x.parquet".to_owned());
         document.unknown.push(("x\"".to_owned(), "[ 1.50 ]".into()));
         let bytes = document.write(Sao_Paulo);
-        let read = Document::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
+        let read = StateDocument::read(&bytes, day, Sao_Paulo, DateTime::UNIX_EPOCH);
         assert_eq!(read, Ok((document, None)));
     }
 }

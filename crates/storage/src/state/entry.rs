@@ -29,11 +29,11 @@ const ADOPTED: &str = "adopted";
 
 /// One entry of the audit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct AuditEntry {
     members: Vec<(String, Box<str>)>,
 }
 
-impl Entry {
+impl AuditEntry {
     /// Parses one JSON object; returns `None` if the text is no object.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let members = Object::parse(text).ok()?.members;
@@ -322,7 +322,7 @@ mod tests {
     fn what_is_not_known_stays_to_the_letter() {
         let text =
             r#"{"a": 1.50, "a": 2e400, "new_records": 3, "x": { "y" : [ 1,2 ] }, "ç\"": null}"#;
-        let mut entry = Entry::parse(text).unwrap();
+        let mut entry = AuditEntry::parse(text).unwrap();
         entry.set_number("new_records", 4);
         let mut out = String::new();
         entry.write(&mut out);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use chrono_tz::America::Sao_Paulo;
 
-use super::document::{Document, Doubt};
+use super::document::{Doubt, StateDocument};
 use crate::compression::pack;
 use bronzed_model::day::Day;
 use bronzed_model::fuzz_input::Input;
@@ -22,7 +22,7 @@ pub fn state(input: &[u8]) {
     let bytes = Input::new(input).rest();
     let day: Day = "2025-10-22".parse().unwrap();
     let now: DateTime<Utc> = DateTime::from_timestamp(1_761_134_400, 0).unwrap();
-    let read = |bytes: &[u8]| Document::read(bytes, day, Sao_Paulo, now);
+    let read = |bytes: &[u8]| StateDocument::read(bytes, day, Sao_Paulo, now);
     let Ok((document, doubt)) = read(bytes) else {
         return;
     };
@@ -55,7 +55,10 @@ pub fn state(input: &[u8]) {
 }
 
 /// A changed byte in a document of this program leads to an error or a doubt, never to another valid state.
-fn hold_damage<E>(written: &Bytes, read: impl Fn(&[u8]) -> Result<(Document, Option<Doubt>), E>) {
+fn hold_damage<E>(
+    written: &Bytes,
+    read: impl Fn(&[u8]) -> Result<(StateDocument, Option<Doubt>), E>,
+) {
     let mut damaged = written.to_vec();
     let place = written.iter().fold(0_usize, |sum, byte| {
         sum.wrapping_mul(31) + usize::from(*byte)

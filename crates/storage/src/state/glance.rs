@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::document::{Accepted, Document, Doubt, SliceProgress, time};
-use super::entry::Entry;
+use super::document::{Accepted, Doubt, SliceProgress, StateDocument, time};
+use super::entry::AuditEntry;
 use crate::bronze::layout;
 use crate::lake::{Lake, LakeError};
 use bronzed_model::day::Day;
@@ -16,7 +16,7 @@ use bronzed_model::execution::{Execution, StopReason};
 
 /// Summary of a day's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Glance {
+pub struct StateSummary {
     /// `true` if the day is proven to be read in full, with the slices that are declared now.
     pub complete: bool,
     /// Acceptance by a person; `None` if not accepted.
@@ -35,16 +35,16 @@ pub async fn glance(
     prefix: &str,
     day: Day,
     zone: Tz,
-) -> Result<Option<Glance>, LakeError> {
+) -> Result<Option<StateSummary>, LakeError> {
     let Some((bytes, _)) = lake.get(&layout::state_key(prefix, day)).await? else {
         return Ok(None);
     };
-    let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
+    let read = StateDocument::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
     let Ok((document, None | Some(Doubt::Earlier))) = read else {
         return Ok(None);
     };
     let runs = document.executions.iter();
-    Ok(Some(Glance {
+    Ok(Some(StateSummary {
         accepted: document.accepted.clone(),
         complete: document.complete && document.generation >= lake.generation(prefix),
         runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
@@ -64,7 +64,7 @@ pub async fn slice_progress(
     let Some((bytes, _)) = lake.get(&layout::state_key(prefix, day)).await? else {
         return Ok(BTreeMap::new());
     };
-    let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
+    let read = StateDocument::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
     Ok(match read {
         Ok((document, None)) => document.slices,
         _ => BTreeMap::new(),
@@ -72,7 +72,7 @@ pub async fn slice_progress(
 }
 
 /// Returns the reason why the run ended early. States written before 0.1 have only the error message.
-fn stop(entry: &Entry) -> Option<StopReason> {
+fn stop(entry: &AuditEntry) -> Option<StopReason> {
     const SENTENCE: &str = "told to stop before everything was read";
     match entry.get("stop") {
         Some(text) => serde_json::from_str(text).ok(),
@@ -81,7 +81,7 @@ fn stop(entry: &Entry) -> Option<StopReason> {
 }
 
 /// Returns the run of an entry; `None` for entries of the earlier pipeline, and for unreadable ones.
-fn execution(entry: &Entry, zone: Tz) -> Option<Execution> {
+fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
     let at = |key| -> Option<DateTime<Utc>> { time(entry.get(key)?, zone) };
     Some(Execution {
         run_id: entry.run_id()?,

@@ -10,18 +10,18 @@ use bytes::Bytes;
 use chrono::DateTime;
 use chrono_tz::Tz;
 
-use super::document::{Document, Doubt, ReadError};
+use super::document::{Doubt, ReadError, StateDocument};
 use super::error::StateError;
 use super::known::ContentHash;
 use crate::bronze::layout;
-use crate::bronze::reader::{self, Identity};
+use crate::bronze::reader::{self, RowIdentity};
 use crate::invariants::{self, FileName, LookError, Promise, Violation};
 use crate::lake::{Entry, Lake, LakeError};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind};
 use bronzed_model::record::{ContentVersion, RecordId};
 
-type Found = invariants::Day<Box<str>>;
+type Found = invariants::DayFacts<Box<str>>;
 
 /// Result of inspecting a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +42,14 @@ pub struct Inspection {
 
 /// Contents of a dataset's prefix: its days, and stray objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct InspectedTable {
     /// Days that have a file, a state or a marker.
     pub days: BTreeSet<Day>,
     /// Keys of objects that bronzed didn't put there: readers of the table may take them for parts of it.
     pub strays: Vec<String>,
 }
 
-impl Table {
+impl InspectedTable {
     /// Lists the prefix, with one LIST.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ fn read_document(
     let Some(bytes) = document else {
         return Ok((false, Vec::new()));
     };
-    let doubt = match Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH) {
+    let doubt = match StateDocument::read(&bytes, day, zone, DateTime::UNIX_EPOCH) {
         Ok((_, None)) => return Ok((false, Vec::new())),
         Ok((_, Some(Doubt::Earlier))) => return Ok((true, Vec::new())),
         Ok((_, Some(Doubt::Contradiction(why)))) => format!("the state can't be relied on: {why}"),
@@ -245,7 +245,7 @@ fn ids_as_now(dataset: &Dataset, key: &str, bytes: Bytes) -> Result<Option<Viola
     )))
 }
 
-fn other_now(dataset: &Dataset, stored: &Identity, record: &str) -> Option<(Box<str>, String)> {
+fn other_now(dataset: &Dataset, stored: &RowIdentity, record: &str) -> Option<(Box<str>, String)> {
     // Such a row has no record to compute an id from.
     if stored.vanished {
         return None;

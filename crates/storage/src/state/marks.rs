@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::document::Document;
+use super::document::StateDocument;
 use super::error::StateError;
 use super::store::DayStore;
 use crate::bronze::layout;
@@ -27,7 +27,7 @@ impl DayStore {
 
     /// Puts the markers that the state requires if they are missing: the run that wrote the state was
     /// interrupted, or its reply was lost.
-    pub(super) async fn mark_again(&self, document: &Document) -> Result<(), StateError> {
+    pub(super) async fn mark_again(&self, document: &StateDocument) -> Result<(), StateError> {
         if document.complete {
             for key in self.complete_keys(document.generation) {
                 if !self.lake.exists(&key).await? {
@@ -41,7 +41,7 @@ impl DayStore {
     }
 
     /// Removes the markers that the state doesn't justify, or won't once it is written.
-    pub(super) async fn unmark(&self, document: &Document) -> Result<(), StateError> {
+    pub(super) async fn unmark(&self, document: &StateDocument) -> Result<(), StateError> {
         let latest = document
             .generation
             .max(self.lake.generation(&self.dataset.prefix));

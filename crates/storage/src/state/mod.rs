@@ -54,9 +54,9 @@ mod tests;
 pub use coverage::{complete_days, is_complete};
 pub use document::{Accepted, SliceProgress};
 pub use error::StateError;
-pub use glance::{Glance, glance, slice_progress};
-pub use inspect::{Inspection, Table, inspect};
+pub use glance::{StateSummary, glance, slice_progress};
+pub use inspect::{InspectedTable, Inspection, inspect};
 pub use listing::{Listing, listing};
 
 pub use recover::{Cause, FilesChanged, Recovery};
-pub use store::{Committed, DayState, DayStore, LastCommit, Verdict};
+pub use store::{Committed, DayState, DayStore, LastCommit, RunOutcome};

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::document::{Document, time};
-use super::entry::Entry;
+use super::document::{StateDocument, time};
+use super::entry::AuditEntry;
 use crate::bronze::layout;
 use crate::lake::{Lake, LakeError};
 use bronzed_model::day::Day;
@@ -16,7 +16,7 @@ use bronzed_model::execution::Status;
 /// A day's state as stored.
 #[derive(Debug)]
 pub struct Peek {
-    document: Document,
+    document: StateDocument,
     zone: Tz,
 }
 
@@ -34,7 +34,7 @@ pub async fn peek(
     let Some((bytes, _)) = lake.get(&layout::state_key(prefix, day)).await? else {
         return Ok(None);
     };
-    let read = Document::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
+    let read = StateDocument::read(&bytes, day, zone, DateTime::UNIX_EPOCH);
     Ok(match read {
         Ok((document, None)) => Some(Peek { document, zone }),
         _ => None,
@@ -61,7 +61,7 @@ impl Peek {
 
     /// Returns `true` if a run that began at or after `at` ended with status `ok`.
     pub fn was_read_since(&self, at: DateTime<Utc>) -> bool {
-        let since = |entry: &Entry| {
+        let since = |entry: &AuditEntry| {
             let began = entry
                 .get("started_at")
                 .and_then(|text| time(text, self.zone));

@@ -18,8 +18,8 @@ use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 use super::commit::passing;
-use super::document::Document;
-use super::entry::Entry;
+use super::document::StateDocument;
+use super::entry::AuditEntry;
 use super::error::StateError;
 use super::recover::{Cause, Recovery, UNKNOWN_JOB, recovered};
 use super::store::{ATTEMPTS, DayState, DayStore};
@@ -33,7 +33,7 @@ use bronzed_model::mutation::mutated;
 
 /// Totals of the files of one run.
 #[derive(Debug, Default)]
-struct Stored {
+struct RebuiltFile {
     job: Option<String>,
     started_at: Option<DateTime<Utc>>,
     rows: u64,
@@ -43,8 +43,8 @@ struct Stored {
     files: Vec<String>,
 }
 
-impl Stored {
-    fn take(&mut self, document: &mut Document, key: String, facts: FileFacts) {
+impl RebuiltFile {
+    fn take(&mut self, document: &mut StateDocument, key: String, facts: FileFacts) {
         self.new += document.add_ids(facts.ids);
         document.parents.extend(facts.parents);
         self.rows += facts.rows;
@@ -110,11 +110,11 @@ impl DayStore {
     /// any more.
     pub(super) async fn rebuild(
         &self,
-        base: Option<Document>,
+        base: Option<StateDocument>,
         cause: Cause,
-    ) -> Result<(Document, Recovery), StateError> {
+    ) -> Result<(StateDocument, Recovery), StateError> {
         let now = self.clock.now();
-        let mut document = base.unwrap_or_else(|| Document::new(self.day, now));
+        let mut document = base.unwrap_or_else(|| StateDocument::new(self.day, now));
         let is_asked = cause == Cause::Asked;
         let relied_on = is_asked || matches!(cause, Cause::Files(_));
         let claims_ids = !matches!(cause, Cause::Missing | Cause::Unreadable(_));
@@ -167,19 +167,19 @@ impl DayStore {
     /// reveals a missing file.
     async fn read_files(
         &self,
-        document: &mut Document,
+        document: &mut StateDocument,
         relied_on: bool,
-    ) -> Result<(BTreeMap<Uuid, Stored>, Stored), StateError> {
+    ) -> Result<(BTreeMap<Uuid, RebuiltFile>, RebuiltFile), StateError> {
         let prefix = &self.dataset.prefix;
         let listed = self.lake.list(&layout::partition(prefix, self.day)).await?;
         failpoint!("rebuild.files_listed");
         let number = |key: &str| layout::file_number(prefix, self.day, key);
         let last = listed.iter().filter_map(|entry| number(&entry.key)).max();
-        let (mut runs, mut earlier) = (BTreeMap::<_, Stored>::new(), Stored::default());
+        let (mut runs, mut earlier) = (BTreeMap::<_, RebuiltFile>::new(), RebuiltFile::default());
         // A listing isn't atomic: it may lack a file that was created meanwhile and contain the one after it.
         // So all numbers are probed instead of trusting the list.
         let mut gone = std::mem::take(&mut document.lost);
-        gone.extend(document.executions.iter().flat_map(Entry::files));
+        gone.extend(document.executions.iter().flat_map(AuditEntry::files));
         if !relied_on {
             gone.clear();
             document.commits = 0;
@@ -220,9 +220,9 @@ impl DayStore {
     /// takeover entry, then the runs.
     fn audit_again(
         &self,
-        document: &mut Document,
-        mut runs: BTreeMap<Uuid, Stored>,
-        earlier: &Stored,
+        document: &mut StateDocument,
+        mut runs: BTreeMap<Uuid, RebuiltFile>,
+        earlier: &RebuiltFile,
         removed_ids: u64,
     ) {
         let entries = std::mem::take(&mut document.executions);
@@ -230,7 +230,7 @@ impl DayStore {
             .into_iter()
             .partition(|entry| entry.run_id().is_some());
         let (adopted, mut audit): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(Entry::is_adopted);
+            others.into_iter().partition(AuditEntry::is_adopted);
         let is_needed = !(adopted.is_empty() && audit.is_empty() && earlier.files.is_empty());
         if is_needed || removed_ids > 0 {
             let entry = adopted.into_iter().next_back().unwrap_or_default();
@@ -245,7 +245,7 @@ impl DayStore {
             let now = self.clock.now();
             let job = stored.job.as_deref().unwrap_or(UNKNOWN_JOB).to_owned();
             let started_at = stored.started_at.unwrap_or(now);
-            let mut entry = Entry::default();
+            let mut entry = AuditEntry::default();
             entry.describe(&recovered(run_id, job, started_at, now), self.zone);
             correct(&mut entry, &stored);
             audit.push(entry);
@@ -253,7 +253,12 @@ impl DayStore {
         document.executions = audit;
     }
 
-    fn taken_over(&self, mut entry: Entry, earlier: &Stored, removed_ids: u64) -> Entry {
+    fn taken_over(
+        &self,
+        mut entry: AuditEntry,
+        earlier: &RebuiltFile,
+        removed_ids: u64,
+    ) -> AuditEntry {
         let removed_before = entry.number("removed_ids");
         entry.describe_takeover(self.clock.now(), self.zone);
         entry.set_counts(&Counts {
@@ -271,7 +276,7 @@ impl DayStore {
 
 /// Corrects a run's entry to match the run's files. Counts that the files don't show are kept, unless the
 /// sums don't match.
-fn correct(entry: &mut Entry, stored: &Stored) {
+fn correct(entry: &mut AuditEntry, stored: &RebuiltFile) {
     let counts = entry.counts();
     if counts.new == stored.new && entry.files() == stored.files && counts.balanced() {
         // Restores counts whose names were damaged.

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::document::{Document, Doubt, ReadError};
-use super::entry::Entry;
+use super::document::{Doubt, ReadError, StateDocument};
+use super::entry::AuditEntry;
 use super::error::StateError;
 use super::store::{DayState, DayStore, Notes};
 use crate::bronze::layout;
 use crate::bronze::reader::{self, FileFacts};
-use crate::lake::Version;
+use crate::lake::ObjectVersion;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::failpoint::failpoint;
@@ -139,10 +139,15 @@ impl DayStore {
 
     /// Returns the differences between the existing files and those that the state counts; normally `None`. A
     /// file missing from the listing is looked up by its key, because a listing isn't atomic.
-    async fn files_changed(&self, document: &Document) -> Result<Option<FilesChanged>, StateError> {
+    async fn files_changed(
+        &self,
+        document: &StateDocument,
+    ) -> Result<Option<FilesChanged>, StateError> {
         let numbered = (1..=document.commits).map(|number| self.file_key(number));
         let entries = document.executions.iter();
-        let counted: BTreeSet<_> = numbered.chain(entries.flat_map(Entry::files)).collect();
+        let counted: BTreeSet<_> = numbered
+            .chain(entries.flat_map(AuditEntry::files))
+            .collect();
         if counted.is_empty() {
             return Ok(None);
         }
@@ -171,7 +176,7 @@ impl DayStore {
     pub(super) async fn go_on_from(
         &self,
         state: &mut DayState,
-        found: Option<(Bytes, Version)>,
+        found: Option<(Bytes, ObjectVersion)>,
         before: u64,
     ) -> Result<(), StateError> {
         let fresh = self.settle(found, before, false).await?;
@@ -186,14 +191,14 @@ impl DayStore {
     /// Turns the object that was found into a trusted state. `anew`: rebuild it even if it can be trusted.
     pub(super) async fn settle(
         &self,
-        found: Option<(Bytes, Version)>,
+        found: Option<(Bytes, ObjectVersion)>,
         before: u64,
         anew: bool,
     ) -> Result<DayState, StateError> {
         let (read, version) = match found {
             None => (None, None),
             Some((bytes, version)) => {
-                let read = Document::read(&bytes, self.day, self.zone, self.clock.now());
+                let read = StateDocument::read(&bytes, self.day, self.zone, self.clock.now());
                 (Some(read), Some(version))
             }
         };
@@ -211,7 +216,7 @@ impl DayStore {
                 Box::pin(self.rebuild(Some(document), cause)).await?
             }
             Some(Err(ReadError::Unreadable(_))) if mutated!(UnreadableIsNew) => {
-                let document = Document::new(self.day, self.clock.now());
+                let document = StateDocument::new(self.day, self.clock.now());
                 (document, Recovery::default())
             }
             Some(Err(ReadError::Unreadable(why))) => {
@@ -238,7 +243,7 @@ impl DayStore {
     /// Adopts the files after those that the document counts, each credited to its run.
     async fn adopt(
         &self,
-        document: &mut Document,
+        document: &mut StateDocument,
         before: u64,
         recovery: &mut Recovery,
     ) -> Result<(), StateError> {
@@ -255,7 +260,7 @@ impl DayStore {
         Ok(())
     }
 
-    fn credit(&self, document: &mut Document, key: &str, facts: FileFacts) {
+    fn credit(&self, document: &mut StateDocument, key: &str, facts: FileFacts) {
         let (rows, now) = (facts.rows, self.clock.now());
         let new = document.add_ids(facts.ids);
         document.parents.extend(facts.parents);

@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::commit::Change;
-use super::document::{Accepted, Document};
+use super::document::{Accepted, StateDocument};
 use super::error::StateError;
 use super::store::{DayState, DayStore};
 
@@ -53,7 +53,7 @@ impl Decision {
 
 impl Ruling {
     /// Applies the decision to a state. Idempotent.
-    pub(super) fn apply(&self, document: &mut Document, zone: Tz) {
+    pub(super) fn apply(&self, document: &mut StateDocument, zone: Tz) {
         match &self.decision {
             // The day was proven in the meantime, which takes precedence.
             Decision::Accept { .. } if document.complete => {}

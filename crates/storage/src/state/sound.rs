@@ -1,19 +1,19 @@
 //! Debug assertions when a day is opened and when a commit ends: checks the document against the promises
 //! without reading files. [`super::inspect()`] checks the files.
 
-use super::document::Document;
-use super::entry::Entry;
+use super::document::StateDocument;
+use super::entry::AuditEntry;
 use super::store::DayStore;
 use crate::invariants::{self, Violation};
 
 impl DayStore {
     /// Returns violations of P2 and P3 in a document about to be written or just opened; any is a bug of this
     /// program. Takes time proportional to the audit, independent of the number of ids.
-    pub(super) fn violations(&self, document: &Document) -> Vec<Violation> {
+    pub(super) fn violations(&self, document: &StateDocument) -> Vec<Violation> {
         let ids = document.ids.len() as u64;
         let mut violations = invariants::p2_sums(ids, ids, document.audited());
         // Entries of the earlier pipeline have fewer members.
-        let ours = |entry: &&Entry| entry.run_id().is_some();
+        let ours = |entry: &&AuditEntry| entry.run_id().is_some();
         for entry in document.executions.iter().filter(ours) {
             let name = |key: &String| invariants::name(&self.dataset.prefix, self.day, key);
             let named: Vec<_> = entry.files().iter().map(name).collect();

@@ -9,13 +9,13 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::commit::Change;
-use super::document::{Accepted, Document, SliceProgress, time};
-use super::entry::Entry;
+use super::document::{Accepted, SliceProgress, StateDocument, time};
+use super::entry::AuditEntry;
 use super::error::StateError;
 use super::recover::Recovery;
 use crate::bronze::layout;
 use crate::bronze::writer::EncodedFile;
-use crate::lake::{Lake, Version};
+use crate::lake::{Lake, ObjectVersion};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -51,9 +51,9 @@ pub struct DayStore {
 /// Takes about 100 bytes of memory per id.
 #[derive(Debug)]
 pub struct DayState {
-    pub(super) document: Document,
+    pub(super) document: StateDocument,
     /// Version of the document in the lake; `None` if there was none.
-    pub(super) version: Option<Version>,
+    pub(super) version: Option<ObjectVersion>,
     pub(super) recovery: Recovery,
     pub(super) notes: Notes,
     /// Generation of slices that the day must be read with to be complete.
@@ -77,7 +77,7 @@ pub(super) struct Notes {
 
 /// Outcome of a run, apart from its own entry.
 #[derive(Debug, Clone, Copy)]
-pub struct Verdict<'a> {
+pub struct RunOutcome<'a> {
     /// Progress of the slices, by label.
     pub slices: &'a BTreeMap<String, SliceProgress>,
     /// `true` if the day is proven to be read in full.
@@ -275,7 +275,7 @@ impl DayState {
     /// reading the day in full. `None` if there was no such run.
     pub fn most_requests(&self) -> Option<u64> {
         let executions = self.document.executions.iter();
-        executions.filter_map(Entry::requests_of_ok).max()
+        executions.filter_map(AuditEntry::requests_of_ok).max()
     }
 
     /// Returns the repairs made when the state was opened or reloaded.
@@ -388,9 +388,9 @@ impl DayStore {
         state: &mut DayState,
         last: LastCommit,
         execution: &mut Execution,
-        verdict: Verdict<'_>,
+        verdict: RunOutcome<'_>,
     ) -> Result<Option<Committed>, StateError> {
-        let Verdict { slices, complete } = verdict;
+        let RunOutcome { slices, complete } = verdict;
         let LastCommit { file, parents } = last;
         let Some(file) = file else {
             *execution = self.settle_run(state, execution, verdict, &parents).await?;
@@ -461,7 +461,7 @@ impl DayStore {
         slices: &BTreeMap<String, SliceProgress>,
         complete: bool,
     ) -> Result<Execution, StateError> {
-        let verdict = Verdict { slices, complete };
+        let verdict = RunOutcome { slices, complete };
         self.settle_run(state, execution, verdict, &[]).await
     }
 
@@ -469,10 +469,10 @@ impl DayStore {
         &self,
         state: &mut DayState,
         execution: &Execution,
-        verdict: Verdict<'_>,
+        verdict: RunOutcome<'_>,
         parents: &[Box<str>],
     ) -> Result<Execution, StateError> {
-        let Verdict { slices, complete } = verdict;
+        let RunOutcome { slices, complete } = verdict;
         let mut run = execution.clone();
         run.timestamp = self.clock.now();
         let change = Change {

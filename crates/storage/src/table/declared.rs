@@ -10,7 +10,7 @@ use bronzed_model::slices::slices;
 
 /// Settings that determine the ids and the days of a table's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(super) struct TableIdentity {
     kind: String,
     primary_key: Vec<String>,
     version: String,
@@ -21,20 +21,20 @@ pub(super) struct Identity {
 
 /// Declaration of a table, in comparable form.
 #[derive(Debug)]
-pub(super) struct Declared {
-    pub(super) identity: Identity,
+pub(super) struct DeclaredTable {
+    pub(super) identity: TableIdentity,
     /// Type by JSON pointer.
     pub(super) columns: BTreeMap<String, String>,
     /// Slice labels. `None` if they come from another dataset, or if days can't be read again.
     pub(super) slices: Option<BTreeSet<String>>,
 }
 
-impl Declared {
+impl DeclaredTable {
     pub(super) fn of(dataset: &Dataset) -> Self {
         let mut columns = BTreeMap::new();
         add(&mut columns, "", &dataset.schema.columns);
         Self {
-            identity: Identity {
+            identity: TableIdentity {
                 kind: dataset.kind.word().to_owned(),
                 primary_key: dataset.primary_key.clone(),
                 version: match &dataset.version {
@@ -52,7 +52,7 @@ impl Declared {
     }
 }
 
-impl Identity {
+impl TableIdentity {
     /// Returns the first setting that differs, with its value here and its value in `said`. `None` if all are
     /// equal.
     pub(super) fn differs(&self, said: &Self) -> Option<(String, String)> {

@@ -41,17 +41,17 @@ use crate::lake::{Lake, LakeError};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 
-use declared::{Declared, Identity};
+use declared::{DeclaredTable, TableIdentity};
 
 /// Format that this version writes, and the highest that it can read.
 const FORMAT: u64 = 1;
 
 /// Declaration that a table was written with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
+pub struct TableDocument {
     dataset: String,
     since: DateTime<Utc>,
-    identity: Identity,
+    identity: TableIdentity,
     /// Type by JSON pointer into the record; `/*` stands for the elements of a list.
     columns: BTreeMap<String, String>,
     /// Generation in which each slice was added, by label.
@@ -101,7 +101,7 @@ pub fn key(prefix: &str) -> String {
     format!("{FOLDER}{prefix}.json")
 }
 
-fn document(lake: &Lake, prefix: &str) -> JsonDocument<Table> {
+fn document(lake: &Lake, prefix: &str) -> JsonDocument<TableDocument> {
     JsonDocument::new(lake, key(prefix), FORMAT)
 }
 
@@ -117,7 +117,7 @@ pub async fn settle(
     entropy: &Entropy,
     now: DateTime<Utc>,
 ) -> Result<(), TableError> {
-    let said = Declared::of(dataset);
+    let said = DeclaredTable::of(dataset);
     let document = document(lake, &dataset.prefix);
     let table = document.load().await?;
     let refused = table.and_then(|table| table.refuses(dataset, &said));
@@ -130,7 +130,7 @@ pub async fn settle(
         void = true;
     }
     let mut generation = 0;
-    let change = |found: Option<Table>| {
+    let change = |found: Option<TableDocument>| {
         let refused = found
             .as_ref()
             .and_then(|found| found.refuses(dataset, &said));
@@ -139,7 +139,7 @@ pub async fn settle(
             Some(error) => return Err(error),
             None => found.clone(),
         };
-        let mut next = before.unwrap_or_else(|| Table::new(dataset, &said, now));
+        let mut next = before.unwrap_or_else(|| TableDocument::new(dataset, &said, now));
         next.take(&said);
         generation = next.required(&said);
         Ok((found.as_ref() != Some(&next)).then_some(next))
@@ -154,8 +154,8 @@ pub async fn settle(
 ///
 /// # Errors
 /// Returns an error if the table was written with another declaration, or if the lake can't be read.
-pub async fn look(lake: &Lake, dataset: &Dataset) -> Result<Option<Table>, TableError> {
-    let said = Declared::of(dataset);
+pub async fn look(lake: &Lake, dataset: &Dataset) -> Result<Option<TableDocument>, TableError> {
+    let said = DeclaredTable::of(dataset);
     let Some(mut table) = document(lake, &dataset.prefix).load().await? else {
         return Ok(None);
     };
@@ -178,8 +178,8 @@ async fn has_data(lake: &Lake, prefix: &str) -> Result<bool, LakeError> {
         .any(|entry| files(&entry.key) || layout::state_day(prefix, &entry.key).is_some()))
 }
 
-impl Table {
-    fn new(dataset: &Dataset, said: &Declared, now: DateTime<Utc>) -> Self {
+impl TableDocument {
+    fn new(dataset: &Dataset, said: &DeclaredTable, now: DateTime<Utc>) -> Self {
         let slices = said.slices.iter().flatten();
         Self {
             dataset: dataset.full_name(),
@@ -193,7 +193,7 @@ impl Table {
     }
 
     /// Returns the reason that the table can't be written with this declaration. `None` if it can.
-    fn refuses(&self, dataset: &Dataset, said: &Declared) -> Option<TableError> {
+    fn refuses(&self, dataset: &Dataset, said: &DeclaredTable) -> Option<TableError> {
         let other = |written: String, said: String, harm: &'static str| TableError::Other {
             dataset: dataset.full_name(),
             prefix: dataset.prefix.clone(),
@@ -219,7 +219,7 @@ impl Table {
     }
 
     /// Adds new columns and slices of an accepted declaration.
-    fn take(&mut self, said: &Declared) {
+    fn take(&mut self, said: &DeclaredTable) {
         for (path, kind) in &said.columns {
             self.columns
                 .entry(path.clone())
@@ -254,7 +254,7 @@ impl Table {
     }
 
     /// Returns the generation required for a day to be complete by this declaration.
-    fn required(&self, said: &Declared) -> u64 {
+    fn required(&self, said: &DeclaredTable) -> u64 {
         let labels = said.slices.iter().flatten();
         let generations = labels.filter_map(|label| self.slices.get(label));
         generations.copied().max().unwrap_or_default()

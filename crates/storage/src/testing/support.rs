@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Origin};
+use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use crate::bronze::{layout, reader};
 use crate::compression::unpack;
 use crate::lake::Lake;
@@ -294,7 +294,7 @@ pub fn file_of(
     for id in ids {
         let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
         let id = RecordId::of(dataset, &record);
-        let from = Origin::slice("modalidade=6");
+        let from = RowOrigin::slice("modalidade=6");
         writer.append(&id, from, &record).unwrap();
     }
     writer.finish().unwrap()

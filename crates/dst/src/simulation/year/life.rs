@@ -13,11 +13,11 @@ use super::model::{Api, Scope, Weather, Wrong};
 use super::store::Store;
 use super::time::{At, Shown, days, minutes, start_of};
 use bronzed::daemon::Daemon;
-use bronzed::session::Session;
+use bronzed::session::AppContext;
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
-use bronzed_source::testing::Exchange;
+use bronzed_source::testing::Transport;
 use bronzed_storage::lake::Lake;
 
 /// While something is under way, the clocks strike this often.
@@ -129,9 +129,9 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(self.shown.clone());
         let lake = Lake::over(Arc::new(self.store.clone()), "the year's lake");
         let api = Arc::new(self.api.clone());
-        let exchange = |_: &_| Arc::clone(&api) as Arc<dyn Exchange>;
+        let exchange = |_: &_| Arc::clone(&api) as Arc<dyn Transport>;
         let entropy = Arc::clone(&self.entropy);
-        let session = Session::with_transport(self.settings(), lake, clock, entropy, exchange);
+        let session = AppContext::with_transport(self.settings(), lake, clock, entropy, exchange);
         let daemon = Daemon::new(session).expect("jobs");
         let stop = CancellationToken::new();
         let (living, stopped) = (daemon.clone(), stop.clone());

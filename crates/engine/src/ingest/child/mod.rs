@@ -26,21 +26,21 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::ingest::batch::IntakeError;
-use crate::ingest::canary::Unheard;
+use crate::ingest::canary::CanaryFailure;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
-use crate::ingest::child::witness::Witnesses;
+use crate::ingest::child::witness::ParentCanaries;
 use crate::ingest::intake::{Delivery, Intake, Rest};
-use crate::ingest::nothing::Nothing;
+use crate::ingest::nothing::EmptySlice;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::{APART, Outcome, Reach, SliceReader};
+use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::mutation::mutated;
-use bronzed_source::{FetchError, Usage};
+use bronzed_source::{FetchError, RequestBudget};
 use bronzed_storage::state::{DayState, is_complete};
 
 /// Maximum number of parents done before a commit: a compromise between the requests that a crash costs,
@@ -60,7 +60,7 @@ pub enum FromParent {
 
 /// Result of reading the parents.
 #[derive(Debug, Default)]
-struct Outcomes {
+struct ParentOutcomes {
     /// Number of parents that earlier runs have done.
     before: usize,
     done: usize,
@@ -82,7 +82,7 @@ impl Run<'_> {
             Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
-        let usage = Usage::new();
+        let usage = RequestBudget::new();
         let read = self.read_children(&mut state, &usage, parent).await;
         let settled = self.execution.counts;
         let (complete, mut rest) = match read {
@@ -106,9 +106,9 @@ impl Run<'_> {
     async fn read_children(
         &mut self,
         state: &mut DayState,
-        usage: &Usage,
+        usage: &RequestBudget,
         parent: &Parent,
-    ) -> Result<(Outcomes, bool, Rest), String> {
+    ) -> Result<(ParentOutcomes, bool, Rest), String> {
         let (lake, day) = (&self.context.lake, self.order.day);
         // Checked before the parents are listed, because a parent that is stored later isn't in the list.
         let all_listed = is_complete(lake, &parent.prefix, day)
@@ -123,7 +123,7 @@ impl Run<'_> {
         let (done, rows): (Vec<_>, Vec<_>) = rows
             .into_iter()
             .partition(|row| state.is_parent_done(&row.id));
-        let witnesses = Witnesses::of(done, state, self.execution.started_at);
+        let witnesses = ParentCanaries::of(done, state, self.execution.started_at);
         let left = rows.len();
         tracing::info!(parents = known, left, "parents listed");
         let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
@@ -157,14 +157,14 @@ impl Run<'_> {
             tokio::join!(read_parents(&reader, rows, witnesses, sender), taking);
         let rest = taken.map_err(|error| error.to_string())?;
         let before = known - left;
-        let outcomes = Outcomes { before, ..outcomes };
+        let outcomes = ParentOutcomes { before, ..outcomes };
         Ok((outcomes, all_listed, rest))
     }
 
     /// Sets the status. Returns `true` if every parent is done.
-    fn judge_children(&mut self, outcomes: Outcomes) -> bool {
+    fn judge_children(&mut self, outcomes: ParentOutcomes) -> bool {
         let execution = &mut self.execution;
-        let Outcomes {
+        let ParentOutcomes {
             before,
             done,
             mut failed,
@@ -213,11 +213,11 @@ impl Run<'_> {
 }
 
 /// Result of the walk for one parent.
-enum Walked {
+enum ParentResult {
     /// The slice is that of the parent, if it has children.
     Done(Option<Slice>),
     /// Answered empty, which must be confirmed.
-    Empty(Box<str>, Box<Nothing>),
+    Empty(Box<str>, Box<EmptySlice>),
     /// Label of the parent, and reason.
     Failed(String, String),
     /// Reason that concerns other parents as well: no more are started.
@@ -228,15 +228,15 @@ enum Walked {
 async fn read_parents(
     reader: &SliceReader<'_>,
     mut rows: Vec<ParentRow>,
-    mut witnesses: Witnesses,
+    mut witnesses: ParentCanaries,
     sender: mpsc::Sender<FromParent>,
-) -> Outcomes {
+) -> ParentOutcomes {
     let count = rows.len();
     reader
         .context
         .observer
         .notice(Progress::Started { slices: count });
-    let mut outcomes = Outcomes::default();
+    let mut outcomes = ParentOutcomes::default();
     // Empty answers of a part are confirmed before the next part begins, so that they are committed with it.
     while !rows.is_empty() && outcomes.halted.is_none() {
         let later = rows.split_off(rows.len().min(PARENTS_A_COMMIT));
@@ -257,15 +257,15 @@ async fn read_parents(
     outcomes
 }
 
-impl Outcomes {
+impl ParentOutcomes {
     /// Reads all `parents` by `read`; returns those that were answered empty.
-    async fn read<T, F: Future<Output = Walked>>(
+    async fn read<T, F: Future<Output = ParentResult>>(
         &mut self,
         reader: &SliceReader<'_>,
         parents: Vec<T>,
         witness: &mut Option<Slice>,
         read: impl Fn(T) -> F,
-    ) -> Vec<(Box<str>, Box<Nothing>)> {
+    ) -> Vec<(Box<str>, Box<EmptySlice>)> {
         let halt = CancellationToken::new();
         let concurrency = reader.context.concurrency.saturating_mul(2).max(1);
         let mut walks = futures::stream::iter(parents)
@@ -275,18 +275,18 @@ impl Outcomes {
         let mut empty = Vec::new();
         while let Some(walked) = walks.next().await {
             match walked {
-                Walked::Empty(id, nothing) => {
+                ParentResult::Empty(id, nothing) => {
                     empty.push((id, nothing));
                     continue;
                 }
-                Walked::Done(with_children) => {
+                ParentResult::Done(with_children) => {
                     self.done += 1;
                     if with_children.is_some() {
                         *witness = with_children;
                     }
                 }
-                Walked::Failed(label, reason) => self.failed.push((label, reason)),
-                Walked::Halted(reason) => {
+                ParentResult::Failed(label, reason) => self.failed.push((label, reason)),
+                ParentResult::Halted(reason) => {
                     halt.cancel();
                     self.halted.get_or_insert(reason);
                 }
@@ -301,12 +301,12 @@ async fn read_parent(
     reader: &SliceReader<'_>,
     row: ParentRow,
     sender: &mpsc::Sender<FromParent>,
-) -> Walked {
+) -> ParentResult {
     let slice = match row.slice {
         Ok(slice) => slice,
         Err(Unbound { key, variable }) => {
             let reason = format!("it has no value for `{{{variable}}}`, so it can't be asked for");
-            return Walked::Failed(key.to_string(), reason);
+            return ParentResult::Failed(key.to_string(), reason);
         }
     };
     let walked = in_order(sender, async |pages| {
@@ -315,17 +315,17 @@ async fn read_parent(
     })
     .await;
     match walked {
-        Ok(Reach::Nothing(walk)) => {
+        Ok(ReadResult::Empty(walk)) => {
             let answered = reader.usage.answered();
-            let nothing = Nothing {
+            let nothing = EmptySlice {
                 slice,
                 before: None,
                 walk,
                 answered,
             };
-            Walked::Empty(row.id, Box::new(nothing))
+            ParentResult::Empty(row.id, Box::new(nothing))
         }
-        Ok(Reach::Ended(outcome)) => end_parent(&slice, row.id, Ok(outcome), sender).await,
+        Ok(ReadResult::Ended(outcome)) => end_parent(&slice, row.id, Ok(outcome), sender).await,
         Err(error) => end_parent(&slice, row.id, Err(error), sender).await,
     }
 }
@@ -334,11 +334,11 @@ async fn read_parent(
 async fn confirm_parent(
     reader: &SliceReader<'_>,
     id: Box<str>,
-    nothing: Box<Nothing>,
-    heard: &Result<(), Unheard>,
+    nothing: Box<EmptySlice>,
+    heard: &Result<(), CanaryFailure>,
     sender: &mpsc::Sender<FromParent>,
-) -> Walked {
-    let Nothing { slice, walk, .. } = *nothing;
+) -> ParentResult {
+    let EmptySlice { slice, walk, .. } = *nothing;
     let outcome = match heard {
         Err(unheard) => Ok(unheard.outcome()),
         Ok(()) => {
@@ -356,36 +356,36 @@ async fn confirm_parent(
 async fn end_parent(
     slice: &Slice,
     id: Box<str>,
-    outcome: Result<Outcome, WalkError>,
+    outcome: Result<SliceOutcome, WalkError>,
     sender: &mpsc::Sender<FromParent>,
-) -> Walked {
+) -> ParentResult {
     let label = slice.parent.as_deref().unwrap_or(&slice.label).to_owned();
     let mut with_children = None;
     let reason = match outcome {
-        Ok(outcome @ (Outcome::Proven { .. } | Outcome::Read { .. })) => {
+        Ok(outcome @ (SliceOutcome::Proven { .. } | SliceOutcome::Read { .. })) => {
             with_children = outcome.has_rows().then(|| slice.clone());
             None
         }
         Ok(
-            Outcome::Unproven { reason, .. }
-            | Outcome::Emptied { reason, .. }
-            | Outcome::Failed(reason),
+            SliceOutcome::Unproven { reason, .. }
+            | SliceOutcome::Emptied { reason, .. }
+            | SliceOutcome::Failed(reason),
         ) => Some(reason),
         Err(WalkError::Fetch(FetchError::Skipped { status, .. })) => {
             tracing::info!(slice = &*slice.label, status, "parent skipped");
             None
         }
         Err(_) if mutated!(FailedParentIsDone) => None,
-        Err(error) if concerns_all(&error) => return Walked::Halted(error.to_string()),
+        Err(error) if concerns_all(&error) => return ParentResult::Halted(error.to_string()),
         Err(error) => Some(error.to_string()),
     };
     if let Some(reason) = reason {
         tracing::warn!(slice = &*slice.label, reason, "slice not complete");
-        return Walked::Failed(label, reason);
+        return ParentResult::Failed(label, reason);
     }
     match sender.send(FromParent::Done(id)).await {
-        Ok(()) => Walked::Done(with_children),
-        Err(_) => Walked::Halted(WalkError::Stopped.to_string()),
+        Ok(()) => ParentResult::Done(with_children),
+        Err(_) => ParentResult::Halted(WalkError::Stopped.to_string()),
     }
 }
 

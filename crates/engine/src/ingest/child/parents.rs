@@ -13,7 +13,7 @@ use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::record;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::layout;
-use bronzed_storage::bronze::reader::{self, Stored};
+use bronzed_storage::bronze::reader::{self, StoredRow};
 use bronzed_storage::bronze::writer::Op;
 use bronzed_storage::lake::{Lake, LakeError};
 
@@ -94,7 +94,7 @@ pub(super) async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<Str
     Ok(keys)
 }
 
-fn has_children(parent: &Parent, row: &Stored) -> bool {
+fn has_children(parent: &Parent, row: &StoredRow) -> bool {
     let gone = row.op.as_deref() == Some(Op::Vanished.name());
     !gone && meets(parent, &row.record)
 }
@@ -106,7 +106,7 @@ pub fn meets(parent: &Parent, record: &str) -> bool {
         .all(|(pointer, text)| record::field(record, pointer).is_some_and(|found| found == *text))
 }
 
-fn parent_row(parent: &Parent, row: Stored) -> ParentRow {
+fn parent_row(parent: &Parent, row: StoredRow) -> ParentRow {
     let key: Arc<str> = (&*row.key).into();
     ParentRow {
         slice: bind(parent, row.slice.as_deref(), &row.record, &key),

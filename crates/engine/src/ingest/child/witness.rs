@@ -6,9 +6,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::canary::Unheard;
+use crate::ingest::canary::CanaryFailure;
 use crate::ingest::child::parents::{ParentRow, files};
-use crate::ingest::nothing::Nothing;
+use crate::ingest::nothing::EmptySlice;
 use crate::ingest::slice::{APART, SliceReader};
 use bronzed_model::declaration::Slice;
 use bronzed_source::{Answer, PageRequest};
@@ -16,7 +16,7 @@ use bronzed_storage::bronze::reader;
 use bronzed_storage::state::DayState;
 
 /// Parents of a day that were read before.
-pub struct Witnesses {
+pub struct ParentCanaries {
     /// Parents that earlier runs have read.
     done: Vec<Slice>,
     /// A parent that has shown children.
@@ -25,7 +25,7 @@ pub struct Witnesses {
     agrees: bool,
 }
 
-impl Witnesses {
+impl ParentCanaries {
     pub fn of(done: Vec<ParentRow>, state: &DayState, now: DateTime<Utc>) -> Self {
         let done = done.into_iter().filter_map(|row| row.slice.ok());
         Self {
@@ -49,19 +49,19 @@ impl Witnesses {
     pub async fn hear(
         &mut self,
         reader: &SliceReader<'_>,
-        empty: &[(Box<str>, Box<Nothing>)],
-    ) -> Result<(), Unheard> {
+        empty: &[(Box<str>, Box<EmptySlice>)],
+    ) -> Result<(), CanaryFailure> {
         let latest = empty.iter().map(|(_, nothing)| nothing.answered).max();
         if reader.usage.answered() > latest.unwrap_or_default() {
             return Ok(());
         }
         if self.known.is_none() {
-            self.known = self.stored(reader).await.map_err(Unheard::Silent)?;
+            self.known = self.stored(reader).await.map_err(CanaryFailure::Silent)?;
         }
         let Some(known) = &self.known else {
             return match self.agrees {
                 true => Ok(()),
-                false => Err(Unheard::Unknown {
+                false => Err(CanaryFailure::Unknown {
                     again_at: reader.context.clock.now() + APART,
                     kind: "parent",
                 }),
@@ -71,7 +71,7 @@ impl Witnesses {
             return Ok(());
         }
         let label = &known.label;
-        Err(Unheard::Silent(format!(
+        Err(CanaryFailure::Silent(format!(
             "answered empty, and so is {label}, which is known to have children: the API seems to have \
              nothing for now"
         )))
@@ -99,7 +99,7 @@ impl Witnesses {
     }
 }
 
-async fn has_children(reader: &SliceReader<'_>, slice: Slice) -> Result<bool, Unheard> {
+async fn has_children(reader: &SliceReader<'_>, slice: Slice) -> Result<bool, CanaryFailure> {
     let SliceReader {
         context,
         order,
@@ -117,7 +117,7 @@ async fn has_children(reader: &SliceReader<'_>, slice: Slice) -> Result<bool, Un
     let answer = context.client.fetch(&request, usage, &context.cancel).await;
     match answer {
         Ok(answer) => Ok(matches!(answer, Answer::Page(page) if !page.is_empty())),
-        Err(error) => Err(Unheard::Silent(format!(
+        Err(error) => Err(CanaryFailure::Silent(format!(
             "answered empty, and a parent that is known to have children can't be read: {error}"
         ))),
     }

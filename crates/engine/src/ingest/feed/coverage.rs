@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::stretch::Stretch;
+use super::stretch::CoveredRange;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
@@ -35,14 +35,14 @@ const MOST: usize = 64;
 
 /// Coverage of a feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
+pub struct FeedCoverage {
     dataset: String,
     /// Last day whose covered records needn't be read again: they were read after the day had settled, or
     /// will be. Records of later days are read again.
     #[serde(default)]
     pub reread_after: Option<Day>,
     /// Covered stretches, in no order.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Vec<CoveredRange>,
     /// Lost files for which the stretches were dropped; this happens once for each file.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     reread_for: BTreeSet<String>,
@@ -51,18 +51,18 @@ pub struct Coverage {
 /// Coverage document of one feed.
 #[derive(Debug)]
 pub struct CoverageStore {
-    document: JsonDocument<Coverage>,
+    document: JsonDocument<FeedCoverage>,
     dataset: String,
 }
 
 /// Change of the coverage by a walk: `stretch` is covered now, and includes all that `absorbed` covered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct CoverageChange {
     /// Stretch that the walk has covered, including the stretches that it has gone through.
-    pub stretch: Option<Stretch>,
+    pub stretch: Option<CoveredRange>,
     /// Stretches that `stretch` replaces.
-    pub absorbed: Vec<Stretch>,
-    /// See [`Coverage::reread_after`].
+    pub absorbed: Vec<CoveredRange>,
+    /// See [`FeedCoverage::reread_after`].
     pub reread_after: Option<Day>,
 }
 
@@ -81,7 +81,7 @@ impl CoverageStore {
     ///
     /// # Errors
     /// Returns an error if the document can't be read, or not understood.
-    pub async fn load(&self) -> Result<Coverage, DocumentError> {
+    pub async fn load(&self) -> Result<FeedCoverage, DocumentError> {
         Ok(self.document.load().await?.unwrap_or_default())
     }
 
@@ -89,8 +89,12 @@ impl CoverageStore {
     ///
     /// # Errors
     /// Returns an error if the document can't be written; only the coverage is lost then, no row.
-    pub async fn add(&self, progress: &Progress, entropy: &Entropy) -> Result<(), DocumentError> {
-        let add = |coverage: &mut Coverage| {
+    pub async fn add(
+        &self,
+        progress: &CoverageChange,
+        entropy: &Entropy,
+    ) -> Result<(), DocumentError> {
+        let add = |coverage: &mut FeedCoverage| {
             if coverage.take(progress) {
                 coverage.dataset.clone_from(&self.dataset);
                 failpoint!("feed.before_coverage");
@@ -114,7 +118,7 @@ impl CoverageStore {
             return Ok(lost);
         }
         let mut fresh = BTreeSet::new();
-        let forget = |coverage: &mut Coverage| {
+        let forget = |coverage: &mut FeedCoverage| {
             fresh = &lost - &coverage.reread_for;
             if !fresh.is_empty() {
                 coverage.stretches.clear();
@@ -126,11 +130,11 @@ impl CoverageStore {
     }
 }
 
-impl Coverage {
+impl FeedCoverage {
     /// Applies the change by a walk. Returns `true` if the coverage has changed.
-    pub(super) fn take(&mut self, progress: &Progress) -> bool {
+    pub(super) fn take(&mut self, progress: &CoverageChange) -> bool {
         let before = self.clone();
-        let gone = |stretch: &Stretch| progress.absorbed.contains(stretch);
+        let gone = |stretch: &CoveredRange| progress.absorbed.contains(stretch);
         self.stretches.retain(|stretch| !gone(stretch));
         if let Some(stretch) = &progress.stretch
             && !self.stretches.contains(stretch)

@@ -16,8 +16,8 @@ use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
-use bronzed_source::Usage;
-use bronzed_storage::bronze::writer::Origin;
+use bronzed_source::RequestBudget;
+use bronzed_storage::bronze::writer::RowOrigin;
 use bronzed_storage::state::{DayState, DayStore, StateError};
 
 /// Number of open days from which on some are closed.
@@ -36,7 +36,7 @@ pub struct OpenDays<'a> {
     home: &'a Order,
     /// Execution of the run before it did anything.
     beginning: Execution,
-    open: BTreeMap<Day, OpenDay>,
+    open: BTreeMap<Day, FeedDay>,
     closed: BTreeMap<Day, Execution>,
     /// Days that were closed before the walk had passed them.
     unfinished: BTreeSet<Day>,
@@ -44,7 +44,7 @@ pub struct OpenDays<'a> {
     drifted: Option<Box<str>>,
 }
 
-struct OpenDay {
+struct FeedDay {
     order: Order,
     store: DayStore,
     state: DayState,
@@ -96,7 +96,7 @@ impl<'a> OpenDays<'a> {
     pub async fn take(&mut self, day: Day, slice: &str, record: &str) -> Result<bool, IntakeError> {
         let context = self.context;
         let id = RecordId::of(&self.home.dataset, record);
-        let OpenDay {
+        let FeedDay {
             order,
             state,
             execution,
@@ -115,7 +115,7 @@ impl<'a> OpenDays<'a> {
             counts.duplicates += 1;
             return Ok(false);
         }
-        let row = (id, Origin::slice(slice), record);
+        let row = (id, RowOrigin::slice(slice), record);
         batch.append(context, order, execution, row)?;
         let drifted: Option<Box<str>> = batch.drifted().map(Into::into);
         self.drifted = self.drifted.take().or(drifted);
@@ -140,12 +140,12 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// Returns an error if a commit fails; other days may have been committed before.
-    pub async fn commit(&mut self, usage: &Usage) -> Result<(), IntakeError> {
+    pub async fn commit(&mut self, usage: &RequestBudget) -> Result<(), IntakeError> {
         for (day, open) in &mut self.open {
             // Requests are counted in the day of reading only.
-            let none = Usage::new();
+            let none = RequestBudget::new();
             let usage = if *day == self.home.day { usage } else { &none };
-            let OpenDay {
+            let FeedDay {
                 store,
                 state,
                 execution,
@@ -226,7 +226,7 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// Returns an error if a state can't be written.
-    pub async fn end(&mut self, ended: &Ended, usage: &Usage) -> Result<(), StateError> {
+    pub async fn end(&mut self, ended: &Ended, usage: &RequestBudget) -> Result<(), StateError> {
         let open = self.open.keys().copied();
         let mut days: BTreeSet<_> = open.chain(self.unfinished.iter().copied()).collect();
         days.remove(&self.home.day);
@@ -241,7 +241,11 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// Returns an error if the state of the day can't be written.
-    pub async fn end_home(&mut self, ended: &Ended, usage: &Usage) -> Result<(), StateError> {
+    pub async fn end_home(
+        &mut self,
+        ended: &Ended,
+        usage: &RequestBudget,
+    ) -> Result<(), StateError> {
         let home = self.open(self.home.day).await?;
         home.execution.counts.requests = usage.requests();
         home.execution.counts.retries = usage.retries();
@@ -276,7 +280,7 @@ impl<'a> OpenDays<'a> {
         self.total(&Ended::default()).counts
     }
 
-    async fn open(&mut self, day: Day) -> Result<&mut OpenDay, StateError> {
+    async fn open(&mut self, day: Day) -> Result<&mut FeedDay, StateError> {
         match self.open.entry(day) {
             std::collections::btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
             std::collections::btree_map::Entry::Vacant(place) => {
@@ -289,7 +293,7 @@ impl<'a> OpenDays<'a> {
                 log_recovery(state.recovery());
                 let before = self.closed.remove(&day);
                 self.unfinished.remove(&day);
-                Ok(place.insert(OpenDay {
+                Ok(place.insert(FeedDay {
                     order,
                     store,
                     state,

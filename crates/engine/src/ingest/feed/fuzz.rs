@@ -11,8 +11,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Days, NaiveDate};
 
-use super::coverage::Coverage;
-use super::route::{Route, Sight, Step, Terms};
+use super::coverage::FeedCoverage;
+use super::route::{PageSummary, Route, RouteParams, Step};
 use bronzed_model::day::Day;
 use bronzed_model::fuzz_input::Input;
 
@@ -29,12 +29,12 @@ pub fn route(input: &[u8]) {
     let mut input = Input::new(input);
     let page_size = 2 + input.number() % 30;
     let overlap = 1 + input.number() % (page_size - 1);
-    let known: Coverage = serde_json::from_slice(input.line()).unwrap_or_default();
+    let known: FeedCoverage = serde_json::from_slice(input.line()).unwrap_or_default();
     let mut answers = Vec::new();
     while !input.is_empty() && answers.len() < 64 {
         answers.push(input.words().into_owned());
     }
-    let terms = Terms {
+    let terms = RouteParams {
         step: page_size - overlap,
         page_size,
         earliest: None,
@@ -67,11 +67,11 @@ pub fn route(input: &[u8]) {
     panic!("no end after {MOST_STEPS} pages");
 }
 
-fn sight(answer: &str, stored: &mut HashSet<char>) -> Sight {
+fn sight(answer: &str, stored: &mut HashSet<char>) -> PageSummary {
     let records = answer.chars().filter(|record| *record != '.');
-    let mut sight = Sight {
+    let mut sight = PageSummary {
         is_last: answer.ends_with('.'),
-        ..Sight::default()
+        ..PageSummary::default()
     };
     for record in records {
         sight.newest = sight.newest.max(Some(day(record)));

@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 
 use coverage::CoverageStore;
 use days::{Ended, OpenDays, undated};
-use route::{Route, Sight, Step, Terms};
+use route::{PageSummary, Route, RouteParams, Step};
 
 use crate::ingest::batch::{IntakeError, tell_drift};
 use crate::ingest::off_day::own_day;
@@ -41,7 +41,7 @@ use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
 use bronzed_source::page::Page;
-use bronzed_source::{Answer, FetchError, PageRequest, Usage};
+use bronzed_source::{Answer, FetchError, PageRequest, RequestBudget};
 use bronzed_storage::state::{StateError, listing};
 
 /// Maximum number of pages until rows and coverage are committed, which is the most that a crash loses.
@@ -81,14 +81,14 @@ impl Cut {
 }
 
 /// Walk in progress.
-struct Walk<'a> {
+struct FeedWalk<'a> {
     context: &'a Context,
     order: &'a Order,
     coverage: CoverageStore,
     slice: Slice,
     route: Route,
     days: OpenDays<'a>,
-    usage: Usage,
+    usage: RequestBudget,
     /// Start of the walk, or the earliest `Date` header of the responses if that is earlier.
     read_at: DateTime<Utc>,
     pages_at_risk: u32,
@@ -104,7 +104,7 @@ impl Run<'_> {
                 "a feed is read as it is today, {today}: {day} can't be asked for"
             ));
         }
-        let opened = Walk::begin(self.context, self.order, &self.execution).await;
+        let opened = FeedWalk::begin(self.context, self.order, &self.execution).await;
         let mut walk = match opened {
             Ok(walk) => walk,
             Err(Cut::Intake(IntakeError::State(error))) => return self.unopened(&error),
@@ -130,7 +130,7 @@ impl Run<'_> {
         }
     }
 
-    fn judge_walk(&self, walk: &Walk<'_>, cut: Option<Cut>) -> Ended {
+    fn judge_walk(&self, walk: &FeedWalk<'_>, cut: Option<Cut>) -> Ended {
         let Some(cut) = cut else {
             return Ended::default();
         };
@@ -163,7 +163,7 @@ impl Run<'_> {
     }
 }
 
-impl<'a> Walk<'a> {
+impl<'a> FeedWalk<'a> {
     async fn begin(
         context: &'a Context,
         order: &'a Order,
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         let coverage = CoverageStore::of(&context.lake, &order.dataset);
         let known = coverage.load().await?;
         let paginator = &order.dataset.paginator;
-        let terms = Terms {
+        let terms = RouteParams {
             step: paginator.step(),
             page_size: paginator.page_size,
             earliest: order.dataset.days.earliest,
@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
             }),
             route: Route::new(terms, &known),
             days: OpenDays::begin(context, order, beginning.clone()).await?,
-            usage: Usage::new(),
+            usage: RequestBudget::new(),
             read_at: beginning.started_at,
             pages_at_risk: 0,
         })
@@ -219,7 +219,7 @@ impl<'a> Walk<'a> {
             let sight = match &page {
                 Some(page) => self.take(page).await?,
                 None if next == 0 => self.look_again().await?,
-                None => Sight::default(),
+                None => PageSummary::default(),
             };
             let step = self.route.see(next, &sight);
             self.pages_at_risk += 1;
@@ -236,11 +236,11 @@ impl<'a> Walk<'a> {
 
     /// Requests an empty feed a second time. Returns an error if the feed had records before and is still
     /// empty.
-    async fn look_again(&mut self) -> Result<Sight, Cut> {
+    async fn look_again(&mut self) -> Result<PageSummary, Cut> {
         match self.fetch(0).await? {
             Some(page) => self.take(&page).await,
             None if self.route.knows_records() => Err(Cut::Emptied),
-            None => Ok(Sight::default()),
+            None => Ok(PageSummary::default()),
         }
     }
 
@@ -268,13 +268,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes in the records of a page, each in its own day.
-    async fn take(&mut self, page: &Page) -> Result<Sight, Cut> {
+    async fn take(&mut self, page: &Page) -> Result<PageSummary, Cut> {
         let dataset = &self.order.dataset;
         let paginator = &dataset.paginator;
         let is_short = (page.len() as u64) < paginator.page_size;
-        let mut sight = Sight {
+        let mut sight = PageSummary {
             is_last: page.has_more == Some(false) || (paginator.stop_on_short_page && is_short),
-            ..Sight::default()
+            ..PageSummary::default()
         };
         let mut without_day = 0_u64;
         for record in page.records() {
@@ -301,7 +301,7 @@ impl<'a> Walk<'a> {
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
         failpoint!("feed.days_committed");
-        let complete = Completeness::of(self.order, &self.route, self.read_at);
+        let complete = FeedProof::of(self.order, &self.route, self.read_at);
         let route = &self.route;
         let closed = self
             .days
@@ -381,13 +381,13 @@ impl<'a> Walk<'a> {
 }
 
 /// Days that a walk proves to be read in full.
-struct Completeness<'a> {
+struct FeedProof<'a> {
     order: &'a Order,
     route: &'a Route,
     read_at: DateTime<Utc>,
 }
 
-impl<'a> Completeness<'a> {
+impl<'a> FeedProof<'a> {
     fn of(order: &'a Order, route: &'a Route, read_at: DateTime<Utc>) -> Self {
         Self {
             order,

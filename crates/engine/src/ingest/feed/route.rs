@@ -17,8 +17,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::coverage::{Coverage, Progress};
-use super::stretch::{ANCHORS, Floor, Place, Stretch};
+use super::coverage::{CoverageChange, FeedCoverage};
+use super::stretch::{ANCHORS, AnchorMatch, CoveredRange, LowerBound};
 use bronzed_model::day::Day;
 
 /// Maximum number of consecutive steps back to find the last page again.
@@ -32,7 +32,7 @@ const READS_MORE: u64 = 256;
 
 /// Parameters of a route.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct RouteParams {
     /// Number of records by which the offset grows from page to page.
     pub step: u64,
     /// Number of records on a full page.
@@ -45,7 +45,7 @@ pub struct Terms {
 
 /// Summary of a page.
 #[derive(Debug, Clone, Default)]
-pub struct Sight {
+pub struct PageSummary {
     /// Keys of the records, in order.
     pub keys: Vec<Box<str>>,
     /// Latest day of the records; `None` if no day can be parsed.
@@ -70,36 +70,36 @@ pub enum Step {
 /// State of a walk from the head of a feed.
 #[derive(Debug)]
 pub struct Route {
-    terms: Terms,
+    terms: RouteParams,
     /// Covered stretches that the walk hasn't met.
-    known: Vec<Stretch>,
+    known: Vec<CoveredRange>,
     /// Covered stretches that the walk has entered or gone through.
-    absorbed: Vec<Stretch>,
+    absorbed: Vec<CoveredRange>,
     /// Last day whose records needn't be read again where they were covered.
     reread_after: Option<Day>,
     /// Part that was read without a gap.
-    part: Part,
+    part: ReadPart,
     /// Covered stretch that the part has entered.
-    inside: Option<Inside>,
-    leap: Option<Leap>,
+    inside: Option<RangePosition>,
+    leap: Option<RangeSkip>,
     /// Number of steps back since a record was added.
     steps_back: u32,
     /// Number of pages read; `furthest` is the highest index among them.
     reads: u64,
     furthest: u64,
     ending: Option<Ending>,
-    floor: Option<Floor>,
+    floor: Option<LowerBound>,
     /// Latest day on the latest page: the walk has passed all later days.
     passed: Option<Day>,
     /// `true` if all days that may have changed were read again.
     has_reread: bool,
     /// Stretch reported last, which the next report replaces.
-    said: Option<Stretch>,
+    said: Option<CoveredRange>,
 }
 
 /// Part of the feed that was read without a gap, from the head on.
 #[derive(Debug, Default)]
-struct Part {
+struct ReadPart {
     newest: Vec<Box<str>>,
     oldest: Vec<Box<str>>,
     records: u64,
@@ -109,8 +109,8 @@ struct Part {
 }
 
 #[derive(Debug)]
-struct Inside {
-    stretch: Stretch,
+struct RangePosition {
+    stretch: CoveredRange,
     /// Number of records of the part before the stretch.
     before: u64,
     /// Offset of the stretch's last record, as far as is known.
@@ -120,7 +120,7 @@ struct Inside {
 }
 
 #[derive(Debug)]
-struct Leap {
+struct RangeSkip {
     /// Page after which the walk goes on if the leap fails.
     from: u64,
     looks: u32,
@@ -139,13 +139,13 @@ enum Ending {
 
 impl Route {
     /// Starts a walk with the coverage by earlier ones.
-    pub fn new(terms: Terms, coverage: &Coverage) -> Self {
+    pub fn new(terms: RouteParams, coverage: &FeedCoverage) -> Self {
         Self {
             terms,
             known: coverage.stretches.clone(),
             absorbed: Vec::new(),
             reread_after: coverage.reread_after,
-            part: Part::default(),
+            part: ReadPart::default(),
             inside: None,
             leap: None,
             steps_back: 0,
@@ -160,7 +160,7 @@ impl Route {
     }
 
     /// Takes in the summary of page `index`; returns the next step. The first page is page 0.
-    pub fn see(&mut self, index: u64, sight: &Sight) -> Step {
+    pub fn see(&mut self, index: u64, sight: &PageSummary) -> Step {
         self.reads += 1;
         self.furthest = self.furthest.max(index);
         let pages = self.furthest.saturating_add(1);
@@ -201,7 +201,7 @@ impl Route {
 
     /// Returns the change of the coverage, to be recorded once the rows of the pages are stored. `settled`
     /// is the last day that had settled before its records were read in this walk.
-    pub fn progress(&mut self, settled: Day) -> Progress {
+    pub fn progress(&mut self, settled: Day) -> CoverageChange {
         let mut absorbed = self.absorbed.clone();
         absorbed.extend(self.said.take());
         let stretch = self.covered();
@@ -212,7 +212,7 @@ impl Route {
             absorbed.extend(self.known.iter().cloned());
         }
         self.said.clone_from(&stretch);
-        Progress {
+        CoverageChange {
             absorbed: absorbed
                 .into_iter()
                 .filter(|one| Some(one) != stretch.as_ref())
@@ -244,7 +244,7 @@ impl Route {
     }
 
     /// Goes on after a page that was added to the part, or that shows records of the part.
-    fn go_on(&mut self, index: u64, sight: &Sight) -> Step {
+    fn go_on(&mut self, index: u64, sight: &PageSummary) -> Step {
         self.passed = match (self.passed, sight.newest) {
             (Some(passed), Some(newest)) => Some(passed.min(newest)),
             (passed, newest) => newest.or(passed),
@@ -258,8 +258,8 @@ impl Route {
         if sight.is_last || is_older(below_floor) {
             self.has_reread = true;
             self.floor = Some(match self.terms.earliest {
-                Some(earliest) if !sight.is_last => Floor::Before(earliest),
-                _ => Floor::End,
+                Some(earliest) if !sight.is_last => LowerBound::Before(earliest),
+                _ => LowerBound::End,
             });
             return Step::Done;
         }
@@ -274,7 +274,7 @@ impl Route {
                 if inside.no_leap || target <= index + 1 {
                     return Step::Read(index + 1);
                 }
-                self.leap = Some(Leap {
+                self.leap = Some(RangeSkip {
                     from: index,
                     looks: 0,
                     direction: None,
@@ -286,7 +286,7 @@ impl Route {
     }
 
     /// Detects stretches that begin or end on the page.
-    fn enter(&mut self, index: u64, sight: &Sight) {
+    fn enter(&mut self, index: u64, sight: &PageSummary) {
         let length = sight.keys.len();
         let mut met = Vec::new();
         self.known.retain(|stretch| {
@@ -303,7 +303,7 @@ impl Route {
             let end = begins + stretch.records.saturating_sub(1);
             // Of two overlapping stretches, keeps the one that leads further.
             if self.inside.as_ref().is_none_or(|inside| end > inside.end) {
-                self.inside = Some(Inside {
+                self.inside = Some(RangePosition {
                     stretch,
                     before,
                     end,
@@ -315,10 +315,10 @@ impl Route {
         let (earliest, read) = (self.terms.earliest, self.part.records);
         let room = 2 * self.terms.page_size;
         self.inside.take_if(
-            |Inside {
+            |RangePosition {
                  stretch, before, ..
              }| {
-                let behind = |place: Place| stretch.oldest.len() - place.rank;
+                let behind = |place: AnchorMatch| stretch.oldest.len() - place.rank;
                 let place = stretch.ends_at(&sight.keys);
                 let ends = place.is_some_and(|place| place.position + behind(place) <= length);
                 let should_have = read > *before + stretch.records + room;
@@ -328,7 +328,7 @@ impl Route {
     }
 
     /// Takes in a page that a leap looks at: the leap succeeds if the page has the stretch's last records.
-    fn land(&mut self, index: u64, sight: &Sight) -> Step {
+    fn land(&mut self, index: u64, sight: &PageSummary) -> Step {
         if let Some(inside) = &self.inside
             && let Some(place) = inside.stretch.ends_at(&sight.keys)
         {
@@ -371,13 +371,13 @@ impl Route {
             return self.look_on(index, false);
         }
         if self.part.records == 0 {
-            self.floor = Some(Floor::End);
+            self.floor = Some(LowerBound::End);
             self.has_reread = true;
             return Step::Done;
         }
         match self.ending {
             Some(Ending::Confirm) => {
-                self.floor = Some(Floor::End);
+                self.floor = Some(LowerBound::End);
                 self.has_reread = true;
                 Step::Done
             }
@@ -408,12 +408,12 @@ impl Route {
         Step::Read(index - 1)
     }
 
-    fn covered(&self) -> Option<Stretch> {
+    fn covered(&self) -> Option<CoveredRange> {
         let part = &self.part;
         if part.records == 0 {
             return None;
         }
-        let read = Stretch {
+        let read = CoveredRange {
             newest: part.newest.clone(),
             oldest: part.oldest.clone(),
             records: part.records,
@@ -424,7 +424,7 @@ impl Route {
             return Some(read);
         };
         let stretch = &inside.stretch;
-        Some(Stretch {
+        Some(CoveredRange {
             oldest: stretch.oldest.clone(),
             records: part.records.max(inside.before + stretch.records),
             since: read.since.min(stretch.since),
@@ -434,7 +434,7 @@ impl Route {
     }
 }
 
-impl Part {
+impl ReadPart {
     /// Returns the index of the first record on the page that the part doesn't have. `None` if the page
     /// shares no record with the latest one, so that records may be missing between them.
     fn joins(&self, keys: &[Box<str>]) -> Option<usize> {
@@ -462,7 +462,7 @@ impl Part {
 
     /// Goes on behind a stretch, whose last record is at `position` of the page. Returns the index of the
     /// first record behind it.
-    fn leap(&mut self, inside: &Inside, position: usize) -> usize {
+    fn leap(&mut self, inside: &RangePosition, position: usize) -> usize {
         let stretch = &inside.stretch;
         self.records = self.records.max(inside.before + stretch.records);
         self.oldest.clone_from(&stretch.oldest);

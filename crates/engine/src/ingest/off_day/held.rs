@@ -52,7 +52,7 @@ pub struct HeldRow {
 
 /// Day that stores an off-day row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum StorageDay {
     /// The row's own day has it.
     There,
     /// The day that is read, because the row's own day doesn't have it and won't get it.
@@ -74,7 +74,7 @@ pub struct Misplaced {
 
 /// Off-day rows that a run has met.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct HeldRows {
     undecided: Rows,
     waiting: Rows,
     /// Number of rows that would wait, but exceed the limit.
@@ -107,7 +107,7 @@ impl Rows {
     }
 }
 
-impl Held {
+impl HeldRows {
     /// Takes in an off-day row. Returns `true` if the row's own day is known to have it, so that it isn't
     /// held.
     pub fn take(
@@ -176,11 +176,11 @@ impl Held {
         context: &Context,
         order: &Order,
         row: &HeldRow,
-    ) -> Result<Place, LakeError> {
+    ) -> Result<StorageDay, LakeError> {
         let (dataset, own) = (&order.dataset, row.own);
         let today = Day::of(context.clock.now(), context.zone);
         if own > today.next() || dataset.days.earliest.is_some_and(|first| own < first) {
-            return Ok(Place::Here);
+            return Ok(StorageDay::Here);
         }
         if !self.peeked.contains_key(&own) {
             if self.peeked.len() >= PEEKED_DAYS {
@@ -191,10 +191,12 @@ impl Held {
         }
         let settled = day_settled_at(dataset, own, context.zone);
         Ok(match self.peeked.get(&own) {
-            _ if mutated!(OffDayIsForgotten) => Place::There,
-            Some(Some(peek)) if is_there(dataset, peek, &row.id) => Place::There,
-            Some(Some(peek)) if peek.is_complete() || peek.was_read_since(settled) => Place::Here,
-            _ => Place::Open,
+            _ if mutated!(OffDayIsForgotten) => StorageDay::There,
+            Some(Some(peek)) if is_there(dataset, peek, &row.id) => StorageDay::There,
+            Some(Some(peek)) if peek.is_complete() || peek.was_read_since(settled) => {
+                StorageDay::Here
+            }
+            _ => StorageDay::Open,
         })
     }
 

@@ -10,11 +10,11 @@ use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;
 use bronzed_model::record::RecordId;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::events::Op;
-use bronzed_storage::bronze::writer::Origin;
-use bronzed_storage::state::known::{ContentHash, Folded, Seen, VANISHED};
+use bronzed_storage::bronze::writer::RowOrigin;
+use bronzed_storage::state::known::{ContentHash, Folded, KnownRecord, VANISHED};
 use bronzed_storage::state::{DayState, DayStore};
 
 pub struct SnapshotIntake<'a> {
@@ -24,7 +24,7 @@ pub struct SnapshotIntake<'a> {
     state: &'a mut DayState,
     folded: &'a mut Folded,
     execution: &'a mut Execution,
-    usage: &'a Usage,
+    usage: &'a RequestBudget,
     pending: Batch,
     pages: u64,
 }
@@ -34,7 +34,7 @@ impl<'a> SnapshotIntake<'a> {
         run: &'a mut Run<'_>,
         state: &'a mut DayState,
         folded: &'a mut Folded,
-        usage: &'a Usage,
+        usage: &'a RequestBudget,
     ) -> Self {
         Self {
             context: run.context,
@@ -93,9 +93,9 @@ impl<'a> SnapshotIntake<'a> {
     pub fn take_vanished(&mut self, gone: Vec<Box<str>>) -> Result<(), BronzeError> {
         for key in gone {
             let id = self.fresh_id(&key, VANISHED);
-            let origin = Origin {
+            let origin = RowOrigin {
                 op: Some(Op::Vanished),
-                ..Origin::default()
+                ..RowOrigin::default()
             };
             self.append(&id, origin, "{}")?;
             self.pending.count().vanished += 1;
@@ -145,21 +145,21 @@ impl<'a> SnapshotIntake<'a> {
             let (key, hash) = (id.id.as_str(), ContentHash::of(record));
             let version = hash.version();
             let op = match self.folded.known.see(key, hash) {
-                Seen::Same => None,
-                Seen::New => Some(Op::New),
+                KnownRecord::Same => None,
+                KnownRecord::New => Some(Op::New),
                 // The table changes while it is read, or its keys aren't unique: each content is stored once
                 // per run.
-                Seen::Changed { again } if again && self.has_today(key, &version) => None,
-                Seen::Changed { .. } => Some(Op::Changed),
+                KnownRecord::Changed { again } if again && self.has_today(key, &version) => None,
+                KnownRecord::Changed { .. } => Some(Op::Changed),
             };
             let Some(op) = op else {
                 self.pending.count().duplicates += 1;
                 continue;
             };
             let row = self.fresh_id(key, &version);
-            let origin = Origin {
+            let origin = RowOrigin {
                 op: Some(op),
-                ..Origin::slice(&delivery.slice)
+                ..RowOrigin::slice(&delivery.slice)
             };
             self.append(&row, origin, record)?;
             self.folded.known.set(key, hash, &delivery.slice);
@@ -170,7 +170,7 @@ impl<'a> SnapshotIntake<'a> {
     fn append(
         &mut self,
         id: &RecordId,
-        origin: Origin<'_>,
+        origin: RowOrigin<'_>,
         record: &str,
     ) -> Result<(), BronzeError> {
         let row = (id, origin, record);

@@ -36,7 +36,7 @@ pub struct Sighting {
 
 /// Decision on the missing rows.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct JudgedMissing {
     /// Rows to be stored as vanished.
     pub gone: Vec<Box<str>>,
     /// Rows that wait for another run.
@@ -74,7 +74,7 @@ pub async fn judge(
     prefix: &str,
     unseen: Vec<Box<str>>,
     known: usize,
-) -> Result<Judged, DocumentError> {
+) -> Result<JudgedMissing, DocumentError> {
     let key = format!("_bronzed/snapshots/{prefix}.json");
     let document = JsonDocument::<Sighting>::new(&context.lake, key, FORMAT);
     let before = document.load().await?.unwrap_or_default();
@@ -88,9 +88,14 @@ pub async fn judge(
 }
 
 impl Sighting {
-    fn judge(&self, unseen: Vec<Box<str>>, known: usize, now: DateTime<Utc>) -> (Judged, Self) {
+    fn judge(
+        &self,
+        unseen: Vec<Box<str>>,
+        known: usize,
+        now: DateTime<Utc>,
+    ) -> (JudgedMissing, Self) {
         let is_many = |rows: usize| rows > FEW && rows * ONE_IN > known;
-        let all = |gone| (Judged { gone, held: None }, Self::default());
+        let all = |gone| (JudgedMissing { gone, held: None }, Self::default());
         if !is_many(unseen.len()) {
             return all(unseen);
         }
@@ -122,7 +127,7 @@ impl Sighting {
             again_at,
         };
         let held = Some(held);
-        (Judged { gone, held }, next)
+        (JudgedMissing { gone, held }, next)
     }
 }
 

@@ -25,21 +25,21 @@ use std::collections::BTreeMap;
 use crate::ingest::batch::{Batch, IntakeError};
 use crate::ingest::reading::Reading;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::Outcome;
+use crate::ingest::slice::SliceOutcome;
 use crate::ingest::verdict::is_proven;
 use crate::ingest::{Context, Order, Run, log_recovery};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Require};
 use bronzed_model::execution::Status;
 use bronzed_model::slices::slices;
-use bronzed_source::Usage;
+use bronzed_source::RequestBudget;
 use bronzed_storage::state::known::{Folded, Known};
 use bronzed_storage::state::{DayState, SliceProgress, StateError};
 
 use intake::SnapshotIntake;
 use missing::{HeldBack, judge};
 
-type Outcomes = Vec<(String, Outcome)>;
+type SnapshotOutcomes = Vec<(String, SliceOutcome)>;
 
 /// Part of a table that a run has read.
 enum Extent {
@@ -71,7 +71,7 @@ impl Run<'_> {
             Err(error) => return self.unopened(&error),
         };
         log_recovery(state.recovery());
-        let usage = Usage::new();
+        let usage = RequestBudget::new();
         let before = before(&folded.known, &state);
         let rows = folded.known.len();
         let (outcomes, taken) = self
@@ -114,9 +114,9 @@ impl Run<'_> {
         &mut self,
         state: &mut DayState,
         folded: &mut Folded,
-        usage: &Usage,
+        usage: &RequestBudget,
         before: &BTreeMap<String, SliceProgress>,
-    ) -> (Outcomes, Result<Extent, IntakeError>) {
+    ) -> (SnapshotOutcomes, Result<Extent, IntakeError>) {
         let context = self.context;
         let order = Order {
             mode: Mode::Full,
@@ -131,7 +131,8 @@ impl Run<'_> {
             only: None,
         };
         let (zone, day) = (self.context.zone, self.order.day);
-        let is_whole = |outcomes: &Outcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
+        let is_whole =
+            |outcomes: &SnapshotOutcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
         let rows = folded.known.len();
         let mut intake = SnapshotIntake::new(self, state, folded, usage);
         let (mut outcomes, mut taken) = reading

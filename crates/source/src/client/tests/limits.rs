@@ -27,7 +27,7 @@ async fn p8_requests_in_flight_reach_the_concurrency_and_never_pass_it() {
     let mut source = source(&server.url);
     source.limits.concurrency = 3;
     let client = client(&source);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let requests: Vec<_> = (0..12)
         .map(|page| request(testing::dataset(), page))
         .collect();
@@ -48,7 +48,7 @@ async fn no_place_is_held_during_a_wait() {
     let mut source = source(&server.url);
     source.limits.concurrency = 1;
     let client = client(&source);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let (busy, free) = (
         request(testing::dataset(), 0),
         request(testing::dataset(), 1),
@@ -81,7 +81,7 @@ async fn cancelling_ends_a_request_under_way_and_frees_its_place() {
     let mut source = source(&server.url);
     source.limits.concurrency = 1;
     let client = client(&source);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let (hanging, next) = (
         request(testing::dataset(), 0),
         request(testing::dataset(), 1),
@@ -115,7 +115,7 @@ async fn a_run_sends_no_more_requests_than_its_budget_retries_included() {
 async fn a_source_that_fails_and_fails_is_left_alone() {
     let server = Server::start(|_| status("500 Internal Server Error")).await;
     let client = client(&source(&server.url));
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let mut request = request(testing::dataset(), 0);
     let down = loop {
         request.page += 1;
@@ -159,7 +159,7 @@ async fn refusals_and_rate_limits_are_no_sign_that_the_source_is_down() {
     })
     .await;
     let client = client(&source(&server.url));
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let request = request(testing::dataset(), 0);
     for _ in 0..FAILURES_TO_OPEN + 5 {
         let answer = client.fetch(&request, &usage, &cancel).await;
@@ -171,7 +171,7 @@ async fn refusals_and_rate_limits_are_no_sign_that_the_source_is_down() {
 async fn too_many_requests_lowers_how_many_are_in_flight() {
     let server = Server::script(vec![status("429 Too Many Requests"), page()]).await;
     let client = client(&source(&server.url));
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let request = request(testing::dataset(), 0);
     assert_page(client.fetch(&request, &usage, &cancel).await);
     assert_eq!(client.0.turns.limit(), 4, "of 8");
@@ -194,7 +194,7 @@ async fn waiting_for_a_turn_takes_none_of_the_time_for_tries() {
     let client = client(&source);
     let mut dataset = testing::dataset();
     dataset.retry.max_elapsed = longest;
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let (slow, queued) = (request(dataset.clone(), 0), request(dataset, 1));
     let (slow, queued) = futures::join!(
         client.fetch(&slow, &usage, &cancel),
@@ -240,7 +240,7 @@ async fn a_pool_binds_its_datasets_and_no_others() {
         ..first.clone()
     };
     let other = request(testing::dataset(), 8);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let mut both = Box::pin(futures::future::join(
         client.fetch(&first, &usage, &cancel),
         client.fetch(&second, &usage, &cancel),
@@ -277,7 +277,7 @@ async fn nothing_is_sent_in_a_blackout_and_its_wait_takes_none_of_the_time_for_t
     let entropy = Arc::new(Entropy::seeded(7));
     let client = SourceClient::new(&source, Arc::new(clock.clone()), entropy).unwrap();
     let request = request(testing::dataset(), 0);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let fetch = client.fetch(&request, &usage, &cancel);
     tokio::pin!(fetch);
     for minute in 0..50 {
@@ -299,7 +299,7 @@ async fn a_host_that_is_down_holds_up_no_other_of_the_source() {
     let dataset = Arc::new(elsewhere.clone());
     source.datasets.insert("elsewhere".to_owned(), dataset);
     let client = client(&source);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let mut failing = request(testing::dataset(), 0);
     while !matches!(
         client.fetch(&failing, &usage, &cancel).await,

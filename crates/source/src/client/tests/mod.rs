@@ -14,7 +14,7 @@ use bronzed_model::declaration::Dataset;
 struct Fetch {
     source: Source,
     dataset: Dataset,
-    usage: Usage,
+    usage: RequestBudget,
 }
 
 impl Fetch {
@@ -22,7 +22,7 @@ impl Fetch {
         Self {
             source: source(&server.url),
             dataset: testing::dataset(),
-            usage: Usage::new(),
+            usage: RequestBudget::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::*;
-use crate::testing::{Broken, Exchange, Reply};
+use crate::testing::{RawResponse, Transport, TransportError};
 use bronzed_model::clock::{Clock as _, SystemClock};
 use bronzed_model::declaration::{Action, RequestLimits, ResponseRule, Wait};
 
@@ -95,13 +95,17 @@ async fn too_many_requests_takes_none_of_the_tries() {
 struct Busy;
 
 #[async_trait]
-impl Exchange for Busy {
-    async fn get(&self, _url: &Url, _limits: &RequestLimits) -> Result<Reply, Broken> {
-        Ok(Reply {
+impl Transport for Busy {
+    async fn get(
+        &self,
+        _url: &Url,
+        _limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
+        Ok(RawResponse {
             status: 429,
             content_type: Some("text/html".to_owned()),
             body: Bytes::from_static(b"<html>Limite"),
-            ..Reply::default()
+            ..RawResponse::default()
         })
     }
 }
@@ -114,7 +118,7 @@ async fn too_many_requests_for_ever_ends_with_the_time() {
     let tries = dataset.retry.max_attempts;
     let entropy = Arc::new(Entropy::seeded(7));
     let client = SourceClient::over(Arc::new(Busy), &source, Arc::new(SystemClock), entropy);
-    let (usage, cancel) = (Usage::new(), CancellationToken::new());
+    let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let answer = client.fetch(&request(dataset, 0), &usage, &cancel).await;
     let (attempts, failure) = gave_up(answer);
     assert!(attempts > tries, "{attempts}");

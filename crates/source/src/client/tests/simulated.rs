@@ -28,7 +28,7 @@ async fn walk(
     dataset: &Arc<Dataset>,
     day: Day,
     slice: Slice,
-    usage: &Usage,
+    usage: &RequestBudget,
 ) -> Vec<String> {
     let cancel = CancellationToken::new();
     let read = async |page| {
@@ -70,7 +70,7 @@ async fn p2_a_day_full_of_faults_gives_exactly_the_records_of_the_api() {
     let source = pncp(simulator.base_url());
     let client = client(&source);
     let dataset = &source.datasets["contratacoes"];
-    let usage = Usage::new();
+    let usage = RequestBudget::new();
     let walks = slices(dataset)
         .into_iter()
         .map(|slice| walk(&client, dataset, day, slice, &usage));

@@ -11,7 +11,7 @@ use arrow_buffer::{
 use arrow_schema::{ArrowError, DataType, FieldRef};
 
 use super::extra::Extra;
-use super::members::Members;
+use super::members::MemberColumns;
 use super::scalar;
 use crate::bronze::BronzeError;
 use crate::bronze::metadata;
@@ -23,13 +23,13 @@ const MOST_ELEMENTS: usize = 100_000;
 
 /// Builder of one column.
 #[derive(Debug)]
-pub(in crate::bronze) struct Column {
+pub(in crate::bronze) struct ColumnBuilder {
     valid: NullBufferBuilder,
-    values: Values,
+    values: ColumnValues,
 }
 
 #[derive(Debug)]
-enum Values {
+enum ColumnValues {
     String {
         bytes: Vec<u8>,
         ends: Vec<i32>,
@@ -44,34 +44,34 @@ enum Values {
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
     Instant(Vec<i64>),
-    Struct(Members),
+    Struct(MemberColumns),
     List {
         ends: Vec<i32>,
-        item: Box<Column>,
+        item: Box<ColumnBuilder>,
         field: FieldRef,
     },
 }
 
-impl Column {
+impl ColumnBuilder {
     /// An empty column of this kind.
     pub(in crate::bronze) fn new(kind: &ColumnType) -> Result<Self, BronzeError> {
         let values = match kind {
-            ColumnType::String => Values::String {
+            ColumnType::String => ColumnValues::String {
                 bytes: Vec::new(),
                 ends: Vec::new(),
             },
-            ColumnType::Int64 => Values::Int64(Vec::new()),
-            ColumnType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
-            ColumnType::Decimal { precision, scale } => Values::Decimal {
+            ColumnType::Int64 => ColumnValues::Int64(Vec::new()),
+            ColumnType::Boolean => ColumnValues::Boolean(BooleanBufferBuilder::new(0)),
+            ColumnType::Decimal { precision, scale } => ColumnValues::Decimal {
                 unscaled: Vec::new(),
                 precision: *precision,
                 scale: *scale,
             },
-            ColumnType::Date => Values::Date(Vec::new()),
-            ColumnType::Timestamp => Values::Timestamp(Vec::new()),
-            ColumnType::Instant => Values::Instant(Vec::new()),
-            ColumnType::Struct(columns) => Values::Struct(Members::new(columns)?),
-            ColumnType::List(item) => Values::List {
+            ColumnType::Date => ColumnValues::Date(Vec::new()),
+            ColumnType::Timestamp => ColumnValues::Timestamp(Vec::new()),
+            ColumnType::Instant => ColumnValues::Instant(Vec::new()),
+            ColumnType::Struct(columns) => ColumnValues::Struct(MemberColumns::new(columns)?),
+            ColumnType::List(item) => ColumnValues::List {
                 ends: Vec::new(),
                 field: super::list_item(item)?,
                 item: Box::new(Self::new(item)?),
@@ -85,7 +85,7 @@ impl Column {
 
     /// `true` if the column is a struct, whose members may be in `_extra` although the value itself fits.
     pub(super) fn is_struct(&self) -> bool {
-        matches!(self.values, Values::Struct(_))
+        matches!(self.values, ColumnValues::Struct(_))
     }
 
     /// Appends one row. Returns `false` if the value doesn't fit: the row is then null, and the value belongs
@@ -107,27 +107,27 @@ impl Column {
     /// Appends a row's value, but not its validity bit. `None` if nothing was appended.
     fn try_append(&mut self, value: &str, extra: &mut Extra) -> Option<()> {
         match &mut self.values {
-            Values::String { bytes, ends } => {
+            ColumnValues::String { bytes, ends } => {
                 bytes.extend_from_slice(scalar::string(value)?.as_bytes());
                 ends.push(offset(bytes.len()));
             }
-            Values::Int64(values) => values.push(scalar::int64(value)?),
-            Values::Boolean(values) => values.append(scalar::boolean(value)?),
-            Values::Decimal {
+            ColumnValues::Int64(values) => values.push(scalar::int64(value)?),
+            ColumnValues::Boolean(values) => values.append(scalar::boolean(value)?),
+            ColumnValues::Decimal {
                 unscaled,
                 precision,
                 scale,
             } => unscaled.push(scalar::decimal(value, *precision, *scale)?),
-            Values::Date(values) => values.push(scalar::date(value)?),
-            Values::Timestamp(values) => values.push(scalar::timestamp(value, "")?),
-            Values::Instant(values) => values.push(scalar::timestamp(value, "Z")?),
-            Values::Struct(members) => {
+            ColumnValues::Date(values) => values.push(scalar::date(value)?),
+            ColumnValues::Timestamp(values) => values.push(scalar::timestamp(value, "")?),
+            ColumnValues::Instant(values) => values.push(scalar::timestamp(value, "Z")?),
+            ColumnValues::Struct(members) => {
                 if json::kind(value) != Kind::Object {
                     return None;
                 }
                 members.append(&Object::parse(value).ok()?, extra);
             }
-            Values::List { ends, item, .. } => {
+            ColumnValues::List { ends, item, .. } => {
                 append_elements(item, value, extra)?;
                 ends.push(offset(item.len()));
             }
@@ -139,22 +139,24 @@ impl Column {
     pub(in crate::bronze) fn append_null(&mut self) {
         self.valid.append_null();
         match &mut self.values {
-            Values::String { bytes, ends } => ends.push(offset(bytes.len())),
-            Values::Int64(values) | Values::Timestamp(values) | Values::Instant(values) => {
+            ColumnValues::String { bytes, ends } => ends.push(offset(bytes.len())),
+            ColumnValues::Int64(values)
+            | ColumnValues::Timestamp(values)
+            | ColumnValues::Instant(values) => {
                 values.push(0);
             }
-            Values::Boolean(values) => values.append(false),
-            Values::Decimal { unscaled, .. } => unscaled.push(0),
-            Values::Date(values) => values.push(0),
-            Values::Struct(members) => members.append_null(),
-            Values::List { ends, item, .. } => ends.push(offset(item.len())),
+            ColumnValues::Boolean(values) => values.append(false),
+            ColumnValues::Decimal { unscaled, .. } => unscaled.push(0),
+            ColumnValues::Date(values) => values.push(0),
+            ColumnValues::Struct(members) => members.append_null(),
+            ColumnValues::List { ends, item, .. } => ends.push(offset(item.len())),
         }
     }
 
     /// Appends a string unchanged, for the metadata columns.
     pub(in crate::bronze) fn append_text(&mut self, text: Option<&str>) {
         match (text, &mut self.values) {
-            (Some(text), Values::String { bytes, ends }) => {
+            (Some(text), ColumnValues::String { bytes, ends }) => {
                 bytes.extend_from_slice(text.as_bytes());
                 ends.push(offset(bytes.len()));
                 self.valid.append_non_null();
@@ -172,18 +174,20 @@ impl Column {
     pub(super) fn truncate(&mut self, length: usize) {
         self.valid.truncate(length);
         match &mut self.values {
-            Values::String { bytes, ends } => {
+            ColumnValues::String { bytes, ends } => {
                 ends.truncate(length);
                 bytes.truncate(last_end(ends));
             }
-            Values::Int64(values) | Values::Timestamp(values) | Values::Instant(values) => {
+            ColumnValues::Int64(values)
+            | ColumnValues::Timestamp(values)
+            | ColumnValues::Instant(values) => {
                 values.truncate(length);
             }
-            Values::Boolean(values) => values.truncate(length),
-            Values::Decimal { unscaled, .. } => unscaled.truncate(length),
-            Values::Date(values) => values.truncate(length),
-            Values::Struct(members) => members.truncate(length),
-            Values::List { ends, item, .. } => {
+            ColumnValues::Boolean(values) => values.truncate(length),
+            ColumnValues::Decimal { unscaled, .. } => unscaled.truncate(length),
+            ColumnValues::Date(values) => values.truncate(length),
+            ColumnValues::Struct(members) => members.truncate(length),
+            ColumnValues::List { ends, item, .. } => {
                 ends.truncate(length);
                 item.truncate(last_end(ends));
             }
@@ -195,29 +199,29 @@ impl Column {
         let rows = self.valid.len();
         let nulls = self.valid.finish();
         Ok(match &mut self.values {
-            Values::String { bytes, ends } => {
+            ColumnValues::String { bytes, ends } => {
                 let bytes = Buffer::from_vec(std::mem::take(bytes));
                 Arc::new(StringArray::try_new(take_offsets(ends), bytes, nulls)?)
             }
-            Values::Int64(values) => primitive::<Int64Type>(std::mem::take(values), nulls)?,
-            Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
-            Values::Decimal {
+            ColumnValues::Int64(values) => primitive::<Int64Type>(std::mem::take(values), nulls)?,
+            ColumnValues::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            ColumnValues::Decimal {
                 unscaled,
                 precision,
                 scale,
             } => decimals(std::mem::take(unscaled), nulls, *precision, *scale)?,
-            Values::Date(values) => primitive::<Date32Type>(std::mem::take(values), nulls)?,
-            Values::Timestamp(values) => {
+            ColumnValues::Date(values) => primitive::<Date32Type>(std::mem::take(values), nulls)?,
+            ColumnValues::Timestamp(values) => {
                 primitive::<TimestampMicrosecondType>(std::mem::take(values), nulls)?
             }
-            Values::Instant(values) => instants(std::mem::take(values), nulls)?,
-            Values::Struct(members) => {
+            ColumnValues::Instant(values) => instants(std::mem::take(values), nulls)?,
+            ColumnValues::Struct(members) => {
                 let (fields, arrays) = members.take()?;
                 Arc::new(StructArray::try_new_with_length(
                     fields, arrays, nulls, rows,
                 )?)
             }
-            Values::List { ends, item, field } => Arc::new(ListArray::try_new(
+            ColumnValues::List { ends, item, field } => Arc::new(ListArray::try_new(
                 Arc::clone(field),
                 take_offsets(ends),
                 item.take()?,
@@ -231,7 +235,7 @@ impl Column {
 ///
 /// A list of more than [`MOST_ELEMENTS`] doesn't fit: empty elements of a wide struct, `[{},{},…]`, would
 /// take a hundred times the memory of their text.
-fn append_elements(item: &mut Column, array: &str, extra: &mut Extra) -> Option<()> {
+fn append_elements(item: &mut ColumnBuilder, array: &str, extra: &mut Extra) -> Option<()> {
     if json::kind(array) != Kind::Array {
         return None;
     }

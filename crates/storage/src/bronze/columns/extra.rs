@@ -19,7 +19,7 @@ pub(super) struct Mark {
 
 /// An open object within `_extra`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Level {
+pub(super) struct ExtraLevel {
     before: usize,
     inside: usize,
 }
@@ -66,16 +66,16 @@ impl Extra {
     }
 
     /// Opens a nested object.
-    pub(super) fn open(&mut self, key: &str) -> Level {
+    pub(super) fn open(&mut self, key: &str) -> ExtraLevel {
         let before = self.text.len();
         self.key(key);
         self.text.push('{');
         let inside = self.text.len();
-        Level { before, inside }
+        ExtraLevel { before, inside }
     }
 
     /// Closes the object, and removes it if it is empty.
-    pub(super) fn close(&mut self, level: Level) {
+    pub(super) fn close(&mut self, level: ExtraLevel) {
         if self.text.len() == level.inside {
             self.text.truncate(level.before);
         } else {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use arrow_array::ArrayRef;
 use arrow_schema::{ArrowError, Fields};
 
-use super::column::Column;
+use super::column::ColumnBuilder;
 use super::extra::Extra;
 use crate::bronze::BronzeError;
 use bronzed_model::json::Object;
@@ -13,28 +13,28 @@ use bronzed_model::schema;
 
 /// Columns of one object.
 #[derive(Debug)]
-pub(in crate::bronze) struct Members {
+pub(in crate::bronze) struct MemberColumns {
     names: Vec<Box<str>>,
-    columns: Vec<Column>,
+    columns: Vec<ColumnBuilder>,
     fields: Fields,
     index: HashMap<Box<str>, usize>,
     /// Column of the n-th member of the previous object. Consecutive records of a response have their members
     /// in the same order, so this saves nearly every index lookup.
     order: Vec<usize>,
     /// Member from which each column gets its value; a field only to reuse the allocation.
-    slots: Vec<Slot>,
+    slots: Vec<MemberSlot>,
 }
 
 /// Position of a column's value in an object.
 #[derive(Debug, Clone, Copy)]
-enum Slot {
+enum MemberSlot {
     Absent,
     Member(usize),
     /// The key occurs more than once, which no column can represent.
     Repeated,
 }
 
-impl Members {
+impl MemberColumns {
     /// Creates empty columns as declared.
     pub(in crate::bronze) fn new(declared: &[schema::Column]) -> Result<Self, BronzeError> {
         let names: Vec<Box<str>> = declared.iter().map(|c| c.name.as_str().into()).collect();
@@ -42,7 +42,7 @@ impl Members {
         Ok(Self {
             columns: declared
                 .iter()
-                .map(|column| Column::new(&column.kind))
+                .map(|column| ColumnBuilder::new(&column.kind))
                 .collect::<Result<_, _>>()?,
             fields: super::fields(declared)?,
             index: indexed.map(|(position, name)| (name, position)).collect(),
@@ -58,11 +58,11 @@ impl Members {
         let (slots, columns) = (&self.slots, &mut self.columns);
         for ((column, name), slot) in columns.iter_mut().zip(&self.names).zip(slots) {
             match *slot {
-                Slot::Absent => column.append_null(),
-                Slot::Member(position) => {
+                MemberSlot::Absent => column.append_null(),
+                MemberSlot::Member(position) => {
                     append_member(column, name, object.members[position].1, extra);
                 }
-                Slot::Repeated => {
+                MemberSlot::Repeated => {
                     column.append_null();
                     let occurrences = object.members.iter().filter(|(key, _)| *key == **name);
                     occurrences.for_each(|(_, value)| extra.member(name, value));
@@ -78,13 +78,13 @@ impl Members {
     fn assign(&mut self, object: &Object<'_>) -> Vec<usize> {
         let mut undeclared = Vec::new();
         self.slots.clear();
-        self.slots.resize(self.columns.len(), Slot::Absent);
+        self.slots.resize(self.columns.len(), MemberSlot::Absent);
         for (position, (key, _)) in object.members.iter().enumerate() {
             match self.column_of(position, key) {
                 Some(column) => {
                     self.slots[column] = match self.slots[column] {
-                        Slot::Absent => Slot::Member(position),
-                        Slot::Member(_) | Slot::Repeated => Slot::Repeated,
+                        MemberSlot::Absent => MemberSlot::Member(position),
+                        MemberSlot::Member(_) | MemberSlot::Repeated => MemberSlot::Repeated,
                     }
                 }
                 None => undeclared.push(position),
@@ -110,7 +110,7 @@ impl Members {
 
     /// Appends a row of nulls.
     pub(super) fn append_null(&mut self) {
-        self.columns.iter_mut().for_each(Column::append_null);
+        self.columns.iter_mut().for_each(ColumnBuilder::append_null);
     }
 
     /// Drops every row from `length` on.
@@ -122,12 +122,12 @@ impl Members {
 
     /// Takes the rows as Arrow arrays with their fields, and leaves the columns empty.
     pub(in crate::bronze) fn take(&mut self) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
-        let arrays: Result<_, _> = self.columns.iter_mut().map(Column::take).collect();
+        let arrays: Result<_, _> = self.columns.iter_mut().map(ColumnBuilder::take).collect();
         Ok((self.fields.clone(), arrays?))
     }
 }
 
-fn append_member(column: &mut Column, name: &str, value: &str, extra: &mut Extra) {
+fn append_member(column: &mut ColumnBuilder, name: &str, value: &str, extra: &mut Extra) {
     let fits = if column.is_struct() {
         let level = extra.open(name);
         let fits = column.append(value, extra);

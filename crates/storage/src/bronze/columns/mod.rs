@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 
-pub(super) use self::column::{Column, constant_instant};
+pub(super) use self::column::{ColumnBuilder, constant_instant};
 pub(super) use self::extra::Extra;
-pub(super) use self::members::Members;
+pub(super) use self::members::MemberColumns;
 use super::BronzeError;
 use super::metadata;
 use bronzed_model::json::{self, Kind, Object};
@@ -29,7 +29,7 @@ use bronzed_model::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
 /// Builder of a table's declared columns.
 #[derive(Debug)]
 pub(super) struct Columns {
-    members: Members,
+    members: MemberColumns,
     extra: Extra,
 }
 
@@ -43,7 +43,7 @@ impl Columns {
             )));
         }
         Ok(Self {
-            members: Members::new(&schema.columns)?,
+            members: MemberColumns::new(&schema.columns)?,
             extra: Extra::default(),
         })
     }
@@ -81,7 +81,7 @@ impl Columns {
 pub(super) fn fits(kind: &ColumnType, value: &str) -> bool {
     let mut extra = Extra::default();
     extra.begin();
-    let column = Column::new(kind);
+    let column = ColumnBuilder::new(kind);
     column.is_ok_and(|mut column| column.append(value, &mut extra)) && extra.drifted() == 0
 }
 

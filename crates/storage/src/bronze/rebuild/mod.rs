@@ -12,7 +12,7 @@ use arrow_array::{Array, StructArray};
 use arrow_schema::{DataType, FieldRef};
 use serde_json::value::RawValue;
 
-use self::scalar::Scalar;
+use self::scalar::RebuiltScalar;
 use super::BronzeError;
 use bronzed_model::json::{self, Kind, Object};
 
@@ -24,12 +24,12 @@ pub(super) struct Row<'a> {
 /// A column from which rows are read.
 struct Cells<'a> {
     array: &'a dyn Array,
-    values: Values<'a>,
+    values: RebuiltValues<'a>,
 }
 
-enum Values<'a> {
+enum RebuiltValues<'a> {
     Null,
-    Scalar(Scalar<'a>),
+    Scalar(RebuiltScalar<'a>),
     Struct(Row<'a>),
     List {
         /// Returns the range in `item` of a row's elements.
@@ -126,13 +126,15 @@ fn push_key(out: &mut String, start: usize, key: &str) {
 impl<'a> Cells<'a> {
     fn new(array: &'a dyn Array, path: &str) -> Result<Self, BronzeError> {
         let values = match array.data_type() {
-            DataType::Null => Values::Null,
-            DataType::Struct(fields) => Values::Struct(members(array.as_struct(), fields, path)?),
+            DataType::Null => RebuiltValues::Null,
+            DataType::Struct(fields) => {
+                RebuiltValues::Struct(members(array.as_struct(), fields, path)?)
+            }
             DataType::Dictionary(..) => {
                 let array = array.as_any_dictionary();
                 // A dictionary without values has no keys to normalise: every row is null.
                 let none = array.values().is_empty();
-                Values::Dictionary {
+                RebuiltValues::Dictionary {
                     keys: if none {
                         Vec::new()
                     } else {
@@ -146,21 +148,23 @@ impl<'a> Cells<'a> {
             DataType::FixedSizeList(_, length) => {
                 let array = array.as_fixed_size_list();
                 let length = usize::try_from(*length).unwrap_or_default();
-                Values::List {
+                RebuiltValues::List {
                     span: Box::new(move |row| row * length..(row + 1) * length),
                     item: Box::new(Self::new(array.values().as_ref(), path)?),
                 }
             }
-            kind => Values::Scalar(scalar::new(array).ok_or_else(|| BronzeError::Unsupported {
-                name: path.to_owned(),
-                kind: kind.to_string(),
+            kind => RebuiltValues::Scalar(scalar::new(array).ok_or_else(|| {
+                BronzeError::Unsupported {
+                    name: path.to_owned(),
+                    kind: kind.to_string(),
+                }
             })?),
         };
         Ok(Self { array, values })
     }
 
     fn is_struct(&self) -> bool {
-        matches!(self.values, Values::Struct(_))
+        matches!(self.values, RebuiltValues::Struct(_))
     }
 
     /// Writes a row's value. Returns `false` if it is null; the caller then discards the output.
@@ -174,15 +178,15 @@ impl<'a> Cells<'a> {
             return Ok(false);
         }
         match &self.values {
-            Values::Null => Ok(false),
-            Values::Scalar(push) => Ok(push(row, out)),
+            RebuiltValues::Null => Ok(false),
+            RebuiltValues::Scalar(push) => Ok(push(row, out)),
             // A non-null struct is written even if all of its members are null.
-            Values::Struct(members) => members.push(row, extra, out).map(|()| true),
-            Values::Dictionary { keys, values } => match keys.get(row) {
+            RebuiltValues::Struct(members) => members.push(row, extra, out).map(|()| true),
+            RebuiltValues::Dictionary { keys, values } => match keys.get(row) {
                 Some(key) => values.push(*key, None, out),
                 None => Ok(false),
             },
-            Values::List { span, item } => {
+            RebuiltValues::List { span, item } => {
                 out.push('[');
                 for (position, element) in span(row).enumerate() {
                     if position > 0 {
@@ -211,9 +215,9 @@ fn members<'a>(
 fn list<'a, O: arrow_array::OffsetSizeTrait>(
     array: &'a arrow_array::GenericListArray<O>,
     path: &str,
-) -> Result<Values<'a>, BronzeError> {
+) -> Result<RebuiltValues<'a>, BronzeError> {
     let offsets = array.value_offsets();
-    Ok(Values::List {
+    Ok(RebuiltValues::List {
         span: Box::new(move |row| offsets[row].as_usize()..offsets[row + 1].as_usize()),
         item: Box::new(Cells::new(array.values().as_ref(), path)?),
     })

@@ -10,10 +10,10 @@ use bronzed_model::json;
 use bronzed_model::json::decimal::Decimal;
 
 /// Writes the value of one non-null row; returns `false` if the value has to be read as null (NaN).
-pub(super) type Scalar<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
+pub(super) type RebuiltScalar<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
 
 /// Returns the formatter of a scalar column's values. `None` if the type has no JSON form.
-pub(super) fn new(array: &dyn Array) -> Option<Scalar<'_>> {
+pub(super) fn new(array: &dyn Array) -> Option<RebuiltScalar<'_>> {
     Some(match array.data_type() {
         DataType::Utf8 => text(array.as_string::<i32>()),
         DataType::LargeUtf8 => {
@@ -65,7 +65,7 @@ pub(super) fn new(array: &dyn Array) -> Option<Scalar<'_>> {
     })
 }
 
-fn text(array: &StringArray) -> Scalar<'_> {
+fn text(array: &StringArray) -> RebuiltScalar<'_> {
     Box::new(move |row, out| quoted(out, array.value(row)))
 }
 
@@ -81,7 +81,7 @@ fn plain(out: &mut String, text: &str) -> bool {
 
 /// Writes integers, and floats by their shortest text. A whole float has no `.0`, because pandas turns
 /// integers with nulls into floats. NaN is null, as pandas stores null as NaN.
-fn number<T: ArrowPrimitiveType>(array: &dyn Array) -> Scalar<'_>
+fn number<T: ArrowPrimitiveType>(array: &dyn Array) -> RebuiltScalar<'_>
 where
     T::Native: std::fmt::Display,
 {
@@ -92,7 +92,7 @@ where
     })
 }
 
-fn decimal<T: arrow_array::types::DecimalType>(array: &dyn Array, scale: i8) -> Scalar<'_>
+fn decimal<T: arrow_array::types::DecimalType>(array: &dyn Array, scale: i8) -> RebuiltScalar<'_>
 where
     T::Native: std::fmt::Display,
 {
@@ -123,7 +123,7 @@ fn time<'a, T: ArrowPrimitiveType<Native = i64>>(
     array: &'a dyn Array,
     per_second: i64,
     end: &'static str,
-) -> Scalar<'a> {
+) -> RebuiltScalar<'a> {
     let array: &PrimitiveArray<T> = array.as_primitive();
     Box::new(move |row, out| {
         let value = array.value(row);

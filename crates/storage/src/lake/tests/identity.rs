@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::*;
-use crate::lake::Joined;
+use crate::lake::JoinedLake;
 use bronzed_model::entropy::Entropy;
 
-async fn join(lake: &Lake, seed: u64) -> Result<Joined, crate::lake::document::DocumentError> {
+async fn join(lake: &Lake, seed: u64) -> Result<JoinedLake, crate::lake::document::DocumentError> {
     let now = "2025-10-22T12:00:00Z".parse().unwrap();
     lake.join(&Entropy::seeded(seed), now).await
 }
@@ -32,10 +32,10 @@ async fn who_only_reads_creates_no_lake_and_no_folder() {
 async fn a_new_lake_is_told_from_one_with_data_and_from_one_that_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let lake = at(folder.path().to_str().unwrap());
-    assert_eq!(join(&lake, 1).await.unwrap(), Joined::Founded);
-    assert_eq!(join(&lake, 2).await.unwrap(), Joined::Known);
+    assert_eq!(join(&lake, 1).await.unwrap(), JoinedLake::Founded);
+    assert_eq!(join(&lake, 2).await.unwrap(), JoinedLake::Known);
     let again = at(folder.path().to_str().unwrap());
-    assert_eq!(join(&again, 3).await.unwrap(), Joined::Known);
+    assert_eq!(join(&again, 3).await.unwrap(), JoinedLake::Known);
     Lake::open_existing(&settings(folder.path().to_str().unwrap()))
         .await
         .unwrap();
@@ -44,7 +44,7 @@ async fn a_new_lake_is_told_from_one_with_data_and_from_one_that_is_known() {
     fs::create_dir(earlier.path().join("pncp")).unwrap();
     fs::write(earlier.path().join("pncp/old.parquet"), "rows").unwrap();
     let lake = at(earlier.path().to_str().unwrap());
-    assert_eq!(join(&lake, 4).await.unwrap(), Joined::Adopted);
+    assert_eq!(join(&lake, 4).await.unwrap(), JoinedLake::Adopted);
 }
 
 #[tokio::test]

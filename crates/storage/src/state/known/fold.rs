@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::Known;
-use crate::bronze::events::{Event, events};
+use crate::bronze::events::{JsonEvent, events};
 use crate::bronze::layout;
 use crate::lake::{Created, Lake};
 use crate::state::{DayStore, StateError};
@@ -37,7 +37,7 @@ pub struct Folded {
 }
 
 /// Access to the files of a snapshot.
-struct Files<'a> {
+struct ReplayedFiles<'a> {
     lake: &'a Lake,
     prefix: &'a str,
 }
@@ -51,8 +51,8 @@ impl DayStore {
         self.files().known(self.day, commits).await
     }
 
-    fn files(&self) -> Files<'_> {
-        Files {
+    fn files(&self) -> ReplayedFiles<'_> {
+        ReplayedFiles {
             lake: &self.lake,
             prefix: &self.dataset.prefix,
         }
@@ -64,11 +64,11 @@ impl DayStore {
 /// # Errors
 /// Returns an error if the lake or a file can't be read.
 pub async fn known_at(lake: &Lake, prefix: &str, day: Day) -> Result<Known, StateError> {
-    let folded = Files { lake, prefix }.known(day, u64::MAX).await?;
+    let folded = ReplayedFiles { lake, prefix }.known(day, u64::MAX).await?;
     Ok(folded.known)
 }
 
-impl Files<'_> {
+impl ReplayedFiles<'_> {
     async fn known(&self, of_day: Day, commits: u64) -> Result<Folded, StateError> {
         let prefix = self.prefix;
         let listed = self.lake.list(prefix).await?;
@@ -140,7 +140,7 @@ impl Files<'_> {
     async fn each_event(
         &self,
         (day, number): (Day, u64),
-        mut each: impl FnMut(Event<'_>),
+        mut each: impl FnMut(JsonEvent<'_>),
     ) -> Result<(), StateError> {
         let key = layout::file_key(self.prefix, day, number);
         // The rows of a file that was removed from the lake are unknown, so they are read again.
@@ -154,12 +154,12 @@ impl Files<'_> {
 impl Folded {
     async fn count(
         &mut self,
-        store: &Files<'_>,
+        store: &ReplayedFiles<'_>,
         files: impl Iterator<Item = (Day, u64)>,
     ) -> Result<(), StateError> {
         for file in files {
             let (known, count) = (&mut self.known, &mut self.events);
-            let take = |event: Event<'_>| {
+            let take = |event: JsonEvent<'_>| {
                 known.apply(event, false);
                 *count += 1;
             };
@@ -187,7 +187,7 @@ impl Folded {
             if Some(number) != own_number {
                 self.joined = true;
                 let known = &mut self.known;
-                let take = |event: Event<'_>| known.join(event);
+                let take = |event: JsonEvent<'_>| known.join(event);
                 store.files().each_event((day, number), take).await?;
             }
             note(&mut self.digest, (day, number));

@@ -15,7 +15,7 @@ mod fold;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::bronze::events::{Event, Op};
+use crate::bronze::events::{JsonEvent, Op};
 
 pub use fold::{Folded, known_at};
 
@@ -70,7 +70,7 @@ pub struct Known {
 
 /// Result of comparing a record with the known rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum KnownRecord {
     /// The content is unchanged.
     Same,
     /// The key is unknown.
@@ -106,15 +106,15 @@ impl Known {
     }
 
     /// Compares a record with the known content, and marks it as seen; the content isn't updated.
-    pub fn see(&mut self, key: &str, hash: ContentHash) -> Seen {
+    pub fn see(&mut self, key: &str, hash: ContentHash) -> KnownRecord {
         match self.rows.get_mut(key) {
-            None => Seen::New,
+            None => KnownRecord::New,
             Some(content) => {
                 let again = std::mem::replace(&mut content.seen, true);
                 if content.hash == hash {
-                    Seen::Same
+                    KnownRecord::Same
                 } else {
-                    Seen::Changed { again }
+                    KnownRecord::Changed { again }
                 }
             }
         }
@@ -146,14 +146,14 @@ impl Known {
 
     /// Applies an event that another run stored during this run. A record that this run has seen itself keeps
     /// its content; one that the other run stored counts as seen.
-    fn join(&mut self, event: Event<'_>) {
+    fn join(&mut self, event: JsonEvent<'_>) {
         if self.rows.get(event.key).is_some_and(|content| content.seen) {
             return;
         }
         self.apply(event, true);
     }
 
-    fn apply(&mut self, event: Event<'_>, seen: bool) {
+    fn apply(&mut self, event: JsonEvent<'_>, seen: bool) {
         if event.op == Op::Vanished {
             self.rows.remove(event.key);
         } else if let Some(hash) = ContentHash::parse(event.version) {

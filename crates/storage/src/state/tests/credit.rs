@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::support::*;
-use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Op, Origin};
+use crate::bronze::writer::{EncodedFile, FileMeta, FileWriter, Op, RowOrigin};
 use bronzed_model::execution::Execution;
 use bronzed_model::record::RecordId;
 
@@ -19,7 +19,7 @@ fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {
         ingested_at: day.clock.now(),
     };
     let mut writer = FileWriter::new(&day.dataset.schema, meta).unwrap();
-    let from = Origin::slice("modalidade=6");
+    let from = RowOrigin::slice("modalidade=6");
     let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
     writer
         .append(&RecordId::of(&day.dataset, &record), from, &record)
@@ -28,9 +28,9 @@ fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {
     writer
         .append(&RecordId::of(&day.dataset, &record), from, &record)
         .unwrap();
-    let gone = Origin {
+    let gone = RowOrigin {
         op: Some(Op::Vanished),
-        ..Origin::default()
+        ..RowOrigin::default()
     };
     let id = RecordId::plain(&format!("gone-{id}"));
     writer.append(&id, gone, "{}").unwrap();

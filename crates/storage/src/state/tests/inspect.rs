@@ -4,7 +4,7 @@ use super::corruption::{earlier_day, sound_day};
 use super::support::*;
 use crate::invariants::Promise;
 use crate::state::seal;
-use crate::state::{Inspection, StateError, Table, inspect};
+use crate::state::{InspectedTable, Inspection, StateError, inspect};
 use bronzed_model::declaration::{Dataset, Version};
 
 async fn found(world: &World) -> Inspection {
@@ -149,7 +149,9 @@ async fn strays_are_what_readers_may_take_for_the_table() {
     }
     world.put("pncp/_state/known/20251022", "x").await;
     world.put("pncp_itens/x", "x").await;
-    let table = Table::list(&world.day().lake, "pncp").await.unwrap();
+    let table = InspectedTable::list(&world.day().lake, "pncp")
+        .await
+        .unwrap();
     assert_eq!(table.days.into_iter().collect::<Vec<_>>(), [day()]);
     assert_eq!(
         table.strays,

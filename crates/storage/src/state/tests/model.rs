@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use uuid::Uuid;
 
-use crate::invariants::{self, Day, File, FileName, Promise, Served, State, Violation};
+use crate::invariants::{self, DayFacts, File, FileName, Promise, Served, StateFacts, Violation};
 use bronzed_model::mutation::Mutation;
 
 /// Set of records, one per bit.
@@ -143,14 +143,14 @@ impl World {
         true
     }
 
-    fn facts(&self) -> Day<u8> {
+    fn facts(&self) -> DayFacts<u8> {
         let ids = |ids: Ids| (0..8).filter(move |bit| ids & (1 << bit) != 0);
         let files = self.files.iter().map(|(number, (run, stored))| File {
             name: FileName::Numbered(u64::from(*number)),
             ids: ids(*stored).collect(),
             run: Some(Uuid::from_u128(u128::from(*run))),
         });
-        let state = self.document.map(|document| State {
+        let state = self.document.map(|document| StateFacts {
             ours: true,
             ids: ids(document.ids).collect(),
             total: u64::from(document.ids.count_ones()),
@@ -159,7 +159,7 @@ impl World {
             lost: BTreeSet::new(),
             executions: Vec::new(),
         });
-        Day {
+        DayFacts {
             files: files.collect(),
             state,
             marker: false,

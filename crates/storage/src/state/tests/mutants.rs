@@ -1,7 +1,7 @@
 //! Mutations of the protocol that take more than a changed condition.
 
 use super::super::commit::Change;
-use super::super::document::Document;
+use super::super::document::StateDocument;
 use crate::bronze::writer::EncodedFile;
 use crate::state::recover::Recovery;
 use crate::state::store::Notes;
@@ -12,7 +12,7 @@ impl DayStore {
     /// Returns a new day, ignoring the existing state.
     pub(in crate::state) fn without_looking(&self) -> DayState {
         DayState {
-            document: Document::new(self.day, self.clock.now()),
+            document: StateDocument::new(self.day, self.clock.now()),
             version: None,
             recovery: Recovery::default(),
             notes: Notes::default(),

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::support::day;
 use crate::compression::pack;
-use crate::state::document::Document;
+use crate::state::document::StateDocument;
 use bronzed_model::settings::StateCompression;
 
 /// Ids as PNCP makes them: buyer (some buy often), sequence number in the year, year.
@@ -27,7 +27,7 @@ fn ids(count: u32) -> impl Iterator<Item = Box<str>> {
 #[ignore = "it prints figures, and takes its time"]
 fn the_state_of_a_large_day() {
     for count in [100_000, 1_000_000] {
-        let mut document = Document::new(day(), DateTime::UNIX_EPOCH);
+        let mut document = StateDocument::new(day(), DateTime::UNIX_EPOCH);
         assert_eq!(document.add_ids(ids(count)), u64::from(count));
         let plain = document.write(Sao_Paulo);
         let packed = pack(plain.clone(), StateCompression::Zstd);
@@ -37,7 +37,7 @@ fn the_state_of_a_large_day() {
             plain.len(),
             packed.len()
         );
-        let read = Document::read(&packed, day(), Sao_Paulo, DateTime::UNIX_EPOCH);
+        let read = StateDocument::read(&packed, day(), Sao_Paulo, DateTime::UNIX_EPOCH);
         let (read, _) = read.unwrap();
         assert_eq!(read.ids, document.ids);
         assert!(packed.len() * 2 < plain.len(), "it is worth its name");

@@ -16,7 +16,7 @@ use crate::simulation::year::chance::mix;
 use crate::simulation::year::time::{At, True};
 use bronzed_model::declaration::RequestLimits;
 use bronzed_source::failure::Failure;
-use bronzed_source::testing::{Broken, Exchange, Reply};
+use bronzed_source::testing::{RawResponse, Transport, TransportError};
 
 /// How long an answer takes.
 const LATENCY: Duration = Duration::from_millis(400);
@@ -49,8 +49,8 @@ struct Wish {
 }
 
 #[async_trait]
-impl Exchange for Api {
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<Reply, Broken> {
+impl Transport for Api {
+    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError> {
         let Some(table) = table_of(url) else {
             return Ok(self.reply(404, "text/plain", "no such route".to_owned()));
         };
@@ -67,10 +67,10 @@ impl Exchange for Api {
                 Wrong::Clamp(rows) => clamp = clamp.min(rows),
                 Wrong::Hangs => {
                     tokio::time::sleep(limits.timeout).await;
-                    return Err(Broken::Off(Failure::TimedOut(limits.timeout)));
+                    return Err(TransportError::Off(Failure::TimedOut(limits.timeout)));
                 }
                 Wrong::Refused => {
-                    return Err(Broken::Off(Failure::NoConnection {
+                    return Err(TransportError::Off(Failure::NoConnection {
                         host: url.host_str().unwrap_or_default().to_owned(),
                         problem: "Connection refused".to_owned(),
                         cure: String::new(),
@@ -98,22 +98,22 @@ fn table_of(url: &Url) -> Option<usize> {
 }
 
 impl Api {
-    fn reply(&self, status: u16, kind: &str, body: String) -> Reply {
-        Reply {
+    fn reply(&self, status: u16, kind: &str, body: String) -> RawResponse {
+        RawResponse {
             status,
             content_type: (!body.is_empty()).then(|| kind.to_owned()),
             date: Some(self.truth.now()),
             body: Bytes::from(body),
-            ..Reply::default()
+            ..RawResponse::default()
         }
     }
 
-    fn json(&self, body: String) -> Reply {
+    fn json(&self, body: String) -> RawResponse {
         self.reply(200, "application/json", body)
     }
 
     /// As the provider says that there is nothing.
-    fn nothing(&self, table: usize) -> Reply {
+    fn nothing(&self, table: usize) -> RawResponse {
         let table = &TABLES[table];
         match table.envelope {
             Envelope::Pncp if table.dataset == "instrumentos_cobranca" => self.reply(
@@ -134,7 +134,7 @@ impl Api {
         }
     }
 
-    fn page(&self, url: &Url, table: usize, clamp: usize) -> Reply {
+    fn page(&self, url: &Url, table: usize, clamp: usize) -> RawResponse {
         let Some(wish) = wish(url, table) else {
             return self.reply(400, "text/plain", "bad parameters".to_owned());
         };
@@ -173,7 +173,7 @@ impl Api {
         total: usize,
         size: usize,
         offset: usize,
-    ) -> Reply {
+    ) -> RawResponse {
         let mut records = String::new();
         for (number, listing) in here.iter().enumerate() {
             if number > 0 {

@@ -9,9 +9,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::ingest::feed::coverage::Coverage;
-use crate::ingest::feed::route::{Route, Sight, Step, Terms};
-use crate::ingest::feed::stretch::Stretch;
+use crate::ingest::feed::coverage::FeedCoverage;
+use crate::ingest::feed::route::{PageSummary, Route, RouteParams, Step};
+use crate::ingest::feed::stretch::CoveredRange;
 use bronzed_model::day::Day;
 
 const PAGE: usize = 10;
@@ -30,7 +30,7 @@ struct Record {
 struct Model {
     feed: Vec<Record>,
     stored: HashSet<Box<str>>,
-    coverage: Coverage,
+    coverage: FeedCoverage,
     today: i64,
     made: usize,
     requests: u64,
@@ -54,7 +54,7 @@ impl Model {
         let mut model = Self {
             feed: Vec::new(),
             stored: HashSet::new(),
-            coverage: Coverage::default(),
+            coverage: FeedCoverage::default(),
             today: 40 + i64::try_from(records / 4).unwrap(),
             made: 0,
             requests: 0,
@@ -92,11 +92,11 @@ impl Model {
         self.feed.insert(place, record);
     }
 
-    fn page(&mut self, index: u64) -> Sight {
+    fn page(&mut self, index: u64) -> PageSummary {
         self.requests += 1;
         let offset = usize::try_from(index).unwrap() * (PAGE - OVERLAP);
         let page = self.feed.iter().skip(offset).take(PAGE);
-        let mut sight = Sight::default();
+        let mut sight = PageSummary::default();
         for record in page {
             sight.newest = sight.newest.max(Some(record.day));
             sight.new += u64::from(self.stored.insert(record.key.clone()));
@@ -109,7 +109,7 @@ impl Model {
     /// The coverage is recorded every `at_risk` pages and at the end. Returns the last step, `None` after a
     /// crash.
     fn walk(&mut self, at_risk: u32, mut between: impl FnMut(&mut Self) -> bool) -> Option<Step> {
-        let terms = Terms {
+        let terms = RouteParams {
             step: (PAGE - OVERLAP) as u64,
             page_size: PAGE as u64,
             earliest: None,
@@ -141,7 +141,7 @@ impl Model {
     #[track_caller]
     fn check(&self) {
         let reread_after = self.coverage.reread_after;
-        for Stretch { newest, oldest, .. } in &self.coverage.stretches {
+        for CoveredRange { newest, oldest, .. } in &self.coverage.stretches {
             let place = |key: &str| self.feed.iter().position(|record| &*record.key == key);
             let Some(first) = newest.iter().find_map(|key| place(key)) else {
                 continue;
@@ -213,7 +213,7 @@ fn a_walk_that_dies_leaves_a_gap_that_the_next_ones_fill() {
 #[test]
 fn an_empty_page_in_the_middle_is_not_taken_for_the_end() {
     let mut model = Model::of(100);
-    let terms = Terms {
+    let terms = RouteParams {
         step: (PAGE - OVERLAP) as u64,
         page_size: PAGE as u64,
         earliest: None,
@@ -222,7 +222,7 @@ fn an_empty_page_in_the_middle_is_not_taken_for_the_end() {
     let mut route = Route::new(terms, &model.coverage);
     assert_eq!(route.see(0, &model.page(0)), Step::Read(1));
     // The page after the first is empty once, and has records when asked again.
-    assert_eq!(route.see(1, &Sight::default()), Step::Read(0));
+    assert_eq!(route.see(1, &PageSummary::default()), Step::Read(0));
     assert_eq!(route.see(0, &model.page(0)), Step::Read(1));
     assert_eq!(route.see(1, &model.page(1)), Step::Read(2));
     assert_eq!(route.progress(day(0)).stretch.unwrap().records, 18);
@@ -231,18 +231,18 @@ fn an_empty_page_in_the_middle_is_not_taken_for_the_end() {
 /// Found by fuzzing: each page shares a record with the one before it, and there is always one more.
 #[test]
 fn pages_that_go_round_end_the_walk() {
-    let terms = Terms {
+    let terms = RouteParams {
         step: 3,
         page_size: 4,
         earliest: None,
         since: instant(50),
     };
-    let mut route = Route::new(terms, &Coverage::default());
+    let mut route = Route::new(terms, &FeedCoverage::default());
     let mut next = 0;
     for page in ["abcd", "defg", "ghij", "jkl"].iter().cycle().take(1_000) {
-        let sight = Sight {
+        let sight = PageSummary {
             keys: page.chars().map(|key| key.to_string().into()).collect(),
-            ..Sight::default()
+            ..PageSummary::default()
         };
         next = match route.see(next, &sight) {
             Step::Read(page) => page,
@@ -256,7 +256,7 @@ fn pages_that_go_round_end_the_walk() {
 #[test]
 fn pages_that_are_quietly_capped_are_no_way_through_a_feed() {
     let mut model = Model::of(100);
-    let terms = Terms {
+    let terms = RouteParams {
         step: 50,
         page_size: 52,
         earliest: None,
@@ -268,10 +268,10 @@ fn pages_that_are_quietly_capped_are_no_way_through_a_feed() {
         let offset = usize::try_from(next).unwrap() * 50;
         let page = model.feed.iter().skip(offset).take(PAGE);
         let keys = page.map(|record| record.key.clone()).collect();
-        let sight = Sight {
+        let sight = PageSummary {
             keys,
             newest: Some(day(1)),
-            ..Sight::default()
+            ..PageSummary::default()
         };
         match route.see(next, &sight) {
             Step::Read(page) => next = page,
@@ -288,7 +288,7 @@ fn a_floor_is_a_floor_until_it_is_lowered() {
     let mut model = Model::of(400);
     let walk = |model: &mut Model, earliest: i64| {
         model.requests = 0;
-        let terms = Terms {
+        let terms = RouteParams {
             step: (PAGE - OVERLAP) as u64,
             page_size: PAGE as u64,
             earliest: Some(day(earliest)),
@@ -323,17 +323,17 @@ fn a_floor_is_a_floor_until_it_is_lowered() {
 /// A day can be marked complete once it is passed, even if the walk crashes on the next page.
 #[test]
 fn p4_a_day_that_may_go_on_on_the_next_page_is_not_passed() {
-    let terms = Terms {
+    let terms = RouteParams {
         step: (PAGE - OVERLAP) as u64,
         page_size: PAGE as u64,
         earliest: None,
         since: instant(9),
     };
-    let mut route = Route::new(terms, &Coverage::default());
+    let mut route = Route::new(terms, &FeedCoverage::default());
     let mut passed = |index: u64, newest: i64| {
         let first = index * terms.step;
         let keys = first..first + terms.page_size;
-        let sight = Sight {
+        let sight = PageSummary {
             keys: keys.map(|key| key.to_string().into()).collect(),
             newest: Some(day(newest)),
             new: terms.step,
