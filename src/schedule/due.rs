@@ -232,10 +232,11 @@ pub(super) fn until_complete(
         return first;
     };
     let most = longest(last.ended - day.ended);
-    if let Some(again) = last.again.filter(|again| *again > last.ended) {
+    if let Some(again) = last.again.filter(|again| *again > last.started) {
         return NextAttempt {
-            // A clock that was wrong mustn't put it off for ever.
-            at: cmp::min(again, last.ended + LONGEST),
+            // A clock that was wrong mustn't put it off for ever, nor a run that ended later than it asked for ask
+            // at once again and again.
+            at: again.clamp(last.ended + FIRST_RETRY, last.ended + LONGEST),
             reason: match last.well {
                 true => Reason::Settle,
                 false => Reason::Retry,
@@ -495,6 +496,23 @@ mod tests {
         }];
         let next = until_complete(day, &runs, wish("01T05:00", Reason::Slot));
         assert_eq!(next.at, at("02T04:01") + TimeDelta::days(21));
+    }
+
+    /// A run that ended two seconds after the time that it asked for was tried again at the distance of all runs
+    /// before it: after eleven days.
+    #[test]
+    fn p10_a_run_that_ended_later_than_it_asked_to_be_repeated_is_repeated_soon() {
+        let day = DayDeadlines {
+            ended: at("01T03:00"),
+            settled: at("01T05:00"),
+        };
+        let mut runs = vec![run("20T01:00", "20T01:01", false); 30];
+        runs.push(Attempt {
+            again: Some(at("20T04:01")),
+            ..run("20T04:00", "20T04:02", false)
+        });
+        let next = until_complete(day, &runs, wish("01T05:00", Reason::Slot));
+        assert_eq!(next, wish("20T04:12", Reason::Retry));
     }
 
     #[test]

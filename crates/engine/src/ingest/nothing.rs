@@ -17,7 +17,7 @@ use crate::ingest::canary;
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::proof::WalkRecord;
-use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader, told};
+use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader, is_hours_before, told};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
@@ -120,7 +120,7 @@ impl Run<'_> {
         let stored = state.len().saturating_sub(state.withdrawn().len());
         let since = empty_since(outcomes).filter(|_| !outcomes.is_empty());
         let now = self.execution.started_at;
-        let agrees = since.is_some_and(|since| since + APART <= now);
+        let agrees = since.is_some_and(|since| is_hours_before(since, now));
         let leaves = self.order.dataset.rows_leave && self.ended;
         if agrees || (stored > 0 && leaves) {
             return proven;
