@@ -3,6 +3,7 @@
 
 mod bad_day;
 mod bad_input;
+mod continued;
 mod day;
 mod demo;
 mod killed;

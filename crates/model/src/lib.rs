@@ -7,7 +7,7 @@
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
 //! - [`redact`]: secrets out of texts
-//! - [`failpoint`], [`mutation`]: named points at which tests stop or break the program
+//! - [`mod@failpoint`], [`mutation`]: named points at which tests stop or break the program
 
 pub mod clock;
 pub mod counts;

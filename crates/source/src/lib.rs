@@ -1,6 +1,6 @@
 //! The declarative REST client: slices, paging, extraction, retries, limits.
 //!
-//! A source is declared in TOML ([`bronzed_model::declaration`]). A day becomes [`slices()`], a slice becomes pages
+//! A source is declared in TOML ([`bronzed_model::declaration`]). A day becomes [slices](bronzed_model::slices::slices), a slice becomes pages
 //! ([`bronzed_model::declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
 //! Each request is admitted (`turn`) by the limiters of the source and its pool (`gate`) and by one
 //! circuit breaker per host (`breaker`); responses are classified by the declared rules (`classify`),

@@ -31,7 +31,7 @@ pub struct SourceDefaults<'a> {
 }
 
 /// Maximum length of a prefix, because keys contain it twice, after the lake's own path (see
-/// [`crate::lake`]), and stores allow 1,024 bytes.
+/// `bronzed_storage::lake`), and stores allow 1,024 bytes.
 const MAX_PREFIX: usize = 100;
 
 impl Build<'_> {

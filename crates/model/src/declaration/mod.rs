@@ -1,6 +1,6 @@
 //! A source as declared in TOML, after all checks: the specification by which the engine reads an API.
 //!
-//! These values are valid: [`crate::config`] builds them from files and environment, and rejects what is
+//! These values are valid: `bronzed_config` builds them from files and environment, and rejects what is
 //! wrong. The names are those of the TOML keys.
 
 mod job;

@@ -1,7 +1,7 @@
 //! Reads Parquet files: ids for deduplication and recovery, and the records themselves.
 //!
 //! Reads the files of this program and those of the Python pipeline that it replaces. The latter have no
-//! metadata columns: their ids are derived from the key columns, by the rules of [`crate::record`].
+//! metadata columns: their ids are derived from the key columns, by the rules of [`bronzed_model::record`].
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
