@@ -70,7 +70,7 @@ impl Paused {
 
 fn document(lake: &Lake) -> JsonDocument<Paused> {
     JsonDocument::new(lake, KEY, FORMAT)
-        .cure("update bronzed, or remove the object, which lets all jobs go on")
+        .hint("update bronzed, or remove the object, which lets all jobs go on")
 }
 
 fn name(source: &str, job: &str) -> String {

@@ -43,6 +43,7 @@ impl crate::server::daemon::DaemonService for Daemon {
         let board = self.0.board();
         let now = self.0.now();
         for (source, scheduled) in &self.0.sources {
+            let client = self.0.session.client(source);
             for (name, dataset) in enabled(&scheduled.source, &scheduled.schedule) {
                 let view = self.0.dataset(&board, scheduled, dataset);
                 let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
@@ -57,6 +58,7 @@ impl crate::server::daemon::DaemonService for Daemon {
                     oldest_backlog_seconds: view.coverage.oldest_backlog_seconds,
                     overdue_days: view.coverage.overdue_days,
                     stuck_days: view.coverage.stuck_days,
+                    down: client.is_some_and(|client| client.down(dataset).is_some()),
                 };
                 gauges.record();
                 let known = board.knowledge(source, dataset).ok();
@@ -177,13 +179,13 @@ impl DaemonInner {
         if let Some(today) = today.filter(|today| day > *today) {
             return Err(ServiceError::Refused {
                 reason: format!("{day} is in the future: today is {today}"),
-                cure: format!("ask for {today} or an earlier day"),
+                hint: format!("ask for {today} or an earlier day"),
             });
         }
         match dataset.days.earliest {
             Some(earliest) if day < earliest => Err(ServiceError::Refused {
                 reason: format!("`{}` has nothing before {earliest}", dataset.full_name()),
-                cure: format!("ask for {earliest} or a later day"),
+                hint: format!("ask for {earliest} or a later day"),
             }),
             _ => Ok(()),
         }

@@ -57,6 +57,6 @@ fn says_json(headers: &HeaderMap) -> bool {
 fn invalid(problem: &impl ToString) -> ApiError {
     ApiError::InvalidBody {
         problem: format!("the body can't be read: {}", problem.to_string()),
-        cure: "GET /api/v1/openapi.json describes the bodies".to_owned(),
+        hint: "GET /api/v1/openapi.json describes the bodies".to_owned(),
     }
 }

@@ -82,7 +82,7 @@ pub enum ServiceError {
         /// Reason of the refusal.
         reason: String,
         /// Hint: a request that would be accepted.
-        cure: String,
+        hint: String,
     },
     /// The lake is unreachable, or the daemon is stopping; a later request may succeed.
     #[error("{reason}")]

@@ -1,10 +1,10 @@
 //! Error responses of the API.
 //!
 //! ```json
-//! {"error": "token_missing", "message": "this needs a token, and …", "cure": "send `Authorization: Bearer …`"}
+//! {"error": "token_missing", "message": "this needs a token, and …", "hint": "send `Authorization: Bearer …`"}
 //! ```
 //!
-//! `error` is one of a fixed list of names for programs; `message` and `cure` (a hint) are for people.
+//! `error` is one of a fixed list of names for programs; `message` and `hint` (a hint) are for people.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -47,7 +47,7 @@ pub enum ApiError {
         /// Reason of the refusal.
         reason: String,
         /// Hint: a request that would be accepted.
-        cure: String,
+        hint: String,
     },
     /// 413
     #[error("the body is longer than {limit} bytes")]
@@ -64,7 +64,7 @@ pub enum ApiError {
         /// Description of the problem.
         problem: String,
         /// Hint: a correct request.
-        cure: String,
+        hint: String,
     },
     /// 422
     #[error("{problem}")]
@@ -72,7 +72,7 @@ pub enum ApiError {
         /// Description of the problem.
         problem: String,
         /// Hint: a correct request.
-        cure: String,
+        hint: String,
     },
     /// 503
     #[error("{0}")]
@@ -91,7 +91,7 @@ pub struct ErrorBody {
     /// Description of the problem, for people.
     pub message: String,
     /// Hint for solving the problem.
-    pub cure: String,
+    pub hint: String,
 }
 
 /// Constant name of an error, one for each variant of [`ApiError`].
@@ -141,7 +141,7 @@ impl ApiError {
         }
     }
 
-    fn cure(&self) -> String {
+    fn hint(&self) -> String {
         let text = match self {
             Self::TokenMissing | Self::TokenWrong => {
                 "send `Authorization: Bearer …` with the token that the daemon is configured with"
@@ -160,9 +160,9 @@ impl ApiError {
             Self::TooLarge { .. } => "split the request",
             Self::WrongContentType => "send `Content-Type: application/json`",
             Self::Unavailable(_) | Self::TimedOut => "try again later; /readyz tells when",
-            Self::Refused { cure, .. }
-            | Self::InvalidBody { cure, .. }
-            | Self::InvalidQuery { cure, .. } => cure,
+            Self::Refused { hint, .. }
+            | Self::InvalidBody { hint, .. }
+            | Self::InvalidQuery { hint, .. } => hint,
         };
         text.to_owned()
     }
@@ -172,7 +172,7 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::NotFound { what } => Self::NotFound(what),
-            ServiceError::Refused { reason, cure } => Self::Refused { reason, cure },
+            ServiceError::Refused { reason, hint } => Self::Refused { reason, hint },
             ServiceError::Unavailable { reason } => Self::Unavailable(reason),
         }
     }
@@ -184,7 +184,7 @@ impl IntoResponse for ApiError {
         let body = ErrorBody {
             error,
             message: self.to_string(),
-            cure: self.cure(),
+            hint: self.hint(),
         };
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {

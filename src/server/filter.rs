@@ -37,7 +37,7 @@ impl RunFilter {
                 _ => {
                     return Err(ApiError::InvalidQuery {
                         problem: format!("there is no parameter `{name}`"),
-                        cure: format!("known here: {}", PARAMETERS.join(", ")),
+                        hint: format!("known here: {}", PARAMETERS.join(", ")),
                     });
                 }
             }
@@ -60,7 +60,7 @@ fn status(text: &str) -> Result<RunStatus, ApiError> {
     RunStatus::deserialize(text.into_deserializer()).map_err(|error: Error| {
         ApiError::InvalidQuery {
             problem: format!("`status` is `{text}`: {error}"),
-            cure: "name one of them, in small letters".to_owned(),
+            hint: "name one of them, in small letters".to_owned(),
         }
     })
 }

@@ -71,7 +71,7 @@ impl RunOrder {
         };
         Err(ApiError::InvalidBody {
             problem,
-            cure: format!(
+            hint: format!(
                 "name 1 to {MAX_RUN_DAYS} different days; for more, POST /api/v1/backfills"
             ),
         })
@@ -83,7 +83,7 @@ impl BackfillOrder {
     pub(super) fn check(&self) -> Result<(), ApiError> {
         let Self { from, to, .. } = self;
         let days = (to.date() - from.date()).num_days();
-        let (problem, cure) = if from > to {
+        let (problem, hint) = if from > to {
             let problem = format!("`from` ({from}) is after `to` ({to})");
             (problem, "exchange them".to_owned())
         } else if from.date().year() < FIRST_YEAR {
@@ -95,7 +95,7 @@ impl BackfillOrder {
         } else {
             return Ok(());
         };
-        Err(ApiError::InvalidBody { problem, cure })
+        Err(ApiError::InvalidBody { problem, hint })
     }
 }
 

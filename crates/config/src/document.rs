@@ -61,8 +61,8 @@ impl TomlDocument {
         let place = |error| Location::File(name.clone(), Some(lines.line(start(error))));
         for error in &garbled {
             let what = format!("this isn't TOML: {}", error.message());
-            let cure = "mend the line; a text stands in \"quotes\"";
-            problems.note(place(error), what, cure);
+            let hint = "mend the line; a text stands in \"quotes\"";
+            problems.note(place(error), what, hint);
         }
         // A malformed line can make other keys look like duplicates.
         for error in twice.iter().filter(|_| garbled.is_empty()) {

@@ -81,11 +81,11 @@ fn over(
             conform.unknown(&path, &key, known.iter().map(String::as_str));
             None
         }
-        Target::Unsayable(path, cure) => {
+        Target::Unsayable(path, hint) => {
             conform.places.in_variable(path.clone(), name);
             let place = conform.places.of(&path);
             let what = format!("`{path}` can't be said by a variable");
-            conform.problems.note(place, what, cure);
+            conform.problems.note(place, what, hint);
             None
         }
     }

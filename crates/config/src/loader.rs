@@ -59,8 +59,8 @@ impl Loader<'_> {
     fn load(mut self) -> Option<Settings> {
         if let Err(missing) = self.files.check() {
             let place = Location::File(missing, None);
-            let cure = "name a folder that has `bronzed.toml` and `sources/` in it";
-            self.problems.note(place, "there is no such folder", cure);
+            let hint = "name a folder that has `bronzed.toml` and `sources/` in it";
+            self.problems.note(place, "there is no such folder", hint);
             return None;
         }
         for (name, right) in Variables::misspelt(self.environment) {
@@ -102,8 +102,8 @@ impl Loader<'_> {
         let files = files.unwrap_or_else(|error| {
             let place = Location::File(self.files.name(Path::new("sources")), None);
             let what = format!("a folder with files of sources {}", failing(&error));
-            let cure = "make a folder `sources` with a TOML file per source in it";
-            self.problems.note(place, what, cure);
+            let hint = "make a folder `sources` with a TOML file per source in it";
+            self.problems.note(place, what, hint);
             Vec::new()
         });
         let names: Vec<_> = files.iter().map(|file| stem(file)).collect();
@@ -167,12 +167,12 @@ impl Loader<'_> {
             }
             Err(error) => {
                 let line = bad_line(&error);
-                let cure = match line {
+                let hint = match line {
                     Some(_) => "save it as UTF-8",
                     None => "name a folder that has `bronzed.toml` and `sources/` in it",
                 };
                 let what = format!("this file {}", failing(&error));
-                self.problems.note(Location::File(name, line), what, cure);
+                self.problems.note(Location::File(name, line), what, hint);
                 None
             }
         }

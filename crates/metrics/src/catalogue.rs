@@ -252,6 +252,13 @@ pub(crate) const MISSED_SLOTS: Metric = Metric {
     labels: &[SOURCE, DATASET, JOB, one_of("reason", MISSED_REASON)],
     help: "Slots that passed without a run of their own, by reason.",
 };
+pub(crate) const API_DOWN: Metric = Metric {
+    name: "bronzed_api_down",
+    kind: MetricKind::Gauge,
+    unit: "1",
+    labels: &[SOURCE, DATASET],
+    help: "1 while the circuit breaker of the dataset's host or endpoint is open: only probes are sent.",
+};
 pub(crate) const CLOCK_JUMPS: Metric = Metric {
     name: "bronzed_clock_jumps_total",
     kind: MetricKind::Counter,
@@ -301,6 +308,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &STATE_SIZE,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,
+    &API_DOWN,
     &CLOCK_JUMPS,
     &LAKE_DURATION,
     &BUILD_INFO,

@@ -102,6 +102,8 @@ pub struct DatasetGauges<'a> {
     pub overdue_days: u64,
     /// Number of stuck days.
     pub stuck_days: u64,
+    /// `true` while the circuit breaker of its host or endpoint is open.
+    pub down: bool,
 }
 
 impl DatasetGauges<'_> {
@@ -122,6 +124,7 @@ impl DatasetGauges<'_> {
             ),
             (&names::OVERDUE, self.overdue_days),
             (&names::STUCK, self.stuck_days),
+            (&names::API_DOWN, u64::from(self.down)),
         ] {
             gauge!(metric.name, &labels).set(lossy(count));
         }

@@ -63,6 +63,7 @@ fn sample() -> String {
             backlog_days: 3,
             overdue_days: 1,
             stuck_days: 1,
+            down: true,
             oldest_backlog_seconds: Some(90_000),
         }
         .record();

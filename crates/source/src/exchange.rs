@@ -182,7 +182,7 @@ fn build(
     let failure = Failure::NoConnection {
         host: source.base_url.host_str().unwrap_or("the API").to_owned(),
         problem: snippet(root_cause(&error).as_bytes()),
-        cure: format!(
+        hint: format!(
             ": install the system's `ca-certificates`, or name a file of certificates (PEM) as \
              `ca_file` of source `{}`",
             source.name
@@ -224,7 +224,7 @@ fn failed(error: &reqwest::Error, timeout: Duration) -> TransportError {
     TransportError::Off(if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
         Failure::NoConnection {
-            cure: cure(&cause, host, error.url()),
+            hint: hint(&cause, host, error.url()),
             host: host.to_owned(),
             problem: cause,
         }
@@ -236,7 +236,7 @@ fn failed(error: &reqwest::Error, timeout: Duration) -> TransportError {
 }
 
 /// Returns a hint for a rejected certificate; empty for any other cause.
-fn cure(cause: &str, host: &str, url: Option<&Url>) -> String {
+fn hint(cause: &str, host: &str, url: Option<&Url>) -> String {
     let port = url.and_then(Url::port_or_known_default).unwrap_or(443);
     if cause.contains("UnknownIssuer") {
         format!(

@@ -83,14 +83,14 @@ pub enum Failure {
     #[error("no whole answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     /// No connection: unknown host, refused, TLS.
-    #[error("no connection to {host}: {problem}{cure}")]
+    #[error("no connection to {host}: {problem}{hint}")]
     NoConnection {
         /// Name of the host.
         host: String,
         /// Error of the network layer.
         problem: String,
         /// Hint, after a colon; empty if none is known.
-        cure: String,
+        hint: String,
     },
     /// The connection broke, or the body ended early.
     #[error("the answer broke off: {0}")]

@@ -81,7 +81,7 @@ impl FirstNamedDay {
 
 fn document(lake: &Lake, prefix: &str) -> JsonDocument<FirstNamedDay> {
     JsonDocument::new(lake, format!("_bronzed/named/{prefix}.json"), FORMAT)
-        .cure("update bronzed, or remove the object: then days count from those that jobs name now")
+        .hint("update bronzed, or remove the object: then days count from those that jobs name now")
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Transport for Api {
             return Err(TransportError::Off(Failure::NoConnection {
                 host: "api".to_owned(),
                 problem: "connection refused".to_owned(),
-                cure: String::new(),
+                hint: String::new(),
             }));
         }
         let query: BTreeMap<_, _> = url.query_pairs().collect();

@@ -146,8 +146,8 @@ async fn who_needs_a_token_is_told_how_to_have_one() {
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
     let server = served_with(settings(Place::Loopback, None), ConnectionLimits::default()).await;
     let answer = server.post("/api/v1/jobs/pncp/hourly/pause", "").await;
-    let cure = answer.json()["cure"].to_string();
-    assert!(cure.contains("BRONZED__SERVER__TOKEN"), "{cure}");
+    let hint = answer.json()["hint"].to_string();
+    assert!(hint.contains("BRONZED__SERVER__TOKEN"), "{hint}");
 }
 
 #[tokio::test]

@@ -200,7 +200,7 @@ async fn what_the_daemon_says_against_it_reaches_who_asked() {
     let server = served().await;
     let refused = ServiceError::Refused {
         reason: "2027-01-01 is in the future".to_owned(),
-        cure: "ask for a day until 2025-10-22".to_owned(),
+        hint: "ask for a day until 2025-10-22".to_owned(),
     };
     let unavailable = ServiceError::Unavailable {
         reason: "the lake can't be reached".to_owned(),

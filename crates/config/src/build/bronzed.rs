@@ -74,42 +74,42 @@ impl Build<'_> {
 
     fn lake_url(&mut self, path: &KeyPath, text: &str) {
         if text.trim().is_empty() {
-            let cure = "write a folder such as \"./data\", or a URL such as \"s3://bucket/path\"";
-            return self.complain(path, format!("`{path}` is empty"), cure);
+            let hint = "write a folder such as \"./data\", or a URL such as \"s3://bucket/path\"";
+            return self.complain(path, format!("`{path}` is empty"), hint);
         }
         let Some((scheme, _)) = text.split_once("://") else {
             if let Some((scheme, _)) = text.split_once(':')
                 && SCHEMES.contains(&scheme)
             {
                 let what = format!("`{path} = \"{text}\"` is neither a folder nor a URL");
-                let cure = format!(
+                let hint = format!(
                     "write \"{scheme}://…\", or \"./{scheme}:…\" for a folder of that name"
                 );
-                self.complain(path, what, cure);
+                self.complain(path, what, hint);
             }
             return;
         };
         if !SCHEMES.contains(&scheme) {
-            let cure = "write a folder, or file://, s3://, gs://, az:// or memory://";
+            let hint = "write a folder, or file://, s3://, gs://, az:// or memory://";
             let what = format!("`{path}` begins with `{scheme}://`, which is no lake known here");
-            return self.complain(path, what, cure);
+            return self.complain(path, what, hint);
         }
         match Url::parse(text) {
             // The text itself is not shown, because it may contain credentials.
             Err(error) => {
-                let cure = "write it as \"s3://bucket/path\" or \"file:///folder\"";
-                self.complain(path, format!("`{path}` is not a URL: {error}"), cure);
+                let hint = "write it as \"s3://bucket/path\" or \"file:///folder\"";
+                self.complain(path, format!("`{path}` is not a URL: {error}"), hint);
             }
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                let cure = "secrets aren't written here: name them in [lake.options]";
-                self.complain(path, format!("`{path}` has credentials in it"), cure);
+                let hint = "secrets aren't written here: name them in [lake.options]";
+                self.complain(path, format!("`{path}` has credentials in it"), hint);
             }
             // Query and fragment would be shown with the URL wherever the lake is named, and are used by
             // nothing.
             Ok(url) if url.query().is_some() || url.fragment().is_some() => {
-                let cure = "leave out what follows `?` or `#`: settings belong in [lake.options]";
+                let hint = "leave out what follows `?` or `#`: settings belong in [lake.options]";
                 let what = format!("`{path}` has more than an address and a path");
-                self.complain(path, what, cure);
+                self.complain(path, what, hint);
             }
             Ok(_) => {}
         }

@@ -77,9 +77,9 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
     };
     if let Some((line, name, table)) = strayed(&file.root, text) {
         let what = format!("`{name}` is a member of `{table}`, the table above it");
-        let cure =
+        let hint =
             format!("a column `{name}` stands under [columns], before the first nested table");
-        problems.warn(Location::File(file.name, Some(line)), what, cure);
+        problems.warn(Location::File(file.name, Some(line)), what, hint);
     }
     (problems.iter().len() == before).then_some(Schema { columns })
 }
@@ -170,8 +170,8 @@ impl ColumnsReader<'_> {
                     Some(ColumnType::Decimal { precision, scale })
                 }
                 Some(_) => {
-                    let cure = "write 1 to 38 digits in all, and no more of them after the point";
-                    self.complain(line, format!("`{path} = \"{text}\"` is out of range"), cure);
+                    let hint = "write 1 to 38 digits in all, and no more of them after the point";
+                    self.complain(line, format!("`{path} = \"{text}\"` is out of range"), hint);
                     None
                 }
                 None => {

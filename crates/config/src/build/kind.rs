@@ -133,8 +133,8 @@ impl Build<'_> {
     ) -> Window {
         if table.start_param.is_none() && !used.contains("start") {
             let why = "it takes the window's start";
-            let cure = "name the parameter, or write `{start}` into the path or a parameter";
-            self.lacks(&path.key("start_param"), why, cure);
+            let hint = "name the parameter, or write `{start}` into the path or a parameter";
+            self.lacks(&path.key("start_param"), why, hint);
         }
         match &table.format {
             Some(format) => self.day_format(&path.key("format"), format),

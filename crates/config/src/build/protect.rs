@@ -30,8 +30,8 @@ impl Build<'_> {
         let fine = self.problems.iter().len() == before && !key.expose_secret().is_empty();
         if fine && key.expose_secret().chars().count() < MIN_KEY_CHARS {
             let what = format!("`{path}` is a key of fewer than {MIN_KEY_CHARS} characters");
-            let cure = "all CPFs can be tried against a short key: take 32 random bytes, in base64";
-            self.complain(path, what, cure);
+            let hint = "all CPFs can be tried against a short key: take 32 random bytes, in base64";
+            self.complain(path, what, hint);
         }
         Some(Arc::new(key))
     }
@@ -61,8 +61,8 @@ impl Build<'_> {
                     .is_refused(&KeyPath::default().key("protect_key"))
             {
                 let what = format!("`{path}` is hashed with a key, and there is none");
-                let cure = "name it at the top of the file: protect_key = { env = \"NAME\" }";
-                self.complain(&path.key("method"), what, cure);
+                let hint = "name it at the top of the file: protect_key = { env = \"NAME\" }";
+                self.complain(&path.key("method"), what, hint);
             }
         }
         Protection::new(rules, key.cloned())
@@ -92,8 +92,8 @@ impl Build<'_> {
         }
         if of_id && said.method == Some(Method::Mask) {
             let what = format!("`{path}` masks a field that ids are made of");
-            let cure = "write method = \"hmac\": different records would have the same id";
-            self.complain(&path.key("method"), what, cure);
+            let hint = "write method = \"hmac\": different records would have the same id";
+            self.complain(&path.key("method"), what, hint);
         }
         let when = said.when.as_ref().and_then(|when| {
             let path = path.key("when");
@@ -101,19 +101,19 @@ impl Build<'_> {
             Some((field, when.equals.as_ref()?.0.clone()))
         });
         if said.when.is_some() && when.is_none() {
-            let cure = "write when = { field = \"tipoPessoa\", equals = \"PF\" }";
+            let hint = "write when = { field = \"tipoPessoa\", equals = \"PF\" }";
             self.lacks(
                 &path.key("when").key("field"),
                 "a condition has two parts",
-                cure,
+                hint,
             );
         }
         if said.method.is_none() {
-            let cure = "write method = \"hmac\" or method = \"mask\"";
+            let hint = "write method = \"hmac\" or method = \"mask\"";
             self.lacks(
                 &path.key("method"),
                 "it says what becomes of the value",
-                cure,
+                hint,
             );
         }
         Some(Rule {
@@ -132,12 +132,12 @@ impl Build<'_> {
             let step = step.replace("~1", "/").replace("~0", "~");
             let Some(column) = columns.iter().find(|column| column.name == step) else {
                 let near = nearest(&step, columns.iter().map(|column| column.name.as_str()));
-                let cure = match near {
+                let hint = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("declare `{step}` among the columns"),
                 };
                 let what = format!("`{path}` names `{field}`, which the schema lacks");
-                return self.complain(path, what, cure);
+                return self.complain(path, what, hint);
             };
             let mut inner = &column.kind;
             while let ColumnType::List(element) = inner {
@@ -151,8 +151,8 @@ impl Build<'_> {
         }
         if kind != Some(&ColumnType::String) {
             let what = format!("`{path}` names `{field}`, which is not declared as text");
-            let cure = "declare it as \"string\": a protected value is a text";
-            self.complain(path, what, cure);
+            let hint = "declare it as \"string\": a protected value is a text";
+            self.complain(path, what, hint);
         }
     }
 

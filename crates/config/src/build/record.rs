@@ -42,8 +42,8 @@ impl Build<'_> {
         let declared = schema.map(|schema| declared(schema, &pointer));
         if let Some(Ok(ColumnType::List(_))) = declared {
             let what = format!("`{path}` names `{field}`, which the schema declares as a list");
-            let cure = "declare it as one element: each record has a single one there";
-            self.complain(path, what, cure);
+            let hint = "declare it as one element: each record has a single one there";
+            self.complain(path, what, hint);
         }
         Some(pointer)
     }

@@ -17,11 +17,11 @@ impl Build<'_> {
     pub fn request_path(&mut self, path: &KeyPath, text: Option<&str>) -> Option<Template> {
         let text = text?;
         if !text.starts_with('/') {
-            let cure = "begin it with a slash: it is appended to the base URL";
-            self.complain(path, format!("`{path} = \"{text}\"` is not a path"), cure);
+            let hint = "begin it with a slash: it is appended to the base URL";
+            self.complain(path, format!("`{path} = \"{text}\"` is not a path"), hint);
         } else if text.contains(['?', '#']) {
-            let cure = "write parameters under [params] of the dataset";
-            self.complain(path, format!("`{path}` has more than a path in it"), cure);
+            let hint = "write parameters under [params] of the dataset";
+            self.complain(path, format!("`{path}` has more than a path in it"), hint);
         }
         self.template(path, text)
     }
@@ -72,8 +72,8 @@ impl Build<'_> {
     fn listed(&mut self, path: &KeyPath, values: &[Scalar]) -> SliceValues {
         if values.is_empty() {
             let what = format!("`{path}` has no values: there would be nothing to read");
-            let cure = "write the values that it takes, or leave it out";
-            self.complain(path, what, cure);
+            let hint = "write the values that it takes, or leave it out";
+            self.complain(path, what, hint);
         }
         let mut seen = BTreeSet::new();
         for (position, value) in values.iter().enumerate() {
@@ -97,8 +97,8 @@ impl Build<'_> {
         let other = self.dataset_named(&at, name, tables)?;
         if other.kind() != KindWord::Snapshot {
             let what = format!("`{at} = \"{name}\"` is no snapshot");
-            let cure = "name a dataset of kind `snapshot`: its newest rows are the values";
-            self.complain(&at, what, cure);
+            let hint = "name a dataset of kind `snapshot`: its newest rows are the values";
+            self.complain(&at, what, hint);
         }
         let others_path = KeyPath::default().key("dataset").key(name);
         let schema = self.schema(&others_path, other);

@@ -19,8 +19,8 @@ impl Build<'_> {
             if table.action == Some(Action::Skip) && !of_child {
                 let path = path.index(position).key("action");
                 let what = format!("`{path} = \"skip\"`, but only a child has a parent to skip");
-                let cure = "write `empty` or `fail`, or move the rule to a dataset of kind `child`";
-                self.complain(&path, what, cure);
+                let hint = "write `empty` or `fail`, or move the rule to a dataset of kind `child`";
+                self.complain(&path, what, hint);
             }
         }
         let rule = |(position, table)| self.response(&path.index(position), table);
@@ -46,11 +46,11 @@ impl Build<'_> {
             .iter()
             .any(|key| self.places.is_refused(&path.key(key)));
         if !conditions.contains(&true) && !refused {
-            let cure = format!("write one or more of {}", keys.join(", "));
+            let hint = format!("write one or more of {}", keys.join(", "));
             self.complain(
                 path,
                 "a rule without a condition would match every answer",
-                cure,
+                hint,
             );
         }
         match (&table.body_path, &table.equals) {

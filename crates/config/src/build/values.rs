@@ -183,20 +183,20 @@ impl Build<'_> {
         let wrong = if !matches!(url.scheme(), "http" | "https") {
             Some((format!("`{path}` begins with `{}:`", url.scheme()), right))
         } else if !url.username().is_empty() || url.password().is_some() {
-            let cure = "secrets aren't written here: use [auth] with type = \"basic\"";
-            Some((format!("`{path}` has credentials in it"), cure))
+            let hint = "secrets aren't written here: use [auth] with type = \"basic\"";
+            Some((format!("`{path}` has credentials in it"), hint))
         } else if url.query().is_some() || url.fragment().is_some() {
-            let cure =
+            let hint =
                 "leave out what follows `?` or `#`: parameters belong in a dataset's [params]";
             Some((
                 format!("`{path}` has more than an address and a path"),
-                cure,
+                hint,
             ))
         } else {
             None
         };
-        if let Some((what, cure)) = wrong {
-            self.complain(path, what, cure);
+        if let Some((what, hint)) = wrong {
+            self.complain(path, what, hint);
             return None;
         }
         let trimmed = url.path().trim_end_matches('/').to_owned();

@@ -69,8 +69,8 @@ fn a_file_that_is_not_text() {
     std::fs::write(folder.0.path().join(COLUMNS), &columns).unwrap();
     let line = columns.split(|byte| *byte == b'\n').count() - 1;
     let problems = folder.problems(&[]).to_string();
-    let cure = format!("save that file as UTF-8: see its line {line}\n");
-    assert!(format!("{problems}\n").contains(&cure), "{problems}");
+    let hint = format!("save that file as UTF-8: see its line {line}\n");
+    assert!(format!("{problems}\n").contains(&hint), "{problems}");
 }
 
 #[test]

@@ -229,13 +229,13 @@ fn a_variable_with_an_underscore_too_few_is_doubtful() {
         .iter()
         .map(|(name, _, text)| (name.as_str(), text))
         .collect();
-    let [(lake, cure), (sources, _)] = right[..] else {
+    let [(lake, hint), (sources, _)] = right[..] else {
         panic!("{told:?}")
     };
     assert_eq!(
         (lake, sources),
         ("BRONZED_LAKE__URL", "BRONZED_sources__PNCP__ENABLED")
     );
-    assert!(cure.contains("this variable is ignored"), "{cure}");
-    assert!(cure.contains("write `BRONZED__LAKE__URL`"), "{cure}");
+    assert!(hint.contains("this variable is ignored"), "{hint}");
+    assert!(hint.contains("write `BRONZED__LAKE__URL`"), "{hint}");
 }

@@ -27,7 +27,7 @@ fn a_rule_and_its_key_become_a_protection() {
 #[test]
 fn each_mistake_is_told() {
     let of = |name: &str, rest: &str| format!("[dataset.contratacoes.protect.{name}]\n{rest}");
-    for (key, rule, secret, what, cure) in [
+    for (key, rule, secret, what, hint) in [
         (
             "",
             RULE.to_owned(),
@@ -106,7 +106,7 @@ fn each_mistake_is_told() {
             .problems(&[(SECRET.0, secret)])
             .to_string();
         assert!(
-            problems.contains(what) && problems.contains(cure),
+            problems.contains(what) && problems.contains(hint),
             "{rule}: {problems}"
         );
         assert!(

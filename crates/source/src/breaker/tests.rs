@@ -20,7 +20,7 @@ fn refused() -> Failure {
     Failure::NoConnection {
         host: "h".to_owned(),
         problem: "connection refused".to_owned(),
-        cure: String::new(),
+        hint: String::new(),
     }
 }
 

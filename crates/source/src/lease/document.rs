@@ -14,7 +14,7 @@ const FORMAT: u64 = 1;
 /// Returns the document of a source's lease.
 pub(super) fn at(lake: &Lake, key: &str) -> JsonDocument<LeaseDocument> {
     JsonDocument::new(lake, key, FORMAT)
-        .cure("update bronzed, or remove the object, which is made anew")
+        .hint("update bronzed, or remove the object, which is made anew")
 }
 
 /// Content of the document, see [`crate::lease`].

@@ -33,14 +33,14 @@ pub enum DocumentError {
     #[error(transparent)]
     Lake(#[from] LakeError),
     /// Damaged, or written by a newer version.
-    #[error("`{key}` can't be understood by this version: {problem}; {cure}")]
+    #[error("`{key}` can't be understood by this version: {problem}; {hint}")]
     Unreadable {
         /// Key of the object.
         key: String,
         /// The parse error.
         problem: String,
         /// Hint for the user.
-        cure: &'static str,
+        hint: &'static str,
     },
     /// Another process changed it on every attempt.
     #[error("`{key}` was changed by others {ATTEMPTS} times in a row: run fewer at once")]
@@ -57,7 +57,7 @@ pub struct JsonDocument<T> {
     lake: Lake,
     key: String,
     format: u64,
-    cure: &'static str,
+    hint: &'static str,
     content: PhantomData<fn() -> T>,
 }
 
@@ -76,15 +76,15 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
             lake: lake.clone(),
             key: key.into(),
             format,
-            cure: "update bronzed",
+            hint: "update bronzed",
             content: PhantomData,
         }
     }
 
     /// Sets the hint shown if the document can't be parsed.
     #[must_use]
-    pub fn cure(self, cure: &'static str) -> Self {
-        Self { cure, ..self }
+    pub fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
     }
 
     /// Returns the key of the object.
@@ -242,7 +242,7 @@ impl<T: Serialize + DeserializeOwned> JsonDocument<T> {
         DocumentError::Unreadable {
             key: self.key.clone(),
             problem,
-            cure: self.cure,
+            hint: self.hint,
         }
     }
 }

@@ -70,9 +70,9 @@ impl CoverageStore {
     /// Returns the coverage document of a dataset.
     pub fn of(lake: &Lake, dataset: &Dataset) -> Self {
         let key = format!("_bronzed/feeds/{}.json", dataset.prefix);
-        let cure = "update bronzed, or remove the object, which costs a walk over the whole feed";
+        let hint = "update bronzed, or remove the object, which costs a walk over the whole feed";
         Self {
-            document: JsonDocument::new(lake, key, FORMAT).cure(cure),
+            document: JsonDocument::new(lake, key, FORMAT).hint(hint),
             dataset: dataset.full_name(),
         }
     }

@@ -198,8 +198,8 @@ completeness = { require = "unique_total" }"#;
     })
     .await;
     let report = scene.run("d", Mode::Full).await;
-    let cure = "totals_on_first_page_only";
-    assert!(report.reasons().contains(cure), "{}", report.reasons());
+    let hint = "totals_on_first_page_only";
+    assert!(report.reasons().contains(hint), "{}", report.reasons());
 }
 
 /// Regression of finding 4: `D` was never listed, and four rows of four had been read.

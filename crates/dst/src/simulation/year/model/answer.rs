@@ -73,7 +73,7 @@ impl Transport for Api {
                     return Err(TransportError::Off(Failure::NoConnection {
                         host: url.host_str().unwrap_or_default().to_owned(),
                         problem: "Connection refused".to_owned(),
-                        cure: String::new(),
+                        hint: String::new(),
                     }));
                 }
                 Wrong::Busy503 => {
