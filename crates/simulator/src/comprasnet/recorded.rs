@@ -24,32 +24,39 @@ pub enum Vintage {
 const FILES: [(&Dataset, &str); 18] = [
     (
         &of::CONTRATACOES,
-        include_str!("../recorded/comprasnet/contratacoes.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/contratacoes_14133.records.json"),
     ),
     (
         &of::ITENS,
-        include_str!("../recorded/comprasnet/itens.json"),
+        include_str!(
+            "../../../../tests/fixtures/comprasnet/contratacoes_itens_14133.envelope.json"
+        ),
     ),
     (
         &of::RESULTADOS,
-        include_str!("../recorded/comprasnet/resultados.json"),
+        include_str!(
+            "../../../../tests/fixtures/comprasnet/contratacoes_resultados_14133.records.json"
+        ),
     ),
-    (&of::ARP, include_str!("../recorded/comprasnet/arp.json")),
+    (
+        &of::ARP,
+        include_str!("../../../../tests/fixtures/comprasnet/arp.envelope.json"),
+    ),
     (
         &of::ARP_ITENS,
-        include_str!("../recorded/comprasnet/arp_itens.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/arp_itens.records.json"),
     ),
     (
         &of::CONTRATOS,
-        include_str!("../recorded/comprasnet/contratos.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/contratos.records.json"),
     ),
     (
         &of::CONTRATOS_ITENS,
-        include_str!("../recorded/comprasnet/contratos_itens.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/contratos_itens.envelope.json"),
     ),
     (
         &of::LEGADO_LICITACOES,
-        include_str!("../recorded/comprasnet/legado_licitacoes.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/legado_licitacao.envelope.json"),
     ),
     (
         &of::LEGADO_ITENS_LICITACAO,
@@ -57,11 +64,11 @@ const FILES: [(&Dataset, &str); 18] = [
     ),
     (
         &of::LEGADO_PREGOES,
-        include_str!("../recorded/comprasnet/legado_pregoes.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/legado_pregoes.records.json"),
     ),
     (
         &of::LEGADO_ITENS_PREGOES,
-        include_str!("../recorded/comprasnet/legado_itens_pregoes.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/legado_itens_pregoes.records.json"),
     ),
     (
         &of::LEGADO_COMPRAS_SEM_LICITACAO,
@@ -71,14 +78,17 @@ const FILES: [(&Dataset, &str); 18] = [
         &of::LEGADO_ITENS_SEM_LICITACAO,
         include_str!("../recorded/comprasnet/legado_itens_sem_licitacao.json"),
     ),
-    (&of::UASG, include_str!("../recorded/comprasnet/uasg.json")),
+    (
+        &of::UASG,
+        include_str!("../../../../tests/fixtures/comprasnet/uasg.envelope.json"),
+    ),
     (
         &of::ORGAOS,
-        include_str!("../recorded/comprasnet/orgaos.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/orgao.envelope.json"),
     ),
     (
         &of::FORNECEDORES,
-        include_str!("../recorded/comprasnet/fornecedores.json"),
+        include_str!("../../../../tests/fixtures/comprasnet/fornecedor.envelope.json"),
     ),
     (
         &of::MATERIAIS,

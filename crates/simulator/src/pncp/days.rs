@@ -232,14 +232,22 @@ fn records(file: &str) -> Vec<Tree> {
 }
 
 static CONTRATOS: LazyLock<Vec<Tree>> = LazyLock::new(|| {
-    let mut templates = records(include_str!("../recorded/pncp/contratos_atualizacao.json"));
+    let mut templates = records(include_str!(
+        "../../../../tests/fixtures/pncp/contratos_atualizacao.envelope.json"
+    ));
     templates.extend(records(include_str!("../recorded/pncp/contratos.json")));
     templates
 });
-static ATAS: LazyLock<Vec<Tree>> =
-    LazyLock::new(|| records(include_str!("../recorded/pncp/atas.json")));
-static PLANS: LazyLock<Vec<Tree>> =
-    LazyLock::new(|| records(include_str!("../recorded/pncp/pca_atualizacao.json")));
+static ATAS: LazyLock<Vec<Tree>> = LazyLock::new(|| {
+    records(include_str!(
+        "../../../../tests/fixtures/pncp/atas.envelope.json"
+    ))
+});
+static PLANS: LazyLock<Vec<Tree>> = LazyLock::new(|| {
+    records(include_str!(
+        "../../../../tests/fixtures/pncp/pca_atualizacao.envelope.json"
+    ))
+});
 
 /// Draws one of the recorded records.
 fn template(templates: &[Tree], chance: Chance) -> Tree {

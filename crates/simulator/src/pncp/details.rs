@@ -358,10 +358,11 @@ struct Recorded {
 
 static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
     let items = by_parent(
-        include_str!("../recorded/pncp/compra_itens_20251022.json"),
+        include_str!("../../../../tests/fixtures/pncp/compra_itens_20251022.by_compra.json"),
         "itens",
     );
-    let documents = include_str!("../recorded/pncp/compra_arquivos_20251022.json");
+    let documents =
+        include_str!("../../../../tests/fixtures/pncp/compra_arquivos_20251022.by_compra.json");
     let documents = by_parent(documents, "arquivos");
     let first = |map: &HashMap<String, Vec<Tree>>| {
         let found = map.values().flatten().next().cloned();
@@ -372,8 +373,12 @@ static RECORDED: LazyLock<Recorded> = LazyLock::new(|| {
         _ => Tree::null(),
     };
     Recorded {
-        item: only(include_str!("../recorded/pncp/compra_itens.json")),
-        result: only(include_str!("../recorded/pncp/item_resultados.json")),
+        item: only(include_str!(
+            "../../../../tests/fixtures/pncp/compra_itens_b.json"
+        )),
+        result: only(include_str!(
+            "../../../../tests/fixtures/pncp/item_resultados.json"
+        )),
         document: first(&documents),
         items,
         documents,

@@ -6,7 +6,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 use crate::row::Row;
 use crate::tree::Tree;
 
-const INIDONEOS: &str = include_str!("../recorded/tcu/inidoneos.json");
+const INIDONEOS: &str =
+    include_str!("../../../../tests/fixtures/tcu/inidoneos_completo.records.json");
 
 /// The 91 rows, listed from `since` until their sanctions end.
 pub fn inidoneos(since: NaiveDateTime) -> Vec<Row> {

@@ -588,26 +588,26 @@ async fn envelopes_and_rows_have_the_recorded_shape() {
     for (target, recorded) in [
         (
             format!("{CONTRATACOES}?dataPublicacaoPncpInicial=2025-10-22&dataPublicacaoPncpFinal=2025-10-23&codigoModalidade=6"),
-            include_str!("../recorded/comprasnet/contratacoes.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/contratacoes_14133.records.json"),
         ),
-        (itens("2025-10-22", "2025-10-23"), include_str!("../recorded/comprasnet/itens.json")),
+        (itens("2025-10-22", "2025-10-23"), include_str!("../../../../tests/fixtures/comprasnet/contratacoes_itens_14133.envelope.json")),
         (
             format!("{RESULTADOS}?dataResultadoPncpInicial=2025-10-22&dataResultadoPncpFinal=2025-10-23"),
-            include_str!("../recorded/comprasnet/resultados.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/contratacoes_resultados_14133.records.json"),
         ),
-        (format!("modulo-arp/1_consultarARP?{validity}"), include_str!("../recorded/comprasnet/arp.json")),
-        (format!("modulo-arp/2_consultarARPItem?{validity}"), include_str!("../recorded/comprasnet/arp_itens.json")),
+        (format!("modulo-arp/1_consultarARP?{validity}"), include_str!("../../../../tests/fixtures/comprasnet/arp.envelope.json")),
+        (format!("modulo-arp/2_consultarARPItem?{validity}"), include_str!("../../../../tests/fixtures/comprasnet/arp_itens.records.json")),
         (
             format!("modulo-contratos/1_consultarContratos?{validity}&codigoOrgao=20000"),
-            include_str!("../recorded/comprasnet/contratos.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/contratos.records.json"),
         ),
         (
             format!("modulo-contratos/2_consultarContratosItem?{validity}&codigoOrgao=20000"),
-            include_str!("../recorded/comprasnet/contratos_itens.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/contratos_itens.envelope.json"),
         ),
         (
             "modulo-legado/1_consultarLicitacao?data_publicacao_inicial=2025-10-22&data_publicacao_final=2025-10-22".to_owned(),
-            include_str!("../recorded/comprasnet/legado_licitacoes.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/legado_licitacao.envelope.json"),
         ),
         (
             "modulo-legado/2_consultarItemLicitacao?modalidade=5".to_owned(),
@@ -615,11 +615,11 @@ async fn envelopes_and_rows_have_the_recorded_shape() {
         ),
         (
             "modulo-legado/3_consultarPregoes?dt_data_edital_inicial=2025-10-22&dt_data_edital_final=2025-10-22".to_owned(),
-            include_str!("../recorded/comprasnet/legado_pregoes.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/legado_pregoes.records.json"),
         ),
         (
             "modulo-legado/4_consultarItensPregoes?dt_hom_inicial=2025-10-22&dt_hom_final=2025-10-23".to_owned(),
-            include_str!("../recorded/comprasnet/legado_itens_pregoes.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/legado_itens_pregoes.records.json"),
         ),
         (
             "modulo-legado/5_consultarComprasSemLicitacao?dt_ano_aviso=2025".to_owned(),
@@ -629,11 +629,11 @@ async fn envelopes_and_rows_have_the_recorded_shape() {
             "modulo-legado/6_consultarCompraItensSemLicitacao?dt_ano_aviso_licitacao=2025".to_owned(),
             include_str!("../recorded/comprasnet/legado_itens_sem_licitacao.json"),
         ),
-        ("modulo-uasg/1_consultarUasg?statusUasg=true".to_owned(), include_str!("../recorded/comprasnet/uasg.json")),
-        ("modulo-uasg/2_consultarOrgao?statusOrgao=true".to_owned(), include_str!("../recorded/comprasnet/orgaos.json")),
+        ("modulo-uasg/1_consultarUasg?statusUasg=true".to_owned(), include_str!("../../../../tests/fixtures/comprasnet/uasg.envelope.json")),
+        ("modulo-uasg/2_consultarOrgao?statusOrgao=true".to_owned(), include_str!("../../../../tests/fixtures/comprasnet/orgao.envelope.json")),
         (
             "modulo-fornecedor/1_consultarFornecedor?ativo=true".to_owned(),
-            include_str!("../recorded/comprasnet/fornecedores.json"),
+            include_str!("../../../../tests/fixtures/comprasnet/fornecedor.envelope.json"),
         ),
     ] {
         let served = ask(&simulator, &target).await.json();

@@ -490,7 +490,7 @@ async fn listings_have_the_recorded_shapes() {
     let simulator = with(DayOf::new(1, day(), 100)).await;
     let contracts = [
         include_str!("../recorded/pncp/contratos.json"),
-        include_str!("../recorded/pncp/contratos_atualizacao.json"),
+        include_str!("../../../../tests/fixtures/pncp/contratos_atualizacao.envelope.json"),
     ];
     let contracts = contracts.map(|file| shape(&recorded(file)));
     let [older, newer] = contracts;
@@ -498,12 +498,16 @@ async fn listings_have_the_recorded_shapes() {
         &both(older, newer),
         &shape(&all(&simulator, "contratos", DAY, 500).await),
     );
-    let atas = recorded(include_str!("../recorded/pncp/atas.json"));
+    let atas = recorded(include_str!(
+        "../../../../tests/fixtures/pncp/atas.envelope.json"
+    ));
     assert_same(
         &shape(&atas),
         &shape(&all(&simulator, "atas/atualizacao", DAY, 500).await),
     );
-    let plans = recorded(include_str!("../recorded/pncp/pca_atualizacao.json"));
+    let plans = recorded(include_str!(
+        "../../../../tests/fixtures/pncp/pca_atualizacao.envelope.json"
+    ));
     let served = all(&simulator, "pca/atualizacao", ["20251022", "20251023"], 500).await;
     assert_same(&shape(&plans), &shape(&served));
     // The envelopes, without their records.
@@ -511,7 +515,7 @@ async fn listings_have_the_recorded_shapes() {
         json["data"] = Value::Array(Vec::new());
         json
     };
-    let file = include_str!("../recorded/pncp/atas.json");
+    let file = include_str!("../../../../tests/fixtures/pncp/atas.envelope.json");
     let target = "consulta/v1/atas/atualizacao?dataInicial=20251022&dataFinal=20251022&pagina=1&tamanhoPagina=10";
     let served = ask(&simulator, target).await.json();
     assert_same(
@@ -550,15 +554,16 @@ async fn details_have_the_recorded_shapes() {
         }
     }
     for (position, file) in [
-        include_str!("../recorded/pncp/compra_itens.json"),
-        include_str!("../recorded/pncp/item_resultados.json"),
+        include_str!("../../../../tests/fixtures/pncp/compra_itens_b.json"),
+        include_str!("../../../../tests/fixtures/pncp/item_resultados.json"),
     ]
     .iter()
     .enumerate()
     {
         assert_same(&shape(&recorded(file)), &shape(&served[position]));
     }
-    let file = include_str!("../recorded/pncp/compra_arquivos_20251022.json");
+    let file =
+        include_str!("../../../../tests/fixtures/pncp/compra_arquivos_20251022.by_compra.json");
     let documents: Vec<Value> = recorded(file)
         .iter()
         .flat_map(|parent| parent["arquivos"].as_array().unwrap().clone())

@@ -169,8 +169,8 @@ async fn links_lead_to_another_scheme() {
 async fn a_list_is_the_recorded_one() {
     let simulator = tcu(|_| {}).await;
     let envelopes = [
-        include_str!("../recorded/tcu/inidoneos_filtered.json"),
-        include_str!("../recorded/tcu/inidoneos_empty.json"),
+        include_str!("../../../../tests/fixtures/tcu/inidoneos_filtro_q.envelope.json"),
+        include_str!("../../../../tests/fixtures/tcu/inidoneos_vazio.envelope.json"),
     ];
     let recorded: Vec<Value> = envelopes
         .map(|text| serde_json::from_str(text).unwrap())
@@ -200,7 +200,7 @@ async fn both_lists_have_the_recorded_rows_shape() {
         );
     })
     .await;
-    let text = include_str!("../recorded/tcu/inidoneos.json");
+    let text = include_str!("../../../../tests/fixtures/tcu/inidoneos_completo.records.json");
     let recorded: Value = serde_json::from_str(text).unwrap();
     let companies = list(&simulator, "inidoneos").await;
     assert_same(&shape([&recorded]), &shape([&companies["items"]]));
