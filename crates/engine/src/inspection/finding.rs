@@ -36,6 +36,7 @@ pub enum CheckVerdict {
     /// Envelope, ids or totals of the response differ from the declaration.
     Differs,
     /// A firewall, challenge or captcha page came instead of the API's response.
+    #[serde(rename = "wall")]
     BlockPage,
     /// No response, or an error response.
     Failed,
