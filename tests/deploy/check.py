@@ -119,12 +119,12 @@ def systemd():
 
 
 def route(file, path):
-    if f"`GET {path}`" not in (ROOT / "docs" / "api.md").read_text():
-        say(file, f"docs/api.md has no route {path}")
+    if f"`GET {path}`" not in (ROOT / "docs" / "operate" / "api.md").read_text():
+        say(file, f"docs/operate/api.md has no route {path}")
 
 
 def metrics():
-    table = (ROOT / "docs" / "metrics.md").read_text()
+    table = (ROOT / "docs" / "operate" / "metrics.md").read_text()
     known = set(re.findall(r"^\| `(bronzed_\w+)` \| (\w+)", table, re.M))
     names = {name for name, kind in known if kind != "histogram"}
     names |= {f"{name}_{part}" for name, kind in known if kind == "histogram" for part in ("bucket", "count", "sum")}
@@ -133,7 +133,7 @@ def metrics():
         if not used:
             say(file, "names no metric")
         for name in sorted(used - names):
-            say(file, f"docs/metrics.md has no metric {name}")
+            say(file, f"docs/operate/metrics.md has no metric {name}")
 
 
 image, arguments, health = image_settings()

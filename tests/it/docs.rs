@@ -96,7 +96,7 @@ fn api() -> String {
 #[test]
 fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
     let folder = tempfile::tempdir().unwrap();
-    let files = files("add-a-source.md");
+    let files = files("develop/add-a-source.md");
     assert_eq!(files.len(), 3);
     for (name, text) in files {
         let file = folder.path().join(name);

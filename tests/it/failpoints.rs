@@ -71,7 +71,7 @@ fn killed_at_every_point_and_run_again() {
 /// The compiler checks names against the list; this test checks the documentation.
 #[test]
 fn every_point_is_documented() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/failpoints.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/develop/failpoints.md");
     let page = fs::read_to_string(page).unwrap();
     let rows: Vec<_> = page
         .lines()
@@ -84,7 +84,7 @@ fn every_point_is_documented() {
     assert_eq!(
         rows,
         listed,
-        "docs/failpoints.md must read:\n{}",
+        "docs/develop/failpoints.md must read:\n{}",
         listed.join("\n")
     );
 }

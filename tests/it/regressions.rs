@@ -1,5 +1,5 @@
 //! Defects of the replaced pipeline, each as a test named after what went wrong there. The table is in
-//! `docs/replaced-pipeline.md`.
+//! `docs/operate/replaced-pipeline.md`.
 
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;

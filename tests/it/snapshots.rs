@@ -172,7 +172,7 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
     }
     expected.push(json!({"day": "2025-10-23", "records": folder.path().join("22.json")}));
 
-    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/snapshots.md");
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/use/snapshots.md");
     let judged = json_of(
         python()
             .script("snapshot.py")

@@ -1,6 +1,6 @@
 """Asks a snapshot's files what was in force on each day, by the query that the docs give.
 
-    snapshot.py docs/snapshots.md LAKE PREFIX '[{"day": "2025-10-22", "records": "FILE"}, ...]'
+    snapshot.py docs/use/snapshots.md LAKE PREFIX '[{"day": "2025-10-22", "records": "FILE"}, ...]'
 
 Each file has the records that the API had in force, as a JSON array.
 """

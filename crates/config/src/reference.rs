@@ -1,4 +1,4 @@
-//! Generator of `docs/sources.md`: every key of a source's file, from the doc comments of its tables.
+//! Generator of `docs/operate/sources.md`: every key of a source's file, from the doc comments of its tables.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ const TOP: &str = "\
 <!-- Written from the doc comments in crates/config/src/raw: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
 
 One file in `sources/` is a source, and its name is the source's. How to write one from nothing is in
-[add-a-source.md](add-a-source.md). What isn't marked as required may be left out. A duration is written
+[add-a-source.md](../develop/add-a-source.md). What isn't marked as required may be left out. A duration is written
 `\"30s\"`, `\"2h\"`, a size `\"64MB\"`. Every key can be set from the environment, too:
 `limits.concurrency` of `pncp` is `BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY`.
 ";
@@ -72,7 +72,7 @@ fn inner(below: &str, field: &Field) -> Option<(String, String, SchemaNode)> {
 
 #[test]
 fn the_reference_is_that_of_the_tables() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sources.md");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operate/sources.md");
     let page = page();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(file, &page).unwrap();

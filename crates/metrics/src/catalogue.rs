@@ -1,4 +1,4 @@
-//! Catalogue of all metrics; `docs/metrics.md` is generated from it.
+//! Catalogue of all metrics; `docs/operate/metrics.md` is generated from it.
 //!
 //! Names follow the Prometheus conventions: prefix `bronzed_`, base units, `_total` for counters.
 //! Label values are bounded: names from the configuration, or a fixed list.
@@ -314,7 +314,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &BUILD_INFO,
 ];
 
-/// Renders the catalogue as `docs/metrics.md`.
+/// Renders the catalogue as `docs/operate/metrics.md`.
 pub fn to_markdown() -> String {
     let mut page = String::from(
         "# Metrics\n\n\

@@ -238,7 +238,7 @@ fn failures_are_visible_before_the_first_one() {
 
 #[test]
 fn the_docs_are_the_catalogue() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate/metrics.md");
     let page = to_markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();
@@ -246,7 +246,7 @@ fn the_docs_are_the_catalogue() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == page,
-        "docs/metrics.md is out of step: run this test with UPDATE_DOCS=1"
+        "docs/operate/metrics.md is out of step: run this test with UPDATE_DOCS=1"
     );
 }
 

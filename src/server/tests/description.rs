@@ -170,7 +170,7 @@ fn what_is_taken_may_leave_out_what_has_a_default_and_nothing_else() {
 
 #[test]
 fn the_docs_name_each_path() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate/api.md");
     let docs = std::fs::read_to_string(path).unwrap();
     for (method, path, _) in operations() {
         assert!(

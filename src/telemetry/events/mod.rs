@@ -1,4 +1,4 @@
-//! Catalogue of all log events: `docs/events.md` is generated from it, and a test checks the sources for
+//! Catalogue of all log events: `docs/operate/events.md` is generated from it, and a test checks the sources for
 //! uncatalogued events.
 //!
 //! An event is identified by its name, which is the constant message of the line; variable data is in fields.
@@ -624,7 +624,7 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
     },
 ];
 
-/// Renders the catalogue as `docs/events.md`.
+/// Renders the catalogue as `docs/operate/events.md`.
 pub fn to_markdown() -> String {
     let mut page = String::from(
         "# Events\n\n\

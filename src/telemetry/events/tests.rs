@@ -9,7 +9,7 @@ use super::*;
 /// Run with `UPDATE_DOCS=1` after a change of the catalogue.
 #[test]
 fn the_docs_are_the_catalogue() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.md");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operate/events.md");
     let page = to_markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(file, &page).unwrap();

@@ -146,7 +146,7 @@ fn the_documented_query_reads_old_and_new_files_together() {
     let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
     leave_a_legacy_lake(&scene);
     scene.run().expect(0);
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/takeover.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate/takeover.md");
     let docs = fs::read_to_string(docs).unwrap();
     let (_, query) = docs.split_once("```sql\n").unwrap();
     let (query, _) = query.split_once("```").unwrap();

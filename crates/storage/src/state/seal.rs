@@ -8,7 +8,7 @@
 //!
 //! Sums can't detect a damaged id, or a wrong total of a slice, so a document is trusted only if it is byte
 //! for byte as this program wrote it. Any other is rebuilt from the files, which costs only reading them.
-//! Reasons: `docs/design/state-digest.md`.
+//! Reasons: `docs/develop/design/state-digest.md`.
 
 use std::fmt::Write;
 

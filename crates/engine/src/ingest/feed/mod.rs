@@ -10,7 +10,7 @@
 //! A walk ends only where an earlier one has covered everything further back, or at the floor (the lower
 //! bound of the feed); a walk that crashes leaves a gap, which the next one knows of. Days that may still
 //! change are read again each time. A day is complete when the walk has passed it and has read all of its
-//! records after it had ended and settled. The reasons are in `docs/design/002-feeds.md`.
+//! records after it had ended and settled. The reasons are in `docs/develop/design/002-feeds.md`.
 
 mod coverage;
 mod days;

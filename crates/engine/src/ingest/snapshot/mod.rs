@@ -13,7 +13,7 @@
 //!
 //! A row is `key@version`: the version is the hash of the record's canonical JSON, or `vanished`; a version
 //! that recurs within a day is numbered `…~2` (the record was changed, and changed back). The reasons are in
-//! `docs/design/001-snapshots.md`.
+//! `docs/develop/design/001-snapshots.md`.
 
 mod intake;
 mod missing;
