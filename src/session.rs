@@ -110,18 +110,18 @@ impl AppContext {
         Ok(Self::with(settings, lake, clock, entropy, clients))
     }
 
-    /// Like [`Self::over`], but without a network: requests to each source go through its `exchange`.
+    /// Like [`Self::over`], but without a network: requests to each source go through its `transport`.
     #[cfg(any(test, feature = "test-util"))]
     pub fn with_transport(
         settings: Settings,
         lake: Lake,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
-        exchange: impl Fn(&Source) -> Arc<dyn Transport>,
+        transport: impl Fn(&Source) -> Arc<dyn Transport>,
     ) -> Self {
         let clients = settings.sources.iter().map(|(name, source)| {
             let (clock, entropy) = (clock.clone(), entropy.clone());
-            let client = SourceClient::over(exchange(source), source, clock, entropy);
+            let client = SourceClient::over(transport(source), source, clock, entropy);
             (name.clone(), client)
         });
         let clients = clients.collect();

@@ -11,63 +11,17 @@
 //!
 //! Only a rule can say that a response means "no data" (promise P2).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::header::RETRY_AFTER;
 
-use crate::decode::Unreadable;
-use crate::failure::{Failure, snippet};
+use crate::failure::Failure;
 use crate::page::{Page, PageError};
+use crate::transport::{RawResponse, Unreadable};
 use bronzed_model::declaration::{Action, Dataset, ResponseRule, Wait};
 use bronzed_model::json;
 use bronzed_model::mutation::mutated;
-
-/// Number of bytes of a response that are searched for secrets before its beginning is shown.
-const SEARCHED_BYTES: usize = 16 * 1024;
-
-/// A raw response with its whole body.
-#[derive(Debug, Clone, Default)]
-pub struct RawResponse {
-    /// The HTTP status.
-    pub status: u16,
-    /// The `Content-Type`, if any.
-    pub content_type: Option<String>,
-    /// The headers, which may state a wait.
-    pub headers: HeaderMap,
-    /// The `Location`, if any.
-    pub location: Option<String>,
-    /// The `Date`, if any and readable.
-    pub date: Option<DateTime<Utc>>,
-    /// The body, decompressed.
-    pub body: Bytes,
-    /// Reason why the body couldn't be decoded. `None` if it was, or hasn't been yet.
-    pub unreadable: Option<Unreadable>,
-    /// Credentials of the request, which an error page may repeat.
-    pub secrets: Arc<[SecretString]>,
-}
-
-impl RawResponse {
-    /// Returns the beginning of the body for display.
-    fn snippet(&self) -> String {
-        self.shown(&self.body)
-    }
-
-    /// Returns the beginning of a part of the response for display, with the request's credentials
-    /// redacted: some gateways answer with the request that they refuse.
-    pub(super) fn shown(&self, part: &[u8]) -> String {
-        let head = &part[..part.len().min(SEARCHED_BYTES)];
-        let mut text = String::from_utf8_lossy(head).into_owned();
-        let secrets = self.secrets.iter().map(ExposeSecret::expose_secret);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret, "[secret]");
-        }
-        snippet(text.as_bytes())
-    }
-}
 
 /// Class of a response.
 #[derive(Debug)]

@@ -17,14 +17,15 @@ use url::Url;
 
 use crate::backoff::RetryState;
 use crate::breaker::Down;
-use crate::classify::{RawResponse, ResponseClass, classify};
+use crate::classify::{ResponseClass, classify};
 use crate::error::{ClientError, FetchError};
-use crate::exchange::{Http, Transport, TransportError};
 use crate::failure::Failure;
+use crate::http::Http;
 use crate::known_rows::KnownRows;
 use crate::lease::{Lease, SharedLimits};
 use crate::page::Page;
 use crate::request::PageRequest;
+use crate::transport::{RawResponse, Transport, TransportError};
 use crate::turn::{AdmittedRequest, RequestThrottle};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
@@ -52,7 +53,7 @@ pub struct SourceClient(Arc<ClientInner>);
 pub(super) struct ClientInner {
     name: String,
     pub(super) base_url: Url,
-    pub(super) exchange: Arc<dyn Transport>,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) turns: RequestThrottle,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
@@ -76,9 +77,9 @@ impl SourceClient {
         Ok(Self::over(http, source, clock, entropy))
     }
 
-    /// Like [`SourceClient::new`], but sends requests over `exchange`.
+    /// Like [`SourceClient::new`], but sends requests over `transport`.
     pub fn over(
-        exchange: Arc<dyn Transport>,
+        transport: Arc<dyn Transport>,
         source: &Source,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
@@ -86,7 +87,7 @@ impl SourceClient {
         Self(Arc::new(ClientInner {
             name: source.name.clone(),
             base_url: source.base_url.clone(),
-            exchange,
+            transport,
             turns: RequestThrottle::new(source, &clock),
             clock,
             entropy,
@@ -257,7 +258,7 @@ impl ClientInner {
         url: &Url,
         limits: &RequestLimits,
     ) -> Result<RawResponse, TransportError> {
-        let reply = self.exchange.get(url, limits).await?;
+        let reply = self.transport.get(url, limits).await?;
         reply.decoded(limits.max_body_bytes)
     }
 

@@ -19,40 +19,13 @@ use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use reqwest::header::CONTENT_ENCODING;
 
-use crate::classify::RawResponse;
-use crate::exchange::TransportError;
 use crate::failure::snippet;
+use crate::transport::{RawResponse, TransportError, Unreadable};
 
 /// A byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Maximum number of compression layers: a proxy may compress what the server has compressed already.
 const MOST_LAYERS: usize = 2;
-
-/// Reason why a body can't be decoded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Compressed with an unsupported method.
-    #[error(
-        "the body is compressed with {0}, which isn't read: ask for it as it is, with \
-         `headers = {{ Accept-Encoding = \"identity\" }}` of the source"
-    )]
-    Compressed(String),
-    /// Compressed, and truncated or corrupt.
-    #[error("the body is compressed with {0}, and can't be unpacked: {1}")]
-    Damaged(&'static str, String),
-    /// Declared with an unsupported charset.
-    #[error(
-        "the body is declared as charset {0}, which isn't read (UTF-8, ISO-8859-1 and windows-1252 \
-         are): ask for UTF-8 with `headers = {{ Accept-Charset = \"utf-8\" }}` of the source"
-    )]
-    Charset(String),
-    /// Not UTF-8, and without a declared charset.
-    #[error(
-        "the body isn't UTF-8 from its byte {0} on, and no charset is declared: ask for UTF-8 with \
-         `headers = {{ Accept-Charset = \"utf-8\" }}` of the source"
-    )]
-    NoCharset(usize),
-}
 
 impl RawResponse {
     /// Decodes the body, up to `max` bytes. A body that can't be decoded is kept, with the reason in

@@ -16,14 +16,15 @@ pub mod classify;
 pub mod client;
 mod decode;
 pub mod error;
-mod exchange;
 pub mod failure;
 pub mod gate;
+mod http;
 pub mod known_rows;
 pub mod lease;
 pub mod page;
 pub mod probe;
 pub mod request;
+pub mod transport;
 mod turn;
 pub mod usage;
 

@@ -11,8 +11,8 @@ use url::Url;
 use crate::classify::classify;
 use crate::client::{Answer, ClientInner, SourceClient, settle};
 use crate::error::FetchError;
-use crate::exchange::TransportError;
 use crate::request::PageRequest;
+use crate::transport::TransportError;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Priority, Slice};
 

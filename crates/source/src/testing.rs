@@ -11,8 +11,8 @@
 
 mod server;
 
-pub use super::classify::RawResponse;
-pub use super::exchange::{Transport, TransportError};
+pub use super::transport::RawResponse;
+pub use super::transport::{Transport, TransportError};
 pub use bronzed_model::testing::{dataset, source};
 pub use server::{Server, Step, answer, json};
 

@@ -16,8 +16,9 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::json;
 use bronzed_model::record::{self, RecordId};
 use bronzed_source::backoff::RetryState;
-use bronzed_source::classify::{RawResponse, ResponseClass, classify};
+use bronzed_source::classify::{ResponseClass, classify};
 use bronzed_source::page::Page;
+use bronzed_source::transport::RawResponse;
 
 /// Maximum length of a response excerpt in an error: 200 characters and an ellipsis.
 const MOST_SHOWN: usize = 201;

@@ -129,9 +129,9 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(self.shown.clone());
         let lake = Lake::over(Arc::new(self.store.clone()), "the year's lake");
         let api = Arc::new(self.api.clone());
-        let exchange = |_: &_| Arc::clone(&api) as Arc<dyn Transport>;
+        let transport = |_: &_| Arc::clone(&api) as Arc<dyn Transport>;
         let entropy = Arc::clone(&self.entropy);
-        let session = AppContext::with_transport(self.settings(), lake, clock, entropy, exchange);
+        let session = AppContext::with_transport(self.settings(), lake, clock, entropy, transport);
         let daemon = Daemon::new(session).expect("jobs");
         let stop = CancellationToken::new();
         let (living, stopped) = (daemon.clone(), stop.clone());

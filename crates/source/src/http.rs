@@ -21,9 +21,9 @@ use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::classify::RawResponse;
 use crate::error::ClientError;
 use crate::failure::{Failure, snippet};
+use crate::transport::{RawResponse, Transport, TransportError};
 use bronzed_model::declaration::{Auth, RequestLimits, Source};
 
 /// Connect timeout: longer than it takes to reach an available host.
@@ -34,13 +34,6 @@ const ERROR_BODY_BYTES: u64 = 64 * 1024;
 
 /// Maximum number of bytes allocated up front because of a `Content-Length`.
 const TRUSTED_LENGTH: u64 = 1024 * 1024;
-
-/// Transport for the requests of a source client.
-#[async_trait]
-pub trait Transport: Debug + Send + Sync {
-    /// Sends a GET request to `url` and reads the whole response.
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError>;
-}
 
 /// The HTTP client of one source.
 #[derive(Debug)]
@@ -55,18 +48,6 @@ pub(super) struct Http {
     basic: Option<(String, SecretString)>,
     /// Credentials of the requests, in every form in which a response may repeat them.
     secrets: Arc<[SecretString]>,
-}
-
-/// Reason why there is no [`RawResponse`].
-#[derive(Debug)]
-pub enum TransportError {
-    /// Transient error, worth a retry.
-    Off(Failure),
-    /// The body of a 2xx response exceeds `max_body_bytes`.
-    TooLarge {
-        /// The limit in bytes.
-        max: u64,
-    },
 }
 
 #[async_trait]
