@@ -346,7 +346,10 @@ fn is_over(since: Option<DateTime<Utc>>, now: DateTime<Utc>, every: TimeDelta) -
 fn may_pass(error: &LakeError) -> bool {
     matches!(
         error,
-        LakeError::Unreachable { .. } | LakeError::Failed { .. } | LakeError::Denied { .. }
+        LakeError::Unreachable { .. }
+            | LakeError::Failed { .. }
+            | LakeError::Denied { .. }
+            | LakeError::NotWritable { is_full: true, .. }
     )
 }
 

@@ -496,7 +496,7 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         levels: WARN,
         within: Within::Process,
         fields: &["error"],
-        meaning: "At the start; it is tried again every ten seconds.",
+        meaning: "At the start: the lake can't be reached, or has no room; it is tried again every ten seconds.",
     },
     CatalogueEvent {
         name: "lake not read",

@@ -53,6 +53,8 @@ pub enum LakeError {
         lake: String,
         /// Message of the system.
         detail: String,
+        /// `true` if there is no room, which may come by itself.
+        is_full: bool,
     },
     /// The store rejects the credentials, or they lack a permission.
     #[error(
@@ -189,7 +191,12 @@ pub(super) fn classify(
         return LakeError::Unreachable { lake, detail };
     }
     if is_refused_by_the_system(error) {
-        return LakeError::NotWritable { lake, detail };
+        let is_full = chain(error).any(|cause| is_full(cause.downcast_ref()));
+        return LakeError::NotWritable {
+            lake,
+            detail,
+            is_full,
+        };
     }
     LakeError::Failed {
         lake,
@@ -208,7 +215,14 @@ pub(super) fn not_writable(lake: &str, error: &io::Error) -> LakeError {
     LakeError::NotWritable {
         lake: lake.to_owned(),
         detail: error.to_string(),
+        is_full: is_full(Some(error)),
     }
+}
+
+/// Returns `true` if the system has refused a write for want of room.
+fn is_full(error: Option<&io::Error>) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    error.is_some_and(|error| matches!(error.kind(), QuotaExceeded | StorageFull))
 }
 
 /// Returns `true` if object_store, lacking credentials, asked a cloud's metadata server for the machine's

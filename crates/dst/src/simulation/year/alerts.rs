@@ -29,6 +29,8 @@ pub struct Alert {
 /// As the daemon says it.
 pub const STALE: &str = "dataset stale";
 pub const OVERDUE: &str = "days overdue";
+/// Said of all: a daemon that starts on a lake that is full, or away, knows nothing yet.
+const NOT_REACHED: &str = "lake not reached";
 
 /// Hears the events that alerts are made of. Clones hear for the same list.
 #[derive(Clone)]
@@ -53,7 +55,10 @@ impl Ears {
 
 impl<S: Subscriber> Layer<S> for Ears {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().ends_with("daemon::freshness")
+        *metadata.level() <= Level::INFO
+            && ["daemon::freshness", "daemon::life"]
+                .iter()
+                .any(|of| metadata.target().ends_with(of))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -62,6 +67,10 @@ impl<S: Subscriber> Layer<S> for Ears {
             ..Alert::default()
         };
         event.record(&mut alert);
+        let of_life = event.metadata().target().ends_with("daemon::life");
+        if of_life && alert.message != NOT_REACHED {
+            return;
+        }
         self.heard
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -122,6 +131,10 @@ pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> V
     let hours = TimeDelta::hours;
     let told = alerts.iter().filter_map(|alert| Some((alert.at?, alert)));
     let told: Vec<_> = told.collect();
+    let not_reached = told
+        .iter()
+        .filter(|(_, alert)| alert.message == NOT_REACHED);
+    let not_reached: Vec<_> = not_reached.map(|(at, _)| *at).collect();
     let mut faults = Vec::new();
     for &table in tables {
         let spec = &TABLES[table];
@@ -150,7 +163,10 @@ pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> V
             for (from, until) in weather.away(table) {
                 let before = of_job.iter().take_while(|(at, _)| *at < from).last();
                 let heard = before.is_some_and(|(_, stale)| *stale)
-                    || raised.iter().any(|at| from <= *at && *at <= until);
+                    || raised
+                        .iter()
+                        .chain(&not_reached)
+                        .any(|at| from <= *at && *at <= until);
                 if until - from >= promise.bound + promise.slots && !heard {
                     faults.push(format!(
                         "{name} {job}: away {from} to {until}, and no alert"
