@@ -281,3 +281,26 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (content, _) = rest.split_once(&format!("</{name}>"))?;
     Some(content.trim())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A daemon waits for room, and not for a permission that nobody will give.
+    #[test]
+    fn a_full_lake_is_told_from_one_that_may_not_be_written() {
+        let refused = |kind| {
+            let source = Box::new(io::Error::new(kind, "refused"));
+            let error = object_store::Error::Generic {
+                store: "folder",
+                source,
+            };
+            match classify("lake", LakeAction::Write, "key", &error) {
+                LakeError::NotWritable { is_full, .. } => is_full,
+                other => panic!("{other}"),
+            }
+        };
+        assert!(refused(io::ErrorKind::StorageFull) && refused(io::ErrorKind::QuotaExceeded));
+        assert!(!refused(io::ErrorKind::PermissionDenied));
+    }
+}
