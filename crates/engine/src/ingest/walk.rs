@@ -255,7 +255,7 @@ impl SliceWalk<'_> {
             if next >= pages {
                 break;
             }
-            #[cfg(test)]
+            #[cfg(any(test, feature = "test-util"))]
             if mutated!(LastPageFirst) {
                 self.last(&mut walk, pages - 1).await?;
                 self.pages_at_once(&mut walk, next..pages - 1).await?;

@@ -329,7 +329,7 @@ impl DayStore {
         file: EncodedFile,
         execution: &mut Execution,
     ) -> Result<Committed, StateError> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "test-util"))]
         if mutated!(StateBeforeData) {
             return self.commit_state_first(state, file, execution).await;
         }
@@ -396,7 +396,7 @@ impl DayStore {
             *execution = self.settle_run(state, execution, verdict, &parents).await?;
             return Ok(None);
         };
-        #[cfg(test)]
+        #[cfg(any(test, feature = "test-util"))]
         if mutated!(StateBeforeData) {
             let committed = self.commit_state_first(state, file, execution).await?;
             *execution = self.record(state, execution, slices, complete).await?;

@@ -12,7 +12,6 @@ mod inspect;
 mod lost_replies;
 mod missing;
 mod model;
-mod mutants;
 mod rebuild;
 mod record;
 mod recover;

@@ -1,7 +1,7 @@
 //! Mutations of the protocol that take more than a changed condition.
 
-use super::super::commit::Change;
-use super::super::document::StateDocument;
+use super::commit::Change;
+use super::document::StateDocument;
 use crate::bronze::writer::EncodedFile;
 use crate::state::recover::Recovery;
 use crate::state::store::Notes;
@@ -10,7 +10,7 @@ use bronzed_model::execution::Execution;
 
 impl DayStore {
     /// Returns a new day, ignoring the existing state.
-    pub(in crate::state) fn without_looking(&self) -> DayState {
+    pub(super) fn without_looking(&self) -> DayState {
         DayState {
             document: StateDocument::new(self.day, self.clock.now()),
             version: None,
@@ -23,7 +23,7 @@ impl DayStore {
     }
 
     /// Commits in the order of the earlier pipeline: ids first, rows after.
-    pub(in crate::state) async fn commit_state_first(
+    pub(super) async fn commit_state_first(
         &self,
         state: &mut DayState,
         file: EncodedFile,
