@@ -1,7 +1,7 @@
 //! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
 //!
 //! Messages are constants, the names of the [`events`]; data is in fields. Every line of a run carries
-//! `run_id`, `source`, `dataset`, `day` and `job` from the run's span. [`metrics`] has the numbers.
+//! `run_id`, `source`, `dataset`, `day` and `job` from the run's span. [`bronzed_metrics`] has the numbers.
 
 pub mod events;
 mod json;
