@@ -1,13 +1,12 @@
-//! What the daemon must know of a source, read from the lake: it keeps nothing on a disk of its
-//! own.
+//! Refresh of the daemon's knowledge of a source from the lake, because the daemon has no local storage.
 //!
-//! One LIST a dataset tells which days are complete or accepted, and which have a state; then the states
-//! are read of those that aren't, and that may be read again. Done at the start and once an hour, for other
-//! processes may work on the same lake.
+//! One LIST per dataset returns the complete and accepted days, and the days that have a state. Then the
+//! states of the newest days are read, and of those that are neither complete nor accepted and can be read
+//! again. Runs at the start and once an hour, because other processes may write to the same lake.
 //!
-//! What a state said is remembered while the LIST shows the same object. So an hour in which nothing
-//! happens costs a dataset of days one LIST and two GETs (`_bronzed/named`, `_bronzed/verified`), however
-//! many of its days are open, and however old the lake is: only the pages of the LIST grow with it.
+//! The runs of a state are cached while the LIST shows the same object. So an hour without changes costs a
+//! dated dataset one LIST and two GETs (`_bronzed/named`, `_bronzed/verified`), for any number of open days:
+//! only the pages of the LIST grow with the age of the lake.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,34 +25,35 @@ use bronzed_storage::lake::{Entry, Lake, LakeError};
 use bronzed_storage::named::FirstNamedDay;
 use bronzed_storage::state::{Listing, glance, listing};
 
-/// States read at once.
+/// Number of states read concurrently.
 const AT_ONCE: usize = 8;
 
-/// Of so many of the newest days the runs are known, whether they are complete or not: they tell
-/// when somebody was last at work, and which jobs have been served.
+/// Number of newest days whose runs are loaded even if the days are complete, because they tell the time of
+/// the last activity and of the last successful run of each job.
 const NEWEST: usize = 3;
 
-/// Runs that are entered one after the other begin no longer than this in the wrong order.
+/// Tolerance for the order of runs: a run that starts later than this after a run entered after it has ended
+/// was dated by a clock that was ahead.
 const WRONG_CLOCK: TimeDelta = TimeDelta::days(1);
 
-/// What was learned of the datasets of a source, by their short names.
+/// Refreshed knowledge of the datasets of a source, by short name.
 pub(super) type Refreshed = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
 
-/// What states said that were read before, by the prefix of their table.
+/// Cache of the states that were read before, by the prefix of their table.
 #[derive(Debug, Default)]
 pub(super) struct StateCache(Mutex<BTreeMap<String, Remembered>>);
 
 type Remembered = BTreeMap<Day, CachedState>;
 
-/// A state that was read.
+/// A cached state.
 #[derive(Debug, Clone)]
 struct CachedState {
-    /// The object, as the LIST showed it.
+    /// Object as listed before it was read.
     entry: Entry,
     runs: Vec<ExecutionFacts>,
 }
 
-/// Asks the lake about every dataset of a source.
+/// Loads the knowledge of every enabled dataset of a source from the lake.
 pub(super) async fn learn(
     lake: &Lake,
     entropy: &Entropy,
@@ -94,7 +94,7 @@ impl StateCache {
     }
 }
 
-/// The datasets that jobs read.
+/// Returns the enabled datasets of a source, with their short names.
 pub(super) fn enabled<'a>(
     source: &'a Source,
     schedule: &'a Schedule,
@@ -103,7 +103,7 @@ pub(super) fn enabled<'a>(
     names.filter_map(|name| Some((name, source.datasets.get(&**name)?)))
 }
 
-/// A dataset that the lake is asked about.
+/// A dataset to refresh, with the refresh's parameters.
 struct RefreshTarget<'a> {
     lake: &'a Lake,
     entropy: &'a Entropy,
@@ -144,13 +144,13 @@ impl RefreshTarget<'_> {
         Ok((known, seen))
     }
 
-    /// What the states say that planning needs: those of open days, and of the newest ones.
+    /// Returns the states that planning needs, of open days and of the newest ones; reads those not cached.
     async fn states(
         &self,
         listing: &Listing,
         mut remembered: Remembered,
     ) -> Result<Remembered, LakeError> {
-        // Days that a wrong clock has begun are newer than all, and tell nothing of anybody's work.
+        // Days in the future were begun by a clock that was ahead: they would displace the real newest days.
         let today = Day::of(self.now, self.schedule.zone);
         let begun = listing.states.range(..=today).rev();
         let newest: BTreeSet<_> = begun.map(|(day, _)| day).take(NEWEST).collect();
@@ -179,7 +179,8 @@ impl RefreshTarget<'_> {
         Ok(seen)
     }
 
-    /// The first day that was ever named. That it can't be written stops nobody: it is tried again.
+    /// Returns the first day that was ever named, and records it in the lake. An unreadable document or a
+    /// failed write is only logged, because the next refresh tries again.
     async fn named_from(&self) -> Result<Option<Day>, LakeError> {
         let Some(first) = self.schedule.first_named(self.name, self.now) else {
             return Ok(None);
@@ -210,8 +211,8 @@ impl RefreshTarget<'_> {
     }
 }
 
-/// Without runs that a wrong clock has dated: a state has its runs in the order in which they were entered,
-/// and those entered later had ended long before. Nobody may wait for them when their date has come.
+/// Removes the runs dated by a clock that was ahead, which would count once their date has come. A state has
+/// its runs in the order of entry, so a run that starts long after a later entry ended has a wrong date.
 fn dated_right(runs: Vec<ExecutionFacts>) -> Vec<ExecutionFacts> {
     let mut first_end_after = DateTime::<Utc>::MAX_UTC;
     let mut right = Vec::with_capacity(runs.len());
@@ -227,8 +228,8 @@ fn dated_right(runs: Vec<ExecutionFacts>) -> Vec<ExecutionFacts> {
 }
 
 impl CachedState {
-    /// Whether the LIST shows the object that was read. One without a version may have been written
-    /// since within the same moment, so it is read again.
+    /// Returns `true` if the listed object is the cached one. Objects without an ETag are always read again,
+    /// because a write within the same instant would go unnoticed.
     fn is_of(&self, entry: &Entry) -> bool {
         self.entry.e_tag.is_some() && self.entry == *entry
     }
@@ -309,7 +310,7 @@ mod tests {
         }
     }
 
-    /// What `asked` costs: GETs and LISTs.
+    /// Runs `asked`; returns its result and the numbers of GETs and LISTs.
     fn operations<T>(asked: impl Future<Output = T>) -> (T, u64, u64) {
         let (metrics, recorder) = Metrics::detached().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -348,14 +349,14 @@ mod tests {
         operations(filled);
         let (first, gets, lists) = operations(scene.learn());
         assert!(gets >= 300 && lists == 1, "{gets} GETs");
-        // `_bronzed/named` and `_bronzed/verified`. It was 300 more.
+        // `_bronzed/named` and `_bronzed/verified`; without the cache, 300 more.
         let (again, gets, lists) = operations(scene.learn());
         assert_eq!((gets, lists), (2, 1));
         for day in &days {
             assert_eq!(first.executions(*day), again.executions(*day), "{day}");
         }
         assert_eq!(again.begun().len(), 300);
-        // What another process has written is read, and nothing else.
+        // Only the state that another process has written is read again.
         let key = layout::state_key(PREFIX, days[7]);
         operations(scene.put(&key, state(days[7], "failed")));
         let (news, gets, _) = operations(scene.learn());
@@ -364,9 +365,9 @@ mod tests {
         assert_eq!(status, bronzed_model::execution::Status::Failed);
     }
 
-    /// A clock that was 90 days ahead for an hour had days read that haven't come yet: each hour they were
-    /// taken for the newest ones, the good runs of the real ones were forgotten, and for three months the
-    /// dataset was called stale.
+    /// Regression: with a clock that was 90 days ahead for an hour, days in the future were read. Each refresh
+    /// took them for the newest days and lost the successful runs of the real ones, so the dataset was reported
+    /// as stale for three months.
     #[test]
     fn days_that_a_wrong_clock_has_begun_do_not_hide_the_runs_of_the_newest_ones() {
         let scene = Scene::new();
@@ -397,8 +398,8 @@ mod tests {
         );
     }
 
-    /// A clock that was 90 days ahead for an hour read days that hadn't come: when the date of that reading
-    /// had come it was taken for the last one, and the next was put off by weeks.
+    /// Regression: a run was dated by a clock that was 90 days ahead for an hour. Once that date had come, the
+    /// run was taken for the day's last one, and the next attempt was delayed by weeks.
     #[test]
     fn p10_a_run_that_a_wrong_clock_dated_counted_when_its_date_had_come() {
         let mut scene = Scene::new();

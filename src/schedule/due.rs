@@ -1,29 +1,27 @@
-//! When a day that a job names is to be read, told from what its runs did.
+//! Next attempt at a day that a job names: retries, back-off and reads within the settle time, computed from
+//! the day's runs.
 //!
-//! Two rules, for two kinds of job. A job of `today` wants a look *at each slot*: one that ended
-//! well and was at work at the slot, or after it, serves it ([`at_slot`]). All other jobs want
-//! ended days *complete*: a slot opens the work on a day, and what its runs did says when it goes
-//! on ([`until_complete`]).
+//! Two kinds of job. A job of `today` wants a run *for each slot*: a successful run that was active at the
+//! slot or later serves it ([`at_slot`]). All other jobs want ended days *complete*: a slot starts the first
+//! attempt at a day, and the result of the last run determines the next one ([`until_complete`]).
 //!
 //! ```text
-//! it didn't end well, or there is no proof      10 min later, 20, 40 … up to a quarter of the day's age,
-//!                                               within a day and three weeks (from end to start)
-//! it ended well, inside the settle time         once more at twice the day's age, at most a day later
-//!                                               or a quarter of its age, within 1 h and three weeks;
-//!                                               and when the day has settled
-//! it said itself from when on it is worth it    then
+//! last run                                 next attempt (delay from its end to the next start)
+//! failed, or succeeded after settling      after 10 min, 20 min, 40 min … up to a quarter of the day's age;
+//! without proof                            this maximum is at least a day and at most three weeks
+//! succeeded within the settle time         when the day is twice as old, after at least 1 h and at most the
+//!                                          maximum above; at the latest when the day settles
+//! states the time of the next attempt      at that time
 //! ```
 //!
-//! So a day of yesterday that failed is tried within minutes, one of last year each three weeks, and within
-//! thirty days after an API is well again everything was tried. What has a distance of weeks is old, or was
-//! tried often.
+//! So a failed day is retried within minutes at first, and a day of last year at least every three weeks:
+//! thirty days after an API has recovered, every day has been tried. Only old days have delays of weeks.
 //!
-//! A run counts for a job where it read the day at least as thoroughly as the job asks. One that
-//! is still `running` in the lake, with nobody running it here, was cut off (or is another
-//! process's), and is waited for like a failed one: so that a day that kills the process doesn't
-//! do so in a loop. One that ended without having tried (told to stop, its host down, the lake full) doesn't
-//! count: who starts next goes on with it. Nor does one that began in the future, dated by a clock that was
-//! wrong.
+//! A run counts for a job if its mode is at least as thorough as the job's. A run that is still `running` in
+//! the lake but isn't active in this process was killed, or belongs to another process: it counts as failed,
+//! so that a day that kills the process backs off instead of killing it in a loop. Runs that ended without an
+//! attempt (cancelled, host down, lake full) don't count, so the next process continues at once. Nor do runs
+//! that start in the future, dated by a clock that was ahead.
 
 use std::cmp;
 
@@ -38,37 +36,37 @@ use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Status, StopReason};
 use bronzed_model::verified::Verified;
 
-/// A slot that is found later than this was missed: nobody was there at its time.
+/// Delay after which a slot counts as late: its run is a catch-up.
 pub(super) const LATE: TimeDelta = TimeDelta::minutes(1);
 
-/// The first distance between two tries; each is twice the one before.
+/// First delay of the exponential back-off; each further one is twice as long.
 const FIRST_RETRY: TimeDelta = TimeDelta::minutes(10);
-/// Reading again inside the settle time is at least this far apart.
+/// Minimum delay between reads within the settle time.
 const LEAST_SETTLING: TimeDelta = TimeDelta::hours(1);
-/// A young day is waited for no longer, and a slot, or a comparison with the API.
+/// Maximum delay for young days, slots, and comparisons with the API.
 const DAILY: TimeDelta = TimeDelta::hours(24);
-/// No distance is longer: thirty days after an API is well again everything was tried, with days to spare.
+/// Maximum delay: thirty days after an API has recovered, every day has been tried, with days to spare.
 const LONGEST: TimeDelta = TimeDelta::days(21);
-/// A day that isn't young is read again after this part of its age.
+/// Divisor of a day's age: the maximum delay of days that aren't young is a quarter of their age.
 const PART_OF_AGE: i32 = 4;
 
-/// Why a day is read.
+/// Reason of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// Its slot has come.
+    /// The slot is due.
     Slot,
-    /// Its slot passed while nobody was there.
+    /// The slot was found late, or the day is wanted but neither covered nor within the jobs' windows.
     CatchUp,
-    /// Coverage asks for it, and it was never read since it ended.
+    /// Coverage requires the day, and it was never read since it ended.
     Coverage,
-    /// The last try didn't end well, or without the proof that the day is complete.
+    /// The last attempt failed, or didn't prove that the day is complete.
     Retry,
-    /// It was read well, but could still change, or can be proven only now.
+    /// The last run succeeded, but the day could still change, or can be proven only now.
     Settle,
 }
 
 impl Reason {
-    /// As logs and metrics name it.
+    /// Returns the label value in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Slot => "slot",
@@ -79,7 +77,7 @@ impl Reason {
         }
     }
 
-    /// Who it goes before, and whom it has to leave a share to.
+    /// Returns the queueing class.
     pub fn class(self) -> Class {
         match self {
             Self::Slot | Self::CatchUp | Self::Coverage => Class::FirstReading,
@@ -88,7 +86,7 @@ impl Reason {
         }
     }
 
-    /// Of the first run that a slot asks for.
+    /// Returns the reason of the first run for a slot: `CatchUp` if the slot is late.
     pub(super) fn of_slot(slot: Slot, now: DateTime<Utc>) -> Self {
         if now - slot.at > LATE {
             Self::CatchUp
@@ -98,38 +96,37 @@ impl Reason {
     }
 }
 
-/// What a reading is to those that wait beside it: see [`crate::schedule::deal`].
+/// Class of a run in fair queueing: see [`crate::schedule::deal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Nobody has read the day since its slot, or since it ended.
+    /// First read of the day since its slot, or since it ended.
     FirstReading,
-    /// It was read well, and is read again: it could still change, or can be proven only now.
+    /// Repeated read after a success: the day could still change, or can be proven only now.
     Settle,
-    /// The last try didn't end well, or without the proof that the day is complete.
+    /// Repeated read after an attempt that failed, or didn't prove that the day is complete.
     Retry,
 }
 
 impl Class {
-    /// Whether the day was read before, so that it may take its share of the places only while others
-    /// were never read.
+    /// Returns `true` for repeated reads, which get only a share of the run slots while first reads wait.
     pub fn is_again(self) -> bool {
         self != Self::FirstReading
     }
 }
 
-/// When a day is to be read next, and why.
+/// Time and reason of the next attempt at a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NextAttempt {
     pub at: DateTime<Utc>,
     pub reason: Reason,
 }
 
-/// When a day can be complete.
+/// End of a day, and the time at which it has settled and can be complete.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DayDeadlines {
-    /// The day's end.
+    /// End of the day.
     pub ended: DateTime<Utc>,
-    /// Its end and its settle time.
+    /// End of the day plus its settle time.
     pub settled: DateTime<Utc>,
 }
 
@@ -149,31 +146,31 @@ pub(super) struct Attempt {
     started: DateTime<Utc>,
     ended: DateTime<Utc>,
     well: bool,
-    /// When the run itself says that the day is worth reading again.
+    /// Time from which the day is worth another run, if the run itself determined it.
     again: Option<DateTime<Utc>>,
 }
 
 impl Attempt {
-    /// Whether the day was read well, and can still change.
+    /// Returns `true` if the run succeeded, but started before the day had settled.
     fn settling(&self, day: DayDeadlines) -> bool {
         self.well && self.started < day.settled
     }
 }
 
-/// How often in a row, up to now, a day was tried that has settled, and isn't complete.
+/// Returns the number of attempts that started after the day had settled.
 pub(super) fn tries(day: DayDeadlines, attempts: &[Attempt]) -> usize {
     let settled = attempts.iter().filter(|run| run.started >= day.settled);
     settled.count()
 }
 
-/// The runs of a day that count for a job that reads it in `mode`, in the order of their ends.
+/// Returns the runs that count for a job of this mode, in the order of `executions`.
 pub(super) fn attempts(
     executions: &[ExecutionFacts],
     mode: Mode,
     mode_of: impl Fn(&str) -> Mode,
     now: DateTime<Utc>,
 ) -> Vec<Attempt> {
-    // Runs of one job mostly follow each other.
+    // Cache the last job's result, because consecutive runs are mostly of one job.
     let mut last: Option<(&str, bool)> = None;
     let mut counts = |job| match last {
         Some((known, counts)) if known == job => counts,
@@ -190,7 +187,7 @@ pub(super) fn attempts(
         .filter(|facts| counts(&facts.job))
         .map(|facts| Attempt {
             started: facts.started_at,
-            // The clock was put back since: the end isn't known, and mustn't be waited for.
+            // An end in the future: the clock was set back since. The real end is unknown, so use the start.
             ended: Some(facts.ended_at)
                 .filter(|ended| *ended <= now)
                 .unwrap_or(facts.started_at),
@@ -200,14 +197,14 @@ pub(super) fn attempts(
         .collect()
 }
 
-/// When the latest slot of a job of `today` wants its day read. `None`: it has been.
+/// Returns the next attempt for the latest slot of a job of `today`. `None` if a run has served the slot.
 pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> Option<NextAttempt> {
     let mut since = attempts.iter().filter(|run| run.ended >= slot.at);
     if since.clone().any(|run| run.well) {
         return None;
     }
-    // The slots of a day that goes on failing are tried all the same: so the tries between two
-    // slots become fewer from slot to slot.
+    // Each slot is tried at once, even if the day keeps failing. The back-off counts failures of earlier slots
+    // too, so there are fewer retries from slot to slot.
     Some(match since.next_back() {
         None => NextAttempt {
             at: slot.at,
@@ -220,7 +217,7 @@ pub(super) fn at_slot(slot: Slot, attempts: &[Attempt], now: DateTime<Utc>) -> O
     })
 }
 
-/// When a day that has ended, and isn't complete, is to be read next; `first` where it wasn't yet.
+/// Returns the next attempt at an ended day that isn't complete; `first` if no run started since its end.
 pub(super) fn until_complete(
     day: DayDeadlines,
     attempts: &[Attempt],
@@ -234,8 +231,8 @@ pub(super) fn until_complete(
     let most = longest(last.ended - day.ended);
     if let Some(again) = last.again.filter(|again| *again > last.started) {
         return NextAttempt {
-            // A clock that was wrong mustn't put it off for ever, nor a run that ended later than it asked for ask
-            // at once again and again.
+            // At most three weeks, because the clock may have been wrong; at least 10 min, because a run that
+            // ended after its own `again` would otherwise be repeated at once, again and again.
             at: again.clamp(last.ended + FIRST_RETRY, last.ended + LONGEST),
             reason: match last.well {
                 true => Reason::Settle,
@@ -260,13 +257,13 @@ pub(super) fn until_complete(
     }
 }
 
-/// The longest distance between two readings of a day of this age.
+/// Returns the maximum delay between two reads of a day of this age.
 fn longest(age: TimeDelta) -> TimeDelta {
     (age / PART_OF_AGE).clamp(DAILY, LONGEST)
 }
 
-/// When a complete day is to be compared with the API for the latest slot that names it. `None`: it
-/// has been.
+/// Returns the next comparison of a complete day with the API, for the latest slot that names it. `None` if
+/// the day was compared successfully since that slot.
 pub(super) fn to_verify(
     slot: Slot,
     last: Option<Verified>,
@@ -285,15 +282,15 @@ pub(super) fn to_verify(
     }
 }
 
-/// How many of the last runs are all such.
+/// Returns the number of consecutive last runs for which `such` returns `true`.
 fn in_a_row(attempts: &[Attempt], such: impl Fn(&Attempt) -> bool) -> u32 {
     let count = attempts.iter().rev().take_while(|run| such(run)).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// How long to wait after that many tries in a row.
+/// Returns the back-off after this many consecutive attempts.
 fn distance(tries: u32, longest: TimeDelta) -> TimeDelta {
-    // 2^12 times ten minutes is more than three weeks already.
+    // 10 min × 2^12 exceeds the maximum delay of three weeks.
     let doublings = tries.saturating_sub(1).min(12);
     cmp::min(FIRST_RETRY * (1 << doublings), longest)
 }
@@ -387,7 +384,7 @@ mod tests {
         let mut next = until_complete(day, &runs, first);
         assert_eq!(next, first, "a run from before the end proves nothing");
         for _ in 0..11 {
-            // Ends well, but the marker isn't there: no better than a failed one.
+            // A run that succeeds without writing the marker counts as failed.
             let ended = next.at + TimeDelta::minutes(5);
             runs.push(Attempt {
                 started: next.at,
@@ -480,7 +477,7 @@ mod tests {
             assert!(next.at - last <= (age / 4).max(TimeDelta::days(1)), "{age}");
         }
         assert_eq!(next.at, day.settled);
-        // It was 124.
+        // It was 124 with a maximum delay of one day.
         assert_eq!(runs.len(), 23);
     }
 
@@ -498,8 +495,8 @@ mod tests {
         assert_eq!(next.at, at("02T04:01") + TimeDelta::days(21));
     }
 
-    /// A run that ended two seconds after the time that it asked for was tried again at the distance of all runs
-    /// before it: after eleven days.
+    /// Regression: a run that ended two seconds after the time that it had requested for its repetition was
+    /// repeated with the back-off of all attempts before it: after eleven days.
     #[test]
     fn p10_a_run_that_ended_later_than_it_asked_to_be_repeated_is_repeated_soon() {
         let day = DayDeadlines {
@@ -556,7 +553,7 @@ mod tests {
         let now = at("22T11:00");
         let count = |mode| attempts(&known, mode, mode_of, now).len();
         assert_eq!((count(Mode::New), count(Mode::Full)), (2, 1));
-        // Its end lies in the future, so it is as long ago as its start.
+        // Its end lies in the future, so its start counts as its end.
         let full = attempts(&known, Mode::Full, mode_of, now);
         assert_eq!((full[0].ended, full[0].well), (at("22T10:30"), false));
     }

@@ -1,13 +1,12 @@
-//! What the lake tells about a source's days: enough to say what is due, without a database of our
-//! own.
+//! Status of a source's days as read from the lake: enough to plan the due runs, without a database.
 //!
-//! Per dataset: which days are complete or accepted, and which were begun (one LIST of markers and
-//! states); the first day that a job or coverage has ever named (`_bronzed/named`); and, of the days that
-//! were begun and aren't done, what the runs did (the executions in their states). A day of which nothing
-//! is known was never read. Of complete days it is known when they were last compared with the API.
+//! Per dataset: the complete, accepted and begun days (one LIST of markers and states); the first day that a
+//! job or coverage has ever named (`_bronzed/named`); the last comparison of complete days with the API
+//! (`_bronzed/verified`); and the executions of days that were begun and are neither complete nor accepted,
+//! from their states. A day that isn't listed was never read.
 //!
-//! A dataset that isn't in here is one of which the lake couldn't be asked; nothing is planned for
-//! it, for missing knowledge is not the knowledge that nothing is there (promise P5).
+//! A dataset is absent if the lake couldn't be read. Nothing is planned for it, because missing knowledge
+//! doesn't mean that the lake holds nothing (promise P5).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,28 +19,28 @@ use bronzed_model::verified::Verified;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
 
-/// What is known of the datasets of one source, by their short names.
+/// Knowledge of the datasets of one source, by short name.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge(BTreeMap<Arc<str>, DatasetKnowledge>);
 
 impl Knowledge {
-    /// Takes in what the lake tells about a dataset, in place of what was known.
+    /// Replaces the knowledge of a dataset.
     pub fn learn(&mut self, dataset: &str, known: DatasetKnowledge) {
         self.0.insert(dataset.into(), known);
     }
 
-    /// What is known of a dataset.
+    /// Returns the knowledge of a dataset. `None` if the lake couldn't be read.
     pub fn of(&self, dataset: &str) -> Option<&DatasetKnowledge> {
         self.0.get(dataset)
     }
 
-    /// What is known of a dataset, to add what a run has just done.
+    /// Returns the knowledge of a dataset, to add the result of a run.
     pub fn of_mut(&mut self, dataset: &str) -> Option<&mut DatasetKnowledge> {
         self.0.get_mut(dataset)
     }
 }
 
-/// What is known of the days of one dataset.
+/// Knowledge of the days of one dataset.
 #[derive(Debug, Clone, Default)]
 pub struct DatasetKnowledge {
     complete: BTreeSet<Day>,
@@ -54,11 +53,11 @@ pub struct DatasetKnowledge {
     verified: BTreeMap<Day, Verified>,
 }
 
-/// Of each job the good runs of so many days are known, those that began last.
+/// Maximum number of days per job whose last successful run is kept: those whose run started last.
 const GOOD_DAYS: usize = 32;
 
 impl DatasetKnowledge {
-    /// Knows the complete days, and of no runs yet.
+    /// Creates the knowledge of a dataset with these complete days, without runs.
     pub fn new(complete: impl IntoIterator<Item = Day>) -> Self {
         Self {
             complete: complete.into_iter().collect(),
@@ -66,14 +65,14 @@ impl DatasetKnowledge {
         }
     }
 
-    /// Adds what a run did that has just ended, in place of what was known of the same run.
+    /// Records a run that has just ended, replacing the earlier entry of the same run.
     pub fn note(&mut self, day: Day, facts: ExecutionFacts) {
         let now = facts.ended_at.max(facts.started_at);
         self.note_at(day, facts, now);
     }
 
-    /// Adds what the lake tells at `now` of a run. What is dated in the future was dated by a clock that
-    /// was wrong: it says neither that somebody was at work, nor that data are fresh.
+    /// Records a run read from the lake at `now`. Times after `now` were written by a clock that was ahead:
+    /// they count neither as activity nor as fresh data.
     pub fn note_at(&mut self, day: Day, facts: ExecutionFacts, now: DateTime<Utc>) {
         self.begun.insert(day);
         if facts.ended_at <= now {
@@ -104,96 +103,97 @@ impl DatasetKnowledge {
         }
     }
 
-    /// The day is complete, for ever. What its runs did is forgotten: nobody asks any more.
+    /// Marks the day as complete, for ever. Its runs are dropped, because planning no longer needs them.
     pub fn complete(&mut self, day: Day) {
         self.complete.insert(day);
         self.executions.remove(&day);
     }
 
-    /// A person has taken the day as it is: nobody wants it any more, and it isn't complete.
+    /// Marks the day as accepted by a person: it is no longer wanted, and not complete.
     pub fn accept(&mut self, day: Day) {
         self.accepted.insert(day);
         self.executions.remove(&day);
     }
 
-    /// These days have a state: they were begun.
+    /// Marks days as begun, because they have a state.
     pub fn begin(&mut self, days: impl IntoIterator<Item = Day>) {
         self.begun.extend(days);
     }
 
-    /// A job, or coverage, has named this day, and so all since then.
+    /// Records that a job or coverage has named this day, and so all later ones.
     pub fn name_from(&mut self, day: Day) {
         self.named_from = Some(self.named_from.map_or(day, |known| known.min(day)));
     }
 
-    /// Adds when days were last compared with the API.
+    /// Records the last comparison of days with the API.
     pub fn verified(&mut self, days: impl IntoIterator<Item = (Day, Verified)>) {
         self.verified.extend(days);
     }
 
-    /// When the day was last compared with the API.
+    /// Returns the last comparison of the day with the API.
     pub fn last_verified(&self, day: Day) -> Option<Verified> {
         self.verified.get(&day).copied()
     }
 
-    /// When days were compared with the API, and all was well; of those up to `now` the last.
+    /// Returns the time of the last successful comparison of any day with the API up to `now`.
     pub fn last_verification(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let well = self.verified.values().filter(|mark| mark.failures == 0);
         well.map(|mark| mark.at).filter(|at| *at <= now).max()
     }
 
-    /// The first day that a job or coverage has ever named.
+    /// Returns the first day that a job or coverage has ever named.
     pub fn named_from(&self) -> Option<Day> {
         self.named_from
     }
 
-    /// The days that have a state.
+    /// Returns the days that have a state.
     pub fn begun(&self) -> &BTreeSet<Day> {
         &self.begun
     }
 
-    /// The days that are complete.
+    /// Returns the complete days.
     pub fn complete_set(&self) -> &BTreeSet<Day> {
         &self.complete
     }
 
-    /// The days that a person has accepted, and that aren't complete.
+    /// Returns the days that a person has accepted, and that aren't complete.
     pub fn accepted(&self) -> impl Iterator<Item = Day> + '_ {
         self.accepted.difference(&self.complete).copied()
     }
 
-    /// Whether nobody needs to read the day again: it is complete, or accepted.
+    /// Returns `true` if the day is complete or accepted, so that it needn't be read again.
     pub fn is_done(&self, day: Day) -> bool {
         self.complete.contains(&day) || self.accepted.contains(&day)
     }
 
-    /// Whether the day is complete.
+    /// Returns `true` if the day is complete.
     pub fn is_complete(&self, day: Day) -> bool {
         self.complete.contains(&day)
     }
 
-    /// How many days are complete.
+    /// Returns the number of complete days.
     pub fn complete_days(&self) -> usize {
         self.complete.len()
     }
 
-    /// What the runs of a day did, in the order of their ends.
+    /// Returns the runs of a day, in the order of their ends. Empty for complete and accepted days.
     pub fn executions(&self, day: Day) -> &[ExecutionFacts] {
         self.executions.get(&day).map_or(&[], Vec::as_slice)
     }
 
-    /// The end of the last known run of any day up to `now`: somebody was at work then.
+    /// Returns the end of the last known run of any day: the last activity of any process. `None` if it is
+    /// later than `now`.
     pub fn last_seen(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.last_seen.filter(|at| *at <= now)
     }
 
-    /// The start of the last known run, of any day, that ended well.
+    /// Returns the start of the last successful run of any day up to `now`.
     pub fn last_success(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.last_good(now, |_, _, _| true)
     }
 
-    /// The start of the last known run up to `now` that ended well, of those that count by their job,
-    /// their day and their start.
+    /// Returns the start of the last successful run up to `now`, of those for which `counts` returns `true`
+    /// when called with job, day and start.
     pub fn last_good(
         &self,
         now: DateTime<Utc>,
@@ -208,23 +208,22 @@ impl DatasetKnowledge {
     }
 }
 
-/// What planning needs of an execution.
+/// Fields of an [`Execution`] that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionFacts {
-    /// Tells runs apart.
+    /// Unique id of the run.
     pub run_id: Uuid,
-    /// The job in whose name it ran. It also tells how the day was read: see
-    /// [`crate::schedule::plan::Task::job`].
+    /// Job that requested the run. Its mode is the mode of the run: see [`crate::schedule::plan::Task::job`].
     pub job: Arc<str>,
-    /// How it stands, or stood when it was last heard of.
+    /// Last known status.
     pub status: Status,
-    /// Why it ended early, where it did.
+    /// Reason why the run ended early; `None` otherwise.
     pub stop: Option<StopReason>,
-    /// When the day is worth reading again, as the run itself found.
+    /// Time from which the day is worth another run, if the run itself determined it.
     pub again_at: Option<DateTime<Utc>>,
-    /// When the run began.
+    /// Start time of the run.
     pub started_at: DateTime<Utc>,
-    /// When its entry was last written: the end, unless it was cut off.
+    /// Time of the last write of its entry: the end of the run, unless it was interrupted.
     pub ended_at: DateTime<Utc>,
 }
 

@@ -1,21 +1,21 @@
-//! What to do now: the runs that are due, and when to look again.
+//! Plan of a dataset: the due runs, and the time of the next plan. A pure function of jobs, lake and time.
 //!
-//! - A slot of a job of `today` asks for its own civil day. Slots that passed while nobody was
-//!   there become one run for each day concerned, and never a run of another day; those longer ago
-//!   than the job's catch-up are let go. A day that is over is no more urgent than a daily job's.
-//! - In the hours of a blackout nothing is begun; what they held up is caught up with at their end.
-//! - Other jobs work on ended days until they are complete: those that the slots within the
-//!   catch-up name. All other days that are wanted (begun, named once, or asked for by coverage) are
-//!   carried by one job of the dataset, with the lowest priority.
-//! - Of a snapshot or a feed, only the day that is under way can be read: a slot of an earlier day that
-//!   nobody served is caught up with by a reading of today, if no slot has come since.
-//! - A job of mode `verify` compares complete days with the API, once for each of its slots. To any
-//!   other job a complete day is done for ever.
-//! - A paused job plans nothing, and a day that is being
-//!   read isn't planned beside itself: a slot that comes meanwhile joins that run, if it reads
-//!   thoroughly enough; else it waits for its end.
-//! - Jobs that want the same day of a dataset get one run: of the most thorough mode, with the
-//!   highest priority.
+//! - A slot of a job of `today` requests its own civil day. Missed slots within the catch-up period are
+//!   coalesced into one run per day, never of another day; older ones are dropped. Once its day is over, the
+//!   priority is `daily` at most.
+//! - During a blackout of a job, none of its runs is planned; delayed slots are caught up at its end.
+//! - Other jobs read ended days until they are complete: the days that slots within the catch-up period name.
+//!   All other wanted days (begun, once named, or covered) are read by the dataset's carrier, at the lowest
+//!   priority.
+//! - Of a snapshot or a feed, only today can be read: a missed slot of an earlier day is caught up by a run of
+//!   today, if no slot has come since.
+//! - A job of mode `verify` compares complete days with the API, once per slot. For any other job, a complete
+//!   day is done for ever.
+//! - A paused job plans nothing.
+//! - A day with an active run isn't planned again: a slot that comes meanwhile joins the run if the run's mode
+//!   is thorough enough, and waits for its end otherwise.
+//! - Jobs that want the same day of a dataset share one run, with the most thorough mode and the highest
+//!   priority.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,104 +34,104 @@ use bronzed_model::declaration::{Blackout, JobDays, Mode, Priority};
 pub use crate::schedule::due::{Class, Reason};
 pub use crate::schedule::missed::{MisfireReason, Misfires};
 
-/// Where nothing is scheduled, the next look is this much later.
+/// Maximum time until the next plan.
 const IDLE: TimeDelta = TimeDelta::hours(24);
 
-/// What a plan is made from, beside the jobs.
+/// Input of a plan, besides the schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanInput<'a> {
-    /// The time.
+    /// Current time.
     pub now: DateTime<Utc>,
-    /// When the plan before this one was made; `None` for the first of a process.
+    /// Time of the previous plan; `None` for the first one of a process.
     pub previous: Option<DateTime<Utc>>,
-    /// What the lake tells.
+    /// Knowledge from the lake.
     pub knowledge: &'a Knowledge,
-    /// What is being read in this process.
+    /// Active runs of this process.
     pub running: &'a Running,
-    /// Jobs that a person has paused, by name.
+    /// Names of the jobs that a person has paused.
     pub paused: &'a BTreeSet<String>,
 }
 
-/// The runs under way, by dataset and day.
+/// Active runs, by dataset and day.
 pub type Running = BTreeMap<(Arc<str>, Day), RunningRead>;
 
-/// A run under way.
+/// An active run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunningRead {
-    /// How it reads its day.
+    /// Mode of the run.
     pub mode: Mode,
-    /// When it began.
+    /// Start time of the run.
     pub started_at: DateTime<Utc>,
 }
 
-/// Next tries, by dataset and day.
+/// Times of the next attempts, by dataset and day.
 pub type NextTries = BTreeMap<(Arc<str>, Day), DateTime<Utc>>;
 
-/// One run that is due.
+/// A due run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// The dataset's short name.
     pub dataset: Arc<str>,
-    /// The day to read, which needn't be the day of the slot.
+    /// Day to read, which may differ from the day of the slot.
     pub day: Day,
-    /// How to read it.
+    /// Mode of the run.
     pub mode: Mode,
-    /// In whose name. Of several jobs that want the day, one that asks for [`Self::mode`]: the
-    /// audit entry carries the name only, and must not claim more than was done.
+    /// Job that is entered in the audit. If several jobs want the day, one of mode [`Self::mode`], because the
+    /// entry has only the job's name and must not claim a more thorough read.
     pub job: Arc<str>,
-    /// Who goes first; the highest of all jobs that want the day.
+    /// Highest priority of all jobs that want the day.
     pub priority: Priority,
-    /// The slot that asked for it.
+    /// Slot that requested the run.
     pub slot: DateTime<Utc>,
-    /// Why now.
+    /// Reason of the run.
     pub reason: Reason,
-    /// Since when it has been due.
+    /// Time since which the run has been due.
     pub due: DateTime<Utc>,
 }
 
 impl Task {
-    /// What it is to the others that wait.
+    /// Returns the queueing class.
     pub fn class(&self) -> Class {
         self.reason.class()
     }
 
-    /// Rank among the tasks of a plan: the highest priority first, then the newest day.
+    /// Returns the sort key within a plan: the highest priority first, then the newest day.
     fn rank(&self) -> Reverse<(Priority, Day)> {
         Reverse((self.priority, self.day))
     }
 }
 
-/// A slot that needs no run of its own.
+/// A slot that is served by an active run instead of one of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoalescedSlot {
     /// The dataset's short name.
     pub dataset: Arc<str>,
-    /// The day that is being read.
+    /// Day that is being read.
     pub day: Day,
-    /// Whose slot it is.
+    /// Job of the slot.
     pub job: Arc<str>,
-    /// The slot.
+    /// Time of the slot.
     pub slot: DateTime<Utc>,
 }
 
-/// What to do now.
+/// Plan of one dataset at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What is due, one for each dataset and day at most: highest priority first, then the newest
-    /// day. All of it, however much that is; how much is done at once, and whose turn it is among
-    /// equals, [`crate::schedule::deal`] says.
+    /// All due runs, at most one per dataset and day: the highest priority first, then the newest day. If
+    /// there are more than run slots, [`crate::schedule::deal`] decides which start first.
     pub tasks: Vec<Task>,
-    /// Slots that came while their day is being read, as long as that takes.
+    /// Slots that joined the active run of their day; repeated in every plan until the run ends.
     pub joined: Vec<CoalescedSlot>,
-    /// Slots since the previous plan that passed without a run of their own.
+    /// Misfires since the previous plan.
     pub missed: Vec<Misfires>,
-    /// When something can become due without anything having happened. A run that ends, a pause
-    /// that is lifted and a clock that is put elsewhere call for a plan of their own.
+    /// Time at which the next run can become due if nothing else happens. The end of a run, a resumed job and
+    /// a clock that was set need a new plan before that.
     pub next_wake: DateTime<Utc>,
 }
 
-/// Plans one source: the plans of its datasets together. The same input gives the same plan.
-pub fn plan(schedule: &Schedule, situation: PlanInput<'_>) -> Plan {
+/// Plans all datasets of a source, merged into one plan. For tests.
+#[cfg(test)]
+pub(super) fn plan(schedule: &Schedule, situation: PlanInput<'_>) -> Plan {
     let datasets = schedule.datasets.keys();
     let plans = datasets.map(|dataset| plan_dataset(schedule, situation, dataset));
     let none = Plan {
@@ -153,13 +153,13 @@ pub fn plan(schedule: &Schedule, situation: PlanInput<'_>) -> Plan {
     whole
 }
 
-/// Plans one dataset of a source, which no other dataset of it has a say in.
+/// Plans one dataset of a source, independently of the other datasets. The same input gives the same plan.
 pub fn plan_dataset(schedule: &Schedule, situation: PlanInput<'_>, dataset: &str) -> Plan {
     Planner::of(schedule, situation, dataset, None).finish()
 }
 
-/// Returns the next tries of the days that jobs want, now or later. Days whose next try is decided by a slot
-/// that has yet to come, and days of paused jobs, are left out.
+/// Returns the times of the next attempts at the days that jobs want. Days whose next attempt waits for a
+/// future slot, and days of paused jobs, are left out.
 pub fn next_tries(schedule: &Schedule, situation: PlanInput<'_>) -> NextTries {
     let datasets = schedule.datasets.keys();
     let tries = datasets.flat_map(|dataset| {
@@ -176,12 +176,12 @@ struct Planner<'a> {
     dataset: &'a str,
     tasks: BTreeMap<(Arc<str>, Day), Task>,
     joined: Vec<CoalescedSlot>,
-    /// Next tries, where they are asked for.
+    /// Times of the next attempts; `None` if not requested.
     wishes: Option<NextTries>,
     next_wake: DateTime<Utc>,
 }
 
-/// A job at work on one dataset.
+/// A job and one of the datasets that it reads.
 #[derive(Clone, Copy)]
 struct JobTarget<'a> {
     name: &'a Arc<str>,
@@ -189,12 +189,12 @@ struct JobTarget<'a> {
     dataset_name: &'a Arc<str>,
     dataset: &'a ScheduledDataset,
     known: &'a DatasetKnowledge,
-    /// The days are wanted, and have left the jobs' windows.
+    /// `true` if the job is the carrier of the planned days: wanted days that have left the jobs' windows.
     carried: bool,
 }
 
 impl<'a> Planner<'a> {
-    /// With all that the jobs ask for.
+    /// Creates the planner and plans every job of the dataset that isn't paused.
     fn of(
         schedule: &'a Schedule,
         situation: PlanInput<'a>,
@@ -262,7 +262,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// All days that are wanted, that had ended at the latest slot, and that the job's slots don't name.
+    /// Plans the wanted days that had ended at the latest slot, except those that the job's slots name.
     fn wanted(&mut self, asking: &JobTarget<'a>, named: &BTreeMap<Day, Slot>, slot: Slot) {
         let now = self.situation.now;
         let wanted = self.schedule.wanted(asking.dataset_name, asking.known, now);
@@ -278,8 +278,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans a reading of what can be read only as it is today, whichever day the latest slot was of:
-    /// the days between are missed, and nothing catches up with them.
+    /// Plans a run of a dataset that can be read only today, even if the latest slot was on an earlier day:
+    /// the days in between can't be caught up.
     fn today(&mut self, asking: &JobTarget<'a>, named: &BTreeMap<Day, Slot>) {
         let now = self.situation.now;
         let today = Day::of(now, self.schedule.zone);
@@ -287,8 +287,7 @@ impl<'a> Planner<'a> {
         let Some(slot) = latest.filter(|_| asking.job.job.days == JobDays::Today) else {
             return;
         };
-        // A reading that goes on past midnight is let come to its end first: what it finds is what
-        // the next one is compared with.
+        // A run that continues past midnight must end first, because the next one is compared with its result.
         let mut running = self.situation.running.keys();
         if running.any(|(name, day)| name == asking.dataset_name && *day != today) {
             return;
@@ -308,7 +307,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans a day for a job that names it where it is due.
+    /// Plans a day that the job names, if it is due.
     fn day(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
         let too_early = asking.dataset.earliest.is_some_and(|first| day < first);
         if too_early || asking.known.is_done(day) {
@@ -324,7 +323,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans a day that is wanted and that has left the windows of the jobs where it is due.
+    /// Plans a wanted day that has left the windows of the jobs, if it is due.
     fn carried(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
         let covered = asking.dataset.coverage_from.is_some_and(|from| from <= day);
         let first = match covered {
@@ -335,9 +334,9 @@ impl<'a> Planner<'a> {
         self.due(asking, day, slot, wish);
     }
 
-    /// Plans the comparison of a day with the API where it is due.
+    /// Plans the comparison of a day with the API, if it is due.
     fn verification(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot) {
-        // A day that isn't complete is the business of other jobs first.
+        // Incomplete days are left to the other jobs.
         if !asking.dataset.verify || !asking.known.is_complete(day) {
             return;
         }
@@ -366,7 +365,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// When the job wants the ended day read.
+    /// Returns the next attempt at a day that is read until it is complete.
     fn until_complete(
         &self,
         asking: &JobTarget<'a>,
@@ -379,7 +378,7 @@ impl<'a> Planner<'a> {
             reason,
         };
         let attempts = self.attempts(asking, day);
-        // Of most days of a long coverage nothing is known, and their ends don't matter.
+        // Skip computing the deadlines: most days of a long coverage have no runs.
         if attempts.is_empty() {
             return first;
         }
@@ -387,14 +386,14 @@ impl<'a> Planner<'a> {
         due::until_complete(ripeness, &attempts, first)
     }
 
-    /// The runs of a day that count for the job.
+    /// Returns the runs of a day that count for the job.
     fn attempts(&self, asking: &JobTarget<'a>, day: Day) -> Vec<Attempt> {
         let (runs, mode) = (asking.known.executions(day), asking.job.job.mode);
         let mode_of = |name: &str| self.schedule.mode_of(name);
         due::attempts(runs, mode, mode_of, self.situation.now)
     }
 
-    /// The day is being read: a slot that came since the run began is served by it.
+    /// Lets a slot that came since the start of the day's active run join it, if the run is thorough enough.
     fn join(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, run: RunningRead) {
         if slot.at > run.started_at && run.mode.covers(asking.job.job.mode) {
             self.joined.push(CoalescedSlot {
@@ -408,9 +407,8 @@ impl<'a> Planner<'a> {
 
     fn propose(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) {
         let job = &asking.job.job;
-        // What is urgent about today isn't any more when the day is over: catching up with it must
-        // not hold up the slots of the day that is under way. And what has left a job's window is nobody's
-        // hurry.
+        // Once a day is over, reading it for a job of `today` must not delay the slots of the current day. Days
+        // that have left the jobs' windows are never urgent.
         let over = day < Day::of(self.situation.now, self.schedule.zone);
         let priority = match (job.days, asking.carried) {
             (_, true) => job.priority.min(Priority::Backfill),
@@ -452,7 +450,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// One run for two jobs that want the same day.
+/// Merges the runs of two jobs that want the same day.
 fn merge(one: Task, other: Task) -> Task {
     let priority = one.priority.max(other.priority);
     let better = match (other.mode.covers(one.mode), one.mode.covers(other.mode)) {

@@ -1,7 +1,7 @@
 //! Deliberate faults of the protocol and of reading that the simulation must detect: a simulation that misses
 //! a planted fault proves nothing about real ones.
 //!
-//! Compiled into unit tests only; elsewhere `mutated!` is constantly false.
+//! Compiled with the feature `test-util` only; elsewhere `mutated!` is constantly false.
 
 /// `true` if this fault is enabled in this thread.
 #[macro_export]
@@ -128,7 +128,7 @@ impl Mutation {
         ON.get() == Some(self)
     }
 
-    /// Returns `false`: faults exist in tests only.
+    /// Returns `false`: faults exist with `test-util` only.
     #[cfg(not(feature = "test-util"))]
     pub const fn is_on(self) -> bool {
         false

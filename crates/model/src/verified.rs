@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// When a complete day was last compared with what the API states.
+/// Last comparison of a complete day with the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// When that began.
+    /// Start time of the comparison.
     pub at: DateTime<Utc>,
-    /// How many times in a row it couldn't be done, or left a difference; 0 where all is well.
+    /// Number of consecutive comparisons that failed or left a difference; 0 if the last one succeeded.
     #[serde(default)]
     pub failures: u32,
 }

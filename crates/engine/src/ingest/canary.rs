@@ -16,7 +16,7 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
 use bronzed_source::known_rows::{MOST_PLACES, RowsAt};
-use bronzed_source::{Answer, PageRequest};
+use bronzed_source::{Answer, FetchError, PageRequest};
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::{SliceProgress, slice_progress};
@@ -117,30 +117,46 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Can
 }
 
 async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, CanaryFailure> {
-    let answer = first_page(reader, place)
-        .await
-        .map_err(CanaryFailure::Silent)?;
-    Ok(matches!(answer, Answer::Page(page) if !page.is_empty()))
+    let Some(slice) = slice_of(reader, &place.slice) else {
+        let reason = "the slice is declared no more".to_owned();
+        return Err(CanaryFailure::Silent(reason));
+    };
+    let found = first_page_has_rows(reader, place.day, slice).await;
+    found.map_err(|error| {
+        CanaryFailure::Silent(format!(
+            "answered empty, and known rows can't be read: {error}"
+        ))
+    })
 }
 
-async fn first_page(reader: &SliceReader<'_>, place: &RowsAt) -> Result<Answer, String> {
+/// Requests the first page of a slice, and returns `true` if it has rows.
+///
+/// # Errors
+/// Returns an error if the page can't be read.
+pub async fn first_page_has_rows(
+    reader: &SliceReader<'_>,
+    day: Day,
+    slice: Slice,
+) -> Result<bool, FetchError> {
     let SliceReader {
         context,
         order,
         usage,
         ..
     } = reader;
-    let slice = slice_of(reader, &place.slice).ok_or("the slice is declared no more")?;
     let request = PageRequest {
         dataset: order.dataset.clone(),
-        day: place.day,
+        day,
         slice,
         page: 0,
         next: None,
         priority: order.priority,
     };
-    let answer = context.client.fetch(&request, usage, &context.cancel).await;
-    answer.map_err(|error| format!("answered empty, and known rows can't be read: {error}"))
+    let answer = context
+        .client
+        .fetch(&request, usage, &context.cancel)
+        .await?;
+    Ok(matches!(answer, Answer::Page(page) if !page.is_empty()))
 }
 
 fn slice_of(reader: &SliceReader<'_>, label: &str) -> Option<Slice> {

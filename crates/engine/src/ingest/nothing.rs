@@ -37,6 +37,15 @@ pub struct EmptySlice {
 }
 
 impl SliceReader<'_> {
+    /// Returns `true` if a page with rows has come since the last of these empty answers.
+    pub(super) fn has_answered_since<'a>(
+        &self,
+        nothing: impl Iterator<Item = &'a EmptySlice>,
+    ) -> bool {
+        let answered = nothing.map(|nothing| nothing.answered).max();
+        self.usage.answered() > answered.unwrap_or_default()
+    }
+
     /// Requests the slices that were answered empty again, once another request was answered with rows;
     /// `rows` is the label of a slice of the day that has rows.
     pub(super) async fn confirm(
@@ -45,10 +54,10 @@ impl SliceReader<'_> {
         rows: Option<&str>,
         sender: &mpsc::Sender<Delivery>,
     ) -> Vec<(String, SliceOutcome)> {
-        let Some(answered) = nothing.iter().map(|nothing| nothing.answered).max() else {
+        if nothing.is_empty() {
             return Vec::new();
-        };
-        let heard = match self.usage.answered() > answered {
+        }
+        let heard = match self.has_answered_since(nothing.iter()) {
             true => Ok(()),
             false => canary::ask(self, rows).await,
         };

@@ -191,7 +191,7 @@ pub(super) fn classify(
         return LakeError::Unreachable { lake, detail };
     }
     if is_refused_by_the_system(error) {
-        let is_full = chain(error).any(|cause| is_full(cause.downcast_ref()));
+        let is_full = of_the_system(error).any(is_full);
         return LakeError::NotWritable {
             lake,
             detail,
@@ -215,14 +215,14 @@ pub(super) fn not_writable(lake: &str, error: &io::Error) -> LakeError {
     LakeError::NotWritable {
         lake: lake.to_owned(),
         detail: error.to_string(),
-        is_full: is_full(Some(error)),
+        is_full: is_full(error),
     }
 }
 
 /// Returns `true` if the system has refused a write for want of room.
-fn is_full(error: Option<&io::Error>) -> bool {
+fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
-    error.is_some_and(|error| matches!(error.kind(), QuotaExceeded | StorageFull))
+    matches!(error.kind(), QuotaExceeded | StorageFull)
 }
 
 /// Returns `true` if object_store, lacking credentials, asked a cloud's metadata server for the machine's
@@ -239,19 +239,14 @@ fn network_failed(error: &object_store::Error) -> bool {
 }
 
 fn is_refused_by_the_system(error: &object_store::Error) -> bool {
-    use io::ErrorKind::{
-        NotADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-    };
-    let refusals = [
-        NotADirectory,
-        PermissionDenied,
-        QuotaExceeded,
-        ReadOnlyFilesystem,
-        StorageFull,
-    ];
-    chain(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|io| refusals.contains(&io.kind()))
+    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let refusals = [NotADirectory, PermissionDenied, ReadOnlyFilesystem];
+    of_the_system(error).any(|io| is_full(io) || refusals.contains(&io.kind()))
+}
+
+/// Returns the errors of the system among the causes of an error.
+fn of_the_system(error: &object_store::Error) -> impl Iterator<Item = &io::Error> {
+    chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

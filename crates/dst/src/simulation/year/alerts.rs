@@ -1,7 +1,8 @@
-//! Alerts: what the daemon raised, and what the year deserved.
+//! Checks the alerts that the daemon raised against the injected faults.
 //!
-//! An alert on a stale dataset is wrong where endpoint, lake and daemon were well in nearly all of the
-//! time that it speaks of; one is missing where they were away for the whole of it, and a slot longer.
+//! A stale alert is wrong if the endpoint, the lake and the daemon were available for nearly all of the
+//! freshness bound before it. An alert is missing if an outage lasted for the bound and the interval between
+//! two slots.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +17,7 @@ use tracing_subscriber::layer::Context;
 use super::model::{TABLES, Weather};
 use super::time::{At, True, days};
 
-/// Something that the daemon warned of, or the end of it.
+/// Alert that the daemon logged, raised or resolved.
 #[derive(Debug, Clone, Default)]
 pub struct Alert {
     pub at: Option<At>,
@@ -26,13 +27,13 @@ pub struct Alert {
     pub job: String,
 }
 
-/// As the daemon says it.
+/// Log message of a stale dataset.
 pub const STALE: &str = "dataset stale";
 pub const OVERDUE: &str = "days overdue";
-/// Said of all: a daemon that starts on a lake that is full, or away, knows nothing yet.
+/// Counts for every dataset: a daemon that starts while the lake is full or unavailable doesn't know any yet.
 const NOT_REACHED: &str = "lake not reached";
 
-/// Hears the events that alerts are made of. Clones hear for the same list.
+/// Tracing layer that collects the alerts. Clones share one list.
 #[derive(Clone)]
 pub struct Ears {
     heard: Arc<Mutex<Vec<Alert>>>,
@@ -95,13 +96,13 @@ impl Visit for Alert {
     }
 }
 
-/// A job's promise of freshness as shipped.
+/// Freshness bound of a job in the shipped configuration.
 struct Promise {
     job: &'static str,
     bound: TimeDelta,
-    /// Between two slots.
+    /// Interval between two slots.
     slots: TimeDelta,
-    /// Who was away for less than this has no excuse.
+    /// Shortest outage within `bound` that justifies an alert.
     excuse: TimeDelta,
 }
 
@@ -126,7 +127,7 @@ fn promises(table: usize) -> Vec<Promise> {
     }
 }
 
-/// Alerts on stale datasets that were wrong, and those that are missing.
+/// Returns the wrong stale alerts and the missing ones, each as text.
 pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> Vec<String> {
     let hours = TimeDelta::hours;
     let told = alerts.iter().filter_map(|alert| Some((alert.at?, alert)));
@@ -150,8 +151,8 @@ pub fn judge(alerts: &[Alert], weather: &Weather, tables: &BTreeSet<usize>) -> V
             let raised: Vec<_> = raised.map(|(at, _)| *at).collect();
             let (name, job) = (spec.name(), promise.job);
             for at in &raised {
-                // By a clock that is months ahead data are months old, and it knows no better; and what was
-                // read by it has a date to which nothing can be fresh.
+                // With a clock months ahead all data looks months old. Alerts within the bound after it aren't
+                // judged either, because what was read meanwhile is dated in the future.
                 if weather.clock_was_wrong(*at - promise.bound - hours(1), *at) {
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! What the lake holds, read with the parquet crate alone.
+//! Reads the lake with the parquet crate alone, without code of the product.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,23 +12,23 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::model::{Kept, TABLES};
 use super::store::Store;
 
-/// A row of a file.
+/// Row of a Parquet file.
 #[derive(Debug, Clone)]
 pub struct Stored {
     pub id: String,
     pub key: String,
-    /// Its stamp, or the text that tells its version.
+    /// Version of the record: its stamp, or the text of `mark`.
     pub version: String,
     pub op: String,
 }
 
-/// The rows of a table by day, in the order in which they were written.
+/// Rows of a table by day, in the order of their file names.
 pub type Rows = BTreeMap<NaiveDate, Vec<Stored>>;
 
-/// The lake as it is.
+/// Content of the lake.
 #[derive(Debug, Default)]
 pub struct Bronze {
-    /// By table.
+    /// Rows by index of the table.
     pub rows: Vec<Rows>,
     /// Days with a state, by table.
     pub begun: Vec<BTreeSet<NaiveDate>>,
@@ -79,7 +79,7 @@ pub async fn read(store: &Store) -> Bronze {
     bronze
 }
 
-/// How the last runs of a day ended, as its state says.
+/// Returns a text for the state of a day and its last runs, as the state has them.
 pub async fn last_runs(store: &Store, table: usize, day: NaiveDate) -> Vec<String> {
     let prefix = TABLES[table].prefix;
     let folder = day.format("year=%Y/month=%m/day=%d");
@@ -119,7 +119,7 @@ pub async fn last_runs(store: &Store, table: usize, day: NaiveDate) -> Vec<Strin
     shown
 }
 
-/// Of `2025/month=10/day=22/…`.
+/// Parses the day of `2025/month=10/day=22/…`. Returns `None` if it is none.
 fn date(path: &str) -> Option<NaiveDate> {
     let (year, rest) = path.split_once("/month=")?;
     let (month, rest) = rest.split_once("/day=")?;

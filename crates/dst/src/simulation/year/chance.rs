@@ -1,11 +1,12 @@
-//! Chance by a seed: the same seed is the same life.
+//! Seeded random numbers: the same seed gives the same simulation.
 
-/// SplitMix64.
+/// SplitMix64 generator.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 
 impl Chance {
-    /// A stream of its own for each purpose, so that one more draw here changes nothing there.
+    /// Returns the generator of a purpose. Each purpose has its own, so that an additional draw for one
+    /// doesn't change the others.
     pub fn of(seed: u64, purpose: &str) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for byte in purpose.bytes() {
@@ -19,13 +20,13 @@ impl Chance {
         mix(self.0)
     }
 
-    /// Of `from..=to`.
+    /// Returns a number of `from..=to`.
     pub fn within(&mut self, from: i64, to: i64) -> i64 {
         let width = u64::try_from(to - from).expect("a range") + 1;
         from + i64::try_from(self.next() % width).expect("small")
     }
 
-    /// So many times of a thousand.
+    /// Returns `true` in `times` of 1000 draws.
     pub fn in_1000(&mut self, times: i64) -> bool {
         self.within(0, 999) < times
     }

@@ -1,10 +1,15 @@
-//! The least that a reader could ask who goes by the shipped jobs, and by the promises: what is held
-//! against the requests of a life.
+//! Minimum number of requests for a reader that follows the shipped jobs and keeps the promises. The requests
+//! of a simulation are compared with it.
 //!
-//! Of a day: each slot of a job of `today` one request a slice, and one for each hour with news; inside
-//! the time to settle a reading at a distance of a quarter of the day's age (a day at least, a month at
-//! most); then the proof: a reading, once more where rows have no order or a slice is empty. Each
-//! comparison of complete days one request a slice, and a reading after the last one. Of a table as it stands: two walks a slot.
+//! - A day, by an hourly job of `today`: one request a slice and slot, and one more for each slice and hour
+//!   with new records.
+//! - A day, until it has settled: a walk of each slice at intervals of a quarter of the day's age, from one
+//!   day to 30 days.
+//! - Its proof: a walk of each slice; a second one if rows have no order or are listed twice, or if the slice
+//!   is empty.
+//! - Each comparison of a complete day: one request a slice; a walk of each at the last one.
+//! - A snapshot: two walks of each slice and slot.
+//! - The feed: two requests a day.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,10 +18,10 @@ use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 use super::model::{Asked, Envelope, Home, Ledger, TABLES};
 use super::time::{At, days, end_of, local, start_of};
 
-/// On which day of the week days are compared.
+/// Weekday on which complete days are compared, and on which the snapshots of Compras.gov.br are read.
 const COMPARES: Weekday = Weekday::Sun;
 
-/// By table.
+/// Returns the minimum number of requests by index of the table.
 pub fn least(
     ledger: &Ledger,
     tables: &BTreeSet<usize>,
@@ -45,7 +50,7 @@ pub fn least(
         let all = first.iter_days().take_while(|day| end_of(*day) <= end);
         let counted: usize = match (spec.home, spec.asked) {
             (Home::Nowhere, _) => all.map(|day| standing(ledger, table, day)).sum(),
-            // The newest page, and the one that shows that nothing is behind it.
+            // Each day the newest page, and a second one that shows that nothing follows.
             (_, Asked::NewestFirst) => all.count() * 2,
             _ => all
                 .map(|day| of_day(ledger, table, day, end, new_slice_at))
@@ -114,7 +119,7 @@ fn of_day(
         let compared: Vec<_> = compared.collect();
         let slices = compared.iter().map(|day| asked(start_of(*day)).count());
         requests += slices.sum::<usize>();
-        // The last comparison is a reading.
+        // The last comparison walks all slices.
         let is_last = |last: &&NaiveDate| **last > day + days(spec.compared - 7);
         let last = compared.last().filter(is_last);
         requests += last.map_or(0, |last| full(start_of(*last)));
@@ -122,7 +127,7 @@ fn of_day(
     requests
 }
 
-/// Requests that a reading of a slice takes.
+/// Returns the number of requests for a walk of a slice.
 fn pages(ledger: &Ledger, table: usize, day: Option<NaiveDate>, slice: usize, at: At) -> usize {
     let rows: usize = ledger
         .at(table, day, slice, at)
@@ -131,7 +136,7 @@ fn pages(ledger: &Ledger, table: usize, day: Option<NaiveDate>, slice: usize, at
     rows.div_ceil(TABLES[table].page_size).max(1)
 }
 
-/// A table that is listed as it stands: read daily, or on Sundays.
+/// Returns the number of requests for a snapshot on `day`: read daily, those of Compras.gov.br on Sundays.
 fn standing(ledger: &Ledger, table: usize, day: NaiveDate) -> usize {
     let spec = &TABLES[table];
     if spec.source == "comprasnet" && day.weekday() != COMPARES {

@@ -1,5 +1,5 @@
-//! A daemon's life through the year: kept alive, killed, stopped, told of a new slice, with a clock
-//! that is wrong for an hour.
+//! Drives a daemon through the year: kills, restarts, a new slice in the configuration, and an hour with a
+//! wrong clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,42 +20,44 @@ use bronzed_model::settings::Settings;
 use bronzed_source::testing::Transport;
 use bronzed_storage::lake::Lake;
 
-/// While something is under way, the clocks strike this often.
+/// Interval in minutes at which a busy daemon is woken.
 const STRIKES: i64 = 5;
 
-/// What happens to the daemon.
+/// Event in the simulated year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
-    /// It is killed, and begins anew.
+    /// The daemon is killed and started again.
     Kill,
-    /// It is told to stop, and begins anew.
+    /// The daemon is stopped gracefully and started again.
     Restart,
-    /// It is stopped, and begins anew with the slice.
+    /// The daemon is stopped gracefully and started with the new slice.
     NewSlice,
-    /// Its clock is set ahead by so many days.
+    /// The daemon's clock is set ahead by this number of days.
     Clock(i64),
-    /// It is killed, and stays away.
+    /// The daemon is killed and stays down.
     Away,
+    /// The daemon is started after [`Event::Away`].
     Back,
-    /// The operations of the lake are counted from here, and until here.
+    /// The count of lake operations is reset.
     Count,
+    /// The lake operations since [`Event::Count`] are noted.
     Counted,
 }
 
-/// Everything around the daemon.
+/// The daemon with its providers, its lake and its clock.
 pub struct World {
     pub api: Api,
     pub store: Store,
     pub shown: Shown,
     entropy: Arc<Entropy>,
     with_new_slice: bool,
-    /// Which datasets are read. Empty: all.
+    /// Datasets that are read. Empty: all.
     only: Vec<String>,
-    /// Lake operations of hours without a slot of a day, with the day of each.
+    /// Lake operations in hours without a daily job, by operation, with the end of each hour.
     pub hours: Vec<(At, BTreeMap<&'static str, u64>)>,
-    /// How often the daemon ended by itself.
+    /// Number of times that the daemon exited by itself.
     pub deaths: u32,
-    /// When the configuration had the new slice, if ever.
+    /// Time at which the new slice was added to the configuration. `None` if it wasn't.
     pub new_slice_at: Option<At>,
     daemon: Option<Alive>,
 }
@@ -101,7 +103,7 @@ impl World {
         settings
     }
 
-    /// Datasets that aren't asked for are as if they weren't declared.
+    /// Removes the datasets that aren't in `only`, and the jobs that have none left.
     fn leave_out(&self, settings: &mut Settings) {
         if self.only.is_empty() {
             return;
@@ -155,7 +157,7 @@ impl World {
         assert!(outcome.is_ok() || kill, "the daemon panicked: {outcome:?}");
     }
 
-    /// From the first day's first instant until the last day's end.
+    /// Runs the daemon from the start of `first` until the end of `last`.
     pub async fn live(&mut self, seed: u64, first: NaiveDate, last: NaiveDate) {
         let events = events(seed, first, last, &self.api.weather);
         self.start();
@@ -196,7 +198,7 @@ impl World {
         }
     }
 
-    /// Lets time pass, in steps from one thing that is due to the next.
+    /// Advances the time to `until`, each step to the daemon's next wake.
     async fn pass(&mut self, until: At) {
         let truth = self.api.truth;
         loop {
@@ -209,7 +211,7 @@ impl World {
                 return;
             };
             if alive.task.is_finished() {
-                // As its supervisor does.
+                // Restarted after a minute, as by a supervisor.
                 self.end(true).await;
                 self.deaths += 1;
                 truth.sleep_until((now + minutes(1)).min(until)).await;
@@ -236,7 +238,7 @@ impl World {
     }
 }
 
-/// The events of the year, by time.
+/// Returns the events of the year, sorted by time.
 fn events(seed: u64, first: NaiveDate, last: NaiveDate, weather: &Weather) -> Vec<(At, Event)> {
     let chance = &mut Chance::of(seed, "events");
     let length = (last - first).num_days();
@@ -264,14 +266,14 @@ fn events(seed: u64, first: NaiveDate, last: NaiveDate, weather: &Weather) -> Ve
             Event::NewSlice,
         ));
     }
-    // From 14:05 to 14:55, which has nothing to do; and later in the year.
+    // An hour without a daily job, 14:05 to 15:05, early and late in the year.
     for day in [first + days(length / 7), last - days(2)] {
         let from = start_of(day) + minutes(14 * 60 + 5);
         events.push((from, Event::Count));
         events.push((from + minutes(60), Event::Counted));
     }
     events.sort_by_key(|(at, _)| *at);
-    // Nobody kills whom isn't there.
+    // No events while the daemon is down.
     let away = |at: At| {
         let mut spells = weather.spells.iter();
         spells.any(|spell| spell.scope == Scope::Daemon && spell.from < at && at < spell.until)

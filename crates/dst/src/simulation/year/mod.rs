@@ -1,12 +1,12 @@
-//! A year in the life: a real daemon with the shipped configuration, over providers that behave as the
-//! notes say they do, with a driven clock and no socket; and an oracle that shares no code with it.
+//! Simulation of a year: a real daemon with the shipped configuration, against a model of the providers, with
+//! a simulated clock and no socket. An oracle that shares no code with the daemon checks the outcome.
 //!
-//! - `model`: the providers: what they list, when, and what goes wrong
-//! - `life`, `store`, `time`: the daemon, its lake, its clock, and what happens to them
-//! - `alerts`: what the daemon warned of, and what it should have
-//! - `bronze`, `oracle`, `least`: what the lake holds, what is held against it, and what it had to take
+//! - `model`: the providers' records, their responses and the injected faults
+//! - `life`, `store`, `time`: the daemon, its lake, its clock, and the events of the year
+//! - `alerts`: checks the alerts that the daemon raised
+//! - `bronze`, `oracle`, `least`: reads the lake, checks it, and counts the requests that were necessary
 //!
-//! A year has a seed; `YEAR_SEED=7` plays one again, `YEAR_SEEDS=200` plays so many.
+//! `YEAR_SEED=7` replays one seed, `YEAR_SEEDS=200` runs the seeds 0 to 199.
 
 mod alerts;
 mod bronze;
@@ -35,23 +35,24 @@ use model::{Api, TABLES};
 use oracle::{Case, Verdict};
 use time::{True, days, start_of};
 
-/// Lines of each kind and dataset that are shown.
+/// Number of lines that a report shows for each kind of finding and dataset.
 const SHOWN: usize = 5;
 
-/// The days of a year, where the environment doesn't say (`YEAR_DAYS`).
+/// Number of days with faults, unless `YEAR_DAYS` is set.
 const DAYS: i64 = 400;
 
-/// What is lived.
+/// Length of a simulation, and its datasets.
 #[derive(Debug, Clone)]
 struct Plan {
-    /// With faults, and quiet after them.
+    /// Number of days with faults.
     days: i64,
+    /// Number of days without faults at the end.
     quiet: i64,
-    /// Empty: all datasets.
+    /// Datasets that are read. Empty: all.
     only: Vec<String>,
 }
 
-/// What a life came to.
+/// Result of a simulation.
 struct Outcome {
     seed: u64,
     verdict: Verdict,
@@ -137,7 +138,7 @@ async fn live(seed: u64, plan: &Plan) -> Outcome {
     }
 }
 
-/// What a life came to, for people.
+/// Returns the report of a simulation.
 fn story(
     seed: u64,
     verdict: &Verdict,
@@ -194,7 +195,7 @@ fn story(
     text
 }
 
-/// How many of them each dataset has.
+/// Returns a line for each dataset with its number of findings.
 fn by_table(kind: &str, lines: &[String]) -> String {
     let mut counts = BTreeMap::<&str, usize>::new();
     for line in lines {
@@ -218,11 +219,12 @@ fn one(seed: u64, plan: &Plan) -> Outcome {
     runtime.block_on(live(seed, plan))
 }
 
-/// Number of datasets of a seed that doesn't live with all of them.
+/// Number of datasets of a seed that doesn't read all of them.
 const SHARE: u64 = 3;
 
 impl Plan {
-    /// Returns the plan of a seed: as it is for those below `whole`, with a share of the datasets for others.
+    /// Returns the plan of a seed: unchanged if the seed is below `whole` or the datasets are given, else with
+    /// `SHARE` datasets, in turn.
     fn of(&self, seed: u64, whole: u64) -> Self {
         if seed < whole || !self.only.is_empty() {
             return self.clone();
@@ -236,16 +238,21 @@ impl Plan {
         }
     }
 
-    /// Returns the variables that live this seed again.
+    /// Returns the environment variables that replay this seed.
     fn replay(&self, seed: u64) -> String {
-        match self.only.is_empty() {
-            true => format!("YEAR_SEED={seed}"),
-            false => format!("YEAR_SEED={seed} YEAR_ONLY={}", self.only.join(",")),
+        let mut text = format!("YEAR_SEED={seed}");
+        if !self.only.is_empty() {
+            _ = write!(text, " YEAR_ONLY={}", self.only.join(","));
         }
+        if self.days != DAYS {
+            _ = write!(text, " YEAR_DAYS={}", self.days);
+        }
+        text
     }
 }
 
-/// Lives through these seeds on two threads, those below `whole` with all datasets, and checks each outcome.
+/// Simulates these seeds on two threads, those below `whole` with all datasets of the plan. Panics if one
+/// failed.
 fn many(seeds: std::ops::Range<u64>, plan: &Plan, whole: u64) {
     let next = AtomicU64::new(seeds.start);
     let work = || {
@@ -299,7 +306,7 @@ fn begun() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// The days whose runs are to be told of.
+/// Returns the table and day of each entry in `YEAR_SHOW`; the report includes the runs of these days.
 fn shown() -> Vec<(usize, NaiveDate)> {
     let asked = env::var("YEAR_SHOW").unwrap_or_default();
     let days = asked.split(',').filter(|day| !day.is_empty());
@@ -332,10 +339,13 @@ fn two_months_of_three_datasets_lose_nothing() {
     many(seed..seed + 1, &two_months, u64::MAX);
 }
 
-/// `YEAR_SEED=n` lives one year, `YEAR_SEEDS` so many; 20 by default. `YEAR_WHOLE=1` lives all of them but the first one with
-/// three datasets each, in turn. `YEAR_ONLY=tcu.acordaos,pncp.atas` lives
-/// it with these datasets, `YEAR_DAYS` so many days of it; `YEAR_TELLS=1` tells how far it is, and
-/// `YEAR_SHOW=tcu.acordaos@2025-03-01` what the runs of a day did.
+/// Environment variables:
+/// - `YEAR_SEED=n` runs one seed, `YEAR_SEEDS=n` the first `n`. Default: 20.
+/// - `YEAR_WHOLE=n` runs the seeds from `n` on with three datasets each, in turn. Default: all datasets.
+/// - `YEAR_ONLY=tcu.acordaos,pncp.atas` runs with these datasets only.
+/// - `YEAR_DAYS=n` is the number of days with faults. Default: 400.
+/// - `YEAR_TELLS=1` prints the progress.
+/// - `YEAR_SHOW=tcu.acordaos@2025-03-01` reports the runs of a day.
 #[test]
 #[ignore = "minutes: years of all datasets"]
 fn years_lose_nothing_prove_nothing_false_and_leave_nothing_stuck() {

@@ -1,14 +1,14 @@
-//! What is held against a life, told from the ledger of the providers and the lake alone.
+//! Finds the faults of a simulation from the ledger of the providers, the injected faults and the lake alone.
 //!
-//! | | |
+//! | finding | meaning |
 //! |---|---|
-//! | falsely complete | a day whose marker was put while a record was listed that the lake lacks, or before the day had settled |
-//! | lost | a record (or version) that the lake lacks although it could be read for long enough: two days and four tenths of the day's age, a month at most, before the day was complete; or, where complete days are compared, for nine days after it |
-//! | unseen | listed at the end, and not in the lake for none of these reasons: it came when the day had been proven, and nobody reads a proven day of that dataset again |
-//! | stuck | a day that is neither complete nor accepted three days after it could be |
+//! | falsely complete | a day whose marker was written while a missing record had been listed for eight hours, or before the day had settled |
+//! | lost | a missing record (or version) that was readable for long enough: before the day was complete for two days and 0.4 times the day's age when the record appeared (31 days at most); or, if complete days are compared, for nine days afterwards |
+//! | unseen | a missing record that is listed at the end and isn't lost, of a day that settled three days before. Not counted as a fault, because it typically appeared after the day was complete, when its dataset reads it no more |
+//! | stuck | a day that is neither complete nor accepted three days after it settled |
 //! | doubled | an id that is in two rows of a day |
 //!
-//! "Could be read" leaves out the time in which the endpoint, the lake or the daemon was away.
+//! Readable time leaves out the faults of the endpoint, the lake, the daemon and its clock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -19,23 +19,24 @@ use super::model::{Home, Kept, Ledger, Listing, NEW_SLICE, TABLES, Weather};
 use super::store::Marked;
 use super::time::{At, days, end_of, start_of};
 
-/// A run that began so long before its marker was put saw what was listed all the while.
+/// Upper bound of the time from the start of a run to its marker: a record that was listed for all of it was
+/// seen.
 const PROOF: TimeDelta = TimeDelta::hours(8);
 
-/// What is held against a life.
+/// Findings of the oracle.
 #[derive(Debug, Default)]
 pub struct Verdict {
     pub falsely_complete: Vec<String>,
     pub lost: Vec<String>,
-    /// The same as table and day.
+    /// Table and day of each entry in `lost`.
     pub lost_days: Vec<(usize, NaiveDate)>,
     pub stuck: Vec<String>,
-    /// The same as table and day.
+    /// Table and day of each entry in `stuck`.
     pub stuck_days: Vec<(usize, NaiveDate)>,
     pub doubled: Vec<String>,
-    /// Rows of tables that are listed as they stand: missing, left over, or said to have gone.
+    /// Rows of snapshots that are missing, left over, or stored as vanished while they were listed.
     pub snapshots: Vec<String>,
-    /// Alerts that were wrong, and those that are missing.
+    /// Alerts that were wrong or missing.
     pub alerts: Vec<String>,
     pub unseen: Vec<String>,
     pub listings: usize,
@@ -55,7 +56,7 @@ impl Verdict {
     }
 }
 
-/// All that is known at the end.
+/// Input of the oracle at the end of a simulation.
 pub struct Case<'a> {
     pub ledger: &'a Ledger,
     pub weather: &'a Weather,
@@ -95,7 +96,9 @@ impl Case<'_> {
         }
     }
 
-    /// When the day's proof was given that counts for this slice.
+    /// Returns the time at which the day was marked complete: the earliest write of a marker since the last
+    /// deletion of its key. With `new_slice`, markers from before the new slice don't count. `None` if there
+    /// is none.
     fn proven(&self, table: usize, day: NaiveDate, new_slice: bool) -> Option<At> {
         let folder = format!(
             "{}/_state/complete/{}",
@@ -189,7 +192,8 @@ impl Case<'_> {
         self.ends(table, verdict);
     }
 
-    /// From when on the listing's day and slice was asked of the reader.
+    /// Returns the time from which the reader had to read the listing's day and slice. `None` if it never had
+    /// to.
     fn wanted_from(&self, listing: &Listing) -> Option<At> {
         let day = end_of(listing.day?);
         match is_new_slice(listing) {
@@ -231,7 +235,7 @@ impl Case<'_> {
         }
     }
 
-    /// Days that were proven too early, and days that weren't.
+    /// Finds the days that were complete before they had settled, and the stuck ones.
     fn ends(&self, table: usize, verdict: &mut Verdict) {
         let spec = &TABLES[table];
         let last = self.end - TimeDelta::hours(spec.settle_hours) - days(3);
@@ -265,7 +269,7 @@ impl Case<'_> {
         }
     }
 
-    /// A table that is listed as it stands is, folded up, what it lists at the end.
+    /// Checks that the stored changes of a snapshot, replayed, give the rows that the API lists at the end.
     fn snapshot(&self, table: usize, verdict: &mut Verdict) {
         let spec = &TABLES[table];
         let name = spec.name();
@@ -328,14 +332,14 @@ impl Case<'_> {
     }
 }
 
-/// Why the lake lacks a listing.
+/// Reason for which the lake lacks a listing.
 enum Missing {
-    /// The day was marked then, and it was listed.
+    /// The day was marked complete at this time, while the record was listed.
     FalselyComplete(At),
     Lost(&'static str),
-    /// Nobody could have read it.
+    /// Still listed at the end, of a settled day, but not readable for long enough before it was complete.
     Unseen,
-    /// It has been there for too short a time, or may come yet.
+    /// Listed for too short a time, or may still be read.
     Excused,
 }
 

@@ -1,4 +1,5 @@
-//! The lake of a life: in memory, counted, with a clock of its own, and full at times.
+//! Object store of a simulation: in memory, counts operations, notes the writes and deletions of markers, and
+//! is full at times.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +18,10 @@ use object_store::{
 use super::model::Weather;
 use super::time::{At, True};
 
-/// How long a write takes, so that a kill can come in between two.
+/// Latency of a write, so that a kill can come between two writes.
 const WRITE: Duration = Duration::from_millis(15);
 
-/// What was done to a marker of a complete day.
+/// Operation on the marker of a complete day, with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marked {
     Put(At),
@@ -29,13 +30,13 @@ pub enum Marked {
 
 #[derive(Debug, Default)]
 struct Notes {
-    /// Operations by verb.
+    /// Number of operations by verb.
     operations: BTreeMap<&'static str, u64>,
-    /// What was done to the objects of `/_state/complete/`, by key.
+    /// Operations on the objects of `/_state/complete/`, by key.
     markers: BTreeMap<String, Vec<Marked>>,
 }
 
-/// See the module. Clones share everything.
+/// In-memory store of a simulation. Clones share everything.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<InMemory>,
@@ -58,12 +59,12 @@ impl Store {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has been done since the last call, by verb.
+    /// Returns the number of operations by verb, and resets it.
     pub fn take_operations(&self) -> BTreeMap<&'static str, u64> {
         std::mem::take(&mut self.notes().operations)
     }
 
-    /// What was done to markers, by key.
+    /// Returns the operations on markers by key.
     pub fn markers(&self) -> BTreeMap<String, Vec<Marked>> {
         self.notes().markers.clone()
     }

@@ -1,5 +1,5 @@
-//! Two clocks over one time that stands still while anything is at work: the true one, and the
-//! daemon's, which may be set wrong. And the day as the providers have it, three hours behind UTC.
+//! Two clocks over tokio's paused time, which stands still while any task has work: the true one, and the
+//! daemon's, which can be set wrong. And the providers' civil day, three hours behind UTC.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use bronzed_model::clock::Clock;
 
 pub type At = DateTime<Utc>;
 
-/// The true time: tokio's, which tests move. Clones are one clock.
+/// The true time, on tokio's clock. Clones are one clock.
 #[derive(Debug, Clone, Copy)]
 pub struct True {
     origin: At,
@@ -33,7 +33,7 @@ impl True {
     }
 }
 
-/// What the daemon takes for the time.
+/// The daemon's clock: the true time and a skew. Clones share the skew.
 #[derive(Debug, Clone)]
 pub struct Shown {
     pub truth: True,
@@ -61,7 +61,7 @@ impl Clock for Shown {
     }
 }
 
-/// Brasília's civil time.
+/// Returns Brasília's civil time.
 pub fn local(at: At) -> NaiveDateTime {
     at.naive_utc() - TimeDelta::hours(3)
 }
@@ -70,7 +70,7 @@ pub fn day_of(at: At) -> NaiveDate {
     local(at).date()
 }
 
-/// The first instant of a day.
+/// Returns the first instant of a day.
 pub fn start_of(day: NaiveDate) -> At {
     day.and_hms_opt(3, 0, 0).expect("a time").and_utc()
 }

@@ -6,12 +6,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::canary::CanaryFailure;
+use crate::ingest::canary::{CanaryFailure, first_page_has_rows};
 use crate::ingest::child::parents::{ParentRow, files};
 use crate::ingest::nothing::EmptySlice;
 use crate::ingest::slice::{APART, SliceReader};
 use bronzed_model::declaration::Slice;
-use bronzed_source::{Answer, PageRequest};
 use bronzed_storage::bronze::reader;
 use bronzed_storage::state::DayState;
 
@@ -51,8 +50,7 @@ impl ParentCanaries {
         reader: &SliceReader<'_>,
         empty: &[(Box<str>, Box<EmptySlice>)],
     ) -> Result<(), CanaryFailure> {
-        let latest = empty.iter().map(|(_, nothing)| nothing.answered).max();
-        if reader.usage.answered() > latest.unwrap_or_default() {
+        if reader.has_answered_since(empty.iter().map(|(_, nothing)| &**nothing)) {
             return Ok(());
         }
         if self.known.is_none() {
@@ -67,19 +65,23 @@ impl ParentCanaries {
                 }),
             };
         };
-        if has_children(reader, known.clone()).await? {
-            return Ok(());
-        }
         let label = &known.label;
-        Err(CanaryFailure::Silent(format!(
-            "answered empty, and so is {label}, which is known to have children: the API seems to have \
-             nothing for now"
-        )))
+        match first_page_has_rows(reader, reader.order.day, known.clone()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CanaryFailure::Silent(format!(
+                "answered empty, and so is {label}, which is known to have children: the API seems to have \
+                 nothing for now"
+            ))),
+            Err(error) => Err(CanaryFailure::Silent(format!(
+                "answered empty, and a parent that is known to have children can't be read: {error}"
+            ))),
+        }
     }
 
-    /// Finds the parent of the row that was stored last.
-    async fn stored(&self, reader: &SliceReader<'_>) -> Result<Option<Slice>, String> {
-        if self.done.is_empty() {
+    /// Finds the parent of the row that was stored last; once, for what is stored meanwhile is known by itself.
+    async fn stored(&mut self, reader: &SliceReader<'_>) -> Result<Option<Slice>, String> {
+        let done = std::mem::take(&mut self.done);
+        if done.is_empty() {
             return Ok(None);
         }
         let (lake, dataset) = (&reader.context.lake, &reader.order.dataset);
@@ -90,35 +92,11 @@ impl ParentCanaries {
             let rows = reader::stored(&bytes, &dataset.primary_key, &[]);
             let rows = rows.map_err(|error| format!("{key} can't be read: {error}"))?;
             let mut labels = rows.iter().rev().filter_map(|row| row.slice.as_deref());
-            let of = |label| self.done.iter().find(|slice| &*slice.label == label);
+            let of = |label| done.iter().find(|slice| &*slice.label == label);
             if let Some(slice) = labels.find_map(of) {
                 return Ok(Some(slice.clone()));
             }
         }
         Ok(None)
-    }
-}
-
-async fn has_children(reader: &SliceReader<'_>, slice: Slice) -> Result<bool, CanaryFailure> {
-    let SliceReader {
-        context,
-        order,
-        usage,
-        ..
-    } = reader;
-    let request = PageRequest {
-        dataset: order.dataset.clone(),
-        day: order.day,
-        slice,
-        page: 0,
-        next: None,
-        priority: order.priority,
-    };
-    let answer = context.client.fetch(&request, usage, &context.cancel).await;
-    match answer {
-        Ok(answer) => Ok(matches!(answer, Answer::Page(page) if !page.is_empty())),
-        Err(error) => Err(CanaryFailure::Silent(format!(
-            "answered empty, and a parent that is known to have children can't be read: {error}"
-        ))),
     }
 }

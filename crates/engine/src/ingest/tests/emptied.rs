@@ -67,6 +67,18 @@ impl World {
         }
     }
 
+    /// Returns a world in which 2025-10-22 was read at noon with one record, which is taken away now; another day is
+    /// known to have rows.
+    async fn emptied() -> Self {
+        let world = Self::new("").await;
+        world.list("2025-10-21", 2, &["k"]);
+        world.at("2025-11-03T12:00:00Z", "2025-10-21").await;
+        world.list("2025-10-22", 1, &["a"]);
+        world.at("2025-10-22T12:00:00Z", "2025-10-22").await;
+        world.list("2025-10-22", 1, &[]);
+        world
+    }
+
     fn list(&self, day: &str, slice: usize, ids: &[&str]) -> &Self {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         let mut listed = self.listed.lock().unwrap();
@@ -331,12 +343,7 @@ async fn p10_a_day_that_has_emptied_converges_by_answers_hours_apart() {
 /// answer to which no proof was due was not noted, so that the next one had nothing to agree with.
 #[tokio::test]
 async fn p10_a_day_that_has_emptied_before_it_had_settled_failed_every_three_hours() {
-    let world = World::new("").await;
-    world.list("2025-10-21", 2, &["k"]);
-    world.at("2025-11-03T12:00:00Z", "2025-10-21").await;
-    world.list("2025-10-22", 1, &["a"]);
-    world.at("2025-10-22T12:00:00Z", "2025-10-22").await;
-    world.list("2025-10-22", 1, &[]);
+    let world = World::emptied().await;
     let mut ended = Vec::new();
     for time in [
         "2025-10-22T13:00:00Z",
@@ -354,12 +361,7 @@ async fn p10_a_day_that_has_emptied_before_it_had_settled_failed_every_three_hou
 /// found one of its slices two seconds too early, and the day was put off by eleven days.
 #[tokio::test]
 async fn p10_a_run_at_the_time_that_was_asked_for_agrees_with_all_answers_of_the_one_before() {
-    let world = World::new("").await;
-    world.list("2025-10-21", 2, &["k"]);
-    world.at("2025-11-03T12:00:00Z", "2025-10-21").await;
-    world.list("2025-10-22", 1, &["a"]);
-    world.at("2025-10-22T12:00:00Z", "2025-10-22").await;
-    world.list("2025-10-22", 1, &[]);
+    let world = World::emptied().await;
     *world.ticking.lock().unwrap() = Some(world.scene.clock.clone());
     let first = world.at("2025-10-24T12:00:00Z", "2025-10-22").await;
     let again_at = first.execution.again_at.unwrap().to_rfc3339();

@@ -1,4 +1,4 @@
-//! The answers: the envelope of each provider, and what the weather makes of them.
+//! Responses: each provider's envelope, with the injected faults applied.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,15 +18,15 @@ use bronzed_model::declaration::RequestLimits;
 use bronzed_source::failure::Failure;
 use bronzed_source::testing::{RawResponse, Transport, TransportError};
 
-/// How long an answer takes.
+/// Latency of a response.
 const LATENCY: Duration = Duration::from_millis(400);
-/// After so long the order of rows is another one, where it is undefined.
+/// Interval in seconds after which rows without a defined order are shuffled again.
 const SHUFFLED: i64 = 61;
 
-/// Requests by table.
+/// Number of requests by index of the table.
 pub type Asks = Arc<Mutex<BTreeMap<usize, u64>>>;
 
-/// All providers. Clones are the same ones.
+/// Transport that answers for all providers. Clones share their state.
 #[derive(Debug, Clone)]
 pub struct Api {
     pub ledger: Arc<Ledger>,
@@ -35,13 +35,13 @@ pub struct Api {
     pub asks: Asks,
 }
 
-/// A page that is asked for.
+/// Parameters of a request for a page.
 #[derive(Debug)]
 struct Wish {
     table: usize,
     slice: usize,
     day: Option<NaiveDate>,
-    /// Windows that are empty by their own words.
+    /// `true` if the requested window ends before it begins.
     void: bool,
     offset: usize,
     size: usize,
@@ -92,7 +92,7 @@ impl Transport for Api {
     }
 }
 
-/// The endpoint that a URL names.
+/// Returns the index of the table whose endpoint has the URL's path.
 fn table_of(url: &Url) -> Option<usize> {
     TABLES.iter().position(|table| table.path == url.path())
 }
@@ -112,7 +112,7 @@ impl Api {
         self.reply(200, "application/json", body)
     }
 
-    /// As the provider says that there is nothing.
+    /// Returns the provider's response for an empty result.
     fn nothing(&self, table: usize) -> RawResponse {
         let table = &TABLES[table];
         match table.envelope {
@@ -202,7 +202,7 @@ impl Api {
     }
 }
 
-/// What the parameters of a URL ask for.
+/// Parses the parameters of a URL. Returns `None` if they are missing or invalid.
 fn wish(url: &Url, number: usize) -> Option<Wish> {
     let table = &TABLES[number];
     let of: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
@@ -230,7 +230,7 @@ fn wish(url: &Url, number: usize) -> Option<Wish> {
             end
         };
         void = last < first;
-        // Longer windows aren't asked for.
+        // Windows of more than one day are rejected: the reader doesn't request them.
         (last <= first).then_some(())?;
         day = Some(first);
     }
@@ -265,8 +265,8 @@ fn wish(url: &Url, number: usize) -> Option<Wish> {
     })
 }
 
-/// PNCP: by time; the feed: newest first; Compras.gov.br: in no order, which changes where there is
-/// more than a page of it.
+/// Sorts as the endpoint does: a feed newest first, the others by time. Compras.gov.br has no defined order:
+/// above 20 rows (or a smaller page size) they are shuffled every 61 s.
 fn sort(table: &Table, listed: &mut [&Listing], now: At, size: usize) {
     if table.asked == Asked::NewestFirst {
         listed.sort_by_key(|listing| std::cmp::Reverse((listing.day, listing.row)));

@@ -1,4 +1,4 @@
-//! What each endpoint lists, from when until when: the ledger that the lake is compared with.
+//! Ledger of the records that each endpoint lists over time; the lake is compared with it.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -8,23 +8,23 @@ use chrono::{NaiveDate, NaiveDateTime};
 use super::tables::{Asked, Part, Stamp, TABLES, Table};
 use crate::simulation::year::time::At;
 
-/// A version of a record on a day: listed from `from` until before `until`.
+/// Version of a record on a day, listed from `from` until before `until`.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// Its table's number.
+    /// Index of the table.
     pub table: usize,
-    /// The number of its slice.
+    /// Index of the slice.
     pub slice: usize,
     pub row: u32,
-    /// From 0.
+    /// Number of the version, from 0.
     pub revision: u32,
-    /// When it was made, in civil time.
+    /// Time of the creation or update, in Brasília's civil time.
     pub stamp: NaiveDateTime,
-    /// The day that it is listed on. `None`: of a table without days.
+    /// Day that the record is listed on. `None` if the table has no days.
     pub day: Option<NaiveDate>,
     pub from: At,
     pub until: At,
-    /// It is listed so many times over.
+    /// Number of times that the record is listed at once.
     pub copies: usize,
 }
 
@@ -45,12 +45,12 @@ impl Listing {
         format!("r{}", self.revision)
     }
 
-    /// The time of the update, as the API gives it.
+    /// Returns the time of the creation or update as the API gives it.
     pub fn stamp(&self) -> String {
         self.stamp.format("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
-    /// The record.
+    /// Appends the record as JSON to `out`.
     pub fn json(&self, out: &mut String) {
         let table = self.table();
         out.push('{');
@@ -65,7 +65,7 @@ impl Listing {
             };
         }
         if let (Some((field, format)), Some(day)) = (table.day, self.day) {
-            // The day is the table's own; the time of day is that of the stamp.
+            // The date is that of the listing, the time of day that of the stamp.
             let time = day.and_time(self.stamp.time());
             _ = write!(out, "\"{field}\":\"{}\",", time.format(format));
         }
@@ -78,11 +78,11 @@ impl Listing {
     }
 }
 
-/// All of it, by what is asked for.
+/// All listings, with an index by request parameters.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub all: Vec<Listing>,
-    /// By table, day and slice; tables without days, and the feed, have none here.
+    /// Positions in `all` by table, day and slice. The day is `None` for snapshots and the feed.
     places: HashMap<(usize, Option<NaiveDate>, usize), Vec<usize>>,
 }
 
@@ -100,7 +100,7 @@ impl Ledger {
         self.all.push(listing);
     }
 
-    /// What is listed there at this instant, in no order.
+    /// Returns the records that are listed at this instant, unsorted.
     pub fn at(
         &self,
         table: usize,

@@ -1,11 +1,11 @@
-//! The providers: what they list over the year, and how they answer. Shares no code with the reading
-//! of it; the shapes are those of the notes and of the recorded pages.
+//! Model of the providers: the records that they list over the year, and their responses. Shares no code with
+//! the reader; the formats are those of the notes on each API and of the recorded pages.
 //!
 //! - `tables`: the endpoints
-//! - `listing`: the ledger: which record was listed where, from when until when
-//! - `rows`: a year of records, by the seed
-//! - `weather`: what goes wrong, from when until when
-//! - `answer`: the answers, as an exchange that needs no socket
+//! - `listing`: the ledger: day, slice and time range in which each version of a record is listed
+//! - `rows`: generates a year of records from the seed
+//! - `weather`: the injected faults and their time ranges
+//! - `answer`: the responses, as a transport without a socket
 
 mod answer;
 mod listing;

@@ -1,4 +1,4 @@
-//! A year of records: when they are made, listed late, revised, excluded, moved.
+//! Generates a year of records, some of them listed late, revised, moved or excluded.
 
 use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 
@@ -7,20 +7,22 @@ use super::tables::{Home, Kept, TABLES, Table};
 use crate::simulation::year::chance::Chance;
 use crate::simulation::year::time::{At, day_of, days, local, minutes, start_of};
 
-/// How the records of a table come and go.
+/// Rates at which the records of a table appear and change.
 #[derive(Debug, Clone, Copy)]
 struct Habit {
-    /// On a working day.
+    /// Mean number of records on a working day.
     records: i64,
-    /// 1000ths of them that are listed a day or more late, and the most days.
+    /// Number of records in 1000 that are listed a day or more late.
     late: i64,
+    /// Largest delay in days.
     latest: i64,
-    /// The most revisions of a record, and until how many days after.
+    /// Largest number of revisions of a record.
     revisions: i64,
+    /// Number of days after its creation in which a record may be revised.
     months: i64,
-    /// 1000ths of them that are taken away again.
+    /// Number of records in 1000 that the provider removes again.
     excluded: i64,
-    /// Days of which one in so many has enough for several pages of this many.
+    /// `(n, size)`: one working day in `n` has records for more than one page of `size`.
     pages: (i64, i64),
 }
 
@@ -109,14 +111,14 @@ struct Maker<'a> {
     table: usize,
     chance: Chance,
     ledger: &'a mut Ledger,
-    /// The last instant of the year.
+    /// One day after the end of the last day. Records that are never removed stay listed until long after it.
     end: At,
-    /// From when until when this table lists nothing newer.
+    /// Time range in which the table lists nothing new. `None` if there is none.
     stall: Option<(At, At)>,
     rows: u32,
 }
 
-/// The ledger of the days from before `first` until `last`; the last `quiet` days are none of it.
+/// Returns the ledger of the records from shortly before `first` until `last`.
 pub fn ledger(seed: u64, first: NaiveDate, last: NaiveDate) -> Ledger {
     let mut ledger = Ledger::default();
     let mut chance = Chance::of(seed, "stall");
@@ -150,7 +152,7 @@ impl Maker<'_> {
         &TABLES[self.table]
     }
 
-    /// Records of a day, day by day.
+    /// Adds the records of a dated table or feed, day by day.
     fn stream(&mut self, first: NaiveDate, last: NaiveDate, weekly: bool) {
         let habit = habit(self.table());
         let before = if weekly { 60 } else { 10 };
@@ -179,7 +181,8 @@ impl Maker<'_> {
         }
     }
 
-    /// The newer a slice's number, the rarer; the last one is as frequent as one in the middle.
+    /// Returns a random slice by fixed weights. Of 15 slices, each can occur: 3% of the draws have equal
+    /// weights.
     fn slice(&mut self) -> usize {
         let slices = self.table().slices;
         let usual: &[usize] = match slices.len() {
@@ -194,7 +197,7 @@ impl Maker<'_> {
         self.chance.one_of(usual)
     }
 
-    /// A record of a day, with all that becomes of it.
+    /// Adds a record of `day`, with its revisions and its removal.
     fn record(&mut self, habit: Habit, day: NaiveDate, slice: usize, session: bool) {
         let chance = &mut self.chance;
         let second = chance.within(6 * 3600, 23 * 3600 + 3000);
@@ -204,7 +207,8 @@ impl Maker<'_> {
         if session {
             listed = made + days(chance.within(1, 30));
         } else if chance.in_1000(habit.late) {
-            // Most within the time that their table is given, some of the rest, too.
+            // 95% at least three days before the settle time is over (if it is longer than five days), the
+            // rest up to `latest` days late.
             let settle = self.table().settle_hours / 24;
             let usual = if settle > 5 {
                 habit.latest.min(settle - 3)
@@ -287,7 +291,8 @@ impl Maker<'_> {
         }
     }
 
-    /// A feed that stalls lists all of it when it goes on.
+    /// Returns the instant at which a record due at `at` is listed: half an hour after the stall if `at` is
+    /// in it.
     fn unstalled(&self, at: At) -> At {
         match self.stall {
             Some((from, until)) if from <= at && at < until => until + minutes(30),
@@ -295,7 +300,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A table that is listed as it stands: rows that come, change and go.
+    /// Adds the rows of a snapshot; some appear, change or are removed during the year.
     fn standing(&mut self, first: NaiveDate, last: NaiveDate) {
         let begin = start_of(first - days(30));
         let length = (last - first).num_days();
@@ -342,7 +347,7 @@ impl Maker<'_> {
     }
 }
 
-/// Where a record is in force from another day than that on which it is made.
+/// Returns the offset of the day that a record is listed on: `ahead` if listed by validity, else zero.
 fn ahead_of(table: &Table, ahead: TimeDelta) -> TimeDelta {
     match table.home {
         Home::Validity => ahead,

@@ -1,82 +1,82 @@
-//! The endpoints as the notes of each provider describe them: who lists what by which parameters, in
-//! which envelope.
+//! The endpoints as the notes on each API describe them: request parameters, envelope, key, day and version
+//! of the records.
 
-/// How an answer is wrapped.
+/// Format of a response around its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
-    /// `data`, `totalRegistros`, `totalPaginas` …; 204 where there is nothing.
+    /// `data`, `totalRegistros`, `totalPaginas` …; if empty 204, for `instrumentos_cobranca` 404.
     Pncp,
-    /// `resultado`, `totalRegistros`, …; an empty list where there is nothing.
+    /// `resultado`, `totalRegistros`, …; if empty an empty list.
     Compras,
-    /// `items`, `hasMore`, …, and no total.
+    /// `items`, `hasMore`, …, without a total.
     Ords,
     /// A bare array.
     Array,
 }
 
-/// What a listing is asked by, and on which day a record is.
+/// Request parameters that select records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// By days, as parameters; `half_open`: the end isn't among them.
+    /// First and last day, as two parameters; `half_open`: the second one is exclusive.
     Days {
         from: &'static str,
         to: &'static str,
         format: &'static str,
         half_open: bool,
     },
-    /// By nothing: the whole table.
+    /// None: a snapshot, served as a whole.
     Whole,
-    /// By nothing, newest first.
+    /// None: a feed, newest first.
     NewestFirst,
 }
 
-/// Which day a record is listed on.
+/// Day that a record is listed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
-    /// One for ever: that of its publication, inclusion, result, session.
+    /// A day that never changes: that of the publication, inclusion, result or session.
     Own,
-    /// That of its last update, which it leaves with the next one.
+    /// The day of the last update: each update moves the record.
     Update,
-    /// That from which it is in force, which may lie ahead.
+    /// The first day on which the record is in force; it may lie in the future.
     Validity,
-    /// None.
+    /// None: a snapshot.
     Nowhere,
 }
 
-/// A part of the key.
+/// Part of the key of a record.
 #[derive(Debug, Clone, Copy)]
 pub enum Part {
-    /// Text with the row's number in it.
+    /// Text, followed by the row number in six digits.
     Named(&'static str),
-    /// The row's number.
+    /// The row number.
     Number,
-    /// The same in all rows.
+    /// Text that is the same in all rows.
     Text(&'static str),
     Fixed(i64),
     False,
 }
 
-/// How a record shows that it was changed.
+/// Sign that a record was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
-    /// A field with the time of the update, which is the version; the text of `mark` changes, too.
+    /// A field with the time of the update; the text of `mark` changes, too.
     Field(&'static str),
-    /// Nothing but other text.
+    /// Only the text of `mark`.
     None,
 }
 
-/// What the reader is to keep of a record.
+/// Rows that the reader has to store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// Every record of a day, once.
     Records,
-    /// Every version, told by its stamp.
+    /// Every version, identified by its stamp.
     Stamps,
-    /// Every version, told by the text of `mark`.
+    /// Every version, identified by the text of `mark`.
     Marks,
 }
 
-/// An endpoint.
+/// Endpoint of a provider.
 #[derive(Debug)]
 pub struct Table {
     pub source: &'static str,
@@ -86,23 +86,23 @@ pub struct Table {
     pub envelope: Envelope,
     pub asked: Asked,
     pub home: Home,
-    /// The parameter that cuts it up.
+    /// Request parameter that selects a slice.
     pub slice: Option<&'static str>,
     pub slices: &'static [&'static str],
     pub key: &'static [(&'static str, Part)],
-    /// The field with the record's day, and its format.
+    /// Field with the day of the record, and its date format.
     pub day: Option<(&'static str, &'static str)>,
     pub stamp: Stamp,
     pub kept: Kept,
-    /// A text field that tells the versions apart.
+    /// Text field that differs between the versions of a record.
     pub mark: &'static str,
-    /// Days after its end until a day counts as settled, in hours.
+    /// Settle time in hours.
     pub settle_hours: i64,
-    /// Complete days are compared again by a job of the source, until so many days after them; 0: they aren't.
+    /// Number of days for which a job of the source compares a complete day again. 0 if none does.
     pub compared: i64,
-    /// `1000ths` of the records that are listed twice.
+    /// Number of records in 1000 that are listed twice.
     pub twice: i64,
-    /// As it is asked for, or fixed.
+    /// Page size that the reader requests, or that the API fixes.
     pub page_size: usize,
 }
 
@@ -111,7 +111,7 @@ const DATE: &str = "%Y-%m-%d";
 const MODALITIES: &[&str] = &[
     "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
 ];
-/// The slice that the declaration learns of in June.
+/// Slice that is added to the declaration in June.
 pub const NEW_SLICE: &str = "15";
 
 const PNCP_DAYS: Asked = Asked::Days {
@@ -188,7 +188,7 @@ const ARP: Table = Table {
     ..COMPRAS
 };
 
-/// Those that are read as shipped.
+/// The datasets that the shipped configuration reads by its jobs alone (`legado_*`: only by a backfill).
 pub static TABLES: &[Table] = &[
     Table {
         dataset: "contratacoes",
@@ -413,12 +413,12 @@ pub static TABLES: &[Table] = &[
 ];
 
 impl Table {
-    /// `comprasnet.itens`.
+    /// Returns the name of the dataset, such as `comprasnet.itens`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.source, self.dataset)
     }
 
-    /// The key of a row as the reader joins it.
+    /// Returns the key of a row, joined as the reader joins it.
     pub fn key_of(&self, row: u32) -> String {
         let parts = self.key.iter().map(|(_, part)| match part {
             Part::Named(text) => format!("{text}{row:06}"),

@@ -1,38 +1,38 @@
-//! What goes wrong in the year, where, and from when until when.
+//! Faults injected over the year, each with its scope and time range.
 
 use super::tables::{TABLES, Table};
 use crate::simulation::year::chance::Chance;
 use crate::simulation::year::time::{At, days, minutes, start_of};
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
-/// Where something is wrong.
+/// Part of the system that a fault affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Source(&'static str),
     Table(usize),
     /// Writing to the lake.
     Lake,
-    /// Nobody is there.
+    /// The daemon isn't running.
     Daemon,
-    /// The daemon's clock.
+    /// The daemon's clock is wrong.
     Clock,
 }
 
-/// What is wrong.
+/// Kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
     Refused,
     Busy503,
     Hangs,
-    /// As the provider says that there is nothing.
+    /// The provider's own response for an empty result.
     Nothing,
-    /// 200 without a byte.
+    /// Status 200 with an empty body.
     NoBytes,
-    /// 200 with an error page.
+    /// Status 200 with an HTML error page.
     Html,
-    /// The right totals, and no records.
+    /// The right total of records, and pages without records.
     EmptyPages,
-    /// No more than so many records a page, without a word.
+    /// At most this many records a page, whatever page size is requested.
     Clamp(usize),
     Full,
     Down,
@@ -52,7 +52,7 @@ impl Spell {
         self.from <= at && at < self.until
     }
 
-    /// Whether it keeps `table` from being read.
+    /// Returns `true` if the fault affects reading `table`.
     fn hinders(&self, table: usize) -> bool {
         match self.scope {
             Scope::Source(source) => TABLES[table].source == source,
@@ -68,7 +68,7 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// What is wrong with an answer of `table`.
+    /// Returns the faults of a response of `table` at `at`.
     pub fn of(&self, table: usize, at: At) -> impl Iterator<Item = Wrong> {
         let here = self.spells.iter().filter(move |spell| {
             let api = matches!(spell.scope, Scope::Source(_) | Scope::Table(_));
@@ -82,17 +82,17 @@ impl Weather {
         spells.any(|spell| spell.scope == Scope::Lake && spell.is_at(at))
     }
 
-    /// Returns whether the daemon's clock was wrong at any time between the two.
+    /// Returns `true` if the daemon's clock was wrong at any time from `from` to `until`.
     pub fn clock_was_wrong(&self, from: At, until: At) -> bool {
         let mut spells = self.spells.iter();
         spells.any(|spell| spell.scope == Scope::Clock && spell.from <= until && from < spell.until)
     }
 
-    /// When an endpoint was away without a pause, each from when until when.
+    /// Returns the outages of an endpoint as time ranges; adjoining ones are merged.
     pub fn away(&self, table: usize) -> Vec<(At, At)> {
         let gone = self.spells.iter().filter(|spell| {
-            // Of a clamp a reader may make the best, a wrong clock keeps nobody from reading, and who isn't
-            // there can't say so: that `up` is 0 is an alert of its own.
+            // Not outages: clamped pages can still be read, and so can all pages with a wrong clock. A daemon
+            // that is down can't raise an alert; `up` = 0 is an alert of its own.
             let tells = !matches!(spell.wrong, Wrong::Clamp(_) | Wrong::Ahead | Wrong::Down);
             spell.hinders(table) && tells
         });
@@ -108,7 +108,8 @@ impl Weather {
         joined
     }
 
-    /// How much of the time between them `table` could be read in: at least.
+    /// Returns a lower bound of the time between `from` and `until` in which `table` could be read:
+    /// overlapping faults are subtracted twice, and clamped pages count as unreadable.
     pub fn readable(&self, table: usize, from: At, until: At) -> TimeDelta {
         let whole = (until - from).max(TimeDelta::zero());
         let hindering = self.spells.iter().filter(|spell| spell.hinders(table));
@@ -120,7 +121,7 @@ impl Weather {
     }
 }
 
-/// When the jobs of the sources are at work: in the small hours mostly.
+/// Returns a random instant of the day, mostly in the small hours, because the jobs run then.
 fn busy_moment(chance: &mut Chance, day: NaiveDate) -> At {
     let hour = chance.one_of(&[0, 1, 3, 3, 5, 5, 6, 9, 14, 20]);
     start_of(day) + TimeDelta::hours(hour) + TimeDelta::seconds(chance.within(0, 400))
@@ -131,7 +132,7 @@ fn table(name: &str) -> usize {
     names.position(|one| one == name).expect("a table")
 }
 
-/// The year's, of these days; the last `quiet` of them are without.
+/// Returns the faults of the days from `first` to `last`.
 pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
     let chance = &mut Chance::of(seed, "weather");
     let length = (last - first).num_days();
@@ -148,7 +149,7 @@ pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
     let sources = ["pncp", "pncp", "comprasnet", "comprasnet", "tcu"];
     let day = |chance: &mut Chance| first + days(chance.within(3, length - 4));
 
-    // Outages of a minute to three days.
+    // Outages of one minute to three days.
     for _ in 0..(length / 20).max(2) {
         let lasts = minutes(chance.one_of(&[1, 7, 45, 60, 300, 1_000, 4_320]));
         let wrong = chance.one_of(&[Wrong::Refused, Wrong::Busy503, Wrong::Hangs]);
@@ -156,7 +157,7 @@ pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
         let from = busy_moment(chance, on);
         add(from, lasts, Scope::Source(chance.one_of(&sources)), wrong);
     }
-    // Spells of false emptiness.
+    // Empty or unusable responses although there are records.
     for _ in 0..(length / 12).max(3) {
         let lasts = minutes(chance.one_of(&[2, 5, 9, 15, 40]));
         let kinds = [
@@ -174,7 +175,7 @@ pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
     if length < 200 {
         return Weather { spells };
     }
-    // An endpoint that fails for a month.
+    // One endpoint that fails for 30 days.
     let endpoints = [
         "pncp.contratos",
         "pncp.contratos_atualizacao",
@@ -184,7 +185,7 @@ pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
     let endpoint = Scope::Table(table(chance.one_of(&endpoints)));
     let from = start_of(first + days(chance.within(30, length - 80)));
     add(from, days(30), endpoint, Wrong::Busy503);
-    // A server that clamps its pages.
+    // Endpoints that clamp the page size.
     for name in [
         "pncp.contratos",
         "comprasnet.itens",
@@ -201,7 +202,7 @@ pub fn weather(seed: u64, first: NaiveDate, last: NaiveDate) -> Weather {
             Wrong::Clamp(rows),
         );
     }
-    // A full disk in August; a clock 90 days ahead for an hour; an afternoon without the daemon.
+    // A full disk in August; a clock 90 days ahead for an hour; 2 to 60 hours without the daemon.
     let august = first
         .with_month(8)
         .and_then(|day| day.with_day(1))
