@@ -17,7 +17,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::declaration::{Dataset, Version};
-use crate::json::{self, Kind, Object};
+use crate::json::tape::{Object, Tape, Value};
+use crate::json::{self, Kind};
 
 /// Prefix of the id of a record without a usable key.
 const CONTENT_HASH: &str = "sha256:";
@@ -75,22 +76,39 @@ impl fmt::Display for ContentVersion {
 }
 
 impl RecordId {
-    /// The id of `record` (one JSON value) in `dataset`.
+    /// Returns the id of `record` in `dataset`.
     ///
     /// A record is unidentified if a key field is absent, null, empty or not a scalar, or if the record is
     /// not an object: its id is then the hash of its content.
-    pub fn of(dataset: &Dataset, record: &str) -> Self {
+    pub fn of_value(dataset: &Dataset, record: Value<'_>) -> Self {
         let id = Self::from_fields(dataset, None, record);
-        id.unwrap_or_else(|| Self::from_content(record))
+        id.unwrap_or_else(|| Self::from_content(record.text()))
+    }
+
+    /// Returns the id of a record given as text, as [`RecordId::of_value`] does. A text that isn't JSON is
+    /// unidentified.
+    pub fn of(dataset: &Dataset, record: &str) -> Self {
+        match Tape::parse(record) {
+            Ok(tape) => Self::of_value(dataset, tape.root(record)),
+            Err(_) => Self::from_content(record),
+        }
     }
 
     /// Returns the id of a child record of the parent with the id `parent`.
     ///
     /// Without a usable key, the parent's id is hashed together with the record, because two parents may have
     /// equal children.
-    pub fn of_child(dataset: &Dataset, parent: &str, record: &str) -> Self {
+    pub fn of_child_value(dataset: &Dataset, parent: &str, record: Value<'_>) -> Self {
         let id = Self::from_fields(dataset, Some(parent), record);
-        id.unwrap_or_else(|| Self::from_content(&format!("[{},{record}]", json::quote(parent))))
+        id.unwrap_or_else(|| Self::from_content_of_child(parent, record.text()))
+    }
+
+    /// Returns the id of a child record given as text, as [`RecordId::of_child_value`] does.
+    pub fn of_child(dataset: &Dataset, parent: &str, record: &str) -> Self {
+        match Tape::parse(record) {
+            Ok(tape) => Self::of_child_value(dataset, parent, tape.root(record)),
+            Err(_) => Self::from_content_of_child(parent, record),
+        }
     }
 
     /// Returns the id of a version of the record with this key.
@@ -161,8 +179,12 @@ impl RecordId {
         }
     }
 
-    fn from_fields(dataset: &Dataset, parent: Option<&str>, record: &str) -> Option<Self> {
-        let object = Object::parse(record).ok()?;
+    fn from_content_of_child(parent: &str, record: &str) -> Self {
+        Self::from_content(&format!("[{},{record}]", json::quote(parent)))
+    }
+
+    fn from_fields(dataset: &Dataset, parent: Option<&str>, record: Value<'_>) -> Option<Self> {
+        let object = record.object()?;
         let mut id = key_of(&dataset.primary_key, parent, &object)?;
         let key_len = id.len();
         let mut content = None;
@@ -173,11 +195,14 @@ impl RecordId {
                 match scalar(&object, pointer) {
                     Some(version) => id.push_str(&version),
                     // Without a version field, only the content identifies the version.
-                    None => id.push_str(&Self::content_hash(record)),
+                    None => {
+                        id.push_str(CONTENT_HASH);
+                        id.push_str(&json::canonical::hash_value(record));
+                    }
                 }
             }
             Version::Content => {
-                let hash = json::canonical::hash(record);
+                let hash = json::canonical::hash_value(record);
                 content = hash.get(..ContentVersion::HASH_DIGITS).map(Into::into);
             }
         }
@@ -190,16 +215,20 @@ impl RecordId {
     }
 }
 
-/// Returns the text of the non-empty scalar at a JSON pointer in `record` (one JSON value).
+/// Returns the text of the non-empty scalar at a JSON pointer in a record given as text.
 pub fn field(record: &str, pointer: &str) -> Option<String> {
-    let object = Object::parse(record).ok()?;
-    scalar(&object, pointer).map(Cow::into_owned)
+    let tape = Tape::parse(record).ok()?;
+    scalar(&tape.root(record).object()?, pointer).map(Cow::into_owned)
 }
 
-/// Returns the key of `record` (one JSON value) by the JSON pointers of `primary_key`. `None` if the record
-/// is unidentified (see [`RecordId::of`]).
+/// Returns the key of a record given as text by the JSON pointers of `primary_key`. `None` if the record is
+/// unidentified (see [`RecordId::of_value`]).
 pub fn key(primary_key: &[String], record: &str) -> Option<String> {
-    key_of(primary_key, None, &Object::parse(record).ok()?)
+    key_of(
+        primary_key,
+        None,
+        &Tape::parse(record).ok()?.root(record).object()?,
+    )
 }
 
 fn key_of(primary_key: &[String], parent: Option<&str>, object: &Object<'_>) -> Option<String> {
@@ -240,17 +269,12 @@ fn push_escaped(id: &mut String, value: &str) {
 /// Returns the text of a non-empty scalar: strings decoded, numbers and booleans verbatim.
 fn scalar<'a>(object: &Object<'a>, pointer: &str) -> Option<Cow<'a, str>> {
     let path = pointer.strip_prefix('/')?;
-    let (first, rest) = match path.split_once('/') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (path, None),
-    };
-    let mut value = object.get(&first.replace("~1", "/").replace("~0", "~"))?;
-    if let Some(rest) = rest {
-        value = json::pointer(value, &format!("/{rest}")).ok()??;
-    }
-    let text = match json::kind(value) {
-        Kind::String => json::string(value).ok()?,
-        Kind::Number | Kind::Boolean => Cow::Borrowed(value),
+    let first = path.split('/').next()?;
+    let value = object.get(&json::unescaped_step(first))?;
+    let value = value.pointer(&path[first.len()..])?;
+    let text = match value.kind() {
+        Kind::String => value.string()?,
+        Kind::Number | Kind::Boolean => Cow::Borrowed(value.text()),
         Kind::Null | Kind::Array | Kind::Object => return None,
     };
     (!text.trim().is_empty()).then_some(text)

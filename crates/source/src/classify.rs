@@ -270,9 +270,8 @@ fn read(dataset: &Dataset, reply: &RawResponse) -> Result<Page, Unread> {
         return Err(Unread::Otherwise(unreadable.to_string()));
     }
     Page::parse(dataset, reply.body.clone(), reply.date).map_err(|problem| match problem {
-        PageError::Json(_) => Unread::NotJson(problem.to_string()),
-        // `Page::parse` validates only objects and arrays to their end, so it doesn't report other text
-        // as bad JSON.
+        PageError::Json(_) | PageError::Text(_) => Unread::NotJson(problem.to_string()),
+        // A page is an object or an array. A single number or word is the text of an error.
         problem if !matches!(reply.body.trim_ascii_start(), [b'{' | b'[', ..]) => {
             Unread::NotJson(problem.to_string())
         }

@@ -1,13 +1,12 @@
 //! A parsed page of a slice: the response body and the positions of its records.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::failure::snippet;
 use bronzed_model::declaration::{Dataset, Require};
-use bronzed_model::json::{self, Object};
+use bronzed_model::json::Kind;
+use bronzed_model::json::tape::{Document, Tape, TapeError, Value};
 
 /// Maximum number of records on one page: 21 million empty ones fit into a body of 64 MB, and each takes
 /// some 200 bytes once it has an id. Pages of the known APIs hold up to a few thousand.
@@ -29,7 +28,8 @@ const ABSENT: &str = "absent";
 /// One page of records.
 #[derive(Debug, Clone)]
 pub struct Page {
-    body: Bytes,
+    text: String,
+    tape: Tape,
     records: Vec<Record>,
     /// Total number of records, as this page states.
     pub total: Option<u64>,
@@ -43,25 +43,14 @@ pub struct Page {
     pub date: Option<DateTime<Utc>>,
 }
 
-/// Text of a record.
+/// One record of a page.
 #[derive(Debug, Clone)]
 enum Record {
-    /// Byte range of the body.
-    Within(Range<usize>),
-    /// Text composed from the body: an element whose list is replaced by one of its members, or a record
-    /// whose protected values are replaced.
-    Composed(Box<str>),
-}
-
-impl Record {
-    /// Returns the text; `body` is the body that the record was parsed from.
-    fn text<'a>(&'a self, body: &'a Bytes) -> &'a str {
-        match self {
-            // The ranges were computed from this body, which is valid UTF-8.
-            Self::Within(span) => std::str::from_utf8(&body[span.clone()]).unwrap_or("null"),
-            Self::Composed(text) => text,
-        }
-    }
+    /// Position on the tape of the body.
+    Within(u32),
+    /// Composed from the body: an element whose list is replaced by one of its members, or a record whose
+    /// protected values are replaced.
+    Composed(Box<Document>),
 }
 
 /// Reason why the body of an accepted response isn't a page.
@@ -69,7 +58,10 @@ impl Record {
 pub enum PageError {
     /// Not JSON, or truncated.
     #[error("the body is not whole JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(TapeError),
+    /// Not UTF-8.
+    #[error("the body is not whole JSON: {0}")]
+    Text(#[from] std::str::Utf8Error),
     /// No array at `data_selector`.
     #[error("no array of records at `{0}`")]
     NoRecords(String),
@@ -79,6 +71,9 @@ pub enum PageError {
     /// More records than the memory of this process should hold.
     #[error("more than {MOST_RECORDS} records are on one page: ask for smaller pages")]
     TooMany,
+    /// More values than the memory of this process should hold.
+    #[error("the page is too large: {0}; ask for smaller pages")]
+    TooManyValues(TapeError),
     /// Exploded records exceed `max_body_bytes`.
     #[error(
         "the records that the elements' lists make have more than {0} bytes: raise \
@@ -97,35 +92,13 @@ impl Page {
         body: Bytes,
         date: Option<DateTime<Utc>>,
     ) -> Result<Self, PageError> {
-        let text = std::str::from_utf8(&body)
-            .map_err(|error| PageError::Json(serde::de::Error::custom(error)))?;
-        let envelope = PageEnvelope::open(text)?;
-        let array = envelope
-            .find(&dataset.data_selector)?
-            .filter(|found| json::kind(found) == json::Kind::Array)
-            .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
-        // Only the first byte of a top-level array has been checked so far.
-        let elements = json::elements_at_most(array, MOST_RECORDS)?.ok_or(PageError::TooMany)?;
-        let within = |element| Record::Within(span_within(text, element));
-        let mut records: Vec<_> = match &dataset.explode {
-            None => elements.into_iter().map(within).collect(),
-            Some(list) => {
-                let mut exploded = Exploded::new(dataset.limits.max_body_bytes);
-                for element in elements {
-                    exploded.add(text, element, list)?;
-                }
-                exploded.records
-            }
-        };
-        if let Some(protection) = &dataset.protection {
-            for record in &mut records {
-                if let Some(protected) = protection.apply(record.text(&body)) {
-                    *record = Record::Composed(protected.into());
-                }
-            }
-        }
+        let text = String::from_utf8(body.into()).map_err(|error| error.utf8_error())?;
+        let tape = Tape::parse(&text)?;
+        let envelope = tape.root(&text);
+        let mut records = records_of(dataset, envelope)?;
+        protect(dataset, (&text, &tape), &mut records)?;
         let paging = &dataset.paginator;
-        let count = |path: &Option<String>| match count(&envelope, path.as_deref()) {
+        let count = |path: &Option<String>| match count(envelope, path.as_deref()) {
             Err(PageError::NoCount(_, found))
                 if paging.totals_on_first_page_only && (found == ABSENT || found == "null") =>
             {
@@ -135,21 +108,10 @@ impl Page {
         };
         let total = count(&paging.total_records_path)?;
         let total_pages = count(&paging.total_pages_path)?;
-        let has_more = match &paging.has_more_path {
-            None => None,
-            Some(path) => match envelope.find(path)? {
-                Some("true") => Some(true),
-                Some("false") => Some(false),
-                other => {
-                    let found = shown(other.unwrap_or(ABSENT));
-                    return Err(PageError::NoCount(path.clone(), found));
-                }
-            },
-        };
-        let next = match &paging.next_path {
-            None => None,
-            Some(path) => envelope.find(path)?.and_then(leads_on),
-        };
+        let has_more = paging.has_more_path.as_deref();
+        let has_more = has_more.map(|path| flag(envelope, path)).transpose()?;
+        let next = paging.next_path.as_deref();
+        let next = next.and_then(|path| leads_on(envelope.pointer(path)?));
         let says_next = paging.next_path.as_ref().map(|_| next.is_some());
         Ok(Self {
             records,
@@ -158,13 +120,21 @@ impl Page {
             has_more: has_more.or(says_next),
             next,
             date,
-            body,
+            text,
+            tape,
         })
+    }
+
+    /// Returns the records.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'_>> {
+        self.records
+            .iter()
+            .map(|record| record.value(&self.text, &self.tape))
     }
 
     /// Returns the records, each as its JSON text.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.records.iter().map(|record| record.text(&self.body))
+        self.values().map(|value| value.text())
     }
 
     /// Number of records.
@@ -179,7 +149,7 @@ impl Page {
 
     /// Length of the body in bytes.
     pub fn bytes(&self) -> usize {
-        self.body.len()
+        self.text.len()
     }
 }
 
@@ -188,10 +158,68 @@ pub fn needs_total(require: Require) -> bool {
     matches!(require, Require::UniqueTotal | Require::RowTotal)
 }
 
-/// Records made of the members of lists inside elements, bounded in number and bytes: each record
-/// repeats its whole element, so that one long text beside one long list would exhaust memory.
+impl Record {
+    /// Returns the record; `text` and `tape` are those of the page.
+    fn value<'a>(&'a self, text: &'a str, tape: &'a Tape) -> Value<'a> {
+        match self {
+            Self::Within(position) => tape.at(text, *position),
+            Self::Composed(document) => document.value(),
+        }
+    }
+
+    fn composed(text: String) -> Result<Self, PageError> {
+        Ok(Self::Composed(Box::new(Document::parse(text)?)))
+    }
+}
+
+impl From<TapeError> for PageError {
+    fn from(error: TapeError) -> Self {
+        match error {
+            TapeError::Syntax { .. } => Self::Json(error),
+            TapeError::TooMany | TapeError::TooLong(_) => Self::TooManyValues(error),
+        }
+    }
+}
+
+/// Returns the records at the place that `dataset` declares.
+fn records_of(dataset: &Dataset, envelope: Value<'_>) -> Result<Vec<Record>, PageError> {
+    let array = envelope.pointer(&dataset.data_selector);
+    let elements = array
+        .and_then(|array| array.elements())
+        .ok_or_else(|| PageError::NoRecords(dataset.data_selector.clone()))?;
+    let mut records = Vec::new();
+    let mut exploded = Exploded::new(dataset.limits.max_body_bytes);
+    for element in elements {
+        match &dataset.explode {
+            None => records.push(Record::Within(element.position())),
+            Some(list) => exploded.add(element, list, &mut records)?,
+        }
+        if records.len() > MOST_RECORDS {
+            return Err(PageError::TooMany);
+        }
+    }
+    Ok(records)
+}
+
+/// Redacts the protected values of the records.
+fn protect(
+    dataset: &Dataset,
+    (text, tape): (&str, &Tape),
+    records: &mut [Record],
+) -> Result<(), PageError> {
+    if let Some(protection) = &dataset.protection {
+        for record in records {
+            if let Some(protected) = protection.apply(record.value(text, tape).text()) {
+                *record = Record::composed(protected)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bound on the bytes of the records made of the members of lists inside elements: each record repeats its
+/// whole element, so that one long text beside one long list would exhaust memory.
 struct Exploded {
-    records: Vec<Record>,
     most_bytes: u64,
     bytes: u64,
 }
@@ -199,7 +227,6 @@ struct Exploded {
 impl Exploded {
     fn new(most_bytes: u64) -> Self {
         Self {
-            records: Vec::new(),
             most_bytes,
             bytes: 0,
         }
@@ -208,93 +235,78 @@ impl Exploded {
     /// Adds one record for each member of the list at `pointer`: the whole of `element`, with the list
     /// replaced by the member. An element without such a list, or with an empty one, is added unchanged,
     /// so that nothing is lost.
-    fn add(&mut self, text: &str, element: &str, pointer: &str) -> Result<(), PageError> {
-        let list = json::pointer(element, pointer)?;
-        let list = list.filter(|list| json::kind(list) == json::Kind::Array);
-        let room = MOST_RECORDS.saturating_sub(self.records.len());
-        let members = match list {
-            Some(list) => json::elements_at_most(list, room)?.ok_or(PageError::TooMany)?,
-            None => Vec::new(),
-        };
+    fn add(
+        &mut self,
+        element: Value<'_>,
+        pointer: &str,
+        records: &mut Vec<Record>,
+    ) -> Result<(), PageError> {
+        let list = element.pointer(pointer);
+        let members = list.and_then(|list| list.elements());
+        let members: Vec<_> = members.into_iter().flatten().collect();
         let (Some(list), false) = (list, members.is_empty()) else {
-            self.records
-                .push(Record::Within(span_within(text, element)));
+            records.push(Record::Within(element.position()));
             return Ok(());
         };
-        let span = span_within(element, list);
-        let (before, after) = (&element[..span.start], &element[span.end..]);
+        if records.len() + members.len() > MOST_RECORDS {
+            return Err(PageError::TooMany);
+        }
+        let list = list.text();
+        let element = element.text();
+        let start = list.as_ptr().addr() - element.as_ptr().addr();
+        let (before, after) = (&element[..start], &element[start + list.len()..]);
         for member in members {
+            let member = member.text();
             let length = before.len() + member.len() + after.len();
             self.bytes = self.bytes.saturating_add(length as u64);
             if self.bytes > self.most_bytes {
                 return Err(PageError::TooLarge(self.most_bytes));
             }
-            let record = [before, member, after].concat();
-            self.records.push(Record::Composed(record.into()));
+            records.push(Record::composed([before, member, after].concat())?);
         }
         Ok(())
     }
 }
 
 /// Returns the cursor or URL of the next page; `None` for null or an empty string.
-fn leads_on(found: &str) -> Option<String> {
-    match json::kind(found) {
-        json::Kind::Null => None,
-        json::Kind::String => {
-            let text = json::string(found).ok()?.into_owned();
+fn leads_on(found: Value<'_>) -> Option<String> {
+    match found.kind() {
+        Kind::Null => None,
+        Kind::String => {
+            let text = found.string()?.into_owned();
             (!text.is_empty()).then_some(text)
         }
-        _ => Some(found.to_owned()),
+        _ => Some(found.text().to_owned()),
     }
 }
 
-fn span_within(whole: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr().addr() - whole.as_ptr().addr();
-    start..start + part.len()
-}
-
-/// The response body, its top level parsed once for all pointers: parsing a page of 125 KB again for
-/// each of them would cost more than all other work on it.
-struct PageEnvelope<'a> {
-    text: &'a str,
-    members: Option<Object<'a>>,
-}
-
-impl<'a> PageEnvelope<'a> {
-    fn open(text: &'a str) -> Result<Self, PageError> {
-        let members = match json::kind(text) {
-            json::Kind::Object => Some(Object::parse(text)?),
-            _ => None,
-        };
-        Ok(Self { text, members })
-    }
-
-    fn find(&self, path: &str) -> Result<Option<&'a str>, PageError> {
-        let (Some(object), Some(path)) = (&self.members, path.strip_prefix('/')) else {
-            return Ok(json::pointer(self.text, path)?);
-        };
-        let (first, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-        match object.get(&first.replace("~1", "/").replace("~0", "~")) {
-            Some(value) => Ok(json::pointer(value, rest)?),
-            None => Ok(None),
-        }
+/// Returns the flag at `path`.
+fn flag(envelope: Value<'_>, path: &str) -> Result<bool, PageError> {
+    match envelope.pointer(path).map_or(ABSENT, |found| found.text()) {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(PageError::NoCount(path.to_owned(), shown(other))),
     }
 }
 
-fn count(envelope: &PageEnvelope<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
+/// Returns the count at `path`; `None` without a path.
+fn count(envelope: Value<'_>, path: Option<&str>) -> Result<Option<u64>, PageError> {
     let Some(path) = path else { return Ok(None) };
-    let found = envelope.find(path)?.unwrap_or(ABSENT);
-    match whole_number(found) {
+    let found = envelope.pointer(path);
+    match found.and_then(whole_number) {
         Some(count) => Ok(Some(count)),
-        None => Err(PageError::NoCount(path.to_owned(), shown(found))),
+        None => {
+            let found = found.map_or(ABSENT, |found| found.text());
+            Err(PageError::NoCount(path.to_owned(), shown(found)))
+        }
     }
 }
 
 /// Parses a count as APIs write it: `1200`, `"1200"`, `1200.0`.
-fn whole_number(found: &str) -> Option<u64> {
-    let text = match json::kind(found) {
-        json::Kind::String => json::string(found).ok()?,
-        _ => found.into(),
+fn whole_number(found: Value<'_>) -> Option<u64> {
+    let text = match found.kind() {
+        Kind::String => found.string()?,
+        _ => found.text().into(),
     };
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -515,6 +527,6 @@ mod tests {
         assert!(parse(&format!("{whole}{{}}")).is_err());
         let latin = Bytes::from_static(b"{\"data\":[\"S\xe3o\"]}");
         let error = Page::parse(&testing::dataset(), latin, None).unwrap_err();
-        assert!(matches!(error, PageError::Json(_)));
+        assert!(matches!(error, PageError::Text(_)));
     }
 }

@@ -39,7 +39,9 @@ pub fn columns(input: &[u8]) {
     let mut writer = FileWriter::new(&dataset.schema, meta).unwrap();
     for record in &records {
         let id = RecordId::of(dataset, record);
-        writer.append(&id, RowOrigin::slice("all"), record).unwrap();
+        writer
+            .append_text(&id, RowOrigin::slice("all"), record)
+            .unwrap();
         draft.see(record);
     }
     if let Some(text) = draft.text(&dataset.full_name()) {

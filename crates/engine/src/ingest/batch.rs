@@ -9,6 +9,7 @@ use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, StopReason};
+use bronzed_model::json::tape::Value;
 use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
@@ -86,8 +87,35 @@ impl Batch {
         context: &Context,
         order: &Order,
         execution: &Execution,
+        (id, origin, record): (&RecordId, RowOrigin<'_>, Value<'_>),
+    ) -> Result<(), BronzeError> {
+        let writer = self.writer(context, order, execution)?;
+        let drift = writer.append(id, origin, record)?;
+        self.note_row(id, drift);
+        Ok(())
+    }
+
+    /// Encodes a row given as text, as [`Batch::append`] does.
+    pub fn append_text(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
         (id, origin, record): (&RecordId, RowOrigin<'_>, &str),
     ) -> Result<(), BronzeError> {
+        let writer = self.writer(context, order, execution)?;
+        let drift = writer.append_text(id, origin, record)?;
+        self.note_row(id, drift);
+        Ok(())
+    }
+
+    /// Returns the writer of the next file; begins one if there is none.
+    fn writer(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
+    ) -> Result<&mut FileWriter, BronzeError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => FileWriter::new(
@@ -101,15 +129,18 @@ impl Batch {
                 },
             )?,
         };
-        let writer = self.writer.insert(writer);
-        let drift = writer.append(id, origin, record)?;
+        Ok(self.writer.insert(writer))
+    }
+
+    /// Counts the row that was encoded last; `drift` is the number of its values that didn't fit.
+    fn note_row(&mut self, id: &RecordId, drift: u64) {
         if drift > 0 && self.drifted.is_none() {
-            self.drifted = writer.drifted().map(Into::into);
+            let drifted = self.writer.as_ref().and_then(FileWriter::drifted);
+            self.drifted = drifted.map(Into::into);
         }
         self.counts.drift += drift;
         self.counts.new += 1;
         self.ids.insert(id.id.as_str().into());
-        Ok(())
     }
 
     /// Returns `_extra` of the first row with drift since the run began.

@@ -131,7 +131,7 @@ impl<'a> Intake<'a> {
 
     fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
         let before = self.pending.counts().new;
-        for (record, id) in delivery.page.records().zip(&delivery.ids) {
+        for (record, id) in delivery.page.values().zip(&delivery.ids) {
             let id = &*self.versions.of(id, self.state);
             let is_stored = (self.state.contains(&id.id) && !mutated!(DedupByCommit))
                 || self.pending.contains(&id.id);
@@ -141,7 +141,7 @@ impl<'a> Intake<'a> {
             }
             let other = other_day(&self.order.dataset.days, self.order.day, record);
             if let Some(own) = other.filter(|_| !is_stored) {
-                let row = (id, record);
+                let row = (id, record.text());
                 let dataset = &self.order.dataset;
                 if !self.held.take(dataset, own, row, delivery) {
                     continue;
@@ -260,7 +260,7 @@ fn take_here(
         parent_id: row.parent.as_deref(),
         ..RowOrigin::slice(&row.slice)
     };
-    pending.append(context, order, execution, (&row.id, origin, &row.record))?;
+    pending.append_text(context, order, execution, (&row.id, origin, &row.record))?;
     let counts = pending.count();
     counts.duplicates += row.times - 1;
     counts.misplaced += 1;

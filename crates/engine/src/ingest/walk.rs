@@ -437,10 +437,10 @@ impl SliceWalk<'_> {
     ) -> Result<(WalkRecord, oneshot::Receiver<u64>), WalkError> {
         let dataset = &self.reader.order.dataset;
         let ids: Vec<_> = page
-            .records()
+            .values()
             .map(|record| match &self.slice.parent {
-                Some(parent) => RecordId::of_child(dataset, parent, record),
-                None => RecordId::of(dataset, record),
+                Some(parent) => RecordId::of_child_value(dataset, parent, record),
+                None => RecordId::of_value(dataset, record),
             })
             .collect();
         let mut part = WalkRecord::default();

@@ -6,6 +6,7 @@ use crate::ingest::off_day::is_off_day;
 use crate::ingest::{Context, Order};
 use crate::verify::compare::ReportedCounts;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
+use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
 use bronzed_source::{Answer, FetchError, PageRequest, RequestBudget};
@@ -67,11 +68,11 @@ fn stated(order: &Order, state: &DayState, page: &Page) -> ReportedCounts {
 /// Counts the records of the page that the lake doesn't hold; rows of other days are left out.
 fn missing(order: &Order, state: &DayState, page: &Page) -> u64 {
     let dataset = &order.dataset;
-    let off_day = |record: &&str| is_off_day(&dataset.days, order.day, record);
+    let off_day = |record: &Value<'_>| is_off_day(&dataset.days, order.day, *record);
     let missing = page
-        .records()
+        .values()
         .filter(|record| !off_day(record))
-        .filter(|record| !is_stored(state, &RecordId::of(dataset, record)));
+        .filter(|record| !is_stored(state, &RecordId::of_value(dataset, *record)));
     missing.count() as u64
 }
 

@@ -14,7 +14,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::json::decimal::Decimal;
-use crate::json::{self, Kind, Object};
+use crate::json::tape::{Tape, TapeError, Value};
+use crate::json::{self, Kind};
 
 /// Maximum nesting depth of objects and arrays.
 const MAX_DEPTH: usize = 128;
@@ -22,12 +23,12 @@ const MAX_DEPTH: usize = 128;
 /// Reason why a text has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
-    /// Not JSON, or a string that is no valid Unicode.
-    #[error("the text isn't JSON that can be decoded: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Not a JSON value.
-    #[error("`{0}` isn't a JSON value")]
-    NoValue(String),
+    /// Not JSON.
+    #[error("the text isn't JSON: {0}")]
+    Json(#[from] TapeError),
+    /// A string that is no valid Unicode.
+    #[error("a string in `{0}` is no valid Unicode")]
+    NoUnicode(String),
     /// Nested deeper than the limit.
     #[error("more than {MAX_DEPTH} objects and arrays within each other")]
     TooDeep,
@@ -38,52 +39,66 @@ pub enum CanonicalError {
 /// # Errors
 /// Returns an error if the text isn't JSON, has an escape that is no valid Unicode, or is nested too deeply.
 pub fn canonical(text: &str) -> Result<String, CanonicalError> {
-    let mut out = String::with_capacity(text.len());
-    push(&mut out, json::trimmed(text), 0)?;
+    canonical_value(Tape::parse(text)?.root(text))
+}
+
+fn canonical_value(value: Value<'_>) -> Result<String, CanonicalError> {
+    let mut out = String::with_capacity(value.text().len());
+    push(&mut out, value, 0)?;
     Ok(out)
 }
 
 /// Returns the SHA-256 of the canonical form in lower-case hexadecimal. A text without a canonical form is
-/// hashed as it is, so every element of a response has a hash.
+/// hashed as it is, so every text has a hash.
 pub fn hash(text: &str) -> String {
-    let canonical = canonical(text);
-    let hashed = canonical.as_deref().unwrap_or(text);
-    Sha256::digest(hashed)
+    match Tape::parse(text) {
+        Ok(tape) => hash_value(tape.root(text)),
+        Err(_) => hex(text),
+    }
+}
+
+/// Returns the SHA-256 of the canonical form of a value, as [`hash()`] does.
+pub fn hash_value(value: Value<'_>) -> String {
+    match canonical_value(value) {
+        Ok(canonical) => hex(&canonical),
+        Err(_) => hex(value.text()),
+    }
+}
+
+fn hex(text: &str) -> String {
+    Sha256::digest(text)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
 
-fn push(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
-    match json::kind(value) {
-        Kind::Object | Kind::Array if depth == MAX_DEPTH => Err(CanonicalError::TooDeep),
-        Kind::Object => push_object(out, value, depth + 1),
-        Kind::Array => push_array(out, value, depth + 1),
+fn push(out: &mut String, value: Value<'_>, depth: usize) -> Result<(), CanonicalError> {
+    let text = value.text();
+    match value.kind() {
+        Kind::Object | Kind::Array if depth == MAX_DEPTH => return Err(CanonicalError::TooDeep),
+        Kind::Object => push_object(out, value, depth + 1)?,
+        Kind::Array => push_array(out, value, depth + 1)?,
         Kind::String => {
-            json::push_quoted(out, &json::string(value)?);
-            Ok(())
+            let string = value.string().ok_or_else(|| no_unicode(text))?;
+            json::push_quoted(out, &string);
         }
-        Kind::Number => {
-            serde_json::from_str::<&serde_json::value::RawValue>(value)?;
-            match Decimal::parse(value) {
-                Some(number) => number.push_canonical(out),
-                // An exponent of more than 18 digits isn't normalized.
-                None => out.push_str(value),
-            }
-            Ok(())
-        }
-        Kind::Boolean | Kind::Null => match value {
-            "true" | "false" | "null" => {
-                out.push_str(value);
-                Ok(())
-            }
-            other => Err(CanonicalError::NoValue(other.chars().take(40).collect())),
+        Kind::Number => match Decimal::parse(text) {
+            Some(number) => number.push_canonical(out),
+            // An exponent of more than 18 digits isn't normalized.
+            None => out.push_str(text),
         },
+        Kind::Boolean | Kind::Null => out.push_str(text),
     }
+    Ok(())
 }
 
-fn push_object(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
-    let mut members = Object::parse(value)?.members;
+fn no_unicode(text: &str) -> CanonicalError {
+    CanonicalError::NoUnicode(text.chars().take(40).collect())
+}
+
+fn push_object(out: &mut String, value: Value<'_>, depth: usize) -> Result<(), CanonicalError> {
+    let object = value.object().ok_or_else(|| no_unicode(value.text()))?;
+    let mut members: Vec<_> = object.members().collect();
     // Stable sort, so that the last of equal keys stays the last.
     members.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
     out.push('{');
@@ -92,7 +107,7 @@ fn push_object(out: &mut String, value: &str, depth: usize) -> Result<(), Canoni
         let repeated = members
             .get(position + 1)
             .is_some_and(|(next, _)| next == key);
-        if repeated || *value == "null" {
+        if repeated || value.is_null() {
             continue;
         }
         if out.len() > start {
@@ -100,15 +115,15 @@ fn push_object(out: &mut String, value: &str, depth: usize) -> Result<(), Canoni
         }
         json::push_quoted(out, key);
         out.push(':');
-        push(out, value, depth)?;
+        push(out, *value, depth)?;
     }
     out.push('}');
     Ok(())
 }
 
-fn push_array(out: &mut String, value: &str, depth: usize) -> Result<(), CanonicalError> {
+fn push_array(out: &mut String, value: Value<'_>, depth: usize) -> Result<(), CanonicalError> {
     out.push('[');
-    for (position, element) in json::elements(value)?.into_iter().enumerate() {
+    for (position, element) in value.elements().into_iter().flatten().enumerate() {
         if position > 0 {
             out.push(',');
         }

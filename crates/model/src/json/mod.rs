@@ -6,6 +6,8 @@
 
 pub mod canonical;
 pub mod decimal;
+mod scanner;
+pub mod tape;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -216,7 +218,7 @@ pub fn push_quoted(out: &mut String, text: &str) {
 pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serde_json::Error> {
     let mut value = trimmed(text);
     for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
+        let step = unescaped_step(step);
         let next = match kind(value) {
             Kind::Object => Object::parse(value)?.get(&step),
             Kind::Array => match step.parse::<usize>() {
@@ -231,6 +233,14 @@ pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serd
         }
     }
     Ok(Some(value))
+}
+
+/// Returns a step of an RFC 6901 pointer without its escapes.
+pub(crate) fn unescaped_step(step: &str) -> Cow<'_, str> {
+    match step.contains('~') {
+        true => Cow::Owned(step.replace("~1", "/").replace("~0", "~")),
+        false => Cow::Borrowed(step),
+    }
 }
 
 #[cfg(test)]

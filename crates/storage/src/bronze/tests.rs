@@ -104,7 +104,7 @@ pub(super) fn file(schema: &Schema, records: &[impl AsRef<str>]) -> (EncodedFile
     for (number, record) in records.iter().enumerate() {
         let id = RecordId::plain(&format!("id-{number}"));
         drifted += writer
-            .append(&id, RowOrigin::slice("modalidade=6"), record.as_ref())
+            .append_text(&id, RowOrigin::slice("modalidade=6"), record.as_ref())
             .unwrap();
     }
     (writer.finish().unwrap(), drifted)

@@ -14,9 +14,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use super::BronzeError;
-use super::columns::{self, ColumnBuilder, Columns};
+use super::columns::{self, ColumnBuilder, Columns, Extra};
 use super::metadata;
 pub use super::metadata::{FileMeta, Op};
+use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_model::schema::{ColumnType, Schema};
 
@@ -123,20 +124,47 @@ impl FileWriter {
         &mut self,
         id: &RecordId,
         origin: RowOrigin<'_>,
+        record: Value<'_>,
+    ) -> Result<u64, BronzeError> {
+        let bytes = record.text().len();
+        self.append_row(id, origin, bytes, |columns| columns.append(record))
+    }
+
+    /// Appends a record given as text, as [`FileWriter::append`] does. A text that isn't JSON becomes the
+    /// row's `_extra`.
+    ///
+    /// # Errors
+    /// As [`FileWriter::append`].
+    pub fn append_text(
+        &mut self,
+        id: &RecordId,
+        origin: RowOrigin<'_>,
         record: &str,
     ) -> Result<u64, BronzeError> {
-        if record.len() > MAX_RECORD_BYTES {
-            return Err(BronzeError::TooLarge(record.len()));
+        self.append_row(id, origin, record.len(), |columns| {
+            columns.append_text(record)
+        })
+    }
+
+    fn append_row(
+        &mut self,
+        id: &RecordId,
+        origin: RowOrigin<'_>,
+        bytes: usize,
+        convert: impl for<'c> FnOnce(&'c mut Columns) -> &'c Extra,
+    ) -> Result<u64, BronzeError> {
+        if bytes > MAX_RECORD_BYTES {
+            return Err(BronzeError::TooLarge(bytes));
         }
-        let extra = self.columns.append(record);
+        let extra = convert(&mut self.columns);
         let drifted = extra.drifted();
         if drifted > 0 && self.drifted.is_none() {
             self.drifted = extra.text().map(Into::into);
         }
         self.labels.append(id, origin, extra.text());
         self.ids.push(id.id.as_str().into());
-        self.json_bytes = self.json_bytes.saturating_add(record.len() as u64);
-        self.batch_bytes += record.len();
+        self.json_bytes = self.json_bytes.saturating_add(bytes as u64);
+        self.batch_bytes += bytes;
         if self.ids.len().is_multiple_of(BATCH_ROWS) || self.batch_bytes >= BATCH_BYTES {
             self.flush()?;
         }
@@ -342,7 +370,7 @@ mod tests {
             slice: Some("modalidade=6"),
             op: Some(Op::Changed),
         };
-        writer.append(&id, origin, record).unwrap();
+        writer.append_text(&id, origin, record).unwrap();
         assert_eq!(
             (writer.rows(), writer.json_bytes()),
             (1, record.len() as u64)

@@ -295,7 +295,7 @@ pub fn file_of(
         let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
         let id = RecordId::of(dataset, &record);
         let from = RowOrigin::slice("modalidade=6");
-        writer.append(&id, from, &record).unwrap();
+        writer.append_text(&id, from, &record).unwrap();
     }
     writer.finish().unwrap()
 }

@@ -15,6 +15,7 @@ use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_model::failpoint::failpoint;
+use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::writer::RowOrigin;
@@ -93,9 +94,13 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// Returns an error if the day's state can't be read, or the row can't be encoded.
-    pub async fn take(&mut self, day: Day, slice: &str, record: &str) -> Result<bool, IntakeError> {
+    pub async fn take(
+        &mut self,
+        day: Day,
+        slice: &str,
+        (id, record): (&RecordId, Value<'_>),
+    ) -> Result<bool, IntakeError> {
         let context = self.context;
-        let id = RecordId::of(&self.home.dataset, record);
         let FeedDay {
             order,
             state,
@@ -104,7 +109,7 @@ impl<'a> OpenDays<'a> {
             versions,
             ..
         } = self.open(day).await?;
-        let id = &*versions.of(&id, state);
+        let id = &*versions.of(id, state);
         let returned = state.note_listed(id);
         let is_stored = state.contains(&id.id) || batch.contains(&id.id);
         let counts = batch.count();

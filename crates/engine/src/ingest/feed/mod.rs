@@ -277,14 +277,18 @@ impl<'a> FeedWalk<'a> {
             ..PageSummary::default()
         };
         let mut without_day = 0_u64;
-        for record in page.records() {
+        for record in page.values() {
             let day = own_day(&dataset.days, record);
             without_day += u64::from(day.is_none());
             sight.newest = sight.newest.max(day);
-            let key = RecordId::of(dataset, record);
-            sight.keys.push(key.key().into());
+            let id = RecordId::of_value(dataset, record);
+            sight.keys.push(id.key().into());
             let day = day.unwrap_or_else(undated);
-            sight.new += u64::from(self.days.take(day, &self.slice.label, record).await?);
+            sight.new += u64::from(
+                self.days
+                    .take(day, &self.slice.label, (&id, record))
+                    .await?,
+            );
         }
         if without_day > 0 {
             let (rows, day) = (without_day, undated());

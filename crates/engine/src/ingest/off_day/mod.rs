@@ -10,25 +10,21 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Days;
-use bronzed_model::json;
+use bronzed_model::json::tape::Value;
 
 /// Returns `true` if the record's own date is another day than `day`.
-pub fn is_off_day(days: &Days, day: Day, record: &str) -> bool {
+pub fn is_off_day(days: &Days, day: Day, record: Value<'_>) -> bool {
     other_day(days, day, record).is_some()
 }
 
 /// Returns the day of the record's own date if it isn't `day`.
-pub fn other_day(days: &Days, day: Day, record: &str) -> Option<Day> {
+pub fn other_day(days: &Days, day: Day, record: Value<'_>) -> Option<Day> {
     own_day(days, record).filter(|own| *own != day)
 }
 
 /// Returns the day of the record's own date; `None` if there is none or it can't be parsed.
-pub fn own_day(days: &Days, record: &str) -> Option<Day> {
-    let value = json::pointer(record, days.day_field.as_deref()?).ok()??;
-    if json::kind(value) != json::Kind::String {
-        return None;
-    }
-    let text = json::string(value).ok()?;
+pub fn own_day(days: &Days, record: Value<'_>) -> Option<Day> {
+    let text = record.pointer(days.day_field.as_deref()?)?.string()?;
     if let Ok((instant, _)) = DateTime::parse_and_remainder(&text, &days.day_format) {
         return Some(Day::of(instant.with_timezone(&Utc), days.zone));
     }
@@ -39,6 +35,8 @@ pub fn own_day(days: &Days, record: &str) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bronzed_model::json;
+    use bronzed_model::json::tape::Document;
 
     fn days(day_field: Option<&str>, day_format: &str) -> Days {
         Days {
@@ -65,20 +63,21 @@ mod tests {
             (r"{}", false),
             ("17", false),
         ] {
-            assert_eq!(is_off_day(&checked, day, record), off, "{record}");
+            let document = Document::parse(record).unwrap();
+            let found = is_off_day(&checked, day, document.value());
+            assert_eq!(found, off, "{record}");
         }
-        assert!(!is_off_day(
-            &days(None, "%Y-%m-%d"),
-            day,
-            r#"{"d":"2020-01-01"}"#
-        ));
+        let document = Document::parse(r#"{"d":"2020-01-01"}"#).unwrap();
+        let undeclared = days(None, "%Y-%m-%d");
+        assert!(!is_off_day(&undeclared, day, document.value()));
     }
 
     #[test]
     fn a_date_is_read_in_the_form_of_the_source_and_an_instant_in_its_zone() {
         let own = |format: &str, text: &str| {
             let record = format!(r#"{{"d":{}}}"#, json::quote(text));
-            own_day(&days(Some("/d"), format), &record).map(|day| day.to_string())
+            let document = Document::parse(record).unwrap();
+            own_day(&days(Some("/d"), format), document.value()).map(|day| day.to_string())
         };
         let of = |day: &str| Some(day.to_owned());
         assert_eq!(own("%d/%m/%Y", "05/02/2025"), of("2025-02-05"));

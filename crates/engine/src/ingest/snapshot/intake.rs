@@ -97,7 +97,12 @@ impl<'a> SnapshotIntake<'a> {
                 op: Some(Op::Vanished),
                 ..RowOrigin::default()
             };
-            self.append(&id, origin, "{}")?;
+            self.pending.append_text(
+                self.context,
+                self.order,
+                self.execution,
+                (&id, origin, "{}"),
+            )?;
             self.pending.count().vanished += 1;
             self.folded.known.remove(&key);
         }
@@ -138,11 +143,11 @@ impl<'a> SnapshotIntake<'a> {
 
     fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
         let before = self.pending.counts().new;
-        for (record, id) in delivery.page.records().zip(&delivery.ids) {
+        for (record, id) in delivery.page.values().zip(&delivery.ids) {
             let counts = self.pending.count();
             counts.fetched += 1;
             counts.unidentified += u64::from(!id.identified);
-            let (key, hash) = (id.id.as_str(), ContentHash::of(record));
+            let (key, hash) = (id.id.as_str(), ContentHash::of_value(record));
             let version = hash.version();
             let op = match self.folded.known.see(key, hash) {
                 KnownRecord::Same => None,
@@ -161,21 +166,12 @@ impl<'a> SnapshotIntake<'a> {
                 op: Some(op),
                 ..RowOrigin::slice(&delivery.slice)
             };
-            self.append(&row, origin, record)?;
+            let row = (&row, origin, record);
+            self.pending
+                .append(self.context, self.order, self.execution, row)?;
             self.folded.known.set(key, hash, &delivery.slice);
         }
         Ok(self.pending.counts().new - before)
-    }
-
-    fn append(
-        &mut self,
-        id: &RecordId,
-        origin: RowOrigin<'_>,
-        record: &str,
-    ) -> Result<(), BronzeError> {
-        let row = (id, origin, record);
-        self.pending
-            .append(self.context, self.order, self.execution, row)
     }
 
     fn has_today(&self, key: &str, version: &str) -> bool {

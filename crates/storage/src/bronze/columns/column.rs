@@ -15,7 +15,7 @@ use super::members::MemberColumns;
 use super::scalar;
 use crate::bronze::BronzeError;
 use crate::bronze::metadata;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::tape::Value;
 use bronzed_model::schema::ColumnType;
 
 /// Maximum number of elements of one list.
@@ -90,8 +90,8 @@ impl ColumnBuilder {
 
     /// Appends one row. Returns `false` if the value doesn't fit: the row is then null, and the value belongs
     /// into `extra`, which already has the members of a struct that don't fit.
-    pub(super) fn append(&mut self, value: &str, extra: &mut Extra) -> bool {
-        if value == "null" {
+    pub(super) fn append(&mut self, value: Value<'_>, extra: &mut Extra) -> bool {
+        if value.is_null() {
             self.append_null();
             return true;
         }
@@ -105,28 +105,24 @@ impl ColumnBuilder {
     }
 
     /// Appends a row's value, but not its validity bit. `None` if nothing was appended.
-    fn try_append(&mut self, value: &str, extra: &mut Extra) -> Option<()> {
+    fn try_append(&mut self, value: Value<'_>, extra: &mut Extra) -> Option<()> {
+        let text = value.text();
         match &mut self.values {
             ColumnValues::String { bytes, ends } => {
-                bytes.extend_from_slice(scalar::string(value)?.as_bytes());
+                bytes.extend_from_slice(value.string()?.as_bytes());
                 ends.push(offset(bytes.len()));
             }
-            ColumnValues::Int64(values) => values.push(scalar::int64(value)?),
-            ColumnValues::Boolean(values) => values.append(scalar::boolean(value)?),
+            ColumnValues::Int64(values) => values.push(scalar::int64(text)?),
+            ColumnValues::Boolean(values) => values.append(scalar::boolean(text)?),
             ColumnValues::Decimal {
                 unscaled,
                 precision,
                 scale,
-            } => unscaled.push(scalar::decimal(value, *precision, *scale)?),
-            ColumnValues::Date(values) => values.push(scalar::date(value)?),
-            ColumnValues::Timestamp(values) => values.push(scalar::timestamp(value, "")?),
-            ColumnValues::Instant(values) => values.push(scalar::timestamp(value, "Z")?),
-            ColumnValues::Struct(members) => {
-                if json::kind(value) != Kind::Object {
-                    return None;
-                }
-                members.append(&Object::parse(value).ok()?, extra);
-            }
+            } => unscaled.push(scalar::decimal(text, *precision, *scale)?),
+            ColumnValues::Date(values) => values.push(scalar::date(text)?),
+            ColumnValues::Timestamp(values) => values.push(scalar::timestamp(text, "")?),
+            ColumnValues::Instant(values) => values.push(scalar::timestamp(text, "Z")?),
+            ColumnValues::Struct(members) => members.append(value.object()?, extra),
             ColumnValues::List { ends, item, .. } => {
                 append_elements(item, value, extra)?;
                 ends.push(offset(item.len()));
@@ -235,13 +231,11 @@ impl ColumnBuilder {
 ///
 /// A list of more than [`MOST_ELEMENTS`] doesn't fit: empty elements of a wide struct, `[{},{},…]`, would
 /// take a hundred times the memory of their text.
-fn append_elements(item: &mut ColumnBuilder, array: &str, extra: &mut Extra) -> Option<()> {
-    if json::kind(array) != Kind::Array {
-        return None;
-    }
+fn append_elements(item: &mut ColumnBuilder, array: Value<'_>, extra: &mut Extra) -> Option<()> {
     let (start, mark) = (item.len(), extra.mark());
-    for element in json::elements_at_most(array, MOST_ELEMENTS).ok()?? {
-        if !item.append(element, extra) || extra.grew_since(mark) {
+    for (position, element) in array.elements()?.enumerate() {
+        let fits = position < MOST_ELEMENTS && item.append(element, extra);
+        if !fits || extra.grew_since(mark) {
             item.truncate(start);
             extra.take_back(mark);
             return None;

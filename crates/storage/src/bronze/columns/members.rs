@@ -1,5 +1,6 @@
 //! Columns of one object: a record, or a struct within it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use arrow_array::ArrayRef;
@@ -8,7 +9,7 @@ use arrow_schema::{ArrowError, Fields};
 use super::column::ColumnBuilder;
 use super::extra::Extra;
 use crate::bronze::BronzeError;
-use bronzed_model::json::Object;
+use bronzed_model::json::tape::{Object, Value};
 use bronzed_model::schema;
 
 /// Columns of one object.
@@ -29,7 +30,8 @@ pub(in crate::bronze) struct MemberColumns {
 #[derive(Debug, Clone, Copy)]
 enum MemberSlot {
     Absent,
-    Member(usize),
+    /// Position on the object's tape.
+    Member(u32),
     /// The key occurs more than once, which no column can represent.
     Repeated,
 }
@@ -53,41 +55,41 @@ impl MemberColumns {
     }
 
     /// Appends one row: fitting members to their columns, the others to `extra`.
-    pub(super) fn append(&mut self, object: &Object<'_>, extra: &mut Extra) {
+    pub(super) fn append(&mut self, object: Object<'_>, extra: &mut Extra) {
         let undeclared = self.assign(object);
         let (slots, columns) = (&self.slots, &mut self.columns);
         for ((column, name), slot) in columns.iter_mut().zip(&self.names).zip(slots) {
             match *slot {
                 MemberSlot::Absent => column.append_null(),
                 MemberSlot::Member(position) => {
-                    append_member(column, name, object.members[position].1, extra);
+                    append_member(column, name, object.at(position), extra);
                 }
                 MemberSlot::Repeated => {
                     column.append_null();
-                    let occurrences = object.members.iter().filter(|(key, _)| *key == **name);
-                    occurrences.for_each(|(_, value)| extra.member(name, value));
+                    let occurrences = object.members().filter(|(key, _)| *key == **name);
+                    occurrences.for_each(|(_, value)| extra.member(name, value.text()));
                 }
             }
         }
         if !undeclared.is_empty() {
-            append_undeclared(object, &undeclared, extra);
+            append_undeclared(&undeclared, extra);
         }
     }
 
-    /// Fills the slots; returns the positions of the undeclared members.
-    fn assign(&mut self, object: &Object<'_>) -> Vec<usize> {
+    /// Fills the slots; returns the undeclared members.
+    fn assign<'a>(&mut self, object: Object<'a>) -> Vec<(Cow<'a, str>, Value<'a>)> {
         let mut undeclared = Vec::new();
         self.slots.clear();
         self.slots.resize(self.columns.len(), MemberSlot::Absent);
-        for (position, (key, _)) in object.members.iter().enumerate() {
-            match self.column_of(position, key) {
+        for (position, (key, value)) in object.members().enumerate() {
+            match self.column_of(position, &key) {
                 Some(column) => {
                     self.slots[column] = match self.slots[column] {
-                        MemberSlot::Absent => MemberSlot::Member(position),
+                        MemberSlot::Absent => MemberSlot::Member(value.position()),
                         MemberSlot::Member(_) | MemberSlot::Repeated => MemberSlot::Repeated,
                     }
                 }
-                None => undeclared.push(position),
+                None => undeclared.push((key, value)),
             }
         }
         undeclared
@@ -127,7 +129,7 @@ impl MemberColumns {
     }
 }
 
-fn append_member(column: &mut ColumnBuilder, name: &str, value: &str, extra: &mut Extra) {
+fn append_member(column: &mut ColumnBuilder, name: &str, value: Value<'_>, extra: &mut Extra) {
     let fits = if column.is_struct() {
         let level = extra.open(name);
         let fits = column.append(value, extra);
@@ -137,22 +139,19 @@ fn append_member(column: &mut ColumnBuilder, name: &str, value: &str, extra: &mu
         column.append(value, extra)
     };
     if !fits {
-        extra.member(name, value);
+        extra.member(name, value.text());
     }
 }
 
 /// Appends undeclared members. A null is skipped, as it equals an absent field, unless its key is repeated:
 /// then the reader has to decide which occurrence counts.
-fn append_undeclared(object: &Object<'_>, positions: &[usize], extra: &mut Extra) {
-    let members = || positions.iter().map(|position| &object.members[*position]);
+fn append_undeclared(members: &[(Cow<'_, str>, Value<'_>)], extra: &mut Extra) {
     let mut seen = HashSet::new();
-    let repeated: HashSet<_> = members()
-        .map(|(key, _)| key)
-        .filter(|key| !seen.insert(*key))
-        .collect();
-    for (key, value) in members() {
-        if *value != "null" || repeated.contains(key) {
-            extra.member(key, value);
+    let keys = members.iter().map(|(key, _)| key);
+    let repeated: HashSet<_> = keys.filter(|key| !seen.insert(*key)).collect();
+    for (key, value) in members {
+        if !value.is_null() || repeated.contains(key) {
+            extra.member(key, value.text());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Conversion of JSON records to Arrow columns, by the rule of `_extra` (see [`crate::bronze`]).
 //!
-//! A record is parsed one level at a time, and only where the schema has a struct or a list: no tree of
-//! values is built, and no nesting depth can exhaust the stack.
+//! A record is read from its tape ([`bronzed_model::json::tape`]), and deeper only where the schema has a
+//! struct or a list: no tree of values is built, and no nesting depth can exhaust the stack.
 //!
 //! - A list goes to `_extra` whole if one element doesn't fit, or if it has more than 100,000 elements.
 //! - A repeated key goes to `_extra` with all its occurrences; its column is null.
@@ -23,7 +23,7 @@ pub(super) use self::extra::Extra;
 pub(super) use self::members::MemberColumns;
 use super::BronzeError;
 use super::metadata;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::tape::{Tape, Value};
 use bronzed_model::schema::{self, ColumnType, METADATA_COLUMNS, Schema};
 
 /// Builder of a table's declared columns.
@@ -49,24 +49,33 @@ impl Columns {
     }
 
     /// Appends one record, and returns its `_extra`.
-    pub(super) fn append(&mut self, record: &str) -> &Extra {
-        let record = record.trim();
-        let object = match json::kind(record) {
-            Kind::Object => Object::parse(record).ok(),
-            _ => None,
-        };
-        match object {
+    pub(super) fn append(&mut self, record: Value<'_>) -> &Extra {
+        match record.object() {
             Some(object) => {
                 self.extra.begin();
-                self.members.append(&object, &mut self.extra);
+                self.members.append(object, &mut self.extra);
                 self.extra.end();
             }
-            None => {
-                self.members.append_null();
-                self.extra.replace(record);
-            }
+            None => self.replace(record.text()),
         }
         &self.extra
+    }
+
+    /// Appends one record given as text, and returns its `_extra`.
+    pub(super) fn append_text(&mut self, record: &str) -> &Extra {
+        let record = record.trim();
+        match Tape::parse(record) {
+            Ok(tape) => {
+                self.append(tape.root(record));
+            }
+            Err(_) => self.replace(record),
+        }
+        &self.extra
+    }
+
+    fn replace(&mut self, record: &str) {
+        self.members.append_null();
+        self.extra.replace(record);
     }
 
     /// Takes the rows as Arrow arrays with their fields, and leaves the columns empty.
@@ -81,8 +90,10 @@ impl Columns {
 pub(super) fn fits(kind: &ColumnType, value: &str) -> bool {
     let mut extra = Extra::default();
     extra.begin();
-    let column = ColumnBuilder::new(kind);
-    column.is_ok_and(|mut column| column.append(value, &mut extra)) && extra.drifted() == 0
+    let (Ok(mut column), Ok(tape)) = (ColumnBuilder::new(kind), Tape::parse(value)) else {
+        return false;
+    };
+    column.append(tape.root(value), &mut extra) && extra.drifted() == 0
 }
 
 /// The Arrow fields of declared columns.
@@ -142,7 +153,7 @@ mod tests {
     /// Asserts the `_extra` of `record` and its number of drifted values.
     fn assert_extra(record: &str, expected: impl Into<Option<&'static str>>, drifted: u64) {
         let mut columns = Columns::new(&schema()).unwrap();
-        let extra = columns.append(record);
+        let extra = columns.append_text(record);
         assert_eq!(extra.text(), expected.into(), "{record}");
         assert_eq!(extra.drifted(), drifted, "{record}");
         // In every case, each column has exactly one row.
@@ -242,11 +253,11 @@ mod tests {
         let mut columns = Columns::new(&schema()).unwrap();
         for value in [deep("[", "]"), deep(r#"{"orgao":"#, "}")] {
             for name in ["numero", "orgao", "fontes", "novo"] {
-                let extra = columns.append(&format!(r#"{{"{name}":{value}}}"#));
+                let extra = columns.append_text(&format!(r#"{{"{name}":{value}}}"#));
                 assert!(extra.drifted() > 0);
                 assert!(extra.text().unwrap().contains(&deep("", "")));
             }
-            columns.append(&value);
+            columns.append_text(&value);
         }
     }
 
@@ -254,9 +265,9 @@ mod tests {
     fn a_list_of_more_elements_than_a_column_takes_is_kept_as_text() {
         let list = |count: usize| format!(r#"{{"fontes":[{}{{}}]}}"#, "{},".repeat(count - 1));
         let mut columns = Columns::new(&schema()).unwrap();
-        assert_eq!(columns.append(&list(100_000)).text(), None);
+        assert_eq!(columns.append_text(&list(100_000)).text(), None);
         let longer = list(100_001);
-        assert_eq!(columns.append(&longer).text(), Some(&*longer));
+        assert_eq!(columns.append_text(&longer).text(), Some(&*longer));
     }
 
     #[test]
@@ -270,7 +281,7 @@ mod tests {
             r#"{"lista":["c","d",5]}"#,
             r#"{"lista":["e"]}"#,
         ] {
-            columns.append(record);
+            columns.append_text(record);
         }
         let (_, arrays) = columns.take().unwrap();
         let lists = arrays[8].as_list::<i32>();

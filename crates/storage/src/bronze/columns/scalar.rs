@@ -1,7 +1,5 @@
 //! Conversion of a JSON value to its column's storage type; `None` if the value couldn't be rebuilt from it.
 
-use std::borrow::Cow;
-
 use chrono::{Datelike, NaiveDate};
 
 use bronzed_model::json::decimal::Decimal;
@@ -10,17 +8,6 @@ use bronzed_model::json::{self, Kind};
 /// Day number of the Unix epoch, counted from 0001-01-01 as day 1.
 const EPOCH: i32 = 719_163;
 const MICROS_PER_SECOND: i64 = 1_000_000;
-
-/// Decodes a string. `None` if the value is not a string, or not valid Unicode.
-pub(super) fn string(value: &str) -> Option<Cow<'_, str>> {
-    let inside = value.strip_prefix('"')?.strip_suffix('"')?;
-    // A valid JSON string without escapes equals its content.
-    if inside.bytes().any(|byte| byte == b'\\') {
-        json::string(value).ok()
-    } else {
-        Some(Cow::Borrowed(inside))
-    }
-}
 
 /// Parses a boolean.
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -91,16 +78,6 @@ fn number(digits: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn strings_are_decoded_or_refused() {
-        assert_eq!(string(r#""a""#).as_deref(), Some("a"));
-        assert_eq!(string(r#""""#).as_deref(), Some(""));
-        assert_eq!(string(r#""\u00e7\"\\""#).as_deref(), Some("ç\"\\"));
-        for value in [r#""\ud800""#, r#""\udc00x""#, "1", "null", "{}", "[\"a\"]"] {
-            assert_eq!(string(value), None, "{value}");
-        }
-    }
 
     #[test]
     fn whole_numbers_fit_however_they_are_written() {

@@ -15,6 +15,9 @@ mod fold;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bronzed_model::json::canonical;
+use bronzed_model::json::tape::Value;
+
 use crate::bronze::events::{JsonEvent, Op};
 
 pub use fold::{Folded, known_at};
@@ -32,7 +35,15 @@ pub struct ContentHash(u128);
 impl ContentHash {
     /// Returns the hash of a record.
     pub fn of(record: &str) -> Self {
-        let hash = bronzed_model::json::canonical::hash(record);
+        Self::of_hash(&canonical::hash(record))
+    }
+
+    /// Returns the hash of a record on its tape.
+    pub fn of_value(record: Value<'_>) -> Self {
+        Self::of_hash(&canonical::hash_value(record))
+    }
+
+    fn of_hash(hash: &str) -> Self {
         Self(u128::from_str_radix(&hash[..DIGITS], 16).unwrap_or_default())
     }
 

@@ -22,18 +22,18 @@ fn mixed_file(world: &World, run: &Execution, id: &str) -> EncodedFile {
     let from = RowOrigin::slice("modalidade=6");
     let record = format!(r#"{{"numeroControlePNCP":"{id}"}}"#);
     writer
-        .append(&RecordId::of(&day.dataset, &record), from, &record)
+        .append_text(&RecordId::of(&day.dataset, &record), from, &record)
         .unwrap();
     let record = format!(r#"{{"objetoCompra":"{id}"}}"#);
     writer
-        .append(&RecordId::of(&day.dataset, &record), from, &record)
+        .append_text(&RecordId::of(&day.dataset, &record), from, &record)
         .unwrap();
     let gone = RowOrigin {
         op: Some(Op::Vanished),
         ..RowOrigin::default()
     };
     let id = RecordId::plain(&format!("gone-{id}"));
-    writer.append(&id, gone, "{}").unwrap();
+    writer.append_text(&id, gone, "{}").unwrap();
     writer.finish().unwrap()
 }
 
