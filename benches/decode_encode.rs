@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use bronzed_model::declaration::Dataset;
-use bronzed_model::json::{self, Object};
+use bronzed_model::json;
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
 use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
@@ -93,8 +93,10 @@ fn round(dataset: &Dataset, bodies: &[Bytes]) -> Result<Stages, Box<dyn Error>> 
     }
     stages.pages = watch.lap();
 
-    let records = || pages.iter().flat_map(Page::records);
-    let ids: Vec<_> = records().map(|text| RecordId::of(dataset, text)).collect();
+    let records = || pages.iter().flat_map(Page::values);
+    let ids: Vec<_> = records()
+        .map(|text| RecordId::of_value(dataset, text))
+        .collect();
     stages.ids = watch.lap();
 
     let mut writer = FileWriter::new(&dataset.schema, meta()?)?;
@@ -127,7 +129,7 @@ fn pages() -> Result<Vec<Bytes>, Box<dyn Error>> {
         .collect();
     let mut records = Vec::with_capacity(RECORDS);
     for number in 0..RECORDS {
-        let members = Object::parse(recorded[number % recorded.len()])?.members;
+        let members = json::members(recorded[number % recorded.len()])?;
         records.push(record(&members, number, &words, &mut random));
     }
     let total = RECORDS.div_ceil(PAGE);

@@ -26,7 +26,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use crate::json::{self, Kind, Object};
+use crate::json::{self, Kind};
 
 /// Prefix of a hashed value.
 const MARK: &str = "hmac:";
@@ -116,10 +116,10 @@ impl Protection {
                 together(value, ('[', ']'), items.collect())
             }
             (Kind::Object, [step, rest @ ..]) => {
-                let Ok(object) = Object::parse(value) else {
+                let Ok(members) = json::members(value) else {
                     return self.protected(value, method);
                 };
-                let items = object.members.into_iter().map(|(key, value)| {
+                let items = members.into_iter().map(|(key, value)| {
                     let value = match key == step.as_str() {
                         true => self.rewrite(value, rest, method, depth + 1),
                         false => Cow::Borrowed(value),

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::chance::Chance;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::tape::{Tape, TapeError, Value};
+use bronzed_model::json::{self, Kind};
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,26 +25,21 @@ impl Tree {
     ///
     /// # Errors
     /// Returns an error if the text isn't JSON.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        Ok(match json::kind(text) {
-            Kind::Object => Self::Object(
-                Object::parse(text)?
-                    .members
-                    .into_iter()
-                    .map(|(key, value)| Ok((json::quote(&key).into(), Self::parse(value)?)))
-                    .collect::<Result<_, serde_json::Error>>()?,
+    pub fn parse(text: &str) -> Result<Self, TapeError> {
+        Ok(Self::of(Tape::parse(text)?.root(text)))
+    }
+
+    fn of(value: Value<'_>) -> Self {
+        match (value.object(), value.elements()) {
+            (Some(object), _) => Self::Object(
+                object
+                    .members()
+                    .map(|(key, value)| (json::quote(&key).into(), Self::of(value)))
+                    .collect(),
             ),
-            Kind::Array => Self::Array(
-                json::elements(text)?
-                    .into_iter()
-                    .map(Self::parse)
-                    .collect::<Result<_, _>>()?,
-            ),
-            Kind::Null | Kind::Boolean | Kind::Number | Kind::String => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text)?;
-                Self::Scalar(text.trim().into())
-            }
-        })
+            (_, Some(elements)) => Self::Array(elements.map(Self::of).collect()),
+            _ => Self::Scalar(value.text().into()),
+        }
     }
 
     /// A string.

@@ -175,7 +175,7 @@ impl Record {
 impl From<TapeError> for PageError {
     fn from(error: TapeError) -> Self {
         match error {
-            TapeError::Syntax { .. } => Self::Json(error),
+            TapeError::Syntax { .. } | TapeError::Expected(_) => Self::Json(error),
             TapeError::TooMany | TapeError::TooLong(_) => Self::TooManyValues(error),
         }
     }

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 
 use crate::cli::table::aligned;
 use bronzed_model::declaration::Dataset;
-use bronzed_model::json;
 use bronzed_model::json::decimal::Decimal;
+use bronzed_model::record;
 use bronzed_storage::bronze::reader;
 use bronzed_storage::lake::Lake;
 
@@ -34,10 +34,10 @@ pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<String> {
         let (bytes, _) = file.with_context(|| format!("`{}` is gone", entry.key))?;
         let pointers = ["/modalidadeNome", "/valorTotalEstimado"];
         for row in reader::stored(&bytes, &dataset.primary_key, &pointers)? {
-            let record = json::Object::parse(&row.record)?;
-            let name = record.get(NAME).map(json::string).transpose()?;
-            let value = record.get(VALUE).and_then(Decimal::parse);
-            let group = groups.entry(name.unwrap_or_default().into_owned());
+            let name = record::field(&row.record, &format!("/{NAME}"));
+            let value = record::field(&row.record, &format!("/{VALUE}"));
+            let value = value.as_deref().and_then(Decimal::parse);
+            let group = groups.entry(name.unwrap_or_default());
             let (count, sum) = group.or_default();
             *count += 1;
             *sum += value

@@ -103,7 +103,7 @@ fn records(dataset: &Dataset, text: &str) -> Option<Vec<String>> {
         return Some(owned(records));
     }
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let lines = lines.map(|line| json::Object::parse(line).ok().map(|_| line));
+    let lines = lines.map(|line| json::members(line).ok().map(|_| line));
     let lines: Vec<_> = lines.collect::<Option<_>>()?;
     (!lines.is_empty()).then(|| owned(lines))
 }

@@ -205,7 +205,7 @@ fn plans(records: &[String]) -> String {
     let Some(first) = records.first() else {
         return String::new();
     };
-    let members = bronzed_model::json::Object::parse(first).unwrap().members;
+    let members = bronzed_model::json::members(first).unwrap();
     let members = members.iter().map(|(key, value)| match &**key {
         "itens" => format!("\"itens\":[{}]", items.join(",")),
         _ => format!("{}:{value}", bronzed_model::json::quote(key)),

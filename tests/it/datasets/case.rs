@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use bronzed_model::json::{self, Object};
+use bronzed_model::json;
 
 use super::api::{Envelope, Reply};
 
@@ -218,7 +218,7 @@ fn varied(record: &str, path: &str, number: usize) -> (String, String) {
         None => (path, None),
     };
     let mut changed = String::new();
-    let members = Object::parse(record).unwrap().members;
+    let members = json::members(record).unwrap();
     let members = members.into_iter().map(|(key, value)| {
         let value = match (key == first, rest) {
             (false, _) => value.to_owned(),

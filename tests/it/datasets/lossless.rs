@@ -66,7 +66,7 @@ fn assert_lossless(dataset: &str, samples: &[Sample]) {
     for sample in samples {
         let id = RecordId::of(declared, &sample.json);
         writer
-            .append(&id, RowOrigin::default(), &sample.json)
+            .append_text(&id, RowOrigin::default(), &sample.json)
             .unwrap();
     }
     let bytes = writer.finish().unwrap().bytes;

@@ -109,7 +109,8 @@ fn hold_page(dataset: &Dataset, page: &Page, body: &[u8]) {
     }
     assert!(page.len() >= elements.len(), "P2: no record is lost");
     hold_counts(dataset, page, text);
-    for (record, element) in page.records().zip(&elements) {
+    for (value, element) in page.values().zip(&elements) {
+        let record = value.text();
         serde_json::from_str::<&RawValue>(record).expect("a record is JSON");
         if dataset.explode.is_none() && dataset.protection.is_none() {
             assert_eq!(record, *element, "a record is what the API wrote");
@@ -117,7 +118,7 @@ fn hold_page(dataset: &Dataset, page: &Page, body: &[u8]) {
         hold_id(&RecordId::of(dataset, record), record);
         hold_id(&RecordId::of_child(dataset, "parent|1", record), record);
         let _ = record::key(&dataset.primary_key, record);
-        if let Some(day) = own_day(&dataset.days, record) {
+        if let Some(day) = own_day(&dataset.days, value) {
             let _ = (day.start(dataset.days.zone), day.end(dataset.days.zone));
             let _ = (day.partition(), day.compact(), day.to_string());
         }

@@ -1,6 +1,6 @@
 //! Alternative spelling of a JSON value with the same canonical form and the same row of columns.
 
-use bronzed_model::json::{self, Kind, Object, decimal::Decimal};
+use bronzed_model::json::{self, Kind, decimal::Decimal};
 
 /// Returns the same value spelled as differently as JSON allows: reversed members, an additional null
 /// member, white space, escapes, another exponent. `None` if the text isn't a value, or is nested too deep.
@@ -18,7 +18,7 @@ fn push(out: &mut String, value: &str, depth: usize) -> Option<()> {
     }
     match json::kind(value) {
         Kind::Object => {
-            let members = Object::parse(value).ok()?.members;
+            let members = json::members(value).ok()?;
             out.push_str("{\n");
             let mut separator = "";
             for (position, (key, value)) in members.iter().enumerate().rev() {

@@ -7,7 +7,7 @@ use super::finding::{CheckResult, CheckVerdict, EnvelopeSummary, Ids, ResponseSu
 use super::wall::BlockPage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Slice, Version};
-use bronzed_model::json::{self, Kind as JsonKind, Object};
+use bronzed_model::json::{self, Kind as JsonKind};
 use bronzed_model::record::{self, PARENT_ID, RecordId};
 use bronzed_source::failure::{Failure, snippet};
 use bronzed_source::page::{Page, PageError};
@@ -309,16 +309,15 @@ fn word(value: &str) -> &'static str {
 /// Describes the body: names of members, never values, which may be confidential.
 fn shape(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let Ok(object) = Object::parse(&text) else {
+    let Ok(members) = json::members(&text) else {
         return format!("the answer is {}", word(&text));
     };
-    let names: Vec<_> = object
-        .members
+    let names: Vec<_> = members
         .iter()
         .take(MOST_NAMES)
         .map(|(name, _)| format!("`{}`", snippet(name.as_bytes())))
         .collect();
-    let more = match object.members.len() > MOST_NAMES {
+    let more = match members.len() > MOST_NAMES {
         true => ", …",
         false => "",
     };

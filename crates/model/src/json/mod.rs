@@ -1,8 +1,8 @@
 //! JSON as received from the API, accessed without building a tree, so that no digit and no key is lost.
 //!
-//! A value is its own text, a `&str` slice of a response. [`Object`] and [`elements`] parse one level of it;
-//! [`pointer()`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without floats; [`canonical`]
-//! gives the form that is hashed.
+//! A page is indexed once, as a [`tape`]. A single value is its own text: [`members`] and [`elements`] divide
+//! one level of it; [`pointer()`] follows an RFC 6901 JSON pointer; [`decimal`] reads numbers without floats;
+//! [`canonical`] gives the form that is hashed.
 
 pub mod canonical;
 pub mod decimal;
@@ -10,11 +10,8 @@ mod scanner;
 pub mod tape;
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use tape::{Tape, TapeError};
 
 /// Type of a JSON value, determined by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,121 +47,50 @@ pub fn kind(text: &str) -> Kind {
     }
 }
 
-/// Members of one object in the order of the text, repeated keys included.
-#[derive(Debug, Default)]
-pub struct Object<'a> {
-    /// Decoded keys, each with the text of its value.
-    pub members: Vec<(Cow<'a, str>, &'a str)>,
-}
-
-impl<'a> Object<'a> {
-    /// Parses the top level of an object.
-    ///
-    /// # Errors
-    /// Returns an error if the text isn't an object, isn't JSON, or a key isn't valid Unicode.
-    pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
-    /// Returns the value of a key; the last one if the key is repeated, like most JSON parsers.
-    pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.members
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| *value)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = Vec::with_capacity(48);
-                while let Some(Key(key)) = map.next_key()? {
-                    members.push((key, map.next_value::<&RawValue>()?.get()));
-                }
-                Ok(Object { members })
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-/// Key that borrows from the text if it has no escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
+/// Returns the members of one object in the order of the text, repeated keys included: decoded keys, each
+/// with the text of its value.
+///
+/// # Errors
+/// Returns an error if the text isn't an object, isn't JSON, or a key isn't valid Unicode.
+pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, TapeError> {
+    let tape = Tape::parse(text)?;
+    let object = tape.root(text).object();
+    let object = object.ok_or_else(|| expected("an object whose keys are Unicode"))?;
+    let member = |(key, value): (tape::Value<'_>, tape::Value<'_>)| {
+        let name = match key.string() {
+            Some(Cow::Owned(name)) => Cow::Owned(name),
+            // Without escapes, the key is its text between the quotes.
+            _ => Cow::Borrowed(text[key.range()].trim_matches('"')),
+        };
+        (name, &text[value.range()])
+    };
+    Ok(object.entries().map(member).collect())
 }
 
 /// Returns the elements of one array, each as its text.
 ///
 /// # Errors
 /// Returns an error if the text isn't an array or isn't JSON.
-pub fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
-    let raw: Vec<&RawValue> = serde_json::from_str(text)?;
-    Ok(raw.into_iter().map(RawValue::get).collect())
+pub fn elements(text: &str) -> Result<Vec<&str>, TapeError> {
+    let tape = Tape::parse(text)?;
+    let elements = tape.root(text).elements();
+    let elements = elements.ok_or_else(|| expected("an array"))?;
+    Ok(elements.map(|element| &text[element.range()]).collect())
 }
 
-/// Returns the elements of one array, each as its text; `None` if there are more than `most`. The excess is
-/// parsed but not kept, because `[{},{},…]` takes sixty times its own memory as a list of slices.
+/// Returns the value at an RFC 6901 pointer (`/data`, `/orgaoEntidade/cnpj`, `/items/0`); the empty pointer
+/// is the whole text. `None` if there is no such value.
 ///
 /// # Errors
-/// Returns an error if the text isn't an array or isn't JSON.
-pub fn elements_at_most(text: &str, most: usize) -> Result<Option<Vec<&str>>, serde_json::Error> {
-    struct AtMost(usize);
-    impl<'de> Visitor<'de> for AtMost {
-        type Value = Option<Vec<&'de str>>;
+/// Returns an error if the text isn't JSON.
+pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, TapeError> {
+    let tape = Tape::parse(text)?;
+    let found = tape.root(text).pointer(pointer);
+    Ok(found.map(|found| &text[found.range()]))
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut elements = Vec::new();
-            while elements.len() < self.0 {
-                match seq.next_element::<&RawValue>()? {
-                    Some(element) => elements.push(element.get()),
-                    None => return Ok(Some(elements)),
-                }
-            }
-            let mut more = false;
-            while seq.next_element::<IgnoredAny>()?.is_some() {
-                more = true;
-            }
-            Ok((!more).then_some(elements))
-        }
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let elements = deserializer.deserialize_seq(AtMost(most))?;
-    deserializer.end()?;
-    Ok(elements)
+fn expected(problem: &'static str) -> TapeError {
+    TapeError::Expected(problem)
 }
 
 /// Decodes one string.
@@ -172,7 +98,13 @@ pub fn elements_at_most(text: &str, most: usize) -> Result<Option<Vec<&str>>, se
 /// # Errors
 /// Returns an error if the text isn't a string, or has an escape that is no valid Unicode (a lone surrogate).
 pub fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    serde_json::from_str::<Key<'_>>(text).map(|key| key.0)
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    match inside {
+        Some(inside) if !inside.contains(['\\', '"']) => Ok(Cow::Borrowed(inside)),
+        _ => serde_json::from_str::<String>(text).map(Cow::Owned),
+    }
 }
 
 /// Returns `text` as a JSON string.
@@ -210,31 +142,6 @@ pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Returns the value at an RFC 6901 pointer (`/data`, `/orgaoEntidade/cnpj`, `/items/0`); the empty pointer
-/// is the whole text. `None` if there is no such value.
-///
-/// # Errors
-/// Returns an error if a level on the pointer's path isn't valid JSON.
-pub fn pointer<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, serde_json::Error> {
-    let mut value = trimmed(text);
-    for step in pointer.split('/').skip(1) {
-        let step = unescaped_step(step);
-        let next = match kind(value) {
-            Kind::Object => Object::parse(value)?.get(&step),
-            Kind::Array => match step.parse::<usize>() {
-                Ok(index) => elements(value)?.get(index).copied(),
-                Err(_) => None,
-            },
-            _ => None,
-        };
-        match next {
-            Some(found) => value = found,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(value))
-}
-
 /// Returns a step of an RFC 6901 pointer without its escapes.
 pub(crate) fn unescaped_step(step: &str) -> Cow<'_, str> {
     match step.contains('~') {
@@ -249,10 +156,9 @@ mod tests {
 
     #[test]
     fn numbers_and_repeated_keys_keep_their_text() {
-        let object = Object::parse(r#"{"a":1.50,"b":0E-8,"a":2}"#).unwrap();
-        assert_eq!(object.get("a"), Some("2"));
-        assert_eq!(object.get("b"), Some("0E-8"));
-        assert_eq!(object.members.len(), 3);
+        let found = members(r#"{"a":1.50,"b":0E-8,"\u0061":2}"#).unwrap();
+        let expected = [("a", "1.50"), ("b", "0E-8"), ("a", "2")];
+        assert_eq!(found, expected.map(|(key, value)| (key.into(), value)));
     }
 
     #[test]
@@ -273,21 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn more_elements_than_asked_for_are_none() {
-        let three = " [1, [2], {}] ";
-        let all = Some(vec!["1", "[2]", "{}"]);
-        assert_eq!(elements_at_most(three, 3).unwrap(), all);
-        assert_eq!(elements_at_most(three, 4).unwrap(), all);
-        assert_eq!(elements_at_most(three, 2).unwrap(), None);
-        assert_eq!(elements_at_most("[]", 0).unwrap(), Some(Vec::new()));
-        for broken in ["[1,2", "[1,2,]", "[1]]", "{}", "[1,2 3]"] {
-            assert!(elements_at_most(broken, 1).is_err(), "{broken}");
-        }
-    }
-
-    #[test]
     fn a_cut_off_text_is_an_error() {
-        assert!(Object::parse(r#"{"a":[1,2"#).is_err());
+        assert!(members(r#"{"a":[1,2"#).is_err());
         assert!(elements("[1,2").is_err());
         assert!(string(r#""\ud800""#).is_err());
     }

@@ -10,6 +10,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::Kind;
 use super::scanner::Scanner;
@@ -29,6 +30,9 @@ pub enum TapeError {
         /// Position in the text in bytes, from 0.
         at: usize,
     },
+    /// Another type of value.
+    #[error("expected {0}")]
+    Expected(&'static str),
     /// More values than the memory of this process should hold.
     #[error("more than {MOST_VALUES} values in one text")]
     TooMany,
@@ -127,9 +131,13 @@ impl<'a> Value<'a> {
 
     /// Returns the value's text, without surrounding white space.
     pub fn text(&self) -> &'a str {
+        self.text.get(self.range()).unwrap_or("null")
+    }
+
+    /// Returns the byte range of the value's text.
+    pub(super) fn range(&self) -> Range<usize> {
         let token = self.token(self.at);
-        let range = token.start as usize..token.end as usize;
-        self.text.get(range).unwrap_or("null")
+        token.start as usize..token.end as usize
     }
 
     /// Returns the value's type.
@@ -226,7 +234,8 @@ impl<'a> Object<'a> {
         self.0.with(position)
     }
 
-    fn entries(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
+    /// Returns the members, each key as a value.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
         let (object, end) = (self.0, self.0.token(self.0.at).next);
         let mut at = object.at + 1;
         std::iter::from_fn(move || {

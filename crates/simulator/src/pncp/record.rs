@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bronzed_model::json::tape::TapeError;
 use chrono::NaiveDateTime;
 
 use super::datasets::CONTRATACOES;
@@ -23,7 +24,7 @@ pub struct Record(Row);
 pub enum RecordError {
     /// Not JSON.
     #[error("a record must be JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(#[from] TapeError),
     /// A field that the API lists by is missing.
     #[error("a record needs `{0}` to be listed by; place it with `Record::listed` instead")]
     Field(&'static str),

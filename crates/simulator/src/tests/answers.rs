@@ -191,12 +191,8 @@ async fn the_order_of_keys_differs_between_calls_and_not_within_a_page() {
 }
 
 fn keys(object: &str) -> Vec<String> {
-    let object = bronzed_model::json::Object::parse(object).unwrap();
-    object
-        .members
-        .iter()
-        .map(|(key, _)| key.to_string())
-        .collect()
+    let members = bronzed_model::json::members(object).unwrap();
+    members.iter().map(|(key, _)| key.to_string()).collect()
 }
 
 #[tokio::test]

@@ -10,11 +10,12 @@
 //! A list goes to `_extra` as a whole if one element doesn't fit; then the members of that element are
 //! reported, as `fontes[].novo`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::columns::fits;
 use bronzed_model::day::Day;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind};
 use bronzed_model::schema::{Column, ColumnType, Schema};
 
 /// Maximum number of distinct fields; further ones are counted together, because an API may generate
@@ -84,14 +85,10 @@ pub struct Drift {
 impl Drift {
     /// Records the `_extra` of one row of `day`.
     pub fn see(&mut self, schema: &Schema, day: Day, extra: &str) {
-        let object = match json::kind(extra) {
-            Kind::Object => Object::parse(extra).ok(),
-            _ => None,
-        };
         let mut walk = DriftSearch { drift: self, day };
-        match object {
-            Some(object) => walk.members(&schema.columns, &object, ""),
-            None => walk.found("", Why::NotAnObject, None, extra),
+        match json::members(extra) {
+            Ok(members) => walk.members(&schema.columns, &members, ""),
+            Err(_) => walk.found("", Why::NotAnObject, None, extra),
         }
     }
 
@@ -114,12 +111,12 @@ struct DriftSearch<'a> {
 }
 
 impl DriftSearch<'_> {
-    fn members(&mut self, columns: &[Column], object: &Object<'_>, path: &str) {
+    fn members(&mut self, columns: &[Column], members: &[(Cow<'_, str>, &str)], path: &str) {
         let mut occurrences: HashMap<&str, u32> = HashMap::new();
-        for (key, _) in &object.members {
+        for (key, _) in members {
             *occurrences.entry(key).or_default() += 1;
         }
-        for (key, value) in &object.members {
+        for (key, value) in members {
             let path = match path {
                 "" => key.to_string(),
                 path => format!("{path}.{key}"),
@@ -143,8 +140,8 @@ impl DriftSearch<'_> {
     fn value(&mut self, kind: &ColumnType, value: &str, path: &str) {
         match (kind, json::kind(value)) {
             // Of a struct, `_extra` has only the members that didn't fit.
-            (ColumnType::Struct(members), Kind::Object) => match Object::parse(value) {
-                Ok(object) => self.members(members, &object, path),
+            (ColumnType::Struct(columns), Kind::Object) => match json::members(value) {
+                Ok(members) => self.members(columns, &members, path),
                 Err(_) => self.found(path, Why::Mistyped, Some(kind), value),
             },
             _ if fits(kind, value) => self.found(path, Why::DeclaredSince, Some(kind), value),
@@ -162,20 +159,14 @@ impl DriftSearch<'_> {
 
     /// Records a list element that doesn't fit. Members that do fit are not reported.
     fn element(&mut self, kind: &ColumnType, element: &str, path: &str) {
-        let object = match (kind, json::kind(element)) {
-            (ColumnType::Struct(members), Kind::Object) => {
-                Object::parse(element).ok().map(|object| (members, object))
-            }
-            _ => None,
-        };
-        let Some((members, mut object)) = object else {
+        let (ColumnType::Struct(columns), Ok(mut members)) = (kind, json::members(element)) else {
             return self.value(kind, element, path);
         };
-        object.members.retain(|(key, value)| {
-            let column = members.iter().find(|column| column.name == *key);
+        members.retain(|(key, value)| {
+            let column = columns.iter().find(|column| column.name == *key);
             !column.is_some_and(|column| fits(&column.kind, value))
         });
-        self.members(members, &object, path);
+        self.members(columns, &members, path);
     }
 
     fn found(&mut self, path: &str, why: Why, declared: Option<&ColumnType>, value: &str) {

@@ -13,11 +13,12 @@
 //! A draft is incomplete, because fifty records don't determine the next one. That costs no data, because a
 //! value that doesn't fit goes into `_extra`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::columns::fits;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::{self, Kind};
 use bronzed_model::schema::{ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS};
 
 /// Precision and scale of the drafted decimals, narrowest first: (18, 4) for amounts and quantities, (24, 8)
@@ -91,8 +92,8 @@ impl Draft {
     /// Samples one record. A record that is not an object, or whose keys can't be decoded, is only counted.
     pub fn see(&mut self, record: &str) {
         self.records += 1;
-        match Object::parse(record) {
-            Ok(object) => self.fields.see(&object),
+        match json::members(record) {
+            Ok(members) => self.fields.see(&members),
             Err(_) => self.not_objects += 1,
         }
     }
@@ -123,8 +124,8 @@ impl Draft {
 }
 
 impl InferredFields {
-    fn see(&mut self, object: &Object<'_>) {
-        for (key, value) in &object.members {
+    fn see(&mut self, members: &[(Cow<'_, str>, &str)]) {
+        for (key, value) in members {
             let position = match self.index.get(key.as_ref()) {
                 Some(position) => *position,
                 None => {
@@ -253,8 +254,8 @@ impl ObservedValues {
             }
             Kind::Object => {
                 self.objects += 1;
-                if let Ok(object) = Object::parse(value) {
-                    self.members.see(&object);
+                if let Ok(members) = json::members(value) {
+                    self.members.see(&members);
                 }
             }
             Kind::Array => {

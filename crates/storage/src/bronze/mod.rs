@@ -28,6 +28,7 @@ mod rebuild;
 mod tests;
 pub mod writer;
 
+use bronzed_model::json::tape::TapeError;
 use parquet::errors::ParquetError;
 
 /// Error of encoding or decoding a file.
@@ -59,6 +60,6 @@ pub enum BronzeError {
         /// Row index within the file, from 0.
         row: usize,
         /// The parse error.
-        error: serde_json::Error,
+        error: TapeError,
     },
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::reader;
 use super::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
+use bronzed_model::json;
 use bronzed_model::json::canonical::canonical;
-use bronzed_model::json::{self, Object};
 use bronzed_model::record::RecordId;
 use bronzed_model::schema::{Column, ColumnType, Schema};
 
@@ -155,7 +155,7 @@ fn p9_more_rows_than_a_batch_come_back_in_order() {
 #[test]
 fn p9_the_order_of_keys_makes_no_difference() {
     let backwards = |record: &String| {
-        let members = Object::parse(record).unwrap().members;
+        let members = json::members(record).unwrap();
         let members = members.iter().rev();
         let members: Vec<_> = members
             .map(|(key, value)| format!("{}:{value}", json::quote(key)))

@@ -59,9 +59,10 @@ use uuid::Uuid;
 
 use super::entry::{AuditEntry, push_quoted, stamp};
 use super::seal;
+use super::top_level::TopLevel;
 use crate::compression::unpack;
 use bronzed_model::day::Day;
-use bronzed_model::json::{self, Object};
+use bronzed_model::json;
 
 /// Format written by this version, and the highest that it can read.
 const FORMAT: u64 = 1;
@@ -197,7 +198,7 @@ impl StateDocument {
         now: DateTime<Utc>,
     ) -> Result<(Self, Option<Doubt>), ReadError> {
         let bytes = &*unpack(bytes).map_err(unreadable)?;
-        let object: Object<'_> = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let object = TopLevel::parse(bytes).map_err(unreadable)?;
         let format = match object.get("format") {
             None => 0,
             // Anything but a known number may be a format of a newer version.
@@ -214,7 +215,7 @@ impl StateDocument {
         let mut document = Self::new(day, now);
         let (mut total, mut created_at, mut last_execution) = (None, None, None);
         for (key, value) in object.members {
-            match &*key {
+            match key.as_str() {
                 "date" => is_of(value, day)?,
                 "processed_ids" => document.ids = typed(&key, value)?,
                 "total_processed" => total = Some(typed::<u64>(&key, value)?),
@@ -232,7 +233,7 @@ impl StateDocument {
                 "created_at" => created_at = time(value, zone),
                 "last_execution" => last_execution = time(value, zone),
                 "format" | seal::DIGEST => {}
-                _ => document.unknown.push((key.into_owned(), value.into())),
+                _ => document.unknown.push((key, value.into())),
             }
         }
         document.created_at = created_at.unwrap_or(document.created_at);

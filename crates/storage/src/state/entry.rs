@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::json::{self, Object};
+use bronzed_model::json;
 
 /// Status of the takeover entry, which counts the files of the earlier pipeline.
 const ADOPTED: &str = "adopted";
@@ -36,7 +36,7 @@ pub(super) struct AuditEntry {
 impl AuditEntry {
     /// Parses one JSON object; returns `None` if the text is no object.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let members = Object::parse(text).ok()?.members;
+        let members = json::members(text).ok()?;
         let members = members
             .into_iter()
             .map(|(key, value)| (key.into_owned(), value.into()));

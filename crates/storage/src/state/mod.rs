@@ -52,6 +52,7 @@ mod sound;
 mod store;
 #[cfg(test)]
 mod tests;
+mod top_level;
 
 pub use coverage::{complete_days, is_complete};
 pub use document::{Accepted, SliceProgress};

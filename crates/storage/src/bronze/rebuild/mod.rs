@@ -10,11 +10,11 @@ mod scalar;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, StructArray};
 use arrow_schema::{DataType, FieldRef};
-use serde_json::value::RawValue;
 
 use self::scalar::RebuiltScalar;
 use super::BronzeError;
-use bronzed_model::json::{self, Kind, Object};
+use bronzed_model::json::tape::{Document, TapeError};
+use bronzed_model::json::{self, Kind};
 
 /// The columns of one object.
 pub(super) struct Row<'a> {
@@ -73,14 +73,14 @@ impl<'a> Row<'a> {
         row: usize,
         extra: Option<&str>,
         out: &mut String,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), TapeError> {
         let beside = match extra {
             // A record that couldn't be parsed as an object, or one whose columns are all null.
             Some(text) if json::kind(text) != Kind::Object || self.is_null(row) => {
-                out.push_str(serde_json::from_str::<&RawValue>(text)?.get());
+                out.push_str(Document::parse(text)?.value().text());
                 return Ok(());
             }
-            Some(text) => Object::parse(text)?.members,
+            Some(text) => json::members(text)?,
             None => Vec::new(),
         };
         out.push('{');
@@ -168,12 +168,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Writes a row's value. Returns `false` if it is null; the caller then discards the output.
-    fn push(
-        &self,
-        row: usize,
-        extra: Option<&str>,
-        out: &mut String,
-    ) -> Result<bool, serde_json::Error> {
+    fn push(&self, row: usize, extra: Option<&str>, out: &mut String) -> Result<bool, TapeError> {
         if self.array.is_null(row) {
             return Ok(false);
         }
