@@ -9,7 +9,6 @@ use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, StopReason};
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
@@ -161,9 +160,6 @@ impl Batch {
         settled.counts.add(&self.counts);
         settled.counts.requests = usage.requests();
         settled.counts.retries = usage.retries();
-        if mutated!(CountedBeforeStored) {
-            *execution = settled.clone();
-        }
         let committed = match self.writer.take() {
             None if self.parents.is_empty() => None,
             None => {

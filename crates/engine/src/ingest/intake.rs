@@ -14,7 +14,6 @@ use crate::ingest::progress::Progress;
 use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_source::page::Page;
@@ -103,10 +102,6 @@ impl<'a> Intake<'a> {
     /// Decides on the remaining off-day rows, and returns what isn't committed yet.
     pub(super) async fn finish(mut self) -> Result<Rest, IntakeError> {
         self.decide().await?;
-        if mutated!(RestIsDropped) {
-            self.pending = Batch::default();
-            self.held = HeldRows::default();
-        }
         self.held.count_waiting(self.pending.count());
         Ok(Rest {
             pending: self.pending,
@@ -133,8 +128,7 @@ impl<'a> Intake<'a> {
         let before = self.pending.counts().new;
         for (record, id) in delivery.page.records().zip(&delivery.ids) {
             let id = &*self.versions.of(id, self.state);
-            let is_stored = (self.state.contains(&id.id) && !mutated!(DedupByCommit))
-                || self.pending.contains(&id.id);
+            let is_stored = self.state.contains(&id.id) || self.pending.contains(&id.id);
             self.pending.count().returned += self.state.note_listed(id);
             if let Some(absent) = &mut self.absent {
                 absent.saw(id);
@@ -153,7 +147,7 @@ impl<'a> Intake<'a> {
             if is_stored {
                 counts.duplicates += 1;
             } else if other.is_some() {
-                counts.off_day += u64::from(!mutated!(OffDayIsForgotten));
+                counts.off_day += 1;
             } else {
                 let origin = RowOrigin {
                     parent_id: delivery.parent.as_deref(),

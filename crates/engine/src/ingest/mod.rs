@@ -62,7 +62,6 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Mode, Priority};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::mutation::mutated;
 use bronzed_model::settings::CommitSettings;
 use bronzed_model::slices::slices;
 use bronzed_source::{RequestBudget, SourceClient};
@@ -229,8 +228,7 @@ impl<'a> Run<'a> {
         let store = context.day(&order.dataset, order.day);
         let execution = Execution::begun(run_id, &order.job, started_at);
         Self {
-            ended: started_at >= settled_at(order, context.zone)
-                || (mutated!(SettlingIsIgnored) && started_at >= order.day.end(context.zone)),
+            ended: started_at >= settled_at(order, context.zone),
             begun: tokio::time::Instant::now(),
             overdue,
             context,
@@ -263,7 +261,6 @@ impl<'a> Run<'a> {
         let (outcomes, taken) = self.read(&mut state, &usage, &known, only.as_ref()).await;
         let (mut rest, failure) = match taken {
             Ok(rest) => (rest, None),
-            Err(_) if mutated!(LakeErrorIsGreen) => (Rest::default(), None),
             Err(error) => (Rest::default(), Some(error.to_string())),
         };
         // The verdict includes the pending rows; the execution counts them only once they are stored.
@@ -279,7 +276,7 @@ impl<'a> Run<'a> {
         self.execution.counts = settled;
         if let Some(absent) = rest.absent.take()
             && whole
-            && (complete || mutated!(NotedWithoutProof))
+            && complete
         {
             self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
         }
@@ -342,7 +339,6 @@ impl<'a> Run<'a> {
         let concluded = self.commit_last(&mut state, verdict, pending).await;
         match concluded {
             Ok(()) => told(self.report(state.is_complete())),
-            Err(_) if mutated!(LakeErrorIsGreen) => told(self.report(verdict.1 || was_complete)),
             Err(error) => {
                 if let IntakeError::State(error) = &error {
                     note_refusal(&mut self.execution, error);
@@ -387,9 +383,6 @@ impl<'a> Run<'a> {
     ) -> Result<(), IntakeError> {
         let mut execution = self.execution.clone();
         execution.counts.add(pending.counts());
-        if mutated!(CountedBeforeStored) {
-            self.execution = execution.clone();
-        }
         tell_drift(self.order, pending.drifted(), execution.counts.drift);
         let last = pending.finish()?;
         let verdict = RunOutcome {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::ingest::slice::SliceReader;
 use crate::ingest::walk::{SliceWalk, WalkError};
 use bronzed_model::declaration::Dataset;
-use bronzed_model::mutation::mutated;
 use bronzed_source::page::Page;
 use bronzed_source::{Answer, FetchError, PageRequest};
 
@@ -51,9 +50,6 @@ impl SliceWalk<'_> {
                 self.pause(wait).await?;
                 wait = wait.saturating_mul(2).min(retry.max);
             }
-            if attempt > 0 && mutated!(RetrySkipsThePage) {
-                return Ok(None);
-            }
             reason = match self.fetch(place).await {
                 Ok(Answer::Page(page)) if self.leads_on(&page) => {
                     return Ok(Some(Answer::Page(page)));
@@ -71,12 +67,6 @@ impl SliceWalk<'_> {
                     return Ok(Some(Answer::Empty { date }));
                 }
                 Ok(Answer::Page(page)) if !page.is_empty() => return Ok(Some(Answer::Page(page))),
-                Ok(_) if mutated!(EmptyIsTheEnd) => return Ok(None),
-                Err(WalkError::Fetch(error))
-                    if mutated!(NotFoundIsTheEnd) && error.refused_status() == Some(404) =>
-                {
-                    return Ok(None);
-                }
                 Ok(_) if self.end_is_before(index).await? => return Ok(None),
                 Ok(_) => format!("page {} is empty in the middle of the slice", index + 1),
                 Err(WalkError::Fetch(error))

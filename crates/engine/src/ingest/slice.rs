@@ -9,7 +9,6 @@ use crate::ingest::proof::{WalkRecord, prove};
 use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
-use bronzed_model::mutation::mutated;
 use bronzed_source::RequestBudget;
 use bronzed_source::page::Page;
 use bronzed_storage::state::SliceProgress;
@@ -155,7 +154,6 @@ impl SliceReader<'_> {
             }
             if seen.empty
                 && !confirms
-                && !mutated!(OneEmptyAnswerIsProof)
                 && let Some(reach) = self.answered_empty(&mut seen, before)
             {
                 return Ok(reach);
@@ -163,13 +161,13 @@ impl SliceReader<'_> {
             let proof = prove(completeness.require, &seen, previous.as_ref());
             if !self.proof_due {
                 // An empty answer is noted as such, so that a later run has one to agree with.
-                let met = proof.is_ok() || seen.empty || mutated!(UnmetTotalIsKept);
+                let met = proof.is_ok() || seen.empty;
                 let progress = met.then(|| self.progress_of(&seen, before));
                 return Ok(ReadResult::Ended(SliceOutcome::Read { progress }));
             }
             match proof {
-                Err(why) if !mutated!(ProofIsSkipped) => reason = why,
-                _ => {
+                Err(why) => reason = why,
+                Ok(()) => {
                     return Ok(ReadResult::Ended(SliceOutcome::Proven {
                         progress: Some(self.progress_of(&seen, before)),
                         server_time: seen.server_time,
@@ -305,7 +303,7 @@ impl SliceReader<'_> {
             next -= 1;
             found += walk.pages_at_once(&mut seen, next..next + 1).await?;
         }
-        if (found < grown || seen.shrunk) && !mutated!(GrowthIsBelieved) {
+        if found < grown || seen.shrunk {
             return self.read_full(walk, Some(before), None).await;
         }
         let progress = Some(SliceProgress::of(total, before.seen + found));

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use crate::ingest::slice::SliceOutcome;
 use crate::ingest::{Run, settled_at};
 use bronzed_model::execution::{Execution, Status};
-use bronzed_model::mutation::mutated;
 use bronzed_storage::state::{DayState, SliceProgress};
 
 impl Run<'_> {
@@ -22,11 +21,8 @@ impl Run<'_> {
     ) -> bool {
         let sound = self.is_sound(outcomes);
         let settled = settled_at(self.order, self.context.zone);
-        let proven = sound
-            && self.ended
-            && is_proven(outcomes, |server_time| {
-                server_time >= settled || mutated!(ServerTimeIsIgnored)
-            });
+        let proven =
+            sound && self.ended && is_proven(outcomes, |server_time| server_time >= settled);
         let Execution { status, counts, .. } = &self.execution;
         let nothing = whole && *status == Status::Ok && counts.fetched == 0;
         match sound && nothing {
@@ -39,9 +35,7 @@ impl Run<'_> {
     pub(super) fn is_sound(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
-            if let Some(reason) = outcome.fault()
-                && !mutated!(FailedSliceIsGreen)
-            {
+            if let Some(reason) = outcome.fault() {
                 let failed = (label.clone(), reason.to_owned());
                 execution.failed_slices.push(failed);
             }

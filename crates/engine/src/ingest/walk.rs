@@ -16,7 +16,6 @@ use crate::ingest::proof::WalkRecord;
 use crate::ingest::slice::SliceReader;
 use crate::ingest::trail::Trail;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
 use bronzed_source::{Answer, FetchError};
@@ -255,26 +254,18 @@ impl SliceWalk<'_> {
             if next >= pages {
                 break;
             }
-            #[cfg(any(test, feature = "test-util"))]
-            if mutated!(LastPageFirst) {
-                self.last(&mut walk, pages - 1).await?;
-                self.pages_at_once(&mut walk, next..pages - 1).await?;
-                break;
-            }
             let failure = match self.pages_at_once(&mut walk, next..pages - 1).await {
                 Err(error) if !error.is_of_one_page() => return Err(error),
                 // The last page is read even if a page in the middle failed.
                 middle => middle.err(),
             };
             let last = self.last(&mut walk, pages - 1).await;
-            if let Some(error) = failure
-                && !mutated!(FailedPageIsSkipped)
-            {
+            if let Some(error) = failure {
                 return Err(error);
             }
             let now = last?;
             // If the slice has grown, reading goes on from the former last page, which may have filled up.
-            next = pages - u64::from(!mutated!(LastPageIsKnown));
+            next = pages - 1;
             if now <= pages {
                 break;
             }

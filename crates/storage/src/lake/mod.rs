@@ -41,7 +41,6 @@ use tokio::time::Instant;
 
 use bronzed_metrics::events::{LakeOperation, LakeOutcome, lake_operation};
 use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_model::settings::{LakeSettings, StateCompression};
 
 /// Maximum attempts of a create that is refused although the object is absent.
@@ -237,7 +236,7 @@ impl Lake {
                 // exists yet: check before believing it.
                 Err(object_store::Error::AlreadyExists { .. }) => {
                     failpoint!("create.refused");
-                    if mutated!(BusyIsBelieved) || self.exists(key).await? {
+                    if self.exists(key).await? {
                         return Ok(Created::Exists);
                     }
                     tokio::time::sleep(Duration::from_millis(50) * attempt).await;

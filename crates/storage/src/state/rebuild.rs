@@ -29,7 +29,6 @@ use crate::compression::pack;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 
 /// Totals of the files of one run.
 #[derive(Debug, Default)]
@@ -187,12 +186,6 @@ impl DayStore {
         document.commits = document.commits.max(last.unwrap_or_default());
         for number in 1..=document.commits {
             let key = self.file_key(number);
-            let listed = || listed.iter().any(|entry| entry.key == key);
-            if (mutated!(RebuildForgets) && number == document.commits)
-                || (mutated!(ListingDecides) && !listed())
-            {
-                continue;
-            }
             if let Some(facts) = self.facts(&key).await? {
                 failpoint!("rebuild.file_read");
                 gone.remove(&key);

@@ -22,7 +22,6 @@ use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 
 /// Maximum attempts of a protocol step on conflicts or unknown outcomes.
@@ -329,10 +328,6 @@ impl DayStore {
         file: EncodedFile,
         execution: &mut Execution,
     ) -> Result<Committed, StateError> {
-        #[cfg(any(test, feature = "test-util"))]
-        if mutated!(StateBeforeData) {
-            return self.commit_state_first(state, file, execution).await;
-        }
         let mut run = execution.clone();
         run.status = Status::Running;
         let (written, committed) = self.append(state, file, run, Change::default()).await?;
@@ -352,9 +347,7 @@ impl DayStore {
         let (file, number) = self.store(state, file).await?;
         let rows = file.ids.len() as u64;
         run.timestamp = self.clock.now();
-        if !mutated!(DroppedAreNew) {
-            run.counts.new = run.counts.new.saturating_sub(offered - rows);
-        }
+        run.counts.new = run.counts.new.saturating_sub(offered - rows);
         run.counts.duplicates += offered - rows;
         let key = number.map(|number| self.file_key(number));
         run.files.extend(key.clone().map(|key| (key, rows)));
@@ -396,13 +389,6 @@ impl DayStore {
             *execution = self.settle_run(state, execution, verdict, &parents).await?;
             return Ok(None);
         };
-        #[cfg(any(test, feature = "test-util"))]
-        if mutated!(StateBeforeData) {
-            let committed = self.commit_state_first(state, file, execution).await?;
-            *execution = self.record(state, execution, slices, complete).await?;
-            return Ok(Some(committed));
-        }
-        self.mark_early(complete).await?;
         let change = Change {
             slices: Some(slices),
             complete,
@@ -413,14 +399,6 @@ impl DayStore {
         *execution = written;
         Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(Some(committed))
-    }
-
-    /// Mutation for tests: puts the marker before the state.
-    async fn mark_early(&self, complete: bool) -> Result<(), StateError> {
-        if complete && mutated!(MarkerBeforeState) {
-            self.mark_complete(0).await?;
-        }
-        Ok(())
     }
 
     /// Records parents that are finished without a new row, and updates the run's entry.
@@ -482,7 +460,6 @@ impl DayStore {
             parents,
             ..Change::default()
         };
-        self.mark_early(complete).await?;
         failpoint!("record.before_state");
         let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;

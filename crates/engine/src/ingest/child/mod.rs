@@ -39,7 +39,6 @@ use crate::ingest::{Context, Run, log_recovery};
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
 use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_source::{FetchError, RequestBudget};
 use bronzed_storage::state::{DayState, is_complete};
 
@@ -375,7 +374,6 @@ async fn end_parent(
             tracing::info!(slice = &*slice.label, status, "parent skipped");
             None
         }
-        Err(_) if mutated!(FailedParentIsDone) => None,
         Err(error) if concerns_all(&error) => return ParentResult::Halted(error.to_string()),
         Err(error) => Some(error.to_string()),
     };
