@@ -7,7 +7,6 @@
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
 //! - [`redact`]: secrets out of texts
-//! - [`mod@failpoint`]: named points at which tests stop the program
 
 pub mod clock;
 pub mod counts;
@@ -16,7 +15,6 @@ pub mod day;
 pub mod declaration;
 pub mod entropy;
 pub mod execution;
-pub mod failpoint;
 #[cfg(feature = "test-util")]
 pub mod fuzz_input;
 pub mod json;

@@ -15,7 +15,6 @@ use crate::compression::pack;
 use crate::lake::{Created, LakeError, ObjectVersion, Replaced};
 use bronzed_metrics::events::state_written;
 use bronzed_model::execution::Execution;
-use bronzed_model::failpoint::failpoint;
 
 /// Maximum attempts to put a file while the outcome stays unknown, before the run gives up.
 const PUT_ATTEMPTS: u32 = 8;
@@ -59,14 +58,10 @@ impl DayStore {
                 return Ok((file, None));
             }
             let number = state.commits() + 1;
-            failpoint!("commit.before_data");
             match self.put(&self.file_key(number), &file.bytes).await? {
                 Put::Ours => return Ok((file, Some(number))),
                 // Another run took this number: reloading adopts its file, and with it the ids.
-                Put::Taken => {
-                    failpoint!("commit.taken");
-                    self.reload(state, u64::MAX).await?;
-                }
+                Put::Taken => self.reload(state, u64::MAX).await?,
             }
         }
         Err(StateError::Contended {
@@ -129,7 +124,7 @@ impl DayStore {
                     state.version = Some(version);
                     return Ok(run);
                 }
-                Ok(None) => failpoint!("state.refused"),
+                Ok(None) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
             self.pause(attempt).await;

@@ -19,7 +19,6 @@ use crate::bronze::reader::{self, FileFacts};
 use crate::lake::ObjectVersion;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, Status};
-use bronzed_model::failpoint::failpoint;
 
 /// Job of a run whose file doesn't name one.
 pub(super) const UNKNOWN_JOB: &str = "unknown";
@@ -148,7 +147,6 @@ impl DayStore {
         }
         let listed = layout::partition(&self.dataset.prefix, self.day);
         let listed = self.lake.list(&listed).await?;
-        failpoint!("recover.files_listed");
         let listed: BTreeSet<_> = listed.into_iter().map(|entry| entry.key).collect();
         let mut changed = FilesChanged::default();
         for key in counted.iter().filter(|key| !document.lost.contains(*key)) {
@@ -242,7 +240,6 @@ impl DayStore {
             let Some(facts) = self.facts(&key).await? else {
                 break;
             };
-            failpoint!("recover.file_read");
             document.commits += 1;
             self.credit(document, &key, facts);
             recovery.adopted.push(key);

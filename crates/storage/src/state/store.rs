@@ -21,7 +21,6 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::{Execution, Status};
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 
 /// Maximum attempts of a protocol step on conflicts or unknown outcomes.
@@ -296,9 +295,7 @@ impl DayStore {
         Box::pin(self.lake.recognize()).await?;
         let mut state = self.load(u64::MAX).await?;
         if !state.recovery.is_empty() {
-            failpoint!("recover.before_state");
             self.update(&mut state, &Change::default()).await?;
-            failpoint!("recover.after_state");
         }
         Box::pin(self.mark_again(&state.document)).await?;
         debug_assert_eq!(self.violations(&state.document), [], "what is opened");
@@ -357,11 +354,7 @@ impl DayStore {
             parents: &file.parents,
             ..change
         };
-        if number.is_some() {
-            failpoint!("commit.after_data");
-        }
         let written = self.update(state, &change).await?;
-        failpoint!("commit.after_state");
         let committed = Committed {
             key,
             rows,
@@ -418,11 +411,9 @@ impl DayStore {
             parents,
             ..Change::default()
         };
-        failpoint!("child.before_state");
         if let Some(written) = self.update(state, &change).await? {
             *execution = written;
         }
-        failpoint!("child.after_state");
         Ok(())
     }
 
@@ -460,10 +451,8 @@ impl DayStore {
             parents,
             ..Change::default()
         };
-        failpoint!("record.before_state");
         let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;
-        failpoint!("record.after_state");
         Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(written.unwrap_or(run))
     }
@@ -479,7 +468,6 @@ impl DayStore {
             return Ok(());
         }
         self.mark_complete(state.document.generation).await?;
-        failpoint!("record.after_marker");
         if was_accepted {
             // A leftover accepted marker has no effect beside the complete marker.
             let _ = self.lake.delete(&self.accepted_key()).await;

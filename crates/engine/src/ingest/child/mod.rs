@@ -38,7 +38,6 @@ use crate::ingest::walk::{SliceWalk, WalkError};
 use crate::ingest::{Context, Run, log_recovery};
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
-use bronzed_model::failpoint::failpoint;
 use bronzed_source::{FetchError, RequestBudget};
 use bronzed_storage::state::{DayState, is_complete};
 
@@ -113,11 +112,9 @@ impl Run<'_> {
         let all_listed = is_complete(lake, &parent.prefix, day)
             .await
             .map_err(|e| e.to_string())?;
-        failpoint!("child.marker_seen");
         let rows = parents(lake, parent, day)
             .await
             .map_err(|e| e.to_string())?;
-        failpoint!("child.parents_listed");
         let known = rows.len();
         let (done, rows): (Vec<_>, Vec<_>) = rows
             .into_iter()

@@ -14,7 +14,6 @@ use crate::ingest::{Context, Order, log_recovery};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::writer::RowOrigin;
@@ -157,7 +156,6 @@ impl<'a> OpenDays<'a> {
                 .commit(self.context, store, state, execution, usage)
                 .await?;
             versions.committed();
-            failpoint!("feed.day_committed");
         }
         Ok(())
     }
@@ -332,7 +330,6 @@ impl<'a> OpenDays<'a> {
             }
         };
         self.closed.insert(day, written);
-        failpoint!("feed.day_closed");
         Ok(())
     }
 }

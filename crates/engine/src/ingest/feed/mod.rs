@@ -37,7 +37,6 @@ use crate::ingest::{Context, Order, Run};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
 use bronzed_source::page::Page;
@@ -300,7 +299,6 @@ impl<'a> FeedWalk<'a> {
     /// covered records aren't read again, so nothing may be left to do for them.
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
-        failpoint!("feed.days_committed");
         let complete = FeedProof::of(self.order, &self.route, self.read_at);
         let route = &self.route;
         let closed = self
@@ -310,7 +308,6 @@ impl<'a> FeedWalk<'a> {
         let progress = self.route.progress(self.last_settled());
         let entropy = &self.context.entropy;
         self.coverage.add(&progress, entropy).await?;
-        failpoint!("feed.after_coverage");
         self.pages_at_risk = 0;
         Ok(())
     }

@@ -50,6 +50,11 @@ impl StopPlan {
     }
 }
 
+/// Returns `true` if the environment asks for stops, or for a report of all points.
+pub fn is_asked_for() -> bool {
+    PLAN.is_some()
+}
+
 /// Passes a point, and stops there if planned.
 pub fn pass(name: &'static str) {
     let Some(plan) = &*PLAN else {
@@ -86,16 +91,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_understood_or_refused() {
-        let plan = StopPlan::parse("trace,commit.after_data:2,commit.taken:1").unwrap();
+        let plan = StopPlan::parse("trace,data.after:2,data.before:1").unwrap();
         assert!(plan.trace);
-        assert_eq!(plan.stops[0], ("commit.after_data".to_owned(), 2));
+        assert_eq!(plan.stops[0], ("data.after".to_owned(), 2));
         assert_eq!(plan.stops.len(), 2);
-        for wrong in [
-            "",
-            "commit.after_data",
-            "commit.after_data:x",
-            "commit.nowhere:1",
-        ] {
+        for wrong in ["", "data.after", "data.after:x", "data.nowhere:1"] {
             assert!(StopPlan::parse(wrong).is_err(), "{wrong}");
         }
     }
