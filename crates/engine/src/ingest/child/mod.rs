@@ -25,17 +25,18 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::ingest::batch::IntakeError;
-use crate::ingest::canary::CanaryFailure;
+use crate::ingest::Context;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
 use crate::ingest::child::witness::ParentCanaries;
+use crate::ingest::frame::{Run, log_recovery};
+use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Delivery, Intake, Rest};
-use crate::ingest::nothing::EmptySlice;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader};
-use crate::ingest::walk::{SliceWalk, WalkError};
-use crate::ingest::{Context, Run, log_recovery};
+use crate::ingest::slice::canary::CanaryFailure;
+use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::reader::{APART, ReadResult, SliceOutcome, SliceReader};
+use crate::ingest::slice::scan::{SliceWalk, WalkError};
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
 use bronzed_source::{FetchError, RequestBudget};
@@ -74,7 +75,7 @@ struct ParentOutcomes {
 
 impl Run<'_> {
     /// Reads the children of the day's parents that aren't done.
-    pub(super) async fn execute_child(mut self, parent: &Parent) -> RunReport {
+    pub(super) async fn read_children_of(mut self, parent: &Parent) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
             Err(error) => return self.unopened(&error),

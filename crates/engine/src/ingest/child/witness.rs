@@ -6,10 +6,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::canary::{CanaryFailure, first_page_has_rows};
 use crate::ingest::child::parents::{ParentRow, files};
-use crate::ingest::nothing::EmptySlice;
-use crate::ingest::slice::{APART, SliceReader};
+use crate::ingest::slice::canary::{CanaryFailure, first_page_has_rows};
+use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::reader::{APART, SliceReader};
 use bronzed_model::declaration::Slice;
 use bronzed_storage::bronze::reader;
 use bronzed_storage::state::DayState;

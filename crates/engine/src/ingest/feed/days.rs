@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::versions::Versions;
-use crate::ingest::{Context, Order, log_recovery};
+use crate::ingest::frame::log_recovery;
+use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::intake::versions::Versions;
+use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status, StopReason};

@@ -29,11 +29,12 @@ use coverage::CoverageStore;
 use days::{Ended, OpenDays, undated};
 use route::{PageSummary, Route, RouteParams, Step};
 
-use crate::ingest::batch::{IntakeError, tell_drift};
+use crate::ingest::frame::Run;
+use crate::ingest::intake::batch::{IntakeError, tell_drift};
 use crate::ingest::off_day::own_day;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::{Context, Order, Run};
+use crate::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};

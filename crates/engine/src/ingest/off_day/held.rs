@@ -16,8 +16,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::ingest::frame::day_settled_at;
 use crate::ingest::intake::Delivery;
-use crate::ingest::{Context, Order, day_settled_at};
+use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Version};

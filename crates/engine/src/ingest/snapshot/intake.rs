@@ -3,9 +3,9 @@
 
 use tokio::sync::mpsc;
 
-use crate::ingest::Run;
-use crate::ingest::batch::{Batch, IntakeError, tell_drift};
+use crate::ingest::frame::Run;
 use crate::ingest::intake::Delivery;
+use crate::ingest::intake::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;

@@ -10,11 +10,11 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::intake::Delivery;
-use crate::ingest::place::PageCursor;
 use crate::ingest::progress::Progress;
-use crate::ingest::proof::WalkRecord;
-use crate::ingest::slice::SliceReader;
-use crate::ingest::trail::Trail;
+use crate::ingest::slice::fetcher::PageCursor;
+use crate::ingest::slice::proof::WalkRecord;
+use crate::ingest::slice::reader::SliceReader;
+use crate::ingest::slice::trail::Trail;
 use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
 use bronzed_model::record::RecordId;
 use bronzed_source::page::Page;
@@ -404,7 +404,7 @@ impl SliceWalk<'_> {
     }
 
     /// Returns `true` if the page itself has the cursor or link of the next one; such a page may be empty.
-    pub(super) fn leads_on(&self, page: &Page) -> bool {
+    pub fn leads_on(&self, page: &Page) -> bool {
         let style = &self.dataset().paginator.style;
         let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
         by_page && page.next.is_some()

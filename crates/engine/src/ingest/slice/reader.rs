@@ -4,9 +4,9 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
-use crate::ingest::nothing::EmptySlice;
-use crate::ingest::proof::{WalkRecord, prove};
-use crate::ingest::walk::{SliceWalk, WalkError};
+use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::proof::{WalkRecord, prove};
+use crate::ingest::slice::scan::{SliceWalk, WalkError};
 use crate::ingest::{Context, Order};
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
 use bronzed_source::RequestBudget;
@@ -135,7 +135,7 @@ impl SliceReader<'_> {
 
     /// Reads every page; if a proof is due, again until it holds. `empty` is an earlier walk that was
     /// answered empty, which this reading confirms.
-    pub(super) async fn read_full(
+    pub async fn read_full(
         &self,
         walk: &SliceWalk<'_>,
         before: Option<SliceProgress>,
@@ -322,7 +322,7 @@ impl SliceReader<'_> {
 }
 
 /// Logs the outcome of a slice, and returns it.
-pub(super) fn told(slice: &Slice, outcome: SliceOutcome) -> SliceOutcome {
+pub fn told(slice: &Slice, outcome: SliceOutcome) -> SliceOutcome {
     match &outcome {
         SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
             let total = progress.map(|progress| progress.total);

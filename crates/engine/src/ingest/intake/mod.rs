@@ -2,16 +2,20 @@
 //!
 //! The intake is the only owner of the day's state during a run.
 
+mod absent;
+pub mod batch;
+pub mod versions;
+
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ingest::absent::Absent;
-use crate::ingest::batch::{Batch, IntakeError};
+use crate::ingest::intake::absent::Absent;
+use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::intake::versions::Versions;
 use crate::ingest::off_day::held::{HeldRow, HeldRows, StorageDay, count_fetched, count_left};
 use crate::ingest::off_day::other_day;
 use crate::ingest::progress::Progress;
-use crate::ingest::versions::Versions;
 use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;
 use bronzed_model::record::RecordId;
@@ -43,7 +47,7 @@ pub struct Intake<'a> {
     execution: &'a mut Execution,
     usage: &'a RequestBudget,
     /// Rows since the last commit.
-    pub(super) pending: Batch,
+    pub pending: Batch,
     versions: Versions,
     /// Off-day rows.
     held: HeldRows,
@@ -100,7 +104,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Decides on the remaining off-day rows, and returns what isn't committed yet.
-    pub(super) async fn finish(mut self) -> Result<Rest, IntakeError> {
+    pub async fn finish(mut self) -> Result<Rest, IntakeError> {
         self.decide().await?;
         self.held.count_waiting(self.pending.count());
         Ok(Rest {
@@ -111,7 +115,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Takes in one page. Returns `true` if it is time to commit.
-    pub(super) async fn take_page(&mut self, delivery: Delivery) -> Result<bool, IntakeError> {
+    pub async fn take_page(&mut self, delivery: Delivery) -> Result<bool, IntakeError> {
         let records = delivery.ids.len() as u64;
         let new = self.take(&delivery)?;
         let observer = &self.context.observer;
@@ -162,7 +166,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Commits the rows taken in so far; without new ones, only adds their counts.
-    pub(super) async fn commit(&mut self) -> Result<(), IntakeError> {
+    pub async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
             store,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
-use crate::ingest::slice::{SliceOutcome, SliceReader};
+use crate::ingest::slice::reader::{SliceOutcome, SliceReader};
 use crate::ingest::{Context, Order};
 use bronzed_model::slices::slices;
 use bronzed_source::RequestBudget;

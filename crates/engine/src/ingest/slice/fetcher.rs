@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ingest::slice::SliceReader;
-use crate::ingest::walk::{SliceWalk, WalkError};
+use crate::ingest::slice::reader::SliceReader;
+use crate::ingest::slice::scan::{SliceWalk, WalkError};
 use bronzed_model::declaration::Dataset;
 use bronzed_source::page::Page;
 use bronzed_source::{Answer, FetchError, PageRequest};
@@ -37,10 +37,7 @@ impl SliceWalk<'_> {
 
     /// Fetches a page until the response agrees with what the API stated before. `None` if the slice has
     /// become shorter and ends before the page.
-    pub(super) async fn fetch_consistent(
-        &self,
-        place: &PageCursor,
-    ) -> Result<Option<Answer>, WalkError> {
+    pub async fn fetch_consistent(&self, place: &PageCursor) -> Result<Option<Answer>, WalkError> {
         let index = place.index;
         let retry = &self.reader.order.dataset.retry;
         let mut wait = retry.initial;
@@ -99,12 +96,12 @@ impl SliceWalk<'_> {
         })
     }
 
-    pub(super) async fn fetch(&self, place: &PageCursor) -> Result<Answer, WalkError> {
+    pub async fn fetch(&self, place: &PageCursor) -> Result<Answer, WalkError> {
         self.fetch_as(self.dataset(), place).await
     }
 
     /// Requests a page of `dataset`, whose page size may differ from the declared one.
-    pub(super) async fn fetch_as(
+    pub async fn fetch_as(
         &self,
         dataset: &Arc<Dataset>,
         place: &PageCursor,

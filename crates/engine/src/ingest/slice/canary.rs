@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::ingest::Run;
-use crate::ingest::slice::{APART, SliceOutcome, SliceReader};
+use crate::ingest::slice::reader::{APART, SliceOutcome, SliceReader};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
@@ -258,27 +257,4 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
         }
     }
     Ok(Vec::new())
-}
-
-impl Run<'_> {
-    /// Notes the slice with the most rows as a canary for days without rows.
-    pub(super) fn note_rows(&self, outcomes: &[(String, SliceOutcome)]) {
-        let rows = outcomes
-            .iter()
-            .filter_map(|(label, outcome)| match outcome {
-                SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
-                    Some((progress.as_ref()?.total, label))
-                }
-                _ => None,
-            });
-        let most = rows.max().filter(|(total, _)| *total > 0);
-        if let Some((_, label)) = most {
-            let place = RowsAt {
-                day: self.order.day,
-                slice: label.as_str().into(),
-            };
-            let known = self.context.client.known_rows();
-            known.note(&self.order.dataset.name, place);
-        }
-    }
 }

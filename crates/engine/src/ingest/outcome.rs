@@ -1,38 +1,17 @@
-//! Verdict on a run: its status, whether the day is proven complete, and the progress of its slices for the
-//! state.
+//! Outcome of a run: its status with the reason, and what its slices prove.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::slice::SliceOutcome;
-use crate::ingest::{Run, settled_at};
-use bronzed_model::execution::{Execution, Status};
+use crate::ingest::frame::{Run, settled_at};
+use crate::ingest::slice::reader::SliceOutcome;
+use bronzed_model::execution::Status;
 use bronzed_storage::state::{DayState, SliceProgress};
 
 impl Run<'_> {
-    /// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices
-    /// were read.
-    pub(super) async fn judge(
-        &mut self,
-        outcomes: &[(String, SliceOutcome)],
-        state: &DayState,
-        whole: bool,
-    ) -> bool {
-        let sound = self.is_sound(outcomes);
-        let settled = settled_at(self.order, self.context.zone);
-        let proven =
-            sound && self.ended && is_proven(outcomes, |server_time| server_time >= settled);
-        let Execution { status, counts, .. } = &self.execution;
-        let nothing = whole && *status == Status::Ok && counts.fetched == 0;
-        match sound && nothing {
-            true => self.believe_nothing(outcomes, state, proven).await,
-            false => proven,
-        }
-    }
-
     /// Sets the status from the outcomes of the slices. Returns `false` if rows are unaccounted for.
-    pub(super) fn is_sound(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
+    pub fn is_sound(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
         let execution = &mut self.execution;
         for (label, outcome) in outcomes {
             if let Some(reason) = outcome.fault() {
@@ -70,23 +49,8 @@ impl Run<'_> {
         true
     }
 
-    /// Returns `false` and fails the run if a snapshot has no rows, but had `stored` rows before: that isn't
-    /// believed.
-    pub(super) fn has_rows_as_before(&mut self, stored: usize) -> bool {
-        let Execution { status, counts, .. } = &self.execution;
-        let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
-        if vanished {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(format!(
-                "the API has no records of this day, where the lake has {stored}; these stay, \
-                 and the day must be read again"
-            ));
-        }
-        !vanished
-    }
-
     /// Returns the error message if rows are unaccounted for (P2).
-    pub(super) fn unbalanced(&self) -> Option<String> {
+    pub fn unbalanced(&self) -> Option<String> {
         let counts = &self.execution.counts;
         (!counts.balanced()).then(|| {
             format!(
@@ -98,7 +62,7 @@ impl Run<'_> {
 
     /// Returns the progress to be recorded for the slices that were read; `complete` is `true` if the run
     /// proves the day.
-    pub(super) fn proven(
+    pub fn proven(
         &self,
         outcomes: &[(String, SliceOutcome)],
         state: &DayState,
@@ -143,10 +107,7 @@ fn again_at(outcomes: &[(String, SliceOutcome)]) -> Option<DateTime<Utc>> {
 }
 
 /// Returns `true` if every slice was read in full with its proof, at a server time that satisfies `at`.
-pub(super) fn is_proven(
-    outcomes: &[(String, SliceOutcome)],
-    at: impl Fn(DateTime<Utc>) -> bool,
-) -> bool {
+pub fn is_proven(outcomes: &[(String, SliceOutcome)], at: impl Fn(DateTime<Utc>) -> bool) -> bool {
     outcomes.iter().all(|(_, outcome)| match outcome {
         SliceOutcome::Proven { server_time, .. } => server_time.is_none_or(&at),
         _ => false,

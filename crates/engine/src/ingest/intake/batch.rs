@@ -184,7 +184,7 @@ impl Batch {
 }
 
 /// Logs a commit and reports it to the observer.
-pub(super) fn tell(context: &Context, committed: &Committed) {
+pub fn tell(context: &Context, committed: &Committed) {
     tracing::info!(
         key = committed.key.as_deref().unwrap_or_default(),
         rows = committed.rows,
@@ -197,7 +197,7 @@ pub(super) fn tell(context: &Context, committed: &Committed) {
 
 /// Logs once that values went into `_extra`, with one of them as an example; `extra` is the `_extra` of a
 /// row.
-pub(super) fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
+pub fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
     let Some(extra) = extra else {
         return;
     };
