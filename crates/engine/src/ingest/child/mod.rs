@@ -33,10 +33,12 @@ use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Delivery, Intake, Rest};
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
+use crate::ingest::slice::ReadContext;
 use crate::ingest::slice::canary::CanaryFailure;
 use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::fetcher::WalkError;
 use crate::ingest::slice::reader::{APART, ReadResult, SliceOutcome, SliceReader};
-use crate::ingest::slice::scan::{SliceWalk, WalkError};
+use crate::ingest::slice::scan::SliceScan;
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
 use bronzed_source::{FetchError, RequestBudget};
@@ -130,9 +132,11 @@ impl Run<'_> {
             ..self.context.clone()
         };
         let reader = SliceReader {
-            context: &context,
-            order: self.order,
-            usage,
+            read: ReadContext {
+                context: &context,
+                order: self.order,
+                usage,
+            },
             proof_due: true,
             settled: DateTime::<Utc>::MIN_UTC,
         };
@@ -230,6 +234,7 @@ async fn read_parents(
 ) -> ParentOutcomes {
     let count = rows.len();
     reader
+        .read
         .context
         .observer
         .notice(Progress::Started { slices: count });
@@ -264,7 +269,7 @@ impl ParentOutcomes {
         read: impl Fn(T) -> F,
     ) -> Vec<(Box<str>, Box<EmptySlice>)> {
         let halt = CancellationToken::new();
-        let concurrency = reader.context.concurrency.saturating_mul(2).max(1);
+        let concurrency = reader.read.context.concurrency.saturating_mul(2).max(1);
         let mut walks = futures::stream::iter(parents)
             .take_while(|_| std::future::ready(!halt.is_cancelled()))
             .map(read)
@@ -288,7 +293,7 @@ impl ParentOutcomes {
                     self.halted.get_or_insert(reason);
                 }
             }
-            reader.context.observer.notice(Progress::SliceDone);
+            reader.read.context.observer.notice(Progress::SliceDone);
         }
         empty
     }
@@ -307,13 +312,13 @@ async fn read_parent(
         }
     };
     let walked = in_order(sender, async |pages| {
-        let walk = SliceWalk::new(reader, &slice, pages);
+        let walk = SliceScan::new(reader.read, &slice, pages);
         reader.read_full(&walk, None, None).await
     })
     .await;
     match walked {
         Ok(ReadResult::Empty(walk)) => {
-            let answered = reader.usage.answered();
+            let answered = reader.read.usage.answered();
             let nothing = EmptySlice {
                 slice,
                 before: None,
@@ -340,7 +345,7 @@ async fn confirm_parent(
         Err(unheard) => Ok(unheard.outcome()),
         Ok(()) => {
             in_order(sender, async |pages| {
-                let again = SliceWalk::new(reader, &slice, pages);
+                let again = SliceScan::new(reader.read, &slice, pages);
                 reader.read_whole(&again, None, Some(walk)).await
             })
             .await

@@ -17,6 +17,7 @@ use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
+use crate::ingest::slice::ReadContext;
 use crate::ingest::slice::concurrent::Reading;
 use crate::ingest::slice::reader::SliceOutcome;
 use bronzed_model::declaration::Mode;
@@ -116,9 +117,11 @@ impl Run<'_> {
         only: Option<&BTreeSet<String>>,
     ) -> (Vec<(String, SliceOutcome)>, Result<Rest, IntakeError>) {
         let reading = Reading {
-            context: self.context,
-            order: self.order,
-            usage,
+            read: ReadContext {
+                context: self.context,
+                order: self.order,
+                usage,
+            },
             proof_due: self.ended,
             settled: settled_at(self.order, self.context.zone),
             only,

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::ingest::slice::reader::{APART, SliceOutcome, SliceReader};
+use crate::ingest::slice::ReadContext;
+use crate::ingest::slice::reader::{APART, SliceOutcome};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Kind, Slice};
 use bronzed_model::slices::slices;
@@ -69,20 +70,20 @@ impl CanaryFailure {
 ///
 /// # Errors
 /// Returns the reason why it isn't confirmed that the API works.
-pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), CanaryFailure> {
-    let dataset = &reader.order.dataset;
+pub async fn ask(read: ReadContext<'_>, rows: Option<&str>) -> Result<(), CanaryFailure> {
+    let dataset = &read.order.dataset;
     // A snapshot has no other day to request, and its next run reads it in full again.
     if !matches!(dataset.kind, Kind::Dated(_)) {
         return Ok(());
     }
-    let known = reader.context.client.known_rows();
+    let known = read.context.client.known_rows();
     let own = rows.map(|slice| RowsAt {
-        day: reader.order.day,
+        day: read.order.day,
         slice: slice.into(),
     });
     let mut empty = None;
     if let Some(own) = own {
-        match has_rows(reader, &own).await? {
+        match has_rows(read, &own).await? {
             true => return Ok(()),
             false => empty = Some(own),
         }
@@ -90,10 +91,10 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Can
     // Unless rows leave by design, a page of the day that had rows and is empty now is conclusive.
     let elsewhere = match empty {
         Some(_) if !dataset.rows_leave => Vec::new(),
-        _ => places(reader).await,
+        _ => places(read).await,
     };
     for place in elsewhere {
-        if has_rows(reader, &place).await? {
+        if has_rows(read, &place).await? {
             known.note(&dataset.name, place);
             return Ok(());
         }
@@ -109,18 +110,18 @@ pub async fn ask(reader: &SliceReader<'_>, rows: Option<&str>) -> Result<(), Can
             CanaryFailure::Silent(reason)
         }
         None => CanaryFailure::Unknown {
-            again_at: reader.context.clock.now() + APART,
+            again_at: read.context.clock.now() + APART,
             kind: "day",
         },
     })
 }
 
-async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, CanaryFailure> {
-    let Some(slice) = slice_of(reader, &place.slice) else {
+async fn has_rows(read: ReadContext<'_>, place: &RowsAt) -> Result<bool, CanaryFailure> {
+    let Some(slice) = slice_of(read, &place.slice) else {
         let reason = "the slice is declared no more".to_owned();
         return Err(CanaryFailure::Silent(reason));
     };
-    let found = first_page_has_rows(reader, place.day, slice).await;
+    let found = first_page_has_rows(read, place.day, slice).await;
     found.map_err(|error| {
         CanaryFailure::Silent(format!(
             "answered empty, and known rows can't be read: {error}"
@@ -133,16 +134,15 @@ async fn has_rows(reader: &SliceReader<'_>, place: &RowsAt) -> Result<bool, Cana
 /// # Errors
 /// Returns an error if the page can't be read.
 pub async fn first_page_has_rows(
-    reader: &SliceReader<'_>,
+    read: ReadContext<'_>,
     day: Day,
     slice: Slice,
 ) -> Result<bool, FetchError> {
-    let SliceReader {
+    let ReadContext {
         context,
         order,
         usage,
-        ..
-    } = reader;
+    } = read;
     let request = PageRequest {
         dataset: order.dataset.clone(),
         day,
@@ -158,21 +158,21 @@ pub async fn first_page_has_rows(
     Ok(matches!(answer, Answer::Page(page) if !page.is_empty()))
 }
 
-fn slice_of(reader: &SliceReader<'_>, label: &str) -> Option<Slice> {
-    let mut declared = slices(&reader.order.dataset).into_iter();
+fn slice_of(read: ReadContext<'_>, label: &str) -> Option<Slice> {
+    let mut declared = slices(&read.order.dataset).into_iter();
     declared.find(|slice| &*slice.label == label)
 }
 
 /// Returns the pages of the dataset that are known to have rows: those noted in memory, or else those found
 /// in the lake.
-async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
-    let (client, dataset) = (&reader.context.client, &reader.order.dataset);
+async fn places(read: ReadContext<'_>) -> Vec<RowsAt> {
+    let (client, dataset) = (&read.context.client, &read.order.dataset);
     let known = client.known_rows();
-    let noted = known.beside(&dataset.name, reader.order.day);
-    if !noted.is_empty() || !known.begin_search(&dataset.name, reader.context.clock.now()) {
+    let noted = known.beside(&dataset.name, read.order.day);
+    if !noted.is_empty() || !known.begin_search(&dataset.name, read.context.clock.now()) {
         return noted;
     }
-    let found = search(reader).await.unwrap_or_default();
+    let found = search(read).await.unwrap_or_default();
     for place in found.iter().take(MOST_PLACES).rev() {
         known.note(&dataset.name, place.clone());
     }
@@ -180,15 +180,15 @@ async fn places(reader: &SliceReader<'_>) -> Vec<RowsAt> {
 }
 
 /// Searches the lake for days with files, the nearest first, or the newest if rows leave their days.
-async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
-    let (dataset, context) = (&reader.order.dataset, reader.context);
+async fn search(read: ReadContext<'_>) -> Result<Vec<RowsAt>, LakeError> {
+    let (dataset, context) = (&read.order.dataset, read.context);
     let prefix = &dataset.prefix;
     let labels: Vec<_> = slices(dataset)
         .into_iter()
         .map(|slice| slice.label)
         .collect();
     let (mut found, mut unsure) = (Vec::new(), None);
-    for day in days_with_files(reader).await? {
+    for day in days_with_files(read).await? {
         let progress = slice_progress(&context.lake, prefix, day, context.zone).await?;
         let rows = |label: &str| {
             let read: Option<&SliceProgress> = progress.get(label);
@@ -219,9 +219,9 @@ async fn search(reader: &SliceReader<'_>) -> Result<Vec<RowsAt>, LakeError> {
 }
 
 /// Returns other days that have files: those of the same year, or else of the nearest year that has some.
-async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError> {
-    let (dataset, context) = (&reader.order.dataset, reader.context);
-    let (prefix, day) = (&dataset.prefix, reader.order.day);
+async fn days_with_files(read: ReadContext<'_>) -> Result<Vec<Day>, LakeError> {
+    let (dataset, context) = (&read.order.dataset, read.context);
+    let (prefix, day) = (&dataset.prefix, read.order.day);
     let this_year = Day::of(context.clock.now(), context.zone).date().year();
     let earliest = dataset
         .days
@@ -247,7 +247,7 @@ async fn days_with_files(reader: &SliceReader<'_>) -> Result<Vec<Day>, LakeError
             .filter(|entry| entry.key.ends_with(".parquet"));
         let days: BTreeSet<_> = files
             .filter_map(|entry| layout::file_day(prefix, &entry.key))
-            .filter(|other| *other != reader.order.day)
+            .filter(|other| *other != read.order.day)
             .collect();
         let mut days: Vec<_> = days.into_iter().collect();
         days.sort_by_key(|other| (other.date() - day.date()).num_days().abs());

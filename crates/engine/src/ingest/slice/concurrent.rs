@@ -6,20 +6,18 @@ use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
+use crate::ingest::Context;
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
+use crate::ingest::slice::ReadContext;
 use crate::ingest::slice::reader::{SliceOutcome, SliceReader};
-use crate::ingest::{Context, Order};
 use bronzed_model::slices::slices;
-use bronzed_source::RequestBudget;
 use bronzed_storage::state::SliceProgress;
 
 /// Reader of the slices of a day.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
-    pub context: &'a Context,
-    pub order: &'a Order,
-    pub usage: &'a RequestBudget,
+    pub read: ReadContext<'a>,
     /// `true` if each slice is walked until its proof holds.
     pub proof_due: bool,
     /// See [`SliceReader::settled`].
@@ -46,25 +44,26 @@ impl Reading<'_> {
         known: &BTreeMap<String, SliceProgress>,
         take: impl AsyncFnOnce(mpsc::Receiver<Delivery>) -> T,
     ) -> (Vec<(String, SliceOutcome)>, T) {
-        let concurrency = self.context.concurrency;
+        let concurrency = self.read.context.concurrency;
         let (sender, receiver) = mpsc::channel(concurrency.max(1));
-        let mut slices = slices(&self.order.dataset);
+        let mut slices = slices(&self.read.order.dataset);
         if let Some(only) = self.only {
             slices.retain(|slice| only.contains(&*slice.label));
         }
-        self.context.observer.notice(Progress::Started {
+        self.read.context.observer.notice(Progress::Started {
             slices: slices.len(),
         });
         // Also cancelled at the end of the intake, see below.
-        let stop = self.context.cancel.child_token();
+        let stop = self.read.context.cancel.child_token();
         let context = Context {
             cancel: stop.clone(),
-            ..self.context.clone()
+            ..self.read.context.clone()
         };
         let reader = SliceReader {
-            context: &context,
-            order: self.order,
-            usage: self.usage,
+            read: ReadContext {
+                context: &context,
+                ..self.read
+            },
             proof_due: self.proof_due,
             settled: self.settled,
         };
@@ -78,7 +77,7 @@ impl Reading<'_> {
                     async move {
                         let read = reader.read(slice, before, sender).await;
                         if read.is_ok() {
-                            reader.context.observer.notice(Progress::SliceDone);
+                            reader.read.context.observer.notice(Progress::SliceDone);
                         }
                         (label, read)
                     }

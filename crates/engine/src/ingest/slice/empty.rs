@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
 use crate::ingest::slice::canary;
+use crate::ingest::slice::fetcher::WalkError;
 use crate::ingest::slice::proof::WalkRecord;
 use crate::ingest::slice::reader::{ReadResult, SliceOutcome, SliceReader, told};
-use crate::ingest::slice::scan::{SliceWalk, WalkError};
+use crate::ingest::slice::scan::SliceScan;
 use bronzed_model::declaration::Slice;
 use bronzed_storage::state::SliceProgress;
 
@@ -30,7 +31,7 @@ impl SliceReader<'_> {
     /// Returns `true` if a page with rows has come since the last of these empty answers.
     pub fn has_answered_since<'a>(&self, nothing: impl Iterator<Item = &'a EmptySlice>) -> bool {
         let answered = nothing.map(|nothing| nothing.answered).max();
-        self.usage.answered() > answered.unwrap_or_default()
+        self.read.usage.answered() > answered.unwrap_or_default()
     }
 
     /// Requests the slices that were answered empty again, once another request was answered with rows;
@@ -46,9 +47,9 @@ impl SliceReader<'_> {
         }
         let heard = match self.has_answered_since(nothing.iter()) {
             true => Ok(()),
-            false => canary::ask(self, rows).await,
+            false => canary::ask(self.read, rows).await,
         };
-        let concurrency = self.context.concurrency.saturating_mul(2).max(1);
+        let concurrency = self.read.context.concurrency.saturating_mul(2).max(1);
         futures::stream::iter(nothing)
             .map(|nothing| {
                 let heard = &heard;
@@ -59,7 +60,7 @@ impl SliceReader<'_> {
                     };
                     let outcome =
                         outcome.unwrap_or_else(|error| SliceOutcome::Failed(error.to_string()));
-                    self.context.observer.notice(Progress::SliceDone);
+                    self.read.context.observer.notice(Progress::SliceDone);
                     (
                         nothing.slice.label.to_string(),
                         told(&nothing.slice, outcome),
@@ -76,7 +77,7 @@ impl SliceReader<'_> {
         nothing: &EmptySlice,
         sender: &mpsc::Sender<Delivery>,
     ) -> Result<SliceOutcome, WalkError> {
-        let walk = SliceWalk::new(self, &nothing.slice, sender);
+        let walk = SliceScan::new(self.read, &nothing.slice, sender);
         let empty = Some(nothing.walk.clone());
         self.read_whole(&walk, nothing.before, empty).await
     }
@@ -85,7 +86,7 @@ impl SliceReader<'_> {
     /// that was answered empty.
     pub async fn read_whole(
         &self,
-        walk: &SliceWalk<'_>,
+        walk: &SliceScan<'_>,
         before: Option<SliceProgress>,
         empty: Option<WalkRecord>,
     ) -> Result<SliceOutcome, WalkError> {

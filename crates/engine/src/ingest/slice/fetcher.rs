@@ -1,11 +1,10 @@
 //! Fetches one page of a slice, and retries until the response agrees with what the API stated before.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::ingest::slice::reader::SliceReader;
-use crate::ingest::slice::scan::{SliceWalk, WalkError};
-use bronzed_model::declaration::Dataset;
+use crate::ingest::slice::ReadContext;
+use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
 use bronzed_source::page::Page;
 use bronzed_source::{Answer, FetchError, PageRequest};
 
@@ -24,7 +23,83 @@ impl PageCursor {
     }
 }
 
-impl SliceWalk<'_> {
+/// Reason why a walk ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// A request failed permanently.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The API contradicts itself, even when asked again.
+    #[error("{0}")]
+    Contradiction(String),
+    /// The intake takes no more deliveries, because the run has failed elsewhere.
+    #[error("stopped: the run failed while committing")]
+    Stopped,
+}
+
+impl WalkError {
+    /// Returns `true` if the error concerns one page, so that other pages of the slice are worth requesting.
+    pub fn is_of_one_page(&self) -> bool {
+        match self {
+            Self::Contradiction(_) => true,
+            Self::Fetch(error) => matches!(
+                error,
+                FetchError::GaveUp { .. }
+                    | FetchError::Refused { .. }
+                    | FetchError::TooLarge { .. }
+            ),
+            Self::Stopped => false,
+        }
+    }
+}
+
+/// Fetcher of the pages of one slice.
+pub struct PageFetcher<'a> {
+    pub read: ReadContext<'a>,
+    pub slice: &'a Slice,
+    /// Dataset with the page size that the server uses, if that isn't the declared one.
+    sized: OnceLock<Arc<Dataset>>,
+}
+
+impl<'a> PageFetcher<'a> {
+    pub fn new(read: ReadContext<'a>, slice: &'a Slice) -> Self {
+        Self {
+            read,
+            slice,
+            sized: OnceLock::new(),
+        }
+    }
+}
+
+impl PageFetcher<'_> {
+    /// Returns the dataset with the page size in use.
+    pub fn dataset(&self) -> &Arc<Dataset> {
+        self.sized.get().unwrap_or(&self.read.order.dataset)
+    }
+
+    /// Adopts the page size of `sized` for all further pages. Only the first call has an effect.
+    pub fn resize(&self, sized: Arc<Dataset>) {
+        let _ = self.sized.set(sized);
+    }
+
+    /// Returns the number of pages of the slice, as `page` states it.
+    pub fn pages(&self, page: &Page) -> Result<Option<u64>, WalkError> {
+        let paginator = &self.dataset().paginator;
+        if paginator.style == PagingStyle::Single {
+            return Ok(Some(1));
+        }
+        paginator
+            .pages(page.total, page.total_pages)
+            .map_err(|error| WalkError::Contradiction(error.to_string()))
+    }
+
+    /// Returns `true` if the page itself has the cursor or link of the next one; such a page may be empty.
+    pub fn leads_on(&self, page: &Page) -> bool {
+        let style = &self.dataset().paginator.style;
+        let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
+        by_page && page.next.is_some()
+    }
+
     /// Fetches a page that must have records. `None` if the slice has become shorter and ends before it.
     pub async fn fetch_page(&self, index: u64) -> Result<Option<Page>, WalkError> {
         Ok(
@@ -39,7 +114,7 @@ impl SliceWalk<'_> {
     /// become shorter and ends before the page.
     pub async fn fetch_consistent(&self, place: &PageCursor) -> Result<Option<Answer>, WalkError> {
         let index = place.index;
-        let retry = &self.reader.order.dataset.retry;
+        let retry = &self.read.order.dataset.retry;
         let mut wait = retry.initial;
         let mut reason = String::new();
         for attempt in 0..retry.max_attempts.max(1) {
@@ -106,12 +181,11 @@ impl SliceWalk<'_> {
         dataset: &Arc<Dataset>,
         place: &PageCursor,
     ) -> Result<Answer, WalkError> {
-        let SliceReader {
+        let ReadContext {
             context,
             order,
             usage,
-            ..
-        } = self.reader;
+        } = self.read;
         let request = PageRequest {
             dataset: dataset.clone(),
             day: order.day,
@@ -129,7 +203,7 @@ impl SliceWalk<'_> {
     }
 
     async fn pause(&self, most: Duration) -> Result<(), WalkError> {
-        let context = self.reader.context;
+        let context = self.read.context;
         tokio::select! {
             () = tokio::time::sleep(context.entropy.up_to(most)) => Ok(()),
             () = context.cancel.cancelled() => Err(FetchError::Cancelled.into()),

@@ -4,12 +4,12 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use crate::ingest::intake::Delivery;
+use crate::ingest::slice::ReadContext;
 use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::fetcher::WalkError;
 use crate::ingest::slice::proof::{WalkRecord, prove};
-use crate::ingest::slice::scan::{SliceWalk, WalkError};
-use crate::ingest::{Context, Order};
+use crate::ingest::slice::scan::SliceScan;
 use bronzed_model::declaration::{Mode, Require, Slice, Version};
-use bronzed_source::RequestBudget;
 use bronzed_source::page::Page;
 use bronzed_storage::state::SliceProgress;
 
@@ -94,9 +94,7 @@ pub enum ReadResult {
 
 /// Reader of the slices of one run.
 pub struct SliceReader<'a> {
-    pub context: &'a Context,
-    pub order: &'a Order,
-    pub usage: &'a RequestBudget,
+    pub read: ReadContext<'a>,
     /// `true` if each slice is walked until its proof holds; for a dated dataset, if the day had ended and
     /// settled when the run began.
     pub proof_due: bool,
@@ -114,9 +112,10 @@ impl SliceReader<'_> {
         before: Option<SliceProgress>,
         sender: &mpsc::Sender<Delivery>,
     ) -> Result<SliceOutcome, EmptySlice> {
-        let walk = SliceWalk::new(self, &slice, sender);
+        let walk = SliceScan::new(self.read, &slice, sender);
         // A total shows new records, but not updated ones.
-        let by_total = self.order.mode == Mode::New && self.order.dataset.version == Version::None;
+        let by_total =
+            self.read.order.mode == Mode::New && self.read.order.dataset.version == Version::None;
         let read = match before.filter(|_| by_total) {
             Some(before) => self.read_new(&walk, before).await,
             None => self.read_full(&walk, before, None).await,
@@ -126,7 +125,7 @@ impl SliceReader<'_> {
                 slice,
                 before,
                 walk,
-                answered: self.usage.answered(),
+                answered: self.read.usage.answered(),
             }),
             Ok(ReadResult::Ended(outcome)) => Ok(told(&slice, outcome)),
             Err(error) => Ok(told(&slice, SliceOutcome::Failed(error.to_string()))),
@@ -137,18 +136,18 @@ impl SliceReader<'_> {
     /// answered empty, which this reading confirms.
     pub async fn read_full(
         &self,
-        walk: &SliceWalk<'_>,
+        walk: &SliceScan<'_>,
         before: Option<SliceProgress>,
         empty: Option<WalkRecord>,
     ) -> Result<ReadResult, WalkError> {
-        let completeness = self.order.dataset.completeness;
+        let completeness = self.read.order.dataset.completeness;
         let confirms = empty.is_some();
         let mut previous = empty;
         let mut reason = String::new();
         // An empty answer and a dataset without totals need a second walk in any case.
         for _ in u32::from(confirms)..=self.rewalks() {
             let mut seen = walk.full(previous.is_some()).await?;
-            self.usage.note_repeats(seen.repeats());
+            self.read.usage.note_repeats(seen.repeats());
             if let Some(previous) = &previous {
                 seen.follow(previous);
             }
@@ -186,7 +185,7 @@ impl SliceReader<'_> {
     /// Number of times that a slice is read again without its proof. If rows have no order, a second walk
     /// that finds other rows requires a third.
     fn rewalks(&self) -> u32 {
-        let completeness = self.order.dataset.completeness;
+        let completeness = self.read.order.dataset.completeness;
         let least = match completeness.require {
             Require::RowTotal => 2,
             _ => 1,
@@ -202,7 +201,7 @@ impl SliceReader<'_> {
         before: Option<SliceProgress>,
     ) -> Option<ReadResult> {
         let had = before.filter(|before| before.total > 0);
-        let leaves = self.order.dataset.rows_leave && self.proof_due;
+        let leaves = self.read.order.dataset.rows_leave && self.proof_due;
         if let Some(had) = had.filter(|_| !leaves && !self.agrees(before)) {
             return Some(ReadResult::Ended(self.emptied(had)));
         }
@@ -230,7 +229,7 @@ impl SliceReader<'_> {
 
     /// Returns the time since which the slice is answered empty, given that it is empty now.
     fn empty_since(&self, before: Option<SliceProgress>) -> DateTime<Utc> {
-        let now = self.context.clock.now().trunc_subsecs(0);
+        let now = self.read.context.clock.now().trunc_subsecs(0);
         let since = before.and_then(|before| before.empty_since);
         // Ignores times in the future, which a wrong clock wrote, and times before the day had settled.
         let counts = |at: &DateTime<Utc>| *at <= now && (!self.proof_due || *at >= self.settled);
@@ -239,7 +238,7 @@ impl SliceReader<'_> {
 
     /// Returns `true` if an empty answer now confirms an earlier one at least [`APART`] before.
     fn agrees(&self, before: Option<SliceProgress>) -> bool {
-        let now = self.context.clock.now();
+        let now = self.read.context.clock.now();
         is_hours_before(self.empty_since(before), now)
     }
 
@@ -256,7 +255,7 @@ impl SliceReader<'_> {
     /// can't be reached.
     async fn read_new(
         &self,
-        walk: &SliceWalk<'_>,
+        walk: &SliceScan<'_>,
         before: SliceProgress,
     ) -> Result<ReadResult, WalkError> {
         let (mut seen, first) = walk.first().await?;
@@ -312,7 +311,7 @@ impl SliceReader<'_> {
 
     async fn take_first(
         &self,
-        walk: &SliceWalk<'_>,
+        walk: &SliceScan<'_>,
         seen: &mut WalkRecord,
         first: Page,
     ) -> Result<u64, WalkError> {

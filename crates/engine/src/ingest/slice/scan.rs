@@ -4,21 +4,21 @@
 //! is a failure and is retried. A page is no longer expected only if the API's own first page states that
 //! the end has moved before that page.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::intake::Delivery;
 use crate::ingest::progress::Progress;
-use crate::ingest::slice::fetcher::PageCursor;
+use crate::ingest::slice::ReadContext;
+use crate::ingest::slice::fetcher::{PageCursor, PageFetcher, WalkError};
 use crate::ingest::slice::proof::WalkRecord;
-use crate::ingest::slice::reader::SliceReader;
 use crate::ingest::slice::trail::Trail;
-use bronzed_model::declaration::{Dataset, PagingStyle, Slice};
+use bronzed_model::declaration::{Dataset, Slice};
 use bronzed_model::record::RecordId;
+use bronzed_source::Answer;
 use bronzed_source::page::Page;
-use bronzed_source::{Answer, FetchError};
 
 /// Number of times that a walk follows an end that moves away while it reads.
 const EXTENSIONS: u32 = 3;
@@ -27,43 +27,10 @@ const MOST_STALE: u32 = 3;
 /// Number of consecutive pages without rows that end a walk, although each says that more follow.
 const MOST_IDLE: u32 = 100;
 
-/// Reason why a walk ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum WalkError {
-    /// A request failed permanently.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The API contradicts itself, even when asked again.
-    #[error("{0}")]
-    Contradiction(String),
-    /// The intake takes no more deliveries, because the run has failed elsewhere.
-    #[error("stopped: the run failed while committing")]
-    Stopped,
-}
-
-impl WalkError {
-    /// Returns `true` if the error concerns one page, so that other pages of the slice are worth requesting.
-    fn is_of_one_page(&self) -> bool {
-        match self {
-            Self::Contradiction(_) => true,
-            Self::Fetch(error) => matches!(
-                error,
-                FetchError::GaveUp { .. }
-                    | FetchError::Refused { .. }
-                    | FetchError::TooLarge { .. }
-            ),
-            Self::Stopped => false,
-        }
-    }
-}
-
-/// Walks over one slice, and the channel for its pages.
-pub struct SliceWalk<'a> {
-    pub reader: &'a SliceReader<'a>,
-    pub slice: &'a Slice,
-    pub sender: &'a mpsc::Sender<Delivery>,
-    /// Dataset with the page size that the server uses, if that isn't the declared one.
-    sized: OnceLock<Arc<Dataset>>,
+/// Scan of one slice: the fetcher of its pages, and the channel to the intake.
+pub struct SliceScan<'a> {
+    fetcher: PageFetcher<'a>,
+    sender: &'a mpsc::Sender<Delivery>,
 }
 
 /// Information about the pages after the first one.
@@ -76,25 +43,21 @@ pub struct Ahead {
     pub new: u64,
 }
 
-impl<'a> SliceWalk<'a> {
+impl<'a> SliceScan<'a> {
     pub fn new(
-        reader: &'a SliceReader<'a>,
+        read: ReadContext<'a>,
         slice: &'a Slice,
         sender: &'a mpsc::Sender<Delivery>,
     ) -> Self {
-        Self {
-            reader,
-            slice,
-            sender,
-            sized: OnceLock::new(),
-        }
+        let fetcher = PageFetcher::new(read, slice);
+        Self { fetcher, sender }
     }
 }
 
-impl SliceWalk<'_> {
+impl SliceScan<'_> {
     /// Returns the dataset with the page size in use.
     pub fn dataset(&self) -> &Arc<Dataset> {
-        self.sized.get().unwrap_or(&self.reader.order.dataset)
+        self.fetcher.dataset()
     }
 
     /// Reads every page; `confirms` is `true` if the walk confirms an earlier one. Pages that were read are
@@ -112,9 +75,12 @@ impl SliceWalk<'_> {
     /// to read.
     pub async fn first(&self) -> Result<(WalkRecord, Option<Page>), WalkError> {
         let mut walk = WalkRecord::default();
-        let answer = self.fetch_consistent(&PageCursor::default()).await?;
+        let answer = self
+            .fetcher
+            .fetch_consistent(&PageCursor::default())
+            .await?;
         match answer {
-            Some(Answer::Page(page)) if !page.is_empty() || self.leads_on(&page) => {
+            Some(Answer::Page(page)) if !page.is_empty() || self.fetcher.leads_on(&page) => {
                 walk.note_date(page.date);
                 walk.first_total = page.total;
                 walk.exploded = self.dataset().explode.is_some();
@@ -151,7 +117,7 @@ impl SliceWalk<'_> {
     pub async fn ahead(&self, walk: &mut WalkRecord, first: &Page) -> Result<Ahead, WalkError> {
         let mut ahead = Ahead {
             next: 1,
-            pages: self.pages(first)?,
+            pages: self.fetcher.pages(first)?,
             new: 0,
         };
         let (rows, total) = (first.len() as u64, first.total.unwrap_or_default());
@@ -164,7 +130,7 @@ impl SliceWalk<'_> {
             paginator,
             ..Dataset::clone(self.dataset())
         });
-        let second = match self.fetch_as(&sized, &PageCursor::nth(1)).await {
+        let second = match self.fetcher.fetch_as(&sized, &PageCursor::nth(1)).await {
             Ok(Answer::Page(page)) if !page.is_empty() => page,
             Ok(_) => return Ok(ahead),
             Err(error) if error.is_of_one_page() => return Ok(ahead),
@@ -173,7 +139,7 @@ impl SliceWalk<'_> {
         if second.len() as u64 == rows.min(total.saturating_sub(step)) {
             let declared = self.dataset().paginator.page_size;
             tracing::warn!(
-                slice = &*self.slice.label,
+                slice = &*self.fetcher.slice.label,
                 declared,
                 rows,
                 "pages are smaller"
@@ -186,7 +152,7 @@ impl SliceWalk<'_> {
             ahead.next = 2;
             walk.short = None;
             self.note_end(walk, &second);
-            let _ = self.sized.set(sized);
+            self.fetcher.resize(sized);
         }
         let reply = self.deliver(walk, second).await?;
         ahead.new = reply.await.map_err(|_| WalkError::Stopped)?;
@@ -228,17 +194,6 @@ impl SliceWalk<'_> {
         )))
     }
 
-    /// Returns the number of pages of the slice, as `page` states it.
-    pub fn pages(&self, page: &Page) -> Result<Option<u64>, WalkError> {
-        let paginator = &self.dataset().paginator;
-        if paginator.style == PagingStyle::Single {
-            return Ok(Some(1));
-        }
-        paginator
-            .pages(page.total, page.total_pages)
-            .map_err(|error| WalkError::Contradiction(error.to_string()))
-    }
-
     /// Walks a known number of pages: those in the middle concurrently, and the last one after all others,
     /// so that its total is the total at the end of the walk.
     async fn counted(
@@ -277,12 +232,12 @@ impl SliceWalk<'_> {
 
     /// Reads the last page; returns the current number of pages.
     async fn last(&self, walk: &mut WalkRecord, index: u64) -> Result<u64, WalkError> {
-        let Some(page) = self.fetch_page(index).await? else {
+        let Some(page) = self.fetcher.fetch_page(index).await? else {
             walk.shrunk = true;
             return Ok(index);
         };
         self.note_end(walk, &page);
-        let now = self.pages(&page)?.unwrap_or(index + 1);
+        let now = self.fetcher.pages(&page)?.unwrap_or(index + 1);
         self.deliver(walk, page).await?;
         Ok(now)
     }
@@ -299,12 +254,12 @@ impl SliceWalk<'_> {
         // other runs included.
         let mut reads = futures::stream::iter(range)
             .map(|index| async move {
-                match self.fetch_page(index).await? {
+                match self.fetcher.fetch_page(index).await? {
                     Some(page) => self.hand_over(page).await.map(Some),
                     None => Ok(None),
                 }
             })
-            .buffer_unordered(self.reader.context.concurrency.max(1));
+            .buffer_unordered(self.fetcher.read.context.concurrency.max(1));
         let mut failure = None;
         let mut replies = Vec::new();
         while let Some(read) = reads.next().await {
@@ -375,12 +330,12 @@ impl SliceWalk<'_> {
                 )));
             }
             let found = if more == Some(true) {
-                match self.fetch_consistent(&place).await? {
+                match self.fetcher.fetch_consistent(&place).await? {
                     Some(Answer::Page(page)) => Some(page),
                     Some(Answer::Empty { .. }) | None => None,
                 }
             } else {
-                match self.fetch(&place).await? {
+                match self.fetcher.fetch(&place).await? {
                     Answer::Page(page) if !page.is_empty() => Some(page),
                     Answer::Page(_) | Answer::Empty { .. } => None,
                 }
@@ -403,13 +358,6 @@ impl SliceWalk<'_> {
         page.has_more.or(short.then_some(false))
     }
 
-    /// Returns `true` if the page itself has the cursor or link of the next one; such a page may be empty.
-    pub fn leads_on(&self, page: &Page) -> bool {
-        let style = &self.dataset().paginator.style;
-        let by_page = matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextLink);
-        by_page && page.next.is_some()
-    }
-
     /// Hands a page to the intake; the receiver yields the number of new records.
     pub async fn deliver(
         &self,
@@ -426,10 +374,10 @@ impl SliceWalk<'_> {
         &self,
         page: Page,
     ) -> Result<(WalkRecord, oneshot::Receiver<u64>), WalkError> {
-        let dataset = &self.reader.order.dataset;
+        let dataset = &self.fetcher.read.order.dataset;
         let ids: Vec<_> = page
             .records()
-            .map(|record| match &self.slice.parent {
+            .map(|record| match &self.fetcher.slice.parent {
                 Some(parent) => RecordId::of_child(dataset, parent, record),
                 None => RecordId::of(dataset, record),
             })
@@ -439,8 +387,8 @@ impl SliceWalk<'_> {
         part.count(&ids);
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery {
-            slice: self.slice.label.clone(),
-            parent: self.slice.parent.clone(),
+            slice: self.fetcher.slice.label.clone(),
+            parent: self.fetcher.slice.parent.clone(),
             page,
             ids,
             reply,
@@ -451,7 +399,7 @@ impl SliceWalk<'_> {
     }
 
     fn announce(&self, more: u64) {
-        let observer = &self.reader.context.observer;
+        let observer = &self.fetcher.read.context.observer;
         observer.notice(Progress::Pages { more });
     }
 }

@@ -26,6 +26,7 @@ use crate::ingest::frame::{Run, log_recovery};
 use crate::ingest::intake::batch::{Batch, IntakeError};
 use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
+use crate::ingest::slice::ReadContext;
 use crate::ingest::slice::concurrent::Reading;
 use crate::ingest::slice::reader::SliceOutcome;
 use crate::ingest::{Context, Order};
@@ -139,9 +140,11 @@ impl Run<'_> {
             ..self.order.clone()
         };
         let reading = Reading {
-            context: self.context,
-            order: &order,
-            usage,
+            read: ReadContext {
+                context: self.context,
+                order: &order,
+                usage,
+            },
             proof_due: true,
             settled: self.order.day.start(self.context.zone),
             only: None,
