@@ -20,7 +20,7 @@ use bronzed_source::RequestBudget;
 use bronzed_storage::state::{DayState, DayStore, Recovery, RunOutcome, SliceProgress, StateError};
 
 /// A run: what it is told, the day that it reads, and its entry in the audit.
-pub struct Run<'a> {
+pub struct RunFrame<'a> {
     pub context: &'a Context,
     pub order: &'a Order,
     pub store: DayStore,
@@ -32,7 +32,7 @@ pub struct Run<'a> {
     pub overdue: &'a RunDeadline,
 }
 
-impl<'a> Run<'a> {
+impl<'a> RunFrame<'a> {
     pub fn new(
         context: &'a Context,
         order: &'a Order,

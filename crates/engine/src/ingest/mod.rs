@@ -43,7 +43,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::ingest::deadline::RunDeadline;
-use crate::ingest::frame::Run;
+use crate::ingest::frame::RunFrame;
 use crate::ingest::progress::Observer;
 use crate::ingest::report::RunReport;
 use bronzed_model::clock::Clock;
@@ -150,11 +150,11 @@ pub async fn run_as(
                     dataset,
                     ..order.clone()
                 };
-                let run = Run::new(context, &order, run_id, started_at, &overdue);
+                let run = RunFrame::new(context, &order, run_id, started_at, &overdue);
                 Box::pin(read(run)).await
             }
             Err(error) => {
-                let run = Run::new(context, order, run_id, started_at, &overdue);
+                let run = RunFrame::new(context, order, run_id, started_at, &overdue);
                 match error {
                     Unprepared::Lake(error) => run.unopened(&error),
                     Unprepared::Other(error) => run.failed(error),
@@ -170,7 +170,7 @@ pub async fn run_as(
 }
 
 /// Reads the day, by the kind of its dataset.
-async fn read(run: Run<'_>) -> RunReport {
+async fn read(run: RunFrame<'_>) -> RunReport {
     match &run.order.dataset.kind {
         Kind::Snapshot => run.read_snapshot().await,
         Kind::Child(parent) => run.read_children_of(parent).await,

@@ -1,63 +1,126 @@
-//! Outcome of a run: its status with the reason, and what its slices prove.
+//! Outcome of a run: its status with the reason, by one judge for all kinds of datasets, and what its slices prove.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::frame::{Run, settled_at};
+use crate::ingest::frame::{RunFrame, settled_at};
 use crate::ingest::slice::reader::SliceOutcome;
-use bronzed_model::execution::Status;
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_storage::state::{DayState, SliceProgress};
 
-impl Run<'_> {
-    /// Sets the status from the outcomes of the slices. Returns `false` if rows are unaccounted for.
-    pub fn is_sound(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
-        let execution = &mut self.execution;
-        for (label, outcome) in outcomes {
-            if let Some(reason) = outcome.fault() {
-                let failed = (label.clone(), reason.to_owned());
-                execution.failed_slices.push(failed);
-            }
+/// Result of a run's reading, by which its end is judged, whatever it has read.
+#[derive(Debug, Default)]
+pub struct ReadingResult {
+    /// Label and reason of each part that wasn't read as requested.
+    pub failed: Vec<(String, String)>,
+    /// Reason why the run has failed, however much it has read.
+    pub failure: Option<String>,
+    /// Error of a run that has read nothing; `None` if it has read something.
+    pub nothing_read: Option<String>,
+    /// Reason why the run ended early.
+    pub cut_short: Option<(StopReason, String)>,
+}
+
+/// End of a run, as it is written into the audit.
+#[derive(Debug, Clone)]
+pub struct RunEnd {
+    pub status: Status,
+    /// Label and reason of each part that wasn't read as requested.
+    pub failed_slices: Vec<(String, String)>,
+    /// Reason why the run failed or was stopped.
+    pub error: Option<String>,
+    /// Code of the reason why the run ended early; `None` if it didn't.
+    pub stop: Option<StopReason>,
+}
+
+impl RunEnd {
+    /// Returns the end of a run, or a part of it, that has done everything.
+    pub fn ok() -> Self {
+        Self {
+            status: Status::Ok,
+            failed_slices: Vec::new(),
+            error: None,
+            stop: None,
         }
-        execution.failed_slices.sort();
-        execution.again_at = again_at(outcomes);
+    }
+
+    /// Judges a run by what it has read, and by the `counts` of its rows.
+    pub fn judge(reading: ReadingResult, counts: &Counts) -> Self {
+        let ReadingResult {
+            failed,
+            failure,
+            nothing_read,
+            cut_short,
+        } = reading;
+        let (stop, reason) = cut_short.unzip();
+        // A run that has read everything isn't cut short by a stop that comes afterwards.
+        let stop = stop.filter(|_| !failed.is_empty());
+        let (status, error) = match (failure, nothing_read) {
+            _ if !counts.balanced() => (Status::Failed, Some(unaccounted(counts))),
+            (Some(failure), _) => (Status::Failed, Some(failure)),
+            (None, _) if failed.is_empty() => (Status::Ok, None),
+            // A run that was interrupted hasn't failed.
+            (None, _) if stop.is_some() => (Status::Partial, reason),
+            (None, Some(nothing)) => (Status::Failed, Some(nothing)),
+            (None, None) => (Status::Partial, None),
+        };
+        Self {
+            status,
+            failed_slices: failed,
+            error,
+            stop,
+        }
+    }
+
+    /// Writes the end into the audit entry.
+    pub fn apply(self, execution: &mut Execution) {
+        execution.status = self.status;
+        execution.failed_slices = self.failed_slices;
+        execution.error = self.error;
+        execution.stop = self.stop;
+    }
+}
+
+/// Returns the error of a run whose rows don't add up (P2).
+fn unaccounted(counts: &Counts) -> String {
+    format!(
+        "rows are unaccounted for: {counts:?}; this is a fault of the program, please report it"
+    )
+}
+
+impl RunFrame<'_> {
+    /// Judges the run by the outcomes of its slices. Returns `false` if rows are unaccounted for.
+    pub fn judge_slices(&mut self, outcomes: &[(String, SliceOutcome)]) -> bool {
+        let fault = |(label, outcome): &(String, SliceOutcome)| {
+            let reason = outcome.fault()?;
+            Some((label.clone(), reason.to_owned()))
+        };
+        let mut failed: Vec<_> = outcomes.iter().filter_map(fault).collect();
+        failed.sort();
         let none_read = outcomes.iter().all(|(_, outcome)| {
             matches!(
                 outcome,
                 SliceOutcome::Failed(_) | SliceOutcome::Emptied { .. }
             )
         });
-        // A run that was interrupted hasn't failed.
-        let cut_short = self.overdue.cause();
-        execution.status = match execution.failed_slices.first() {
-            None => Status::Ok,
-            Some(_) if cut_short.is_some() => {
-                (execution.stop, execution.error) = cut_short.unzip();
-                Status::Partial
-            }
-            Some(_) if none_read && execution.counts.fetched == 0 => {
-                execution.error = Some("no slice could be read".to_owned());
-                Status::Failed
-            }
-            Some(_) => Status::Partial,
+        let nothing = none_read && self.execution.counts.fetched == 0;
+        let reading = ReadingResult {
+            failed,
+            nothing_read: nothing.then(|| "no slice could be read".to_owned()),
+            cut_short: self.overdue.cause(),
+            ..ReadingResult::default()
         };
-        if let Some(fault) = self.unbalanced() {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(fault);
-            return false;
-        }
-        true
+        self.execution.again_at = again_at(outcomes);
+        self.end_with(reading)
     }
 
-    /// Returns the error message if rows are unaccounted for (P2).
-    pub fn unbalanced(&self) -> Option<String> {
-        let counts = &self.execution.counts;
-        (!counts.balanced()).then(|| {
-            format!(
-                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
-                 report it"
-            )
-        })
+    /// Judges the run. Returns `false` if rows are unaccounted for.
+    pub fn end_with(&mut self, reading: ReadingResult) -> bool {
+        let counts = self.execution.counts;
+        RunEnd::judge(reading, &counts).apply(&mut self.execution);
+        counts.balanced()
     }
 
     /// Returns the progress to be recorded for the slices that were read; `complete` is `true` if the run

@@ -28,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::Context;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
 use crate::ingest::child::witness::ParentCanaries;
-use crate::ingest::frame::{Run, log_recovery};
+use crate::ingest::frame::{RunFrame, log_recovery};
 use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Delivery, Intake, Rest};
+use crate::ingest::outcome::ReadingResult;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::ReadContext;
@@ -75,7 +76,7 @@ struct ParentOutcomes {
     unheard: bool,
 }
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Reads the children of the day's parents that aren't done.
     pub(super) async fn read_children_of(mut self, parent: &Parent) -> RunReport {
         let mut state = match self.store.open().await {
@@ -162,7 +163,7 @@ impl Run<'_> {
         Ok((outcomes, all_listed, rest))
     }
 
-    /// Sets the status. Returns `true` if every parent is done.
+    /// Judges the run. Returns `true` if every parent is done.
     fn judge_children(&mut self, outcomes: ParentOutcomes) -> bool {
         let execution = &mut self.execution;
         let ParentOutcomes {
@@ -174,7 +175,6 @@ impl Run<'_> {
             unheard,
         } = outcomes;
         execution.again_at = unheard.then(|| execution.started_at + APART);
-        let all_done = failed.is_empty() && left == 0;
         // A run fails only if no parent was ever done: a single parent that always fails is the only one
         // left in later runs.
         let none_done = before == 0 && done == 0 && execution.counts.fetched == 0 && !unheard;
@@ -190,26 +190,18 @@ impl Run<'_> {
                 format!("{left} parents weren't read: {reason}"),
             ));
         }
-        execution.failed_slices = failed;
-        let cut_short = self.overdue.cause();
-        execution.status = match all_done {
-            true => Status::Ok,
-            false if cut_short.is_some() => {
-                (execution.stop, execution.error) = cut_short.unzip();
-                Status::Partial
-            }
-            false if none_done => {
-                execution.error = Some("the children of no parent could be read".to_owned());
-                Status::Failed
-            }
-            false => Status::Partial,
+        let all_done = failed.is_empty();
+        debug_assert!(
+            !all_done || left == 0,
+            "P4: parents are left, and no reason is"
+        );
+        let reading = ReadingResult {
+            failed,
+            nothing_read: none_done.then(|| "the children of no parent could be read".to_owned()),
+            cut_short: self.overdue.cause(),
+            ..ReadingResult::default()
         };
-        if let Some(fault) = self.unbalanced() {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(fault);
-            return false;
-        }
-        all_done
+        self.end_with(reading) && all_done && left == 0
     }
 }
 

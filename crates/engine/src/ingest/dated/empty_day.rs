@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Datelike, Utc, Weekday};
 
-use crate::ingest::frame::Run;
+use crate::ingest::frame::RunFrame;
 use crate::ingest::slice::reader::{APART, SliceOutcome, is_hours_before};
 use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
@@ -14,7 +14,7 @@ use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::{DayState, is_complete};
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Judges a day without a row in this run; `proven` is `true` if every slice is proven. Returns `true`
     /// if the day still counts as complete; sets status and reason if the missing rows aren't believed.
     pub(super) async fn believe_nothing(

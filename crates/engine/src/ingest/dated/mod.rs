@@ -12,7 +12,7 @@ mod empty_day;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ingest::frame::{Run, log_recovery, settled_at};
+use crate::ingest::frame::{RunFrame, log_recovery, settled_at};
 use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::outcome::is_proven;
@@ -27,7 +27,7 @@ use bronzed_source::RequestBudget;
 use bronzed_source::known_rows::RowsAt;
 use bronzed_storage::state::{DayState, SliceProgress};
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Reads a day of a dated dataset.
     pub(super) async fn read_day(mut self) -> RunReport {
         let mut state = match self.store.open().await {
@@ -74,7 +74,7 @@ impl Run<'_> {
         state: &DayState,
         whole: bool,
     ) -> bool {
-        let sound = self.is_sound(outcomes);
+        let sound = self.judge_slices(outcomes);
         let settled = settled_at(self.order, self.context.zone);
         let proven =
             sound && self.ended && is_proven(outcomes, |server_time| server_time >= settled);

@@ -3,7 +3,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::ingest::frame::Run;
+use crate::ingest::frame::RunFrame;
 use crate::ingest::intake::Delivery;
 use crate::ingest::intake::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::progress::Progress;
@@ -31,7 +31,7 @@ pub struct SnapshotIntake<'a> {
 
 impl<'a> SnapshotIntake<'a> {
     pub fn new(
-        run: &'a mut Run<'_>,
+        run: &'a mut RunFrame<'_>,
         state: &'a mut DayState,
         folded: &'a mut Folded,
         usage: &'a RequestBudget,

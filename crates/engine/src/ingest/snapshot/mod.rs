@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::ingest::frame::{Run, log_recovery};
+use crate::ingest::frame::{RunFrame, log_recovery};
 use crate::ingest::intake::batch::{Batch, IntakeError};
 use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
@@ -51,7 +51,7 @@ enum Extent {
     Part,
 }
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Reads a snapshot of the current day.
     pub(super) async fn read_snapshot(mut self) -> RunReport {
         let (today, day) = (
@@ -79,7 +79,7 @@ impl Run<'_> {
         let (outcomes, taken) = self
             .read_table(&mut state, &mut folded, &usage, &before)
             .await;
-        let sound = taken.is_ok() && self.is_sound(&outcomes) && self.has_rows_as_before(rows);
+        let sound = taken.is_ok() && self.judge_slices(&outcomes) && self.has_rows_as_before(rows);
         let whole = match taken {
             Ok(Extent::Whole) => true,
             Ok(Extent::Part) => false,
