@@ -1,5 +1,5 @@
-//! Crash tests: the program is killed (SIGKILL) at each failpoint between two operations on the lake, and
-//! the next run must recover.
+//! Crash tests: the program is killed (SIGKILL) before and after each write to the lake, and the next run
+//! must recover.
 //!
 //! An undisturbed run of each scenario records the failpoints and how often each is passed. Then the
 //! program is killed at each of them, each time in a lake of its own, and run again without a fault. The
@@ -14,20 +14,21 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-use bronzed_model::failpoint::POINTS;
+use bronzed_storage::failpoint::POINTS;
 use tokio::time::Instant;
 
 use crate::support::lake::Backend;
 use trial::{Times, try_all};
 
-/// Kills at the first, second and last pass of each failpoint; with `FAILPOINTS=every`, at every pass.
+/// Kills at every write to the lake, before and after it, and at the first, second and last pass of each point
+/// within a folder; with `FAILPOINTS=every`, at every pass of these, too.
 /// `FAILPOINTS_SCENARIO=feed` selects one scenario.
 #[test]
 #[ignore = "takes minutes: .ci/run failpoints"]
 fn killed_at_every_point_and_run_again() {
     let times = match env::var("FAILPOINTS").as_deref() {
         Ok("every") => Times::Every,
-        _ => Times::FirstSecondAndLast,
+        _ => Times::SomeWithinFolders,
     };
     let only = env::var("FAILPOINTS_SCENARIO").ok();
     let begun = Instant::now();

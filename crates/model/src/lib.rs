@@ -7,7 +7,6 @@
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
 //! - [`redact`]: secrets out of texts
-//! - [`mod@failpoint`], [`mutation`]: named points at which tests stop or break the program
 
 pub mod clock;
 pub mod counts;
@@ -16,11 +15,9 @@ pub mod day;
 pub mod declaration;
 pub mod entropy;
 pub mod execution;
-pub mod failpoint;
 #[cfg(feature = "test-util")]
 pub mod fuzz_input;
 pub mod json;
-pub mod mutation;
 pub mod paginator;
 pub mod problem;
 pub mod protection;

@@ -21,7 +21,6 @@ use crate::page::{Page, PageError};
 use crate::transport::{RawResponse, Unreadable};
 use bronzed_model::declaration::{Action, Dataset, ResponseRule, Wait};
 use bronzed_model::json;
-use bronzed_model::mutation::mutated;
 
 /// Class of a response.
 #[derive(Debug)]
@@ -195,10 +194,7 @@ fn accepted(dataset: &Dataset, reply: RawResponse) -> ResponseClass {
             (_, Err(unread)) => bad_body(dataset, &reply, &unread),
         }
     };
-    match mutated!(UnreadableIsEmpty) {
-        true => ResponseClass::Empty { date: reply.date },
-        false => ResponseClass::again(failure),
-    }
+    ResponseClass::again(failure)
 }
 
 /// Declared content type of a body.
@@ -296,7 +292,6 @@ fn bad_body(dataset: &Dataset, reply: &RawResponse, unread: &Unread) -> Failure 
 fn page(dataset: &Dataset, reply: RawResponse) -> ResponseClass {
     match read(dataset, &reply) {
         Ok(page) => ResponseClass::Page(page),
-        Err(_) if mutated!(UnreadableIsEmpty) => ResponseClass::Empty { date: reply.date },
         Err(unread) => ResponseClass::again(bad_body(dataset, &reply, &unread)),
     }
 }

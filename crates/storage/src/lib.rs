@@ -5,9 +5,11 @@
 //! - [`state`]: the document of a day, and the protocol that keeps it equal to its files
 //! - [`invariants`]: checks of both against each other
 //! - [`table`], [`protection_lock`], [`named`]: documents of a whole table
+//! - [`mod@failpoint`]: named points at which tests stop the program; empty without the feature `failpoints`
 
 pub mod bronze;
 pub mod compression;
+pub mod failpoint;
 pub mod invariants;
 pub mod lake;
 pub mod named;

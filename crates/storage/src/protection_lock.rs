@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::lake::{Created, Lake, LakeError, Replaced};
 use bronzed_model::declaration::{Dataset, Version};
-use bronzed_model::failpoint::failpoint;
 
 /// Folder of the documents.
 pub const FOLDER: &str = "_bronzed/protection/";
@@ -118,12 +117,8 @@ pub async fn verify_or_create(lake: &Lake, dataset: &Dataset) -> Result<(), Lock
                 return Ok(());
             }
             refuse_unsealed(lake, dataset, &said).await?;
-            failpoint!("seal.before_create");
             match lake.create(&key, bytes_of(&said)).await? {
-                Created::Done(_) => {
-                    failpoint!("seal.after_create");
-                    return Ok(());
-                }
+                Created::Done(_) => return Ok(()),
                 Created::Exists => continue,
             }
         };
@@ -139,12 +134,8 @@ pub async fn verify_or_create(lake: &Lake, dataset: &Dataset) -> Result<(), Lock
         if next == written {
             return Ok(());
         }
-        failpoint!("seal.before_replace");
         match lake.replace(&key, bytes_of(&next), &version).await? {
-            Replaced::Done(_) => {
-                failpoint!("seal.after_replace");
-                return Ok(());
-            }
+            Replaced::Done(_) => return Ok(()),
             Replaced::Conflict => {}
         }
     }

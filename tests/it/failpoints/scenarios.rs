@@ -73,13 +73,13 @@ fn pages() -> Scenario {
 
 /// The run after one that was killed between writing a file and the state.
 fn recovery() -> Scenario {
-    read("recovery").after(|scenario, lake| cut_off(scenario, "commit.after_data:2", lake))
+    read("recovery").after(|scenario, lake| cut_off(scenario, "data.after:2", lake))
 }
 
 /// The run after one that was killed after a commit and whose state was damaged.
 fn damaged_state() -> Scenario {
     read("damaged state").after(|scenario, lake| {
-        cut_off(scenario, "commit.after_state:2", lake);
+        cut_off(scenario, "state.after:2", lake);
         let state = lake.get(STATE);
         lake.put(STATE, &state[..state.len() / 2]);
     })
@@ -279,14 +279,14 @@ fn resealed() -> Scenario {
 /// Two runs; the one that started first is paused before its first file.
 fn overtaken_before_the_file() -> Scenario {
     let mut scenario = read("overtaken before the file");
-    scenario.overtaken_at = Some("commit.before_data:1");
+    scenario.overtaken_at = Some("data.before:1");
     scenario
 }
 
 /// Two runs; the one that started first is paused between its first file and the state.
 fn overtaken_before_the_state() -> Scenario {
     let mut scenario = read("overtaken before the state");
-    scenario.overtaken_at = Some("commit.after_data:1");
+    scenario.overtaken_at = Some("data.after:1");
     scenario
 }
 
@@ -309,7 +309,7 @@ fn marks() -> Scenario {
         "BRONZED__SERVER__LISTEN".to_owned(),
         "127.0.0.1:0".to_owned(),
     ));
-    scenario.about = "verify.";
+    scenario.about = "comparison.";
     scenario.ends = Ends::WhenMarked("_bronzed/verified/pncp.json", yesterday);
     let rows = scenario.listed(Some(yesterday));
     scenario.expecting_rows(rows)

@@ -77,7 +77,7 @@ impl Program {
         }
     }
 
-    /// Starts the program with pauses at these points of `bronzed::failpoint`: `commit.after_data:2`.
+    /// Starts the program with pauses at these points of `bronzed_storage::failpoint`: `data.after:2`.
     pub fn start_to_stop_at(self, points: &str) -> Running {
         self.env("BRONZED_FAILPOINT", points)
             .start_with(Stdio::piped())

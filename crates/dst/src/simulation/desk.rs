@@ -24,7 +24,6 @@ use object_store::{
 use url::Url;
 
 use bronzed_model::declaration::RequestLimits;
-use bronzed_model::mutation::mutated;
 use bronzed_source::testing::{RawResponse as Response, Transport, TransportError};
 
 /// Operation on the lake or the API.
@@ -202,9 +201,28 @@ pub struct Object {
 #[derive(Debug, Default)]
 pub struct Objects {
     objects: BTreeMap<String, Object>,
+    flaw: Option<StoreFlaw>,
+}
+
+/// Condition of a write that a store ignores: the commit protocol must not work on such a store, and the simulation
+/// must find that out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFlaw {
+    /// A file is put although another one is there. A state is created like any other object.
+    CreateOverwrites,
+    /// An object is replaced although it isn't the version that was read.
+    ReplaceOverwrites,
 }
 
 impl Objects {
+    /// Returns an empty lake on a store with this flaw.
+    pub fn new(flaw: Option<StoreFlaw>) -> Self {
+        Self {
+            flaw,
+            ..Self::default()
+        }
+    }
+
     pub fn get(&self, key: &str) -> Option<&Object> {
         self.objects.get(key)
     }
@@ -255,9 +273,9 @@ impl Objects {
         let there = self.objects.get(key).map(|object| &object.version);
         match mode {
             PutMode::Overwrite => {}
-            // Affects files only; a state is created like any other object.
-            PutMode::Create if mutated!(CreateOverwrites) && key.ends_with(".parquet") => {}
-            PutMode::Update(_) if mutated!(ReplaceOverwrites) => {}
+            PutMode::Create
+                if self.flaw == Some(StoreFlaw::CreateOverwrites) && key.ends_with(".parquet") => {}
+            PutMode::Update(_) if self.flaw == Some(StoreFlaw::ReplaceOverwrites) => {}
             PutMode::Create if there.is_some() => return Err(exists(key)),
             PutMode::Create => {}
             PutMode::Update(read) if there == read.e_tag.as_ref() => {}

@@ -7,7 +7,7 @@
 //! - `stage`: shared context and ground truth
 //! - `actors`, `reads`: runs, recoveries, readers, rebuilds: the program's own code
 //! - `scheduler`: executes one schedule and checks it
-//! - `mutations`: planted bugs that the simulation must find
+//! - `flaws`: stores that break their contract, which the simulation must find
 //! - `year`: 400 days of a daemon over realistic providers, driven by a seed without a schedule
 //!
 //! A failure prints its smallest schedule and the command that replays it.
@@ -16,12 +16,13 @@ mod actors;
 mod api;
 mod choices;
 mod desk;
+mod flaws;
 mod lake;
-mod mutations;
 mod reads;
 mod scenario;
 mod scheduler;
 mod stage;
+#[cfg(feature = "year")]
 mod year;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use super::actors::Role;
 use super::api::{Manner, Oddity, Shape};
 use super::choices::Choices;
-use super::desk::Op;
+use super::desk::{Op, StoreFlaw};
 use bronzed_model::declaration::{Mode, Require};
 
 /// Initial content of the lake.
@@ -79,6 +79,8 @@ pub struct Scenario {
     pub exhaustive: bool,
     /// Behaviour of the API for whole runs; `None` if only the commit protocol is played.
     pub manner: Option<Manner>,
+    /// Flaw of the store below the lake; `None` if it keeps its contract.
+    pub store: Option<StoreFlaw>,
 }
 
 /// Maximum number of records for commits.
@@ -193,6 +195,7 @@ impl Scenario {
             stays: 0.0,
             exhaustive: true,
             manner: None,
+            store: None,
         }
     }
 
@@ -247,6 +250,7 @@ impl Scenario {
             stays: [0.0, 0.5, 0.9][choices.pick(3)],
             exhaustive: false,
             manner: None,
+            store: None,
         }
     }
 
@@ -334,6 +338,7 @@ impl Scenario {
                 },
                 stops: [0, 0, 0, 1][choices.pick(4)],
             }),
+            store: None,
         }
     }
 }

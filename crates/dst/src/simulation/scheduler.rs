@@ -108,7 +108,7 @@ pub async fn play(scenario: &Scenario, choices: Choices, verbose: bool) -> Outco
 impl<'a> Scheduler<'a> {
     fn new(scenario: &'a Scenario, choices: Choices, verbose: bool) -> Self {
         let stage = Arc::new(Stage::new(scenario));
-        let mut objects = Objects::default();
+        let mut objects = Objects::new(scenario.store);
         lake::prepare(&stage, &mut objects, scenario);
         let document = objects.get(support::STATE);
         let documents = document.map(|document| document.bytes.clone());

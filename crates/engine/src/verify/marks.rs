@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 
 use bronzed_model::day::Day;
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::verified::Verified;
 use bronzed_storage::lake::{Created, Lake, LakeError, ObjectVersion, Replaced};
 
@@ -44,7 +43,6 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
             marks.pop_first();
         }
         let text = serde_json::to_vec(&marks).unwrap_or_default();
-        failpoint!("verify.before_mark");
         let done = match version {
             None => matches!(lake.create(&key, text.into()).await?, Created::Done(_)),
             Some(version) => {
@@ -53,7 +51,6 @@ pub async fn note(lake: &Lake, prefix: &str, day: Day, mark: Verified) -> Result
             }
         };
         if done {
-            failpoint!("verify.after_mark");
             return Ok(());
         }
     }

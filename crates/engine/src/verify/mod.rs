@@ -35,7 +35,6 @@ use bronzed_metrics::events as metrics;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, SliceValues, SliceVariable};
 use bronzed_model::execution::Status;
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::slices::slices;
 use bronzed_source::RequestBudget;
 use bronzed_storage::state::DayState;
@@ -140,7 +139,6 @@ pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Ver
         Repair::Always => verification.differs() || verification.obstacle().is_none(),
     };
     if reads && !context.cancel.is_cancelled() {
-        failpoint!("verify.compared");
         let report = run(context, order).await;
         verification.complete = report.complete;
         verification.repair = Some(report);

@@ -33,8 +33,8 @@ use object_store::{
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+use crate::failpoint::failpoint;
 use bronzed_model::clock::{Clock, SystemClock};
-use bronzed_model::failpoint::failpoint;
 
 /// Folder of staged files.
 const STAGING: &str = "_bronzed/staging";
@@ -157,7 +157,6 @@ fn create(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::Resu
     failpoint!("folder.linked");
     // A leftover is removed by a later `sweep`.
     let _ = fs::remove_file(&staged);
-    failpoint!("folder.unstaged");
     match linked {
         Ok(()) => sync_name(path).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -184,7 +183,6 @@ fn overwrite(staging: &FilePath, path: &FilePath, payload: &PutPayload) -> io::R
         let _ = fs::remove_file(&staged);
     }
     written?;
-    failpoint!("folder.renamed");
     sync_name(path)
 }
 
@@ -196,13 +194,11 @@ fn write(mut file: &File, payload: &PutPayload) -> io::Result<()> {
 
 fn sync(file: &File) -> io::Result<()> {
     file.sync_all()?;
-    failpoint!("folder.synced");
     Ok(())
 }
 
 fn sync_name(path: &FilePath) -> io::Result<()> {
     sync_folder(path)?;
-    failpoint!("folder.named");
     Ok(())
 }
 

@@ -40,8 +40,6 @@ pub use living::{Alive, Living};
 use tokio::time::Instant;
 
 use bronzed_metrics::events::{LakeOperation, LakeOutcome, lake_operation};
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_model::settings::{LakeSettings, StateCompression};
 
 /// Maximum attempts of a create that is refused although the object is absent.
@@ -236,8 +234,7 @@ impl Lake {
                 // S3 also responds so (409) while other writers are merely busy with the key and nothing
                 // exists yet: check before believing it.
                 Err(object_store::Error::AlreadyExists { .. }) => {
-                    failpoint!("create.refused");
-                    if mutated!(BusyIsBelieved) || self.exists(key).await? {
+                    if self.exists(key).await? {
                         return Ok(Created::Exists);
                     }
                     tokio::time::sleep(Duration::from_millis(50) * attempt).await;

@@ -19,6 +19,7 @@ use url::Url;
 use super::error::not_writable;
 use super::folder::FolderStore;
 use super::{Lake, LakeError};
+use crate::failpoint;
 use bronzed_model::settings::LakeSettings;
 
 /// Maximum length of a lake's path in a bucket: stores accept keys of 1,024 bytes, and bronzed's own part
@@ -47,7 +48,7 @@ pub(super) fn open(settings: &LakeSettings) -> Result<Lake, LakeError> {
                 "a file URL has three slashes and a whole path",
             )),
         },
-        "memory" => Ok(Lake::over(Arc::new(InMemory::new()), &name)),
+        "memory" => Ok(over(Arc::new(InMemory::new()), &name)),
         "s3" | "gs" | "az" => bucket(&url, name, &settings.options),
         other => Err(wrong(&name, &format!("`{other}` isn't known"))),
     }
@@ -75,7 +76,7 @@ fn folder(path: &FilePath) -> Result<Lake, LakeError> {
     if store.root().parent().is_none() {
         return Err(wrong(&name, "a whole file system is no lake"));
     }
-    Ok(Lake::over(Arc::new(store), &name))
+    Ok(over(Arc::new(store), &name))
 }
 
 fn bucket(url: &Url, name: String, options: &Options) -> Result<Lake, LakeError> {
@@ -96,7 +97,11 @@ fn bucket(url: &Url, name: String, options: &Options) -> Result<Lake, LakeError>
         "gs" => below(root, gcs(url, &name, options)?),
         _ => below(root, azure(url, &name, options)?),
     };
-    Ok(Lake::over(store, &name))
+    Ok(over(store, &name))
+}
+
+fn over(store: Arc<dyn ObjectStore>, name: &str) -> Lake {
+    Lake::over(failpoint::around(store), name)
 }
 
 fn below(root: Path, store: impl ObjectStore) -> Arc<dyn ObjectStore> {

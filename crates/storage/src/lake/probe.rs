@@ -5,7 +5,6 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::{Created, Lake, LakeError, ObjectVersion, Replaced};
-use bronzed_model::failpoint::failpoint;
 
 /// Implements [`Lake::probe`]. Results are verified by reading back, because a reply may be lost, and then
 /// the repeated write is refused.
@@ -37,7 +36,6 @@ async fn try_promises(lake: &Lake, key: &str) -> Result<(), LakeError> {
     lake.create(key, FIRST)
         .await
         .map_err(|error| unknown(lake, error))?;
-    failpoint!("probe.written");
     let first = expect(lake, key, &FIRST, "a new object didn't appear").await?;
 
     if let Created::Done(_) = lake.create(key, STALE).await? {

@@ -15,8 +15,6 @@ use crate::compression::pack;
 use crate::lake::{Created, LakeError, ObjectVersion, Replaced};
 use bronzed_metrics::events::state_written;
 use bronzed_model::execution::Execution;
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 
 /// Maximum attempts to put a file while the outcome stays unknown, before the run gives up.
 const PUT_ATTEMPTS: u32 = 8;
@@ -52,27 +50,18 @@ impl DayStore {
         state: &mut DayState,
         mut file: EncodedFile,
     ) -> Result<(EncodedFile, Option<u64>), StateError> {
-        for attempt in 0..ATTEMPTS {
-            if attempt == 0 || !mutated!(DedupIsStale) {
-                file = file
-                    .without(|id| state.contains(id))
-                    .map_err(StateError::Encode)?;
-            }
-            if file.ids.is_empty() && !mutated!(EmptyFiles) {
+        for _ in 0..ATTEMPTS {
+            file = file
+                .without(|id| state.contains(id))
+                .map_err(StateError::Encode)?;
+            if file.ids.is_empty() {
                 return Ok((file, None));
             }
-            let mut number = state.commits() + 1;
-            if mutated!(OwnNumber) {
-                number += u64::from(file.meta.run_id.as_bytes()[15] % 4);
-            }
-            failpoint!("commit.before_data");
+            let number = state.commits() + 1;
             match self.put(&self.file_key(number), &file.bytes).await? {
                 Put::Ours => return Ok((file, Some(number))),
                 // Another run took this number: reloading adopts its file, and with it the ids.
-                Put::Taken => {
-                    failpoint!("commit.taken");
-                    self.reload(state, u64::MAX).await?;
-                }
+                Put::Taken => self.reload(state, u64::MAX).await?,
             }
         }
         Err(StateError::Contended {
@@ -88,12 +77,10 @@ impl DayStore {
         for attempt in 0..PUT_ATTEMPTS {
             match self.lake.create(key, bytes.clone()).await {
                 Ok(Created::Done(_)) => return Ok(Put::Ours),
-                Ok(Created::Exists) if mutated!(ExistsIsSuccess) => return Ok(Put::Ours),
                 Ok(Created::Exists) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
             match self.lake.get(key).await {
-                Ok(Some(_)) if mutated!(OwnFileIsAnothers) => return Ok(Put::Taken),
                 Ok(Some((found, _))) if found == bytes => return Ok(Put::Ours),
                 Ok(Some(_)) => return Ok(Put::Taken),
                 // Absent, or the write is still in flight: repeating the same put is harmless.
@@ -137,13 +124,13 @@ impl DayStore {
                     state.version = Some(version);
                     return Ok(run);
                 }
-                Ok(None) => failpoint!("state.refused"),
+                Ok(None) => {}
                 Err(error) => failure = Some(passing(error)?),
             }
             self.pause(attempt).await;
             match self.lake.get(&key).await {
                 // This run's own write, whose reply was lost.
-                Ok(Some((found, version))) if found == bytes && !mutated!(OwnStateIsAnothers) => {
+                Ok(Some((found, version))) if found == bytes => {
                     state.version = Some(version);
                     return Ok(run);
                 }
@@ -193,9 +180,7 @@ impl DayStore {
             document.add_ids(ids.iter().cloned());
         }
         document.parents.extend(change.parents.iter().cloned());
-        if let Some(run) = &run
-            && (change.file.is_some() || !mutated!(OnlyCommitsAreAudited))
-        {
+        if let Some(run) = &run {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
         if let Some(slices) = change.slices {
@@ -211,7 +196,6 @@ impl DayStore {
                 document.slices.insert(label.clone(), read);
             }
         }
-        document.complete &= !mutated!(CompleteIsForgotten);
         // `shrunk`: ids that this run deduplicated against are gone, and it didn't look for their records.
         if change.complete && !state.shrunk {
             document.complete = true;
@@ -251,7 +235,7 @@ impl DayStore {
         let mut run = run.clone();
         let entry = state.document.entry(run.run_id);
         for key in entry.map(|entry| entry.files()).unwrap_or_default() {
-            if mutated!(CreditIsForgotten) || run.files.iter().any(|(known, _)| *known == key) {
+            if run.files.iter().any(|(known, _)| *known == key) {
                 continue;
             }
             if !credited.contains_key(&key)

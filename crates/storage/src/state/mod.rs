@@ -40,9 +40,6 @@ mod inspect;
 pub mod known;
 mod listing;
 mod marks;
-#[cfg(any(test, feature = "test-util"))]
-mod mutants;
-
 pub mod peek;
 mod rebuild;
 mod recover;

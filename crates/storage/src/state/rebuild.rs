@@ -28,8 +28,6 @@ use crate::bronze::reader::FileFacts;
 use crate::compression::pack;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 
 /// Totals of the files of one run.
 #[derive(Debug, Default)]
@@ -82,10 +80,8 @@ impl DayStore {
             if state.unmark {
                 self.unmark(&state.document).await?;
             }
-            failpoint!("rebuild.before_state");
             match self.swap(&key, bytes, state.version.as_ref()).await {
                 Ok(Some(version)) => {
-                    failpoint!("rebuild.after_state");
                     state.version = Some(version);
                     if state.unmark {
                         self.unmark(&state.document).await?;
@@ -121,7 +117,6 @@ impl DayStore {
         let mut was_complete = document.complete;
         if !relied_on {
             let marked = self.marked().await?;
-            failpoint!("rebuild.marker_seen");
             document.complete = marked.is_some() && claims_ids;
             document.generation = marked.unwrap_or_default();
             was_complete = marked.is_some();
@@ -172,7 +167,6 @@ impl DayStore {
     ) -> Result<(BTreeMap<Uuid, RebuiltFile>, RebuiltFile), StateError> {
         let prefix = &self.dataset.prefix;
         let listed = self.lake.list(&layout::partition(prefix, self.day)).await?;
-        failpoint!("rebuild.files_listed");
         let number = |key: &str| layout::file_number(prefix, self.day, key);
         let last = listed.iter().filter_map(|entry| number(&entry.key)).max();
         let (mut runs, mut earlier) = (BTreeMap::<_, RebuiltFile>::new(), RebuiltFile::default());
@@ -187,14 +181,7 @@ impl DayStore {
         document.commits = document.commits.max(last.unwrap_or_default());
         for number in 1..=document.commits {
             let key = self.file_key(number);
-            let listed = || listed.iter().any(|entry| entry.key == key);
-            if (mutated!(RebuildForgets) && number == document.commits)
-                || (mutated!(ListingDecides) && !listed())
-            {
-                continue;
-            }
             if let Some(facts) = self.facts(&key).await? {
-                failpoint!("rebuild.file_read");
                 gone.remove(&key);
                 let run_id = facts.run_id.unwrap_or(Uuid::nil());
                 runs.entry(run_id).or_default().take(document, key, facts);
@@ -207,7 +194,6 @@ impl DayStore {
                 && number(&key).is_none()
                 && let Some(facts) = self.facts(&key).await?
             {
-                failpoint!("rebuild.file_read");
                 gone.remove(&key);
                 earlier.take(document, key, facts);
             }

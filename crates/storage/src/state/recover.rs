@@ -19,8 +19,6 @@ use crate::bronze::reader::{self, FileFacts};
 use crate::lake::ObjectVersion;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{Execution, Status};
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 
 /// Job of a run whose file doesn't name one.
 pub(super) const UNKNOWN_JOB: &str = "unknown";
@@ -119,12 +117,8 @@ impl Recovery {
 impl DayStore {
     /// Loads the state, and adopts the files from `commits`+1 up to, but without, number `before`.
     pub(super) async fn load(&self, before: u64) -> Result<DayState, StateError> {
-        let found = self.lake.get(&self.state_key()).await;
-        #[cfg(any(test, feature = "test-util"))]
-        if found.is_err() && mutated!(ReadErrorIsNothing) {
-            return Ok(self.without_looking());
-        }
-        let mut state = self.settle(found?, before, false).await?;
+        let found = self.lake.get(&self.state_key()).await?;
+        let mut state = self.settle(found, before, false).await?;
         if state.recovery.rebuilt.is_none()
             && let Some(changed) = Box::pin(self.files_changed(&state.document)).await?
         {
@@ -153,7 +147,6 @@ impl DayStore {
         }
         let listed = layout::partition(&self.dataset.prefix, self.day);
         let listed = self.lake.list(&listed).await?;
-        failpoint!("recover.files_listed");
         let listed: BTreeSet<_> = listed.into_iter().map(|entry| entry.key).collect();
         let mut changed = FilesChanged::default();
         for key in counted.iter().filter(|key| !document.lost.contains(*key)) {
@@ -207,17 +200,12 @@ impl DayStore {
                 Box::pin(self.rebuild(Some(document), Cause::Asked)).await?
             }
             Some(Ok((document, None))) => (document, Recovery::default()),
-            Some(Ok((document, _))) if mutated!(DoubtIsIgnored) => (document, Recovery::default()),
             Some(Ok((document, Some(doubt)))) => {
                 let cause = match doubt {
                     Doubt::Earlier => Cause::Earlier,
                     Doubt::Contradiction(what) => Cause::Contradiction(what),
                 };
                 Box::pin(self.rebuild(Some(document), cause)).await?
-            }
-            Some(Err(ReadError::Unreadable(_))) if mutated!(UnreadableIsNew) => {
-                let document = StateDocument::new(self.day, self.clock.now());
-                (document, Recovery::default())
             }
             Some(Err(ReadError::Unreadable(why))) => {
                 Box::pin(self.rebuild(None, Cause::Unreadable(why))).await?
@@ -247,12 +235,11 @@ impl DayStore {
         before: u64,
         recovery: &mut Recovery,
     ) -> Result<(), StateError> {
-        while document.commits + 1 < before && !mutated!(NothingAdopted) {
+        while document.commits + 1 < before {
             let key = self.file_key(document.commits + 1);
             let Some(facts) = self.facts(&key).await? else {
                 break;
             };
-            failpoint!("recover.file_read");
             document.commits += 1;
             self.credit(document, &key, facts);
             recovery.adopted.push(key);

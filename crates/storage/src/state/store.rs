@@ -21,8 +21,6 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::{Execution, Status};
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::RecordId;
 
 /// Maximum attempts of a protocol step on conflicts or unknown outcomes.
@@ -297,9 +295,7 @@ impl DayStore {
         Box::pin(self.lake.recognize()).await?;
         let mut state = self.load(u64::MAX).await?;
         if !state.recovery.is_empty() {
-            failpoint!("recover.before_state");
             self.update(&mut state, &Change::default()).await?;
-            failpoint!("recover.after_state");
         }
         Box::pin(self.mark_again(&state.document)).await?;
         debug_assert_eq!(self.violations(&state.document), [], "what is opened");
@@ -329,10 +325,6 @@ impl DayStore {
         file: EncodedFile,
         execution: &mut Execution,
     ) -> Result<Committed, StateError> {
-        #[cfg(any(test, feature = "test-util"))]
-        if mutated!(StateBeforeData) {
-            return self.commit_state_first(state, file, execution).await;
-        }
         let mut run = execution.clone();
         run.status = Status::Running;
         let (written, committed) = self.append(state, file, run, Change::default()).await?;
@@ -352,9 +344,7 @@ impl DayStore {
         let (file, number) = self.store(state, file).await?;
         let rows = file.ids.len() as u64;
         run.timestamp = self.clock.now();
-        if !mutated!(DroppedAreNew) {
-            run.counts.new = run.counts.new.saturating_sub(offered - rows);
-        }
+        run.counts.new = run.counts.new.saturating_sub(offered - rows);
         run.counts.duplicates += offered - rows;
         let key = number.map(|number| self.file_key(number));
         run.files.extend(key.clone().map(|key| (key, rows)));
@@ -364,11 +354,7 @@ impl DayStore {
             parents: &file.parents,
             ..change
         };
-        if number.is_some() {
-            failpoint!("commit.after_data");
-        }
         let written = self.update(state, &change).await?;
-        failpoint!("commit.after_state");
         let committed = Committed {
             key,
             rows,
@@ -396,13 +382,6 @@ impl DayStore {
             *execution = self.settle_run(state, execution, verdict, &parents).await?;
             return Ok(None);
         };
-        #[cfg(any(test, feature = "test-util"))]
-        if mutated!(StateBeforeData) {
-            let committed = self.commit_state_first(state, file, execution).await?;
-            *execution = self.record(state, execution, slices, complete).await?;
-            return Ok(Some(committed));
-        }
-        self.mark_early(complete).await?;
         let change = Change {
             slices: Some(slices),
             complete,
@@ -413,14 +392,6 @@ impl DayStore {
         *execution = written;
         Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(Some(committed))
-    }
-
-    /// Mutation for tests: puts the marker before the state.
-    async fn mark_early(&self, complete: bool) -> Result<(), StateError> {
-        if complete && mutated!(MarkerBeforeState) {
-            self.mark_complete(0).await?;
-        }
-        Ok(())
     }
 
     /// Records parents that are finished without a new row, and updates the run's entry.
@@ -440,11 +411,9 @@ impl DayStore {
             parents,
             ..Change::default()
         };
-        failpoint!("child.before_state");
         if let Some(written) = self.update(state, &change).await? {
             *execution = written;
         }
-        failpoint!("child.after_state");
         Ok(())
     }
 
@@ -482,11 +451,8 @@ impl DayStore {
             parents,
             ..Change::default()
         };
-        self.mark_early(complete).await?;
-        failpoint!("record.before_state");
         let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;
-        failpoint!("record.after_state");
         Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
         Ok(written.unwrap_or(run))
     }
@@ -502,7 +468,6 @@ impl DayStore {
             return Ok(());
         }
         self.mark_complete(state.document.generation).await?;
-        failpoint!("record.after_marker");
         if was_accepted {
             // A leftover accepted marker has no effect beside the complete marker.
             let _ = self.lake.delete(&self.accepted_key()).await;

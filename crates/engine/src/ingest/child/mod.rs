@@ -25,21 +25,23 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::ingest::batch::IntakeError;
-use crate::ingest::canary::CanaryFailure;
+use crate::ingest::Context;
 use crate::ingest::child::parents::{ParentRow, Unbound, parents};
 use crate::ingest::child::witness::ParentCanaries;
+use crate::ingest::frame::{RunFrame, log_recovery};
+use crate::ingest::intake::batch::IntakeError;
 use crate::ingest::intake::{Delivery, Intake, Rest};
-use crate::ingest::nothing::EmptySlice;
+use crate::ingest::outcome::ReadingResult;
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::{APART, ReadResult, SliceOutcome, SliceReader};
-use crate::ingest::walk::{SliceWalk, WalkError};
-use crate::ingest::{Context, Run, log_recovery};
+use crate::ingest::slice::ReadContext;
+use crate::ingest::slice::canary::CanaryFailure;
+use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::fetcher::WalkError;
+use crate::ingest::slice::reader::{APART, ReadResult, SliceOutcome, SliceReader};
+use crate::ingest::slice::scan::SliceScan;
 use bronzed_model::declaration::{Parent, Slice};
 use bronzed_model::execution::Status;
-use bronzed_model::failpoint::failpoint;
-use bronzed_model::mutation::mutated;
 use bronzed_source::{FetchError, RequestBudget};
 use bronzed_storage::state::{DayState, is_complete};
 
@@ -74,9 +76,9 @@ struct ParentOutcomes {
     unheard: bool,
 }
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Reads the children of the day's parents that aren't done.
-    pub(super) async fn execute_child(mut self, parent: &Parent) -> RunReport {
+    pub(super) async fn read_children_of(mut self, parent: &Parent) -> RunReport {
         let mut state = match self.store.open().await {
             Ok(state) => state,
             Err(error) => return self.unopened(&error),
@@ -114,11 +116,9 @@ impl Run<'_> {
         let all_listed = is_complete(lake, &parent.prefix, day)
             .await
             .map_err(|e| e.to_string())?;
-        failpoint!("child.marker_seen");
         let rows = parents(lake, parent, day)
             .await
             .map_err(|e| e.to_string())?;
-        failpoint!("child.parents_listed");
         let known = rows.len();
         let (done, rows): (Vec<_>, Vec<_>) = rows
             .into_iter()
@@ -133,9 +133,11 @@ impl Run<'_> {
             ..self.context.clone()
         };
         let reader = SliceReader {
-            context: &context,
-            order: self.order,
-            usage,
+            read: ReadContext {
+                context: &context,
+                order: self.order,
+                usage,
+            },
             proof_due: true,
             settled: DateTime::<Utc>::MIN_UTC,
         };
@@ -161,7 +163,7 @@ impl Run<'_> {
         Ok((outcomes, all_listed, rest))
     }
 
-    /// Sets the status. Returns `true` if every parent is done.
+    /// Judges the run. Returns `true` if every parent is done.
     fn judge_children(&mut self, outcomes: ParentOutcomes) -> bool {
         let execution = &mut self.execution;
         let ParentOutcomes {
@@ -173,7 +175,6 @@ impl Run<'_> {
             unheard,
         } = outcomes;
         execution.again_at = unheard.then(|| execution.started_at + APART);
-        let all_done = failed.is_empty() && left == 0;
         // A run fails only if no parent was ever done: a single parent that always fails is the only one
         // left in later runs.
         let none_done = before == 0 && done == 0 && execution.counts.fetched == 0 && !unheard;
@@ -189,26 +190,18 @@ impl Run<'_> {
                 format!("{left} parents weren't read: {reason}"),
             ));
         }
-        execution.failed_slices = failed;
-        let cut_short = self.overdue.cause();
-        execution.status = match all_done {
-            true => Status::Ok,
-            false if cut_short.is_some() => {
-                (execution.stop, execution.error) = cut_short.unzip();
-                Status::Partial
-            }
-            false if none_done => {
-                execution.error = Some("the children of no parent could be read".to_owned());
-                Status::Failed
-            }
-            false => Status::Partial,
+        let all_done = failed.is_empty();
+        debug_assert!(
+            !all_done || left == 0,
+            "P4: parents are left, and no reason is"
+        );
+        let reading = ReadingResult {
+            failed,
+            nothing_read: none_done.then(|| "the children of no parent could be read".to_owned()),
+            cut_short: self.overdue.cause(),
+            ..ReadingResult::default()
         };
-        if let Some(fault) = self.unbalanced() {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(fault);
-            return false;
-        }
-        all_done
+        self.end_with(reading) && all_done && left == 0
     }
 }
 
@@ -233,6 +226,7 @@ async fn read_parents(
 ) -> ParentOutcomes {
     let count = rows.len();
     reader
+        .read
         .context
         .observer
         .notice(Progress::Started { slices: count });
@@ -267,7 +261,7 @@ impl ParentOutcomes {
         read: impl Fn(T) -> F,
     ) -> Vec<(Box<str>, Box<EmptySlice>)> {
         let halt = CancellationToken::new();
-        let concurrency = reader.context.concurrency.saturating_mul(2).max(1);
+        let concurrency = reader.read.context.concurrency.saturating_mul(2).max(1);
         let mut walks = futures::stream::iter(parents)
             .take_while(|_| std::future::ready(!halt.is_cancelled()))
             .map(read)
@@ -291,7 +285,7 @@ impl ParentOutcomes {
                     self.halted.get_or_insert(reason);
                 }
             }
-            reader.context.observer.notice(Progress::SliceDone);
+            reader.read.context.observer.notice(Progress::SliceDone);
         }
         empty
     }
@@ -310,13 +304,13 @@ async fn read_parent(
         }
     };
     let walked = in_order(sender, async |pages| {
-        let walk = SliceWalk::new(reader, &slice, pages);
+        let walk = SliceScan::new(reader.read, &slice, pages);
         reader.read_full(&walk, None, None).await
     })
     .await;
     match walked {
         Ok(ReadResult::Empty(walk)) => {
-            let answered = reader.usage.answered();
+            let answered = reader.read.usage.answered();
             let nothing = EmptySlice {
                 slice,
                 before: None,
@@ -343,7 +337,7 @@ async fn confirm_parent(
         Err(unheard) => Ok(unheard.outcome()),
         Ok(()) => {
             in_order(sender, async |pages| {
-                let again = SliceWalk::new(reader, &slice, pages);
+                let again = SliceScan::new(reader.read, &slice, pages);
                 reader.read_whole(&again, None, Some(walk)).await
             })
             .await
@@ -375,7 +369,6 @@ async fn end_parent(
             tracing::info!(slice = &*slice.label, status, "parent skipped");
             None
         }
-        Err(_) if mutated!(FailedParentIsDone) => None,
         Err(error) if concerns_all(&error) => return ParentResult::Halted(error.to_string()),
         Err(error) => Some(error.to_string()),
     };

@@ -6,10 +6,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::canary::{CanaryFailure, first_page_has_rows};
 use crate::ingest::child::parents::{ParentRow, files};
-use crate::ingest::nothing::EmptySlice;
-use crate::ingest::slice::{APART, SliceReader};
+use crate::ingest::slice::ReadContext;
+use crate::ingest::slice::canary::{CanaryFailure, first_page_has_rows};
+use crate::ingest::slice::empty::EmptySlice;
+use crate::ingest::slice::reader::{APART, SliceReader};
 use bronzed_model::declaration::Slice;
 use bronzed_storage::bronze::reader;
 use bronzed_storage::state::DayState;
@@ -54,19 +55,22 @@ impl ParentCanaries {
             return Ok(());
         }
         if self.known.is_none() {
-            self.known = self.stored(reader).await.map_err(CanaryFailure::Silent)?;
+            self.known = self
+                .stored(reader.read)
+                .await
+                .map_err(CanaryFailure::Silent)?;
         }
         let Some(known) = &self.known else {
             return match self.agrees {
                 true => Ok(()),
                 false => Err(CanaryFailure::Unknown {
-                    again_at: reader.context.clock.now() + APART,
+                    again_at: reader.read.context.clock.now() + APART,
                     kind: "parent",
                 }),
             };
         };
         let label = &known.label;
-        match first_page_has_rows(reader, reader.order.day, known.clone()).await {
+        match first_page_has_rows(reader.read, reader.read.order.day, known.clone()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(CanaryFailure::Silent(format!(
                 "answered empty, and so is {label}, which is known to have children: the API seems to have \
@@ -79,13 +83,13 @@ impl ParentCanaries {
     }
 
     /// Finds the parent of the row that was stored last; once, for what is stored meanwhile is known by itself.
-    async fn stored(&mut self, reader: &SliceReader<'_>) -> Result<Option<Slice>, String> {
+    async fn stored(&mut self, read: ReadContext<'_>) -> Result<Option<Slice>, String> {
         let done = std::mem::take(&mut self.done);
         if done.is_empty() {
             return Ok(None);
         }
-        let (lake, dataset) = (&reader.context.lake, &reader.order.dataset);
-        let keys = files(lake, &dataset.prefix, reader.order.day).await;
+        let (lake, dataset) = (&read.context.lake, &read.order.dataset);
+        let keys = files(lake, &dataset.prefix, read.order.day).await;
         for key in keys.map_err(|error| error.to_string())?.iter().rev() {
             let found = lake.get(key).await.map_err(|error| error.to_string())?;
             let Some((bytes, _)) = found else { continue };

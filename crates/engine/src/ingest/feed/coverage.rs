@@ -24,7 +24,6 @@ use super::stretch::CoveredRange;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::entropy::Entropy;
-use bronzed_model::failpoint::failpoint;
 use bronzed_storage::lake::Lake;
 use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
@@ -97,7 +96,6 @@ impl CoverageStore {
         let add = |coverage: &mut FeedCoverage| {
             if coverage.take(progress) {
                 coverage.dataset.clone_from(&self.dataset);
-                failpoint!("feed.before_coverage");
             }
         };
         self.document.update(entropy, add).await?;

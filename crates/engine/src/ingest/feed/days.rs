@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::versions::Versions;
-use crate::ingest::{Context, Order, log_recovery};
+use crate::ingest::frame::log_recovery;
+use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::intake::versions::Versions;
+use crate::ingest::outcome::RunEnd;
+use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
-use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::failpoint::failpoint;
+use bronzed_model::execution::{Execution, Status};
 use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
@@ -52,19 +53,6 @@ struct FeedDay {
     execution: Execution,
     batch: Batch,
     versions: Versions,
-}
-
-/// Outcome of the run on a day.
-#[derive(Debug, Clone, Default)]
-pub struct Ended {
-    /// Status; `None` if the run succeeded.
-    pub status: Option<Status>,
-    /// Slices that weren't read in full, with the reason.
-    pub failed_slices: Vec<(String, String)>,
-    /// Reason why the run failed or was stopped.
-    pub error: Option<String>,
-    /// Code of the reason why the run ended early; `None` if it didn't.
-    pub stop: Option<StopReason>,
 }
 
 impl<'a> OpenDays<'a> {
@@ -162,7 +150,6 @@ impl<'a> OpenDays<'a> {
                 .commit(self.context, store, state, execution, usage)
                 .await?;
             versions.committed();
-            failpoint!("feed.day_committed");
         }
         Ok(())
     }
@@ -183,14 +170,14 @@ impl<'a> OpenDays<'a> {
         days.remove(&self.home.day);
         for day in days.iter().filter(|day| is_passed(**day)) {
             self.open(*day).await?;
-            self.close_day(*day, &Ended::default(), is_complete(*day))
+            self.close_day(*day, &RunEnd::ok(), is_complete(*day))
                 .await?;
         }
         if self.open.len() > MOST_OPEN / 2 {
             for day in days.into_iter().filter(|day| !is_passed(*day)) {
-                let going_on = Ended {
-                    status: Some(Status::Running),
-                    ..Ended::default()
+                let going_on = RunEnd {
+                    status: Status::Running,
+                    ..RunEnd::ok()
                 };
                 self.close_day(day, &going_on, false).await?;
                 self.unfinished.insert(day);
@@ -218,7 +205,7 @@ impl<'a> OpenDays<'a> {
             let never_had_any =
                 state.is_empty() && state.commits() == 0 && state.lost_files().is_empty();
             if never_had_any {
-                self.close_day(day, &Ended::default(), true).await?;
+                self.close_day(day, &RunEnd::ok(), true).await?;
             } else {
                 self.open.remove(&day);
             }
@@ -231,7 +218,7 @@ impl<'a> OpenDays<'a> {
     ///
     /// # Errors
     /// Returns an error if a state can't be written.
-    pub async fn end(&mut self, ended: &Ended, usage: &RequestBudget) -> Result<(), StateError> {
+    pub async fn end(&mut self, ended: &RunEnd, usage: &RequestBudget) -> Result<(), StateError> {
         let open = self.open.keys().copied();
         let mut days: BTreeSet<_> = open.chain(self.unfinished.iter().copied()).collect();
         days.remove(&self.home.day);
@@ -248,7 +235,7 @@ impl<'a> OpenDays<'a> {
     /// Returns an error if the state of the day can't be written.
     pub async fn end_home(
         &mut self,
-        ended: &Ended,
+        ended: &RunEnd,
         usage: &RequestBudget,
     ) -> Result<(), StateError> {
         let home = self.open(self.home.day).await?;
@@ -259,7 +246,7 @@ impl<'a> OpenDays<'a> {
 
     /// Returns the execution of the run as a whole, with the counts and files of all days. `ended` gives the
     /// outcome, because the entry in the state may not have been written.
-    pub fn total(&self, ended: &Ended) -> Execution {
+    pub fn total(&self, ended: &RunEnd) -> Execution {
         let open = self.open.iter().map(|(day, open)| (day, &open.execution));
         let all: BTreeMap<_, _> = self.closed.iter().chain(open).collect();
         let mut total = all
@@ -273,16 +260,13 @@ impl<'a> OpenDays<'a> {
             files.extend(execution.files.iter().cloned());
         }
         (total.counts, total.files) = (counts, files);
-        total.status = ended.status.unwrap_or(Status::Ok);
-        total.failed_slices.clone_from(&ended.failed_slices);
-        total.error.clone_from(&ended.error);
-        total.stop = ended.stop;
+        ended.clone().apply(&mut total);
         total
     }
 
     /// Returns the committed counts of all days.
     pub fn counts(&self) -> Counts {
-        self.total(&Ended::default()).counts
+        self.total(&RunEnd::ok()).counts
     }
 
     async fn open(&mut self, day: Day) -> Result<&mut FeedDay, StateError> {
@@ -313,17 +297,14 @@ impl<'a> OpenDays<'a> {
     async fn close_day(
         &mut self,
         day: Day,
-        ended: &Ended,
+        ended: &RunEnd,
         complete: bool,
     ) -> Result<(), StateError> {
         let Some(mut open) = self.open.remove(&day) else {
             return Ok(());
         };
         let execution = &mut open.execution;
-        execution.status = ended.status.unwrap_or(Status::Ok);
-        execution.failed_slices.clone_from(&ended.failed_slices);
-        execution.error.clone_from(&ended.error);
-        execution.stop = ended.stop;
+        ended.clone().apply(execution);
         let none = BTreeMap::new();
         let recorded = open
             .store
@@ -337,7 +318,6 @@ impl<'a> OpenDays<'a> {
             }
         };
         self.closed.insert(day, written);
-        failpoint!("feed.day_closed");
         Ok(())
     }
 }

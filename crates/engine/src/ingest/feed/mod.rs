@@ -26,18 +26,19 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use coverage::CoverageStore;
-use days::{Ended, OpenDays, undated};
+use days::{OpenDays, undated};
 use route::{PageSummary, Route, RouteParams, Step};
 
-use crate::ingest::batch::{IntakeError, tell_drift};
+use crate::ingest::frame::RunFrame;
+use crate::ingest::intake::batch::{IntakeError, tell_drift};
 use crate::ingest::off_day::own_day;
+use crate::ingest::outcome::{ReadingResult, RunEnd};
 use crate::ingest::progress::Progress;
 use crate::ingest::report::RunReport;
-use crate::ingest::{Context, Order, Run};
+use crate::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
 use bronzed_model::execution::{Execution, Status, StopReason};
-use bronzed_model::failpoint::failpoint;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
 use bronzed_source::page::Page;
@@ -94,7 +95,7 @@ struct FeedWalk<'a> {
     pages_at_risk: u32,
 }
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Walks over a feed, on the current day.
     pub(super) async fn read_feed(self) -> RunReport {
         let (began, zone, day) = (self.execution.started_at, self.context.zone, self.order.day);
@@ -130,13 +131,14 @@ impl Run<'_> {
         }
     }
 
-    fn judge_walk(&self, walk: &FeedWalk<'_>, cut: Option<Cut>) -> Ended {
+    fn judge_walk(&self, walk: &FeedWalk<'_>, cut: Option<Cut>) -> RunEnd {
+        let counts = walk.days.counts();
         let Some(cut) = cut else {
-            return Ended::default();
+            return RunEnd::judge(ReadingResult::default(), &counts);
         };
         let reason = cut.to_string();
         tracing::warn!(slice = &*walk.slice.label, reason, "slice not complete");
-        let stopped = self.overdue.cause().or_else(|| match &cut {
+        let cut_short = self.overdue.cause().or_else(|| match &cut {
             Cut::Intake(IntakeError::State(error)) if error.is_of_lake() => {
                 Some((StopReason::LakeRefused, reason.clone()))
             }
@@ -145,21 +147,13 @@ impl Run<'_> {
                 Some((StopReason::SourceDown, down.to_owned()))
             }
         });
-        let none_read = walk.days.counts().fetched == 0;
-        let status = match cut.is_failure() || (none_read && stopped.is_none()) {
-            true => Status::Failed,
-            false => Status::Partial,
+        let reading = ReadingResult {
+            failed: vec![(walk.slice.label.to_string(), reason.clone())],
+            failure: cut.is_failure().then(|| reason.clone()),
+            nothing_read: (counts.fetched == 0).then_some(reason),
+            cut_short,
         };
-        let (stop, stopped) = stopped.unzip();
-        Ended {
-            status: Some(status),
-            error: match status {
-                Status::Failed => Some(reason.clone()),
-                _ => stopped,
-            },
-            stop,
-            failed_slices: vec![(walk.slice.label.to_string(), reason)],
-        }
+        RunEnd::judge(reading, &counts)
     }
 }
 
@@ -304,7 +298,6 @@ impl<'a> FeedWalk<'a> {
     /// covered records aren't read again, so nothing may be left to do for them.
     async fn settle(&mut self) -> Result<(), Cut> {
         self.days.commit(&self.usage).await?;
-        failpoint!("feed.days_committed");
         let complete = FeedProof::of(self.order, &self.route, self.read_at);
         let route = &self.route;
         let closed = self
@@ -314,7 +307,6 @@ impl<'a> FeedWalk<'a> {
         let progress = self.route.progress(self.last_settled());
         let entropy = &self.context.entropy;
         self.coverage.add(&progress, entropy).await?;
-        failpoint!("feed.after_coverage");
         self.pages_at_risk = 0;
         Ok(())
     }
@@ -355,18 +347,10 @@ impl<'a> FeedWalk<'a> {
     }
 
     /// Records the outcome of the run in the days that weren't passed, none of which is complete by it.
-    async fn end(&mut self, mut ended: Ended) -> Ended {
-        let counts = self.days.counts();
-        if !counts.balanced() {
-            ended.status = Some(Status::Failed);
-            ended.error = Some(format!(
-                "rows are unaccounted for: {counts:?}; this is a fault of the program, please \
-                 report it"
-            ));
-        }
+    async fn end(&mut self, mut ended: RunEnd) -> RunEnd {
         let written = self.days.end(&ended, &self.usage).await;
         if let Err(error) = written {
-            ended.status = Some(Status::Failed);
+            ended.status = Status::Failed;
             ended.error.get_or_insert(error.to_string());
             // At least one audit entry should record the failure, if the lake accepts the write.
             let _ = self.days.end_home(&ended, &self.usage).await;

@@ -16,12 +16,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::ingest::frame::day_settled_at;
 use crate::ingest::intake::Delivery;
-use crate::ingest::{Context, Order, day_settled_at};
+use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Version};
-use bronzed_model::mutation::mutated;
 use bronzed_model::record::{ContentVersion, RecordId};
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::peek::{Peek, peek};
@@ -191,7 +191,6 @@ impl HeldRows {
         }
         let settled = day_settled_at(dataset, own, context.zone);
         Ok(match self.peeked.get(&own) {
-            _ if mutated!(OffDayIsForgotten) => StorageDay::There,
             Some(Some(peek)) if is_there(dataset, peek, &row.id) => StorageDay::There,
             Some(Some(peek)) if peek.is_complete() || peek.was_read_since(settled) => {
                 StorageDay::Here
@@ -214,9 +213,7 @@ impl HeldRows {
 /// Counts a row that is left to its own day.
 pub fn count_left(row: &HeldRow, counts: &mut Counts) {
     count_fetched(row, counts);
-    if !mutated!(OffDayIsForgotten) {
-        counts.off_day += row.times;
-    }
+    counts.off_day += row.times;
 }
 
 /// Counts the occurrences of the row as fetched.

@@ -3,9 +3,9 @@
 
 use tokio::sync::mpsc;
 
-use crate::ingest::Run;
-use crate::ingest::batch::{Batch, IntakeError, tell_drift};
+use crate::ingest::frame::RunFrame;
 use crate::ingest::intake::Delivery;
+use crate::ingest::intake::batch::{Batch, IntakeError, tell_drift};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::execution::Execution;
@@ -31,7 +31,7 @@ pub struct SnapshotIntake<'a> {
 
 impl<'a> SnapshotIntake<'a> {
     pub fn new(
-        run: &'a mut Run<'_>,
+        run: &'a mut RunFrame<'_>,
         state: &'a mut DayState,
         folded: &'a mut Folded,
         usage: &'a RequestBudget,

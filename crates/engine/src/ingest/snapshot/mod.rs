@@ -22,15 +22,17 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::ingest::batch::{Batch, IntakeError};
-use crate::ingest::reading::Reading;
+use crate::ingest::frame::{RunFrame, log_recovery};
+use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
-use crate::ingest::slice::SliceOutcome;
-use crate::ingest::verdict::is_proven;
-use crate::ingest::{Context, Order, Run, log_recovery};
+use crate::ingest::slice::ReadContext;
+use crate::ingest::slice::concurrent::Reading;
+use crate::ingest::slice::reader::SliceOutcome;
+use crate::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Require};
-use bronzed_model::execution::Status;
+use bronzed_model::execution::{Execution, Status};
 use bronzed_model::slices::slices;
 use bronzed_source::RequestBudget;
 use bronzed_storage::state::known::{Folded, Known};
@@ -49,7 +51,7 @@ enum Extent {
     Part,
 }
 
-impl Run<'_> {
+impl RunFrame<'_> {
     /// Reads a snapshot of the current day.
     pub(super) async fn read_snapshot(mut self) -> RunReport {
         let (today, day) = (
@@ -77,7 +79,7 @@ impl Run<'_> {
         let (outcomes, taken) = self
             .read_table(&mut state, &mut folded, &usage, &before)
             .await;
-        let sound = taken.is_ok() && self.is_sound(&outcomes) && self.has_rows_as_before(rows);
+        let sound = taken.is_ok() && self.judge_slices(&outcomes) && self.has_rows_as_before(rows);
         let whole = match taken {
             Ok(Extent::Whole) => true,
             Ok(Extent::Part) => false,
@@ -108,6 +110,21 @@ impl Run<'_> {
             .await
     }
 
+    /// Returns `false` and fails the run if a snapshot has no rows, but had `stored` rows before: that isn't
+    /// believed.
+    fn has_rows_as_before(&mut self, stored: usize) -> bool {
+        let Execution { status, counts, .. } = &self.execution;
+        let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
+        if vanished {
+            self.execution.status = Status::Failed;
+            self.execution.error = Some(format!(
+                "the API has no records of this day, where the lake has {stored}; these stay, \
+                 and the day must be read again"
+            ));
+        }
+        !vanished
+    }
+
     /// Reads the table, a second time if rows are missing, and stores its changes. Returns how much of the
     /// table was read.
     async fn read_table(
@@ -123,9 +140,11 @@ impl Run<'_> {
             ..self.order.clone()
         };
         let reading = Reading {
-            context: self.context,
-            order: &order,
-            usage,
+            read: ReadContext {
+                context: self.context,
+                order: &order,
+                usage,
+            },
             proof_due: true,
             settled: self.order.day.start(self.context.zone),
             only: None,

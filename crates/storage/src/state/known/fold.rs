@@ -10,7 +10,6 @@ use crate::bronze::layout;
 use crate::lake::{Created, Lake};
 use crate::state::{DayStore, StateError};
 use bronzed_model::day::Day;
-use bronzed_model::failpoint::failpoint;
 
 /// A checkpoint is due after this many files beyond the last one …
 const FILES_BEYOND: usize = 32;
@@ -215,13 +214,9 @@ impl Folded {
         let digest = shown(&self.digest);
         let key = layout::known_key(&store.dataset.prefix, store.day, self.commits, &digest);
         let bytes = self.known.encode().map_err(StateError::Encode)?;
-        failpoint!("snapshot.before_known");
         match store.lake.create(&key, bytes).await? {
             // An existing object of this name was made from the same files.
-            Created::Done(_) | Created::Exists => {
-                failpoint!("snapshot.after_known");
-                Ok(Some(key))
-            }
+            Created::Done(_) | Created::Exists => Ok(Some(key)),
         }
     }
 }

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use uuid::Uuid;
 
 use crate::invariants::{self, DayFacts, File, FileName, Promise, Served, StateFacts, Violation};
-use bronzed_model::mutation::Mutation;
 
 /// Set of records, one per bit.
 type Ids = u8;
@@ -23,7 +22,22 @@ type Ids = u8;
 struct Protocol {
     wants: Vec<Ids>,
     faults: u8,
-    mutation: Option<Mutation>,
+    flaw: Option<Flaw>,
+}
+
+/// Deliberate flaw of the protocol, which the model must find: a model that misses one proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    /// The state is written before the data.
+    StateBeforeData,
+    /// A file is put without "if absent".
+    CreateOverwrites,
+    /// "Already exists" is treated as success.
+    ExistsIsSuccess,
+    /// A run chooses its own commit number, not the next one.
+    OwnNumber,
+    /// Files that the state doesn't list are not adopted.
+    NothingAdopted,
 }
 
 /// The lake, its runs, and the writes in flight.
@@ -122,11 +136,11 @@ enum Action {
 
 impl World {
     /// Applies a write; returns `true` if it happened.
-    fn apply(&mut self, write: Write, mutation: Option<Mutation>) -> bool {
+    fn apply(&mut self, write: Write, flaw: Option<Flaw>) -> bool {
         match write {
             Write::Create { number, run, ids } => {
                 let is_free = !self.files.contains_key(&number);
-                if !is_free && mutation != Some(Mutation::CreateOverwrites) {
+                if !is_free && flaw != Some(Flaw::CreateOverwrites) {
                     return false;
                 }
                 self.overwritten |= !is_free;
@@ -229,15 +243,15 @@ impl Run {
     }
 
     /// Next: puts the wanted ids that are unknown; without any, writes the adopted files into the state.
-    fn after_adoption(&self, mutation: Option<Mutation>) -> Step {
+    fn after_adoption(&self, flaw: Option<Flaw>) -> Step {
         let ids = self.wants & !self.knows.ids;
         let mut number = self.knows.commits + 1;
-        if mutation == Some(Mutation::OwnNumber) {
+        if flaw == Some(Flaw::OwnNumber) {
             number += self.id % 2;
         }
         if ids == 0 {
             self.writes_what_it_found()
-        } else if mutation == Some(Mutation::StateBeforeData) {
+        } else if flaw == Some(Flaw::StateBeforeData) {
             self.swap(number, ids)
         } else {
             Step::Put { number, ids }
@@ -262,7 +276,7 @@ impl Run {
     }
 
     /// Continues after its step was applied to `world` and replied to.
-    fn go_on(&mut self, world: &World, happened: bool, mutation: Option<Mutation>) {
+    fn go_on(&mut self, world: &World, happened: bool, flaw: Option<Flaw>) {
         self.step = match self.step {
             Step::Load => {
                 self.read = world.document;
@@ -270,16 +284,16 @@ impl Run {
                 Step::Adopt
             }
             Step::Adopt => match world.files.get(&(self.knows.commits + 1)) {
-                Some((_, ids)) if mutation != Some(Mutation::NothingAdopted) => {
+                Some((_, ids)) if flaw != Some(Flaw::NothingAdopted) => {
                     self.knows.commits += 1;
                     self.knows.ids |= ids;
                     Step::Adopt
                 }
-                _ => self.after_adoption(mutation),
+                _ => self.after_adoption(flaw),
             },
-            Step::Put { .. } if mutation == Some(Mutation::StateBeforeData) => Step::Done,
+            Step::Put { .. } if flaw == Some(Flaw::StateBeforeData) => Step::Done,
             Step::Put { number, ids } => {
-                let believed = mutation == Some(Mutation::ExistsIsSuccess);
+                let believed = flaw == Some(Flaw::ExistsIsSuccess);
                 match happened || believed {
                     true => self.swap(number, ids),
                     false => Step::FindFile { number, ids },
@@ -293,8 +307,8 @@ impl Run {
             Step::Swap { document } if happened => {
                 self.read = Some(document);
                 let ids = self.wants & !self.knows.ids;
-                match mutation {
-                    Some(Mutation::StateBeforeData) if ids != 0 => Step::Put {
+                match flaw {
+                    Some(Flaw::StateBeforeData) if ids != 0 => Step::Put {
                         number: document.commits,
                         ids,
                     },
@@ -374,13 +388,12 @@ impl Protocol {
                     Outcome::Good | Outcome::ReplyLost | Outcome::CrashAfter
                 );
                 let write = run.write();
-                let happened =
-                    happens && write.is_some_and(|write| world.apply(write, self.mutation));
+                let happened = happens && write.is_some_and(|write| world.apply(write, self.flaw));
                 if matches!(outcome, Outcome::Late | Outcome::CrashLate) {
                     world.late.extend(write);
                 }
                 match outcome {
-                    Outcome::Good => run.go_on(&world, happened, self.mutation),
+                    Outcome::Good => run.go_on(&world, happened, self.flaw),
                     Outcome::Fails | Outcome::ReplyLost | Outcome::Late => run.go_on_from_error(),
                     // Another run replaces it.
                     _ => run = Run::new(run.id + 10, run.wants),
@@ -390,7 +403,7 @@ impl Protocol {
             }
             Action::Deliver(write) => {
                 world.late.remove(&write);
-                world.apply(write, self.mutation);
+                world.apply(write, self.flaw);
             }
             Action::LoseState => {
                 world.faults -= 1;
@@ -477,13 +490,13 @@ impl Reached {
 }
 
 /// Explores all states; returns the first violation with the path to it.
-fn explore(wants: &[Ids], faults: u8, mutation: Option<Mutation>) -> Result<(), String> {
+fn explore(wants: &[Ids], faults: u8, flaw: Option<Flaw>) -> Result<(), String> {
     let protocol = Protocol {
         wants: wants.to_vec(),
         faults,
-        mutation,
+        flaw,
     };
-    let what = format!("{} runs, {faults} faults, {mutation:?}", wants.len());
+    let what = format!("{} runs, {faults} faults, {flaw:?}", wants.len());
     let (reached, broken) = Reached::of(&protocol);
     let broken = match broken {
         Some((number, violation)) => Some((number, violation.to_string())),
@@ -527,14 +540,14 @@ fn the_model_of_three_runs_with_two_faults_breaks_no_promise() {
 }
 
 #[test]
-fn the_model_finds_the_faults_of_the_protocol() {
-    for mutation in [
-        Mutation::StateBeforeData,
-        Mutation::CreateOverwrites,
-        Mutation::ExistsIsSuccess,
-        Mutation::OwnNumber,
-        Mutation::NothingAdopted,
+fn the_model_finds_the_flaws_of_the_protocol() {
+    for flaw in [
+        Flaw::StateBeforeData,
+        Flaw::CreateOverwrites,
+        Flaw::ExistsIsSuccess,
+        Flaw::OwnNumber,
+        Flaw::NothingAdopted,
     ] {
-        explore(TWO, 1, Some(mutation)).unwrap_err();
+        explore(TWO, 1, Some(flaw)).unwrap_err();
     }
 }

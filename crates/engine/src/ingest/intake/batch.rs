@@ -1,0 +1,242 @@
+//! Rows of one day on their way into a file: encoded as they arrive, committed in files of bounded size.
+//!
+//! Counts are added to the execution only on commit: rows of a file that couldn't be committed are neither
+//! fetched nor new in the audit, and the next run fetches them again.
+
+use std::collections::HashSet;
+
+use crate::ingest::progress::Progress;
+use crate::ingest::{Context, Order};
+use bronzed_model::counts::Counts;
+use bronzed_model::execution::{Execution, StopReason};
+use bronzed_model::json::tape::Value;
+use bronzed_model::record::RecordId;
+use bronzed_source::RequestBudget;
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
+use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
+
+/// Reason why rows can't be stored; the run has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Rows can't be encoded as columns.
+    #[error(transparent)]
+    Bronze(#[from] BronzeError),
+    /// The commit failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A JSON document of the lake can't be read or written.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+/// Sets the stop reason to `LakeRefused` if the error is one of the lake: such a run says nothing about its
+/// day.
+pub fn note_refusal(execution: &mut Execution, error: &StateError) {
+    if error.is_of_lake() {
+        execution.stop = Some(StopReason::LakeRefused);
+    }
+}
+
+/// Rows and counts of one day since the last commit.
+#[derive(Debug, Default)]
+pub struct Batch {
+    counts: Counts,
+    ids: HashSet<Box<str>>,
+    /// Parents whose children are all in the batch or stored; only for a child dataset.
+    parents: Vec<Box<str>>,
+    writer: Option<FileWriter>,
+    /// `_extra` of the first row with drift.
+    drifted: Option<Box<str>>,
+}
+
+impl Batch {
+    /// Returns the counts for the caller to add to; they become part of the execution on commit.
+    pub fn count(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    /// Counts since the last commit.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Returns `true` if a row with this id is in the batch.
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Marks the parent `id` as finished; returns the number of finished parents in the batch.
+    pub fn parent_done(&mut self, id: &str) -> usize {
+        self.parents.push(id.into());
+        self.parents.len()
+    }
+
+    /// Number of rows that wait to be committed, and their size in bytes of JSON.
+    pub fn rows(&self) -> (usize, u64) {
+        let writer = self.writer.as_ref();
+        writer.map_or((0, 0), |writer| (writer.rows(), writer.json_bytes()))
+    }
+
+    /// Encodes a row and counts it as new. `execution` is the entry of this run.
+    pub fn append(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
+        (id, origin, record): (&RecordId, RowOrigin<'_>, Value<'_>),
+    ) -> Result<(), BronzeError> {
+        let writer = self.writer(context, order, execution)?;
+        let drift = writer.append(id, origin, record)?;
+        self.note_row(id, drift);
+        Ok(())
+    }
+
+    /// Encodes a row given as text, as [`Batch::append`] does.
+    pub fn append_text(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
+        (id, origin, record): (&RecordId, RowOrigin<'_>, &str),
+    ) -> Result<(), BronzeError> {
+        let writer = self.writer(context, order, execution)?;
+        let drift = writer.append_text(id, origin, record)?;
+        self.note_row(id, drift);
+        Ok(())
+    }
+
+    /// Returns the writer of the next file; begins one if there is none.
+    fn writer(
+        &mut self,
+        context: &Context,
+        order: &Order,
+        execution: &Execution,
+    ) -> Result<&mut FileWriter, BronzeError> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => FileWriter::new(
+                &order.dataset.schema,
+                FileMeta {
+                    dataset: order.dataset.full_name(),
+                    day: order.day,
+                    run_id: execution.run_id,
+                    job: order.job.clone(),
+                    ingested_at: context.clock.now(),
+                },
+            )?,
+        };
+        Ok(self.writer.insert(writer))
+    }
+
+    /// Counts the row that was encoded last; `drift` is the number of its values that didn't fit.
+    fn note_row(&mut self, id: &RecordId, drift: u64) {
+        if drift > 0 && self.drifted.is_none() {
+            let drifted = self.writer.as_ref().and_then(FileWriter::drifted);
+            self.drifted = drifted.map(Into::into);
+        }
+        self.counts.drift += drift;
+        self.counts.new += 1;
+        self.ids.insert(id.id.as_str().into());
+    }
+
+    /// Returns `_extra` of the first row with drift since the run began.
+    pub fn drifted(&self) -> Option<&str> {
+        self.drifted.as_deref()
+    }
+
+    /// Returns `true` if the batch has reached the size limit of a file.
+    pub fn is_full(&self, context: &Context) -> bool {
+        let limits = &context.commit;
+        self.writer.as_ref().is_some_and(|writer| {
+            writer.rows() >= limits.max_records || writer.json_bytes() >= limits.max_bytes
+        })
+    }
+
+    /// Encodes the remaining rows.
+    ///
+    /// # Errors
+    /// Returns an error if the rows can't be encoded as columns.
+    pub fn finish(self) -> Result<LastCommit, BronzeError> {
+        let Self {
+            writer, parents, ..
+        } = self;
+        let Some(writer) = writer else {
+            let file = None;
+            return Ok(LastCommit { file, parents });
+        };
+        Ok(LastCommit {
+            file: Some(writer.finish_with(parents)?),
+            parents: Vec::new(),
+        })
+    }
+
+    /// Commits the rows; without rows, only records the finished parents and adds the counts to `execution`.
+    /// Returns the commit if a file was written.
+    ///
+    /// # Errors
+    /// Returns an error if the rows can't be encoded or the commit fails; `execution` then counts nothing of
+    /// the batch. If the lake refused the write, the stop reason says so.
+    pub async fn commit(
+        &mut self,
+        context: &Context,
+        store: &DayStore,
+        state: &mut DayState,
+        execution: &mut Execution,
+        usage: &RequestBudget,
+    ) -> Result<Option<Committed>, IntakeError> {
+        let mut settled = execution.clone();
+        settled.counts.add(&self.counts);
+        settled.counts.requests = usage.requests();
+        settled.counts.retries = usage.retries();
+        let committed = match self.writer.take() {
+            None if self.parents.is_empty() => None,
+            None => {
+                let parents = std::mem::take(&mut self.parents);
+                let noted = store.note_parents(state, &parents, &mut settled).await;
+                noted.inspect_err(|error| note_refusal(execution, error))?;
+                None
+            }
+            Some(writer) => {
+                let file = writer.finish_with(std::mem::take(&mut self.parents))?;
+                let committed = store.commit(state, file, &mut settled).await;
+                let committed = committed.inspect_err(|error| note_refusal(execution, error))?;
+                tell(context, &committed);
+                Some(committed)
+            }
+        };
+        *execution = settled;
+        self.counts = Counts::default();
+        self.ids.clear();
+        Ok(committed)
+    }
+}
+
+/// Logs a commit and reports it to the observer.
+pub fn tell(context: &Context, committed: &Committed) {
+    tracing::info!(
+        key = committed.key.as_deref().unwrap_or_default(),
+        rows = committed.rows,
+        dropped = committed.dropped,
+        "file committed"
+    );
+    let rows = committed.rows;
+    context.observer.notice(Progress::Committed { rows });
+}
+
+/// Logs once that values went into `_extra`, with one of them as an example; `extra` is the `_extra` of a
+/// row.
+pub fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
+    let Some(extra) = extra else {
+        return;
+    };
+    let mut drift = Drift::default();
+    drift.see(&order.dataset.schema, order.day, extra);
+    if let Some(found) = drift.findings().first() {
+        let (field, example) = (found.field.as_str(), found.example.as_str());
+        let why = found.why.name();
+        tracing::warn!(field, why, example, values, "schema drift seen");
+    }
+}
