@@ -15,21 +15,26 @@ use crate::support::runtime;
 /// Number of readings: two gauges report every quarter of an hour, and one of them again at 02:00.
 const READINGS: usize = 2 * 96 + 1;
 
-/// Returns the files shown on a page of the documentation: TOML blocks that begin with a file name.
-fn files(page: &str) -> Vec<(String, String)> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("docs")
-        .join(page);
-    let page = fs::read_to_string(page).unwrap();
-    let blocks = page.split("```toml\n# ").skip(1);
-    let files = blocks.map(|block| {
+/// Folder of the example, which is a configuration.
+const RIVERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/rivers");
+/// Page that shows the files of the example.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/develop/add-a-source.md");
+/// Beginning of a file that a page shows: a block whose first line names it.
+const BLOCK: &str = "```toml\n# ";
+
+/// Returns the page with each file as it is in the example, and the names of the files.
+fn with_files(page: &str) -> (String, Vec<String>) {
+    let mut blocks = page.split(BLOCK);
+    let mut whole = blocks.next().unwrap().to_owned();
+    let mut names = Vec::new();
+    for block in blocks {
         let (name, rest) = block.split_once('\n').unwrap();
-        (
-            name.to_owned(),
-            rest.split("```").next().unwrap().to_owned(),
-        )
-    });
-    files.collect()
+        let (_, after) = rest.split_once("```").unwrap();
+        let file = fs::read_to_string(Path::new(RIVERS).join(name)).unwrap();
+        whole += &format!("{BLOCK}{name}\n{file}```{after}");
+        names.push(name.to_owned());
+    }
+    (whole, names)
 }
 
 /// Returns a page of the readings of 2025-06-01, as the documented API sends it.
@@ -93,16 +98,29 @@ fn api() -> String {
     url
 }
 
+/// Run with `UPDATE_DOCS=1` after a change of the example.
 #[test]
-fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = files("develop/add-a-source.md");
-    assert_eq!(files.len(), 3);
-    for (name, text) in files {
-        let file = folder.path().join(name);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, text).unwrap();
+fn the_documentation_shows_the_files_of_the_example() {
+    let shown = fs::read_to_string(PAGE).unwrap();
+    let (page, names) = with_files(&shown);
+    assert_eq!(
+        names,
+        [
+            "bronzed.toml",
+            "sources/rivers.toml",
+            "sources/rivers/readings.toml"
+        ]
+    );
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(PAGE, page).unwrap();
+    } else {
+        assert_eq!(shown, page, "run with UPDATE_DOCS=1");
     }
+}
+
+#[test]
+fn the_source_of_the_documentation_is_read_from_its_files_to_parquet() {
+    let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("data");
     let api = api();
     let bronzed = |args: &[&str]| {
@@ -111,7 +129,7 @@ fn the_source_of_the_documentation_is_read_from_an_empty_folder_to_parquet() {
             .env("BRONZED__SOURCES__RIVERS__BASE_URL", &api);
         program.run().expect(0).stdout
     };
-    let config = folder.path().to_str().unwrap();
+    let config = RIVERS;
     bronzed(&["check", "--config", config]);
     let read = [
         "run",

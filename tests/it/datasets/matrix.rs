@@ -1,4 +1,4 @@
-//! Table of datasets in the README, generated from the shipped configuration.
+//! Table of datasets in `docs/use/datasets.md`, generated from the shipped configuration.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,21 +6,21 @@ use std::fs;
 use bronzed_model::declaration::{Dataset, JobDays, Kind, Mode, Source, Version};
 use bronzed_model::schema::{Column, ColumnType};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/use/datasets.md");
 const BEGIN: &str = "<!-- datasets: made from config/sources -->\n";
 const END: &str = "<!-- end of datasets -->\n";
 
-/// Run with `UPDATE_README=1` after a change of the declarations.
+/// Run with `UPDATE_DOCS=1` after a change of the declarations.
 #[test]
-fn the_readme_lists_the_datasets_that_are_shipped() {
-    let text = fs::read_to_string(README).unwrap();
+fn the_docs_list_the_datasets_that_are_shipped() {
+    let text = fs::read_to_string(PAGE).unwrap();
     let start = text.find(BEGIN).expect("where the table begins") + BEGIN.len();
     let end = text.find(END).expect("where the table ends");
     let table = table();
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(README, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(PAGE, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
     } else {
-        assert_eq!(&text[start..end], table, "run with UPDATE_README=1");
+        assert_eq!(&text[start..end], table, "run with UPDATE_DOCS=1");
     }
 }
 

@@ -2,8 +2,8 @@
 //! and asserts a property of the result; it must return soon and not panic.
 //!
 //! They are driven in two ways: coverage-guided by `cargo fuzz` (`fuzz/README.md`), for minutes or days
-//! with a nightly compiler; and by `replay` in each `cargo test`, with the corpus (`fuzz/corpus`) and over
-//! a thousand mutations of it from a printed seed.
+//! with a nightly compiler; and by `replay` in each `cargo test`, with the corpus (`fuzz/corpus`) and 500
+//! mutations of it for each target from a printed seed.
 //!
 //! Inputs are text where possible, so that they can be read and written by hand:
 //!

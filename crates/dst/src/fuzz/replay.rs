@@ -158,12 +158,26 @@ fn play(changes: usize) {
 }
 
 #[test]
+fn every_input_that_broke_something_is_told_of_in_the_readme() {
+    let readme = include_str!("../../../../fuzz/README.md");
+    let found = TARGETS.iter().flat_map(|(target, _)| {
+        let inputs = corpus(target).into_iter();
+        inputs.map(move |(file, _)| format!("`{target}/{file}`"))
+    });
+    let found: Vec<_> = found.filter(|name| name.contains("/found-")).collect();
+    assert!(found.len() > 10, "{found:?}");
+    for name in found {
+        assert!(readme.contains(&name), "fuzz/README.md has no {name}");
+    }
+}
+
+#[test]
 fn the_corpus_and_some_changes_of_it() {
-    play(150);
+    play(500);
 }
 
 #[test]
 #[ignore = "seconds a target: `.ci/run fuzz`"]
 fn the_corpus_and_many_changes_of_it() {
-    play(2_000);
+    play(5_000);
 }
