@@ -14,8 +14,8 @@ use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
 use crate::schedule::plan::{PlanInput, next_tries};
 use crate::server::daemon::ServiceError;
 use crate::server::view::{
-    AcceptedView, DayView, ExecutionView, FailedSlice, FileView, SliceView, Usual, VolumeDay,
-    Volumes,
+    AcceptedView, DayView, ExecutionStatus, ExecutionView, FailedSlice, FileView, RunStatus,
+    RunView, SliceView, Usual, VolumeDay, Volumes,
 };
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -36,7 +36,10 @@ const FEWEST: usize = 3;
 
 /// Number of records of days that were read before, by the prefix of their table.
 #[derive(Debug, Default)]
-pub(super) struct VolumeCache(Mutex<BTreeMap<String, BTreeMap<Day, (Entry, u64)>>>);
+pub(super) struct VolumeCache(Mutex<BTreeMap<String, TableVolumes>>);
+
+/// Number of records of a table's days, each with the state as listed before it was read.
+type TableVolumes = BTreeMap<Day, (Entry, u64)>;
 
 impl DaemonInner {
     /// Returns a day in detail.
@@ -81,7 +84,7 @@ impl DaemonInner {
         });
         let known_status =
             known.map(|known| one.schedule.day_status(&dataset.name, known, day, now));
-        Ok(DayView {
+        let mut view = DayView {
             status: status(found.as_ref(), known_status),
             settles_at: one.schedule.settles_at(&dataset.name, day).unwrap_or(now),
             usual,
@@ -89,7 +92,13 @@ impl DaemonInner {
             current: board.runs.of_day(&key),
             timezone: zone.name().to_owned(),
             ..shown(&dataset, day, found, now)
-        })
+        };
+        let ended = board.runs.ended();
+        let of_day = ended.filter(|run| {
+            (&*run.source, &*run.dataset, run.day) == (&*source, &*dataset.name, day)
+        });
+        add_unaudited(&mut view.executions, of_day);
+        Ok(view)
     }
 
     /// Returns the records of like days. `None` if too few are known.
@@ -321,6 +330,44 @@ fn slice_views(dataset: &Dataset, found: Option<&DayReport>) -> Vec<SliceView> {
         view.failure = Some(reason.clone());
     }
     views.into_values().collect()
+}
+
+/// Adds the runs of this process that the audit doesn't have: the lake couldn't be read or written then.
+fn add_unaudited<'a>(
+    executions: &mut Vec<ExecutionView>,
+    ended: impl DoubleEndedIterator<Item = &'a RunView>,
+) {
+    for run in ended.rev() {
+        let is_known = |one: &ExecutionView| one.run_id == Some(run.run_id);
+        if executions.iter().any(is_known) {
+            continue;
+        }
+        let later = |one: &ExecutionView| one.ended_at <= run.ended_at;
+        let place = executions.iter().position(later);
+        executions.insert(place.unwrap_or(executions.len()), unaudited(run));
+    }
+}
+
+fn unaudited(run: &RunView) -> ExecutionView {
+    ExecutionView {
+        run_id: Some(run.run_id),
+        job: Some(run.job.clone()),
+        status: Some(match run.status {
+            RunStatus::Queued | RunStatus::Running => ExecutionStatus::Running,
+            RunStatus::Ok => ExecutionStatus::Ok,
+            RunStatus::Partial => ExecutionStatus::Partial,
+            RunStatus::Failed => ExecutionStatus::Failed,
+        }),
+        stop: None,
+        started_at: run.started_at,
+        ended_at: run.ended_at,
+        counts: run.counts.unwrap_or_default(),
+        failed_slices: run.failed_slices.clone(),
+        error: run.error.clone(),
+        again_at: None,
+        reason: None,
+        files: Vec::new(),
+    }
 }
 
 fn execution(run: ReportedExecution) -> ExecutionView {

@@ -257,7 +257,7 @@ impl RunTable {
     }
 
     /// Returns the runs of this process that have ended lately, the last one first.
-    pub(super) fn ended(&self) -> impl Iterator<Item = &RunView> {
+    pub(super) fn ended(&self) -> impl DoubleEndedIterator<Item = &RunView> {
         self.ended.iter()
     }
 

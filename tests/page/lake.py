@@ -104,7 +104,7 @@ class Maker:
             progress[label] = {"total": total, "seen": seen, "proven": proven and label not in failed}
         return progress
 
-    def day(self, prefix, day, labels, fate):
+    def day(self, prefix, day, kind, labels, fate):
         """A day, and what became of it."""
         weekday = day.weekday()
         usual = 9 if weekday >= 5 else 60 + 6 * weekday
@@ -113,6 +113,9 @@ class Maker:
             count = count // 4
         begun = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(3), ZONE)
         begun += datetime.timedelta(seconds=self.chance.randint(0, 1200))
+        if kind in ("snapshot", "feed"):
+            # Unchanged since the day before: no file without new records.
+            count = 0
         if fate == "proven":
             runs = [self.run(begun, "ok", count)]
             return self.state(prefix, day, runs, self.slices(labels, count), True, count=count)
@@ -162,7 +165,7 @@ class Maker:
                 if kind in ("snapshot", "feed") and fate != "proven":
                     fate = "proven" if age > 1 else None
                 if fate:
-                    self.day(prefix, day, labels, fate)
+                    self.day(prefix, day, kind, labels, fate)
             if kind not in ("snapshot", "feed"):
                 named = {"format": 1, "from": str(first), "noted_at": f"{first}T12:00:00Z"}
                 self.put(f"_bronzed/named/{prefix}.json", json.dumps(named).encode())

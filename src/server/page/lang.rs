@@ -65,7 +65,7 @@ impl Lang {
         let digits = number.to_string();
         let mut spelled = String::with_capacity(digits.len() * 4 / 3);
         for (position, digit) in digits.chars().enumerate() {
-            if position > 0 && (digits.len() - position) % 3 == 0 {
+            if position > 0 && (digits.len() - position).is_multiple_of(3) {
                 spelled.push(separator);
             }
             spelled.push(digit);

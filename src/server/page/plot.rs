@@ -78,7 +78,7 @@ fn one_day(lang: Lang, scale: &Scale, index: usize, day: &VolumeDay) -> Markup {
                 title { (lang.day(day.day)) ": " (lang.number(records)) }
             }
         }
-        @if index % 14 == 0 {
+        @if index.is_multiple_of(14) {
             text x=(round(x)) y=(HEIGHT - 6.0) { (lang.day(day.day)) }
         }
     }

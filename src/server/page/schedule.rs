@@ -102,7 +102,7 @@ fn axis(lang: Lang, now: DateTime<Utc>, zone: Tz) -> Markup {
             .get(..2)
             .and_then(|hour| hour.parse().ok())
             .unwrap_or(0);
-        hour % 3 == 0 && *minutes < WIDTH - 30
+        hour.is_multiple_of(3) && *minutes < WIDTH - 30
     });
     html! {
         svg class="hours" {

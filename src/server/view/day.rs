@@ -41,7 +41,7 @@ pub struct DayView {
     pub usual: Option<Usual>,
     /// Declared and read slices, sorted by label.
     pub slices: Vec<SliceView>,
-    /// Entries of the audit, the last one first.
+    /// Entries of the audit, and runs of this process that couldn't enter theirs, the last one first.
     pub executions: Vec<ExecutionView>,
     /// Files in order.
     pub files: Vec<FileView>,

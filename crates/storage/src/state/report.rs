@@ -199,3 +199,105 @@ fn reported(entry: &AuditEntry, zone: Tz) -> ReportedExecution {
         reason: entry.text("reason"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use chrono_tz::America::Sao_Paulo;
+
+    const PREFIX: &str = "pncp";
+
+    fn day() -> Day {
+        "2025-10-22".parse().unwrap()
+    }
+
+    fn lake() -> Lake {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        Lake::over(store, "memory:///")
+    }
+
+    /// A state of a version that had no digest yet: it is told of all the same.
+    fn state() -> String {
+        let file = layout::file_key(PREFIX, day(), 1);
+        serde_json::json!({
+            "date": "2025-10-22", "processed_ids": ["a", "b"], "created_at": "2025-10-22T08:00:02-03:00",
+            "executions": [{
+                "timestamp": "2025-10-22T12:00:03-03:00", "new_records": 2, "duplicates_filtered": 0,
+                "run_id": Uuid::from_u128(1), "job": "daily", "status": "partial", "requests": 14, "retries": 1,
+                "failed_slices": ["modalidade=6", "modalidade=7"], "failures": {"modalidade=6": "status 503"},
+                "files": [file], "started_at": "2025-10-22T12:00:00-03:00", "stop": "deadline",
+            }, {
+                "timestamp": "2025-10-23T12:00:03-03:00", "job": "accept", "reason": "seen by Ana",
+            }],
+            "slices": {"modalidade=6": {"total": 3, "seen": 2}},
+            "withdrawn_ids": {"a": "2025-12-07T05:12:00-03:00"},
+            "accepted": {"at": "2025-10-23T12:00:03-03:00", "reason": "seen by Ana"},
+        })
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn a_report_has_every_reason_that_the_state_has_and_the_files_in_order() {
+        let lake = lake();
+        let put = |key: String, text: String| {
+            let lake = lake.clone();
+            async move { drop(lake.create(&key, text.into()).await.unwrap()) }
+        };
+        put(layout::state_key(PREFIX, day()), state()).await;
+        put(layout::file_key(PREFIX, day(), 2), "two".to_owned()).await;
+        put(layout::file_key(PREFIX, day(), 1), "first".to_owned()).await;
+        let found = report(&lake, PREFIX, day(), Sao_Paulo)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (found.records, found.withdrawn, found.complete),
+            (2, 1, false)
+        );
+        assert_eq!(found.accepted.unwrap().reason, "seen by Ana");
+        assert_eq!(found.slices["modalidade=6"].seen, 2);
+        let [run, decision] = &found.executions[..] else {
+            panic!("{:?}", found.executions);
+        };
+        let failures = [("modalidade=6", "status 503"), ("modalidade=7", "")];
+        let failures = failures.map(|(slice, reason)| (slice.to_owned(), reason.to_owned()));
+        assert_eq!(run.failures, failures.into());
+        assert_eq!(
+            (run.status, run.stop),
+            (Some(Status::Partial), Some(StopReason::Deadline))
+        );
+        assert_eq!(
+            (decision.status, decision.reason.as_deref()),
+            (None, Some("seen by Ana"))
+        );
+        let files: Vec<_> = found
+            .files
+            .iter()
+            .map(|file| (file.bytes, file.rows))
+            .collect();
+        assert_eq!(files, [(5, Some(2)), (3, None)]);
+    }
+
+    #[tokio::test]
+    async fn a_day_without_a_readable_state_is_reported_as_in_doubt_and_one_without_anything_is_not()
+     {
+        let lake = lake();
+        assert_eq!(report(&lake, PREFIX, day(), Sao_Paulo).await.unwrap(), None);
+        let file = layout::file_key(PREFIX, day(), 1);
+        lake.create(&file, "first".into()).await.unwrap();
+        let found = report(&lake, PREFIX, day(), Sao_Paulo)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(found.doubt.is_some() && found.files.len() == 1);
+        let state = layout::state_key(PREFIX, day());
+        lake.create(&state, "{".into()).await.unwrap();
+        let found = report(&lake, PREFIX, day(), Sao_Paulo)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(found.doubt.is_some() && !found.complete);
+    }
+}

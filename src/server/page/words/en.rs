@@ -120,7 +120,7 @@ pub(in crate::server) const EN: Words = Words {
         took: "Took",
         new: "New",
         fetched: "Fetched",
-        duplicates: "Duplicates",
+        duplicates: "Known already",
         off_day: "Of another day",
         requests: "Requests",
         retries: "Sent again",
