@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::daemon::backfills::AskedBackfills;
 use crate::daemon::lake::LakeWriteBreaker;
 use crate::daemon::learn::Refreshed;
 use crate::daemon::paused::Paused;
@@ -25,6 +26,8 @@ pub(super) struct DaemonState {
     pub sources: BTreeMap<Arc<str>, SourceState>,
     /// Runs of this process.
     pub runs: RunTable,
+    /// Backfills that people have asked for.
+    pub backfills: AskedBackfills,
     /// Paused jobs, as last loaded from the lake.
     pub paused: Paused,
     /// Time at which the paused jobs were last requested from the lake.

@@ -20,6 +20,7 @@ use bronzed_engine::verify::marks;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::Execution;
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Entry, Lake, LakeError};
 use bronzed_storage::named::FirstNamedDay;
@@ -51,6 +52,8 @@ struct CachedState {
     /// Object as listed before it was read.
     entry: Entry,
     runs: Vec<ExecutionFacts>,
+    /// The same runs as the state has them.
+    executions: Vec<Execution>,
 }
 
 /// Loads the knowledge of every enabled dataset of a source from the lake.
@@ -71,7 +74,7 @@ pub(super) async fn learn(
             prefix: &dataset.prefix,
             now,
         };
-        let remembered = memory.take(&dataset.prefix);
+        let remembered = memory.of(&dataset.prefix);
         let known = asking.learn(remembered).await;
         let known = known.map(|(known, seen)| {
             memory.keep(&dataset.prefix, seen);
@@ -83,9 +86,17 @@ pub(super) async fn learn(
 }
 
 impl StateCache {
-    fn take(&self, prefix: &str) -> Remembered {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(prefix).unwrap_or_default()
+    fn of(&self, prefix: &str) -> Remembered {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(prefix).cloned().unwrap_or_default()
+    }
+
+    /// Calls `with` for each cached execution of a table: those of the newest days, and of open ones.
+    pub(super) fn executions(&self, prefix: &str, mut with: impl FnMut(Day, &Execution)) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (day, state) in all.get(prefix).into_iter().flatten() {
+            state.executions.iter().for_each(|run| with(*day, run));
+        }
     }
 
     fn keep(&self, prefix: &str, seen: Remembered) {
@@ -170,9 +181,14 @@ impl RefreshTarget<'_> {
         let zone = self.schedule.zone;
         let read = futures::stream::iter(unknown).map(|(day, entry)| async move {
             let glance = glance(self.lake, self.prefix, day, zone).await?;
-            let runs = glance.unwrap_or_default().runs;
-            let runs = dated_right(runs.iter().map(ExecutionFacts::from).collect());
-            Ok((day, CachedState { entry, runs }))
+            let executions = glance.unwrap_or_default().runs;
+            let runs = dated_right(executions.iter().map(ExecutionFacts::from).collect());
+            let state = CachedState {
+                entry,
+                runs,
+                executions,
+            };
+            Ok((day, state))
         });
         let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         seen.extend(read);
@@ -304,7 +320,7 @@ mod tests {
                 prefix: PREFIX,
                 now: self.now,
             };
-            let (known, seen) = asking.learn(self.memory.take(PREFIX)).await.unwrap();
+            let (known, seen) = asking.learn(self.memory.of(PREFIX)).await.unwrap();
             self.memory.keep(PREFIX, seen);
             known
         }

@@ -23,15 +23,20 @@
 //! - `freshness`: stale jobs and overdue days
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
-//! - `service`: interface for the HTTP server
+//! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `next`, `backfills`: what it tells
 
+mod backfills;
 mod board;
+mod concerns;
+mod day;
 mod doors;
 mod freshness;
 mod lake;
 mod learn;
 mod life;
 mod look;
+mod next;
+mod overview;
 mod paused;
 mod places;
 mod planned;
@@ -46,9 +51,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::daemon::board::DaemonState;
+use crate::daemon::day::{READINGS, VolumeCache};
 use crate::daemon::learn::StateCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::AppContext;
@@ -70,6 +76,10 @@ struct DaemonInner {
     /// Notified when a reconcile pass or a task has finished.
     changed: Notify,
     started_at: DateTime<Utc>,
+    /// Number of records of days that were read for the server.
+    volumes: VolumeCache,
+    /// Permits to read days for the server.
+    readings: Semaphore,
 }
 
 /// A source and its jobs.
@@ -109,6 +119,8 @@ impl Daemon {
             woken: Notify::new(),
             changed: Notify::new(),
             started_at,
+            volumes: VolumeCache::default(),
+            readings: Semaphore::new(READINGS),
         })))
     }
 

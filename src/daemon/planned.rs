@@ -50,6 +50,11 @@ impl Plans {
         self.0.values()
     }
 
+    /// Returns the due runs of all plans, as last planned.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.0.values().flat_map(|planned| &planned.tasks)
+    }
+
     /// Has the dataset planned anew: the knowledge of it has changed.
     pub fn forget(&mut self, dataset: &str) {
         if let Some(planned) = self.0.get_mut(dataset) {

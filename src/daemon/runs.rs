@@ -97,6 +97,16 @@ impl RunTable {
         self.waiting.iter()
     }
 
+    /// Removes the queued requests for which `is_meant` returns `true`.
+    pub(super) fn cancel(&mut self, is_meant: impl Fn(&RunKey, &RunRequest) -> bool) {
+        self.waiting.retain(|key, asked| !is_meant(key, asked));
+    }
+
+    /// `true` if the day has a queued request.
+    pub(super) fn is_waiting(&self, key: &RunKey) -> bool {
+        self.waiting.contains_key(key)
+    }
+
     /// Returns the run id of the queued request for a day. `None` if there is none, or if `mode` doesn't
     /// cover its mode.
     pub(super) fn promised(&self, key: &RunKey, mode: Mode) -> Option<Uuid> {
@@ -246,6 +256,18 @@ impl RunTable {
             .collect()
     }
 
+    /// Returns the runs of this process that have ended lately, the last one first.
+    pub(super) fn ended(&self) -> impl DoubleEndedIterator<Item = &RunView> {
+        self.ended.iter()
+    }
+
+    /// Returns the run of a day that waits or is active.
+    pub(super) fn of_day(&self, key: &RunKey) -> Option<RunView> {
+        let active = self.under_way.get(key);
+        let active = active.map(|run| shown_under_way(key, run));
+        active.or_else(|| Some(shown_waiting(key, self.waiting.get(key)?)))
+    }
+
     /// Returns the run of a job that started last.
     pub(super) fn last_of(&self, source: &Arc<str>, job: &Arc<str>) -> Option<RunView> {
         let under_way = self
@@ -270,7 +292,7 @@ pub(super) struct RunProgress {
 }
 
 impl RunProgress {
-    fn progress(&self) -> view::ProgressView {
+    pub(super) fn progress(&self) -> view::ProgressView {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         view::ProgressView {
             pages_read: of(&self.pages_read),

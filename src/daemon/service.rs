@@ -7,7 +7,6 @@ use async_trait::async_trait;
 
 use crate::daemon::board::DaemonState;
 use crate::daemon::learn::enabled;
-use crate::daemon::look::backfill_job;
 use crate::daemon::paused::Paused;
 use crate::daemon::runs::{RunKey, RunRequest};
 use crate::daemon::wakers::TICK;
@@ -15,7 +14,10 @@ use crate::daemon::{Daemon, DaemonInner, Scheduled};
 use crate::schedule::jobs::ScheduledJob;
 use crate::server::daemon::{Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
-use crate::server::view::{Backfill, CoverageView, DatasetView, JobView, RunView};
+use crate::server::view::{
+    Backfill, BackfillForecast, BackfillView, CalendarView, CoverageView, DatasetView, DayView,
+    History, JobView, Overview, RunView, ScheduleView, Volumes,
+};
 use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
@@ -96,6 +98,34 @@ impl crate::server::daemon::DaemonService for Daemon {
         Ok(self.0.board().runs.shown())
     }
 
+    async fn overview(&self) -> Result<Overview, ServiceError> {
+        Ok(self.0.overview(self.readiness()))
+    }
+
+    async fn calendar(&self, source: &str, dataset: &str) -> Result<CalendarView, ServiceError> {
+        self.0.calendar(source, dataset)
+    }
+
+    async fn day(&self, source: &str, dataset: &str, day: Day) -> Result<DayView, ServiceError> {
+        self.0.day(source, dataset, day).await
+    }
+
+    async fn volumes(&self, source: &str, dataset: &str) -> Result<Volumes, ServiceError> {
+        self.0.recent_volumes(source, dataset).await
+    }
+
+    async fn history(&self) -> Result<History, ServiceError> {
+        Ok(self.0.history())
+    }
+
+    async fn schedule(&self) -> Result<ScheduleView, ServiceError> {
+        Ok(self.0.next_day())
+    }
+
+    async fn backfills(&self) -> Result<Vec<BackfillView>, ServiceError> {
+        Ok(self.0.backfills())
+    }
+
     async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError> {
         let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
         for day in &order.days {
@@ -109,29 +139,30 @@ impl crate::server::daemon::DaemonService for Daemon {
     }
 
     async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, ServiceError> {
-        let (source, dataset) = self.0.find(&order.source, &order.dataset)?;
-        self.0.readable(&source, &dataset, order.from)?;
-        self.0.readable(&source, &dataset, order.to)?;
-        let days: Vec<_> = order.from.through(order.to).collect();
-        let open: Vec<_> = {
-            let board = self.0.board();
-            let known = board.knowledge(&source, &dataset)?;
-            let days = days.iter().copied();
-            days.filter(|day| !known.is_complete(*day)).collect()
-        };
-        let found = Backfill {
-            queued_days: open.len() as u64,
-            complete_days: (days.len() - open.len()) as u64,
-        };
-        self.0.ask(
-            &source,
-            &dataset,
-            open.into_iter(),
-            Mode::Full,
-            backfill_job(),
-        )?;
+        let found = self.0.start_backfill(&order)?;
         self.wake();
         Ok(found)
+    }
+
+    async fn forecast_backfill(
+        &self,
+        order: BackfillOrder,
+    ) -> Result<BackfillForecast, ServiceError> {
+        self.0.forecast_backfill(&order).await
+    }
+
+    async fn stop_backfill(
+        &self,
+        source: &str,
+        dataset: &str,
+    ) -> Result<BackfillView, ServiceError> {
+        self.0.stop_backfill(source, dataset)
+    }
+
+    async fn run_job(&self, source: &str, job: &str) -> Result<Vec<RunView>, ServiceError> {
+        let asked = self.0.run_job(source, job)?;
+        self.wake();
+        Ok(asked)
     }
 
     async fn set_paused(
@@ -162,7 +193,11 @@ impl crate::server::daemon::DaemonService for Daemon {
 }
 
 impl DaemonInner {
-    fn find(&self, source: &str, dataset: &str) -> Result<(Arc<str>, Arc<Dataset>), ServiceError> {
+    pub(super) fn find(
+        &self,
+        source: &str,
+        dataset: &str,
+    ) -> Result<(Arc<str>, Arc<Dataset>), ServiceError> {
         let not_found = || ServiceError::NotFound {
             what: format!("dataset `{source}.{dataset}` that is enabled"),
         };
@@ -173,7 +208,12 @@ impl DaemonInner {
     }
 
     /// Checks that a day can be read: it has begun, and is not before the API's earliest day.
-    fn readable(&self, source: &str, dataset: &Dataset, day: Day) -> Result<(), ServiceError> {
+    pub(super) fn readable(
+        &self,
+        source: &str,
+        dataset: &Dataset,
+        day: Day,
+    ) -> Result<(), ServiceError> {
         let zone = self.sources.get(source).map(|one| one.schedule.zone);
         let today = zone.map(|zone| Day::of(self.now(), zone));
         if let Some(today) = today.filter(|today| day > *today) {
@@ -191,7 +231,7 @@ impl DaemonInner {
         }
     }
 
-    fn ask(
+    pub(super) fn ask(
         &self,
         source: &Arc<str>,
         dataset: &Dataset,
@@ -245,7 +285,12 @@ impl DaemonInner {
         }
     }
 
-    fn dataset(&self, board: &DaemonState, one: &Scheduled, dataset: &Dataset) -> DatasetView {
+    pub(super) fn dataset(
+        &self,
+        board: &DaemonState,
+        one: &Scheduled,
+        dataset: &Dataset,
+    ) -> DatasetView {
         let now = self.now();
         let known = board.knowledge(&one.source.name, dataset).ok();
         let last_success = known.and_then(|known| known.last_success(now));
@@ -274,7 +319,7 @@ impl DaemonInner {
 }
 
 impl DaemonState {
-    fn knowledge(
+    pub(super) fn knowledge(
         &self,
         source: &str,
         dataset: &Dataset,

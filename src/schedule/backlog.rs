@@ -35,6 +35,8 @@ pub struct Backlog {
     pub stuck: u64,
     /// Oldest day of the backlog.
     pub oldest: Option<Day>,
+    /// Oldest stuck day.
+    pub oldest_stuck: Option<Day>,
     /// Time since the oldest day of the backlog settled.
     pub oldest_age: Option<TimeDelta>,
 }
@@ -57,7 +59,10 @@ impl Schedule {
         for day in wanted.range(..=ripe) {
             found.days += 1;
             found.overdue += u64::from(due.is_some_and(|due| *day <= due));
-            found.stuck += u64::from(self.is_stuck(dataset, *day, known, now));
+            if self.is_stuck(dataset, *day, known, now) {
+                found.stuck += 1;
+                found.oldest_stuck = found.oldest_stuck.or(Some(*day));
+            }
         }
         found.oldest = wanted.first().copied().filter(|day| *day <= ripe);
         found.oldest_age = found.oldest.map(|day| {

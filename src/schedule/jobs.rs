@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::schedule::due::LATE;
+use crate::schedule::knowledge::DatasetKnowledge;
 use bronzed_model::cron::{Cron, CronError, Slot};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Job, JobDays, Kind, Mode, Source};
@@ -129,6 +130,29 @@ impl Schedule {
         };
         let next = job.cron.next_after(now);
         next.is_some_and(|slot| days_of(job.job.days, slot).any(|named| named == day))
+    }
+
+    /// Returns the days of a dataset that a slot of the job at `now` would name, and that are worth a run:
+    /// newest first.
+    pub fn named_now(
+        &self,
+        job: &ScheduledJob,
+        dataset: &str,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> Vec<Day> {
+        let earliest = self.datasets.get(dataset).and_then(|one| one.earliest);
+        let day = Day::of(now, self.zone);
+        let named: Vec<_> = match job.job.days {
+            JobDays::Incomplete => self.wanted(dataset, known, now).into_iter().rev().collect(),
+            days => days_of(days, Slot { at: now, day }).collect(),
+        };
+        let is_verify = job.job.mode == Mode::Verify;
+        let worth = named.into_iter().filter(|day| {
+            let is_there = earliest.is_none_or(|earliest| *day >= earliest);
+            is_there && known.is_complete(*day) == is_verify
+        });
+        worth.collect()
     }
 
     /// Returns the mode of runs of `job`. For a job that no longer exists, or a person, `Mode::New` is

@@ -18,6 +18,7 @@
 //! requested by a person.
 
 pub mod backlog;
+pub mod calendar;
 pub mod deal;
 mod due;
 pub mod estimate;

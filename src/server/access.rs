@@ -6,6 +6,9 @@
 //! | read routes | open if `Host` is a loopback name or address | token | open |
 //! | write routes | token | token | token |
 //!
+//! A page is a read route; a browser shows by the cookie of its session that it has shown the token before
+//! ([`super::page::session`]). The API takes no cookies.
+//!
 //! A route that needs a token answers 403 if no token is configured; the response says how to set one.
 //!
 //! On loopback, read routes are open to local programs, but not to web pages in local browsers. A page
@@ -26,6 +29,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::server::error::ApiError;
+use crate::server::page::session::Sessions;
 use bronzed_model::settings::ServerSettings;
 
 /// Permission that a route requires.
@@ -47,6 +51,8 @@ pub(super) struct Access {
     /// SHA-256 digest of the token. The presented token is hashed too, so that the time of the comparison
     /// reveals neither the content nor the length of the token.
     token: Option<[u8; 32]>,
+    /// Sessions of browsers that have shown the token.
+    sessions: Sessions,
 }
 
 impl Access {
@@ -55,6 +61,25 @@ impl Access {
             loopback: listen.ip().to_canonical().is_loopback(),
             public_reads: settings.public_reads,
             token: settings.token.as_ref().and_then(digest_of_token),
+            sessions: Sessions::default(),
+        }
+    }
+
+    /// Returns the sessions of browsers.
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Returns `true` if a token is configured.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Returns an error unless a page may be read: by its session, or as any read route.
+    pub(super) fn check_page(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+        match self.sessions.of(headers) {
+            Some(_) => Ok(()),
+            None => self.check(RequiredAccess::Read, uri, headers),
         }
     }
 
@@ -73,8 +98,15 @@ impl Access {
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.token.is_none() {
+            return Err(ApiError::NoTokenConfigured);
+        }
+        self.check_given(bearer(headers).ok_or(ApiError::TokenMissing)?)
+    }
+
+    /// Returns an error unless this is the token.
+    pub(super) fn check_given(&self, presented: &[u8]) -> Result<(), ApiError> {
         let expected = self.token.ok_or(ApiError::NoTokenConfigured)?;
-        let presented = bearer(headers).ok_or(ApiError::TokenMissing)?;
         match bool::from(digest(presented).ct_eq(&expected)) {
             true => Ok(()),
             false => Err(ApiError::TokenWrong),

@@ -10,7 +10,11 @@ use crate::server::body::JsonBody;
 use crate::server::error::ApiError;
 use crate::server::filter::RunFilter;
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
-use crate::server::view::{Backfill, DatasetView, Datasets, JobView, Jobs, RunView, RunsView};
+use crate::server::view::{
+    Backfill, BackfillForecast, BackfillView, Backfills, CalendarView, DatasetView, Datasets,
+    DayView, History, JobView, Jobs, Overview, RunView, RunsView, ScheduleView, Volumes,
+};
+use bronzed_model::day::Day;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 /// Path parameters `{source}/{name}`; an error if a segment isn't UTF-8.
@@ -48,6 +52,44 @@ pub(super) async fn dataset(State(app): State<App>, named: Named) -> Answer<Data
         .ok_or_else(|| ApiError::NotFound(format!("dataset `{source}.{name}`")))
 }
 
+pub(super) async fn overview(State(app): State<App>) -> Answer<Overview> {
+    Ok(Json(app.daemon.overview().await?))
+}
+
+pub(super) async fn calendar(State(app): State<App>, named: Named) -> Answer<CalendarView> {
+    let Path((source, name)) = named.map_err(|_| ApiError::NoRoute)?;
+    Ok(Json(app.daemon.calendar(&source, &name).await?))
+}
+
+pub(super) async fn volumes(State(app): State<App>, named: Named) -> Answer<Volumes> {
+    let Path((source, name)) = named.map_err(|_| ApiError::NoRoute)?;
+    Ok(Json(app.daemon.volumes(&source, &name).await?))
+}
+
+pub(super) async fn day(
+    State(app): State<App>,
+    named: Result<Path<(String, String, String)>, PathRejection>,
+) -> Answer<DayView> {
+    let Path((source, name, day)) = named.map_err(|_| ApiError::NoRoute)?;
+    let day: Day = day
+        .parse()
+        .map_err(|_| ApiError::NotFound(format!("day `{day}`")))?;
+    Ok(Json(app.daemon.day(&source, &name, day).await?))
+}
+
+pub(super) async fn history(State(app): State<App>) -> Answer<History> {
+    Ok(Json(app.daemon.history().await?))
+}
+
+pub(super) async fn schedule(State(app): State<App>) -> Answer<ScheduleView> {
+    Ok(Json(app.daemon.schedule().await?))
+}
+
+pub(super) async fn backfills(State(app): State<App>) -> Answer<Backfills> {
+    let backfills = app.daemon.backfills().await?;
+    Ok(Json(Backfills { backfills }))
+}
+
 pub(super) async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<RunsView> {
     let wanted = RunFilter::parse(query.as_deref().unwrap_or_default())?;
     let mut runs = app.daemon.runs().await?;
@@ -73,14 +115,7 @@ pub(super) async fn start_runs(
     State(app): State<App>,
     JsonBody(order): JsonBody<RunOrder>,
 ) -> Result<(StatusCode, Json<RunsView>), ApiError> {
-    order.check()?;
-    tracing::info!(
-        source = order.source,
-        dataset = order.dataset,
-        days = order.days.len(),
-        "runs asked for"
-    );
-    let runs = app.daemon.start_runs(order).await?;
+    let runs = app.start_runs(order).await?;
     Ok((StatusCode::ACCEPTED, Json(RunsView { runs })))
 }
 
@@ -88,16 +123,35 @@ pub(super) async fn start_backfill(
     State(app): State<App>,
     JsonBody(order): JsonBody<BackfillOrder>,
 ) -> Result<(StatusCode, Json<Backfill>), ApiError> {
-    order.check()?;
-    tracing::info!(
-        source = order.source,
-        dataset = order.dataset,
-        from = %order.from,
-        to = %order.to,
-        "backfill asked for"
-    );
-    let backfill = app.daemon.start_backfill(order).await?;
+    let backfill = app.start_backfill(order).await?;
     Ok((StatusCode::ACCEPTED, Json(backfill)))
+}
+
+pub(super) async fn forecast_backfill(
+    State(app): State<App>,
+    JsonBody(order): JsonBody<BackfillOrder>,
+) -> Answer<BackfillForecast> {
+    order.check()?;
+    Ok(Json(app.daemon.forecast_backfill(order).await?))
+}
+
+pub(super) async fn stop_backfill(
+    State(app): State<App>,
+    named: Named,
+    JsonBody(NoBody {}): JsonBody<NoBody>,
+) -> Answer<BackfillView> {
+    let Path((source, name)) = named.map_err(|_| ApiError::NoRoute)?;
+    Ok(Json(app.stop_backfill(&source, &name).await?))
+}
+
+pub(super) async fn run_job(
+    State(app): State<App>,
+    named: Named,
+    JsonBody(NoBody {}): JsonBody<NoBody>,
+) -> Result<(StatusCode, Json<RunsView>), ApiError> {
+    let Path((source, job)) = named.map_err(|_| ApiError::NoRoute)?;
+    let runs = app.run_job(&source, &job).await?;
+    Ok((StatusCode::ACCEPTED, Json(RunsView { runs })))
 }
 
 pub(super) async fn pause(
@@ -118,7 +172,5 @@ pub(super) async fn resume(
 
 async fn set_paused(app: App, named: Named, paused: bool) -> Answer<JobView> {
     let Path((source, job)) = named.map_err(|_| ApiError::NoRoute)?;
-    tracing::info!(source, job, paused, "pause of a job asked for");
-    let job = app.daemon.set_paused(&source, &job, paused).await?;
-    Ok(Json(job))
+    Ok(Json(app.set_paused(&source, &job, paused).await?))
 }

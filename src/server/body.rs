@@ -1,13 +1,15 @@
 //! Request bodies: JSON with a size limit and a read timeout.
 
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use crate::server::App;
 use crate::server::error::ApiError;
+use bronzed_model::settings::ConnectionLimits;
 
 /// Deserialized request body. An empty body counts as `{}`.
 ///
@@ -25,25 +27,29 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
         if !bare && !says_json(request.headers()) {
             return Err(ApiError::WrongContentType);
         }
-        let limit = app.limits.body_bytes;
-        let too_large = ApiError::TooLarge { limit };
-        let body = request.into_body();
-        if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > limit) {
-            return Err(too_large);
-        }
-        let body = tokio::time::timeout(app.limits.body_time, Limited::new(body, limit).collect())
-            .await
-            .map_err(|_| ApiError::SlowBody)?
-            .map_err(|error| match error.is::<LengthLimitError>() {
-                true => too_large,
-                false => invalid(&error),
-            })?
-            .to_bytes();
+        let body = read(request.into_body(), &app.limits).await?;
         let text = if body.is_empty() { b"{}" } else { &body[..] };
         serde_json::from_slice(text)
             .map(Self)
             .map_err(|error| invalid(&error))
     }
+}
+
+/// Reads a body within its limits of size and time.
+pub(super) async fn read(body: Body, limits: &ConnectionLimits) -> Result<Bytes, ApiError> {
+    let limit = limits.body_bytes;
+    let too_large = ApiError::TooLarge { limit };
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > limit) {
+        return Err(too_large);
+    }
+    let body = tokio::time::timeout(limits.body_time, Limited::new(body, limit).collect())
+        .await
+        .map_err(|_| ApiError::SlowBody)?
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => too_large,
+            false => invalid(&error),
+        })?;
+    Ok(body.to_bytes())
 }
 
 fn says_json(headers: &HeaderMap) -> bool {

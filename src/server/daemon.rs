@@ -5,7 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::server::order::{BackfillOrder, RunOrder};
-use crate::server::view::{Backfill, DatasetView, JobView, RunView};
+use crate::server::view::{
+    Backfill, BackfillForecast, BackfillView, CalendarView, DatasetView, DayView, History, JobView,
+    Overview, RunView, ScheduleView, Volumes,
+};
+use bronzed_model::day::Day;
 
 /// The daemon, as the server sees it.
 ///
@@ -30,12 +34,49 @@ pub trait DaemonService: Send + Sync + 'static {
     /// Returns queued, running and recently ended runs, newest first; their number is bounded.
     async fn runs(&self) -> Result<Vec<RunView>, ServiceError>;
 
+    /// Returns everything at a glance, and what isn't as it should be.
+    async fn overview(&self) -> Result<Overview, ServiceError>;
+
+    /// Returns the coverage calendar of a dataset.
+    async fn calendar(&self, source: &str, dataset: &str) -> Result<CalendarView, ServiceError>;
+
+    /// Returns a day in detail, read from the lake.
+    async fn day(&self, source: &str, dataset: &str, day: Day) -> Result<DayView, ServiceError>;
+
+    /// Returns the records a day of the last weeks, against the usual ones.
+    async fn volumes(&self, source: &str, dataset: &str) -> Result<Volumes, ServiceError>;
+
+    /// Returns runs that have ended, of any process, as far as the daemon knows; their number is bounded.
+    async fn history(&self) -> Result<History, ServiceError>;
+
+    /// Returns what comes in the next 24 hours.
+    async fn schedule(&self) -> Result<ScheduleView, ServiceError>;
+
+    /// Returns the backfills that were asked for since the start, newest first.
+    async fn backfills(&self) -> Result<Vec<BackfillView>, ServiceError>;
+
     /// Queues one run per day, or joins the run that is already reading the day. Returns one run for each
     /// requested day, in the order of the request.
     async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError>;
 
     /// Queues the incomplete days of a range, newest first.
     async fn start_backfill(&self, order: BackfillOrder) -> Result<Backfill, ServiceError>;
+
+    /// Returns the cost of a backfill, without starting it.
+    async fn forecast_backfill(
+        &self,
+        order: BackfillOrder,
+    ) -> Result<BackfillForecast, ServiceError>;
+
+    /// Takes the waiting days of a dataset's backfill out of the queue; days that are being read go on.
+    async fn stop_backfill(
+        &self,
+        source: &str,
+        dataset: &str,
+    ) -> Result<BackfillView, ServiceError>;
+
+    /// Queues the days that a slot of the job would name now. Returns one run for each.
+    async fn run_job(&self, source: &str, job: &str) -> Result<Vec<RunView>, ServiceError>;
 
     /// Pauses or resumes a job, also across restarts, and returns the job's new state. Idempotent.
     async fn set_paused(

@@ -29,6 +29,9 @@ pub enum ApiError {
     /// 403: the `Host` header names another machine, as in a DNS rebinding attack.
     #[error("the request is for another host than this machine")]
     ForeignHost,
+    /// 403: a form that no page of the session has made.
+    #[error("the form isn't of a page of this session")]
+    ForeignForm,
     /// 404
     #[error("there is no {0}")]
     NotFound(String),
@@ -102,6 +105,7 @@ pub enum ErrorName {
     TokenWrong,
     NoTokenConfigured,
     ForeignHost,
+    ForeignForm,
     NotFound,
     NoRoute,
     WrongMethod,
@@ -116,12 +120,18 @@ pub enum ErrorName {
 }
 
 impl ApiError {
+    /// Returns the HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
     fn kind(&self) -> (StatusCode, ErrorName) {
         match self {
             Self::TokenMissing => (StatusCode::UNAUTHORIZED, ErrorName::TokenMissing),
             Self::TokenWrong => (StatusCode::UNAUTHORIZED, ErrorName::TokenWrong),
             Self::NoTokenConfigured => (StatusCode::FORBIDDEN, ErrorName::NoTokenConfigured),
             Self::ForeignHost => (StatusCode::FORBIDDEN, ErrorName::ForeignHost),
+            Self::ForeignForm => (StatusCode::FORBIDDEN, ErrorName::ForeignForm),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, ErrorName::NotFound),
             Self::NoRoute => (StatusCode::NOT_FOUND, ErrorName::NoRoute),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, ErrorName::WrongMethod),
@@ -141,7 +151,8 @@ impl ApiError {
         }
     }
 
-    fn hint(&self) -> String {
+    /// Returns the hint for solving the problem.
+    pub(super) fn hint(&self) -> String {
         let text = match self {
             Self::TokenMissing | Self::TokenWrong => {
                 "send `Authorization: Bearer …` with the token that the daemon is configured with"
@@ -151,6 +162,7 @@ impl ApiError {
                  `server.public_reads = true` opens what only reads"
             }
             Self::ForeignHost => "ask for http://127.0.0.1 or http://localhost, or send the token",
+            Self::ForeignForm => "open the page again, and send its form from there",
             Self::NotFound(_) | Self::NoRoute => {
                 "GET /api/v1/jobs, /api/v1/datasets and /api/v1/runs list what there is; \
                  GET /api/v1/openapi.json describes every path"

@@ -1,4 +1,4 @@
-//! The daemon's HTTP server: probes, metrics, and the API under `/api/v1`.
+//! The daemon's HTTP server: probes, metrics, the API under `/api/v1`, and the status page.
 //!
 //! ```text
 //! connections ──► around ──► guard ──► handler ──► dyn Daemon
@@ -13,12 +13,14 @@
 mod access;
 mod api;
 mod body;
+mod commands;
 mod connections;
 pub mod daemon;
 mod error;
 mod filter;
 mod openapi;
 pub mod order;
+mod page;
 mod places;
 mod probes;
 mod routes;
@@ -37,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::access::Access;
 use crate::server::daemon::DaemonService;
+use crate::server::page::LastGlance;
 use bronzed_metrics::Metrics;
 use bronzed_model::settings::{ConnectionLimits, ServerSettings};
 
@@ -60,6 +63,8 @@ struct App {
     daemon: Arc<dyn DaemonService>,
     metrics: Metrics,
     limits: ConnectionLimits,
+    access: Arc<Access>,
+    last_glance: Arc<LastGlance>,
 }
 
 /// A server that is bound to its address; it answers requests once [`Server::serve`] runs.
@@ -89,11 +94,13 @@ impl Server {
             daemon,
             metrics: metrics.clone(),
             limits,
+            access: Arc::new(Access::new(settings, address)),
+            last_glance: Arc::default(),
         };
         Ok(Self {
             listener,
             address,
-            router: routes::router(app, Access::new(settings, address)),
+            router: routes::router(app),
             metrics,
             limits,
         })

@@ -10,14 +10,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 
-use crate::server::access::{Access, RequiredAccess, guard};
+use crate::server::access::{RequiredAccess, guard};
 use crate::server::error::ApiError;
 use crate::server::openapi::{self, Operation, ResponseDescription, schema};
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
-    Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, RunsView,
+    Backfill, BackfillForecast, BackfillView, Backfills, CalendarView, DatasetView, Datasets,
+    DayView, History, JobView, Jobs, Overview, ReadinessView, RunView, RunsView, ScheduleView,
+    Volumes,
 };
-use crate::server::{App, api, filter, probes};
+use crate::server::{App, api, filter, page, probes};
 
 /// Path of the list of runs, the only route with query parameters.
 const RUNS: &str = "/api/v1/runs";
@@ -95,13 +97,62 @@ fn read_routes() -> Vec<ApiRoute> {
             answer,
             errors: match path {
                 RUNS => &[422],
-                path if path.ends_with('}') => &[404],
+                path if path.contains('{') => &[404],
                 _ => &[],
             },
         },
         handler,
     };
     vec![
+        read(
+            "getOverview",
+            "/api/v1/overview",
+            "Everything at a glance: what isn't as it should be, worst first, and every dataset.",
+            ResponseDescription::Json(200, schema::<Overview>()),
+            get(api::overview),
+        ),
+        read(
+            "getCalendar",
+            "/api/v1/datasets/{source}/{dataset}/calendar",
+            "The status of each day of a dataset.",
+            ResponseDescription::Json(200, schema::<CalendarView>()),
+            get(api::calendar),
+        ),
+        read(
+            "getDay",
+            "/api/v1/datasets/{source}/{dataset}/days/{day}",
+            "A day of a dataset: its proof by slice, every execution with its reasons, its files.",
+            ResponseDescription::Json(200, schema::<DayView>()),
+            get(api::day),
+        ),
+        read(
+            "getVolumes",
+            "/api/v1/datasets/{source}/{dataset}/volumes",
+            "Records a day of the last weeks, against the usual for the weekday.",
+            ResponseDescription::Json(200, schema::<Volumes>()),
+            get(api::volumes),
+        ),
+        read(
+            "getHistory",
+            "/api/v1/history",
+            "Runs that have ended, of any process, as far as the daemon knows.",
+            ResponseDescription::Json(200, schema::<History>()),
+            get(api::history),
+        ),
+        read(
+            "getSchedule",
+            "/api/v1/schedule",
+            "The slots of the coming 24 hours, and what is due.",
+            ResponseDescription::Json(200, schema::<ScheduleView>()),
+            get(api::schedule),
+        ),
+        read(
+            "listBackfills",
+            "/api/v1/backfills",
+            "Backfills that were asked for since the start, with their progress.",
+            ResponseDescription::Json(200, schema::<Backfills>()),
+            get(api::backfills),
+        ),
         read(
             "listJobs",
             "/api/v1/jobs",
@@ -190,6 +241,33 @@ fn change_routes() -> Vec<ApiRoute> {
             post(api::start_backfill),
         ),
         change(
+            "forecastBackfill",
+            "/api/v1/backfills/forecast",
+            "Says what a backfill would cost, and starts nothing.",
+            "Days, requests and time.",
+            schema::<BackfillOrder>(),
+            ResponseDescription::Json(200, schema::<BackfillForecast>()),
+            post(api::forecast_backfill),
+        ),
+        change(
+            "stopBackfill",
+            "/api/v1/backfills/{source}/{dataset}/stop",
+            "Stops the backfill of a dataset; days that are being read go on.",
+            "The backfill, stopped.",
+            schema::<NoBody>(),
+            ResponseDescription::Json(200, schema::<BackfillView>()),
+            post(api::stop_backfill),
+        ),
+        change(
+            "runJob",
+            "/api/v1/jobs/{source}/{job}/run",
+            "Reads now what a slot of the job would name.",
+            "The runs that were queued or joined.",
+            schema::<NoBody>(),
+            ResponseDescription::Json(202, schema::<RunsView>()),
+            post(api::run_job),
+        ),
+        change(
             "pauseJob",
             "/api/v1/jobs/{source}/{job}/pause",
             "Pauses a job until it is resumed; runs under way go on.",
@@ -212,25 +290,25 @@ fn change_routes() -> Vec<ApiRoute> {
 
 /// Builds the router from the table, with an access check on each route, and a timeout and security headers
 /// on every response.
-pub(super) fn router(app: App, access: Access) -> Router {
-    let access = Arc::new(access);
+pub(super) fn router(app: App) -> Router {
     let mut router = Router::new();
     for ApiRoute { operation, handler } in table() {
-        let rules = (access.clone(), operation.need);
+        let rules = (Arc::clone(&app.access), operation.need);
         let guarded = handler.route_layer(middleware::from_fn_with_state(rules, guard));
         router = router.route(operation.path, guarded);
     }
     router
+        .merge(page::router())
         .method_not_allowed_fallback(async || ApiError::WrongMethod)
-        .fallback(async || ApiError::NoRoute)
+        .fallback(page::fallback)
         .layer(middleware::from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
 
 /// Applies the response timeout, and tells browsers not to guess the type of a response, not to embed it in
-/// pages of other origins, and not to cache it.
+/// pages of other origins, and not to cache it unless it says so itself.
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    const HEADERS: [(HeaderName, HeaderValue); 2] = [
         (
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -239,14 +317,18 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("same-origin"),
         ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     let answer = tokio::time::timeout(app.limits.answer_time, next.run(request));
     let mut response = match answer.await {
         Ok(response) => response,
         Err(_) => ApiError::TimedOut.into_response(),
     };
-    response.headers_mut().extend(HEADERS);
+    let headers = response.headers_mut();
+    headers.extend(HEADERS);
+    // What is compiled in says itself how long it may be kept.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

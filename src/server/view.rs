@@ -11,6 +11,16 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::Status;
 
+mod day;
+mod overview;
+mod plan;
+mod volume;
+
+pub use day::*;
+pub use overview::*;
+pub use plan::*;
+pub use volume::*;
+
 /// A named schedule of a source.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Job")]

@@ -2,6 +2,7 @@
 //!
 //! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`.
 
+mod calendar;
 mod coverage;
 mod only_today;
 mod served;

@@ -89,7 +89,7 @@ fn body_for(method: &Method, path: &str) -> &'static str {
         "/api/v1/runs" => {
             r#"{"source": "pncp", "dataset": "contratacoes", "days": ["2025-10-22"]}"#
         }
-        "/api/v1/backfills" => {
+        "/api/v1/backfills" | "/api/v1/backfills/forecast" => {
             r#"{"source": "pncp", "dataset": "contratacoes",
                 "from": "2025-10-01", "to": "2025-10-07"}"#
         }
@@ -109,6 +109,7 @@ pub(super) async fn each_operation_works(server: &Served, run_id: &str) {
             .replace("{source}", "pncp")
             .replace("{job}", "hourly")
             .replace("{dataset}", "contratacoes")
+            .replace("{day}", "2025-10-21")
             .replace("{run_id}", run_id);
         let body = body_for(&method, template);
         let takes_body = described.get("requestBody");

@@ -6,6 +6,7 @@ mod api;
 mod connections;
 mod description;
 mod fake;
+mod page;
 mod probes;
 mod real;
 
@@ -106,6 +107,7 @@ async fn served_by(
         port: server.address().port(),
         client: reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
             .build()
             .unwrap(),
@@ -134,6 +136,26 @@ impl Served {
         };
         description::check(&method, path, &answer);
         answer
+    }
+
+    /// Sends a request as a browser does; pages aren't described.
+    async fn browse(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = self
+            .client
+            .request(method, url)
+            .header("accept", "text/html");
+        let response = with(request).send().await.unwrap();
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -21,6 +21,8 @@ pub struct StateSummary {
     pub complete: bool,
     /// Acceptance by a person; `None` if not accepted.
     pub accepted: Option<Accepted>,
+    /// Number of stored ids.
+    pub records: u64,
     /// Runs of the day, without their files and failed slices.
     pub runs: Vec<Execution>,
 }
@@ -47,6 +49,7 @@ pub async fn glance(
     Ok(Some(StateSummary {
         accepted: document.accepted.clone(),
         complete: document.complete && document.generation >= lake.generation(prefix),
+        records: document.ids.len() as u64,
         runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
     }))
 }

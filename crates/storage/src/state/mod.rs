@@ -23,7 +23,7 @@
 //! - `commit`: steps 1 and 2
 //! - `coverage`, `listing`: complete and accepted days; `marks`: their markers
 //! - `ruling`: a person's decisions about a day
-//! - `glance`, `peek`: read-only views of a state, without recovery
+//! - `glance`, `peek`, `report`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
 //! - `inspect`: consistency check of files, state and marker; `sound`: the part asserted in debug builds
 //! - `document`, `entry`, `seal`: the document's format
@@ -43,6 +43,7 @@ mod marks;
 pub mod peek;
 mod rebuild;
 mod recover;
+mod report;
 mod ruling;
 mod seal;
 mod sound;
@@ -59,4 +60,5 @@ pub use inspect::{InspectedTable, Inspection, inspect};
 pub use listing::{Listing, listing};
 
 pub use recover::{Cause, FilesChanged, Recovery};
+pub use report::{DayReport, ReportedExecution, ReportedFile, report};
 pub use store::{Committed, DayState, DayStore, LastCommit, RunOutcome};

@@ -1,0 +1,154 @@
+//! What isn't as it should be, worst first: the answer to "is everything well?".
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::daemon::board::DaemonState;
+use crate::daemon::learn::enabled;
+use crate::daemon::{DaemonInner, Scheduled};
+use crate::schedule::backlog::Backlog;
+use crate::server::daemon::Readiness;
+use crate::server::view::{Concern, ConcernKind, Severity};
+use bronzed_model::declaration::Dataset;
+
+impl DaemonInner {
+    /// Returns the concerns, worst first.
+    pub(super) fn concerns(
+        &self,
+        board: &DaemonState,
+        readiness: Readiness,
+        now: DateTime<Utc>,
+    ) -> Vec<Concern> {
+        let mut concerns = of_the_daemon(board, readiness);
+        for one in self.sources.values() {
+            self.of_source(board, one, now, &mut concerns);
+        }
+        concerns.sort_by_key(|concern| (Reverse(concern.severity), concern.kind));
+        concerns
+    }
+
+    fn of_source(
+        &self,
+        board: &DaemonState,
+        one: &Scheduled,
+        now: DateTime<Utc>,
+        concerns: &mut Vec<Concern>,
+    ) {
+        let source = &*one.schedule.source;
+        let of_source = board.sources.get(source);
+        let mut down = BTreeSet::new();
+        for (_, dataset) in enabled(&one.source, &one.schedule) {
+            let client = self.session.client(source);
+            let outage = client.and_then(|client| client.down(dataset));
+            if let Some(outage) = outage.filter(|outage| down.insert(outage.what.clone())) {
+                concerns.push(Concern {
+                    source: Some(source.to_owned()),
+                    since: Some(outage.since),
+                    detail: Some(format!("{}: {}", outage.what, outage.last)),
+                    ..Concern::new(ConcernKind::ApiDown, Severity::Warning)
+                });
+            }
+            match board.knowledge(source, dataset) {
+                Ok(known) => {
+                    let backlog = one.schedule.backlog(&dataset.name, known, now);
+                    concerns.extend(of_days(dataset, &backlog));
+                }
+                Err(_) => concerns.push(Concern::of_dataset(
+                    dataset,
+                    ConcernKind::LakeNotRead,
+                    Severity::Warning,
+                )),
+            }
+        }
+        for (name, job) in &one.schedule.jobs {
+            let stale = of_source.into_iter().flat_map(|of_source| &of_source.stale);
+            for (dataset, _) in stale.filter(|(_, of)| of == name) {
+                let Some(dataset) = one.source.datasets.get(&**dataset) else {
+                    continue;
+                };
+                let known = board.knowledge(source, dataset).ok();
+                concerns.push(Concern {
+                    job: Some(name.to_string()),
+                    since: Some(now - self.age(one, job, known, now)),
+                    ..Concern::of_dataset(dataset, ConcernKind::Stale, Severity::Warning)
+                });
+            }
+            if let Some(since) = board.paused.since(source, name) {
+                concerns.push(Concern {
+                    source: Some(source.to_owned()),
+                    job: Some(name.to_string()),
+                    since: Some(since),
+                    ..Concern::new(ConcernKind::JobPaused, Severity::Note)
+                });
+            }
+        }
+    }
+}
+
+fn of_the_daemon(board: &DaemonState, readiness: Readiness) -> Vec<Concern> {
+    let mut concerns = Vec::new();
+    let mut add = |kind| concerns.push(Concern::new(kind, Severity::Critical));
+    if board.lake_reachable == Some(false) {
+        add(ConcernKind::LakeUnreachable);
+    }
+    if !readiness.lake_writable {
+        add(ConcernKind::LakeRefusesWrites);
+    }
+    if !readiness.scheduler_ticking && readiness.last_tick_age.is_some() {
+        add(ConcernKind::SchedulerStopped);
+    }
+    concerns
+}
+
+/// Returns the concerns about the days of a dataset.
+fn of_days(dataset: &Dataset, backlog: &Backlog) -> Vec<Concern> {
+    let of = |kind, severity| Concern::of_dataset(dataset, kind, severity);
+    let mut concerns = Vec::new();
+    if backlog.stuck > 0 {
+        concerns.push(Concern {
+            day: backlog.oldest_stuck,
+            days: backlog.stuck,
+            ..of(ConcernKind::DaysStuck, Severity::Critical)
+        });
+    }
+    if backlog.overdue > 0 {
+        concerns.push(Concern {
+            day: backlog.oldest,
+            days: backlog.overdue,
+            ..of(ConcernKind::DaysOverdue, Severity::Warning)
+        });
+    } else if backlog.days > 0 {
+        concerns.push(Concern {
+            day: backlog.oldest,
+            days: backlog.days,
+            ..of(ConcernKind::DaysOpen, Severity::Note)
+        });
+    }
+    concerns
+}
+
+impl Concern {
+    fn new(kind: ConcernKind, severity: Severity) -> Self {
+        Self {
+            kind,
+            severity,
+            source: None,
+            dataset: None,
+            job: None,
+            day: None,
+            days: 0,
+            since: None,
+            detail: None,
+        }
+    }
+
+    fn of_dataset(dataset: &Dataset, kind: ConcernKind, severity: Severity) -> Self {
+        Self {
+            source: Some(dataset.source.clone()),
+            dataset: Some(dataset.name.clone()),
+            ..Self::new(kind, severity)
+        }
+    }
+}
