@@ -23,8 +23,10 @@
 //! - `freshness`: stale jobs and overdue days
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
+//! - `alerts`: snapshots for the alerts
 //! - `service`: interface for the HTTP server
 
+mod alerts;
 mod board;
 mod doors;
 mod freshness;
@@ -48,6 +50,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use crate::alerts::Alerts;
 use crate::daemon::board::DaemonState;
 use crate::daemon::learn::StateCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
@@ -70,6 +73,7 @@ struct DaemonInner {
     /// Notified when a reconcile pass or a task has finished.
     changed: Notify,
     started_at: DateTime<Utc>,
+    alerts: Alerts,
 }
 
 /// A source and its jobs.
@@ -109,6 +113,7 @@ impl Daemon {
             woken: Notify::new(),
             changed: Notify::new(),
             started_at,
+            alerts: Alerts::default(),
         })))
     }
 
@@ -137,6 +142,11 @@ impl Daemon {
     /// reconcile pass.
     pub fn next_wake(&self) -> Option<DateTime<Utc>> {
         self.0.board().next_wake
+    }
+
+    /// Returns the alerts of the daemon.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
     }
 
     /// Cron expressions of all jobs, each with its schedule, which has the zone.

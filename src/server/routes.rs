@@ -11,13 +11,14 @@ use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 
 use crate::server::access::{Access, RequiredAccess, guard};
+use crate::server::alerts::AlertsView;
 use crate::server::error::ApiError;
 use crate::server::openapi::{self, Operation, ResponseDescription, schema};
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
     Backfill, DatasetView, Datasets, JobView, Jobs, ReadinessView, RunView, RunsView,
 };
-use crate::server::{App, api, filter, probes};
+use crate::server::{App, alerts, api, filter, probes};
 
 /// Path of the list of runs, the only route with query parameters.
 const RUNS: &str = "/api/v1/runs";
@@ -143,6 +144,13 @@ fn read_routes() -> Vec<ApiRoute> {
             "One of these runs.",
             ResponseDescription::Json(200, schema::<RunView>()),
             get(api::run),
+        ),
+        read(
+            "listAlerts",
+            "/api/v1/alerts",
+            "Alerts that have started and not ended.",
+            ResponseDescription::Json(200, schema::<AlertsView>()),
+            get(alerts::alerts),
         ),
         read(
             "describe",
