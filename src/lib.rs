@@ -12,6 +12,7 @@
 //! The stages are library code with no knowledge of a scheduler: `bronzed run` and a daemon call
 //! the same [`bronzed_engine::ingest::run`]. Time, randomness, HTTP and storage come in as parameters.
 
+pub mod alerts;
 pub mod backfill;
 pub mod cli;
 pub mod daemon;

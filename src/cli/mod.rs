@@ -1,5 +1,6 @@
 //! Command line: one file per subcommand, and shared code.
 
+mod alert;
 mod backfill;
 mod check;
 mod daemon;
@@ -66,6 +67,8 @@ enum Command {
     State(state::Args),
     /// Mark days to be read again
     Day(day::Args),
+    /// Show active alerts, or test the channels that deliver them
+    Alert(alert::Args),
     /// Check if the daemon on this machine is healthy; sets the exit code
     Healthcheck(healthcheck::Args),
     /// Validate the configuration without running anything, or check the lake and the APIs against it
@@ -164,6 +167,7 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Status(args) => status::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
         Command::Day(args) => day::run(shell, args).await,
+        Command::Alert(args) => alert::run(shell, args).await,
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
+use crate::alerts::ledger::Ledger;
+use crate::cli::alert::in_words;
 use crate::cli::backfill::spans;
 use crate::cli::{CliContext, CliError, Exit, complain, say, table, target};
 use crate::schedule::jobs::Schedule;
@@ -62,6 +64,13 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     }
     if !args.json {
         tell(&found);
+        match Ledger::load(&lake).await {
+            Ok(alerts) => alerts
+                .active()
+                .iter()
+                .for_each(|entry| say(&in_words(entry))),
+            Err(error) => complain(&error.to_string()),
+        }
     }
     Ok(Exit::Done)
 }

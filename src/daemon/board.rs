@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::daemon::alerts::SnapshotState;
 use crate::daemon::backfills::AskedBackfills;
 use crate::daemon::lake::LakeWriteBreaker;
 use crate::daemon::learn::Refreshed;
@@ -38,6 +39,8 @@ pub(super) struct DaemonState {
     pub deal: FairQueue,
     /// `true` if the last read of the lake succeeded. `None` before the first read.
     pub lake_reachable: Option<bool>,
+    /// What the next snapshot for the alerts needs.
+    pub snapshot: SnapshotState,
     /// Time of the last reconcile pass.
     pub looked_at: Option<Instant>,
     /// Next time at which something may become due without a trigger.

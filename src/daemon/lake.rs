@@ -29,6 +29,7 @@ pub(super) struct LakeWriteBreaker {
 #[derive(Debug)]
 struct Closed {
     since: DateTime<Utc>,
+    error: String,
     asked_at: DateTime<Utc>,
     distance: TimeDelta,
     probing: bool,
@@ -40,6 +41,12 @@ impl LakeWriteBreaker {
         self.closed.is_some()
     }
 
+    /// Returns the time and the error of the first refused write. `None` if writes are available.
+    pub(super) fn refusal(&self) -> Option<(DateTime<Utc>, &str)> {
+        let closed = self.closed.as_ref()?;
+        Some((closed.since, &closed.error))
+    }
+
     /// Records a refused write of a run. Returns `true` if the fault is the day's: it was refused before, and
     /// a probe succeeded since.
     pub(super) fn refused(&mut self, key: &RunKey, error: &str, now: DateTime<Utc>) -> bool {
@@ -49,6 +56,7 @@ impl LakeWriteBreaker {
             tracing::warn!(error, "lake refuses writes");
             self.closed = Some(Closed {
                 since: now,
+                error: error.to_owned(),
                 asked_at: now,
                 distance,
                 probing: false,

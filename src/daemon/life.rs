@@ -67,6 +67,7 @@ impl Daemon {
     /// Returns an error if the lake is unusable for a reason that is not transient.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), DaemonStartError> {
         let inner = &self.0;
+        let alerts = inner.begin_alerts(stop.clone());
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
@@ -89,7 +90,9 @@ impl Daemon {
                 }
             }
         }
-        inner.end(tasks).await;
+        // What is being sent has as long as the runs have.
+        let grace = inner.session.settings().shutdown.grace;
+        let (_, ()) = tokio::join!(tokio::time::timeout(grace, alerts), inner.end(tasks));
         Ok(())
     }
 }
@@ -99,7 +102,11 @@ impl DaemonInner {
     async fn probe(&self) -> Result<(), NotReady> {
         loop {
             let probed = self.session.make_ready().await;
-            self.board().lake_reachable = Some(probed.is_ok());
+            {
+                let mut board = self.board();
+                board.lake_reachable = Some(probed.is_ok());
+                self.tell_alerts(&mut board);
+            }
             match probed {
                 Err(NotReady::Lake(error)) if may_pass(&error) => {
                     tracing::warn!(%error, "lake not reached");
@@ -140,6 +147,7 @@ impl DaemonInner {
         let calls = board.calls;
         self.ask_lake(&mut board, tasks);
         let starts = self.look(&mut board);
+        self.tell_alerts(&mut board);
         for start in starts {
             let run = (start.key.clone(), start.asked.clone());
             let inner = Arc::clone(self);
@@ -304,6 +312,7 @@ impl DaemonState {
             RunResult::Out(report) => {
                 let stop = report.execution.stop;
                 let cut = matches!(stop, Some(StopReason::SourceDown | StopReason::LakeRefused));
+                self.snapshot.hear(&key, &report);
                 self.runs.end(&key, &report, Some(again).filter(|_| cut));
                 if let Some(of_source) = self.sources.get_mut(&key.source) {
                     of_source.troubles.hear(&key.dataset, &report, now);

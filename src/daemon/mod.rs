@@ -23,8 +23,10 @@
 //! - `freshness`: stale jobs and overdue days
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
+//! - `alerts`: snapshots for the alerts
 //! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `next`, `backfills`: what it tells
 
+mod alerts;
 mod backfills;
 mod board;
 mod concerns;
@@ -53,6 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::alerts::Alerts;
 use crate::daemon::board::DaemonState;
 use crate::daemon::day::{READINGS, VolumeCache};
 use crate::daemon::learn::StateCache;
@@ -80,6 +83,7 @@ struct DaemonInner {
     volumes: VolumeCache,
     /// Permits to read days for the server.
     readings: Semaphore,
+    alerts: Alerts,
 }
 
 /// A source and its jobs.
@@ -121,6 +125,7 @@ impl Daemon {
             started_at,
             volumes: VolumeCache::default(),
             readings: Semaphore::new(READINGS),
+            alerts: Alerts::default(),
         })))
     }
 
@@ -149,6 +154,11 @@ impl Daemon {
     /// reconcile pass.
     pub fn next_wake(&self) -> Option<DateTime<Utc>> {
         self.0.board().next_wake
+    }
+
+    /// Returns the alerts of the daemon.
+    pub fn alerts(&self) -> &Alerts {
+        &self.0.alerts
     }
 
     /// Cron expressions of all jobs, each with its schedule, which has the zone.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::alerts::ledger::AlertEntry;
 use crate::daemon::board::DaemonState;
 use crate::daemon::learn::enabled;
 use crate::daemon::paused::Paused;
@@ -72,6 +73,10 @@ impl crate::server::daemon::DaemonService for Daemon {
                 }
             }
         }
+    }
+
+    fn alerts(&self) -> Vec<AlertEntry> {
+        self.0.alerts.active()
     }
 
     async fn jobs(&self) -> Result<Vec<JobView>, ServiceError> {

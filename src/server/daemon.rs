@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::alerts::ledger::AlertEntry;
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, CalendarView, DatasetView, DayView, History, JobView,
@@ -24,6 +25,9 @@ pub trait DaemonService: Send + Sync + 'static {
     /// Updates the gauges that change with time ([`bronzed_metrics::events`]). Called before each
     /// scrape: it must neither block nor access the lake.
     fn observe(&self);
+
+    /// Returns the active alerts, oldest first.
+    fn alerts(&self) -> Vec<AlertEntry>;
 
     /// Returns every job of the enabled sources.
     async fn jobs(&self) -> Result<Vec<JobView>, ServiceError>;

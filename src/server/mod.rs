@@ -11,6 +11,7 @@
 //! [`daemon::DaemonService`].
 
 mod access;
+pub mod alerts;
 mod api;
 mod body;
 mod commands;

@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 
 use crate::server::access::{RequiredAccess, guard};
+use crate::server::alerts::AlertsView;
 use crate::server::error::ApiError;
 use crate::server::openapi::{self, Operation, ResponseDescription, schema};
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
@@ -19,7 +20,7 @@ use crate::server::view::{
     DayView, History, JobView, Jobs, Overview, ReadinessView, RunView, RunsView, ScheduleView,
     Volumes,
 };
-use crate::server::{App, api, filter, page, probes};
+use crate::server::{App, alerts, api, filter, page, probes};
 
 /// Path of the list of runs, the only route with query parameters.
 const RUNS: &str = "/api/v1/runs";
@@ -194,6 +195,13 @@ fn read_routes() -> Vec<ApiRoute> {
             "One of these runs.",
             ResponseDescription::Json(200, schema::<RunView>()),
             get(api::run),
+        ),
+        read(
+            "listAlerts",
+            "/api/v1/alerts",
+            "Alerts that have started and not ended.",
+            ResponseDescription::Json(200, schema::<AlertsView>()),
+            get(alerts::alerts),
         ),
         read(
             "describe",

@@ -1,6 +1,7 @@
 //! The program as a black box: arguments and environment in, exit codes, output and a lake out. The judge
 //! is a Python script; only the simulated API has a fake clock.
 
+mod alert;
 mod bad_day;
 mod bad_input;
 mod continued;

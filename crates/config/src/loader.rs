@@ -87,6 +87,7 @@ impl Loader<'_> {
             pool: built.pool,
             server: built.server,
             shutdown: built.shutdown,
+            alerts: built.alerts,
             telemetry: built.telemetry,
             sources: sources
                 .map(|source| (source.name.clone(), Arc::new(source)))

@@ -96,6 +96,9 @@ pub(crate) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
 /// Operations on the lake.
 pub(crate) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
 /// Outcomes of an operation on the lake; `lost_race` is a conditional write that lost to another writer.
+pub(crate) const ALERT_RULE: &[&str] = &[
+    "unproven", "stuck", "stale", "failing", "down", "volume", "drift", "lake",
+];
 pub(crate) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
 
 pub(crate) const RUNS: Metric = Metric {
@@ -276,6 +279,13 @@ pub(crate) const LAKE_DURATION: Metric = Metric {
     ],
     help: "How long the lake took, by operation and outcome.",
 };
+pub(crate) const ALERTS_ACTIVE: Metric = Metric {
+    name: "bronzed_alerts_active",
+    kind: MetricKind::Gauge,
+    unit: "alerts",
+    labels: &[one_of("rule", ALERT_RULE)],
+    help: "Alerts that have started and not ended, by rule.",
+};
 pub(crate) const BUILD_INFO: Metric = Metric {
     name: "bronzed_build_info",
     kind: MetricKind::Gauge,
@@ -311,6 +321,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &API_DOWN,
     &CLOCK_JUMPS,
     &LAKE_DURATION,
+    &ALERTS_ACTIVE,
     &BUILD_INFO,
 ];
 

@@ -300,6 +300,12 @@ impl<'a> DatasetCounters<'a> {
     }
 }
 
+/// Sets the number of active alerts of a rule.
+pub fn alerts_active(rule: &'static str, count: u64) {
+    debug_assert!(names::ALERT_RULE.contains(&rule), "undocumented: {rule}");
+    gauge!(names::ALERTS_ACTIVE.name, "rule" => rule).set(lossy(count));
+}
+
 fn status(status: Status) -> &'static str {
     match status {
         Status::Ok | Status::Recovered | Status::Adopted => "ok",

@@ -73,6 +73,7 @@ fn sample() -> String {
             Duration::from_secs(7_200),
         );
         clock_jumped();
+        events::alerts_active("down", 1);
         state_written(source, dataset, 4096);
         day_verified(source, dataset, "same");
         slot_started(source, "hourly", Duration::from_millis(20));

@@ -3,11 +3,12 @@
 //!
 //! - [`day`], [`clock`], [`entropy`], [`cron`]: time and chance as parameters
 //! - [`json`], [`record`], [`schema`], [`template`], [`protection`]: records, their ids, columns and masking
-//! - [`declaration`], [`settings`], [`problem`]: the validated configuration, and what is wrong with one
+//! - [`declaration`], [`settings`], [`alerts`], [`problem`]: the validated configuration, and what is wrong with one
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
 //! - [`redact`]: secrets out of texts
 
+pub mod alerts;
 pub mod clock;
 pub mod counts;
 pub mod cron;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::alerts::AlertSettings;
 use crate::declaration::Source;
 use crate::problem::Problem;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Shutdown of the daemon.
     pub shutdown: ShutdownSettings,
+    /// Alerts: rules, and the channels that deliver them.
+    pub alerts: AlertSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
     /// Sources by name.

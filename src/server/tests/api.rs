@@ -14,6 +14,10 @@ async fn lists_have_what_the_daemon_knows() {
     assert_eq!(jobs["jobs"][0]["last_run"]["status"], "partial");
     let datasets = server.get("/api/v1/datasets").await.json();
     assert_eq!(datasets["datasets"][0]["coverage"]["from"], "2025-10-01");
+    let alerts = server.get("/api/v1/alerts").await.json();
+    assert_eq!(alerts["alerts"][0]["key"], "down/pncp");
+    assert_eq!(alerts["alerts"][0]["severity"], "warning");
+    assert_eq!(alerts["alerts"][0]["started_at"], "2025-10-22T14:00:00Z");
     let runs = server.get("/api/v1/runs").await.json();
     assert_eq!(runs["runs"][0]["run_id"], RUNNING.to_string());
     assert_eq!(runs["runs"][0]["progress"]["pages_known"], 7);

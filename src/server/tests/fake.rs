@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::ledger::{AlertEntry, AlertState};
 use crate::schedule::calendar::{CalendarSpan, DayStatus};
 use crate::server::daemon::{DaemonService, Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
@@ -80,6 +82,18 @@ impl DaemonService for FakeDaemon {
 
     fn observe(&self) {
         *self.observed.lock().unwrap() += 1;
+    }
+
+    fn alerts(&self) -> Vec<AlertEntry> {
+        vec![AlertEntry {
+            key: AlertKey::of_source(Rule::Down, "pncp"),
+            state: AlertState::Active,
+            since: at("2025-10-22T12:00:00Z"),
+            changed_at: at("2025-10-22T14:00:00Z"),
+            summary: "pncp: the API has been down since noon".to_owned(),
+            detail: "20 failures in a row".to_owned(),
+            hint: "Nothing has to be done".to_owned(),
+        }]
     }
 
     async fn jobs(&self) -> Result<Vec<JobView>, ServiceError> {

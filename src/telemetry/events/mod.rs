@@ -477,6 +477,66 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   waits for it.",
     },
     CatalogueEvent {
+        name: "alert started",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["alert", "summary", "detail", "hint"],
+        meaning: "A rule of `[alerts.rules]` holds for long enough: told once, and through each channel. \
+                  `alert` is its key, such as `down/pncp`.",
+    },
+    CatalogueEvent {
+        name: "alert ended",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["alert", "summary", "since"],
+        meaning: "It holds no more: told once, and through each channel.",
+    },
+    CatalogueEvent {
+        name: "alert delivered",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["channel", "id", "attempts"],
+        meaning: "A channel has taken a message.",
+    },
+    CatalogueEvent {
+        name: "alert not delivered",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["channel", "id", "attempts", "error"],
+        meaning: "A channel hasn't taken a message: it is tried again after a minute, then at a distance \
+                  that doubles up to an hour.",
+    },
+    CatalogueEvent {
+        name: "alert given up",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["channel", "id", "attempts"],
+        meaning: "A message waited for three days, or a hundred later ones wait for the same channel: \
+                  nobody was told. `bronzed alert test` says what is wrong with the channel.",
+    },
+    CatalogueEvent {
+        name: "alert channel not usable",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["channel", "error"],
+        meaning: "A channel, or the heartbeat, can't send anything from this machine.",
+    },
+    CatalogueEvent {
+        name: "alerts not kept",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "The ledger of alerts can't be read or written. Alerts go on from memory, and are noted \
+                  when the lake takes them. Told once, however long it lasts.",
+    },
+    CatalogueEvent {
+        name: "heartbeat not sent",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "The URL of the heartbeat doesn't answer well. Told once, however long it lasts.",
+    },
+    CatalogueEvent {
         name: "lake refuses writes",
         levels: WARN,
         within: Within::Process,

@@ -14,6 +14,7 @@ use crate::raw::bronzed::{
     BronzedFile, CommitTable, DaemonLimitsTable, LakeTable, OptionValue, ServerLimitsTable,
     ServerTable, ShutdownTable, TelemetryTable,
 };
+use bronzed_model::alerts::AlertSettings;
 use bronzed_model::redact::looks_like_secret;
 use bronzed_model::settings::{
     CommitSettings, ConnectionLimits, LakeSettings, LogFormat, PoolSettings, ServerSettings,
@@ -31,6 +32,7 @@ pub struct Bronzed {
     pub pool: PoolSettings,
     pub server: ServerSettings,
     pub shutdown: ShutdownSettings,
+    pub alerts: AlertSettings,
     pub telemetry: TelemetrySettings,
 }
 
@@ -47,6 +49,7 @@ impl Build<'_> {
             pool: pool(&tables.limits),
             server: self.server(&top.key("server"), &tables.server),
             shutdown: self.shutdown(&top.key("shutdown"), &tables.shutdown),
+            alerts: self.alerts(&top.key("alerts"), &tables.alerts),
             telemetry: self.telemetry(&top.key("telemetry"), &tables.telemetry),
         }
     }

@@ -4,6 +4,7 @@
 //! everything. Placeholders never get out: [`crate::load`] returns settings only if no problem was
 //! reported.
 
+pub mod alerts;
 pub mod bronzed;
 pub mod columns;
 pub mod dataset;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Pairs;
+use super::alerts::AlertsTable;
 use bronzed_model::settings::{LogFormat, StateCompression};
 
 /// `bronzed.toml`: the lake, commits, states, logs, and the settings of the daemon.
@@ -28,6 +29,9 @@ pub struct BronzedFile {
     /// Shutdown of the daemon.
     #[serde(default)]
     pub shutdown: ShutdownTable,
+    /// Alerts: rules, and the channels that deliver them.
+    #[serde(default)]
+    pub alerts: AlertsTable,
     /// Logs.
     #[serde(default)]
     pub telemetry: TelemetryTable,

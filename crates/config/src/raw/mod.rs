@@ -5,6 +5,7 @@
 //! ([`crate::shape`]). Durations, sizes, time zones and the like are still text here;
 //! [`crate::build`] parses them.
 
+pub mod alerts;
 pub mod bronzed;
 pub mod dataset;
 pub mod source;

@@ -3,6 +3,7 @@
 mod environment;
 mod folder;
 mod garbled;
+mod mistakes_in_alerts;
 mod mistakes_in_bronzed;
 mod mistakes_in_columns;
 mod mistakes_in_datasets;

@@ -1,0 +1,200 @@
+//! What runs and backlogs have shown over time: needed by rules, and kept in the ledger, so that a restart
+//! doesn't forget it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::facts::{DayFacts, Facts, RunFacts, RunOutcome};
+use bronzed_model::day::Day;
+
+/// Maximum number of failed runs that are kept of a dataset.
+const MAX_FAILURES: usize = 32;
+/// Time for which drift is remembered after the last run that had some.
+const DRIFT_LASTS: TimeDelta = TimeDelta::days(1);
+/// Time for which a backlog counts as shrinking after it last became smaller.
+const SHRINKING: TimeDelta = TimeDelta::days(2);
+/// Interval at which repeated evidence is noted, so that the ledger isn't written by every run.
+const NOTED_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// Evidence, by full name of the dataset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Failed runs since the last good one, oldest first.
+    #[serde(default)]
+    failures: BTreeMap<String, Vec<FailedRun>>,
+    /// Values that no column holds.
+    #[serde(default)]
+    drift: BTreeMap<String, Drift>,
+    /// Backlogs with overdue days.
+    #[serde(default)]
+    backlogs: BTreeMap<String, BacklogTrend>,
+}
+
+/// A failed run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRun {
+    /// End of the run.
+    pub at: DateTime<Utc>,
+    /// Day that was read.
+    pub day: Day,
+    /// Reason of the failure.
+    pub reason: String,
+}
+
+/// Values that no column holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// End of the first run that had some.
+    pub since: DateTime<Utc>,
+    /// End of the last run that had some, to within an hour.
+    pub last: DateTime<Utc>,
+    /// Day of that run.
+    pub day: Day,
+    /// Number of values in that run.
+    pub values: u64,
+}
+
+/// Trend of a backlog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacklogTrend {
+    /// Lowest number of days.
+    low: u64,
+    /// Time at which it last became smaller, to within an hour. `None` if it hasn't.
+    shrunk_at: Option<DateTime<Utc>>,
+}
+
+/// Returns the full name of a dataset: `pncp.contratacoes`.
+pub fn full_name(source: &str, dataset: &str) -> String {
+    format!("{source}.{dataset}")
+}
+
+impl Evidence {
+    /// Adds what a snapshot shows.
+    pub fn hear(&mut self, facts: &Facts) {
+        for run in &facts.runs {
+            self.hear_run(run);
+        }
+        for source in &facts.sources {
+            for dataset in &source.datasets {
+                if let Some(days) = &dataset.days {
+                    let name = full_name(&source.name, &dataset.name);
+                    self.hear_backlog(&name, days, facts.at);
+                }
+            }
+        }
+        self.drift.retain(|_, drift| is_recent(drift, facts.at));
+    }
+
+    fn hear_run(&mut self, run: &RunFacts) {
+        let name = full_name(&run.source, &run.dataset);
+        match &run.outcome {
+            RunOutcome::Ok => drop(self.failures.remove(&name)),
+            RunOutcome::Failed(reason) => {
+                let failures = self.failures.entry(name.clone()).or_default();
+                failures.push(FailedRun {
+                    at: run.at,
+                    day: run.day,
+                    reason: reason.clone(),
+                });
+                let surplus = failures.len().saturating_sub(MAX_FAILURES);
+                failures.drain(..surplus);
+            }
+            RunOutcome::Other => {}
+        }
+        if run.drift > 0 {
+            self.hear_drift(name, run);
+        }
+    }
+
+    fn hear_drift(&mut self, name: String, run: &RunFacts) {
+        let found = self.drift.get_mut(&name);
+        match found.filter(|drift| is_recent(drift, run.at)) {
+            Some(drift) if (run.at - drift.last).abs() < NOTED_EVERY => {}
+            Some(drift) => {
+                drift.last = run.at;
+                drift.day = run.day;
+                drift.values = run.drift;
+            }
+            None => {
+                let drift = Drift {
+                    since: run.at,
+                    last: run.at,
+                    day: run.day,
+                    values: run.drift,
+                };
+                self.drift.insert(name, drift);
+            }
+        }
+    }
+
+    fn hear_backlog(&mut self, name: &str, days: &DayFacts, now: DateTime<Utc>) {
+        if days.overdue == 0 {
+            self.backlogs.remove(name);
+            return;
+        }
+        let Some(trend) = self.backlogs.get_mut(name) else {
+            let trend = BacklogTrend {
+                low: days.backlog,
+                shrunk_at: None,
+            };
+            self.backlogs.insert(name.to_owned(), trend);
+            return;
+        };
+        let noted = trend
+            .shrunk_at
+            .is_some_and(|at| (now - at).abs() < NOTED_EVERY);
+        if days.backlog < trend.low && !noted {
+            trend.low = days.backlog;
+            trend.shrunk_at = Some(now);
+        }
+    }
+
+    /// Returns the failed runs of a dataset since its last good one, oldest first.
+    pub fn failures(&self, name: &str) -> &[FailedRun] {
+        self.failures.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the drift of a dataset. `None` if no run of the last day had any.
+    pub fn drift(&self, name: &str, now: DateTime<Utc>) -> Option<&Drift> {
+        self.drift.get(name).filter(|drift| is_recent(drift, now))
+    }
+
+    /// Returns `true` if the backlog has become smaller within the last two days.
+    pub fn is_shrinking(&self, name: &str, now: DateTime<Utc>) -> bool {
+        let shrunk_at = self.backlogs.get(name).and_then(|trend| trend.shrunk_at);
+        shrunk_at.is_some_and(|at| (now - at).abs() < SHRINKING)
+    }
+
+    /// Adds what other evidence has and this lacks; of both, takes the newer.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, failures) in &other.failures {
+            let own = self.failures.entry(name.clone()).or_default();
+            let newest = |runs: &[FailedRun]| runs.last().map(|run| run.at);
+            if newest(own) < newest(failures) {
+                own.clone_from(failures);
+            }
+        }
+        for (name, drift) in &other.drift {
+            let own = self
+                .drift
+                .entry(name.clone())
+                .or_insert_with(|| drift.clone());
+            if own.last < drift.last {
+                own.clone_from(drift);
+            }
+        }
+        for (name, trend) in &other.backlogs {
+            let own = self.backlogs.entry(name.clone());
+            let own = own.or_insert_with(|| trend.clone());
+            if own.shrunk_at < trend.shrunk_at {
+                own.clone_from(trend);
+            }
+        }
+    }
+}
+
+fn is_recent(drift: &Drift, now: DateTime<Utc>) -> bool {
+    (now - drift.last).abs() <= DRIFT_LASTS
+}

@@ -1,0 +1,331 @@
+//! Each rule: when it holds, when it doesn't, when it can't be told; and its words.
+
+use chrono::{Days, TimeDelta};
+
+use super::{at, outage, well};
+use crate::alerts::evidence::Evidence;
+use crate::alerts::facts::{Facts, LakeRefusal, RunFacts, RunOutcome};
+use crate::alerts::rules::{Findings, evaluate};
+use crate::alerts::volume::Volumes;
+use bronzed_model::alerts::AlertRules;
+use bronzed_model::day::Day;
+
+fn judge(facts: &Facts) -> Findings {
+    let mut evidence = Evidence::default();
+    evidence.hear(facts);
+    evaluate(
+        facts,
+        &evidence,
+        &Volumes::default(),
+        &AlertRules::default(),
+    )
+}
+
+/// Returns `key: summary` of each condition that holds.
+fn told(found: &Findings) -> Vec<String> {
+    let holds = found.holds.iter();
+    holds
+        .map(|(key, condition)| format!("{key}: {}", condition.summary))
+        .collect()
+}
+
+fn unknown(found: &Findings) -> Vec<String> {
+    found.unknown.iter().map(ToString::to_string).collect()
+}
+
+fn run(outcome: RunOutcome, time: &str, drift: u64) -> RunFacts {
+    RunFacts {
+        source: "pncp".into(),
+        dataset: "atas".into(),
+        day: "2025-10-21".parse().unwrap(),
+        at: at(time),
+        outcome,
+        drift,
+    }
+}
+
+fn failed(time: &str) -> RunFacts {
+    run(
+        RunOutcome::Failed("answered status 500".to_owned()),
+        time,
+        0,
+    )
+}
+
+#[test]
+fn nothing_is_told_while_all_is_well() {
+    assert_eq!(judge(&well(at("12:00"))), Findings::default());
+}
+
+#[test]
+fn days_that_are_overdue_or_stuck_are_counted_and_the_oldest_is_named() {
+    let mut facts = well(at("12:00"));
+    let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
+    (days.overdue, days.backlog, days.stuck) = (3, 5, 1);
+    days.oldest = Some("2025-10-01".parse().unwrap());
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        [
+            "unproven/pncp/atas: pncp.atas: 3 days are overdue, the oldest is 2025-10-01",
+            "stuck/pncp/atas: pncp.atas: 1 day was tried eight times or more, and isn't complete",
+        ]
+    );
+    let hint = &found.holds.values().next().unwrap().hint;
+    assert!(
+        hint.contains("bronzed state show pncp.atas --day 2025-10-01"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_backlog_that_shrinks_worries_nobody_until_it_has_not_for_two_days() {
+    let mut evidence = Evidence::default();
+    let start = at("12:00");
+    let mut holds = |hours: i64, backlog: u64| {
+        let mut facts = well(start + TimeDelta::hours(hours));
+        let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
+        (days.overdue, days.backlog) = (backlog, backlog);
+        evidence.hear(&facts);
+        let found = evaluate(
+            &facts,
+            &evidence,
+            &Volumes::default(),
+            &AlertRules::default(),
+        );
+        found.holds.len()
+    };
+    assert_eq!(holds(0, 300), 1, "nothing is known of its trend yet");
+    assert_eq!(holds(2, 299), 0);
+    assert_eq!(holds(40, 299), 0);
+    assert_eq!(holds(60, 299), 1, "58 hours without one less");
+    assert_eq!(holds(61, 298), 0);
+    assert_eq!(holds(62, 0), 0);
+    assert_eq!(holds(63, 1), 1, "a new backlog has a trend of its own");
+}
+
+#[test]
+fn a_job_is_stale_from_its_bound_on() {
+    let mut facts = well(at("12:00"));
+    let job = |facts: &mut Facts, served| {
+        facts.sources[0].datasets[1].days.as_mut().unwrap().jobs[0].served = served;
+    };
+    job(&mut facts, Some(at("12:01") - TimeDelta::days(1)));
+    assert_eq!(judge(&facts), Findings::default());
+    job(&mut facts, Some(at("11:59") - TimeDelta::days(1)));
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        [
+            "stale/pncp/contratos: pncp.contratos: job daily has had no good run since 2025-10-21 08:59-03:00"
+        ]
+    );
+    let condition = found.holds.values().next().unwrap();
+    assert_eq!(condition.since, Some(at("11:59")));
+    assert_eq!(condition.detail, "Its data are stale after 1day.");
+}
+
+#[test]
+fn a_job_that_was_never_served_is_stale_by_the_start_of_the_daemon_and_unknown_before() {
+    let mut facts = well(at("12:00"));
+    let job = &mut facts.sources[0].datasets[0].days.as_mut().unwrap().jobs[0];
+    (job.served, job.since_start) = (None, at("11:00"));
+    assert_eq!(unknown(&judge(&facts)), ["stale/pncp/atas"]);
+    let job = &mut facts.sources[0].datasets[0].days.as_mut().unwrap().jobs[0];
+    job.since_start = at("11:00") - TimeDelta::days(1);
+    assert_eq!(told(&judge(&facts)).len(), 1);
+}
+
+#[test]
+fn three_failed_runs_without_a_good_one_are_told_with_the_last_reason() {
+    let mut facts = well(at("12:00"));
+    facts.runs = vec![failed("07:00"), failed("08:00"), failed("11:00")];
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        [
+            "failing/pncp/atas: pncp.atas: 3 runs have failed since 2025-10-22 04:00-03:00, and none was good"
+        ]
+    );
+    let detail = &found.holds.values().next().unwrap().detail;
+    assert_eq!(detail, "The last one, of 2025-10-21: answered status 500.");
+    let silent = [
+        ("too few", vec![failed("07:00"), failed("08:00")]),
+        (
+            "too old",
+            vec![failed("05:00"), failed("08:00"), failed("11:00")],
+        ),
+        (
+            "a good one since",
+            vec![
+                failed("07:00"),
+                failed("08:00"),
+                run(RunOutcome::Ok, "09:00", 0),
+                failed("11:00"),
+            ],
+        ),
+        (
+            "partial and stopped runs are none",
+            vec![
+                failed("07:00"),
+                run(RunOutcome::Other, "08:00", 0),
+                failed("11:00"),
+            ],
+        ),
+    ];
+    for (why, runs) in silent {
+        facts.runs = runs;
+        assert_eq!(judge(&facts), Findings::default(), "{why}");
+    }
+}
+
+#[test]
+fn a_host_that_is_down_is_one_alert_and_an_endpoint_one_of_its_dataset() {
+    let mut facts = well(at("12:00"));
+    for dataset in &mut facts.sources[0].datasets {
+        dataset.outage = Some(outage(true, at("05:07")));
+    }
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        ["down/pncp: pncp: the API has been down since 2025-10-22 02:07-03:00"]
+    );
+    let detail = &found.holds.values().next().unwrap().detail;
+    assert_eq!(
+        detail,
+        "20 failures in a row at https://pncp.gov.br, the last: answered status 503."
+    );
+    facts.sources[0].datasets[0].outage = Some(outage(false, at("05:07")));
+    facts.sources[0].datasets[1].outage = None;
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        ["down/pncp/atas: pncp.atas: its endpoint has been down since 2025-10-22 02:07-03:00"]
+    );
+}
+
+#[test]
+fn an_api_that_a_new_process_has_not_asked_yet_is_not_taken_for_well() {
+    let mut facts = well(at("12:00"));
+    for dataset in &mut facts.sources[0].datasets {
+        dataset.answered = false;
+    }
+    let all = ["down/pncp", "down/pncp/atas", "down/pncp/contratos"];
+    assert_eq!(unknown(&judge(&facts)), all);
+    facts.sources[0].datasets[0].answered = true;
+    assert_eq!(unknown(&judge(&facts)), ["down/pncp/contratos"]);
+}
+
+#[test]
+fn a_dataset_that_the_lake_has_not_told_of_is_unknown_not_well() {
+    let mut facts = well(at("12:00"));
+    facts.sources[0].datasets[0].days = None;
+    let all = [
+        "unproven/pncp/atas",
+        "stuck/pncp/atas",
+        "stale/pncp/atas",
+        "volume/pncp/atas",
+    ];
+    assert_eq!(unknown(&judge(&facts)), all);
+}
+
+#[test]
+fn drift_is_told_for_a_day_after_the_last_run_that_had_some() {
+    let mut evidence = Evidence::default();
+    let mut told_after = |hours: i64, runs: Vec<RunFacts>| {
+        let mut facts = well(at("12:00") + TimeDelta::hours(hours));
+        facts.runs = runs;
+        evidence.hear(&facts);
+        let rules = AlertRules::default();
+        told(&evaluate(&facts, &evidence, &Volumes::default(), &rules))
+    };
+    let drifts = ["drift/pncp/atas: pncp.atas has fields that its schema doesn't declare so"];
+    assert_eq!(told_after(0, vec![run(RunOutcome::Ok, "11:59", 7)]), drifts);
+    assert_eq!(
+        told_after(23, vec![run(RunOutcome::Ok, "12:00", 0)]),
+        drifts
+    );
+    assert!(told_after(25, Vec::new()).is_empty());
+}
+
+#[test]
+fn a_lake_is_told_of_by_what_is_wrong_with_it() {
+    let mut facts = well(at("12:00"));
+    facts.lake.reachable = None;
+    assert_eq!(unknown(&judge(&facts)), ["lake"]);
+    facts.lake.reachable = Some(false);
+    assert_eq!(told(&judge(&facts)), ["lake: the lake can't be read"]);
+    facts.lake.refuses = Some(LakeRefusal {
+        since: at("11:00"),
+        error: "no space left on device".to_owned(),
+    });
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        ["lake: the lake has refused writes since 2025-10-22T11:00:00Z"]
+    );
+    let detail = &found.holds.values().next().unwrap().detail;
+    assert!(
+        detail.starts_with("no space left on device. Runs fail without loss"),
+        "{detail}"
+    );
+}
+
+/// Returns volumes in which the same weekday had `usual` records in the weeks before, and the facts of a day
+/// that is complete like these.
+fn volumes(usual: &[u64], records: u64) -> (Facts, Volumes) {
+    let day: Day = "2025-10-21".parse().unwrap();
+    let weeks = (1..).zip(usual).map(|(week, records)| {
+        let before = day.date().checked_sub_days(Days::new(7 * week)).unwrap();
+        ("pncp.atas".to_owned(), Day::new(before), *records)
+    });
+    let mut read: Vec<_> = weeks.collect();
+    read.push(("pncp.atas".to_owned(), day, records));
+    let mut volumes = Volumes::default();
+    volumes.extend(&read);
+    let mut facts = well(at("12:00"));
+    let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
+    days.complete = read.iter().map(|(_, day, _)| *day).collect();
+    days.complete.sort_unstable();
+    (facts, volumes)
+}
+
+#[test]
+fn a_day_is_unusual_far_from_the_median_of_its_weekday() {
+    let rules = AlertRules::default();
+    let told = |usual: &[u64], records: u64| {
+        let (facts, volumes) = volumes(usual, records);
+        told(&evaluate(&facts, &Evidence::default(), &volumes, &rules))
+    };
+    let usual = [4_000, 4_200, 90, 3_900, 4_100, 4_050];
+    assert_eq!(
+        told(&usual, 900),
+        ["volume/pncp/atas: pncp.atas: 2025-10-21 has only 900 records, and 4050 are usual"]
+    );
+    assert_eq!(
+        told(&usual, 17_000),
+        ["volume/pncp/atas: pncp.atas: 2025-10-21 has 17000 records, and 4050 are usual"]
+    );
+    assert!(told(&usual, 1_100).is_empty() && told(&usual, 16_000).is_empty());
+    assert!(
+        told(&[4_000, 4_000, 4_000], 1).is_empty(),
+        "three weeks are too few"
+    );
+    assert!(told(&[30; 8], 0).is_empty(), "few records vary by chance");
+}
+
+#[test]
+fn a_day_whose_records_were_not_read_yet_is_unknown() {
+    let (facts, _) = volumes(&[4_000; 8], 4_000);
+    assert_eq!(unknown(&judge(&facts)), ["volume/pncp/atas"]);
+}
+
+#[test]
+fn a_rule_that_is_off_finds_nothing() {
+    let mut facts = well(at("12:00"));
+    facts.lake.reachable = Some(false);
+    let mut rules = AlertRules::default();
+    rules.lake.enabled = false;
+    let found = evaluate(&facts, &Evidence::default(), &Volumes::default(), &rules);
+    assert_eq!(found, Findings::default());
+}
