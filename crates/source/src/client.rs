@@ -25,8 +25,8 @@ use crate::known_rows::KnownRows;
 use crate::lease::{Lease, SharedLimits};
 use crate::page::Page;
 use crate::request::PageRequest;
+use crate::throttle::{AdmittedRequest, RequestThrottle};
 use crate::transport::{RawResponse, Transport, TransportError};
-use crate::turn::{AdmittedRequest, RequestThrottle};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
@@ -54,7 +54,7 @@ pub(super) struct ClientInner {
     name: String,
     pub(super) base_url: Url,
     pub(super) transport: Arc<dyn Transport>,
-    pub(super) turns: RequestThrottle,
+    pub(super) throttle: RequestThrottle,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     /// Notified when a host or endpoint that was down answers again.
@@ -88,7 +88,7 @@ impl SourceClient {
             name: source.name.clone(),
             base_url: source.base_url.clone(),
             transport,
-            turns: RequestThrottle::new(source, &clock),
+            throttle: RequestThrottle::new(source, &clock),
             clock,
             entropy,
             back: Notify::new(),
@@ -119,7 +119,7 @@ impl SourceClient {
     /// anything now. `None` if it is closed. With `probe_in` zero, one request may probe.
     pub fn down(&self, dataset: &Dataset) -> Option<Down> {
         let url = dataset.base_url.as_ref().unwrap_or(&self.0.base_url);
-        self.0.turns.down(dataset, url)
+        self.0.throttle.down(dataset, url)
     }
 
     /// Waits until a host or endpoint that was down answers again. Supports one waiter: each recovery
@@ -132,13 +132,13 @@ impl SourceClient {
     pub fn lease(&self, shared: SharedLimits) {
         let inner = &*self.0;
         let (clock, entropy) = (inner.clock.clone(), inner.entropy.clone());
-        let lease = || Lease::new(&inner.name, &inner.turns.gate, shared, clock, entropy);
-        inner.turns.lease.get_or_init(lease);
+        let lease = || Lease::new(&inner.name, &inner.throttle.limiter, shared, clock, entropy);
+        inner.throttle.lease.get_or_init(lease);
     }
 
     /// Releases this process's share of the source's limits. No request is admitted afterwards.
     pub async fn close(&self) {
-        if let Some(lease) = self.0.turns.lease.get() {
+        if let Some(lease) = self.0.throttle.lease.get() {
             lease.close().await;
         }
     }
@@ -193,7 +193,7 @@ impl ClientInner {
     /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't
     /// be sent.
     fn unless_down(&self, dataset: &Dataset, url: &Url) -> Result<(), FetchError> {
-        match self.turns.down(dataset, url) {
+        match self.throttle.down(dataset, url) {
             Some(down) if !down.probe_in.is_zero() => Err(FetchError::SourceDown {
                 name: self.name.clone(),
                 down: Box::new(down),
@@ -212,7 +212,7 @@ impl ClientInner {
     ) -> Result<ResponseClass, FetchError> {
         let dataset = &request.dataset;
         let arrived = Instant::now();
-        let turn = self.turns.wait(dataset, url, request.priority).await;
+        let turn = self.throttle.wait(dataset, url, request.priority).await;
         let turn = turn.map_err(|down| FetchError::SourceDown {
             name: self.name.clone(),
             down: Box::new(down),

@@ -2,7 +2,7 @@
 //!
 //! A source is declared in TOML ([`bronzed_model::declaration`]). A day becomes [slices](bronzed_model::slices::slices), a slice becomes pages
 //! ([`bronzed_model::declaration::Paginator`]), a page becomes a URL ([`request`]), and [`SourceClient`] fetches it.
-//! Each request is admitted (`turn`) by the limiters of the source and its pool (`gate`) and by one
+//! Each request is admitted (`throttle`) by the limiters of the source and its pool (`limiter`) and by one
 //! circuit breaker per host (`breaker`); responses are classified by the declared rules (`classify`),
 //! and transient failures are retried with back-off (`backoff`).
 //!
@@ -17,15 +17,15 @@ pub mod client;
 mod decode;
 pub mod error;
 pub mod failure;
-pub mod gate;
 mod http;
 pub mod known_rows;
 pub mod lease;
+pub mod limiter;
 pub mod page;
 pub mod probe;
 pub mod request;
+mod throttle;
 pub mod transport;
-mod turn;
 pub mod usage;
 
 #[cfg(any(test, feature = "test-util"))]

@@ -62,7 +62,7 @@ impl SourceClient {
 
     /// Remaining time of the current blackout; `None` outside of blackouts.
     pub fn blackout_left(&self) -> Option<Duration> {
-        self.inner().turns.blackout_left()
+        self.inner().throttle.blackout_left()
     }
 }
 
@@ -70,7 +70,7 @@ impl ClientInner {
     async fn look(&self, request: &PageRequest) -> Result<ProbeResult, FetchError> {
         let url = request.url(&self.base_url)?;
         let dataset = &request.dataset;
-        let _permits = self.turns.enter(dataset, request.priority).await;
+        let _permits = self.throttle.enter(dataset, request.priority).await;
         let begun = Instant::now();
         let reply = self.ask(&url, &dataset.limits).await.map_err(|broken| {
             let url = url.to_string();

@@ -172,10 +172,10 @@ pub async fn run_as(
 /// Reads the day, by the kind of its dataset.
 async fn read(run: RunFrame<'_>) -> RunReport {
     match &run.order.dataset.kind {
-        Kind::Snapshot => run.read_snapshot().await,
-        Kind::Child(parent) => run.read_children_of(parent).await,
-        Kind::Feed => run.read_feed().await,
-        Kind::Dated(_) => run.read_day().await,
+        Kind::Snapshot => snapshot::read(run).await,
+        Kind::Child(parent) => child::read(run, parent).await,
+        Kind::Feed => feed::read(run).await,
+        Kind::Dated(_) => dated::read(run).await,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::block_page::BlockPage;
 use super::fields::FieldReport;
-use super::wall::BlockPage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 

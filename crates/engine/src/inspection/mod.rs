@@ -1,20 +1,20 @@
 //! Comparison of live API responses with the declaration, by one page of each dataset.
 //!
 //! ```text
-//! dataset ──► asking: select slice and parent            ──► probe ──► judging ──► Finding
+//! dataset ──► targets: select slice and parent           ──► probe ──► checks ──► CheckResult
 //!               │             │                               │          │
-//!               lake      pages just read               one request   wall, envelope, ids, totals, fields
+//!               lake      pages just read               one request   block page, envelope, ids, totals, fields
 //! ```
 //!
 //! Each dataset costs one request, and a second one if the first returns no records, because a slice may be
 //! legitimately empty. A child is requested with parents from the page read just before, so its parents are
 //! inspected first. Nothing is written.
 
-mod asking;
+mod block_page;
+mod checks;
 mod fields;
 mod finding;
-mod judging;
-mod wall;
+mod targets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc, Weekday};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use self::block_page::BlockPage;
 pub use self::fields::FieldReport;
 pub use self::finding::{CheckResult, CheckVerdict, EnvelopeSummary, Ids, ResponseSummary, Totals};
-pub use self::wall::BlockPage;
 
-use self::asking::CheckTargets;
+use self::targets::CheckTargets;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Slice, Source};
@@ -79,7 +79,7 @@ impl Inspector<'_> {
         let mut findings = Vec::new();
         // Unreachable hosts, with the dataset whose probe found that out.
         let mut unreachable: HashMap<String, String> = HashMap::new();
-        for dataset in asking::with_parents(self.source, datasets) {
+        for dataset in targets::with_parents(self.source, datasets) {
             let host = host(dataset.base_url.as_ref().unwrap_or(&self.source.base_url));
             if let Some(by) = unreachable.get(&host) {
                 let why = format!("there is no connection to {host}, as `{by}` found");
@@ -111,12 +111,12 @@ impl Inspector<'_> {
     }
 
     async fn look(&self, dataset: &Arc<Dataset>, reads: &mut Reads) -> CheckResult {
-        let asking = CheckTargets {
+        let targets = CheckTargets {
             source: self.source,
             lake: self.lake,
             reads,
         };
-        let slices = match asking.slices(dataset).await {
+        let slices = match targets.slices(dataset).await {
             Ok(slices) => slices,
             Err(why) => return CheckResult::not_asked(dataset, why),
         };
@@ -145,7 +145,7 @@ impl Inspector<'_> {
             () = self.cancel.cancelled() => Err(FetchError::Cancelled),
         };
         match seen {
-            Ok(seen) => judging::judge(dataset, self.day, day, &slice, seen),
+            Ok(seen) => checks::judge(dataset, self.day, day, &slice, seen),
             Err(error) => {
                 let unreachable = matches!(
                     error,

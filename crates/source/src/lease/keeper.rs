@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::gate::{AdaptiveLimiter, LimitId};
 use crate::lease::document::{self, HeldShare, Holder, LeaseDocument};
 use crate::lease::fair::fair;
 use crate::lease::identity::ProcessIdentity;
 use crate::lease::{Desk, EXPIRE, IDLE, PATIENCE, RENEW, SOON, SharedLimits, TOLERANCE, key};
+use crate::limiter::{AdaptiveLimiter, LimitId};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::document::{DocumentError, JsonDocument};
@@ -30,7 +30,7 @@ pub(super) struct Keeper {
     who: ProcessIdentity,
     since: DateTime<Utc>,
     parts: Vec<Limit>,
-    gate: Arc<AdaptiveLimiter>,
+    limiter: Arc<AdaptiveLimiter>,
     document: JsonDocument<LeaseDocument>,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
@@ -86,7 +86,7 @@ struct Round {
 impl Keeper {
     pub(super) fn new(
         source: &str,
-        gate: &Arc<AdaptiveLimiter>,
+        limiter: &Arc<AdaptiveLimiter>,
         shared: SharedLimits,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
@@ -97,7 +97,7 @@ impl Keeper {
             together,
             who,
         } = shared;
-        let parts: Vec<_> = gate
+        let parts: Vec<_> = limiter
             .parts()
             .map(|(part, pool, ceiling)| Limit {
                 part,
@@ -110,7 +110,7 @@ impl Keeper {
             })
             .collect();
         for limit in &parts {
-            gate.set_share(limit.part, 0);
+            limiter.set_share(limit.part, 0);
         }
         let since = clock.now();
         Self {
@@ -119,7 +119,7 @@ impl Keeper {
             who,
             since: since.trunc_subsecs(3),
             parts,
-            gate: Arc::clone(gate),
+            limiter: Arc::clone(limiter),
             document: document::at(&lake, &key(source)),
             clock,
             entropy,
@@ -156,7 +156,7 @@ impl Keeper {
         memory.wanted.resize(self.parts.len(), None);
         let parts = self.parts.iter().zip(taken).zip(&mut memory.wanted);
         for ((limit, wanted), last) in parts {
-            if wanted || self.gate.is_wanted(limit.part) {
+            if wanted || self.limiter.is_wanted(limit.part) {
                 *last = Some(now);
             } else if last.is_some_and(|last| now - last >= IDLE) {
                 *last = None;
@@ -174,7 +174,7 @@ impl Keeper {
                 memory.failing = false;
                 self.tell(memory, &round);
                 for (limit, bound) in self.parts.iter().zip(&round.bounds) {
-                    self.gate.set_share(limit.part, *bound);
+                    self.limiter.set_share(limit.part, *bound);
                 }
                 return if round.pending { SOON } else { RENEW };
             }
@@ -183,7 +183,7 @@ impl Keeper {
         };
         if memory.renewed.is_none_or(|at| at.elapsed() >= EXPIRE) {
             for limit in &self.parts {
-                self.gate.set_share(limit.part, 1);
+                self.limiter.set_share(limit.part, 1);
             }
         }
         if !std::mem::replace(&mut memory.failing, true) {
@@ -209,7 +209,7 @@ impl Keeper {
         Ok(round)
     }
 
-    /// Plans the new entries. Lowers an excessive share at the gate before other processes read the new
+    /// Plans the new entries. Lowers an excessive share at the limiter before other processes read the new
     /// value.
     fn plan(&self, memory: &mut LeaseMemory, before: &LeaseDocument) -> Round {
         let now = self.clock.now();
@@ -233,11 +233,11 @@ impl Keeper {
             let others = document.holders.values();
             let others: usize = others.map(|other| other.of(&limit.name).share).sum();
             let bound = target.min(limit.together.saturating_sub(others));
-            if bound < self.gate.share(limit.part) {
-                self.gate.set_share(limit.part, bound);
+            if bound < self.limiter.share(limit.part) {
+                self.limiter.set_share(limit.part, bound);
             }
             // Requests in flight still use their slots.
-            let share = bound.max(self.gate.in_flight(limit.part));
+            let share = bound.max(self.limiter.in_flight(limit.part));
             pending |= share != target;
             bounds.push(bound);
             limits.insert(limit.name.clone(), HeldShare { wants, share });
@@ -317,7 +317,7 @@ impl Keeper {
     /// Removes the entry. If the lake can't be written, the entry expires.
     async fn give_back(&self, memory: &mut LeaseMemory) {
         for limit in &self.parts {
-            self.gate.set_share(limit.part, 0);
+            self.limiter.set_share(limit.part, 0);
         }
         if memory.renewed.take().is_none() && !memory.failing {
             return;

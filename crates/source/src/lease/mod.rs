@@ -40,7 +40,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{AdaptiveLimiter, LimitId};
+use crate::limiter::{AdaptiveLimiter, LimitId};
 use bronzed_model::clock::Clock;
 use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::Lake;
@@ -115,16 +115,16 @@ struct LeaseDemand {
 }
 
 impl Lease {
-    /// Creates a lease on the limits of `source` without an entry: `gate` lets no request pass until there is
+    /// Creates a lease on the limits of `source` without an entry: `limiter` lets no request pass until there is
     /// demand and the lake was read.
     pub fn new(
         source: &str,
-        gate: &Arc<AdaptiveLimiter>,
+        limiter: &Arc<AdaptiveLimiter>,
         shared: SharedLimits,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Self {
-        let parts = gate.parts().map(|(part, _, _)| LeaseDemand {
+        let parts = limiter.parts().map(|(part, _, _)| LeaseDemand {
             part,
             wanted: false,
             asked: false,
@@ -138,14 +138,14 @@ impl Lease {
             poked: Notify::new(),
             closed: CancellationToken::new(),
         });
-        let keeper = Keeper::new(source, gate, shared, clock, entropy, Arc::clone(&desk));
+        let keeper = Keeper::new(source, limiter, shared, clock, entropy, Arc::clone(&desk));
         Self {
             keeper: Arc::new(keeper),
             desk,
         }
     }
 
-    /// Announces that a request is about to wait at the gate.
+    /// Announces that a request is about to wait at the limiter.
     pub fn want(&self, pool: Option<LimitId>) {
         let mut state = self.desk.lock();
         let mut unasked = false;

@@ -40,7 +40,7 @@ struct World {
 
 /// A process. Dropping it ends it like a kill, with its requests.
 struct Process {
-    gate: Arc<AdaptiveLimiter>,
+    limiter: Arc<AdaptiveLimiter>,
     lease: Arc<Lease>,
     api: Arc<Api>,
     requests: Vec<JoinHandle<()>>,
@@ -78,16 +78,16 @@ impl World {
             command: "daemon".to_owned(),
             runs: |_| None,
         };
-        let gate = AdaptiveLimiter::new(own, &self.pools);
+        let limiter = AdaptiveLimiter::new(own, &self.pools);
         let shared = SharedLimits {
             lake: self.lake.clone(),
             together: self.limits.concurrency,
             who,
         };
         let entropy = Arc::new(Entropy::seeded(7));
-        let lease = Lease::new("pncp", &gate, shared, Arc::new(clock), entropy);
+        let lease = Lease::new("pncp", &limiter, shared, Arc::new(clock), entropy);
         Process {
-            gate,
+            limiter,
             lease: Arc::new(lease),
             api: Arc::clone(&self.api),
             requests: Vec::new(),
@@ -118,14 +118,14 @@ impl World {
 impl Process {
     /// Sends requests endlessly, `many` at a time, of 3 s each.
     fn ask(mut self, many: usize, pool: Option<&str>) -> Self {
-        let pool = pool.and_then(|pool| self.gate.pool(pool));
+        let pool = pool.and_then(|pool| self.limiter.pool(pool));
         for _ in 0..many {
-            let (gate, lease) = (Arc::clone(&self.gate), Arc::clone(&self.lease));
+            let (limiter, lease) = (Arc::clone(&self.limiter), Arc::clone(&self.lease));
             let api = Arc::clone(&self.api);
             self.requests.push(tokio::spawn(async move {
                 loop {
                     lease.want(pool);
-                    let _permit = gate.enter(pool, Priority::Daily).await;
+                    let _permit = limiter.enter(pool, Priority::Daily).await;
                     let _counted = Counted::new(&api);
                     sleep(Duration::from_secs(3)).await;
                 }
@@ -135,7 +135,7 @@ impl Process {
     }
 
     fn share(&self) -> usize {
-        self.gate.share(LimitId::SOURCE)
+        self.limiter.share(LimitId::SOURCE)
     }
 
     /// Shuts down in order.
@@ -351,14 +351,14 @@ async fn a_pool_of_one_is_used_in_turns_and_left_to_the_one_that_wants_it() {
     let first = shared.process("a").ask(2, Some("slow"));
     let second = shared.process("b").ask(4, None);
     seconds(60).await;
-    let slow = first.gate.pool("slow").unwrap();
-    let shares = [first.gate.share(slow), second.gate.share(slow)];
+    let slow = first.limiter.pool("slow").unwrap();
+    let shares = [first.limiter.share(slow), second.limiter.share(slow)];
     assert_eq!(shares, [1, 0], "wanted by one");
     let second = second.ask(2, Some("slow"));
     let mut had = [0, 0];
     for _ in 0..600 {
         seconds(1).await;
-        let shares = [first.gate.share(slow), second.gate.share(slow)];
+        let shares = [first.limiter.share(slow), second.limiter.share(slow)];
         assert!(shares.iter().sum::<usize>() <= 1, "{shares:?}");
         had[0] += shares[0];
         had[1] += shares[1];

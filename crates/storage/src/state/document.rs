@@ -45,7 +45,7 @@
 //! understands this document. Unknown members, of the document and of every execution, are kept verbatim.
 //! `processed_ids` is sorted, `total_processed` is its length, and it equals the sum of the executions'
 //! `new_records` from the entry `adopted` on (from the first entry if there is none). `digest` covers
-//! everything before it: see [`super::seal`].
+//! everything before it: see [`super::digest`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -57,8 +57,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::digest;
 use super::entry::{AuditEntry, push_quoted, stamp};
-use super::seal;
 use super::top_level::TopLevel;
 use crate::compression::unpack;
 use bronzed_model::day::Day;
@@ -232,7 +232,7 @@ impl StateDocument {
                 "revision" => document.revision = typed(&key, value)?,
                 "created_at" => created_at = time(value, zone),
                 "last_execution" => last_execution = time(value, zone),
-                "format" | seal::DIGEST => {}
+                "format" | digest::DIGEST => {}
                 _ => document.unknown.push((key, value.into())),
             }
         }
@@ -241,7 +241,7 @@ impl StateDocument {
         document.forget_notes_without_id();
         let doubt = match format {
             0 => Some(Doubt::Earlier),
-            _ if !seal::holds(bytes) => Some(Doubt::Contradiction(
+            _ if !digest::holds(bytes) => Some(Doubt::Contradiction(
                 "its text isn't that of its `digest`".to_owned(),
             )),
             _ => document.contradiction(total),
@@ -296,7 +296,7 @@ impl StateDocument {
         for (key, value) in &self.unknown {
             member(&mut out, key, value);
         }
-        seal::close(&mut out);
+        digest::close(&mut out);
         out.into()
     }
 

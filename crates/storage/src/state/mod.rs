@@ -23,19 +23,20 @@
 //! - `commit`: steps 1 and 2
 //! - `coverage`, `listing`: complete and accepted days; `marks`: their markers
 //! - `ruling`: a person's decisions about a day
-//! - `glance`, `peek`, `report`: read-only views of a state, without recovery
+//! - `summary`, `peek`, `report`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
-//! - `inspect`: consistency check of files, state and marker; `sound`: the part asserted in debug builds
-//! - `document`, `entry`, `seal`: the document's format
+//! - `inspect`: consistency check of files, state and marker; `debug_checks`: the part asserted in debug builds
+//! - `document`, `entry`, `digest`: the document's format
 
 mod commit;
 mod coverage;
+mod debug_checks;
+mod digest;
 mod document;
 mod entry;
 mod error;
 #[cfg(feature = "test-util")]
 pub mod fuzz;
-mod glance;
 mod inspect;
 pub mod known;
 mod listing;
@@ -45,9 +46,8 @@ mod rebuild;
 mod recover;
 mod report;
 mod ruling;
-mod seal;
-mod sound;
 mod store;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod top_level;
@@ -55,9 +55,9 @@ mod top_level;
 pub use coverage::{complete_days, is_complete};
 pub use document::{Accepted, SliceProgress};
 pub use error::StateError;
-pub use glance::{StateSummary, glance, slice_progress};
 pub use inspect::{InspectedTable, Inspection, inspect};
 pub use listing::{Listing, listing};
+pub use summary::{StateSummary, glance, slice_progress};
 
 pub use recover::{Cause, FilesChanged, Recovery};
 pub use report::{DayReport, ReportedExecution, ReportedFile, report};

@@ -76,133 +76,130 @@ struct ParentOutcomes {
     unheard: bool,
 }
 
-impl RunFrame<'_> {
-    /// Reads the children of the day's parents that aren't done.
-    pub(super) async fn read_children_of(mut self, parent: &Parent) -> RunReport {
-        let mut state = match self.store.open().await {
-            Ok(state) => state,
-            Err(error) => return self.unopened(&error),
-        };
-        log_recovery(state.recovery());
-        let usage = RequestBudget::new();
-        let read = self.read_children(&mut state, &usage, parent).await;
-        let settled = self.execution.counts;
-        let (complete, mut rest) = match read {
-            Ok((outcomes, all_listed, rest)) => {
-                self.execution.counts.add(rest.pending.counts());
-                (self.judge_children(outcomes) && all_listed, rest)
-            }
-            Err(error) => {
-                self.execution.status = Status::Failed;
-                self.execution.error = Some(error);
-                (false, Rest::default())
-            }
-        };
-        let complete = self.place_rest(&mut rest, &state, complete);
-        self.execution.counts = settled;
-        let verdict = (&BTreeMap::new(), complete);
-        self.conclude(state, &usage, verdict, rest.pending).await
-    }
+/// Reads the children of the day's parents that aren't done.
+pub async fn read(mut run: RunFrame<'_>, parent: &Parent) -> RunReport {
+    let mut state = match run.store.open().await {
+        Ok(state) => state,
+        Err(error) => return run.unopened(&error),
+    };
+    log_recovery(state.recovery());
+    let usage = RequestBudget::new();
+    let read = read_children(&mut run, &mut state, &usage, parent).await;
+    let settled = run.execution.counts;
+    let (complete, mut rest) = match read {
+        Ok((outcomes, all_listed, rest)) => {
+            run.execution.counts.add(rest.pending.counts());
+            (judge(&mut run, outcomes) && all_listed, rest)
+        }
+        Err(error) => {
+            run.execution.status = Status::Failed;
+            run.execution.error = Some(error);
+            (false, Rest::default())
+        }
+    };
+    let complete = run.place_rest(&mut rest, &state, complete);
+    run.execution.counts = settled;
+    let verdict = (&BTreeMap::new(), complete);
+    run.conclude(state, &usage, verdict, rest.pending).await
+}
 
-    /// Returns the outcomes, `true` if the list of parents was final, and what isn't committed yet.
-    async fn read_children(
-        &mut self,
-        state: &mut DayState,
-        usage: &RequestBudget,
-        parent: &Parent,
-    ) -> Result<(ParentOutcomes, bool, Rest), String> {
-        let (lake, day) = (&self.context.lake, self.order.day);
-        // Checked before the parents are listed, because a parent that is stored later isn't in the list.
-        let all_listed = is_complete(lake, &parent.prefix, day)
-            .await
-            .map_err(|e| e.to_string())?;
-        let rows = parents(lake, parent, day)
-            .await
-            .map_err(|e| e.to_string())?;
-        let known = rows.len();
-        let (done, rows): (Vec<_>, Vec<_>) = rows
-            .into_iter()
-            .partition(|row| state.is_parent_done(&row.id));
-        let witnesses = ParentCanaries::of(done, state, self.execution.started_at);
-        let left = rows.len();
-        tracing::info!(parents = known, left, "parents listed");
-        let (sender, receiver) = mpsc::channel(self.context.concurrency.max(1));
-        let stop = self.context.cancel.child_token();
-        let context = Context {
-            cancel: stop.clone(),
-            ..self.context.clone()
-        };
-        let reader = SliceReader {
-            read: ReadContext {
-                context: &context,
-                order: self.order,
-                usage,
-            },
-            proof_due: true,
-            settled: DateTime::<Utc>::MIN_UTC,
-        };
-        let intake = Intake::new(
-            self.context,
-            self.order,
-            &self.store,
-            state,
-            &mut self.execution,
+/// Returns the outcomes, `true` if the list of parents was final, and what isn't committed yet.
+async fn read_children(
+    run: &mut RunFrame<'_>,
+    state: &mut DayState,
+    usage: &RequestBudget,
+    parent: &Parent,
+) -> Result<(ParentOutcomes, bool, Rest), String> {
+    let (lake, day) = (&run.context.lake, run.order.day);
+    // Checked before the parents are listed, because a parent that is stored later isn't in the list.
+    let all_listed = is_complete(lake, &parent.prefix, day)
+        .await
+        .map_err(|e| e.to_string())?;
+    let rows = parents(lake, parent, day)
+        .await
+        .map_err(|e| e.to_string())?;
+    let known = rows.len();
+    let (done, rows): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|row| state.is_parent_done(&row.id));
+    let witnesses = ParentCanaries::of(done, state, run.execution.started_at);
+    let left = rows.len();
+    tracing::info!(parents = known, left, "parents listed");
+    let (sender, receiver) = mpsc::channel(run.context.concurrency.max(1));
+    let stop = run.context.cancel.child_token();
+    let context = Context {
+        cancel: stop.clone(),
+        ..run.context.clone()
+    };
+    let reader = SliceReader {
+        read: ReadContext {
+            context: &context,
+            order: run.order,
             usage,
-        );
-        let taking = async {
-            let taken = intake.take_children(receiver).await;
-            // As for slices: stops the readers at the end of the intake.
-            stop.cancel();
-            taken
-        };
-        let (outcomes, taken) =
-            tokio::join!(read_parents(&reader, rows, witnesses, sender), taking);
-        let rest = taken.map_err(|error| error.to_string())?;
-        let before = known - left;
-        let outcomes = ParentOutcomes { before, ..outcomes };
-        Ok((outcomes, all_listed, rest))
-    }
+        },
+        proof_due: true,
+        settled: DateTime::<Utc>::MIN_UTC,
+    };
+    let intake = Intake::new(
+        run.context,
+        run.order,
+        &run.store,
+        state,
+        &mut run.execution,
+        usage,
+    );
+    let taking = async {
+        let taken = intake.take_children(receiver).await;
+        // As for slices: stops the readers at the end of the intake.
+        stop.cancel();
+        taken
+    };
+    let (outcomes, taken) = tokio::join!(read_parents(&reader, rows, witnesses, sender), taking);
+    let rest = taken.map_err(|error| error.to_string())?;
+    let before = known - left;
+    let outcomes = ParentOutcomes { before, ..outcomes };
+    Ok((outcomes, all_listed, rest))
+}
 
-    /// Judges the run. Returns `true` if every parent is done.
-    fn judge_children(&mut self, outcomes: ParentOutcomes) -> bool {
-        let execution = &mut self.execution;
-        let ParentOutcomes {
-            before,
-            done,
-            mut failed,
-            halted,
-            left,
-            unheard,
-        } = outcomes;
-        execution.again_at = unheard.then(|| execution.started_at + APART);
-        // A run fails only if no parent was ever done: a single parent that always fails is the only one
-        // left in later runs.
-        let none_done = before == 0 && done == 0 && execution.counts.fetched == 0 && !unheard;
-        failed.sort();
-        let unnamed = failed.len().saturating_sub(NAMED_FAILURES);
-        failed.truncate(NAMED_FAILURES);
-        if unnamed > 0 {
-            failed.push(("…".to_owned(), format!("{unnamed} more parents failed")));
-        }
-        if let Some(reason) = halted.filter(|_| left > 0) {
-            failed.push((
-                "…".to_owned(),
-                format!("{left} parents weren't read: {reason}"),
-            ));
-        }
-        let all_done = failed.is_empty();
-        debug_assert!(
-            !all_done || left == 0,
-            "P4: parents are left, and no reason is"
-        );
-        let reading = ReadingResult {
-            failed,
-            nothing_read: none_done.then(|| "the children of no parent could be read".to_owned()),
-            cut_short: self.overdue.cause(),
-            ..ReadingResult::default()
-        };
-        self.end_with(reading) && all_done && left == 0
+/// Judges the run. Returns `true` if every parent is done.
+fn judge(run: &mut RunFrame<'_>, outcomes: ParentOutcomes) -> bool {
+    let execution = &mut run.execution;
+    let ParentOutcomes {
+        before,
+        done,
+        mut failed,
+        halted,
+        left,
+        unheard,
+    } = outcomes;
+    execution.again_at = unheard.then(|| execution.started_at + APART);
+    // A run fails only if no parent was ever done: a single parent that always fails is the only one
+    // left in later runs.
+    let none_done = before == 0 && done == 0 && execution.counts.fetched == 0 && !unheard;
+    failed.sort();
+    let unnamed = failed.len().saturating_sub(NAMED_FAILURES);
+    failed.truncate(NAMED_FAILURES);
+    if unnamed > 0 {
+        failed.push(("…".to_owned(), format!("{unnamed} more parents failed")));
     }
+    if let Some(reason) = halted.filter(|_| left > 0) {
+        failed.push((
+            "…".to_owned(),
+            format!("{left} parents weren't read: {reason}"),
+        ));
+    }
+    let all_done = failed.is_empty();
+    debug_assert!(
+        !all_done || left == 0,
+        "P4: parents are left, and no reason is"
+    );
+    let reading = ReadingResult {
+        failed,
+        nothing_read: none_done.then(|| "the children of no parent could be read".to_owned()),
+        cut_short: run.overdue.cause(),
+        ..ReadingResult::default()
+    };
+    run.end_with(reading) && all_done && left == 0
 }
 
 /// Result of the walk for one parent.

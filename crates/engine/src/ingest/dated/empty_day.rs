@@ -14,63 +14,61 @@ use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::{DayState, is_complete};
 
-impl RunFrame<'_> {
-    /// Judges a day without a row in this run; `proven` is `true` if every slice is proven. Returns `true`
-    /// if the day still counts as complete; sets status and reason if the missing rows aren't believed.
-    pub(super) async fn believe_nothing(
-        &mut self,
-        outcomes: &[(String, SliceOutcome)],
-        state: &DayState,
-        proven: bool,
-    ) -> bool {
-        // Withdrawn ids are a subset of the stored ids.
-        let stored = state.len().saturating_sub(state.withdrawn().len());
-        let since = empty_since(outcomes).filter(|_| !outcomes.is_empty());
-        let now = self.execution.started_at;
-        let agrees = since.is_some_and(|since| is_hours_before(since, now));
-        let leaves = self.order.dataset.rows_leave && self.ended;
-        if agrees || (stored > 0 && leaves) {
-            return proven;
-        }
-        let again_at = since.unwrap_or(now) + APART;
-        if stored > 0 {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(format!(
-                "the API has no records of this day, where the lake has {stored}; these stay, and it \
-                 is believed if a run after {again_at:.0} finds none either"
-            ));
-        } else if !proven || state.is_complete() || is_weekend(self.order.day) {
-            return proven;
-        } else if self.neighbours_are_empty().await.unwrap_or(false) {
-            return true;
-        } else {
-            self.execution.status = Status::Partial;
-            self.execution.error = Some(format!(
-                "a working day without a record: it is believed if a run after {again_at:.0} finds \
-                 none either"
-            ));
-        }
-        self.execution.again_at = Some(again_at);
-        false
+/// Judges a day without a row in this run; `proven` is `true` if every slice is proven. Returns `true`
+/// if the day still counts as complete; sets status and reason if the missing rows aren't believed.
+pub async fn is_believed(
+    run: &mut RunFrame<'_>,
+    outcomes: &[(String, SliceOutcome)],
+    state: &DayState,
+    proven: bool,
+) -> bool {
+    // Withdrawn ids are a subset of the stored ids.
+    let stored = state.len().saturating_sub(state.withdrawn().len());
+    let since = empty_since(outcomes).filter(|_| !outcomes.is_empty());
+    let now = run.execution.started_at;
+    let agrees = since.is_some_and(|since| is_hours_before(since, now));
+    let leaves = run.order.dataset.rows_leave && run.ended;
+    if agrees || (stored > 0 && leaves) {
+        return proven;
     }
+    let again_at = since.unwrap_or(now) + APART;
+    if stored > 0 {
+        run.execution.status = Status::Failed;
+        run.execution.error = Some(format!(
+            "the API has no records of this day, where the lake has {stored}; these stay, and it \
+             is believed if a run after {again_at:.0} finds none either"
+        ));
+    } else if !proven || state.is_complete() || is_weekend(run.order.day) {
+        return proven;
+    } else if neighbours_are_empty(run).await.unwrap_or(false) {
+        return true;
+    } else {
+        run.execution.status = Status::Partial;
+        run.execution.error = Some(format!(
+            "a working day without a record: it is believed if a run after {again_at:.0} finds \
+             none either"
+        ));
+    }
+    run.execution.again_at = Some(again_at);
+    false
+}
 
-    /// Returns `true` if the day before and the day after are complete and have no file.
-    async fn neighbours_are_empty(&self) -> Result<bool, LakeError> {
-        let (lake, prefix) = (&self.context.lake, &self.order.dataset.prefix);
-        let day = self.order.day;
-        for neighbour in [day.previous(), day.next()] {
-            let complete = is_complete(lake, prefix, neighbour).await?;
-            if !complete
-                || !lake
-                    .list(&layout::partition(prefix, neighbour))
-                    .await?
-                    .is_empty()
-            {
-                return Ok(false);
-            }
+/// Returns `true` if the day before and the day after are complete and have no file.
+async fn neighbours_are_empty(run: &RunFrame<'_>) -> Result<bool, LakeError> {
+    let (lake, prefix) = (&run.context.lake, &run.order.dataset.prefix);
+    let day = run.order.day;
+    for neighbour in [day.previous(), day.next()] {
+        let complete = is_complete(lake, prefix, neighbour).await?;
+        if !complete
+            || !lake
+                .list(&layout::partition(prefix, neighbour))
+                .await?
+                .is_empty()
+        {
+            return Ok(false);
         }
-        Ok(true)
     }
+    Ok(true)
 }
 
 /// Returns the time since which all slices are answered empty; `None` if one of them isn't.

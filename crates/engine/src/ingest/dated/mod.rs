@@ -27,136 +27,133 @@ use bronzed_source::RequestBudget;
 use bronzed_source::known_rows::RowsAt;
 use bronzed_storage::state::{DayState, SliceProgress};
 
-impl RunFrame<'_> {
-    /// Reads a day of a dated dataset.
-    pub(super) async fn read_day(mut self) -> RunReport {
-        let mut state = match self.store.open().await {
-            Ok(state) => state,
-            Err(error) => return self.unopened(&error),
-        };
-        log_recovery(state.recovery());
-        let usage = RequestBudget::new();
-        let known = self.known_slices(&state);
-        let only = self.missing_slices(&state);
-        let whole = only.is_none();
-        let (outcomes, taken) = self.read(&mut state, &usage, &known, only.as_ref()).await;
-        let (mut rest, failure) = match taken {
-            Ok(rest) => (rest, None),
-            Err(error) => (Rest::default(), Some(error.to_string())),
-        };
-        // The verdict includes the pending rows; the execution counts them only once they are stored.
-        let settled = self.execution.counts;
-        self.execution.counts.add(rest.pending.counts());
-        let complete = failure.is_none() && self.judge(&outcomes, &state, whole).await;
-        if failure.is_some() {
-            self.execution.status = Status::Failed;
-            self.execution.error = failure;
-        }
-        let complete = self.place_rest(&mut rest, &state, complete);
-        let proven = self.proven(&outcomes, &state, complete);
-        self.execution.counts = settled;
-        if let Some(absent) = rest.absent.take()
-            && whole
-            && complete
-        {
-            self.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
-        }
-        self.note_rows(&outcomes);
-        let verdict = (&proven, complete);
-        self.conclude(state, &usage, verdict, rest.pending).await
+/// Reads a day of a dated dataset.
+pub async fn read(mut run: RunFrame<'_>) -> RunReport {
+    let mut state = match run.store.open().await {
+        Ok(state) => state,
+        Err(error) => return run.unopened(&error),
+    };
+    log_recovery(state.recovery());
+    let usage = RequestBudget::new();
+    let known = known_slices(&run, &state);
+    let only = missing_slices(&run, &state);
+    let whole = only.is_none();
+    let (outcomes, taken) = read_slices(&mut run, &mut state, &usage, &known, only.as_ref()).await;
+    let (mut rest, failure) = match taken {
+        Ok(rest) => (rest, None),
+        Err(error) => (Rest::default(), Some(error.to_string())),
+    };
+    // The verdict includes the pending rows; the execution counts them only once they are stored.
+    let settled = run.execution.counts;
+    run.execution.counts.add(rest.pending.counts());
+    let complete = failure.is_none() && judge(&mut run, &outcomes, &state, whole).await;
+    if failure.is_some() {
+        run.execution.status = Status::Failed;
+        run.execution.error = failure;
     }
-
-    /// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices
-    /// were read.
-    async fn judge(
-        &mut self,
-        outcomes: &[(String, SliceOutcome)],
-        state: &DayState,
-        whole: bool,
-    ) -> bool {
-        let sound = self.judge_slices(outcomes);
-        let settled = settled_at(self.order, self.context.zone);
-        let proven =
-            sound && self.ended && is_proven(outcomes, |server_time| server_time >= settled);
-        let Execution { status, counts, .. } = &self.execution;
-        let nothing = whole && *status == Status::Ok && counts.fetched == 0;
-        match sound && nothing {
-            true => self.believe_nothing(outcomes, state, proven).await,
-            false => proven,
-        }
+    let complete = run.place_rest(&mut rest, &state, complete);
+    let proven = run.proven(&outcomes, &state, complete);
+    run.execution.counts = settled;
+    if let Some(absent) = rest.absent.take()
+        && whole
+        && complete
+    {
+        run.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
     }
+    note_rows(&run, &outcomes);
+    let verdict = (&proven, complete);
+    run.conclude(state, &usage, verdict, rest.pending).await
+}
 
-    /// Returns what earlier runs proved of the slices. When a complete day is verified, the known totals are
-    /// set to 0, because a slice that had rows may be empty after its records were deleted; that isn't
-    /// believed of all slices at once.
-    fn known_slices(&self, state: &DayState) -> BTreeMap<String, SliceProgress> {
-        let mut known = state.slices().clone();
-        if self.order.mode == Mode::Verify && state.is_complete() {
-            known.values_mut().for_each(|slice| slice.total = 0);
-        }
-        known
+/// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices
+/// were read.
+async fn judge(
+    run: &mut RunFrame<'_>,
+    outcomes: &[(String, SliceOutcome)],
+    state: &DayState,
+    whole: bool,
+) -> bool {
+    let sound = run.judge_slices(outcomes);
+    let settled = settled_at(run.order, run.context.zone);
+    let proven = sound && run.ended && is_proven(outcomes, |server_time| server_time >= settled);
+    let Execution { status, counts, .. } = &run.execution;
+    let nothing = whole && *status == Status::Ok && counts.fetched == 0;
+    match sound && nothing {
+        true => empty_day::is_believed(run, outcomes, state, proven).await,
+        false => proven,
     }
+}
 
-    /// Returns the slices of a complete day that were declared since, if only these are left to read. `None`
-    /// if everything must be read.
-    fn missing_slices(&self, state: &DayState) -> Option<BTreeSet<String>> {
-        if self.order.mode == Mode::Verify || !state.was_complete() {
-            return None;
-        }
-        let declared = slices(&self.order.dataset);
-        let missing = state.unproven(declared.iter().map(|slice| &*slice.label));
-        (!missing.is_empty() && missing.len() < declared.len()).then_some(missing)
+/// Returns what earlier runs proved of the slices. When a complete day is verified, the known totals are
+/// set to 0, because a slice that had rows may be empty after its records were deleted; that isn't
+/// believed of all slices at once.
+fn known_slices(run: &RunFrame<'_>, state: &DayState) -> BTreeMap<String, SliceProgress> {
+    let mut known = state.slices().clone();
+    if run.order.mode == Mode::Verify && state.is_complete() {
+        known.values_mut().for_each(|slice| slice.total = 0);
     }
+    known
+}
 
-    /// Reads the slices and takes in their deliveries concurrently.
-    async fn read(
-        &mut self,
-        state: &mut DayState,
-        usage: &RequestBudget,
-        known: &BTreeMap<String, SliceProgress>,
-        only: Option<&BTreeSet<String>>,
-    ) -> (Vec<(String, SliceOutcome)>, Result<Rest, IntakeError>) {
-        let reading = Reading {
-            read: ReadContext {
-                context: self.context,
-                order: self.order,
-                usage,
-            },
-            proof_due: self.ended,
-            settled: settled_at(self.order, self.context.zone),
-            only,
-        };
-        let intake = Intake::new(
-            self.context,
-            self.order,
-            &self.store,
-            state,
-            &mut self.execution,
+/// Returns the slices of a complete day that were declared since, if only these are left to read. `None`
+/// if everything must be read.
+fn missing_slices(run: &RunFrame<'_>, state: &DayState) -> Option<BTreeSet<String>> {
+    if run.order.mode == Mode::Verify || !state.was_complete() {
+        return None;
+    }
+    let declared = slices(&run.order.dataset);
+    let missing = state.unproven(declared.iter().map(|slice| &*slice.label));
+    (!missing.is_empty() && missing.len() < declared.len()).then_some(missing)
+}
+
+/// Reads the slices and takes in their deliveries concurrently.
+async fn read_slices(
+    run: &mut RunFrame<'_>,
+    state: &mut DayState,
+    usage: &RequestBudget,
+    known: &BTreeMap<String, SliceProgress>,
+    only: Option<&BTreeSet<String>>,
+) -> (Vec<(String, SliceOutcome)>, Result<Rest, IntakeError>) {
+    let reading = Reading {
+        read: ReadContext {
+            context: run.context,
+            order: run.order,
             usage,
-        );
-        reading
-            .slices(known, async |receiver| intake.take_all(receiver).await)
-            .await
-    }
+        },
+        proof_due: run.ended,
+        settled: settled_at(run.order, run.context.zone),
+        only,
+    };
+    let intake = Intake::new(
+        run.context,
+        run.order,
+        &run.store,
+        state,
+        &mut run.execution,
+        usage,
+    );
+    reading
+        .slices(known, async |receiver| intake.take_all(receiver).await)
+        .await
+}
 
-    /// Notes the slice with the most rows as a canary for days without rows.
-    fn note_rows(&self, outcomes: &[(String, SliceOutcome)]) {
-        let rows = outcomes
-            .iter()
-            .filter_map(|(label, outcome)| match outcome {
-                SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
-                    Some((progress.as_ref()?.total, label))
-                }
-                _ => None,
-            });
-        let most = rows.max().filter(|(total, _)| *total > 0);
-        if let Some((_, label)) = most {
-            let place = RowsAt {
-                day: self.order.day,
-                slice: label.as_str().into(),
-            };
-            let known = self.context.client.known_rows();
-            known.note(&self.order.dataset.name, place);
-        }
+/// Notes the slice with the most rows as a canary for days without rows.
+fn note_rows(run: &RunFrame<'_>, outcomes: &[(String, SliceOutcome)]) {
+    let rows = outcomes
+        .iter()
+        .filter_map(|(label, outcome)| match outcome {
+            SliceOutcome::Proven { progress, .. } | SliceOutcome::Read { progress } => {
+                Some((progress.as_ref()?.total, label))
+            }
+            _ => None,
+        });
+    let most = rows.max().filter(|(total, _)| *total > 0);
+    if let Some((_, label)) = most {
+        let place = RowsAt {
+            day: run.order.day,
+            slice: label.as_str().into(),
+        };
+        let known = run.context.client.known_rows();
+        known.note(&run.order.dataset.name, place);
     }
 }

@@ -95,66 +95,62 @@ struct FeedWalk<'a> {
     pages_at_risk: u32,
 }
 
-impl RunFrame<'_> {
-    /// Walks over a feed, on the current day.
-    pub(super) async fn read_feed(self) -> RunReport {
-        let (began, zone, day) = (self.execution.started_at, self.context.zone, self.order.day);
-        if Day::of(began, zone) != day {
-            let today = Day::of(began, zone);
-            return self.failed(format!(
-                "a feed is read as it is today, {today}: {day} can't be asked for"
-            ));
-        }
-        let opened = FeedWalk::begin(self.context, self.order, &self.execution).await;
-        let mut walk = match opened {
-            Ok(walk) => walk,
-            Err(Cut::Intake(IntakeError::State(error))) => return self.unopened(&error),
-            Err(error) => return self.failed(error.to_string()),
-        };
-        self.context
-            .observer
-            .notice(Progress::Started { slices: 1 });
-        let walked = walk.go().await;
-        self.context.observer.notice(Progress::SliceDone);
-        let mut ended = self.judge_walk(&walk, walked.err());
-        // If the circuit breaker refused the run before any row came, the run says nothing about any day.
-        let put_off = ended.stop == Some(StopReason::SourceDown) && walk.days.counts().fetched == 0;
-        if !put_off {
-            ended = walk.end(ended).await;
-        }
-        let execution = walk.days.total(&ended);
-        tell_drift(self.order, walk.days.drifted(), execution.counts.drift);
-        RunReport {
-            put_off,
-            unanswered: walk.usage.unanswered(),
-            ..RunReport::new(self.order, execution, false, self.begun.elapsed())
-        }
+/// Walks over a feed, on the current day.
+pub async fn read(run: RunFrame<'_>) -> RunReport {
+    let (began, zone, day) = (run.execution.started_at, run.context.zone, run.order.day);
+    if Day::of(began, zone) != day {
+        let today = Day::of(began, zone);
+        return run.failed(format!(
+            "a feed is read as it is today, {today}: {day} can't be asked for"
+        ));
     }
+    let opened = FeedWalk::begin(run.context, run.order, &run.execution).await;
+    let mut walk = match opened {
+        Ok(walk) => walk,
+        Err(Cut::Intake(IntakeError::State(error))) => return run.unopened(&error),
+        Err(error) => return run.failed(error.to_string()),
+    };
+    run.context.observer.notice(Progress::Started { slices: 1 });
+    let walked = walk.go().await;
+    run.context.observer.notice(Progress::SliceDone);
+    let mut ended = judge(&run, &walk, walked.err());
+    // If the circuit breaker refused the run before any row came, the run says nothing about any day.
+    let put_off = ended.stop == Some(StopReason::SourceDown) && walk.days.counts().fetched == 0;
+    if !put_off {
+        ended = walk.end(ended).await;
+    }
+    let execution = walk.days.total(&ended);
+    tell_drift(run.order, walk.days.drifted(), execution.counts.drift);
+    RunReport {
+        put_off,
+        unanswered: walk.usage.unanswered(),
+        ..RunReport::new(run.order, execution, false, run.begun.elapsed())
+    }
+}
 
-    fn judge_walk(&self, walk: &FeedWalk<'_>, cut: Option<Cut>) -> RunEnd {
-        let counts = walk.days.counts();
-        let Some(cut) = cut else {
-            return RunEnd::judge(ReadingResult::default(), &counts);
-        };
-        let reason = cut.to_string();
-        tracing::warn!(slice = &*walk.slice.label, reason, "slice not complete");
-        let cut_short = self.overdue.cause().or_else(|| match &cut {
-            Cut::Intake(IntakeError::State(error)) if error.is_of_lake() => {
-                Some((StopReason::LakeRefused, reason.clone()))
-            }
-            _ => {
-                let down = walk.usage.down()?;
-                Some((StopReason::SourceDown, down.to_owned()))
-            }
-        });
-        let reading = ReadingResult {
-            failed: vec![(walk.slice.label.to_string(), reason.clone())],
-            failure: cut.is_failure().then(|| reason.clone()),
-            nothing_read: (counts.fetched == 0).then_some(reason),
-            cut_short,
-        };
-        RunEnd::judge(reading, &counts)
-    }
+fn judge(run: &RunFrame<'_>, walk: &FeedWalk<'_>, cut: Option<Cut>) -> RunEnd {
+    let counts = walk.days.counts();
+    let Some(cut) = cut else {
+        return RunEnd::judge(ReadingResult::default(), &counts);
+    };
+    let reason = cut.to_string();
+    tracing::warn!(slice = &*walk.slice.label, reason, "slice not complete");
+    let cut_short = run.overdue.cause().or_else(|| match &cut {
+        Cut::Intake(IntakeError::State(error)) if error.is_of_lake() => {
+            Some((StopReason::LakeRefused, reason.clone()))
+        }
+        _ => {
+            let down = walk.usage.down()?;
+            Some((StopReason::SourceDown, down.to_owned()))
+        }
+    });
+    let reading = ReadingResult {
+        failed: vec![(walk.slice.label.to_string(), reason.clone())],
+        failure: cut.is_failure().then(|| reason.clone()),
+        nothing_read: (counts.fetched == 0).then_some(reason),
+        cut_short,
+    };
+    RunEnd::judge(reading, &counts)
 }
 
 impl<'a> FeedWalk<'a> {

@@ -51,133 +51,127 @@ enum Extent {
     Part,
 }
 
-impl RunFrame<'_> {
-    /// Reads a snapshot of the current day.
-    pub(super) async fn read_snapshot(mut self) -> RunReport {
-        let (today, day) = (
-            Day::of(self.execution.started_at, self.context.zone),
-            self.order.day,
-        );
-        if today != day {
-            return self.failed(format!(
-                "a snapshot is of the day on which it is read, which is {today}: {day} can't be read"
-            ));
-        }
-        let opened = async {
-            let state = self.store.open().await?;
-            let folded = self.store.known(state.commits()).await?;
-            Ok::<_, StateError>((state, folded))
-        };
-        let (mut state, mut folded) = match opened.await {
-            Ok(opened) => opened,
-            Err(error) => return self.unopened(&error),
-        };
-        log_recovery(state.recovery());
-        let usage = RequestBudget::new();
-        let before = before(&folded.known, &state);
-        let rows = folded.known.len();
-        let (outcomes, taken) = self
-            .read_table(&mut state, &mut folded, &usage, &before)
-            .await;
-        let sound = taken.is_ok() && self.judge_slices(&outcomes) && self.has_rows_as_before(rows);
-        let whole = match taken {
-            Ok(Extent::Whole) => true,
-            Ok(Extent::Part) => false,
-            Ok(Extent::HeldBack(held)) if sound => {
-                self.execution.status = Status::Partial;
-                self.execution.error = Some(held.reason());
-                self.execution.again_at = Some(held.again_at);
-                false
-            }
-            Ok(Extent::HeldBack(_)) => false,
-            Err(error) => {
-                self.execution.status = Status::Failed;
-                self.execution.error = Some(error.to_string());
-                false
-            }
-        };
-        let complete = sound && whole;
-        if complete {
-            match folded.leave(&self.store).await {
-                Ok(known) => known.into_iter().for_each(|key| state.note_known(key)),
-                // Only the checkpoint isn't written: the next run derives the known rows from the files.
-                Err(error) => tracing::warn!(%error, "known rows can't be kept"),
-            }
-        }
-        let proven = self.proven(&outcomes, &state, complete);
-        let verdict = (&proven, complete);
-        self.conclude(state, &usage, verdict, Batch::default())
-            .await
+/// Reads a snapshot of the current day.
+pub async fn read(mut run: RunFrame<'_>) -> RunReport {
+    let (today, day) = (
+        Day::of(run.execution.started_at, run.context.zone),
+        run.order.day,
+    );
+    if today != day {
+        return run.failed(format!(
+            "a snapshot is of the day on which it is read, which is {today}: {day} can't be read"
+        ));
     }
-
-    /// Returns `false` and fails the run if a snapshot has no rows, but had `stored` rows before: that isn't
-    /// believed.
-    fn has_rows_as_before(&mut self, stored: usize) -> bool {
-        let Execution { status, counts, .. } = &self.execution;
-        let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
-        if vanished {
-            self.execution.status = Status::Failed;
-            self.execution.error = Some(format!(
-                "the API has no records of this day, where the lake has {stored}; these stay, \
-                 and the day must be read again"
-            ));
+    let opened = async {
+        let state = run.store.open().await?;
+        let folded = run.store.known(state.commits()).await?;
+        Ok::<_, StateError>((state, folded))
+    };
+    let (mut state, mut folded) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return run.unopened(&error),
+    };
+    log_recovery(state.recovery());
+    let usage = RequestBudget::new();
+    let before = before(&folded.known, &state);
+    let rows = folded.known.len();
+    let (outcomes, taken) = read_table(&mut run, &mut state, &mut folded, &usage, &before).await;
+    let sound = taken.is_ok() && run.judge_slices(&outcomes) && has_rows_as_before(&mut run, rows);
+    let whole = match taken {
+        Ok(Extent::Whole) => true,
+        Ok(Extent::Part) => false,
+        Ok(Extent::HeldBack(held)) if sound => {
+            run.execution.status = Status::Partial;
+            run.execution.error = Some(held.reason());
+            run.execution.again_at = Some(held.again_at);
+            false
         }
-        !vanished
+        Ok(Extent::HeldBack(_)) => false,
+        Err(error) => {
+            run.execution.status = Status::Failed;
+            run.execution.error = Some(error.to_string());
+            false
+        }
+    };
+    let complete = sound && whole;
+    if complete {
+        match folded.leave(&run.store).await {
+            Ok(known) => known.into_iter().for_each(|key| state.note_known(key)),
+            // Only the checkpoint isn't written: the next run derives the known rows from the files.
+            Err(error) => tracing::warn!(%error, "known rows can't be kept"),
+        }
     }
+    let proven = run.proven(&outcomes, &state, complete);
+    let verdict = (&proven, complete);
+    run.conclude(state, &usage, verdict, Batch::default()).await
+}
 
-    /// Reads the table, a second time if rows are missing, and stores its changes. Returns how much of the
-    /// table was read.
-    async fn read_table(
-        &mut self,
-        state: &mut DayState,
-        folded: &mut Folded,
-        usage: &RequestBudget,
-        before: &BTreeMap<String, SliceProgress>,
-    ) -> (SnapshotOutcomes, Result<Extent, IntakeError>) {
-        let context = self.context;
-        let order = Order {
-            mode: Mode::Full,
-            ..self.order.clone()
-        };
-        let reading = Reading {
-            read: ReadContext {
-                context: self.context,
-                order: &order,
-                usage,
-            },
-            proof_due: true,
-            settled: self.order.day.start(self.context.zone),
-            only: None,
-        };
-        let (zone, day) = (self.context.zone, self.order.day);
-        let is_whole =
-            |outcomes: &SnapshotOutcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
-        let rows = folded.known.len();
-        let mut intake = SnapshotIntake::new(self, state, folded, usage);
-        let (mut outcomes, mut taken) = reading
+/// Returns `false` and fails the run if a snapshot has no rows, but had `stored` rows before: that isn't
+/// believed.
+fn has_rows_as_before(run: &mut RunFrame<'_>, stored: usize) -> bool {
+    let Execution { status, counts, .. } = &run.execution;
+    let vanished = *status == Status::Ok && counts.fetched == 0 && stored > 0;
+    if vanished {
+        run.execution.status = Status::Failed;
+        run.execution.error = Some(format!(
+            "the API has no records of this day, where the lake has {stored}; these stay, \
+             and the day must be read again"
+        ));
+    }
+    !vanished
+}
+
+/// Reads the table, a second time if rows are missing, and stores its changes. Returns how much of the
+/// table was read.
+async fn read_table(
+    run: &mut RunFrame<'_>,
+    state: &mut DayState,
+    folded: &mut Folded,
+    usage: &RequestBudget,
+    before: &BTreeMap<String, SliceProgress>,
+) -> (SnapshotOutcomes, Result<Extent, IntakeError>) {
+    let context = run.context;
+    let order = Order {
+        mode: Mode::Full,
+        ..run.order.clone()
+    };
+    let reading = Reading {
+        read: ReadContext {
+            context: run.context,
+            order: &order,
+            usage,
+        },
+        proof_due: true,
+        settled: run.order.day.start(run.context.zone),
+        only: None,
+    };
+    let (zone, day) = (run.context.zone, run.order.day);
+    let is_whole = |outcomes: &SnapshotOutcomes| is_proven(outcomes, |at| Day::of(at, zone) == day);
+    let rows = folded.known.len();
+    let mut intake = SnapshotIntake::new(run, state, folded, usage);
+    let (mut outcomes, mut taken) = reading
+        .slices(before, async |receiver| intake.take_all(receiver).await)
+        .await;
+    let mut whole = taken.is_ok() && is_whole(&outcomes) && (rows == 0 || intake.has_fetched());
+    if whole && intake.misses_rows() && !is_one_instant(&order, intake.pages()) {
+        (outcomes, taken) = reading
             .slices(before, async |receiver| intake.take_all(receiver).await)
             .await;
-        let mut whole = taken.is_ok() && is_whole(&outcomes) && (rows == 0 || intake.has_fetched());
-        if whole && intake.misses_rows() && !is_one_instant(&order, intake.pages()) {
-            (outcomes, taken) = reading
-                .slices(before, async |receiver| intake.take_all(receiver).await)
-                .await;
-            whole = taken.is_ok() && is_whole(&outcomes);
-        }
-        if let Err(error) = taken {
-            return (outcomes, Err(error));
-        }
-        let mut extent = Extent::Part;
-        if whole {
-            match take_missing(context, &order, &mut intake).await {
-                Ok(seen) => extent = seen,
-                Err(error) => return (outcomes, Err(error)),
-            }
-        }
-        let committed = intake.commit().await;
-        intake.tell_drift();
-        (outcomes, committed.map(|()| extent))
+        whole = taken.is_ok() && is_whole(&outcomes);
     }
+    if let Err(error) = taken {
+        return (outcomes, Err(error));
+    }
+    let mut extent = Extent::Part;
+    if whole {
+        match take_missing(context, &order, &mut intake).await {
+            Ok(seen) => extent = seen,
+            Err(error) => return (outcomes, Err(error)),
+        }
+    }
+    let committed = intake.commit().await;
+    intake.tell_drift();
+    (outcomes, committed.map(|()| extent))
 }
 
 /// Stores the missing rows of a table as vanished, unless they are too many.

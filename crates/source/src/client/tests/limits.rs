@@ -139,8 +139,8 @@ async fn a_source_that_fails_and_fails_is_left_alone() {
         "nothing more was sent"
     );
     // The request fails at once even if all slots are taken.
-    let turns = &client.0.turns;
-    let places = (0..turns.limit()).map(|_| turns.enter(&request.dataset, request.priority));
+    let throttle = &client.0.throttle;
+    let places = (0..throttle.limit()).map(|_| throttle.enter(&request.dataset, request.priority));
     let _all = join_all(places).await;
     let at_once = client.fetch(&request, &usage, &cancel).now_or_never();
     assert!(matches!(at_once, Some(Err(FetchError::SourceDown { .. }))));
@@ -174,7 +174,7 @@ async fn too_many_requests_lowers_how_many_are_in_flight() {
     let (usage, cancel) = (RequestBudget::new(), CancellationToken::new());
     let request = request(testing::dataset(), 0);
     assert_page(client.fetch(&request, &usage, &cancel).await);
-    assert_eq!(client.0.turns.limit(), 4, "of 8");
+    assert_eq!(client.0.throttle.limit(), 4, "of 8");
 }
 
 #[tokio::test]

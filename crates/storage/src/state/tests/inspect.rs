@@ -3,7 +3,7 @@
 use super::corruption::{earlier_day, sound_day};
 use super::support::*;
 use crate::invariants::Promise;
-use crate::state::seal;
+use crate::state::digest;
 use crate::state::{InspectedTable, Inspection, StateError, inspect};
 use bronzed_model::declaration::{Dataset, Version};
 
@@ -42,7 +42,7 @@ async fn alter(world: &World, from: &str, to: &str) {
     assert!(text.contains(from), "{text}");
     let (text, _) = text.rsplit_once(",\n  \"digest\"").unwrap();
     let mut text = text.replacen(from, to, 1);
-    seal::close(&mut text);
+    digest::close(&mut text);
     world.put(STATE, text).await;
 }
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
+use super::block_page::BlockPage;
 use super::fields::FieldReport;
 use super::finding::{CheckResult, CheckVerdict, EnvelopeSummary, Ids, ResponseSummary, Totals};
-use super::wall::BlockPage;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Slice, Version};
 use bronzed_model::json::{self, Kind as JsonKind};

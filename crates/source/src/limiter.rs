@@ -14,7 +14,7 @@
 //! The limit adapts: a "too many requests" response halves it (PNCP limits *concurrency*, and says so
 //! only that way), and it grows by one after every 10 good responses.
 
-mod pace;
+mod rate_window;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use bronzed_model::declaration::{Pool, Priority};
-use pace::Pace;
+use rate_window::RateWindow;
 
 /// Number of good responses after which the limit grows by one.
 const GROW_AFTER: u32 = 10;
@@ -61,8 +61,8 @@ struct Limiter {
     share: usize,
     limit: usize,
     in_flight: usize,
-    pace: Pace,
-    /// Start times of the last requests, the newest at the end; as many as the pace needs.
+    rate: RateWindow,
+    /// Start times of the last requests, the newest at the end; as many as the rate needs.
     begun: VecDeque<Instant>,
     admitted: u64,
     /// Value of `admitted` when the limit was last halved: responses to these requests don't change it
@@ -129,7 +129,7 @@ impl AdaptiveLimiter {
             match self.admit(waiter.place, pool) {
                 AdmitResult::Granted(numbers) => {
                     return Permit {
-                        gate: Arc::clone(self),
+                        limiter: Arc::clone(self),
                         numbers,
                     };
                 }
@@ -167,7 +167,7 @@ impl AdaptiveLimiter {
         };
         if limiter.share != share {
             limiter.share = share;
-            limiter.pace = Pace::new(pool, share);
+            limiter.rate = RateWindow::new(pool, share);
             state.wake_heads();
         }
     }
@@ -274,7 +274,7 @@ impl Limiter {
             share: ceiling,
             limit: ceiling,
             in_flight: 0,
-            pace: Pace::new(limits, ceiling),
+            rate: RateWindow::new(limits, ceiling),
             begun: VecDeque::new(),
             admitted: 0,
             adapted_at: 0,
@@ -292,11 +292,11 @@ impl Limiter {
 
     /// Earliest start of another request; `None` if the rate allows it now.
     fn paced(&self, now: Instant) -> Option<Instant> {
-        self.pace.next(&self.begun).filter(|at| *at > now)
+        self.rate.next(&self.begun).filter(|at| *at > now)
     }
 
     fn take(&mut self, now: Instant) -> u64 {
-        self.pace.note(&mut self.begun, now);
+        self.rate.note(&mut self.begun, now);
         self.in_flight += 1;
         self.admitted += 1;
         self.admitted
@@ -326,15 +326,15 @@ impl Limiter {
 
 /// Position in the queue, given up when dropped.
 struct Waiter<'g> {
-    gate: &'g AdaptiveLimiter,
+    limiter: &'g AdaptiveLimiter,
     place: QueuePosition,
     woken: Arc<Notify>,
 }
 
 impl<'g> Waiter<'g> {
-    fn join(gate: &'g AdaptiveLimiter, pool: Option<LimitId>, priority: Priority) -> Self {
+    fn join(limiter: &'g AdaptiveLimiter, pool: Option<LimitId>, priority: Priority) -> Self {
         let woken = Arc::new(Notify::new());
-        let mut state = gate.lock();
+        let mut state = limiter.lock();
         state.arrivals += 1;
         let place = (Reverse(priority), state.arrivals);
         let waiting = QueuedRequest {
@@ -342,13 +342,17 @@ impl<'g> Waiter<'g> {
             woken: Arc::clone(&woken),
         };
         state.waiting.insert(place, waiting);
-        Self { gate, place, woken }
+        Self {
+            limiter,
+            place,
+            woken,
+        }
     }
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let mut state = self.gate.lock();
+        let mut state = self.limiter.lock();
         state.waiting.remove(&self.place);
         // Admitted or cancelled: another waiter is the first now.
         state.wake_heads();
@@ -358,7 +362,7 @@ impl Drop for Waiter<'_> {
 /// Permission to have one request in flight, released when dropped.
 #[derive(Debug)]
 pub struct Permit {
-    gate: Arc<AdaptiveLimiter>,
+    limiter: Arc<AdaptiveLimiter>,
     numbers: Numbers,
 }
 
@@ -375,7 +379,7 @@ impl Permit {
     }
 
     fn each(&self, tell: fn(&mut Limiter, u64)) {
-        let mut state = self.gate.lock();
+        let mut state = self.limiter.lock();
         for (part, number) in self.numbers.each() {
             if let Some(limiter) = state.limiters.get_mut(part.0) {
                 tell(limiter, number);
@@ -387,7 +391,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.each(|limiter, _| limiter.in_flight -= 1);
-        self.gate.lock().wake_heads();
+        self.limiter.lock().wake_heads();
     }
 }
 

@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::breaker::{Breaker, Down, Pass};
 use crate::failure::Failure;
-use crate::gate::{AdaptiveLimiter, LimitId, Permit};
 use crate::lease::Lease;
+use crate::limiter::{AdaptiveLimiter, LimitId, Permit};
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::{Blackout, Dataset, Priority, Source};
 
@@ -28,7 +28,7 @@ pub(super) struct RequestThrottle {
     source: String,
     zone: Tz,
     blackout: Vec<Blackout>,
-    pub(super) gate: Arc<AdaptiveLimiter>,
+    pub(super) limiter: Arc<AdaptiveLimiter>,
     /// Lease of this process's share of the limits, if other processes share them.
     pub(super) lease: OnceLock<Lease>,
     /// Circuit breakers by host: a source's datasets may be at several hosts.
@@ -52,7 +52,7 @@ impl RequestThrottle {
             source: source.name.clone(),
             zone: source.timezone,
             blackout: source.blackout.clone(),
-            gate: AdaptiveLimiter::new(&source.limits.pool(), &source.pools),
+            limiter: AdaptiveLimiter::new(&source.limits.pool(), &source.pools),
             lease: OnceLock::new(),
             breakers: elsewhere.chain([&source.base_url]).map(breaker).collect(),
             clock: Arc::clone(clock),
@@ -114,17 +114,17 @@ impl RequestThrottle {
         if let Some(lease) = self.lease.get() {
             lease.want(pool);
         }
-        self.gate.enter(pool, priority).await
+        self.limiter.enter(pool, priority).await
     }
 
     fn pool(&self, dataset: &Dataset) -> Option<LimitId> {
-        self.gate.pool(dataset.pool.as_deref()?)
+        self.limiter.pool(dataset.pool.as_deref()?)
     }
 
     /// Number of requests that may be in flight now.
     #[cfg(test)]
     pub(super) fn limit(&self) -> usize {
-        self.gate.limit()
+        self.limiter.limit()
     }
 
     async fn end_of_blackout(&self, dataset: &Dataset) {

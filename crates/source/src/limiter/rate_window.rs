@@ -17,9 +17,9 @@ const LONGEST_MEMORY: usize = 1_000;
 /// span after the first. This bounds every time window; a token bucket would allow a burst and the full
 /// rate within the same window.
 #[derive(Debug)]
-pub(super) struct Pace(Vec<(usize, Duration)>);
+pub(super) struct RateWindow(Vec<(usize, Duration)>);
 
-impl Pace {
+impl RateWindow {
     /// Creates the rate limiter of a process that may use `share` of the concurrency: it gets the same
     /// fraction of the rate.
     pub(super) fn new(limits: &Pool, share: usize) -> Self {

@@ -12,25 +12,28 @@ fn limits(concurrency: usize, requests_per_second: Option<f64>, burst: u32) -> P
     }
 }
 
-fn gate(concurrency: usize) -> Arc<AdaptiveLimiter> {
+fn limiter(concurrency: usize) -> Arc<AdaptiveLimiter> {
     AdaptiveLimiter::new(&limits(concurrency, None, 1), &BTreeMap::new())
 }
 
 /// Obtains a permit at once, or fails the test.
-fn enter_now(gate: &Arc<AdaptiveLimiter>) -> Permit {
-    let entered = gate.enter(None, Priority::Hourly).now_or_never();
+fn enter_now(limiter: &Arc<AdaptiveLimiter>) -> Permit {
+    let entered = limiter.enter(None, Priority::Hourly).now_or_never();
     entered.expect("a free place")
 }
 
-fn is_full(gate: &Arc<AdaptiveLimiter>) -> bool {
-    gate.enter(None, Priority::Hourly).now_or_never().is_none()
+fn is_full(limiter: &Arc<AdaptiveLimiter>) -> bool {
+    limiter
+        .enter(None, Priority::Hourly)
+        .now_or_never()
+        .is_none()
 }
 
 /// Start times of `count` requests that arrive together, and end as soon as they start.
-async fn beginnings(gate: &Arc<AdaptiveLimiter>, count: usize) -> Vec<Duration> {
+async fn beginnings(limiter: &Arc<AdaptiveLimiter>, count: usize) -> Vec<Duration> {
     let origin = Instant::now();
     let requests = (0..count).map(|_| async {
-        let _permit = gate.enter(None, Priority::Daily).await;
+        let _permit = limiter.enter(None, Priority::Daily).await;
         origin.elapsed()
     });
     let mut times = join_all(requests).await;
@@ -52,12 +55,12 @@ fn busiest(times: &[Duration], window: Duration) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn p8_never_more_in_flight_than_the_declared_concurrency() {
-    let gate = gate(3);
-    let permits = [(); 3].map(|()| enter_now(&gate));
-    assert!(is_full(&gate));
+    let limiter = limiter(3);
+    let permits = [(); 3].map(|()| enter_now(&limiter));
+    assert!(is_full(&limiter));
     drop(permits);
-    let _permits = [(); 3].map(|()| enter_now(&gate));
-    assert!(is_full(&gate));
+    let _permits = [(); 3].map(|()| enter_now(&limiter));
+    assert!(is_full(&limiter));
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,13 +73,13 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
         (2.5, 2),
         (1.0, 3),
     ] {
-        let gate = AdaptiveLimiter::new(&limits(100, Some(rate), burst), &BTreeMap::new());
+        let limiter = AdaptiveLimiter::new(&limits(100, Some(rate), burst), &BTreeMap::new());
         // After a pause, as at the beginning, a burst is allowed.
-        let mut times = beginnings(&gate, 37).await;
+        let mut times = beginnings(&limiter, 37).await;
         let so_far = times.last().copied().unwrap();
         let pause = Duration::from_millis(2_345);
         sleep(pause).await;
-        let later = beginnings(&gate, 37).await;
+        let later = beginnings(&limiter, 37).await;
         times.extend(later.iter().map(|at| *at + so_far + pause));
 
         let second = Duration::from_secs(1);
@@ -98,17 +101,17 @@ async fn p8_in_any_window_never_more_requests_than_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn p8_a_rate_below_one_spaces_requests() {
-    let gate = AdaptiveLimiter::new(&limits(8, Some(0.5), 5), &BTreeMap::new());
-    let times = beginnings(&gate, 4).await;
+    let limiter = AdaptiveLimiter::new(&limits(8, Some(0.5), 5), &BTreeMap::new());
+    let times = beginnings(&limiter, 4).await;
     let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
     assert_eq!(seconds, [0, 2, 4, 6]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first() {
-    let gate = gate(1);
+    let limiter = limiter(1);
     let order = Arc::new(Mutex::new(Vec::new()));
-    let holder = enter_now(&gate);
+    let holder = enter_now(&limiter);
     let mut tasks = Vec::new();
     for (name, priority) in [
         ("backfill", Priority::Backfill),
@@ -117,9 +120,9 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
         ("daily 2", Priority::Daily),
         ("hourly 2", Priority::Hourly),
     ] {
-        let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+        let (limiter, order) = (Arc::clone(&limiter), Arc::clone(&order));
         tasks.push(tokio::spawn(async move {
-            let _permit = gate.enter(None, priority).await;
+            let _permit = limiter.enter(None, priority).await;
             order.lock().unwrap().push(name);
         }));
         // Each request is queued before the next arrives.
@@ -136,16 +139,16 @@ async fn a_free_place_goes_to_the_greatest_priority_and_then_to_who_came_first()
 
 #[tokio::test(start_paused = true)]
 async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
-    let gate = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
+    let limiter = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
     let origin = Instant::now();
-    drop(enter_now(&gate));
+    drop(enter_now(&limiter));
     let backfill = async {
-        drop(gate.enter(None, Priority::Backfill).await);
+        drop(limiter.enter(None, Priority::Backfill).await);
         origin.elapsed().as_secs()
     };
     let hourly = async {
         sleep(Duration::from_millis(500)).await;
-        drop(gate.enter(None, Priority::Hourly).await);
+        drop(limiter.enter(None, Priority::Hourly).await);
         origin.elapsed().as_secs()
     };
     assert_eq!(futures::join!(backfill, hourly), (2, 1));
@@ -153,11 +156,11 @@ async fn a_late_hourly_request_overtakes_a_backfill_that_waits_for_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_leaves_nothing_behind() {
-    let gate = gate(1);
-    let holder = enter_now(&gate);
+    let limiter = limiter(1);
+    let holder = enter_now(&limiter);
     let (first, second) = (
-        gate.enter(None, Priority::Hourly),
-        gate.enter(None, Priority::Daily),
+        limiter.enter(None, Priority::Hourly),
+        limiter.enter(None, Priority::Daily),
     );
     let (mut first, mut second) = (Box::pin(first), Box::pin(second));
     assert!(first.as_mut().now_or_never().is_none());
@@ -166,53 +169,53 @@ async fn who_stops_waiting_leaves_nothing_behind() {
     drop(holder);
     drop(first);
     let permit = second.await;
-    assert!(is_full(&gate));
+    assert!(is_full(&limiter));
     drop(permit);
-    drop(enter_now(&gate));
-    assert_eq!(gate.in_flight(LimitId::SOURCE), 0);
-    assert!(!gate.is_wanted(LimitId::SOURCE));
+    drop(enter_now(&limiter));
+    assert_eq!(limiter.in_flight(LimitId::SOURCE), 0);
+    assert!(!limiter.is_wanted(LimitId::SOURCE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_for_the_rate_takes_none_of_it() {
-    let gate = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
-    drop(enter_now(&gate));
+    let limiter = AdaptiveLimiter::new(&limits(8, Some(1.0), 1), &BTreeMap::new());
+    drop(enter_now(&limiter));
     for _ in 0..5 {
-        assert!(is_full(&gate), "the rate");
+        assert!(is_full(&limiter), "the rate");
     }
     advance(Duration::from_secs(1)).await;
-    drop(enter_now(&gate));
+    drop(enter_now(&limiter));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_many_requests_halves_the_limit_down_to_one() {
-    let gate = gate(8);
+    let limiter = limiter(8);
     for expected in [4, 2, 1, 1] {
-        enter_now(&gate).rate_limited();
-        assert_eq!(gate.limit(), expected);
+        enter_now(&limiter).rate_limited();
+        assert_eq!(limiter.limit(), expected);
     }
-    let _permit = enter_now(&gate);
-    assert!(is_full(&gate));
+    let _permit = enter_now(&limiter);
+    assert!(is_full(&limiter));
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_refused_together_halve_the_limit_once() {
-    let gate = gate(8);
-    let together: Vec<_> = (0..8).map(|_| enter_now(&gate)).collect();
+    let limiter = limiter(8);
+    let together: Vec<_> = (0..8).map(|_| enter_now(&limiter)).collect();
     together.into_iter().for_each(Permit::rate_limited);
-    assert_eq!(gate.limit(), 4);
+    assert_eq!(limiter.limit(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_one() {
-    let gate = gate(3);
-    enter_now(&gate).rate_limited();
-    enter_now(&gate).rate_limited();
-    assert_eq!(gate.limit(), 1);
+    let limiter = limiter(3);
+    enter_now(&limiter).rate_limited();
+    enter_now(&limiter).rate_limited();
+    assert_eq!(limiter.limit(), 1);
     let mut grown = Vec::new();
     for _ in 0..4 {
-        (0..GROW_AFTER).for_each(|_| enter_now(&gate).good());
-        grown.push(gate.limit());
+        (0..GROW_AFTER).for_each(|_| enter_now(&limiter).good());
+        grown.push(limiter.limit());
     }
     assert_eq!(grown, [2, 3, 3, 3]);
 }
@@ -220,27 +223,27 @@ async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_on
 #[tokio::test(start_paused = true)]
 async fn the_declared_limits_may_be_as_odd_as_they_like() {
     for (rate, burst) in [(1e-9, 1), (1e12, u32::MAX)] {
-        let gate = AdaptiveLimiter::new(&limits(0, Some(rate), burst), &BTreeMap::new());
-        drop(enter_now(&gate));
+        let limiter = AdaptiveLimiter::new(&limits(0, Some(rate), burst), &BTreeMap::new());
+        drop(enter_now(&limiter));
     }
 }
 
 /// A source with concurrency 2, and its pool with concurrency 1.
 fn with_pool() -> (Arc<AdaptiveLimiter>, Option<LimitId>) {
     let pools = BTreeMap::from([("slow".to_owned(), limits(1, None, 1))]);
-    let gate = AdaptiveLimiter::new(&limits(2, None, 1), &pools);
-    let pool = gate.pool("slow");
+    let limiter = AdaptiveLimiter::new(&limits(2, None, 1), &pools);
+    let pool = limiter.pool("slow");
     assert!(pool.is_some());
-    (gate, pool)
+    (limiter, pool)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_backfill_queueing_at_the_source_held_the_place_of_its_pool_against_an_hourly_run() {
-    let (gate, pool) = with_pool();
-    let others = [(); 2].map(|()| enter_now(&gate));
-    let mut backfill = Box::pin(gate.enter(pool, Priority::Backfill));
+    let (limiter, pool) = with_pool();
+    let others = [(); 2].map(|()| enter_now(&limiter));
+    let mut backfill = Box::pin(limiter.enter(pool, Priority::Backfill));
     assert!(backfill.as_mut().now_or_never().is_none());
-    let mut hourly = Box::pin(gate.enter(pool, Priority::Hourly));
+    let mut hourly = Box::pin(limiter.enter(pool, Priority::Hourly));
     assert!(hourly.as_mut().now_or_never().is_none());
     drop(others);
     let first = hourly.await;
@@ -254,12 +257,12 @@ async fn a_backfill_queueing_at_the_source_held_the_place_of_its_pool_against_an
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_full_pool_lets_others_pass() {
-    let (gate, pool) = with_pool();
-    let in_pool = gate.enter(pool, Priority::Daily).now_or_never();
+    let (limiter, pool) = with_pool();
+    let in_pool = limiter.enter(pool, Priority::Daily).now_or_never();
     assert!(in_pool.is_some());
-    let mut waiting = Box::pin(gate.enter(pool, Priority::Hourly));
+    let mut waiting = Box::pin(limiter.enter(pool, Priority::Hourly));
     assert!(waiting.as_mut().now_or_never().is_none());
-    let other = gate.enter(None, Priority::Backfill).now_or_never();
+    let other = limiter.enter(None, Priority::Backfill).now_or_never();
     assert!(
         other.is_some(),
         "the source has room for one that isn't of the pool"
@@ -271,38 +274,38 @@ async fn who_waits_for_a_full_pool_lets_others_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn the_share_bounds_what_is_in_flight_and_the_rate() {
-    let gate = AdaptiveLimiter::new(&limits(4, Some(4.0), 1), &BTreeMap::new());
-    gate.set_share(LimitId::SOURCE, 0);
-    assert!(is_full(&gate), "no share");
-    assert!(!gate.is_wanted(LimitId::SOURCE));
+    let limiter = AdaptiveLimiter::new(&limits(4, Some(4.0), 1), &BTreeMap::new());
+    limiter.set_share(LimitId::SOURCE, 0);
+    assert!(is_full(&limiter), "no share");
+    assert!(!limiter.is_wanted(LimitId::SOURCE));
     let raised = async {
         sleep(Duration::from_secs(5)).await;
-        gate.set_share(LimitId::SOURCE, 1);
+        limiter.set_share(LimitId::SOURCE, 1);
     };
     let waiting = async {
         let origin = Instant::now();
-        let _permit = gate.enter(None, Priority::Daily).await;
-        (origin.elapsed(), gate.in_flight(LimitId::SOURCE))
+        let _permit = limiter.enter(None, Priority::Daily).await;
+        (origin.elapsed(), limiter.in_flight(LimitId::SOURCE))
     };
     let ((), waited) = futures::join!(raised, waiting);
     assert_eq!(waited, (Duration::from_secs(5), 1));
     sleep(Duration::from_secs(5)).await;
-    let times = beginnings(&gate, 4).await;
+    let times = beginnings(&limiter, 4).await;
     let seconds: Vec<_> = times.iter().map(Duration::as_secs).collect();
     assert_eq!(seconds, [0, 1, 2, 3], "a quarter of the rate");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_flight_when_the_share_falls_is_let_finish() {
-    let gate = gate(3);
-    let mut permits: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
-    gate.set_share(LimitId::SOURCE, 1);
-    assert_eq!(gate.in_flight(LimitId::SOURCE), 3);
+    let limiter = limiter(3);
+    let mut permits: Vec<_> = (0..3).map(|_| enter_now(&limiter)).collect();
+    limiter.set_share(LimitId::SOURCE, 1);
+    assert_eq!(limiter.in_flight(LimitId::SOURCE), 3);
     permits.truncate(1);
-    assert!(is_full(&gate));
+    assert!(is_full(&limiter));
     permits.clear();
-    drop(enter_now(&gate));
-    gate.set_share(LimitId::SOURCE, 3);
-    let _all: Vec<_> = (0..3).map(|_| enter_now(&gate)).collect();
-    assert!(is_full(&gate));
+    drop(enter_now(&limiter));
+    limiter.set_share(LimitId::SOURCE, 3);
+    let _all: Vec<_> = (0..3).map(|_| enter_now(&limiter)).collect();
+    assert!(is_full(&limiter));
 }
