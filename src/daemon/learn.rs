@@ -1,13 +1,14 @@
 //! Refresh of the daemon's knowledge of a source from the lake, because the daemon has no local storage.
 //!
 //! One LIST per dataset returns the complete and accepted days, and the days that have a state. Then the
-//! states of the newest days are read, and of those that are neither complete nor accepted and can be read
-//! again. Runs at the start and once an hour, because other processes may write to the same lake.
+//! states of the newest days are read, those written last, and of days that are neither complete nor accepted
+//! and can be read again. Runs at the start and once an hour, because other processes may write to the same lake.
 //!
 //! The runs of a state are cached while the LIST shows the same object. So an hour without changes costs a
 //! dated dataset one LIST and two GETs (`_bronzed/named`, `_bronzed/verified`), for any number of open days:
 //! only the pages of the LIST grow with the age of the lake.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +33,9 @@ const AT_ONCE: usize = 8;
 /// Number of newest days whose runs are loaded even if the days are complete, because they tell the time of
 /// the last activity and of the last successful run of each job.
 const NEWEST: usize = 3;
+
+/// Number of states written last whose runs are loaded whatever their days: the history that people are told.
+const LATEST: usize = 8;
 
 /// Tolerance for the order of runs: a run that starts later than this after a run entered after it has ended
 /// was dated by a clock that was ahead.
@@ -167,10 +171,13 @@ impl RefreshTarget<'_> {
         let newest: BTreeSet<_> = begun.map(|(day, _)| day).take(NEWEST).collect();
         let done = |day: &Day| listing.complete.contains(day) || listing.accepted.contains(day);
         let earliest = self.schedule.first_readable(self.name, self.now);
-        let needed = listing
-            .states
-            .iter()
-            .filter(|(day, _)| newest.contains(day) || (**day >= earliest && !done(day)));
+        let mut latest: Vec<_> = listing.states.iter().collect();
+        latest.sort_by_key(|(_, entry)| Reverse(entry.modified));
+        let latest: BTreeSet<_> = latest.iter().map(|(day, _)| **day).take(LATEST).collect();
+        let needed = listing.states.iter().filter(|(day, _)| {
+            let is_of_note = newest.contains(day) || latest.contains(day);
+            is_of_note || (**day >= earliest && !done(day))
+        });
         let (mut seen, mut unknown) = (Remembered::new(), Vec::new());
         for (day, entry) in needed {
             match remembered.remove(day).filter(|seen| seen.is_of(entry)) {

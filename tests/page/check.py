@@ -135,6 +135,7 @@ class Eyes:
 
     def log_in(self, page):
         page.goto(f"{self.base}/login")
+        page.wait_for_selector("#token:focus")
         page.keyboard.type(TOKEN)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{self.base}/")

@@ -145,7 +145,7 @@ class Maker:
             return "failed"
         if number % 7 == 3 and 60 <= age < 66:
             return None
-        if number == 1 and age == 120:
+        if (source, number) == ("pncp", 17) and age == 100:
             return "stuck"
         if age < 2:
             return "settling"

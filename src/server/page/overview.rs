@@ -214,7 +214,7 @@ fn row(lang: Lang, one: &DatasetOverview, now: DateTime<Utc>, zone: Tz) -> Marku
                         a href=(parts::run_path(source, name, run.day, run.run_id)) {
                             (parts::run_status(lang, run.status))
                         }
-                        " " (parts::when(lang, run.ended_at, now, zone))
+                        span class="small" { (parts::when(lang, run.ended_at, now, zone)) }
                     }
                     None => "–",
                 }
