@@ -5,7 +5,7 @@
 //! {"format": 1,
 //!  "alerts": {"down/pncp": {
 //!    "key": {"rule": "down", "source": "pncp", "dataset": null},
-//!    "state": "active", "since": "2025-10-22T05:07:12Z", "changed_at": "2025-10-22T07:07:12Z",
+//!    "state": "active", "since": "2025-10-22T05:07:12Z", "changed_at": "2025-10-22T07:07:12Z", "ended_at": null,
 //!    "summary": "…", "detail": "…", "hint": "…"}},
 //!  "outbox": [],
 //!  "evidence": {"failures": {}, "drift": {}, "backlogs": {}},
@@ -61,6 +61,9 @@ pub struct AlertEntry {
     pub since: DateTime<Utc>,
     /// Time of the last change of its state.
     pub changed_at: DateTime<Utc>,
+    /// Time of its last end. `None` if it hasn't ended within a day.
+    #[serde(default)]
+    pub ended_at: Option<DateTime<Utc>>,
     /// Statement of what is wrong, in one line.
     pub summary: String,
     /// Reason or consequence.

@@ -44,6 +44,7 @@ pub fn step(
             state: AlertState::Pending,
             since,
             changed_at: now,
+            ended_at: None,
             summary: String::new(),
             detail: String::new(),
             hint: String::new(),
@@ -61,17 +62,21 @@ pub fn step(
         let is_open = found.holds.contains_key(&entry.key)
             || found.unknown.contains(&entry.key)
             || parent.is_some_and(|parent| found.holds.contains_key(&parent));
-        match entry.state {
-            AlertState::Pending => is_open,
-            AlertState::Active if is_open => true,
-            AlertState::Active => {
-                entry.state = AlertState::Ended;
-                entry.changed_at = now;
-                transitions.ended.push(entry.clone());
-                true
-            }
-            AlertState::Ended => (now - entry.changed_at).abs() < FORGOTTEN_AFTER,
+        if is_open && entry.state != AlertState::Ended {
+            return true;
         }
+        if entry.state == AlertState::Active {
+            entry.ended_at = Some(now);
+            transitions.ended.push(entry.clone());
+        }
+        if entry.state != AlertState::Ended {
+            entry.state = AlertState::Ended;
+            entry.changed_at = now;
+        }
+        // One that was never told is forgotten at once.
+        entry
+            .ended_at
+            .is_some_and(|at| (now - at).abs() < FORGOTTEN_AFTER)
     });
     transitions
 }
@@ -79,12 +84,14 @@ pub fn step(
 /// Notes that the condition of an alert holds.
 fn hold(entry: &mut AlertEntry, condition: &Condition, now: DateTime<Utc>) {
     let began = condition.since.map(|since| since.min(now));
+    // What held before its last end has been told.
+    let began = began.max(began.and(entry.ended_at));
     match entry.state {
         AlertState::Active => {}
         // It was over in between, unnoticed.
         AlertState::Pending => entry.since = began.map_or(entry.since, |at| at.max(entry.since)),
         AlertState::Ended => {
-            entry.since = began.map_or(now, |at| at.max(entry.changed_at));
+            entry.since = began.unwrap_or(now);
             entry.state = AlertState::Pending;
             entry.changed_at = now;
         }

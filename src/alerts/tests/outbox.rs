@@ -16,6 +16,7 @@ fn entry(key: AlertKey) -> AlertEntry {
         state: AlertState::Active,
         since: at("01:00"),
         changed_at: at("03:00"),
+        ended_at: None,
         summary: "it is down".to_owned(),
         detail: String::new(),
         hint: String::new(),

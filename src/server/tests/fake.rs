@@ -90,6 +90,7 @@ impl DaemonService for FakeDaemon {
             state: AlertState::Active,
             since: at("2025-10-22T12:00:00Z"),
             changed_at: at("2025-10-22T14:00:00Z"),
+            ended_at: None,
             summary: "pncp: the API has been down since noon".to_owned(),
             detail: "20 failures in a row".to_owned(),
             hint: "Nothing has to be done".to_owned(),

@@ -1,10 +1,14 @@
 //! `bronzed alert`, and the alerts in `bronzed status`.
 
+use std::fs;
+
 use bronzed_simulator::pncp::catalog::Catalog;
 use serde_json::{Value, json};
 
 use crate::support::lake::Backend;
+use crate::support::program::Program;
 use crate::support::scene::{Scene, day};
+use crate::support::sources::{JOBS, write_shared, write_source};
 
 /// Returns a lake in which one alert is active, and one has ended.
 fn scene() -> Scene {
@@ -80,16 +84,18 @@ fn a_test_of_the_channels_needs_one_and_says_which_does_not_work() {
     let scene = Scene::of(Backend::Folder, Catalog::new());
     let none = scene.program(&["alert", "test"]).run().expect(2);
     assert!(none.stderr.contains("no channel is configured"), "{none:?}");
+    let folder = tempfile::tempdir().unwrap();
+    write_shared(folder.path());
+    write_source(folder.path(), "one", JOBS, day());
+    let file = folder.path().join("bronzed.toml");
+    let channel = "[alerts.channel.well]\ntype = \"webhook\"\nurl = { env = \"HOOK\" }\n";
+    let shipped = fs::read_to_string(&file).unwrap();
+    fs::write(&file, shipped.replace("[alerts]\n", channel)).unwrap();
     let test = |args: &[&str]| {
-        let args = [&["alert", "test"], args].concat();
-        let program = scene.program(&args);
-        program
-            .env("BRONZED__ALERTS__CHANNEL__WELL__TYPE", "webhook")
-            .env(
-                "BRONZED__ALERTS__CHANNEL__WELL__URL",
-                format!("{}/nothing/here/x7", scene.simulator.base_url()),
-            )
-            .run()
+        let config = folder.path().to_str().unwrap();
+        let args = [&["alert", "test", "--config", config], args].concat();
+        let hook = format!("{}/nothing/here/x7", scene.simulator.base_url());
+        Program::new(&args).env("HOOK", hook).run()
     };
     // The simulated API knows no such path.
     let refused = test(&[]).expect(1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bronzed::alerts::ledger::Ledger;
 use bronzed::server::daemon::DaemonService;
+use bronzed_model::alerts::{AlertChannel, WebhookShape};
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_simulator::faults::{Fault, Faults, Rule};
@@ -36,7 +37,6 @@ rows_leave = true
 path = "/consulta/v1/contratacoes/atualizacao"
 data_selector = "/data"
 primary_key = ["numeroControlePNCP"]
-version = "dataAtualizacaoGlobal"
 schema = "pncp/contratacoes.toml"
 
 [dataset.updates.params]
@@ -149,12 +149,15 @@ async fn world(url: &str, jobs: &str) -> World {
         days: ("2025-10-18".parse().unwrap(), "2025-10-22".parse().unwrap()),
         records: 30,
         latency: Duration::ZERO,
-        more: &[
-            ("BRONZED__ALERTS__CHANNEL__OPS__TYPE", "webhook"),
-            ("BRONZED__ALERTS__CHANNEL__OPS__URL", url),
-        ],
+        more: &[],
     };
-    World::new(11, plan, at("21T21:07")).await
+    let mut world = World::new(11, plan, at("21T21:07")).await;
+    let channel = AlertChannel::Webhook {
+        shape: WebhookShape::Generic,
+        url: url.into(),
+    };
+    world.settings.alerts.channels = [("ops".to_owned(), channel)].into();
+    world
 }
 
 /// Lets time pass until `until`, and has each snapshot dealt with.
