@@ -36,6 +36,8 @@ pub struct Outage {
 /// Progress event of the work.
 #[derive(Debug)]
 pub enum Told<'a> {
+    /// A day begins to be read.
+    Begins(&'a Order),
     /// A day is finished, with any outcome.
     Done(&'a RunReport),
     /// An outage ended a run that had stored rows; its day will be read again.
@@ -75,6 +77,7 @@ pub async fn work(
             continue;
         };
         let order = left[next];
+        tell(Told::Begins(order));
         let report = run(context, order).await;
         match report.execution.stop {
             Some(StopReason::SourceDown) => {

@@ -8,7 +8,8 @@ use crate::backfill::{DayOrder, DaySelection, Told, orders, work};
 use crate::cli::forecast::forecast;
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{CliContext, CliError, Exit, say, summary, target};
+use crate::cli::text::Screen;
+use crate::cli::{CliContext, CliError, Exit, say, show, summary, target};
 use crate::schedule::shard::Shard;
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
@@ -80,7 +81,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let shared = settings.sources[&source.name].clone();
     let session = AppContext::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
-    let bar = DayBar::new(&shell.bars, &source.name);
+    let bar = DayBar::new(shell, &source.name, source.timezone);
     let Some(context) = session.context(&source.name, bar.clone()) else {
         return Ok(Exit::Failed);
     };
@@ -110,6 +111,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let outage = work(&context, &orders, args.max_outage, |told| match told {
         Told::Waits(outage) => bar.waits(outage),
         Told::Tries => bar.tries(),
+        Told::Begins(order) => bar.reads(order),
         Told::Cut(report) => cut.push(report.clone()),
         Told::Done(report) => {
             bar.day_done();
@@ -197,27 +199,6 @@ fn share(
     Ok(Some(shard))
 }
 
-/// Formats days as ranges, in any order of the days: `2025-10-01 … 2025-10-07, 2025-10-09`.
-pub(super) fn spans(days: &[Day]) -> String {
-    let mut days = days.to_vec();
-    days.sort_unstable();
-    let mut spans: Vec<(Day, Day)> = Vec::new();
-    for day in days {
-        match spans.last_mut() {
-            Some((_, last)) if last.next() == day => *last = day,
-            _ => spans.push((day, day)),
-        }
-    }
-    let spans: Vec<_> = spans
-        .iter()
-        .map(|(first, last)| match first == last {
-            true => first.to_string(),
-            false => format!("{first} … {last}"),
-        })
-        .collect();
-    spans.join(", ")
-}
-
 /// Prints a line for each incomplete day, and totals over all days, including runs that an outage has cut
 /// short.
 fn tell(reports: &[RunReport], cut: &[RunReport], unread: usize) {
@@ -227,7 +208,7 @@ fn tell(reports: &[RunReport], cut: &[RunReport], unread: usize) {
         .cloned()
         .collect();
     if !left.is_empty() {
-        say(&summary::table(&left));
+        show(&summary::page(&left, Screen::stdout()));
     }
     let sum = |of: fn(&RunReport) -> u64| reports.iter().chain(cut).map(of).sum::<u64>();
     say(&format!(
@@ -264,12 +245,5 @@ mod tests {
         assert!(error.contains("set it to the job's `completions`"));
         assert!(indexed(None, text("2"), text("four")).is_err());
         assert!(indexed(None, text("4"), text("4")).is_err());
-    }
-
-    #[test]
-    fn days_in_a_row_are_told_as_a_span() {
-        let days = ["2025-11-01", "2025-10-31", "2025-10-28", "2025-10-30"];
-        let days: Vec<Day> = days.iter().map(|day| day.parse().unwrap()).collect();
-        assert_eq!(spans(&days), "2025-10-28, 2025-10-30 … 2025-11-01");
     }
 }

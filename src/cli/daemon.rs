@@ -1,5 +1,6 @@
 //! `bronzed daemon`: keeps every enabled source complete and fresh until stopped.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,6 +15,7 @@ use bronzed_metrics::Metrics;
 use bronzed_metrics::events::start_at_zero;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::entropy::Entropy;
+use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,15 @@ pub async fn run(shell: &CliContext, Args {}: Args) -> Result<Exit, CliError> {
     shell.log(&settings, false)?;
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone());
+    serve(settings, stop, |_| {}).await
+}
+
+/// Runs the daemon until `stop` is cancelled. `started` is called with the address that it answers on.
+pub async fn serve(
+    settings: Settings,
+    stop: CancellationToken,
+    started: impl FnOnce(SocketAddr),
+) -> Result<Exit, CliError> {
     let metrics = Metrics::install().context("metrics")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let lake = Lake::open(&settings.lake).map_err(anyhow::Error::from)?;
@@ -48,6 +59,7 @@ pub async fn run(shell: &CliContext, Args {}: Args) -> Result<Exit, CliError> {
         sources = sources.join(", "),
         "daemon started"
     );
+    started(server.address());
     if server_settings.token.is_none() {
         tracing::info!("nothing can be paused or asked for: no token");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::backfill::outlook;
-use crate::cli::backfill::spans;
+use crate::cli::text::spans;
 use crate::cli::{CliError, Exit, say};
 use crate::schedule::estimate::{Basis, Estimate};
 use bronzed_engine::ingest::{Context, Order};

@@ -34,7 +34,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
 }
 
 /// Replaces an unspecified address (`0.0.0.0`, `::`) with loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -3,34 +3,45 @@
 mod alert;
 mod backfill;
 mod check;
+mod coverage;
 mod daemon;
 mod day;
 #[cfg(feature = "demo")]
 mod demo;
 mod forecast;
 mod healthcheck;
+mod init;
+mod manual;
+mod next;
 mod online;
 mod progress;
+mod reading;
 mod run;
+mod runs;
 mod schema;
 mod signal;
+mod source;
 mod state;
 mod status;
 mod summary;
-mod table;
 mod target;
+mod text;
 mod verify;
+mod watch;
 
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
 use tracing::warn;
 
-use bronzed_model::problem::Problems;
+use crate::cli::text::Page;
+use crate::telemetry::short::Problems;
+use bronzed_model::problem::Problems as ConfigProblems;
 use bronzed_model::redact::{self, redact};
 use bronzed_model::settings::Settings;
 
@@ -61,20 +72,36 @@ enum Command {
     Verify(verify::Args),
     /// Keep every enabled source complete and fresh until stopped
     Daemon(daemon::Args),
-    /// Show the coverage and the last run of each dataset
+    /// Show what is wrong, why, when it is tried again and what to type; then each dataset
     Status(status::Args),
+    /// Show the status, refreshed until Ctrl-C
+    Watch(watch::Args),
+    /// Show the days of datasets as a calendar
+    Coverage(coverage::Args),
+    /// Show one day: complete or not, why, its slices and runs; or mark days to be read again
+    Day(day::Args),
+    /// Show the last runs, newest first
+    Runs(runs::Args),
+    /// Show what the daemon would do now and later
+    Next(next::Args),
     /// Show, verify, rebuild or accept the states of days
     State(state::Args),
-    /// Mark days to be read again
-    Day(day::Args),
     /// Show active alerts, or test the channels that deliver them
     Alert(alert::Args),
     /// Check if the daemon on this machine is healthy; sets the exit code
     Healthcheck(healthcheck::Args),
     /// Validate the configuration without running anything, or check the lake and the APIs against it
     Check(online::Args),
+    /// Write a commented configuration, to be changed
+    Init(init::Args),
+    /// Draft a source of one's own from its answers
+    Source(source::Args),
     /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
+    /// Print the completions of a shell: bash, zsh or fish
+    Completions(manual::CompletionArgs),
+    /// Print the manual page, or write those of all commands
+    Man(manual::ManArgs),
     /// Serve simulated APIs of PNCP, Compras.gov.br and TCU on this machine
     #[cfg(feature = "demo")]
     Simulate(bronzed_simulator::command::Args),
@@ -127,6 +154,7 @@ struct CliContext {
     config: Option<PathBuf>,
     verbose: u8,
     bars: MultiProgress,
+    problems: Arc<Problems>,
 }
 
 /// Runs the command given by the arguments.
@@ -136,6 +164,7 @@ pub fn main() -> ExitCode {
         config: cli.config,
         verbose: cli.verbose,
         bars: MultiProgress::new(),
+        problems: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -145,6 +174,9 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(dispatch(&shell, cli.command)),
         Err(error) => Err(CliError::Failed(error.into())),
     };
+    for line in shell.problems.untold() {
+        let _ = writeln!(std::io::stderr(), "{}", harmless(&line));
+    }
     match outcome {
         Ok(exit) => exit.into(),
         Err(CliError::Usage(message)) => {
@@ -165,11 +197,19 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Verify(args) => verify::run(shell, args).await,
         Command::Daemon(args) => daemon::run(shell, args).await,
         Command::Status(args) => status::run(shell, args).await,
-        Command::State(args) => state::run(shell, args).await,
+        Command::Watch(args) => watch::run(shell, args).await,
+        Command::Coverage(args) => coverage::run(shell, args).await,
         Command::Day(args) => day::run(shell, args).await,
         Command::Alert(args) => alert::run(shell, args).await,
+        Command::Runs(args) => runs::run(shell, args).await,
+        Command::Next(args) => next::run(shell, args).await,
+        Command::State(args) => state::run(shell, args).await,
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,
         Command::Check(args) => online::run(shell, args).await,
+        Command::Init(args) => init::run(shell, args),
+        Command::Source(args) => source::run(shell, args).await,
         Command::Schema(args) => schema::run(shell, args).await,
         #[cfg(feature = "demo")]
         Command::Simulate(args) => {
@@ -182,7 +222,11 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
 }
 
 /// Loads the configuration of a folder, overridden by variables.
-type Load = fn(Option<&Path>, Vec<(String, String)>) -> Result<Settings, Problems>;
+trait Load: FnOnce(Option<&Path>, Vec<(String, String)>) -> Result<Settings, ConfigProblems> {}
+impl<F> Load for F where
+    F: FnOnce(Option<&Path>, Vec<(String, String)>) -> Result<Settings, ConfigProblems>
+{
+}
 
 impl CliContext {
     /// Loads the settings to run with.
@@ -196,7 +240,12 @@ impl CliContext {
         self.load(bronzed_config::load_without_secrets)
     }
 
-    fn load(&self, load: Load) -> Result<Settings, CliError> {
+    /// Loads the settings to draft the columns of a dataset, whose file of columns may be missing.
+    fn settings_to_draft(&self, dataset: &str) -> Result<Settings, CliError> {
+        self.load(|folder, variables| bronzed_config::load_to_draft(folder, variables, dataset))
+    }
+
+    fn load(&self, load: impl Load) -> Result<Settings, CliError> {
         let folder = self.config_folder();
         // A variable that isn't Unicode can't be one of this program.
         let variables = std::env::vars_os().filter_map(|(name, value)| {
@@ -246,7 +295,8 @@ impl CliContext {
             1 => Some("info"),
             _ => Some("bronzed=debug,info"),
         };
-        crate::telemetry::init(&settings.telemetry, filter, &self.bars)
+        let short = (quiet && self.verbose == 0 && asked.is_none()).then(|| self.problems.clone());
+        crate::telemetry::init(&settings.telemetry, filter, &self.bars, short)
             .map_err(|error| CliError::Usage(error.to_string()))?;
         crate::telemetry::log_panics();
         Ok(())
@@ -261,6 +311,11 @@ fn complain(message: &str) {
 /// Prints to standard output. A closed pipe (`| head`) is ignored.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", harmless(text));
+}
+
+/// Prints a page to standard output. A closed pipe (`| head`) is ignored.
+fn show(page: &Page) {
+    let _ = writeln!(std::io::stdout(), "{}", redact(&page.text()));
 }
 
 /// Redacts secrets, and replaces control characters that a terminal would interpret, because names of fields,

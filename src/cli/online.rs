@@ -6,21 +6,19 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{CliContext, CliError, Exit, check, say, table, target};
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table};
+use crate::cli::{CliContext, CliError, Exit, check, say, show, target};
 use bronzed_engine::inspection::{
     CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals, usual_day,
 };
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
-use bronzed_model::declaration::{Dataset, Source};
+
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_source::SourceClient;
 use bronzed_storage::lake::{Lake, LakeError};
 
-const HEAD: [&str; 9] = [
-    "dataset", "asked", "status", "envelope", "records", "ids", "totals", "fields", "result",
-];
 /// Maximum length of a slice's label: a child's is long and not informative.
 const MOST_LABEL: usize = 30;
 
@@ -52,7 +50,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let settings = shell.settings()?;
-    let asked = datasets(&settings, &args.targets)?;
+    let asked = target::find_all(&settings, &args.targets)?;
     for (source, datasets) in &asked {
         if let Some(day) = args.day {
             let today = Day::of(clock.now(), source.timezone);
@@ -92,38 +90,6 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(exit(lake.is_ok() && refused == 0, &findings))
 }
 
-/// Source, with its selected datasets.
-type CheckedDataset = (Arc<Source>, Vec<Arc<Dataset>>);
-
-/// Returns the datasets that the targets name, each once; without targets, all enabled ones.
-fn datasets(settings: &Settings, targets: &[String]) -> Result<Vec<CheckedDataset>, CliError> {
-    let mut asked: Vec<CheckedDataset> = Vec::new();
-    if targets.is_empty() {
-        for source in settings.sources.values().filter(|source| source.enabled) {
-            let datasets = source.datasets.values();
-            let enabled = datasets.filter(|dataset| dataset.enabled).cloned();
-            asked.push((source.clone(), enabled.collect()));
-        }
-    }
-    for target in targets {
-        let (source, datasets) = target::find(settings, target)?;
-        match asked
-            .iter_mut()
-            .find(|(known, _)| known.name == source.name)
-        {
-            None => asked.push((source, datasets)),
-            Some((_, known)) => {
-                for dataset in datasets {
-                    if !known.iter().any(|other| other.name == dataset.name) {
-                        known.push(dataset);
-                    }
-                }
-            }
-        }
-    }
-    Ok(asked)
-}
-
 /// Opens the lake, and tests it by a write, a read and a comparison.
 async fn open_lake(
     settings: &Settings,
@@ -136,7 +102,7 @@ async fn open_lake(
 }
 
 /// Reports the tables that were written with a different declaration; returns their number.
-async fn refused_tables(lake: &Lake, asked: &[CheckedDataset], as_json: bool) -> usize {
+async fn refused_tables(lake: &Lake, asked: &[target::Selected], as_json: bool) -> usize {
     let mut refused = 0;
     for dataset in asked.iter().flat_map(|(_, datasets)| datasets) {
         if let Err(error) = bronzed_storage::table::look(lake, dataset).await {
@@ -191,33 +157,45 @@ fn tell(findings: &[CheckResult], as_json: bool) {
         }
         return;
     }
-    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(findings.iter().map(row));
-    say(&format!("\n{}", table::aligned(&rows).join("\n")));
+    let mut table = Table::new([
+        Column::text("dataset"),
+        Column::text("asked").spare(3),
+        Column::number("status").spare(4),
+        Column::text("envelope").spare(5),
+        Column::number("records"),
+        Column::text("ids").spare(1),
+        Column::text("totals").spare(2),
+        Column::text("fields"),
+        Column::text("result"),
+    ]);
+    findings.iter().for_each(|finding| table.row(row(finding)));
+    let mut page = Page::new(Screen::stdout());
+    page.table(&table);
+    say("");
+    show(&page);
     let told = |one: &&CheckResult| !one.problems.is_empty() || !one.notes.is_empty();
     for finding in findings.iter().filter(told) {
-        say(&format!(
-            "\n{}: {}",
-            finding.dataset,
-            finding.verdict.word()
-        ));
+        let mut page = Page::new(Screen::stdout());
+        page.line(&format!("{}: {}", finding.dataset, finding.verdict.word()));
         for text in finding.problems.iter().chain(&finding.notes) {
-            say(&format!("  {text}"));
+            page.indented(2, text);
         }
         let url = finding.answer.as_ref().map(|answer| &answer.url);
         if let Some(url) = url.filter(|_| !finding.problems.is_empty()) {
-            say(&format!("  {url}"));
+            page.indented(2, url);
         }
+        say("");
+        show(&page);
     }
 }
 
-fn row(finding: &CheckResult) -> Vec<String> {
+fn row(finding: &CheckResult) -> Vec<Cell> {
     let none = || "-".to_owned();
     let of = |cell: fn(&ResponseSummary) -> Option<String>| {
         let answer = finding.answer.as_ref();
         answer.and_then(cell).unwrap_or_else(none)
     };
-    vec![
+    let cells = [
         finding.dataset.clone(),
         of(|sight| Some(asked(sight))),
         of(|sight| Some(sight.status.to_string())),
@@ -237,8 +215,13 @@ fn row(finding: &CheckResult) -> Vec<String> {
             };
             Some(format!("{} of {}{beside}", fields.seen, fields.declared))
         }),
-        finding.verdict.word().to_owned(),
-    ]
+    ];
+    let paint = match finding.verdict.is_well() {
+        true => Paint::Good,
+        false => Paint::Bad,
+    };
+    let result = Cell::painted(paint, finding.verdict.word());
+    cells.into_iter().map(Cell::from).chain([result]).collect()
 }
 
 fn asked(sight: &ResponseSummary) -> String {

@@ -1,13 +1,24 @@
-//! Progress of a run on a terminal: pages, records, rate, time left.
+//! Progress of runs on a terminal: what, where, how fast, and why it stands still.
+//!
+//! ```text
+//! pncp.contratacoes 2025-10-22  [=========>            ] 18 of 41 pages, 9s left
+//!   850 records, 41/s, 12 new
+//! ```
+//!
+//! While a request waits to be sent again, the second line says so: `again in 7.8 s: 429 …`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::backfill::Outage;
+use crate::cli::CliContext;
+use crate::cli::text::time;
+use crate::telemetry::short::Problems;
 use bronzed_engine::ingest::Order;
 use bronzed_engine::ingest::progress::{Observer, Progress};
 
@@ -34,106 +45,145 @@ impl Records {
     }
 }
 
-/// Progress line of one run. Nothing is drawn unless standard error is a terminal.
+/// Two lines on standard error: nothing is drawn unless that is a terminal.
+struct Lines {
+    bar: ProgressBar,
+    problems: Arc<Problems>,
+}
+
+impl Lines {
+    fn new(bars: &MultiProgress, problems: &Arc<Problems>, parts: &str) -> Self {
+        let bar = bars.add(ProgressBar::new(0));
+        let template = format!(
+            "{{prefix}}  [{{wide_bar}}] {{pos}} of {{len}} {parts}, {{eta}} left\n  {{wide_msg}}"
+        );
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        let shown = bar.clone();
+        problems.on_wait(Some(Box::new(move |reason| {
+            shown.set_message(reason.to_owned());
+        })));
+        Self {
+            bar,
+            problems: problems.clone(),
+        }
+    }
+
+    /// Removes the lines, because the summary follows.
+    fn finish(&self) {
+        self.problems.on_wait(None);
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Progress of one run.
 pub struct Bar {
-    line: ProgressBar,
+    lines: Lines,
     records: Records,
     new: AtomicU64,
 }
 
 impl Bar {
-    /// Creates the line for the run of `order`.
-    pub fn of(bars: &MultiProgress, order: &Order) -> Arc<Self> {
-        let line = bars.add(ProgressBar::new(0));
-        let template = "{prefix} [{bar:24}] {pos}/{len} pages  {msg}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            line.set_style(style.progress_chars("=> "));
-        }
-        line.set_prefix(format!("{} {}", order.dataset.full_name(), order.day));
-        line.enable_steady_tick(Duration::from_millis(200));
+    /// Starts the progress of the run of `order`.
+    pub fn of(shell: &CliContext, order: &Order) -> Arc<Self> {
+        let lines = Lines::new(&shell.bars, &shell.problems, "pages");
+        let prefix = format!("{} {}", order.dataset.full_name(), order.day);
+        lines.bar.set_prefix(prefix);
+        lines.bar.enable_steady_tick(Duration::from_millis(200));
         let records = Records::default();
         records.begin();
         Arc::new(Self {
-            line,
+            lines,
             records,
             new: AtomicU64::new(0),
         })
     }
 
-    /// Removes the line, because the summary follows.
+    /// Ends the progress.
     pub fn finish(&self) {
-        self.line.finish_and_clear();
+        self.lines.finish();
     }
 }
 
 impl Observer for Bar {
     fn notice(&self, progress: Progress) {
         match progress {
-            Progress::Pages { more } => self.line.inc_length(more),
+            Progress::Pages { more } => self.lines.bar.inc_length(more),
             Progress::Page { records, new } => {
                 let (records, rate) = self.records.add(records);
                 let new = self.new.fetch_add(new, Ordering::Relaxed) + new;
-                self.line.inc(1);
-                self.line
-                    .set_message(format!("{records} records, {rate:.0}/s, {new} new"));
+                self.lines.bar.inc(1);
+                let message = format!("{records} records, {rate:.0}/s, {new} new");
+                self.lines.bar.set_message(message);
             }
             Progress::Started { .. } | Progress::SliceDone | Progress::Committed { .. } => {}
         }
     }
 }
 
-/// Progress line of a backfill: days, records, rate, time left.
+/// Progress over days: of a backfill, or of a comparison.
 pub struct DayBar {
-    line: ProgressBar,
+    lines: Lines,
+    zone: Tz,
     records: Records,
+    /// Dataset and day that are read.
+    at: Mutex<String>,
 }
 
 impl DayBar {
-    /// Creates the line for a backfill of `source`; not drawn yet.
-    pub fn new(bars: &MultiProgress, source: &str) -> Arc<Self> {
-        let line = bars.add(ProgressBar::new(0));
-        let template = "{prefix} [{bar:24}] {pos}/{len} days  {msg}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            line.set_style(style.progress_chars("=> "));
-        }
-        line.set_prefix(source.to_owned());
+    /// Creates the progress of `source`; not drawn yet.
+    pub fn new(shell: &CliContext, source: &str, zone: Tz) -> Arc<Self> {
+        let lines = Lines::new(&shell.bars, &shell.problems, "days");
+        lines.bar.set_prefix(source.to_owned());
         Arc::new(Self {
-            line,
+            lines,
+            zone,
             records: Records::default(),
+            at: Mutex::default(),
         })
     }
 
     /// Starts the progress with the number of days to read.
     pub fn begin(&self, days: usize) {
         self.records.begin();
-        self.line.set_length(days as u64);
-        self.line.enable_steady_tick(Duration::from_millis(200));
+        self.lines.bar.set_length(days as u64);
+        self.lines
+            .bar
+            .enable_steady_tick(Duration::from_millis(200));
+    }
+
+    /// Shows the day that is read now.
+    pub fn reads(&self, order: &Order) {
+        let at = format!("{} {}", order.dataset.full_name(), order.day);
+        self.lines.bar.set_message(at.clone());
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     /// Shows that the backfill waits for the end of an outage.
     pub fn waits(&self, outage: &Outage) {
-        self.line.set_message(format!(
-            "waits for {} (down since {} UTC: {}), tried again at {}",
+        self.lines.bar.set_message(format!(
+            "waits for {}, tried again at {} (down since {}: {})",
             outage.what,
-            outage.since.format("%Y-%m-%d %H:%M:%S"),
+            time::at(outage.probe_at, self.zone),
+            time::at(outage.since, self.zone),
             outage.reason,
-            outage.probe_at.format("%H:%M:%S")
         ));
     }
 
     /// Shows that requests are retried after an outage.
     pub fn tries(&self) {
-        self.line.set_message("tries again");
+        self.lines.bar.set_message("tries again");
     }
 
     /// Counts a finished day, whatever its outcome.
     pub fn day_done(&self) {
-        self.line.inc(1);
+        self.lines.bar.inc(1);
     }
 
-    /// Removes the line, because the summary follows.
+    /// Ends the progress.
     pub fn finish(&self) {
-        self.line.finish_and_clear();
+        self.lines.finish();
     }
 }
 
@@ -141,8 +191,9 @@ impl Observer for DayBar {
     fn notice(&self, progress: Progress) {
         if let Progress::Page { records, .. } = progress {
             let (records, rate) = self.records.add(records);
-            self.line
-                .set_message(format!("{records} records, {rate:.0}/s"));
+            let at = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+            let message = format!("{at}: {records} records so far, {rate:.0}/s");
+            self.lines.bar.set_message(message);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::cli::progress::Bar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{CliContext, CliError, Exit, say, summary, target};
+use crate::cli::text::Screen;
+use crate::cli::{CliContext, CliError, Exit, say, show, summary, target};
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Order, run as run_order};
@@ -78,7 +79,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             reason = Some(down);
             continue;
         }
-        let bar = Bar::of(&shell.bars, order);
+        let bar = Bar::of(shell, order);
         let Some(context) = session.context(&source.name, bar.clone()) else {
             break;
         };
@@ -91,7 +92,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     }
     session.close().await;
     if !args.json {
-        say(&summary::table(&reports));
+        show(&summary::page(&reports, Screen::stdout()));
     }
     let unread = orders.len() - reports.len();
     if let Some(down) = reason {

@@ -14,6 +14,14 @@ pub fn cancel_on_signal(token: CancellationToken) {
     });
 }
 
+/// Cancels `token` at the first SIGINT or SIGTERM, without a word.
+pub fn cancel_quietly(token: CancellationToken) {
+    tokio::spawn(async move {
+        signal().await;
+        token.cancel();
+    });
+}
+
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {

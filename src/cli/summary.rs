@@ -1,80 +1,134 @@
 //! Summary table of runs.
 
-use crate::cli::table;
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, time};
+use crate::standing::reasons;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::execution::Status;
 
-const HEAD: [&str; 12] = [
-    "dataset",
-    "day",
-    "status",
-    "fetched",
-    "new",
-    "duplicates",
-    "off day",
-    "unidentified",
-    "requests",
-    "retries",
-    "seconds",
-    "file",
-];
-
-/// Returns the table: one line for each run, with its failures below.
-pub fn table(reports: &[RunReport]) -> String {
-    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(reports.iter().map(row));
-    let mut lines = table::aligned(&rows);
-    // From last to first, so that earlier positions stay valid.
-    for (index, report) in reports.iter().enumerate().rev() {
-        let notes = notes(report);
-        lines.splice(index + 2..index + 2, notes);
+/// Returns the table: one row for each run, with its failures below.
+pub fn page(reports: &[RunReport], screen: Screen) -> Page {
+    let mut table = Table::new([
+        Column::text("dataset"),
+        Column::text("day"),
+        Column::text("status"),
+        Column::number("fetched"),
+        Column::number("new"),
+        Column::number("known").spare(1),
+        Column::number("off day").if_used().spare(2),
+        Column::number("unidentified").if_used().spare(2),
+        Column::number("requests").spare(3),
+        Column::number("retries").if_used().spare(4),
+        Column::number("took").spare(1),
+        Column::text("run id").spare(5),
+        Column::text("file").spare(6),
+    ]);
+    for report in reports {
+        table.row(row(report));
+        let reasons = reasons(&report.execution);
+        reasons.iter().for_each(|reason| table.note(reason));
     }
-    lines.join("\n")
+    let mut page = Page::new(screen);
+    if !table.is_empty() {
+        page.table(&table);
+    }
+    page
 }
 
-fn row(report: &RunReport) -> Vec<String> {
+fn row(report: &RunReport) -> Vec<Cell> {
     let counts = report.counts();
-    let status = match report.status() {
-        Status::Ok if report.complete => "ok, complete",
-        other => other.name(),
+    let (paint, status) = match report.status() {
+        Status::Ok if report.complete => (Paint::Good, "ok, complete"),
+        Status::Failed => (Paint::Bad, "failed"),
+        Status::Ok => (Paint::Good, "ok"),
+        other => (Paint::Warn, other.name()),
     };
-    let files = &report.execution.files;
-    let file = match files.as_slice() {
+    let file = match report.execution.files.as_slice() {
         [] => "-".to_owned(),
         [(key, _)] => key.clone(),
-        [(first, _), .., (last, _)] => format!("{first} … {last} ({})", files.len()),
+        [(first, _), .., (last, _)] => {
+            let files = report.execution.files.len();
+            format!("{first} … {last} ({files})")
+        }
     };
-    vec![
-        format!("{}.{}", report.source, report.dataset),
-        report.day.to_string(),
-        status.to_owned(),
-        counts.fetched.to_string(),
-        counts.new.to_string(),
-        counts.duplicates.to_string(),
-        counts.off_day.to_string(),
-        counts.unidentified.to_string(),
-        counts.requests.to_string(),
-        counts.retries.to_string(),
-        format!("{:.1}", report.took.as_secs_f64()),
-        file,
-    ]
+    let numbers = [
+        counts.fetched,
+        counts.new,
+        counts.duplicates,
+        counts.off_day,
+    ];
+    let further = [counts.unidentified, counts.requests, counts.retries];
+    let numbers = numbers.into_iter().chain(further);
+    let mut row: Vec<Cell> = vec![
+        format!("{}.{}", report.source, report.dataset).into(),
+        report.day.to_string().into(),
+        Cell::painted(paint, status),
+    ];
+    row.extend(numbers.map(|number| number.to_string().into()));
+    row.extend([
+        time::took(report.took).into(),
+        report.execution.run_id.to_string().into(),
+        file.into(),
+    ]);
+    row
 }
 
-/// Returns the failures of a run with their reasons; slices with the same reason share a line.
-fn notes(report: &RunReport) -> Vec<String> {
-    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (label, reason) in &report.execution.failed_slices {
-        match by_reason.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, labels)) => labels.push(label),
-            None => by_reason.push((reason, vec![label])),
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use bronzed_model::declaration::Mode;
+    use bronzed_model::execution::Execution;
+    use uuid::Uuid;
+
+    fn report(dataset: &str, status: Status) -> RunReport {
+        let begun = "2025-10-23T06:00:00Z".parse().unwrap();
+        let mut execution = Execution::begun(Uuid::from_u128(7), "manual", begun);
+        execution.status = status;
+        (execution.counts.fetched, execution.counts.new) = (957, 325);
+        (execution.counts.duplicates, execution.counts.requests) = (632, 29);
+        RunReport {
+            source: "pncp".to_owned(),
+            dataset: dataset.to_owned(),
+            day: "2025-10-22".parse().unwrap(),
+            mode: Mode::Full,
+            execution,
+            complete: status == Status::Ok,
+            took: Duration::from_millis(240),
+            put_off: false,
+            unanswered: 0,
         }
     }
-    let mut notes: Vec<_> = by_reason
-        .iter()
-        .map(|(reason, labels)| format!("    {}: {reason}", labels.join(", ")))
-        .collect();
-    // The error of a run in which every slice failed repeats the reason of the first slice.
-    let error = report.execution.error.iter();
-    notes.extend(error.map(|error| format!("    {error}")));
-    notes
+
+    fn shown(width: Option<usize>) -> String {
+        let mut failed = report("instrumentos_cobranca", Status::Partial);
+        let slice = |n: u32| {
+            (
+                format!("modalidade={n}"),
+                "503 Service Unavailable".to_owned(),
+            )
+        };
+        failed.execution.failed_slices = [6, 8].map(slice).to_vec();
+        let screen = Screen {
+            width,
+            color: false,
+        };
+        page(&[failed, report("contratacoes", Status::Ok)], screen).text()
+    }
+
+    #[test]
+    fn the_table_of_a_run_was_237_columns_wide_and_its_reasons_stood_above_the_row() {
+        assert_eq!(
+            shown(Some(80)),
+            "\
+dataset                     day         status        fetched  new  known   took
+──────────────────────────  ──────────  ────────────  ───────  ───  ─────  ─────
+pncp.instrumentos_cobranca  2025-10-22  partial           957  325    632  0.2 s
+    modalidade=6, modalidade=8: 503 Service Unavailable
+pncp.contratacoes           2025-10-22  ok, complete      957  325    632  0.2 s"
+        );
+        let widest = |text: String| text.lines().map(|line| line.chars().count()).max();
+        assert!(widest(shown(Some(120))) <= Some(120));
+        assert!(shown(None).contains("00000000-0000-0000-0000-000000000007"));
+    }
 }

@@ -17,14 +17,10 @@ pub fn find(
         Some((name, dataset)) => (name, Some(dataset)),
         None => (target, None),
     };
-    let known = |names: Vec<&String>| {
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        names.join(", ")
-    };
-    let source = settings.sources.get(name).ok_or_else(|| {
-        let names = known(settings.sources.keys().collect());
-        CliError::Usage(format!("there is no source `{name}`; there is {names}"))
-    })?;
+    let source = settings
+        .sources
+        .get(name)
+        .ok_or_else(|| CliError::Usage(no_source(settings, name, dataset)))?;
     let datasets = match dataset {
         None => {
             let datasets = source.datasets.values();
@@ -33,21 +29,114 @@ pub fn find(
                 .cloned()
                 .collect();
             if enabled.is_empty() {
-                let names = known(source.datasets.keys().collect());
+                let names = list(source.datasets.keys());
                 return Err(CliError::Usage(format!(
                     "no dataset of `{name}` is enabled; name one: `{name}.NAME` with one of {names}"
                 )));
             }
             enabled
         }
-        Some(dataset) => vec![source.datasets.get(dataset).cloned().ok_or_else(|| {
-            let names = known(source.datasets.keys().collect());
-            CliError::Usage(format!(
-                "the source `{name}` has no dataset `{dataset}`; it has {names}"
-            ))
-        })?],
+        Some(dataset) => {
+            let found = source.datasets.get(dataset).cloned();
+            vec![found.ok_or_else(|| CliError::Usage(no_dataset(source, dataset)))?]
+        }
     };
     Ok((source.clone(), datasets))
+}
+
+/// Returns the datasets that targets name, by source, each once; without targets, all enabled ones.
+///
+/// # Errors
+/// Returns an error if a source or dataset does not exist.
+pub fn find_all(settings: &Settings, targets: &[String]) -> Result<Vec<Selected>, CliError> {
+    let mut found: Vec<Selected> = Vec::new();
+    if targets.is_empty() {
+        for source in settings.sources.values().filter(|source| source.enabled) {
+            let datasets = source.datasets.values();
+            let enabled = datasets.filter(|dataset| dataset.enabled).cloned();
+            found.push((source.clone(), enabled.collect()));
+        }
+    }
+    for target in targets {
+        let (source, datasets) = find(settings, target)?;
+        let known = found
+            .iter_mut()
+            .find(|(known, _)| known.name == source.name);
+        let Some((_, known)) = known else {
+            found.push((source, datasets));
+            continue;
+        };
+        for dataset in datasets {
+            if !known.iter().any(|other| other.name == dataset.name) {
+                known.push(dataset);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A source, and the selected datasets of it.
+pub type Selected = (Arc<Source>, Vec<Arc<Dataset>>);
+
+fn list<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn no_source(settings: &Settings, name: &str, dataset: Option<&str>) -> String {
+    let names = list(settings.sources.keys());
+    // A dataset without its source, as in `contratacoes`.
+    let all = || {
+        settings
+            .sources
+            .values()
+            .flat_map(|one| one.datasets.values())
+    };
+    let same = all().filter(|one| dataset.is_none() && one.name == name);
+    let same: Vec<_> = same.map(|one| format!("`{}`", one.full_name())).collect();
+    let meant = match same.as_slice() {
+        [] => {
+            let near = nearest(name, settings.sources.keys());
+            let near = near.map(|near| match dataset {
+                Some(dataset) => format!("`{near}.{dataset}`"),
+                None => format!("`{near}`"),
+            });
+            let of_dataset = || {
+                let names: Vec<_> = all().map(|one| one.name.clone()).collect();
+                let near = nearest(name, names.iter()).filter(|_| dataset.is_none())?;
+                let found = all().find(|one| one.name == near)?;
+                Some(format!("`{}`", found.full_name()))
+            };
+            near.or_else(of_dataset)
+        }
+        same => Some(same.join(" or ")),
+    };
+    match meant {
+        Some(meant) => {
+            format!("there is no source `{name}`; did you mean {meant}? There is {names}")
+        }
+        None => format!("there is no source `{name}`; there is {names}"),
+    }
+}
+
+fn no_dataset(source: &Source, dataset: &str) -> String {
+    let (name, names) = (&source.name, list(source.datasets.keys()));
+    let missing = format!("the source `{name}` has no dataset `{dataset}`");
+    match nearest(dataset, source.datasets.keys()) {
+        Some(near) => format!("{missing}; did you mean `{name}.{near}`? It has {names}"),
+        None => format!("{missing}; it has {names}"),
+    }
+}
+
+/// Returns the known name that was probably meant, by edit distance. `None` if none is close.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<&'n str> {
+    let name = name.to_lowercase();
+    let bound = name.chars().count().div_ceil(3);
+    let near = known.filter_map(|known| {
+        let distance = strsim::damerau_levenshtein(&name, &known.to_lowercase());
+        (distance <= bound).then_some((distance, known.as_str()))
+    });
+    near.min().map(|(_, known)| known)
 }
 
 /// Removes the datasets of which only the current day can be read, and prints a message for each.

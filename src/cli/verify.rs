@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{CliContext, CliError, Exit, complain, say, table, target};
+use crate::cli::text::{Cell, Column, Page, Screen, Table};
+use crate::cli::{CliContext, CliError, Exit, complain, say, show, target};
 use crate::session::AppContext;
 use bronzed_engine::ingest::{Context, Order};
 use bronzed_engine::verify::compare::{SliceComparison, SliceFinding};
@@ -14,16 +15,6 @@ use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
 use bronzed_storage::lake::Lake;
-
-const HEAD: [&str; 7] = [
-    "dataset",
-    "day",
-    "slice",
-    "API states",
-    "lake has",
-    "difference",
-    "",
-];
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("to", |to| to.help("The last day; it must be over")))]
@@ -60,7 +51,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     lake.map_err(anyhow::Error::from)?;
     let session = AppContext::open(settings, Arc::new(clock)).await?;
     cancel_on_signal(session.cancel().clone());
-    let bar = DayBar::new(&shell.bars, &source.name);
+    let bar = DayBar::new(shell, &source.name, source.timezone);
     let Some(context) = session.context(&source.name, bar.clone()) else {
         return Ok(Exit::Failed);
     };
@@ -124,6 +115,7 @@ async fn verify_all(
             true => Repair::Different,
             false => Repair::Never,
         };
+        bar.reads(order);
         let verification = verify_day(context, order, repair).await;
         bar.day_done();
         if context.cancel.is_cancelled() && verification.outcome() == VerifyOutcome::Failed {
@@ -139,16 +131,29 @@ async fn verify_all(
 
 /// Prints a line for each slice that differs, the result of each repair, and the number of days that match.
 fn tell(found: &[Verification], unread: usize) {
-    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    let mut table = Table::new([
+        Column::text("dataset"),
+        Column::text("day"),
+        Column::text("slice"),
+        Column::number("API states"),
+        Column::number("lake has"),
+        Column::number("difference"),
+    ]);
     for day in found {
         let told = day.slices.iter().filter(|slice| {
             matches!(slice.finding, SliceFinding::Differs)
                 || (day.outcome() == VerifyOutcome::Unknown && slice.finding != SliceFinding::Same)
         });
-        rows.extend(told.map(|slice| row(day, slice)));
+        for slice in told {
+            table.row(row(day, slice));
+            let note = note(slice);
+            note.iter().for_each(|note| table.note(note));
+        }
     }
-    if rows.len() > 1 {
-        say(&table::aligned(&rows).join("\n"));
+    if !table.is_empty() {
+        let mut page = Page::new(Screen::stdout());
+        page.table(&table);
+        show(&page);
     }
     for day in found {
         if let Some(repair) = &day.repair {
@@ -207,29 +212,32 @@ fn sampled(found: &[Verification]) -> Option<String> {
     })
 }
 
-fn row(day: &Verification, slice: &SliceComparison) -> Vec<String> {
+fn row(day: &Verification, slice: &SliceComparison) -> Vec<Cell> {
     let number = |number: Option<u64>| number.map_or("-".to_owned(), |n| n.to_string());
     let difference = slice.difference().map(|difference| match difference {
         0 => "0".to_owned(),
         more => format!("{more:+}"),
     });
-    let note = match (&slice.finding, slice.missing) {
-        (SliceFinding::Unasked(reason), _) => reason.clone(),
-        (_, missing) if missing > 0 => {
-            format!("of the first and last page, {missing} not in the lake")
-        }
-        _ if slice.held.is_none() => "never proven".to_owned(),
-        _ => String::new(),
-    };
     vec![
-        format!("{}.{}", day.source, day.dataset),
-        day.day.to_string(),
-        slice.slice.clone(),
-        number(slice.stated),
-        number(slice.held),
-        difference.unwrap_or("-".to_owned()),
-        note,
+        format!("{}.{}", day.source, day.dataset).into(),
+        day.day.to_string().into(),
+        slice.slice.clone().into(),
+        number(slice.stated).into(),
+        number(slice.held).into(),
+        difference.unwrap_or("-".to_owned()).into(),
     ]
+}
+
+/// Returns what the numbers of a slice don't say.
+fn note(slice: &SliceComparison) -> Option<String> {
+    match (&slice.finding, slice.missing) {
+        (SliceFinding::Unasked(reason), _) => Some(reason.clone()),
+        (_, missing) if missing > 0 => Some(format!(
+            "of the first and last page, {missing} not in the lake"
+        )),
+        _ if slice.held.is_none() => Some("never proven".to_owned()),
+        _ => None,
+    }
 }
 
 fn exit(found: &[Verification], unread: usize) -> Exit {

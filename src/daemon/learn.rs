@@ -72,14 +72,13 @@ pub(super) async fn learn(
     for (name, dataset) in enabled(source, schedule) {
         let asking = RefreshTarget {
             lake,
-            entropy,
             schedule,
             name,
             prefix: &dataset.prefix,
             now,
         };
         let remembered = memory.of(&dataset.prefix);
-        let known = asking.learn(remembered).await;
+        let known = asking.learn(entropy, remembered).await;
         let known = known.map(|(known, seen)| {
             memory.keep(&dataset.prefix, seen);
             known
@@ -87,6 +86,34 @@ pub(super) async fn learn(
         learned.push((Arc::clone(name), known));
     }
     learned
+}
+
+/// Returns the knowledge of one dataset as the daemon loads it, without a cache and without a write: days that
+/// are named only now are left to [`Schedule::first_named`].
+pub(crate) async fn read_knowledge(
+    lake: &Lake,
+    schedule: &Schedule,
+    dataset: &Dataset,
+    listing: &Listing,
+    now: DateTime<Utc>,
+) -> Result<DatasetKnowledge, LakeError> {
+    let asking = RefreshTarget {
+        lake,
+        schedule,
+        name: &dataset.name,
+        prefix: &dataset.prefix,
+        now,
+    };
+    let (mut known, _) = asking.read(listing, Remembered::new()).await?;
+    match FirstNamedDay::load(lake, &dataset.prefix).await {
+        Ok(named) => named
+            .into_iter()
+            .for_each(|named| known.name_from(named.from)),
+        Err(DocumentError::Lake(error)) => return Err(error),
+        // The daemon logs this; the days that jobs name now are known without the document.
+        Err(DocumentError::Unreadable { .. } | DocumentError::Contended { .. }) => {}
+    }
+    Ok(known)
 }
 
 impl StateCache {
@@ -121,7 +148,6 @@ pub(super) fn enabled<'a>(
 /// A dataset to refresh, with the refresh's parameters.
 struct RefreshTarget<'a> {
     lake: &'a Lake,
-    entropy: &'a Entropy,
     schedule: &'a Schedule,
     name: &'a str,
     prefix: &'a str,
@@ -131,14 +157,28 @@ struct RefreshTarget<'a> {
 impl RefreshTarget<'_> {
     async fn learn(
         &self,
+        entropy: &Entropy,
         remembered: Remembered,
     ) -> Result<(DatasetKnowledge, Remembered), LakeError> {
         let listing = listing(self.lake, self.prefix).await?;
-        let seen = self.states(&listing, remembered).await?;
-        let mut known = DatasetKnowledge::new(listing.complete);
-        known.begin(listing.states.into_keys());
-        for day in listing.accepted {
-            known.accept(day);
+        let (mut known, seen) = self.read(&listing, remembered).await?;
+        if let Some(from) = self.named_from(entropy).await? {
+            known.name_from(from);
+        }
+        Ok((known, seen))
+    }
+
+    /// Reads what a listing can't tell: the runs of days, and the comparisons with the API.
+    async fn read(
+        &self,
+        listing: &Listing,
+        remembered: Remembered,
+    ) -> Result<(DatasetKnowledge, Remembered), LakeError> {
+        let seen = self.states(listing, remembered).await?;
+        let mut known = DatasetKnowledge::new(listing.complete.iter().copied());
+        known.begin(listing.states.keys().copied());
+        for day in &listing.accepted {
+            known.accept(*day);
         }
         for (day, state) in &seen {
             for facts in &state.runs {
@@ -152,9 +192,6 @@ impl RefreshTarget<'_> {
             .is_some_and(|one| one.verify)
         {
             known.verified(marks::load(self.lake, self.prefix).await?);
-        }
-        if let Some(from) = self.named_from().await? {
-            known.name_from(from);
         }
         Ok((known, seen))
     }
@@ -204,7 +241,7 @@ impl RefreshTarget<'_> {
 
     /// Returns the first day that was ever named, and records it in the lake. An unreadable document or a
     /// failed write is only logged, because the next refresh tries again.
-    async fn named_from(&self) -> Result<Option<Day>, LakeError> {
+    async fn named_from(&self, entropy: &Entropy) -> Result<Option<Day>, LakeError> {
         let Some(first) = self.schedule.first_named(self.name, self.now) else {
             return Ok(None);
         };
@@ -217,8 +254,7 @@ impl RefreshTarget<'_> {
             }
         };
         let when = (self.now, Day::of(self.now, self.schedule.zone));
-        let noted =
-            FirstNamedDay::note(self.lake, self.entropy, self.prefix, known, first, when).await;
+        let noted = FirstNamedDay::note(self.lake, entropy, self.prefix, known, first, when).await;
         Ok(Some(match noted {
             Ok(named) => named.from,
             Err(error) => {
@@ -321,13 +357,14 @@ mod tests {
         async fn learn(&self) -> DatasetKnowledge {
             let asking = RefreshTarget {
                 lake: &self.lake,
-                entropy: &self.entropy,
                 schedule: &self.schedule,
                 name: "contratacoes",
                 prefix: PREFIX,
                 now: self.now,
             };
-            let (known, seen) = asking.learn(self.memory.of(PREFIX)).await.unwrap();
+            let remembered = self.memory.of(PREFIX);
+            let learned = asking.learn(&self.entropy, remembered).await;
+            let (known, seen) = learned.unwrap();
             self.memory.keep(PREFIX, seen);
             known
         }

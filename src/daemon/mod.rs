@@ -63,7 +63,9 @@ use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::AppContext;
 use bronzed_model::declaration::Source;
 
+pub(crate) use learn::read_knowledge;
 pub use life::DaemonStartError;
+pub(crate) use paused::Paused;
 
 /// Handle to the daemon. Clones share it.
 #[derive(Clone)]

@@ -24,13 +24,13 @@ const FORMAT: u64 = 1;
 
 /// Paused jobs with the time of the pause.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Paused {
+pub(crate) struct Paused {
     paused: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Paused {
     /// Loads the document. If there is none, no job is paused.
-    pub(super) async fn load(lake: &Lake) -> Result<Self, DocumentError> {
+    pub(crate) async fn load(lake: &Lake) -> Result<Self, DocumentError> {
         Ok(document(lake).load().await?.unwrap_or_default())
     }
 
@@ -59,7 +59,7 @@ impl Paused {
     }
 
     /// The paused jobs of a source.
-    pub(super) fn of(&self, source: &str) -> BTreeSet<String> {
+    pub(crate) fn of(&self, source: &str) -> BTreeSet<String> {
         let of_source = |name: &String| {
             let job = name.strip_prefix(source)?.strip_prefix('.')?;
             Some(job.to_owned())

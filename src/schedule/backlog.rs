@@ -10,6 +10,8 @@
 //! A recent day of a dataset that settles in weeks is wanted, but not in the backlog, because it needs no
 //! attention.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::schedule::due::{self, DayDeadlines};
@@ -70,6 +72,23 @@ impl Schedule {
             (now - settled).max(TimeDelta::zero())
         });
         found
+    }
+
+    /// Returns the days of the backlog, oldest first.
+    pub fn backlog_days(
+        &self,
+        dataset: &str,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> BTreeSet<Day> {
+        let scheduled = self.datasets.get(dataset);
+        let ripe = scheduled.and_then(|one| self.ripe(dataset, one, now, |_| TimeDelta::zero()));
+        let Some(ripe) = ripe else {
+            return BTreeSet::new();
+        };
+        let mut wanted = self.wanted(dataset, known, now);
+        wanted.retain(|day| *day <= ripe);
+        wanted
     }
 
     /// Returns the time of the last successful run that served the job: at least as thorough as the job's

@@ -155,7 +155,37 @@ pub(super) fn plan(schedule: &Schedule, situation: PlanInput<'_>) -> Plan {
 
 /// Plans one dataset of a source, independently of the other datasets. The same input gives the same plan.
 pub fn plan_dataset(schedule: &Schedule, situation: PlanInput<'_>, dataset: &str) -> Plan {
-    Planner::of(schedule, situation, dataset, None).finish()
+    let mut planner = Planner::new(schedule, situation, dataset);
+    planner.jobs();
+    planner.finish()
+}
+
+/// Due runs of a dataset, and those that become due later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Upcoming {
+    /// Due runs, as in the plan.
+    pub due: Vec<Task>,
+    /// Runs that are known to become due, at most one per day: its earliest. Runs that a slot to come
+    /// requests are not among them.
+    pub later: Vec<Task>,
+}
+
+/// Returns the runs of a dataset that are due, or become due without a further slot.
+pub fn upcoming(schedule: &Schedule, situation: PlanInput<'_>, dataset: &str) -> Upcoming {
+    let mut planner = Planner::new(schedule, situation, dataset);
+    planner.later = Some(BTreeMap::new());
+    planner.jobs();
+    let later = planner.later.take().unwrap_or_default().into_iter();
+    let tasks = &planner.tasks;
+    let mut later: Vec<_> = later
+        .filter(|(key, _)| !tasks.contains_key(key))
+        .map(|(_, task)| task)
+        .collect();
+    later.sort_by_key(|task| (task.due, task.rank()));
+    Upcoming {
+        later,
+        due: planner.finish().tasks,
+    }
 }
 
 /// Returns the times of the next attempts at the days that jobs want. Days whose next attempt waits for a
@@ -163,8 +193,9 @@ pub fn plan_dataset(schedule: &Schedule, situation: PlanInput<'_>, dataset: &str
 pub fn next_tries(schedule: &Schedule, situation: PlanInput<'_>) -> NextTries {
     let datasets = schedule.datasets.keys();
     let tries = datasets.flat_map(|dataset| {
-        let wishes = Some(BTreeMap::new());
-        let planner = Planner::of(schedule, situation, dataset, wishes);
+        let mut planner = Planner::new(schedule, situation, dataset);
+        planner.wishes = Some(BTreeMap::new());
+        planner.jobs();
         planner.wishes.unwrap_or_default()
     });
     tries.collect()
@@ -178,6 +209,8 @@ struct Planner<'a> {
     joined: Vec<CoalescedSlot>,
     /// Times of the next attempts; `None` if not requested.
     wishes: Option<NextTries>,
+    /// Runs that aren't due yet; `None` if not requested.
+    later: Option<BTreeMap<(Arc<str>, Day), Task>>,
     next_wake: DateTime<Utc>,
 }
 
@@ -194,30 +227,30 @@ struct JobTarget<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// Creates the planner and plans every job of the dataset that isn't paused.
-    fn of(
-        schedule: &'a Schedule,
-        situation: PlanInput<'a>,
-        dataset: &'a str,
-        wishes: Option<NextTries>,
-    ) -> Self {
-        let mut planner = Self {
+    /// Creates the planner of a dataset.
+    fn new(schedule: &'a Schedule, situation: PlanInput<'a>, dataset: &'a str) -> Self {
+        Self {
             schedule,
             situation,
             dataset,
             tasks: BTreeMap::new(),
             joined: Vec::new(),
-            wishes,
+            wishes: None,
+            later: None,
             next_wake: situation.now + IDLE,
-        };
-        if let Some((dataset_name, dataset)) = schedule.datasets.get_key_value(dataset) {
+        }
+    }
+
+    /// Plans every job of the dataset that isn't paused.
+    fn jobs(&mut self) {
+        let (schedule, paused) = (self.schedule, self.situation.paused);
+        if let Some((dataset_name, dataset)) = schedule.datasets.get_key_value(self.dataset) {
             for (name, job) in schedule.jobs_of(dataset_name) {
-                if !situation.paused.contains(&**name) {
-                    planner.job((name, job), (dataset_name, dataset));
+                if !paused.contains(&**name) {
+                    self.job((name, job), (dataset_name, dataset));
                 }
             }
         }
-        planner
     }
 
     fn job(
@@ -357,6 +390,9 @@ impl<'a> Planner<'a> {
         }
         if wish.at > now {
             self.wake(wish.at);
+            if self.later.is_some() {
+                self.later(asking, day, slot, wish);
+            }
             return;
         }
         match self.situation.running.get(&key()) {
@@ -406,6 +442,28 @@ impl<'a> Planner<'a> {
     }
 
     fn propose(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) {
+        let task = self.task(asking, day, slot, wish);
+        let key = (Arc::clone(asking.dataset_name), day);
+        let merged = match self.tasks.remove(&key) {
+            Some(other) => merge(other, task),
+            None => task,
+        };
+        self.tasks.insert(key, merged);
+    }
+
+    /// Notes a run that isn't due yet, if this was requested; of several on a day, the earliest.
+    fn later(&mut self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) {
+        let task = self.task(asking, day, slot, wish);
+        if let Some(later) = &mut self.later {
+            let key = (Arc::clone(asking.dataset_name), day);
+            let known = later.entry(key).or_insert_with(|| task.clone());
+            if task.due < known.due {
+                *known = task;
+            }
+        }
+    }
+
+    fn task(&self, asking: &JobTarget<'a>, day: Day, slot: Slot, wish: NextAttempt) -> Task {
         let job = &asking.job.job;
         // Once a day is over, reading it for a job of `today` must not delay the slots of the current day. Days
         // that have left the jobs' windows are never urgent.
@@ -415,7 +473,7 @@ impl<'a> Planner<'a> {
             (JobDays::Today, false) if over => job.priority.min(Priority::Daily),
             _ => job.priority,
         };
-        let task = Task {
+        Task {
             dataset: Arc::clone(asking.dataset_name),
             day,
             mode: job.mode,
@@ -424,13 +482,7 @@ impl<'a> Planner<'a> {
             slot: slot.at,
             reason: wish.reason,
             due: wish.at,
-        };
-        let key = (Arc::clone(asking.dataset_name), day);
-        let merged = match self.tasks.remove(&key) {
-            Some(other) => merge(other, task),
-            None => task,
-        };
-        self.tasks.insert(key, merged);
+        }
     }
 
     fn wake(&mut self, at: DateTime<Utc>) {

@@ -80,9 +80,9 @@ impl Line {
 
 /// Name and fields of an event.
 #[derive(Default)]
-struct Said {
-    name: String,
-    fields: Vec<(&'static str, Value)>,
+pub(super) struct Said {
+    pub(super) name: String,
+    pub(super) fields: Vec<(&'static str, Value)>,
 }
 
 impl Said {

@@ -7,14 +7,17 @@ pub mod events;
 mod json;
 #[cfg(test)]
 mod secret_tests;
+pub mod short;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
+use self::short::{Problems, ShortLines};
 use bronzed_model::redact::redact;
 use bronzed_model::settings::{LogFormat, TelemetrySettings};
 
@@ -29,7 +32,7 @@ pub struct FilterError {
 }
 
 /// Starts logging. `filter` overrides the filter of the settings; lines are written above the progress bars
-/// of `bars`.
+/// of `bars`. With `short`, lines that aren't JSON are short ones: see [`short`].
 ///
 /// # Errors
 /// Returns an error if the filter is invalid.
@@ -37,6 +40,7 @@ pub fn init(
     settings: &TelemetrySettings,
     filter: Option<&str>,
     bars: &MultiProgress,
+    short: Option<Arc<Problems>>,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
     // Hide the cron crate's messages below `warn`, unless `filter` enables them.
@@ -55,13 +59,19 @@ pub fn init(
         .with_env_filter(env_filter)
         .with_writer(AboveBars(bars.clone()));
     // A second call, as in tests, keeps the first subscriber.
-    let _ = if json {
-        builder
+    let _ = match short {
+        _ if json => builder
             .fmt_fields(JsonFields::new())
             .event_format(json::JsonLines)
-            .try_init()
-    } else {
-        builder.with_ansi(terminal).with_target(false).try_init()
+            .try_init(),
+        Some(problems) => builder
+            .fmt_fields(JsonFields::new())
+            .event_format(ShortLines(problems))
+            .try_init(),
+        None => builder
+            .with_ansi(console::colors_enabled_stderr())
+            .with_target(false)
+            .try_init(),
     };
     Ok(())
 }

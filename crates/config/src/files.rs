@@ -68,6 +68,11 @@ pub enum ConfigFiles {
     Given(BTreeMap<String, String>),
 }
 
+/// Returns the files embedded in the program: their names relative to the configuration folder, and their texts.
+pub fn embedded() -> impl Iterator<Item = (&'static str, &'static str)> {
+    EMBEDDED.iter().copied()
+}
+
 /// Returns the embedded files, by name.
 #[cfg(any(test, feature = "test-util"))]
 pub fn carried() -> BTreeMap<String, String> {

@@ -35,6 +35,7 @@ use bronzed_model::settings::Settings;
 use files::ConfigFiles;
 #[cfg(any(test, feature = "test-util"))]
 pub use files::carried;
+pub use files::embedded;
 
 /// Loads the configuration in `folder`, or the embedded one if `folder` is `None`.
 ///
@@ -67,6 +68,24 @@ pub fn load_without_secrets(
         None => ConfigFiles::Embedded,
     };
     loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
+}
+
+/// Loads the configuration to draft the columns of `dataset` (`pncp.contratacoes`): its `schema` may name a file
+/// that doesn't exist yet, and the dataset has no columns.
+///
+/// # Errors
+/// Returns all other problems at once.
+pub fn load_to_draft(
+    folder: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    dataset: &str,
+) -> Result<Settings, Problems> {
+    let files = match folder {
+        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
+        None => ConfigFiles::Embedded,
+    };
+    let environment = environment.into_iter().collect();
+    loader::settings_to_draft(&files, &environment, dataset)
 }
 
 /// Handling of missing secrets.

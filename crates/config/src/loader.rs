@@ -27,11 +27,30 @@ pub(super) fn settings(
     environment: &BTreeMap<String, String>,
     secrets: Secrets,
 ) -> Result<Settings, Problems> {
+    load(files, environment, secrets, None)
+}
+
+/// Returns the settings without the columns of one dataset, which are to be drafted.
+pub(super) fn settings_to_draft(
+    files: &ConfigFiles,
+    environment: &BTreeMap<String, String>,
+    dataset: &str,
+) -> Result<Settings, Problems> {
+    load(files, environment, Secrets::Needed, Some(dataset))
+}
+
+fn load(
+    files: &ConfigFiles,
+    environment: &BTreeMap<String, String>,
+    secrets: Secrets,
+    drafted: Option<&str>,
+) -> Result<Settings, Problems> {
     let mut problems = Problems::default();
     let loader = Loader {
         files,
         environment,
         secrets,
+        drafted,
         variables: Variables::pick(environment),
         prefixes: Vec::new(),
         problems: &mut problems,
@@ -49,6 +68,8 @@ struct Loader<'a> {
     files: &'a ConfigFiles,
     environment: &'a BTreeMap<String, String>,
     secrets: Secrets,
+    /// Full name of the dataset whose columns are to be drafted.
+    drafted: Option<&'a str>,
     variables: Variables,
     /// Prefixes of the tables loaded so far, with the full names of their datasets.
     prefixes: Vec<(String, String)>,
@@ -186,6 +207,7 @@ impl Loader<'_> {
             places,
             environment: self.environment,
             secrets: self.secrets,
+            drafted: self.drafted,
             problems: self.problems,
         }
     }

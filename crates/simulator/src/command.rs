@@ -115,7 +115,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start(args: &Args) -> anyhow::Result<Simulator> {
+/// Starts the simulated APIs.
+///
+/// # Errors
+/// Returns an error if the port is not available.
+pub async fn start(args: &Args) -> anyhow::Result<Simulator> {
     let simulator = Simulator::start(config(args)).await;
     simulator.with_context(|| format!("can't listen on port {}: choose another, or 0", args.port))
 }

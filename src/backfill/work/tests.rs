@@ -116,7 +116,7 @@ async fn work_through(
     let tell = |told: Told<'_>| match told {
         Told::Done(report) => done.push(report.status()),
         Told::Waits(outage) => waits.push(outage.clone()),
-        Told::Cut(_) | Told::Tries => {}
+        Told::Begins(_) | Told::Cut(_) | Told::Tries => {}
     };
     let outage = work(&scene.context, &scene.orders, max_outage, tell).await;
     (done, outage, waits)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use crate::cli::table::aligned;
+use crate::cli::text::{Column, Table};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json::decimal::Decimal;
 use bronzed_model::record;
@@ -23,7 +23,7 @@ const SCALE: u8 = 4;
 ///
 /// # Errors
 /// Returns an error if a file can't be read.
-pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<String> {
+pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<Table> {
     let mut groups: BTreeMap<String, (u64, i128)> = BTreeMap::new();
     let years = format!("{}/year=", dataset.prefix);
     for entry in lake.list(&dataset.prefix).await? {
@@ -47,12 +47,15 @@ pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<String> {
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, (count, _))| Reverse(*count));
-    let head = ["modalidadeNome", "records", "valorTotalEstimado"].map(str::to_owned);
-    let rows = groups
-        .into_iter()
-        .map(|(name, (count, sum))| vec![name, count.to_string(), decimal(sum)]);
-    let rows: Vec<_> = std::iter::once(head.to_vec()).chain(rows).collect();
-    Ok(aligned(&rows).join("\n  "))
+    let mut table = Table::new([
+        Column::text("modalidadeNome"),
+        Column::number("records"),
+        Column::number("valorTotalEstimado"),
+    ]);
+    for (name, (count, sum)) in groups {
+        table.row([name.into(), count.to_string().into(), decimal(sum).into()]);
+    }
+    Ok(table)
 }
 
 fn decimal(scaled: i128) -> String {

@@ -1,6 +1,7 @@
 //! `bronzed demo`: one simulated day of PNCP, read at three times of day, offline.
 
 mod answer;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use chrono::{DateTime, Utc};
 use crate::cli::progress::Bar;
 use crate::cli::run::exit;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::{CliContext, CliError, Exit, say, summary};
+use crate::cli::text::{Page, Paint, Screen, Table};
+use crate::cli::{CliContext, CliError, Exit, say, show, summary};
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Order, run as run_order};
@@ -37,9 +39,19 @@ const BYTES_PER_RECORD: usize = 2_400;
     after_help = "The demo is the same everywhere: --config and BRONZED__… say nothing to it."
 )]
 pub struct Args {
-    /// Folder of the lake
-    #[arg(value_name = "FOLDER", default_value = "data")]
-    folder: PathBuf,
+    /// Folder of the lake. Default: data; with --serve, demo-lake
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Fill the lake with weeks of history, then run the daemon against the simulated APIs, with its page,
+    /// until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// With --serve: port of the page; 0 selects a free one
+    #[arg(long, requires = "serve", default_value_t = 8080)]
+    port: u16,
+    /// With --serve: number of days of history
+    #[arg(long, requires = "serve", default_value_t = 28, value_parser = clap::value_parser!(u16).range(2..=365))]
+    days: u16,
     /// Number of records of the simulated day by its end
     #[arg(long, default_value_t = 1_200)]
     records: u32,
@@ -52,6 +64,10 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
+    if args.serve {
+        return serve::run(shell, &args).await;
+    }
+    let folder = args.folder.clone().unwrap_or_else(|| "data".into());
     let day: Day = DAY.parse().context("the demo's day")?;
     let clock = ManualClock::new(at(TIMES[0])?);
     let catalog = Catalog::generated(args.seed, day, args.records, BYTES_PER_RECORD);
@@ -62,13 +78,13 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     })
     .await
     .context("the simulator could not listen on this machine")?;
-    let settings = settings(&args.folder, &simulator.base_url())?;
+    let settings = settings(&folder, &simulator.base_url())?;
     shell.log(&settings, true)?;
     say(&format!(
         "A simulated PNCP answers on {}; every {:.0}th request meets a fault.\nThe lake is {}.\n",
         simulator.base_url(),
         1.0 / args.faults.max(0.001),
-        args.folder.display()
+        folder.display()
     ));
     let dataset = settings
         .sources
@@ -91,7 +107,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             break;
         }
         clock.set(at(time)?);
-        let bar = Bar::of(&shell.bars, &order);
+        let bar = Bar::of(shell, &order);
         let context = session
             .context("pncp", bar.clone())
             .context("the configuration that the program carries has no pncp")?;
@@ -101,9 +117,10 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         reports.push(report);
     }
     session.close().await;
-    say(&format!("\n{}", summary::table(&reports)));
+    say("");
+    show(&summary::page(&reports, Screen::stdout()));
     let answer = answer::answer(session.lake(), &order.dataset).await?;
-    say(&closing(&args.folder, &reports, &answer)?);
+    closing(&folder, &reports, &answer)?;
     Ok(exit(&reports, TIMES.len() - reports.len()))
 }
 
@@ -148,7 +165,8 @@ fn told(time: &str, report: &RunReport) -> String {
     )
 }
 
-fn closing(folder: &Path, reports: &[RunReport], answer: &str) -> anyhow::Result<String> {
+/// Prints the tree of the lake, a query with its answer, and what to do next.
+fn closing(folder: &Path, reports: &[RunReport], answer: &Table) -> anyhow::Result<()> {
     let new: u64 = reports.iter().map(|report| report.counts().new).sum();
     let all_read =
         reports.len() == TIMES.len() && reports.iter().all(|report| report.status() == Status::Ok);
@@ -164,16 +182,30 @@ fn closing(folder: &Path, reports: &[RunReport], answer: &str) -> anyhow::Result
         let bytes = std::fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
         text.push_str(&format!("  {}  ({bytes} bytes)\n", path.display()));
     }
+    let lake = folder.display();
     text.push_str(&format!(
         "\nRead it with DuckDB:\n  duckdb -c \"SELECT modalidadeNome, count(*), sum(valorTotalEstimado) \
-         FROM read_parquet('{}/pncp/year=*/**/*.parquet', hive_partitioning = true, union_by_name = true) \
-         GROUP BY ALL ORDER BY 2 DESC\"\n\n\
-         Its answer:\n  {answer}\n\n\
-         Next: `bronzed status` and `bronzed state show pncp.contratacoes --day {DAY}`, with BRONZED__LAKE__URL={}",
-        folder.display(),
-        folder.display()
+         FROM read_parquet('{lake}/pncp/year=*/**/*.parquet', hive_partitioning = true, union_by_name = true) \
+         GROUP BY ALL ORDER BY 2 DESC\"\n\nIts answer:",
     ));
-    Ok(text)
+    say(&text);
+    let mut page = Page::new(Screen::stdout());
+    page.table(answer);
+    page.blank();
+    page.line(&format!(
+        "What to do next, after `export BRONZED__LAKE__URL={lake}`:"
+    ));
+    let day = format!("bronzed day pncp.contratacoes {DAY}");
+    for (command, what) in [
+        ("bronzed status", "what is complete, and what isn't"),
+        (&day, "one day, and why it is open"),
+        ("bronzed demo --serve", "a daemon, with weeks of history"),
+        ("bronzed init", "a configuration of your own"),
+    ] {
+        page.fact(2, (command, 42), what, Paint::Dim);
+    }
+    show(&page);
+    Ok(())
 }
 
 fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {

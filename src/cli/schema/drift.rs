@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::cli::{CliContext, CliError, Exit, say, table, target};
+use crate::cli::text::{Cell, Column, Page, Screen, Table};
+use crate::cli::{CliContext, CliError, Exit, say, show, target};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::drift::{Drift, DriftFinding};
@@ -54,7 +55,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         if args.json {
             say(&report(dataset, &seen).to_string());
         } else {
-            say(&table(dataset, &seen));
+            show(&page(dataset, &seen, Screen::stdout()));
         }
     }
     Ok(Exit::Done)
@@ -115,7 +116,8 @@ fn report(dataset: &Dataset, seen: &DriftRow) -> serde_json::Value {
     })
 }
 
-fn table(dataset: &Dataset, seen: &DriftRow) -> String {
+fn page(dataset: &Dataset, seen: &DriftRow, screen: Screen) -> Page {
+    let mut page = Page::new(screen);
     let findings = seen.drift.findings();
     let name = dataset.full_name();
     let others = match seen.others {
@@ -124,34 +126,36 @@ fn table(dataset: &Dataset, seen: &DriftRow) -> String {
     };
     let files = format!("{} files{others}", seen.files);
     if findings.is_empty() {
-        return format!("{name}: no drift in {files}");
+        page.line(&format!("{name}: no drift in {files}"));
+        return page;
     }
-    let mut lines = vec![format!("{name}: {} rows with drift in {files}", seen.rows)];
-    let head = [
-        "field",
-        "what",
-        "column",
-        "seen",
-        "values",
-        "first day",
-        "last day",
-        "example",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(findings.into_iter().map(row));
-    lines.extend(table::aligned(&rows));
+    page.line(&format!("{name}: {} rows with drift in {files}", seen.rows));
+    let mut table = Table::new([
+        Column::text("field"),
+        Column::text("what"),
+        Column::text("column"),
+        Column::text("seen").spare(2),
+        Column::number("values"),
+        Column::text("first day").spare(3),
+        Column::text("last day").spare(1),
+        Column::text("example").spare(4),
+    ]);
+    findings
+        .into_iter()
+        .for_each(|finding| table.row(row(finding)));
+    page.table(&table);
     if seen.drift.further() > 0 {
         let further = seen.drift.further();
-        lines.push(format!("and {further} values of further fields"));
+        page.line(&format!("and {further} values of further fields"));
     }
-    lines.join("\n")
+    page
 }
 
-fn row(finding: &DriftFinding) -> Vec<String> {
+fn row(finding: &DriftFinding) -> Vec<Cell> {
     let seen: Vec<_> = finding.seen.keys().copied().collect();
     // Control characters, such as line breaks, would break the table.
     let example = finding.example.replace(|c: char| c.is_control(), " ");
-    vec![
+    let cells = [
         match finding.field.as_str() {
             "" => "(the record)".to_owned(),
             field => field.replace(|c: char| c.is_control(), " "),
@@ -163,5 +167,6 @@ fn row(finding: &DriftFinding) -> Vec<String> {
         finding.first_day.to_string(),
         finding.last_day.to_string(),
         example,
-    ]
+    ];
+    cells.into_iter().map(Cell::from).collect()
 }

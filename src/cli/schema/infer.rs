@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::init::write_new;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{CliContext, CliError, Exit, complain, say, target};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -36,10 +38,13 @@ pub struct Args {
     /// Write the draft to this file instead of standard output; it must not exist yet
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Print one JSON object with the draft as text
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let settings = shell.settings()?;
+    let settings = shell.settings_to_draft(&args.target)?;
     let (source, datasets) = target::find(&settings, &args.target)?;
     let one = args.target.contains('.');
     let Some(dataset) = datasets.first().filter(|_| one) else {
@@ -66,6 +71,12 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         )
     })?;
     match &args.output {
+        None if args.json => say(&json!({
+            "dataset": name,
+            "records": draft.records(),
+            "columns": text,
+        })
+        .to_string()),
         None => say(text.trim_end()),
         Some(file) => write_new(file, &text)?,
     }
@@ -159,11 +170,4 @@ async fn see_day(
         Some(error) if draft.records() == 0 => Err(CliError::Failed(error.into())),
         _ => Ok(exit),
     }
-}
-
-fn write_new(file: &Path, text: &str) -> Result<(), CliError> {
-    let created = fs::File::create_new(file)
-        .and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
-    created
-        .map_err(|error| CliError::Usage(format!("`{}` can't be written: {error}", file.display())))
 }

@@ -118,14 +118,14 @@ impl Selection {
 
 /// Dataset opened in the lake.
 pub(super) struct DatasetHandle {
-    lake: Lake,
+    pub lake: Lake,
     pub dataset: Arc<Dataset>,
-    zone: Tz,
+    pub zone: Tz,
 }
 
 impl DatasetHandle {
     /// Opens the one dataset that `target` names, in the configured lake.
-    async fn to_read(settings: &Settings, target: &str) -> Result<Self, CliError> {
+    pub(super) async fn to_read(settings: &Settings, target: &str) -> Result<Self, CliError> {
         let place = Self::find(settings, target).await?;
         let look = table::look(&place.lake, &place.dataset).await;
         if let Err(error) = look {

@@ -66,8 +66,17 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
 
     let table = scene.program(&["status"]).run().expect(0).stdout;
     assert!(table.contains("pncp.contratacoes"), "{table}");
-    assert!(table.contains("not complete: 2025-10-25"), "{table}");
-    assert!(table.contains("2025-10-25: ok, next try"), "{table}");
+    assert!(
+        table.contains("pncp.contratacoes: 1 day not complete"),
+        "{table}"
+    );
+    assert!(
+        table.contains("why       read, not proven: the day had not settled"),
+        "{table}"
+    );
+    assert!(table.contains("next try"), "{table}");
+    let mend = format!("bronzed run pncp.contratacoes --day {later}");
+    assert!(table.contains(&mend), "{table}");
 }
 
 #[test]
@@ -93,7 +102,7 @@ fn a_state_is_shown_and_nothing_is_changed() {
         scene.state()["slices"]["modalidade=6"]
     );
     let words = scene.program(&show).run().expect(0).stdout;
-    assert!(words.contains("60 records in 1 numbered files"), "{words}");
+    assert!(words.contains("60 records in 1 numbered file"), "{words}");
     assert!(words.contains("modalidade=6"), "{words}");
 
     scene.lake.put(STATE, "{");

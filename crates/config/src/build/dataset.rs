@@ -13,6 +13,7 @@ use crate::place::KeyPath;
 use crate::raw::dataset::{CostTable, DatasetTable, KindWord, RequestLimitsTable, RetryTable};
 use crate::raw::source::SourceFile;
 use bronzed_model::declaration::{Cost, Dataset, RequestLimits, Retry};
+use bronzed_model::schema::Schema;
 use bronzed_model::template::Template;
 
 /// Settings that the datasets of a source share.
@@ -78,7 +79,12 @@ impl Build<'_> {
         }
         self.parameters_once(path, table);
         let data_selector = self.pointer(&path.key("data_selector"), &table.data_selector);
-        let schema = self.schema(path, table);
+        let full_name = format!("{}.{name}", shared.source);
+        let is_drafted = self.drafted == Some(full_name.as_str());
+        let schema = match is_drafted {
+            true => None,
+            false => self.schema(path, table),
+        };
         let explode = self.explode(
             &path.key("explode"),
             table.explode.as_deref(),
@@ -128,7 +134,7 @@ impl Build<'_> {
             pool: table.pool.clone(),
             cost: table.cost.as_ref().and_then(cost),
             protection,
-            schema: Arc::new(schema?),
+            schema: Arc::new(schema.or_else(|| is_drafted.then(Schema::default))?),
         })
     }
 

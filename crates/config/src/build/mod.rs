@@ -40,6 +40,8 @@ pub struct Build<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Handling of missing secrets.
     pub(super) secrets: Secrets,
+    /// Full name of the dataset whose columns are to be drafted: its file of columns is not read.
+    pub(super) drafted: Option<&'a str>,
     /// Receives the problems.
     pub problems: &'a mut Problems,
 }

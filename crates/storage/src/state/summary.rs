@@ -23,7 +23,7 @@ pub struct StateSummary {
     pub accepted: Option<Accepted>,
     /// Number of stored ids.
     pub records: u64,
-    /// Runs of the day, without their files and failed slices.
+    /// Runs of the day, without their files.
     pub runs: Vec<Execution>,
 }
 
@@ -83,6 +83,14 @@ fn stop(entry: &AuditEntry) -> Option<StopReason> {
     }
 }
 
+/// Returns the slices that a run couldn't read or prove, each with its reason.
+fn failures(entry: &AuditEntry) -> Vec<(String, String)> {
+    let failures: Option<BTreeMap<String, String>> = entry
+        .get("failures")
+        .and_then(|text| serde_json::from_str(text).ok());
+    failures.unwrap_or_default().into_iter().collect()
+}
+
 /// Returns the run of an entry; `None` for entries of the earlier pipeline, and for unreadable ones.
 fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
     let at = |key| -> Option<DateTime<Utc>> { time(entry.get(key)?, zone) };
@@ -94,7 +102,7 @@ fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
         timestamp: at("timestamp")?,
         counts: entry.counts(),
         files: Vec::new(),
-        failed_slices: Vec::new(),
+        failed_slices: failures(entry),
         stop: stop(entry),
         again_at: at("again_at"),
         error: entry.text("error"),

@@ -1,6 +1,5 @@
-//! `bronzed day`: manual actions on days.
+//! `bronzed day forget`: marks days as incomplete.
 
-use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::state::{Opened, Selection};
@@ -8,19 +7,6 @@ use crate::cli::{CliContext, CliError, Exit, complain, say};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Mark days as incomplete, to be read again from the start; files and records stay, and nothing is
-    /// stored twice
-    Forget(ForgetArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct ForgetArgs {
     #[command(flatten)]
     selection: Selection,
     /// Reason; stored in the days' states
@@ -32,7 +18,6 @@ struct ForgetArgs {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let Command::Forget(args) = args.command;
     if !args.selection.names_days() {
         return Err(CliError::Usage(
             "name the days to forget: --day, or --from and --to".to_owned(),

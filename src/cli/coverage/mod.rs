@@ -1,0 +1,144 @@
+//! `bronzed coverage`: which days are complete, as a calendar in the terminal.
+
+mod view;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::cli::text::Screen;
+use crate::cli::{CliContext, CliError, Exit, reading, say, show, target};
+use crate::standing::{DatasetReading, SourceReading};
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::day::Day;
+use bronzed_model::execution::Status;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  bronzed coverage                     all datasets, the last weeks\n  \
+                        bronzed coverage pncp.contratacoes   one dataset, month by month"
+)]
+pub struct Args {
+    /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`). Default: all enabled datasets
+    #[arg(value_name = "SOURCE[.DATASET]")]
+    target: Option<String>,
+    /// First day. Default: the first of one dataset; of several, as many days as fit the screen
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Day>,
+    /// Last day. Default: the last that is read or wanted
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Day>,
+    /// Print one JSON object per dataset
+    #[arg(long)]
+    json: bool,
+}
+
+/// Coverage of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Proven to be complete.
+    Complete,
+    /// Accepted by a person.
+    Accepted,
+    /// Read without a failure; not proven, or a snapshot or feed.
+    Read,
+    /// The last run was partial, or was cut off.
+    Partial,
+    /// The last run failed.
+    Failed,
+    /// Wanted, and never read.
+    Missing,
+}
+
+/// Days of one dataset that are marked; all other days are of no interest to anyone.
+pub struct Covered {
+    /// `pncp.contratacoes`
+    pub dataset: String,
+    /// Marks by day.
+    pub marks: BTreeMap<Day, Mark>,
+}
+
+pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
+    target::in_order(args.from, args.to)?;
+    let settings = shell.settings()?;
+    shell.log(&settings, true)?;
+    let now = SystemClock.now();
+    let targets: Vec<_> = args.target.clone().into_iter().collect();
+    let (_, readings) = reading::read(shell, &settings, &targets, now).await?;
+    let mut found = Vec::new();
+    for reading in &readings {
+        let datasets = reading.datasets.iter();
+        found.extend(datasets.map(|one| covered(reading, one, now)));
+    }
+    for one in &mut found {
+        let within = |day: &Day| {
+            args.from.is_none_or(|from| from <= *day) && args.to.is_none_or(|to| *day <= to)
+        };
+        one.marks.retain(|day, _| within(day));
+    }
+    if args.json {
+        found.iter().for_each(|one| say(&to_json(one).to_string()));
+        return Ok(Exit::Done);
+    }
+    let screen = Screen::stdout();
+    show(&match found.as_slice() {
+        [one] => view::calendar(one, screen),
+        several => view::grid(several, args.from, screen),
+    });
+    Ok(Exit::Done)
+}
+
+/// Returns the marks of a dataset.
+fn covered(
+    source: &SourceReading,
+    reading: &DatasetReading,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Covered {
+    let name = &*reading.dataset.name;
+    let listing = &reading.listing;
+    let mut marks = BTreeMap::new();
+    if let Some(known) = source.knowledge.of(name) {
+        let wanted = source.schedule.wanted(name, known, now);
+        marks.extend(wanted.into_iter().map(|day| (day, Mark::Missing)));
+        for day in listing.states.keys() {
+            marks.insert(
+                *day,
+                match known.executions(*day).last() {
+                    Some(run) if run.status == Status::Failed => Mark::Failed,
+                    Some(run) if run.status == Status::Ok => Mark::Read,
+                    Some(_) => Mark::Partial,
+                    None => Mark::Read,
+                },
+            );
+        }
+    }
+    marks.extend(listing.accepted.iter().map(|day| (*day, Mark::Accepted)));
+    marks.extend(listing.complete.iter().map(|day| (*day, Mark::Complete)));
+    Covered {
+        dataset: reading.dataset.full_name(),
+        marks,
+    }
+}
+
+impl Mark {
+    /// Returns the name in JSON and in the legend.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Accepted => "accepted",
+            Self::Read => "read",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Missing => "not read",
+        }
+    }
+}
+
+fn to_json(covered: &Covered) -> serde_json::Value {
+    let mut days: BTreeMap<String, Vec<Day>> = BTreeMap::new();
+    for (day, mark) in &covered.marks {
+        let key = mark.name().replace(' ', "_");
+        days.entry(key).or_default().push(*day);
+    }
+    json!({"dataset": covered.dataset, "days": days})
+}
