@@ -142,7 +142,7 @@ def build(package):
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
         errors = [message["message"]["rendered"] for message in messages if message.get("message", {}).get("level") == "error"]
-        raise Refused("it doesn't compile:\n" + ("\n".join(errors) or done.stderr))
+        raise Refused("it doesn't compile:\n" + (errors[0] if errors else done.stderr))
     programs = [message["executable"] for message in messages if message.get("executable")]
     if len(programs) != 1:
         raise Refused(f"{package} has {len(programs)} programs of unit tests, not one")
