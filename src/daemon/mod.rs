@@ -23,7 +23,8 @@
 //! - `freshness`: stale jobs and overdue days
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
-//! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `next`, `backfills`: what it tells
+//! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `volumes`, `next`,
+//!   `backfills`: what it tells
 
 mod backfills;
 mod board;
@@ -43,6 +44,7 @@ mod planned;
 mod runs;
 mod service;
 mod trouble;
+mod volumes;
 pub mod wakers;
 mod work;
 
@@ -54,8 +56,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::daemon::board::DaemonState;
-use crate::daemon::day::{READINGS, VolumeCache};
+use crate::daemon::day::READINGS;
 use crate::daemon::learn::StateCache;
+use crate::daemon::volumes::VolumeCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::AppContext;
 use bronzed_model::declaration::Source;

@@ -62,6 +62,16 @@ impl Viewer {
     }
 }
 
+impl Viewer {
+    /// Returns the value of an `Ok`.
+    ///
+    /// # Errors
+    /// Returns the page that says to this viewer why there is none.
+    pub(super) fn told<T>(&self, result: Result<T, impl Into<ApiError>>) -> Result<T, PageError> {
+        result.map_err(|error| PageError::of(self, error))
+    }
+}
+
 impl FromRequestParts<App> for Visit {
     type Rejection = PageError;
 
