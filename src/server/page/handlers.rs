@@ -12,7 +12,7 @@ use crate::server::error::ApiError;
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::page::layout::Viewer;
 use crate::server::page::session::{clear_cookie, is_of_this_site, set_cookie};
-use crate::server::page::visit::{Action, PageError, Visit, fields, go_on, html};
+use crate::server::page::visit::{Action, PageError, Visit, fields, go_on, html, shown};
 use crate::server::page::{
     backfills as backfill_pages, dataset as dataset_pages, day as day_pages, login, overview,
     parts, plot, run as run_pages, runs as run_lists, schedule,
@@ -27,19 +27,19 @@ type Four = Result<Path<(String, String, String, String)>, PathRejection>;
 
 pub(super) async fn front(State(app): State<App>, Visit(viewer): Visit) -> Answer {
     let glance = viewer.told(app.glance().await)?;
-    Ok(html(StatusCode::OK, overview::front(&viewer, &glance)))
+    Ok(shown(overview::front(&viewer, &glance)))
 }
 
 pub(super) async fn verdict_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
     let glance = viewer.told(app.glance().await)?;
     let part = overview::verdict(viewer.lang, &glance.overview);
-    Ok(html(StatusCode::OK, part))
+    Ok(shown(part))
 }
 
 pub(super) async fn now_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
     let glance = viewer.told(app.glance().await)?;
     let part = run_lists::now_list(viewer.lang, &glance);
-    Ok(html(StatusCode::OK, part))
+    Ok(shown(part))
 }
 
 pub(super) async fn dataset(
@@ -52,10 +52,7 @@ pub(super) async fn dataset(
     let view = viewer.told(app.daemon.calendar(&source, &dataset).await)?;
     let query = query.unwrap_or_default();
     let year = parameter(&query, "year").and_then(|year| year.parse().ok());
-    Ok(html(
-        StatusCode::OK,
-        dataset_pages::dataset(&viewer, &view, year),
-    ))
+    Ok(shown(dataset_pages::dataset(&viewer, &view, year)))
 }
 
 pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: Two) -> Answer {
@@ -75,7 +72,7 @@ pub(super) async fn day(State(app): State<App>, Visit(viewer): Visit, named: Thr
     let Path((source, dataset, day)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let day = viewer.told(day_of(&day))?;
     let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
-    Ok(html(StatusCode::OK, day_pages::day(&viewer, &view)))
+    Ok(shown(day_pages::day(&viewer, &view)))
 }
 
 pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Four) -> Answer {
@@ -86,21 +83,18 @@ pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Fou
     let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
     let page = run_pages::run(&viewer, &view, id);
     let page = viewer.told(page.ok_or_else(unknown))?;
-    Ok(html(StatusCode::OK, page))
+    Ok(shown(page))
 }
 
 pub(super) async fn runs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
     let glance = viewer.told(app.glance().await)?;
     let history = viewer.told(app.daemon.history().await)?;
-    Ok(html(
-        StatusCode::OK,
-        run_lists::runs(&viewer, &glance, &history),
-    ))
+    Ok(shown(run_lists::runs(&viewer, &glance, &history)))
 }
 
 pub(super) async fn jobs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
     let glance = viewer.told(app.glance().await)?;
-    Ok(html(StatusCode::OK, schedule::jobs(&viewer, &glance)))
+    Ok(shown(schedule::jobs(&viewer, &glance)))
 }
 
 pub(super) async fn backfills(
@@ -113,7 +107,7 @@ pub(super) async fn backfills(
     let query = query.unwrap_or_default();
     let draft = backfill_pages::Draft::of(|name| parameter(&query, name));
     let page = backfill_pages::backfills(&viewer, &glance, &asked, &draft, None);
-    Ok(html(StatusCode::OK, page))
+    Ok(shown(page))
 }
 
 /// Takes the form of a backfill: the first time, its forecast is shown; confirmed, it is started.
@@ -134,7 +128,7 @@ pub(super) async fn ask_backfill(State(app): State<App>, action: Action) -> Answ
     let glance = viewer.told(app.glance().await)?;
     let asked = viewer.told(app.daemon.backfills().await)?;
     let page = backfill_pages::backfills(&viewer, &glance, &asked, &draft, Some(&forecast));
-    Ok(html(StatusCode::OK, page))
+    Ok(shown(page))
 }
 
 pub(super) async fn stop_backfill(State(app): State<App>, named: Two, action: Action) -> Answer {
@@ -179,7 +173,7 @@ pub(super) async fn login_page(
     let viewer = Viewer::of(&app, request.headers(), request.uri());
     let next = parameter(&query.unwrap_or_default(), "next");
     let next = own_path(next.as_deref().unwrap_or("/")).to_owned();
-    html(StatusCode::OK, login::login(&viewer, &next, None))
+    shown(login::login(&viewer, &next, None))
 }
 
 /// Takes the token, and begins a session with a cookie that isn't the token.

@@ -114,6 +114,11 @@ pub(super) async fn fields(
     Ok(fields.into_owned().collect())
 }
 
+/// Returns a page as a successful response.
+pub(super) fn shown(markup: Markup) -> Response {
+    html(StatusCode::OK, markup)
+}
+
 /// Returns a page as a response, with what browsers need to know to protect it.
 pub(super) fn html(status: StatusCode, markup: Markup) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 4] = [

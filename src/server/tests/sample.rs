@@ -226,6 +226,8 @@ pub fn run(run_id: Uuid, status: RunStatus) -> RunView {
         started_at: (status != RunStatus::Queued).then(|| at("2025-10-22T12:00:00Z")),
         ended_at: ended.then(|| at("2025-10-22T12:01:00Z")),
         progress: ProgressView {
+            slices_read: 2,
+            slices_known: 14,
             pages_read: 4,
             pages_known: 7,
             records: 200,
