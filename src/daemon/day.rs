@@ -2,44 +2,28 @@
 //! nothing from the runs.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use futures::{StreamExt as _, TryStreamExt as _};
+use chrono::{DateTime, Utc};
 
 use crate::daemon::DaemonInner;
 use crate::daemon::runs::RunKey;
 use crate::schedule::calendar::DayStatus;
-use crate::schedule::knowledge::{DatasetKnowledge, Knowledge};
+use crate::schedule::knowledge::Knowledge;
 use crate::schedule::plan::{PlanInput, next_tries};
 use crate::server::daemon::ServiceError;
 use crate::server::view::{
     AcceptedView, DayView, ExecutionStatus, ExecutionView, FailedSlice, FileView, RunStatus,
-    RunView, SliceView, Usual, VolumeDay, Volumes,
+    RunView, SliceView,
 };
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::slices::slices;
-use bronzed_storage::lake::{Entry, LakeError};
-use bronzed_storage::state::{DayReport, ReportedExecution, glance, listing, report};
+use bronzed_storage::lake::LakeError;
+use bronzed_storage::state::{DayReport, ReportedExecution, report};
 
 /// Number of readings of a day's state at a time.
 pub(super) const READINGS: usize = 2;
-/// Number of states read at once for the usual volume.
-const AT_ONCE: usize = 4;
-/// Number of like days before and after a day.
-const ALIKE: usize = 6;
-/// Time that recent volumes cover: nine of each weekday.
-const RECENT: TimeDelta = TimeDelta::weeks(9);
-/// Fewest like days that make a usual volume.
-const FEWEST: usize = 3;
-
-/// Number of records of days that were read before, by the prefix of their table.
-#[derive(Debug, Default)]
-pub(super) struct VolumeCache(Mutex<BTreeMap<String, TableVolumes>>);
-
-/// Number of records of a table's days, each with the state as listed before it was read.
-type TableVolumes = BTreeMap<Day, (Entry, u64)>;
 
 impl DaemonInner {
     /// Returns a day in detail.
@@ -100,136 +84,6 @@ impl DaemonInner {
         add_unaudited(&mut view.executions, of_day);
         Ok(view)
     }
-
-    /// Returns the records of like days. `None` if too few are known.
-    async fn usual(&self, dataset: &Dataset, day: Day) -> Result<Option<Usual>, LakeError> {
-        let zone = self.sources.get(&*dataset.source);
-        let Some(zone) = zone.map(|one| one.schedule.zone) else {
-            return Ok(None);
-        };
-        let near = (1..=ALIKE as i64)
-            .flat_map(|weeks| [-weeks, weeks])
-            .map(|weeks| Day::new(day.date() + TimeDelta::weeks(weeks)));
-        let known = self.with_knowledge(dataset, |known| {
-            let complete = near.filter(|day| known.is_complete(*day));
-            complete.take(ALIKE).collect::<Vec<_>>()
-        });
-        let volumes = self.volumes(dataset, known.unwrap_or_default(), zone);
-        Ok(usual_of(volumes.await?.into_values()))
-    }
-
-    /// Returns the records of the last weeks, each day with the usual range of the others of its weekday.
-    pub(super) async fn recent_volumes(
-        &self,
-        source: &str,
-        dataset: &str,
-    ) -> Result<Volumes, ServiceError> {
-        let (source, dataset) = self.find(source, dataset)?;
-        let zone = self.scheduled(&source)?.schedule.zone;
-        let now = self.now();
-        let yesterday = Day::of(now, zone).previous();
-        let first = Day::new(yesterday.date() - RECENT + TimeDelta::days(1));
-        let days: Vec<_> = first.through(yesterday).collect();
-        let _turn = self.readings.acquire().await;
-        let found = self.volumes(&dataset, days.clone(), zone).await;
-        let found = found.map_err(unavailable)?;
-        let complete = self.with_knowledge(&dataset, |known| {
-            let days = days.iter().copied();
-            days.filter(|day| known.is_complete(*day))
-                .collect::<Vec<_>>()
-        });
-        let complete = complete.unwrap_or_default();
-        let days = days.into_iter().map(|day| {
-            let alike = complete
-                .iter()
-                .filter(|other| **other != day && other.date().weekday() == day.date().weekday());
-            VolumeDay {
-                day,
-                records: found.get(&day).copied(),
-                usual: usual_of(alike.filter_map(|other| found.get(other)).copied()),
-            }
-        });
-        Ok(Volumes {
-            at: now,
-            source: source.to_string(),
-            dataset: dataset.name.clone(),
-            days: days.collect(),
-        })
-    }
-
-    /// Returns the number of records of these days; days without a readable state are left out.
-    pub(super) async fn volumes(
-        &self,
-        dataset: &Dataset,
-        days: Vec<Day>,
-        zone: chrono_tz::Tz,
-    ) -> Result<BTreeMap<Day, u64>, LakeError> {
-        if days.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let (lake, prefix) = (self.session.lake(), &*dataset.prefix);
-        let listed = listing(lake, prefix).await?.states;
-        let mut found = BTreeMap::new();
-        let mut unknown = Vec::new();
-        for day in days {
-            let Some(entry) = listed.get(&day) else {
-                continue;
-            };
-            match self.volumes.get(prefix, day, entry) {
-                Some(records) => drop(found.insert(day, records)),
-                None => unknown.push((day, entry.clone())),
-            }
-        }
-        let read = futures::stream::iter(unknown).map(|(day, entry)| async move {
-            let glance = glance(lake, prefix, day, zone).await?;
-            Ok::<_, LakeError>((day, entry, glance.map(|glance| glance.records)))
-        });
-        let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
-        for (day, entry, records) in read {
-            if let Some(records) = records {
-                self.volumes.keep(prefix, day, entry, records);
-                found.insert(day, records);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Calls `with` for the knowledge of a dataset. `None` if there is none yet.
-    pub(super) fn with_knowledge<T>(
-        &self,
-        dataset: &Dataset,
-        with: impl FnOnce(&DatasetKnowledge) -> T,
-    ) -> Option<T> {
-        let board = self.board();
-        board.knowledge(&dataset.source, dataset).ok().map(with)
-    }
-}
-
-impl VolumeCache {
-    fn get(&self, prefix: &str, day: Day, entry: &Entry) -> Option<u64> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, records) = all.get(prefix)?.get(&day)?;
-        (seen.e_tag.is_some() && seen == entry).then_some(*records)
-    }
-
-    fn keep(&self, prefix: &str, day: Day, entry: Entry, records: u64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_table = all.entry(prefix.to_owned()).or_default();
-        of_table.insert(day, (entry, records));
-    }
-}
-
-/// Returns the usual volume of like days. `None` if they are too few.
-fn usual_of(volumes: impl Iterator<Item = u64>) -> Option<Usual> {
-    let mut volumes: Vec<_> = volumes.collect();
-    volumes.sort_unstable();
-    let (least, most) = (*volumes.first()?, *volumes.last()?);
-    (volumes.len() >= FEWEST).then(|| Usual {
-        least,
-        median: volumes.get(volumes.len() / 2).copied().unwrap_or(most),
-        most,
-        days: volumes.len() as u64,
-    })
 }
 
 /// Returns the error of a lake that couldn't be read.

@@ -21,7 +21,7 @@ use bronzed_engine::verify::marks;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
-use bronzed_model::execution::Execution;
+use bronzed_model::execution::{Execution, Status};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::lake::{Entry, Lake, LakeError};
 use bronzed_storage::named::FirstNamedDay;
@@ -128,6 +128,16 @@ impl StateCache {
         for (day, state) in all.get(prefix).into_iter().flatten() {
             state.executions.iter().for_each(|run| with(*day, run));
         }
+    }
+
+    /// Returns the cached execution of a table that has ended last.
+    pub(super) fn last_execution(&self, prefix: &str) -> Option<(Day, Execution)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let states = all.get(prefix)?.iter();
+        let runs = states.flat_map(|(day, state)| state.executions.iter().map(|run| (*day, run)));
+        let ended = runs.filter(|(_, run)| run.status != Status::Running);
+        let last = ended.max_by_key(|(_, run)| run.timestamp);
+        last.map(|(day, run)| (day, run.clone()))
     }
 
     fn keep(&self, prefix: &str, seen: Remembered) {

@@ -24,7 +24,8 @@
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
 //! - `alerts`: snapshots for the alerts
-//! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `next`, `backfills`: what it tells
+//! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `volumes`, `next`,
+//!   `backfills`: what it tells
 
 mod alerts;
 mod backfills;
@@ -45,6 +46,7 @@ mod planned;
 mod runs;
 mod service;
 mod trouble;
+mod volumes;
 pub mod wakers;
 mod work;
 
@@ -57,8 +59,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::alerts::Alerts;
 use crate::daemon::board::DaemonState;
-use crate::daemon::day::{READINGS, VolumeCache};
+use crate::daemon::day::READINGS;
 use crate::daemon::learn::StateCache;
+use crate::daemon::volumes::VolumeCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::AppContext;
 use bronzed_model::declaration::Source;

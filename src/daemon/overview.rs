@@ -1,15 +1,14 @@
 //! The daemon at a glance, from memory: each dataset with its calendar, and the last runs of any process.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::daemon::board::DaemonState;
 use crate::daemon::learn::enabled;
 use crate::daemon::{DaemonInner, Scheduled};
-use crate::schedule::calendar::{CalendarSpan, DayStatus};
+use crate::schedule::calendar::CalendarSpan;
 use crate::server::daemon::{Readiness, ServiceError};
 use crate::server::view::{
     CalendarView, DatasetKind, DatasetOverview, History, NextSlot, OpenDay, Overview, PastRun,
@@ -26,20 +25,16 @@ const LISTED: usize = 5;
 /// Maximum number of runs in the history.
 const HISTORY: usize = 300;
 
-/// Last run of each dataset, by source and short name.
-type LastRuns = BTreeMap<(Arc<str>, Arc<str>), PastRun>;
-
 impl DaemonInner {
     /// Returns everything at a glance.
     pub(super) fn overview(&self, readiness: Readiness) -> Overview {
         let now = self.now();
         let board = self.board();
-        let last = self.last_runs(&board);
         let sources = self.sources.values().map(|one| SourceOverview {
             name: one.source.name.clone(),
             timezone: one.schedule.zone.name().to_owned(),
             datasets: enabled(&one.source, &one.schedule)
-                .map(|(_, dataset)| self.at_a_glance(&board, one, dataset, &last, now))
+                .map(|(_, dataset)| self.at_a_glance(&board, one, dataset, now))
                 .collect(),
         });
         let sources = sources.collect();
@@ -69,12 +64,11 @@ impl DaemonInner {
         let one = self.scheduled(&source)?;
         let board = self.board();
         let known = board.knowledge(&source, &dataset)?;
-        let last = self.last_runs(&board);
         Ok(CalendarView {
             at: now,
-            overview: self.at_a_glance(&board, one, &dataset, &last, now),
+            overview: self.at_a_glance(&board, one, &dataset, now),
             timezone: one.schedule.zone.name().to_owned(),
-            days: one.schedule.calendar(&dataset.name, known, now),
+            days: one.schedule.calendar(&dataset.name, known, now, None),
         })
     }
 
@@ -106,13 +100,23 @@ impl DaemonInner {
         board: &DaemonState,
         one: &Scheduled,
         dataset: &Dataset,
-        last: &LastRuns,
         now: DateTime<Utc>,
     ) -> DatasetOverview {
         let (source, name) = (&one.schedule.source, &*dataset.name);
         let known = board.knowledge(source, dataset).ok();
-        let calendar = known.map(|known| one.schedule.calendar(name, known, now));
-        let calendar = calendar.unwrap_or_default();
+        let first = Day::of(now - RECENT, one.schedule.zone);
+        let recent = known.map(|known| one.schedule.calendar(name, known, now, Some(first)));
+        let recent = recent.unwrap_or_default();
+        let mut open_days = open_days(&recent);
+        if let Some(known) = known {
+            let older = (first, LISTED - open_days.len());
+            let older = one.schedule.older_open_days(name, known, now, older);
+            open_days.extend(
+                older
+                    .into_iter()
+                    .map(|(day, status)| OpenDay { day, status }),
+            );
+        }
         let client = self.session.client(source);
         let stale = board.sources.get(source).map(|of_source| &of_source.stale);
         let stale = stale.into_iter().flatten().filter(|(of, _)| **of == *name);
@@ -124,7 +128,7 @@ impl DaemonInner {
             stale_jobs: stale.map(|(_, job)| job.to_string()).collect(),
             down: client.is_some_and(|client| client.down(dataset).is_some()),
             next_run: next_slot(board, one, name, now),
-            last_run: last.get(&(Arc::clone(source), Arc::from(name))).cloned(),
+            last_run: last_run(board, one, dataset),
             reading: reading
                 .map(|(key, run)| Reading {
                     run_id: run.asked.run_id,
@@ -133,23 +137,9 @@ impl DaemonInner {
                 })
                 .take(LISTED)
                 .collect(),
-            open_days: open_days(&calendar),
-            recent: since(&calendar, Day::of(now - RECENT, one.schedule.zone)),
+            open_days,
+            recent,
         }
-    }
-
-    fn last_runs(&self, board: &DaemonState) -> LastRuns {
-        let mut last = LastRuns::new();
-        let mut note = |run: PastRun| {
-            let key = (Arc::from(&*run.source), Arc::from(&*run.dataset));
-            match last.get(&key) {
-                Some(other) if other.ended_at >= run.ended_at => {}
-                _ => drop(last.insert(key, run)),
-            }
-        };
-        board.runs.ended().filter_map(past_run).for_each(&mut note);
-        self.each_past_run(note);
-        last
     }
 
     /// Calls `with` for each run that the lake told of and that has ended.
@@ -164,6 +154,17 @@ impl DaemonInner {
             }
         }
     }
+}
+
+/// Returns the run of a dataset that ended last, of this process or as the lake told.
+fn last_run(board: &DaemonState, one: &Scheduled, dataset: &Dataset) -> Option<PastRun> {
+    let mut ended = board.runs.ended();
+    let of_process =
+        ended.find(|run| (&run.source, &run.dataset) == (&dataset.source, &dataset.name));
+    let of_lake = one.memory.last_execution(&dataset.prefix);
+    let of_lake = of_lake.map(|(day, run)| past_execution(dataset, day, &run));
+    let both = of_process.and_then(past_run).into_iter().chain(of_lake);
+    both.max_by_key(|run| run.ended_at)
 }
 
 fn kind(dataset: &Dataset) -> DatasetKind {
@@ -194,12 +195,7 @@ fn next_slot(
 
 /// Returns the newest days that aren't as they should be.
 fn open_days(calendar: &[CalendarSpan]) -> Vec<OpenDay> {
-    let open = calendar.iter().rev().filter(|span| {
-        matches!(
-            span.status,
-            DayStatus::Partial | DayStatus::Failed | DayStatus::NeverRead
-        )
-    });
+    let open = calendar.iter().rev().filter(|span| span.status.is_open());
     let days = open.flat_map(|span| {
         let newest_first = std::iter::successors(Some(span.to), |day| Some(day.previous()));
         newest_first
@@ -210,17 +206,6 @@ fn open_days(calendar: &[CalendarSpan]) -> Vec<OpenDay> {
             })
     });
     days.take(LISTED).collect()
-}
-
-/// Returns the part of a calendar from a day on.
-fn since(calendar: &[CalendarSpan], first: Day) -> Vec<CalendarSpan> {
-    let within = calendar.iter().filter(|span| span.to >= first);
-    within
-        .map(|span| CalendarSpan {
-            from: span.from.max(first),
-            ..*span
-        })
-        .collect()
 }
 
 /// Returns the ended run of this process. `None` if it hasn't ended.

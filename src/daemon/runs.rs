@@ -285,6 +285,8 @@ impl RunTable {
 /// Progress of a run, updated by the run itself.
 #[derive(Debug, Default)]
 pub(super) struct RunProgress {
+    slices_read: AtomicU64,
+    slices_known: AtomicU64,
     pages_read: AtomicU64,
     pages_known: AtomicU64,
     records: AtomicU64,
@@ -295,6 +297,8 @@ impl RunProgress {
     pub(super) fn progress(&self) -> view::ProgressView {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         view::ProgressView {
+            slices_read: of(&self.slices_read),
+            slices_known: of(&self.slices_known),
             pages_read: of(&self.pages_read),
             pages_known: of(&self.pages_known),
             records: of(&self.records),
@@ -312,7 +316,14 @@ impl Observer for RunProgress {
                 self.records.fetch_add(records, Ordering::Relaxed);
                 self.new.fetch_add(new, Ordering::Relaxed);
             }
-            Progress::Started { .. } | Progress::SliceDone | Progress::Committed { .. } => {}
+            Progress::Started { slices } => {
+                self.slices_known
+                    .fetch_add(slices as u64, Ordering::Relaxed);
+            }
+            Progress::SliceDone => {
+                self.slices_read.fetch_add(1, Ordering::Relaxed);
+            }
+            Progress::Committed { .. } => {}
         }
     }
 }

@@ -54,6 +54,14 @@ impl DayStatus {
         Self::NeverRead,
         Self::NotDue,
     ];
+
+    /// Returns `true` if the day isn't as it should be.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Partial | Self::Failed | Self::NeverRead => true,
+            Self::Proven | Self::Accepted | Self::Settling | Self::NotDue => false,
+        }
+    }
 }
 
 /// Consecutive days of one status.
@@ -77,19 +85,21 @@ impl CalendarSpan {
 
 impl Schedule {
     /// Returns the calendar of a dataset from its first known or wanted day up to today, in spans without
-    /// gaps; at least of today.
+    /// gaps; at least of today, and nothing before `since`.
     pub fn calendar(
         &self,
         dataset: &str,
         known: &DatasetKnowledge,
         now: DateTime<Utc>,
+        since: Option<Day>,
     ) -> Vec<CalendarSpan> {
         let today = Day::of(now, self.zone);
         let wanted = self.wanted(dataset, known, now);
         let sets = [known.begun(), known.complete_set(), &wanted];
         let firsts = sets.iter().filter_map(|days| days.first().copied());
         let oldest = Day::new(today.date() - LONGEST);
-        let first = firsts.min().unwrap_or(today).max(oldest).min(today);
+        let first = firsts.min().unwrap_or(today).max(oldest);
+        let first = since.map_or(first, |since| since.max(first)).min(today);
         let mut spans: Vec<CalendarSpan> = Vec::new();
         for day in first.through(today) {
             let status = status_of(known, day, wanted.contains(&day));
@@ -103,6 +113,21 @@ impl Schedule {
             }
         }
         spans
+    }
+
+    /// Returns the newest days before `before` that are wanted and aren't as they should be, at most `most`.
+    pub fn older_open_days(
+        &self,
+        dataset: &str,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+        (before, most): (Day, usize),
+    ) -> Vec<(Day, DayStatus)> {
+        let wanted = self.wanted(dataset, known, now);
+        let days = wanted.range(..before).rev();
+        let days = days.map(|day| (*day, status_of(known, *day, true)));
+        let open = days.filter(|(_, status)| status.is_open());
+        open.take(most).collect()
     }
 
     /// Returns the status of a day.

@@ -146,6 +146,10 @@ impl RunStatus {
 /// Progress of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProgressView {
+    /// Slices that have ended, successfully or not.
+    pub slices_read: u64,
+    /// Slices of the run; 0 until they are known.
+    pub slices_known: u64,
     /// Pages read.
     pub pages_read: u64,
     /// Pages known so far, including those read; grows until every slice has reported its total.

@@ -6,7 +6,9 @@ use crate::schedule::calendar::DayStatus;
 impl Case {
     /// Returns the calendar as `14 never_read` for one day and `14-16 never_read` for several.
     fn calendar(&self, now: &str) -> Vec<String> {
-        let spans = self.schedule.calendar("notices", &self.known, at(now));
+        let spans = self
+            .schedule
+            .calendar("notices", &self.known, at(now), None);
         let of = |day: Day| day.to_string()[8..].to_owned();
         let spans = spans.iter().map(|span| {
             let status = serde_json::to_value(span.status).unwrap();
@@ -52,6 +54,12 @@ fn every_day_has_the_status_that_its_last_run_and_its_proof_give_it() {
     assert_eq!(of("15"), DayStatus::Failed);
     assert_eq!(of("11"), DayStatus::NotDue);
     assert_eq!(of("23"), DayStatus::NotDue);
+    let (schedule, now) = (&case.schedule, at("22 12:00"));
+    let older = schedule.older_open_days("notices", &case.known, now, (day("20"), 2));
+    let partial = [day("18"), day("17")].map(|day| (day, DayStatus::Partial));
+    assert_eq!(older, partial);
+    let recent = schedule.calendar("notices", &case.known, now, Some(day("21")));
+    assert_eq!((recent[0].from, recent.len()), (day("21"), 2));
 }
 
 #[test]
@@ -61,7 +69,7 @@ fn a_calendar_begins_at_the_first_known_day_and_ends_today_whatever_a_wrong_cloc
     case.known.begin([day("30"), "1015-10-01".parse().unwrap()]);
     let spans = case
         .schedule
-        .calendar("notices", &case.known, at("22 12:00"));
+        .calendar("notices", &case.known, at("22 12:00"), None);
     assert!(spans.first().unwrap().from > "1995-01-01".parse().unwrap());
     assert_eq!(spans.last().unwrap().to, day("22"));
     assert_eq!(given([backfill()]).calendar("22 12:00"), ["22 not_due"]);

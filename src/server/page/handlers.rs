@@ -12,7 +12,7 @@ use crate::server::error::ApiError;
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::page::layout::Viewer;
 use crate::server::page::session::{clear_cookie, is_of_this_site, set_cookie};
-use crate::server::page::visit::{Action, PageError, Visit, fields, go_on, html};
+use crate::server::page::visit::{Action, PageError, Visit, fields, go_on, html, shown};
 use crate::server::page::{
     backfills as backfill_pages, dataset as dataset_pages, day as day_pages, login, overview,
     parts, plot, run as run_pages, runs as run_lists, schedule,
@@ -25,28 +25,21 @@ type Two = Result<Path<(String, String)>, PathRejection>;
 type Three = Result<Path<(String, String, String)>, PathRejection>;
 type Four = Result<Path<(String, String, String, String)>, PathRejection>;
 
-/// Returns the value of an `Ok`, or the page that says why there is none.
-macro_rules! told {
-    ($viewer:expr, $result:expr) => {
-        $result.map_err(|error| PageError::of(&$viewer, error))?
-    };
-}
-
 pub(super) async fn front(State(app): State<App>, Visit(viewer): Visit) -> Answer {
-    let glance = told!(viewer, app.glance().await);
-    Ok(html(StatusCode::OK, overview::front(&viewer, &glance)))
+    let glance = viewer.told(app.glance().await)?;
+    Ok(shown(overview::front(&viewer, &glance)))
 }
 
 pub(super) async fn verdict_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
-    let glance = told!(viewer, app.glance().await);
+    let glance = viewer.told(app.glance().await)?;
     let part = overview::verdict(viewer.lang, &glance.overview);
-    Ok(html(StatusCode::OK, part))
+    Ok(shown(part))
 }
 
 pub(super) async fn now_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
-    let glance = told!(viewer, app.glance().await);
+    let glance = viewer.told(app.glance().await)?;
     let part = run_lists::now_list(viewer.lang, &glance);
-    Ok(html(StatusCode::OK, part))
+    Ok(shown(part))
 }
 
 pub(super) async fn dataset(
@@ -55,19 +48,16 @@ pub(super) async fn dataset(
     named: Two,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let Path((source, dataset)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    let view = told!(viewer, app.daemon.calendar(&source, &dataset).await);
+    let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    let view = viewer.told(app.daemon.calendar(&source, &dataset).await)?;
     let query = query.unwrap_or_default();
     let year = parameter(&query, "year").and_then(|year| year.parse().ok());
-    Ok(html(
-        StatusCode::OK,
-        dataset_pages::dataset(&viewer, &view, year),
-    ))
+    Ok(shown(dataset_pages::dataset(&viewer, &view, year)))
 }
 
 pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: Two) -> Answer {
-    let Path((source, dataset)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    let view = told!(viewer, app.daemon.volumes(&source, &dataset).await);
+    let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    let view = viewer.told(app.daemon.volumes(&source, &dataset).await)?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml"),
         (
@@ -79,35 +69,32 @@ pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: 
 }
 
 pub(super) async fn day(State(app): State<App>, Visit(viewer): Visit, named: Three) -> Answer {
-    let Path((source, dataset, day)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    let day = told!(viewer, day_of(&day));
-    let view = told!(viewer, app.daemon.day(&source, &dataset, day).await);
-    Ok(html(StatusCode::OK, day_pages::day(&viewer, &view)))
+    let Path((source, dataset, day)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    let day = viewer.told(day_of(&day))?;
+    let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
+    Ok(shown(day_pages::day(&viewer, &view)))
 }
 
 pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Four) -> Answer {
-    let Path((source, dataset, day, run_id)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    let day = told!(viewer, day_of(&day));
+    let Path((source, dataset, day, run_id)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    let day = viewer.told(day_of(&day))?;
     let unknown = || ApiError::NotFound(format!("run `{run_id}` of {day}"));
-    let id: Uuid = told!(viewer, run_id.parse().map_err(|_| unknown()));
-    let view = told!(viewer, app.daemon.day(&source, &dataset, day).await);
+    let id: Uuid = viewer.told(run_id.parse().map_err(|_| unknown()))?;
+    let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
     let page = run_pages::run(&viewer, &view, id);
-    let page = told!(viewer, page.ok_or_else(unknown));
-    Ok(html(StatusCode::OK, page))
+    let page = viewer.told(page.ok_or_else(unknown))?;
+    Ok(shown(page))
 }
 
 pub(super) async fn runs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
-    let glance = told!(viewer, app.glance().await);
-    let history = told!(viewer, app.daemon.history().await);
-    Ok(html(
-        StatusCode::OK,
-        run_lists::runs(&viewer, &glance, &history),
-    ))
+    let glance = viewer.told(app.glance().await)?;
+    let history = viewer.told(app.daemon.history().await)?;
+    Ok(shown(run_lists::runs(&viewer, &glance, &history)))
 }
 
 pub(super) async fn jobs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
-    let glance = told!(viewer, app.glance().await);
-    Ok(html(StatusCode::OK, schedule::jobs(&viewer, &glance)))
+    let glance = viewer.told(app.glance().await)?;
+    Ok(shown(schedule::jobs(&viewer, &glance)))
 }
 
 pub(super) async fn backfills(
@@ -115,12 +102,12 @@ pub(super) async fn backfills(
     Visit(viewer): Visit,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let glance = told!(viewer, app.glance().await);
-    let asked = told!(viewer, app.daemon.backfills().await);
+    let glance = viewer.told(app.glance().await)?;
+    let asked = viewer.told(app.daemon.backfills().await)?;
     let query = query.unwrap_or_default();
     let draft = backfill_pages::Draft::of(|name| parameter(&query, name));
     let page = backfill_pages::backfills(&viewer, &glance, &asked, &draft, None);
-    Ok(html(StatusCode::OK, page))
+    Ok(shown(page))
 }
 
 /// Takes the form of a backfill: the first time, its forecast is shown; confirmed, it is started.
@@ -131,33 +118,33 @@ pub(super) async fn ask_backfill(State(app): State<App>, action: Action) -> Answ
         problem: viewer.lang.words().error.bad_form.to_owned(),
         hint: "name a dataset, and two days as YYYY-MM-DD".to_owned(),
     });
-    let order: BackfillOrder = told!(viewer, order);
-    told!(viewer, order.check());
+    let order: BackfillOrder = viewer.told(order)?;
+    viewer.told(order.check())?;
     if fields.get("step").is_some_and(|step| step == "start") {
-        told!(viewer, app.start_backfill(order).await);
+        viewer.told(app.start_backfill(order).await)?;
         return Ok(go_on("/backfills"));
     }
-    let forecast = told!(viewer, app.daemon.forecast_backfill(order).await);
-    let glance = told!(viewer, app.glance().await);
-    let asked = told!(viewer, app.daemon.backfills().await);
+    let forecast = viewer.told(app.daemon.forecast_backfill(order).await)?;
+    let glance = viewer.told(app.glance().await)?;
+    let asked = viewer.told(app.daemon.backfills().await)?;
     let page = backfill_pages::backfills(&viewer, &glance, &asked, &draft, Some(&forecast));
-    Ok(html(StatusCode::OK, page))
+    Ok(shown(page))
 }
 
 pub(super) async fn stop_backfill(State(app): State<App>, named: Two, action: Action) -> Answer {
     let viewer = action.viewer;
-    let Path((source, dataset)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    told!(viewer, app.stop_backfill(&source, &dataset).await);
+    let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    viewer.told(app.stop_backfill(&source, &dataset).await)?;
     Ok(go_on("/backfills"))
 }
 
 pub(super) async fn job_action(State(app): State<App>, named: Three, action: Action) -> Answer {
     let viewer = action.viewer;
-    let Path((source, job, what)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
+    let Path((source, job, what)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     match &*what {
-        "pause" => drop(told!(viewer, app.set_paused(&source, &job, true).await)),
-        "resume" => drop(told!(viewer, app.set_paused(&source, &job, false).await)),
-        "run" => drop(told!(viewer, app.run_job(&source, &job).await)),
+        "pause" => drop(viewer.told(app.set_paused(&source, &job, true).await)?),
+        "resume" => drop(viewer.told(app.set_paused(&source, &job, false).await)?),
+        "run" => drop(viewer.told(app.run_job(&source, &job).await)?),
         _ => return Err(PageError::of(&viewer, ApiError::NoRoute)),
     }
     Ok(go_on("/jobs"))
@@ -165,8 +152,8 @@ pub(super) async fn job_action(State(app): State<App>, named: Three, action: Act
 
 pub(super) async fn read_day(State(app): State<App>, named: Three, action: Action) -> Answer {
     let viewer = action.viewer;
-    let Path((source, dataset, day)) = told!(viewer, named.map_err(|_| ApiError::NoRoute));
-    let day = told!(viewer, day_of(&day));
+    let Path((source, dataset, day)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
+    let day = viewer.told(day_of(&day))?;
     let back = parts::day_path(&source, &dataset, day);
     let order = RunOrder {
         source,
@@ -174,7 +161,7 @@ pub(super) async fn read_day(State(app): State<App>, named: Three, action: Actio
         days: vec![day],
         mode: Mode::Full,
     };
-    told!(viewer, app.start_runs(order).await);
+    viewer.told(app.start_runs(order).await)?;
     Ok(go_on(&back))
 }
 
@@ -186,7 +173,7 @@ pub(super) async fn login_page(
     let viewer = Viewer::of(&app, request.headers(), request.uri());
     let next = parameter(&query.unwrap_or_default(), "next");
     let next = own_path(next.as_deref().unwrap_or("/")).to_owned();
-    html(StatusCode::OK, login::login(&viewer, &next, None))
+    shown(login::login(&viewer, &next, None))
 }
 
 /// Takes the token, and begins a session with a cookie that isn't the token.
@@ -196,7 +183,7 @@ pub(super) async fn log_in(State(app): State<App>, request: Request) -> Answer {
     if !is_of_this_site(&headers) {
         return Err(PageError::of(&viewer, ApiError::ForeignForm));
     }
-    let fields = told!(viewer, fields(request, &app).await);
+    let fields = viewer.told(fields(request, &app).await)?;
     let next = own_path(fields.get("next").map_or("/", String::as_str));
     let token = fields.get("token").map_or("", |token| token.trim());
     match app.access.check_given(token.as_bytes()) {
@@ -213,7 +200,7 @@ pub(super) async fn log_in(State(app): State<App>, request: Request) -> Answer {
     let session = session.ok_or(ApiError::Unavailable(
         "the system has no randomness".to_owned(),
     ));
-    let session = told!(viewer, session);
+    let session = viewer.told(session)?;
     let mut response = go_on(next);
     with_cookie(&mut response, &set_cookie(&session, &headers));
     Ok(response)

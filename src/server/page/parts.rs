@@ -221,6 +221,10 @@ pub(super) fn progress(lang: Lang, progress: &ProgressView) -> Markup {
             span class="small" {
                 (lang.number(progress.pages_read)) " " (lang.words().of) " " (lang.number(known)) " "
                 (words.pages) " · " (lang.number(progress.records)) " " (words.records)
+                @if progress.slices_known > 1 {
+                    " · " (lang.number(progress.slices_read)) " " (lang.words().of) " "
+                    (lang.number(progress.slices_known)) " " (words.slices)
+                }
             }
         }
     }

@@ -62,6 +62,16 @@ impl Viewer {
     }
 }
 
+impl Viewer {
+    /// Returns the value of an `Ok`.
+    ///
+    /// # Errors
+    /// Returns the page that says to this viewer why there is none.
+    pub(super) fn told<T>(&self, result: Result<T, impl Into<ApiError>>) -> Result<T, PageError> {
+        result.map_err(|error| PageError::of(self, error))
+    }
+}
+
 impl FromRequestParts<App> for Visit {
     type Rejection = PageError;
 
@@ -102,6 +112,11 @@ pub(super) async fn fields(
     let body = body::read(request.into_body(), &app.limits).await?;
     let fields = form_urlencoded::parse(&body);
     Ok(fields.into_owned().collect())
+}
+
+/// Returns a page as a successful response.
+pub(super) fn shown(markup: Markup) -> Response {
+    html(StatusCode::OK, markup)
 }
 
 /// Returns a page as a response, with what browsers need to know to protect it.

@@ -9,6 +9,7 @@ mod fake;
 mod page;
 mod probes;
 mod real;
+mod sample;
 
 use std::sync::Arc;
 use std::time::Duration;

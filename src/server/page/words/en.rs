@@ -126,6 +126,7 @@ pub(in crate::server) const EN: Words = Words {
         retries: "Sent again",
         pages: "pages",
         records: "records",
+        slices: "slices",
         about_done: "done about",
         progress: "Progress",
         timeline: "Timeline",

@@ -127,6 +127,7 @@ pub(in crate::server) struct RunWords {
     pub retries: &'static str,
     pub pages: &'static str,
     pub records: &'static str,
+    pub slices: &'static str,
     pub about_done: &'static str,
     pub progress: &'static str,
     pub timeline: &'static str,

@@ -123,6 +123,7 @@ pub(in crate::server) const PT: Words = Words {
         retries: "Reenviadas",
         pages: "páginas",
         records: "registros",
+        slices: "fatias",
         about_done: "pronta por volta de",
         progress: "Progresso",
         timeline: "Linha do tempo",
