@@ -1,4 +1,4 @@
-//! What runs and backlogs have shown over time: needed by rules, and kept in the ledger, so that a restart
+//! What runs and overdue days have shown over time: needed by rules, and kept in the ledger, so that a restart
 //! doesn't forget it.
 
 use std::collections::BTreeMap;
@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::facts::{DayFacts, Facts, RunFacts, RunOutcome};
+use crate::alerts::facts::{Facts, RunFacts, RunOutcome};
 use bronzed_model::day::Day;
 
 /// Maximum number of failed runs that are kept of a dataset.
 const MAX_FAILURES: usize = 32;
 /// Time for which drift is remembered after the last run that had some.
 const DRIFT_LASTS: TimeDelta = TimeDelta::days(1);
-/// Time for which a backlog counts as shrinking after it last became smaller.
+/// Time for which overdue days count as becoming fewer after they last did.
 const SHRINKING: TimeDelta = TimeDelta::days(2);
 /// Interval at which repeated evidence is noted, so that the ledger isn't written by every run.
 const NOTED_EVERY: TimeDelta = TimeDelta::hours(1);
@@ -27,9 +27,9 @@ pub struct Evidence {
     /// Values that no column holds.
     #[serde(default)]
     drift: BTreeMap<String, Drift>,
-    /// Backlogs with overdue days.
+    /// Trends of overdue days.
     #[serde(default)]
-    backlogs: BTreeMap<String, BacklogTrend>,
+    overdue: BTreeMap<String, OverdueTrend>,
 }
 
 /// A failed run.
@@ -56,12 +56,12 @@ pub struct Drift {
     pub values: u64,
 }
 
-/// Trend of a backlog.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BacklogTrend {
-    /// Lowest number of days.
-    low: u64,
-    /// Time at which it last became smaller, to within an hour. `None` if it hasn't.
+/// Trend of the overdue days of a dataset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverdueTrend {
+    /// Number of overdue days, as last noted.
+    days: u64,
+    /// Time at which there last were fewer than before, to within an hour. `None` if that wasn't seen.
     shrunk_at: Option<DateTime<Utc>>,
 }
 
@@ -80,7 +80,7 @@ impl Evidence {
             for dataset in &source.datasets {
                 if let Some(days) = &dataset.days {
                     let name = full_name(&source.name, &dataset.name);
-                    self.hear_backlog(&name, days, facts.at);
+                    self.hear_overdue(&name, days.overdue, facts.at);
                 }
             }
         }
@@ -129,24 +129,26 @@ impl Evidence {
         }
     }
 
-    fn hear_backlog(&mut self, name: &str, days: &DayFacts, now: DateTime<Utc>) {
-        if days.overdue == 0 {
-            self.backlogs.remove(name);
-            return;
-        }
-        let Some(trend) = self.backlogs.get_mut(name) else {
-            let trend = BacklogTrend {
-                low: days.backlog,
-                shrunk_at: None,
+    fn hear_overdue(&mut self, name: &str, overdue: u64, now: DateTime<Utc>) {
+        let Some(trend) = self.overdue.get_mut(name) else {
+            // A history that nobody has read yet is overdue at once: its reading has just begun.
+            let shrunk_at = (overdue > 0).then_some(now);
+            let trend = OverdueTrend {
+                days: overdue,
+                shrunk_at,
             };
-            self.backlogs.insert(name.to_owned(), trend);
+            self.overdue.insert(name.to_owned(), trend);
             return;
         };
         let noted = trend
             .shrunk_at
             .is_some_and(|at| (now - at).abs() < NOTED_EVERY);
-        if days.backlog < trend.low && !noted {
-            trend.low = days.backlog;
+        if overdue == 0 {
+            *trend = OverdueTrend::default();
+        } else if overdue > trend.days {
+            trend.days = overdue;
+        } else if overdue < trend.days && !noted {
+            trend.days = overdue;
             trend.shrunk_at = Some(now);
         }
     }
@@ -161,9 +163,9 @@ impl Evidence {
         self.drift.get(name).filter(|drift| is_recent(drift, now))
     }
 
-    /// Returns `true` if the backlog has become smaller within the last two days.
+    /// Returns `true` if there are fewer overdue days than two days ago, or if nobody has known them for as long.
     pub fn is_shrinking(&self, name: &str, now: DateTime<Utc>) -> bool {
-        let shrunk_at = self.backlogs.get(name).and_then(|trend| trend.shrunk_at);
+        let shrunk_at = self.overdue.get(name).and_then(|trend| trend.shrunk_at);
         shrunk_at.is_some_and(|at| (now - at).abs() < SHRINKING)
     }
 
@@ -185,8 +187,8 @@ impl Evidence {
                 own.clone_from(drift);
             }
         }
-        for (name, trend) in &other.backlogs {
-            let own = self.backlogs.entry(name.clone());
+        for (name, trend) in &other.overdue {
+            let own = self.overdue.entry(name.clone());
             let own = own.or_insert_with(|| trend.clone());
             if own.shrunk_at < trend.shrunk_at {
                 own.clone_from(trend);

@@ -86,8 +86,6 @@ pub struct Outage {
 /// Status of a dataset's days.
 #[derive(Debug, Clone, Default)]
 pub struct DayFacts {
-    /// Number of days in the backlog.
-    pub backlog: u64,
     /// Number of overdue days.
     pub overdue: u64,
     /// Number of stuck days.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Days are overdue, and the backlog doesn't shrink.
+    /// Days are overdue, and none of them was proven for two days.
     Unproven,
     /// Days were tried again and again, and aren't complete.
     Stuck,

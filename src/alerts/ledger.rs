@@ -8,7 +8,7 @@
 //!    "state": "active", "since": "2025-10-22T05:07:12Z", "changed_at": "2025-10-22T07:07:12Z", "ended_at": null,
 //!    "summary": "…", "detail": "…", "hint": "…"}},
 //!  "outbox": [],
-//!  "evidence": {"failures": {}, "drift": {}, "backlogs": {}},
+//!  "evidence": {"failures": {}, "drift": {}, "overdue": {}},
 //!  "volumes": {"pncp.contratacoes": {"2025-10-22": 957}}}
 //! ```
 //!
@@ -42,7 +42,7 @@ pub struct Ledger {
     /// Messages that aren't delivered yet.
     #[serde(default)]
     pub outbox: Outbox,
-    /// What runs and backlogs have shown.
+    /// What runs and overdue days have shown.
     #[serde(default)]
     pub evidence: Evidence,
     /// Numbers of records of days.

@@ -87,9 +87,8 @@ fn hold(entry: &mut AlertEntry, condition: &Condition, now: DateTime<Utc>) {
     // What held before its last end has been told.
     let began = began.max(began.and(entry.ended_at));
     match entry.state {
-        AlertState::Active => {}
-        // It was over in between, unnoticed.
-        AlertState::Pending => entry.since = began.map_or(entry.since, |at| at.max(entry.since)),
+        // A process that has just started dates it later than the one before it did.
+        AlertState::Active | AlertState::Pending => {}
         AlertState::Ended => {
             entry.since = began.unwrap_or(now);
             entry.state = AlertState::Pending;

@@ -101,7 +101,7 @@ impl DaemonInner {
             reachable: board.lake_reachable,
             refuses: board.lake.refusal().map(|(since, error)| LakeRefusal {
                 since,
-                error: error.to_owned(),
+                error: redact(error).into_owned(),
             }),
         };
         let last = board.snapshot.last.as_ref();
@@ -160,7 +160,7 @@ impl DaemonInner {
             what: down.what,
             since: down.since,
             failures: down.failures,
-            last: down.last,
+            last: redact(&down.last).into_owned(),
         })
     }
 
@@ -188,7 +188,6 @@ impl DaemonInner {
         let complete = earliest.filter(|_| by_day).into_iter();
         let complete = complete.flat_map(|earliest| known.complete_set().range(earliest..today));
         DayFacts {
-            backlog: backlog.days,
             overdue: backlog.overdue,
             stuck: backlog.stuck,
             oldest: backlog.oldest,

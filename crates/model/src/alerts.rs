@@ -19,8 +19,8 @@ pub struct AlertSettings {
 /// Rules of alerts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlertRules {
-    /// Days that aren't proven although they could be for longer than their job's `complete_by`, and whose
-    /// backlog doesn't shrink.
+    /// Days that aren't proven although they could be for longer than their job's `complete_by`, and of which
+    /// none was proven for two days.
     pub unproven: AlertRule,
     /// Days that were tried again and again since they settled.
     pub stuck: AlertRule,

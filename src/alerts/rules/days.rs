@@ -7,7 +7,7 @@ use crate::alerts::evidence::full_name;
 use crate::alerts::facts::{DatasetFacts, DayFacts, JobFacts, SourceFacts};
 use crate::alerts::key::{AlertKey, Rule};
 
-/// Days are overdue, and the backlog hasn't become smaller for two days.
+/// Days are overdue, and none of them was proven for two days.
 pub(super) fn unproven(input: Input<'_>, found: &mut Findings) {
     each(input, Rule::Unproven, found, |source, dataset, days| {
         let name = full_name(&source.name, &dataset.name);
@@ -29,8 +29,8 @@ pub(super) fn unproven(input: Input<'_>, found: &mut Findings) {
                 oldest.unwrap_or_default()
             ),
             detail:
-                "They could have been complete for longer than `complete_by` of their job, and the \
-                     backlog hasn't become smaller for two days."
+                "They could have been complete for longer than `complete_by` of their job, and none of \
+                     them was proven for two days."
                     .to_owned(),
             hint: format!(
                 "`bronzed status {name}` names the days and their next tries, `bronzed state show \

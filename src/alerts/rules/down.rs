@@ -6,11 +6,14 @@ use super::{Condition, Findings, Input, local};
 use crate::alerts::facts::{DatasetFacts, Outage, SourceFacts};
 use crate::alerts::key::{AlertKey, Rule};
 
-/// A host that is down is one alert of its source; an endpoint that is down while the host answers is one of
-/// its dataset.
+/// A host that is down is one alert of its source, and so are all its endpoints; an endpoint that is down while
+/// others answer is one of its dataset.
 pub(super) fn down(input: Input<'_>, found: &mut Findings) {
     for source in &input.facts.sources {
-        let hosts: Vec<_> = outages(source).filter(|(_, outage)| outage.whole).collect();
+        let is_all = outages(source).count() == source.datasets.len();
+        let hosts: Vec<_> = outages(source)
+            .filter(|(_, outage)| outage.whole || is_all)
+            .collect();
         let of_source = AlertKey::of_source(Rule::Down, &source.name);
         if let Some((_, first)) = hosts.iter().min_by_key(|(_, outage)| outage.since) {
             found.hold(of_source, of_host(source, first, &hosts));
@@ -20,7 +23,7 @@ pub(super) fn down(input: Input<'_>, found: &mut Findings) {
         for dataset in &source.datasets {
             let key = AlertKey::of_dataset(Rule::Down, &source.name, &dataset.name);
             match &dataset.outage {
-                Some(outage) if !outage.whole => {
+                Some(outage) if !outage.whole && !is_all => {
                     found.hold(key, of_endpoint(source, dataset, outage));
                 }
                 None if dataset.answered => {}

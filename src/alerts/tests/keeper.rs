@@ -178,11 +178,13 @@ async fn a_full_lake_is_told_without_writing_to_it_and_noted_afterwards() {
     let (lake, receiver) = (lake(), Receiver::start().await);
     let process = Process::start(&lake, &receiver, "one");
     process.see(well(at("04:59"))).await;
+    let before = lake.get(KEY).await.unwrap().unwrap().0;
     for time in ["05:01", "05:30", "06:00", "10:00"] {
         process.see(full(time)).await;
     }
     assert_eq!(told(&receiver), ["firing lake"]);
-    assert!(lake.get(KEY).await.unwrap().is_none(), "the lake was asked");
+    let meanwhile = lake.get(KEY).await.unwrap().unwrap().0;
+    assert_eq!(meanwhile, before, "the lake was written to");
     process.see(well(at("11:00"))).await;
     process.see(well(at("11:01"))).await;
     assert_eq!(told(&receiver), ["resolved lake"]);

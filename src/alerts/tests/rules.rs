@@ -59,11 +59,15 @@ fn nothing_is_told_while_all_is_well() {
 
 #[test]
 fn days_that_are_overdue_or_stuck_are_counted_and_the_oldest_is_named() {
+    let mut evidence = Evidence::default();
+    evidence.hear(&well(at("11:00")));
     let mut facts = well(at("12:00"));
     let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
-    (days.overdue, days.backlog, days.stuck) = (3, 5, 1);
+    (days.overdue, days.stuck) = (3, 1);
     days.oldest = Some("2025-10-01".parse().unwrap());
-    let found = judge(&facts);
+    evidence.hear(&facts);
+    let rules = AlertRules::default();
+    let found = evaluate(&facts, &evidence, &Volumes::default(), &rules);
     assert_eq!(
         told(&found),
         [
@@ -72,36 +76,51 @@ fn days_that_are_overdue_or_stuck_are_counted_and_the_oldest_is_named() {
         ]
     );
     let hint = &found.holds.values().next().unwrap().hint;
-    assert!(
-        hint.contains("bronzed state show pncp.atas --day 2025-10-01"),
-        "{hint}"
-    );
+    let command = "bronzed state show pncp.atas --day 2025-10-01";
+    assert!(hint.contains(command), "{hint}");
+}
+
+/// Tells after how many hours, with how many overdue days, somebody is told.
+fn overdue(hours: &[(i64, u64, bool)]) {
+    let mut evidence = Evidence::default();
+    let rules = AlertRules::default();
+    for (hour, overdue, is_told) in hours {
+        let mut facts = well(at("12:00") + TimeDelta::hours(*hour));
+        facts.sources[0].datasets[0].days.as_mut().unwrap().overdue = *overdue;
+        evidence.hear(&facts);
+        let found = evaluate(&facts, &evidence, &Volumes::default(), &rules);
+        assert_eq!(!found.holds.is_empty(), *is_told, "{hour} h: {overdue}");
+    }
 }
 
 #[test]
-fn a_backlog_that_shrinks_worries_nobody_until_it_has_not_for_two_days() {
-    let mut evidence = Evidence::default();
-    let start = at("12:00");
-    let mut holds = |hours: i64, backlog: u64| {
-        let mut facts = well(start + TimeDelta::hours(hours));
-        let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
-        (days.overdue, days.backlog) = (backlog, backlog);
-        evidence.hear(&facts);
-        let found = evaluate(
-            &facts,
-            &evidence,
-            &Volumes::default(),
-            &AlertRules::default(),
-        );
-        found.holds.len()
-    };
-    assert_eq!(holds(0, 300), 1, "nothing is known of its trend yet");
-    assert_eq!(holds(2, 299), 0);
-    assert_eq!(holds(40, 299), 0);
-    assert_eq!(holds(60, 299), 1, "58 hours without one less");
-    assert_eq!(holds(61, 298), 0);
-    assert_eq!(holds(62, 0), 0);
-    assert_eq!(holds(63, 1), 1, "a new backlog has a trend of its own");
+fn overdue_days_that_become_fewer_worry_nobody_until_they_have_not_for_two_days() {
+    let told = true;
+    overdue(&[
+        (0, 0, !told),
+        (1, 3, told),
+        (2, 2, !told),
+        (40, 2, !told),
+        (51, 2, told),
+        (52, 1, !told),
+        (53, 0, !told),
+        (54, 1, told),
+    ]);
+}
+
+/// A daemon that was new on a lake told of its whole history, an hour after it had begun to read it.
+#[test]
+fn a_history_that_nobody_has_read_yet_has_two_days_to_be_begun() {
+    let told = true;
+    overdue(&[
+        (0, 300, !told),
+        (47, 300, !told),
+        (49, 300, told),
+        (50, 299, !told),
+        (51, 500, !told),
+        (97, 498, !told),
+        (146, 498, told),
+    ]);
 }
 
 #[test]

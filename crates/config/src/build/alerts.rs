@@ -32,7 +32,7 @@ impl Build<'_> {
         AlertSettings {
             rules: self.alert_rules(&path.key("rules"), &table.rules),
             channels,
-            heartbeat: heartbeat.and_then(|table| self.heartbeat(&path.key("heartbeat"), table)),
+            heartbeat: heartbeat.map(|table| self.heartbeat(&path.key("heartbeat"), table)),
         }
     }
 
@@ -171,14 +171,14 @@ impl Build<'_> {
         })
     }
 
-    fn heartbeat(&mut self, path: &KeyPath, table: &HeartbeatTable) -> Option<Heartbeat> {
+    fn heartbeat(&mut self, path: &KeyPath, table: &HeartbeatTable) -> Heartbeat {
         let every = table.every.as_deref();
         let failure = table.failure_url.as_ref();
-        Some(Heartbeat {
+        Heartbeat {
             url: self.secret_url(path, "url", table.url.as_ref()),
             failure_url: failure.map(|_| self.secret_url(path, "failure_url", failure)),
             every: self.wait(&path.key("every"), every, Duration::from_secs(300)),
-        })
+        }
     }
 
     fn needed(&mut self, path: &KeyPath, key: &str, text: Option<&str>) -> String {

@@ -25,8 +25,8 @@ pub struct AlertsTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRulesTable {
-    /// Days of a dataset are overdue (`complete_by` of their job), and the backlog doesn't shrink. Default:
-    /// on, `for = "1h"`.
+    /// Days of a dataset are overdue (`complete_by` of their job), and none of them was proven for two days.
+    /// Default: on, `for = "1h"`.
     #[serde(default)]
     pub unproven: AlertRuleTable,
     /// A day was tried eight times or more since it settled, and isn't complete. Default: on, `for = "1h"`.
