@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
+use crate::cli::text::time;
 use crate::cli::{CliError, target};
 use bronzed_model::clock::Clock;
 use bronzed_model::cron::Cron;
@@ -96,6 +98,42 @@ pub fn run(
         count => format!("{count} {word}s"),
     });
     writeln!(out, "the configuration is right: {}", parts.join(", "))
+}
+
+/// Returns one object per selected dataset, and one per warning.
+pub fn to_json(settings: &Settings, shown: &BTreeSet<String>, now: DateTime<Utc>) -> Vec<Value> {
+    let mut objects = Vec::new();
+    for source in settings.sources.values() {
+        for dataset in source.datasets.values() {
+            if !shown.contains(&dataset.full_name()) {
+                continue;
+            }
+            let reading = source
+                .jobs
+                .values()
+                .filter(|job| reads_any(job, &[dataset]));
+            let jobs: serde_json::Map<_, _> = reading
+                .map(|job| {
+                    let cron = Cron::parse(&job.cron, source.timezone).ok();
+                    let next = cron.and_then(|cron| cron.next_after(now));
+                    let next = next.map(|slot| time::json(slot.at, source.timezone));
+                    (job.name.clone(), json!({"cron": job.cron, "next": next}))
+                })
+                .collect();
+            objects.push(json!({
+                "dataset": dataset.full_name(),
+                "enabled": source.enabled && dataset.enabled,
+                "table": dataset.prefix,
+                "kind": dataset.kind.word(),
+                "primary_key": dataset.primary_key,
+                "columns": dataset.schema.columns.len(),
+                "jobs": jobs,
+            }));
+        }
+    }
+    let warnings = settings.warnings.iter();
+    objects.extend(warnings.map(|warning| json!({"warning": warning.to_string()})));
+    objects
 }
 
 /// Returns `true` if a job reads one of these datasets.
@@ -298,10 +336,7 @@ fn next_slot(source: &Source, job: &Job, now: DateTime<Utc>) -> String {
     let next = cron.and_then(|cron| cron.next_after(now));
     next.map_or_else(
         || "never".to_owned(),
-        |slot| {
-            let shown = slot.at.with_timezone(&source.timezone);
-            shown.to_rfc3339_opts(SecondsFormat::Secs, true)
-        },
+        |slot| time::at(slot.at, source.timezone),
     )
 }
 
@@ -394,11 +429,11 @@ source            pncp
     columns       35
 ",
             "
-  job             backfill: incomplete days, in full, at `30 4 * * *`, next 2025-10-23T04:30:00-03:00
-  job             daily: yesterday, in full, at `0 3 * * *`, next 2025-10-23T03:00:00-03:00
+  job             backfill: incomplete days, in full, at `30 4 * * *`, next 2025-10-23 04:30 -03:00
+  job             daily: yesterday, in full, at `0 3 * * *`, next 2025-10-23 03:00 -03:00
 ",
             "
-  job             verify: the last 90 days, compared with the API, at `0 5 * * 0`, next 2025-10-26T05:00:00-03:00
+  job             verify: the last 90 days, compared with the API, at `0 5 * * 0`, next 2025-10-26 05:00 -03:00
 ",
             "
   dataset         pncp.arquivos (not enabled: its jobs leave it out)

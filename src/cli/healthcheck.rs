@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use serde_json::json;
 
 use crate::cli::{CliContext, CliError, Exit, say};
 
@@ -18,6 +19,9 @@ pub struct Args {
     /// URL to check, instead of the address in `server.listen`
     #[arg(long, value_name = "URL", conflicts_with = "ready")]
     url: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -29,8 +33,22 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             format!("http://{address}/{path}")
         }
     };
-    say(&ask(&url).await?);
-    Ok(Exit::Done)
+    match ask(&url).await {
+        Ok(said) if args.json => {
+            say(&json!({"url": url, "healthy": true, "answer": said}).to_string());
+            Ok(Exit::Done)
+        }
+        Ok(said) => {
+            say(&format!("{url}: {said}"));
+            Ok(Exit::Done)
+        }
+        Err(error) if args.json => {
+            let error = format!("{error:#}");
+            say(&json!({"url": url, "healthy": false, "error": error}).to_string());
+            Ok(Exit::Failed)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Replaces an unspecified address (`0.0.0.0`, `::`) with loopback.
@@ -54,7 +72,7 @@ async fn ask(url: &str) -> anyhow::Result<String> {
     let said = answer.text().await.unwrap_or_default();
     let said = said.trim();
     if status.is_success() {
-        Ok(format!("{url}: {said}"))
+        Ok(said.to_owned())
     } else {
         bail!("{url} answers {status}: {said}")
     }

@@ -49,17 +49,18 @@ use bronzed_model::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(name = "bronzed", version, after_help = EXIT_CODES)]
 struct Cli {
-    /// Folder with bronzed.toml and sources/. Default: BRONZED_CONFIG, else ./config if it has a
-    /// bronzed.toml, else the embedded configuration
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Folder with bronzed.toml and sources/. Default: BRONZED_CONFIG, ./config, the embedded configuration
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Log more: -v for info, -vv for debug, with every request
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
 }
 
+/// Heading of the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partial";
 
 #[derive(Debug, Subcommand)]

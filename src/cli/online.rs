@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::reading::spinner;
 use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table};
 use crate::cli::{CliContext, CliError, Exit, check, say, show, target};
 use bronzed_engine::inspection::{
@@ -33,8 +34,8 @@ pub struct Args {
     /// Day to request. Default: the last working day before today
     #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
     day: Option<Day>,
-    /// Print one JSON object for the lake and for each dataset instead of a table
-    #[arg(long, requires = "online")]
+    /// Print one JSON object per dataset; with --online, one for the lake and for each dataset
+    #[arg(long)]
     json: bool,
 }
 
@@ -44,6 +45,11 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         let settings = shell.settings_to_look_at()?;
         shell.begin_log(&settings, true)?;
         let shown = check::shown(&settings, &args.targets)?;
+        if args.json {
+            let objects = check::to_json(&settings, &shown, clock.now());
+            objects.iter().for_each(|one| say(&one.to_string()));
+            return Ok(Exit::Done);
+        }
         let mut text = Vec::new();
         check::run(&settings, &shown, clock.as_ref(), &mut text).map_err(anyhow::Error::from)?;
         say(String::from_utf8_lossy(&text).trim_end());
@@ -82,10 +88,17 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             anyhow::Ok(inspector.inspect(datasets).await)
         }
     });
+    let bar = spinner(shell, "asking the APIs", asked.len(), "sources");
+    let looks = looks.map(|look| async {
+        let found = look.await;
+        bar.inc(1);
+        found
+    });
     let mut findings = Vec::new();
     for found in join_all(looks).await {
         findings.extend(found?);
     }
+    bar.finish_and_clear();
     tell(&findings, args.json);
     Ok(exit(lake.is_ok() && refused == 0, &findings))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::cli::status::status_cell;
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, time};
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, time};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show};
 use crate::standing::reasons;
 use crate::standing::runs::{PastRun, RunFilter, past_runs};
@@ -122,7 +122,9 @@ fn page(found: &[PastRun], screen: Screen) -> Page {
             run.run_id.to_string().into(),
         ]);
         if run.status != Status::Ok {
-            reasons(run).iter().for_each(|reason| table.note(reason));
+            for reason in reasons(run) {
+                table.note(&brief(&reason));
+            }
         }
     }
     match table.is_empty() {
@@ -177,8 +179,7 @@ started                  dataset            day         status   new  job
 ───────────────────────  ─────────────────  ──────────  ──────  ────  ─────
 2025-10-23 03:00 -03:00  pncp.contratacoes  2025-10-22  ok      1200  daily
 2025-10-23 03:00 -03:00  pncp.atas          2025-10-22  failed     0  daily
-    all: gave up on https://pncp.gov.br/api/consulta/v1/atas after 4 tries: 503
-    Service Unavailable"
+    all: gave up on …/v1/atas after 4 tries: 503 Service Unavailable"
         );
     }
 }

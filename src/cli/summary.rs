@@ -1,6 +1,6 @@
 //! Summary table of runs.
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, time};
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, time};
 use crate::standing::reasons;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::execution::Status;
@@ -24,8 +24,9 @@ pub fn page(reports: &[RunReport], screen: Screen) -> Page {
     ]);
     for report in reports {
         table.row(row(report));
-        let reasons = reasons(&report.execution);
-        reasons.iter().for_each(|reason| table.note(reason));
+        for reason in reasons(&report.execution) {
+            table.note(&brief(&reason));
+        }
     }
     let mut page = Page::new(screen);
     if !table.is_empty() {

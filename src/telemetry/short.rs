@@ -29,11 +29,14 @@ const WHERE: [&str; 5] = ["place", "what", "slice", "key", "lake"];
 /// Fields that say what a problem is; the first one that an event has is told.
 const WHY: [&str; 4] = ["detail", "reason", "error", "cause"];
 
+/// Shows why a request waits.
+pub type ShowWait = Box<dyn Fn(&str) + Send>;
+
 /// Problems told so far, and the progress line that says what the work waits for.
 #[derive(Default)]
 pub struct Problems {
     told: Mutex<BTreeMap<String, u64>>,
-    waiting: Mutex<Option<Box<dyn Fn(&str) + Send>>>,
+    waiting: Mutex<Option<ShowWait>>,
 }
 
 impl fmt::Debug for Problems {
@@ -44,7 +47,7 @@ impl fmt::Debug for Problems {
 
 impl Problems {
     /// Calls `show` with the reason whenever a request is to be sent again; `None` ends that.
-    pub fn on_wait(&self, show: Option<Box<dyn Fn(&str) + Send>>) {
+    pub fn on_wait(&self, show: Option<ShowWait>) {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = show;
     }
 

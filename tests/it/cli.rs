@@ -4,10 +4,12 @@
 mod alert;
 mod bad_day;
 mod bad_input;
+mod begin;
 mod continued;
 mod day;
 mod demo;
 mod killed;
+mod look;
 mod memory;
 mod online;
 mod readers;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::view::{self, DayReport};
 use crate::cli::state::DatasetHandle;
-use crate::cli::text::Screen;
+use crate::cli::text::{Screen, time};
 use crate::cli::{CliContext, CliError, Exit, say, show, target};
 use crate::standing::{SourceReading, open_reasons};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -60,7 +60,7 @@ fn next_try(
 
 fn to_json(report: &DayReport<'_>) -> Value {
     let (state, dataset, day) = (report.state, report.dataset, report.day);
-    let time = |at: DateTime<Utc>| at.with_timezone(&report.zone).to_rfc3339();
+    let time = |at: DateTime<Utc>| time::json(at, report.zone);
     let recovery = state.recovery();
     json!({
         "source": dataset.source,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, counted, time};
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, counted, time};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::layout;
@@ -117,7 +117,7 @@ fn verdict(page: &mut Page, report: &DayReport<'_>, now: DateTime<Utc>) {
         return;
     }
     if !report.reasons.is_empty() {
-        let why = report.reasons.join("\n");
+        let why = brief(&report.reasons.join("\n"));
         page.fact(2, ("why", NAMES), &why, Paint::Bad);
     }
     let next = report.next_try.map(|at| time::ahead(at, now, report.zone));

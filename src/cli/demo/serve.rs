@@ -48,7 +48,7 @@ pub(super) async fn run(shell: &CliContext, args: &Args) -> Result<Exit, CliErro
     shell.log(&settings, true)?;
     say(&format!(
         "Simulated APIs of PNCP, Compras.gov.br and TCU answer on {}.\nThe lake is {}: reading {} days of history …",
-        simulator.control_url(),
+        simulator.base_url().trim_end_matches("/api"),
         folder.display(),
         args.days
     ));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::cli::reading::spinner;
 use crate::cli::text::{Cell, Column, Page, Screen, Table};
 use crate::cli::{CliContext, CliError, Exit, say, show, target};
 use bronzed_model::day::Day;
@@ -50,14 +51,18 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     shell.log(&settings, true)?;
     let lake = Lake::open_existing(&settings.lake).await;
     let lake = lake.context("the lake")?;
+    let bar = spinner(shell, "reading files", datasets.len(), "datasets");
     for dataset in &datasets {
+        bar.set_message(dataset.full_name());
         let seen = look(&lake, dataset, args.from, args.to).await?;
         if args.json {
             say(&report(dataset, &seen).to_string());
         } else {
-            show(&page(dataset, &seen, Screen::stdout()));
+            bar.suspend(|| show(&page(dataset, &seen, Screen::stdout())));
         }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     Ok(Exit::Done)
 }
 

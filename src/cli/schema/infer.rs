@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use indicatif::ProgressBar;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::init::write_new;
+use crate::cli::reading::spinner;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::{CliContext, CliError, Exit, complain, say, target};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -61,7 +63,9 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let today = Day::of(clock.now(), source.timezone);
         target::check_days(day, day, &source, &datasets, today)?;
-        exit = see_day(&mut draft, &source, dataset, day, clock).await?;
+        let bar = spinner(shell, &dataset.full_name(), slices(dataset).len(), "slices");
+        exit = see_day(&mut draft, &source, dataset, day, clock, &bar).await?;
+        bar.finish_and_clear();
     }
     let name = dataset.full_name();
     let text = draft.text(&name).ok_or_else(|| {
@@ -139,6 +143,7 @@ async fn see_day(
     dataset: &Arc<Dataset>,
     day: Day,
     clock: Arc<dyn Clock>,
+    bar: &ProgressBar,
 ) -> Result<Exit, CliError> {
     let entropy = Arc::new(Entropy::from_system());
     let client = SourceClient::new(source, clock, entropy).context("the API can't be asked")?;
@@ -147,6 +152,7 @@ async fn see_day(
     let (mut exit, mut last) = (Exit::Done, None);
     for slice in slices(dataset) {
         let label = slice.label.clone();
+        bar.set_message(label.to_string());
         let request = PageRequest {
             dataset: dataset.clone(),
             day,
@@ -160,11 +166,12 @@ async fn see_day(
             Ok(Answer::Empty { .. }) => {}
             Err(FetchError::Cancelled) => return Ok(Exit::Partial),
             Err(error) => {
-                complain(&format!("slice {label}: {error}"));
+                bar.suspend(|| complain(&format!("slice {label}: {error}")));
                 exit = Exit::Partial;
                 last = Some(error);
             }
         }
+        bar.inc(1);
     }
     match last {
         Some(error) if draft.records() == 0 => Err(CliError::Failed(error.into())),

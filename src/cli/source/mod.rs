@@ -4,7 +4,7 @@ mod draft;
 mod request;
 mod sample;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -179,7 +179,7 @@ fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CliError> {
 }
 
 /// Says what was written, what the configuration lacks, and what to do next.
-fn tell(shell: &CliContext, folder: &PathBuf, draft: &SourceDraft<'_>, files: &[(String, String)]) {
+fn tell(shell: &CliContext, folder: &Path, draft: &SourceDraft<'_>, files: &[(String, String)]) {
     let mut page = Page::new(Screen::stdout());
     let records = draft.sample.records.len();
     page.line(&format!("drafted from {records} records:"));

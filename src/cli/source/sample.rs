@@ -111,10 +111,11 @@ impl Sample {
             let start = text.get(..10).unwrap_or(text);
             date(start).is_some_and(|(of, format)| of == day && format == "%Y-%m-%d")
         };
-        let fields = self.parsed.first()?.keys();
-        let mut fitting = fields.filter(|name| {
+        let mut fields: Vec<_> = self.parsed.first()?.keys().collect();
+        fields.sort_by_key(|name| day_rank(name));
+        let mut fitting = fields.into_iter().filter(|name| {
             let mut records = self.parsed.iter();
-            records.all(|record| is_of_day(record.get(*name)))
+            records.all(|record| is_of_day(record.get(name.as_str())))
         });
         fitting.next().cloned()
     }
@@ -193,6 +194,17 @@ fn rank(name: &str) -> u8 {
     }
 }
 
+/// Returns the rank of a field's name as the date of a record: the lower, the likelier.
+fn day_rank(name: &str) -> u8 {
+    let lower = name.to_lowercase();
+    let is = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    match () {
+        () if is(&["public", "publish"]) => 0,
+        () if is(&["atualiz", "updat", "modif", "alter"]) => 2,
+        () => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +231,9 @@ mod tests {
         assert_eq!(sample.has_more.as_deref(), Some("/page/hasNext"));
         let day = "2025-06-01".parse().unwrap();
         assert_eq!(sample.day_field(day).as_deref(), Some("taken_at"));
+        let dates = r#"[{"dataAtualizacao": "2025-06-01", "dataPublicacao": "2025-06-01"}]"#;
+        let dates = Sample::of(dates).unwrap();
+        assert_eq!(dates.day_field(day).as_deref(), Some("dataPublicacao"));
         assert!(
             sample
                 .columns("rivers.readings")

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{DatasetHandle, Opened, Selection};
+use crate::cli::reading::spinner;
 use crate::cli::{CliContext, CliError, Exit, complain, say};
 use bronzed_storage::state::{Inspection, inspect};
 
@@ -22,21 +23,25 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Opened { place, table, days } = args.selection.open(shell).await?;
     let name = place.dataset.full_name();
     let (mut sound, mut unread) = (0, 0);
+    let bar = spinner(shell, &name, days.len(), "days");
     for day in &days {
+        bar.set_message(day.to_string());
         match inspect(&place.lake, &place.dataset, place.zone, *day).await {
             Ok(found) => {
                 sound += usize::from(found.findings.is_empty());
-                match args.json {
+                bar.suspend(|| match args.json {
                     true => say(&as_json(&place, &found).to_string()),
                     false => in_words(&name, &found).iter().for_each(|line| say(line)),
-                }
+                });
             }
             Err(error) => {
                 unread += 1;
-                complain(&format!("{name} {day}: {error}"));
+                bar.suspend(|| complain(&format!("{name} {day}: {error}")));
             }
         }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     for key in &table.strays {
         complain(&format!(
             "{name}: `{key}` has no place there; readers of the table may take it for a part of it: move it away"

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, counted, days, time};
+use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, counted, days, time};
 use crate::standing::DatasetStatus;
 use crate::standing::trouble::Trouble;
 use bronzed_model::day::Day;
@@ -127,7 +127,10 @@ fn why(trouble: &Trouble) -> (Paint, String) {
     };
     match trouble.reasons.as_slice() {
         [] => (paint, format!("{outcome}{runs}")),
-        reasons => (paint, format!("{outcome}{runs}: {}", reasons.join("\n"))),
+        reasons => (
+            paint,
+            format!("{outcome}{runs}: {}", brief(&reasons.join("\n"))),
+        ),
     }
 }
 

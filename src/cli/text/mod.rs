@@ -3,12 +3,14 @@
 //! A [`page::Page`] is built from plain values, and printed by [`crate::cli::show`]. It knows the width of its
 //! screen and whether the screen has colours, so that the same values give the same text in tests.
 
+pub mod brief;
 pub mod days;
 pub mod page;
 pub mod screen;
 pub mod table;
 pub mod time;
 
+pub use brief::brief;
 pub use days::spans;
 pub use page::Page;
 pub use screen::{Paint, Screen};

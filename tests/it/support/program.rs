@@ -123,6 +123,19 @@ impl Running {
             .to_owned()
     }
 
+    /// Waits for the first line of output that contains `part` and returns it.
+    pub fn line(&mut self, part: &str) -> String {
+        let find = |running: &mut Self| {
+            let said = running.said().stdout;
+            let mut lines = said.lines().filter(|line| line.contains(part));
+            lines.next().map(str::to_owned)
+        };
+        self.wait_while(LIMIT, |running| {
+            find(running).is_none() && !running.has_ended()
+        });
+        find(self).unwrap_or_else(|| panic!("no `{part}`: {:?}", self.said()))
+    }
+
     /// Waits for the first log line of this event and returns it.
     pub fn log_line(&mut self, event: &str) -> serde_json::Value {
         let find = |running: &mut Self| {
