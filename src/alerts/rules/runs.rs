@@ -12,8 +12,9 @@ pub(super) fn failing(input: Input<'_>, found: &mut Findings) {
             let name = full_name(&source.name, &dataset.name);
             let failures = input.evidence.failures(&name);
             let recent = failures.iter().filter(|run| run.at >= earliest);
-            let count = recent.clone().count();
-            let (Some(first), Some(last)) = (recent.clone().next(), recent.last()) else {
+            let recent: Vec<_> = recent.collect();
+            let (Some(first), Some(last), count) = (recent.first(), recent.last(), recent.len())
+            else {
                 continue;
             };
             if count < input.rules.failing_times as usize {
