@@ -11,9 +11,10 @@ pub(super) fn failing(input: Input<'_>, found: &mut Findings) {
         for dataset in &source.datasets {
             let name = full_name(&source.name, &dataset.name);
             let failures = input.evidence.failures(&name);
-            let mut recent = failures.iter().filter(|run| run.at >= earliest);
-            let count = recent.clone().count();
-            let (Some(first), Some(last)) = (recent.clone().next(), recent.next_back()) else {
+            let recent = failures.iter().filter(|run| run.at >= earliest);
+            let recent: Vec<_> = recent.collect();
+            let (Some(first), Some(last), count) = (recent.first(), recent.last(), recent.len())
+            else {
                 continue;
             };
             if count < input.rules.failing_times as usize {

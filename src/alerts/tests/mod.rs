@@ -6,6 +6,7 @@ mod keeper;
 mod outbox;
 mod rules;
 mod tracker;
+mod volume;
 
 use std::time::Duration;
 
