@@ -12,7 +12,7 @@
 //!
 //! Most points are those before and after a write to the lake, which a store around the real one passes: the
 //! protocol above it has none. Only the folder store has points of its own, between the system calls of one
-//! write. [`POINTS`] lists them all. They exist with the feature `failpoints` only, which tests switch on.
+//! write. `POINTS` lists them all. They exist with the feature `failpoints` only, which tests switch on.
 
 #[cfg(feature = "failpoints")]
 mod points;
@@ -36,7 +36,7 @@ pub(crate) fn around(
     store
 }
 
-/// Marks a point of [`POINTS`]; any other name is a compile error.
+/// Marks a point of `POINTS`; any other name is a compile error.
 #[cfg(feature = "failpoints")]
 macro_rules! failpoint {
     ($name:literal) => {{
