@@ -8,6 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use super::path::KeyPath;
 use bronzed_model::problem::{Location, Problems};
 
 /// Parsed file.
@@ -21,10 +22,10 @@ pub struct TomlDocument {
     pub garbled: bool,
 }
 
-/// Value and its line, counted from 1; for the value of a key, the line of the key.
+/// Value and its line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Line number.
+    /// Line, counted from 1; for the value of a key, the line of the key.
     pub line: usize,
     /// Value.
     pub value: Value,
@@ -70,25 +71,31 @@ impl TomlDocument {
             problems.note(place(error), what, instead);
         }
         let garbled = !garbled.is_empty();
-        let root = Node {
-            line: 1,
-            value: lines.table(table.into_inner()),
-        };
         Self {
             name,
-            root,
+            root: Node {
+                line: 1,
+                value: lines.table(table.into_inner()),
+            },
             garbled,
         }
     }
 }
 
 impl Node {
-    /// Returns the value of a key. `None` if the node is no table, or lacks the key.
-    pub fn get(&self, key: &str) -> Option<&Self> {
-        self.entries()
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, node)| node)
+    /// Returns the value of a key, or of a position such as `[0]` in a list. `None` if it isn't there.
+    pub fn get(&self, step: &str) -> Option<&Self> {
+        if let Value::List(elements) = &self.value {
+            return elements.get(position(step)?);
+        }
+        let mut entries = self.entries().iter();
+        entries.find(|(name, _)| name == step).map(|(_, node)| node)
+    }
+
+    /// Returns the value at a path. `None` if it isn't there.
+    pub fn find(&self, path: &KeyPath) -> Option<&Self> {
+        let mut steps = path.steps().iter();
+        steps.try_fold(self, |node, step| node.get(step))
     }
 
     /// Returns the entries of a table; empty for other values.
@@ -113,6 +120,12 @@ impl Value {
             Self::Table(_) => "a table",
         }
     }
+}
+
+/// Returns the position in a list that a step such as `[0]` names.
+pub fn position(step: &str) -> Option<usize> {
+    let digits = step.strip_prefix('[')?.strip_suffix(']')?;
+    digits.parse().ok()
 }
 
 /// Returns the error and the hint for a line with a duplicate key or table.
@@ -177,9 +190,12 @@ impl LineIndex {
             DeValue::Datetime(date) => Value::Date(date.to_string()),
             DeValue::Table(table) => self.table(table),
             DeValue::Array(array) => {
-                let element = |value: Spanned<DeValue<'_>>| Node {
-                    line: self.line(value.span().start),
-                    value: self.value(value.into_inner()),
+                let element = |value: Spanned<DeValue<'_>>| {
+                    let line = self.line(value.span().start);
+                    Node {
+                        line,
+                        value: self.value(value.into_inner()),
+                    }
                 };
                 Value::List(array.into_iter().map(element).collect())
             }

@@ -6,24 +6,26 @@
 //! hint.
 //!
 //! ```text
-//! text ─► document ─► conform ─► layer ─► build ─► Settings
-//!         lines       known keys  config   meaning
-//!                     and types   crate
+//! text ─► document ─► layers ────► read ────► build ─► Settings
+//!         lines       variables    tables,    keys against
+//!                     over them    by serde   each other
 //! ```
 
 mod build;
-mod conform;
 mod document;
 mod environment;
 mod files;
-mod layer;
+mod layers;
 mod loader;
-mod place;
-mod raw;
+mod nearest;
+mod path;
+mod read;
 #[cfg(test)]
 mod reference;
 pub mod secrets;
 mod shape;
+mod tables;
+mod text;
 
 #[cfg(any(test, feature = "test-util"))]
 use std::collections::BTreeMap;

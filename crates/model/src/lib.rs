@@ -32,4 +32,5 @@ pub mod slices;
 pub mod template;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+pub mod text;
 pub mod verified;

@@ -14,10 +14,9 @@
 use std::sync::Arc;
 
 use super::Build;
-use crate::conform::nearest;
 use crate::document::{Node, TomlDocument, Value};
-use crate::place::KeyPath;
-use crate::raw::dataset::DatasetTable;
+use crate::nearest::nearest;
+use crate::path::KeyPath;
 use bronzed_model::problem::{Location, Problems};
 use bronzed_model::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS, Schema};
 
@@ -35,11 +34,9 @@ const TYPES_SHOWN: &str =
 
 impl Build<'_> {
     /// Returns the schema that a dataset references. `None` if it is invalid, which is reported.
-    pub fn schema(&mut self, path: &KeyPath, table: &DatasetTable) -> Option<Schema> {
-        let path = path.key("schema");
-        let named = table.schema.as_deref()?;
-        let text = self.text_of(&path, named)?;
-        let name = self.files.name(&self.named_file(&path, named));
+    pub fn schema(&mut self, path: &KeyPath, named: &str) -> Option<Schema> {
+        let text = self.text_of(path, named)?;
+        let name = self.files.name(&self.named_file(path, named));
         parse(name, &text, self.problems)
     }
 }

@@ -1,35 +1,35 @@
-//! Tables of the TOML files as they are written: one struct per table, one field per key.
+//! Tables of the TOML files: one struct per table, one field per key.
 //!
-//! These structs define the format. Their doc comments and types become the JSON Schema that editors use for
-//! completion ([`json_schema()`]), and the same schema is used to check files and variables
-//! ([`crate::shape`]). Durations, sizes, time zones and the like are still text here;
-//! [`crate::build`] parses them.
+//! These structs, and those of [`bronzed_model`] that they contain, define the format. Their types parse the values
+//! ([`crate::read`]); types and doc comments become the JSON Schema that editors use for completion
+//! ([`json_schema()`]), from which ranges, required keys and hints are taken, too ([`crate::shape`]).
 
 pub mod bronzed;
 pub mod dataset;
+pub mod either;
 pub mod source;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// Returns the JSON Schema of a file with the top table `T`.
 pub fn json_schema<T: JsonSchema>() -> Schema {
     let mut schema = SchemaSettings::draft07()
         .into_generator()
         .into_root_schema_for::<T>();
-    RecursiveTransform(without_null).transform(&mut schema);
+    RecursiveTransform(as_toml).transform(&mut schema);
     schema
 }
 
 /// Removes `null` from all types, because TOML has none: an optional key has its plain type if it is present.
-fn without_null(schema: &mut Schema) {
+/// Removes defaults, which are in the descriptions, in the words of a file.
+fn as_toml(schema: &mut Schema) {
+    schema.remove("default");
     let types = schema.get_mut("type").and_then(|kind| kind.as_array_mut());
     if let Some(types) = types {
         types.retain(|kind| kind != "null");
@@ -51,55 +51,35 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// Table with user-defined keys, in the order of the file.
+/// Value that is sent as text, and may be written as string, integer or boolean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairs<T>(pub Vec<(String, T)>);
+pub struct Scalar(pub String);
 
-impl<T> Default for Pairs<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = Pairs<T>;
+        struct ScalarVisitor;
+        impl Visitor<'_> for ScalarVisitor {
+            type Value = Scalar;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
+                f.write_str("a text, a whole number or a boolean")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_bool<E: Error>(self, truth: bool) -> Result<Scalar, E> {
+                Ok(Scalar(truth.to_string()))
             }
         }
-        deserializer.deserialize_map(Entries(PhantomData))
+        deserializer.deserialize_any(ScalarVisitor)
     }
 }
-
-impl<T: JsonSchema> JsonSchema for Pairs<T> {
-    fn schema_name() -> Cow<'static, str> {
-        BTreeMap::<String, T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, T>::json_schema(generator)
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-}
-
-/// Value that is sent as text, and may be written as string, integer or boolean.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub struct Scalar(pub String);
 
 impl JsonSchema for Scalar {
     fn schema_name() -> Cow<'static, str> {
