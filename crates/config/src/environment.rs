@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use config::{Value, ValueKind};
+use toml::Value;
 
 use super::document::TomlDocument;
-use super::layers::{Layers, value_of};
+use super::layers::Layers;
 use super::path::KeyPath;
 use super::read::unknown_key;
 use super::shape::Shape;
@@ -89,11 +89,9 @@ impl Variable {
         let mut path = KeyPath::default();
         let mut shape = shape;
         for step in &self.steps {
-            let table = layers.find(&path).map(|value| &value.kind);
-            let written: Vec<_> = match table {
-                Some(ValueKind::Table(table)) => table.keys().cloned().collect(),
-                _ => Vec::new(),
-            };
+            let table = layers.find(&path).and_then(Value::as_table);
+            let written = table.into_iter().flat_map(toml::Table::keys);
+            let written: Vec<_> = written.cloned().collect();
             match next(shape, step, &written) {
                 Ok((key, inner)) => {
                     path = path.key(&key);
@@ -135,7 +133,7 @@ impl Variable {
         let elements = text.split(',').map(str::trim);
         let elements = elements.filter(|text| !text.is_empty());
         let elements = elements.map(|text| scalar(text, element));
-        Value::new(None, elements.collect::<Vec<_>>())
+        Value::Array(elements.collect())
     }
 
     /// Returns the list that the variable has in the words of TOML. `None` if it isn't TOML.
@@ -143,8 +141,8 @@ impl Variable {
         let mut problems = Problems::default();
         let text = format!("list = {}", self.text);
         let document = TomlDocument::parse(self.name.clone(), &text, &mut problems);
-        let list = document.root.get("list").filter(|_| problems.is_empty());
-        list.map(value_of)
+        let list = document.root.get("list").cloned();
+        list.filter(|_| problems.is_empty())
     }
 }
 
@@ -154,7 +152,6 @@ fn next<'s>(
     step: &str,
     written: &[String],
 ) -> Result<(String, Shape<'s>), Vec<String>> {
-    let known = shape.keys().into_iter().map(str::to_owned).collect();
     match (shape.key(step), shape.entry()) {
         (Some(inner), _) => Ok((step.to_owned(), inner)),
         (None, Some(inner)) => match written.iter().find(|name| name.eq_ignore_ascii_case(step)) {
@@ -163,18 +160,18 @@ fn next<'s>(
             None if inner.is("object") => Err(written.to_vec()),
             None => Ok((step.to_owned(), inner)),
         },
-        (None, None) => Err(known),
+        (None, None) => Err(shape.keys().into_iter().map(str::to_owned).collect()),
     }
 }
 
 /// Parses a text as the expected type; if that fails, it stays a text, and its type is reported when it is read.
 fn scalar(text: &str, shape: Shape<'_>) -> Value {
     let trimmed = text.trim();
-    let read: Option<ValueKind> = match () {
-        () if shape.is("integer") => trimmed.parse::<i64>().ok().map(Into::into),
-        () if shape.is("number") => trimmed.parse::<f64>().ok().map(Into::into),
-        () if shape.is("boolean") => trimmed.parse::<bool>().ok().map(Into::into),
+    let read = match () {
+        () if shape.is("integer") => trimmed.parse().ok().map(Value::Integer),
+        () if shape.is("number") => trimmed.parse().ok().map(Value::Float),
+        () if shape.is("boolean") => trimmed.parse().ok().map(Value::Boolean),
         () => None,
     };
-    Value::new(None, read.unwrap_or_else(|| text.into()))
+    read.unwrap_or_else(|| text.into())
 }

@@ -49,11 +49,8 @@ pub fn load(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
-    let files = match folder {
-        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
-        None => ConfigFiles::Embedded,
-    };
-    loader::settings(&files, &environment.into_iter().collect(), Secrets::Needed)
+    let environment = environment.into_iter().collect();
+    loader::settings(&ConfigFiles::of(folder), &environment, Secrets::Needed)
 }
 
 /// Loads the configuration for display only: a missing secret is a warning, and its value is empty.
@@ -64,11 +61,8 @@ pub fn load_without_secrets(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
-    let files = match folder {
-        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
-        None => ConfigFiles::Embedded,
-    };
-    loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
+    let environment = environment.into_iter().collect();
+    loader::settings(&ConfigFiles::of(folder), &environment, Secrets::Spared)
 }
 
 /// Handling of missing secrets.

@@ -21,6 +21,12 @@ impl KeyPath {
         self.key(&format!("[{position}]"))
     }
 
+    /// Returns the position in a list that a step such as `[0]` names.
+    pub fn position(step: &str) -> Option<usize> {
+        let digits = step.strip_prefix('[')?.strip_suffix(']')?;
+        digits.parse().ok()
+    }
+
     /// Returns the keys from the top down.
     pub fn steps(&self) -> &[String] {
         &self.0
@@ -32,6 +38,13 @@ impl KeyPath {
             Some((last, steps)) => (Self(steps.to_vec()), last),
             None => (Self::default(), ""),
         }
+    }
+
+    /// Returns the path without its positions in lists.
+    pub fn keys_alone(&self) -> Self {
+        let steps = self.0.iter();
+        let keys = steps.filter(|step| Self::position(step).is_none());
+        Self(keys.cloned().collect())
     }
 
     /// Returns `true` if `other` is this path, or contains it.

@@ -1,16 +1,12 @@
-//! Reads the tables of a document, and reports everything that is wrong with its values.
+//! Reads the tables of a file, and reports everything that is wrong with its values.
 //!
-//! serde stops at the first error. The value that it stopped at is reported and left out, and the document is read
-//! again, until nothing is wrong any more.
+//! Unknown keys, missing ones, and values of a wrong type or out of range are found by the schema. Then serde reads
+//! the tables, and stops at the first text that is wrong: it is reported and left out, and the tables are read again,
+//! until nothing is wrong any more.
 
-use std::fmt;
-
-use config::{Value, ValueKind};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, Visitor,
-};
-use serde::forward_to_deserialize_any;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use toml::Value;
 
 use super::layers::Layers;
 use super::nearest::nearest;
@@ -18,27 +14,125 @@ use super::path::KeyPath;
 use super::shape::{Shape, one_of};
 use bronzed_model::problem::{Location, Problems};
 
-/// Returns the tables of a document, without what is wrong, which is reported. `None` if nothing is left.
+/// Returns the tables of a file, without what is wrong, which is reported. `None` if nothing is left.
 pub fn tables<T: DeserializeOwned>(
     layers: &mut Layers,
     shape: Shape<'_>,
     problems: &mut Problems,
 ) -> Option<T> {
+    keys_and_types(layers, shape, &KeyPath::default(), problems);
     loop {
-        let reader = Reader {
-            layers,
-            value: layers.root(),
-            shape,
-            path: KeyPath::default(),
-        };
-        let refusal = match T::deserialize(reader) {
+        let (path, message) = match serde_path_to_error::deserialize(layers.right()) {
             Ok(tables) => return Some(tables),
-            Err(refusal) => refusal,
+            Err(error) => (key_path(error.path()), error.inner().message().to_owned()),
         };
-        if !refusal.report(layers, shape, problems) {
+        // What is missing is reported already, and its table can't be used.
+        if !message.starts_with("missing field") {
+            let (what, hint) = wrong(&path, &message, layers, shape);
+            problems.note(layers.place(&path), what, hint);
+        }
+        if !layers.refuse(path) {
             return None;
         }
     }
+}
+
+fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
+    path.iter()
+        .fold(KeyPath::default(), |path, segment| match segment {
+            Segment::Seq { index } => path.index(*index),
+            Segment::Map { key } => path.key(key),
+            // A word, or a value that serde doesn't know the place of: the error is that of the value around it.
+            Segment::Enum { .. } | Segment::Unknown => path,
+        })
+}
+
+/// Returns the problem and the hint of a value that serde has refused with this message.
+fn wrong(path: &KeyPath, message: &str, layers: &Layers, shape: Shape<'_>) -> (String, String) {
+    // A wrong text has a message of two lines, which no message of serde has.
+    if let Some((problem, hint)) = message.split_once('\n') {
+        return (named(problem, path), hint.to_owned());
+    }
+    let words = shape.find(path).map(Shape::words).unwrap_or_default();
+    match layers.find(path) {
+        Some(Value::String(word)) if !words.is_empty() => {
+            let hint = format!("write {}", one_of(&words));
+            (format!("`{path}` is `{word}`"), hint)
+        }
+        found => {
+            let found = found.map(describe).unwrap_or_default();
+            mismatch(path, &found, shape.find(path))
+        }
+    }
+}
+
+/// Reports unknown keys, missing ones and values out of range, and leaves the values out.
+fn keys_and_types(layers: &mut Layers, shape: Shape<'_>, path: &KeyPath, problems: &mut Problems) {
+    let Some(value) = layers.find(path).cloned() else {
+        return;
+    };
+    let misplaced_date = layers.is_date(path) && !shape.is_date();
+    if misplaced_date || !shape.admits(&value) {
+        let found = match misplaced_date {
+            true => "a date".to_owned(),
+            false => describe(&value),
+        };
+        let (what, hint) = mismatch(path, &found, Some(shape));
+        problems.note(layers.place(path), what, hint);
+        let of_variable = layers.is_of_variable(path);
+        layers.refuse(path.clone());
+        if of_variable {
+            // Now the file's value counts again.
+            keys_and_types(layers, shape, path, problems);
+        }
+        return;
+    }
+    match value {
+        Value::Table(table) => {
+            for key in table.keys() {
+                let path = path.key(key);
+                match shape.step(key) {
+                    Some(shape) => keys_and_types(layers, shape, &path, problems),
+                    None => {
+                        let place = layers.place(&path);
+                        unknown_key(layers, (&path, place), &shape.keys(), problems);
+                        layers.refuse(path);
+                    }
+                }
+            }
+            for key in shape.required().filter(|key| !table.contains_key(*key)) {
+                missing(layers, shape, &path.key(key), problems);
+            }
+        }
+        Value::Array(elements) => {
+            for position in 0..elements.len() {
+                let element = shape.element().unwrap_or(shape);
+                keys_and_types(layers, element, &path.index(position), problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reports a required key that isn't there, unless its value was refused, or it was misspelt.
+fn missing(layers: &Layers, table_shape: Shape<'_>, path: &KeyPath, problems: &mut Problems) {
+    if layers.is_refused(path) {
+        return;
+    }
+    let (table, key) = path.split();
+    let within = match table.is_top() {
+        true => String::new(),
+        false => format!(" in `{table}`"),
+    };
+    let about = table_shape.key(key).map(Shape::about).unwrap_or_default();
+    let what = format!("`{key}` is missing{within}");
+    problems.note(layers.place(&table), what, format!("add it: {about}"));
+}
+
+/// Returns the problem and the hint of a value of a wrong type, or out of range.
+fn mismatch(path: &KeyPath, found: &str, expected: Option<Shape<'_>>) -> (String, String) {
+    let expected = expected.map(Shape::expected).unwrap_or_default();
+    (format!("`{path}` is {found}"), format!("write {expected}"))
 }
 
 /// Reports the unknown key at `path`, with the known keys of its table.
@@ -85,83 +179,6 @@ fn secret_hint(table: &KeyPath, key: &str) -> Option<&'static str> {
     }
 }
 
-/// First thing that is wrong with the values of a document.
-#[derive(Debug)]
-struct Refusal {
-    /// Path of the wrong value. `None` until the error has passed the value's table.
-    path: Option<KeyPath>,
-    fault: Fault,
-}
-
-/// Reason that a value is wrong.
-#[derive(Debug)]
-enum Fault {
-    /// Wrong type, or out of range.
-    Mismatch,
-    /// The key isn't among these.
-    UnknownKey(&'static [&'static str]),
-    /// The word isn't among these.
-    UnknownWord(String, &'static [&'static str]),
-    /// The table lacks this key.
-    Missing(String),
-    /// Elements of the list were reported. Positions must stay those of the file, so the list isn't used.
-    Elements,
-    /// Problem and hint, on a line each.
-    Text(String),
-}
-
-impl Refusal {
-    fn within(mut self, path: &KeyPath) -> Self {
-        self.path.get_or_insert_with(|| path.clone());
-        self
-    }
-
-    /// Reports the problem, and marks the value as refused; `false` if it is already.
-    fn report(self, layers: &mut Layers, shape: Shape<'_>, problems: &mut Problems) -> bool {
-        let path = self.path.unwrap_or_default();
-        let (what, hint) = match self.fault {
-            Fault::Elements => return layers.refuse(path),
-            Fault::UnknownKey(known) => {
-                let mut known = known.to_vec();
-                known.sort_unstable();
-                let place = layers.place(&path);
-                unknown_key(layers, (&path, place), &known, problems);
-                return layers.refuse(path);
-            }
-            Fault::Missing(key) => {
-                let missing = path.key(&key);
-                if !layers.lacks(missing.clone()) {
-                    // The table can't be used without the key.
-                    return layers.refuse(path);
-                }
-                let within = match path.is_top() {
-                    true => String::new(),
-                    false => format!(" in `{path}`"),
-                };
-                let about = shape.find(&missing).map(Shape::about).unwrap_or_default();
-                let what = format!("`{key}` is missing{within}");
-                problems.note(layers.place(&path), what, format!("add it: {about}"));
-                return true;
-            }
-            Fault::Mismatch => {
-                let found = layers.find(&path).map(found).unwrap_or_default();
-                let expected = shape.find(&path).map(Shape::expected).unwrap_or_default();
-                (format!("`{path}` is {found}"), format!("write {expected}"))
-            }
-            Fault::UnknownWord(word, known) => {
-                let what = format!("`{path}` is `{word}`");
-                (what, format!("write {}", one_of(known)))
-            }
-            Fault::Text(text) => {
-                let (what, hint) = text.split_once('\n').unwrap_or((&text, "correct it"));
-                (named(what, &path), hint.to_owned())
-            }
-        };
-        problems.note(layers.place(&path), what, hint);
-        layers.refuse(path)
-    }
-}
-
 /// Returns the problem of a text with the name of its key, or of its list.
 pub fn named(problem: &str, path: &KeyPath) -> String {
     if let Some(rest) = problem.strip_prefix("`{key}") {
@@ -173,219 +190,15 @@ pub fn named(problem: &str, path: &KeyPath) -> String {
     }
 }
 
-/// Returns a description of the value that was found.
-fn found(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::I64(number) => number.to_string(),
-        ValueKind::Float(number) => number.to_string(),
-        ValueKind::Boolean(_) => "a boolean".to_owned(),
-        ValueKind::Table(_) => "a table".to_owned(),
-        ValueKind::Array(elements) if elements.is_empty() => "an empty list".to_owned(),
-        ValueKind::Array(_) => "a list".to_owned(),
-        _ => "a text".to_owned(),
-    }
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self { path: None, fault }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.fault)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl Error for Refusal {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::Text(message.to_string()).into()
-    }
-
-    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Fault::Mismatch.into()
-    }
-
-    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Fault::Mismatch.into()
-    }
-
-    fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
-        Fault::UnknownWord(word.to_owned(), known).into()
-    }
-
-    fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
-        Fault::UnknownKey(known).into()
-    }
-
-    fn missing_field(key: &'static str) -> Self {
-        Fault::Missing(key.to_owned()).into()
-    }
-}
-
-/// Deserializer of one value.
-struct Reader<'d> {
-    layers: &'d Layers,
-    value: &'d Value,
-    shape: Shape<'d>,
-    path: KeyPath,
-}
-
-impl<'de> Deserializer<'de> for Reader<'_> {
-    type Error = Refusal;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        if !self.shape.admits(self.value) {
-            return Err(Fault::Mismatch.into());
-        }
-        match &self.value.kind {
-            ValueKind::String(text) => visitor.visit_str(text),
-            ValueKind::I64(number) => visitor.visit_i64(*number),
-            ValueKind::Float(number) => visitor.visit_f64(*number),
-            ValueKind::Boolean(truth) => visitor.visit_bool(*truth),
-            ValueKind::Array(elements) => visitor.visit_seq(Elements {
-                rest: elements.iter().enumerate(),
-                left_out: false,
-                list: self,
-            }),
-            ValueKind::Table(entries) => visitor.visit_map(Entries {
-                rest: Box::new(entries.iter()),
-                value: None,
-                table: self,
-            }),
-            // TOML has no other values.
-            _ => Err(Fault::Mismatch.into()),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        match &self.value.kind {
-            ValueKind::Table(_) => self.deserialize_any(visitor),
-            _ => Err(Fault::Mismatch.into()),
-        }
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        match &self.value.kind {
-            ValueKind::String(word) => visitor.visit_enum(word.as_str().into_deserializer()),
-            _ => Err(Fault::Mismatch.into()),
-        }
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
-    }
-}
-
-/// Entries of a table that aren't refused.
-struct Entries<'d> {
-    rest: Box<dyn Iterator<Item = (&'d String, &'d Value)> + 'd>,
-    value: Option<(KeyPath, &'d str, &'d Value)>,
-    table: Reader<'d>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Refusal;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Refusal> {
-        let Reader {
-            layers,
-            shape,
-            path,
-            ..
-        } = &self.table;
-        for (key, value) in self.rest.by_ref() {
-            let path = path.key(key);
-            if !layers.is_refused(&path) {
-                let known = seed.deserialize(key.as_str().into_deserializer());
-                let known = known.map_err(|refusal: Refusal| refusal.within(&path))?;
-                self.value = Some((path, key, value));
-                return Ok(Some(known));
-            }
-        }
-        let mut missing = shape
-            .required()
-            .filter(|key| layers.find(&path.key(key)).is_none());
-        match missing.find(|key| !layers.is_lacking(&path.key(key))) {
-            Some(key) => Err(Fault::Missing(key.to_owned()).into()),
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
-        let (path, key, value) = self.value.take().ok_or(Fault::Mismatch)?;
-        let reader = Reader {
-            layers: self.table.layers,
-            value,
-            shape: self.table.shape.step(key).unwrap_or(self.table.shape),
-            path: path.clone(),
-        };
-        let value = seed.deserialize(reader);
-        value.map_err(|refusal| refusal.within(&path))
-    }
-}
-
-/// Elements of a list that aren't refused.
-struct Elements<'d> {
-    rest: std::iter::Enumerate<std::slice::Iter<'d, Value>>,
-    left_out: bool,
-    list: Reader<'d>,
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_> {
-    type Error = Refusal;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Refusal> {
-        for (position, value) in self.rest.by_ref() {
-            let path = self.list.path.index(position);
-            if self.list.layers.is_refused(&path) {
-                self.left_out = true;
-                continue;
-            }
-            let reader = Reader {
-                layers: self.list.layers,
-                value,
-                shape: self.list.shape.element().unwrap_or(self.list.shape),
-                path: path.clone(),
-            };
-            let element = seed.deserialize(reader);
-            return element.map(Some).map_err(|refusal| refusal.within(&path));
-        }
-        match self.left_out {
-            true => Err(Fault::Elements.into()),
-            false => Ok(None),
-        }
+/// Returns a description of a value that was found, for messages.
+pub fn describe(value: &Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(_) => "a boolean".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+        Value::Array(elements) if elements.is_empty() => "an empty list".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::String(_) | Value::Datetime(_) => "a text".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use super::tables::source::SourceFile;
 const TOP: &str = "\
 # The keys of a source's file
 
-<!-- Written from the doc comments in crates/config/src/tables and crates/model: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
+<!-- Written from the doc comments in crates/config/src/tables and crates/model/src: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
 
 One file in `sources/` is a source, and its name is the source's. How to write one from nothing is in
 [add-a-source.md](../develop/add-a-source.md). What isn't marked as required may be left out. A duration is written

@@ -1,7 +1,7 @@
 //! Type of each key as the JSON Schema of its table states it: ranges, required keys, and the words for messages.
 
-use config::{Value, ValueKind};
 use serde_json::Value as Json;
+use toml::Value;
 
 use super::path::KeyPath;
 
@@ -57,14 +57,9 @@ impl<'s> Shape<'s> {
 
     /// Returns the known keys of a table, sorted.
     pub fn keys(self) -> Vec<&'s str> {
-        let table = self
-            .table()
-            .and_then(|table| table.kind["properties"].as_object());
-        table
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.as_str())
-            .collect()
+        let keys = self.table().map(|table| &table.kind["properties"]);
+        let keys = keys.and_then(Json::as_object).into_iter().flatten();
+        keys.map(|(key, _)| key.as_str()).collect()
     }
 
     /// Returns the shape of the value of a known key.
@@ -81,25 +76,21 @@ impl<'s> Shape<'s> {
 
     /// Returns the shape of a key, or of an element such as `[0]`.
     pub fn step(self, step: &str) -> Option<Self> {
-        match step.starts_with('[') {
-            true => self.element(),
-            false => self.key(step).or_else(|| self.entry()),
-        }
+        let element = KeyPath::position(step).and_then(|_| self.element());
+        element.or_else(|| self.key(step)).or_else(|| self.entry())
     }
 
     /// Returns the shape of the value at a path.
     pub fn find(self, path: &KeyPath) -> Option<Self> {
-        path.steps()
-            .iter()
-            .try_fold(self, |shape, step| shape.step(step))
+        let mut steps = path.steps().iter();
+        steps.try_fold(self, |shape, step| shape.step(step))
     }
 
     /// Returns the required keys of a table.
     pub fn required(self) -> impl Iterator<Item = &'s str> {
-        let table = self
-            .table()
-            .and_then(|table| table.kind["required"].as_array());
-        table.into_iter().flatten().filter_map(Json::as_str)
+        let keys = self.table().map(|table| &table.kind["required"]);
+        let keys = keys.and_then(Json::as_array).into_iter().flatten();
+        keys.filter_map(Json::as_str)
     }
 
     /// Returns the description of the key that has the value.
@@ -113,24 +104,41 @@ impl<'s> Shape<'s> {
         self.kind["type"] == name
     }
 
-    /// Returns `true` if a number is in range, and a list has elements enough; also for all other values.
+    /// Returns `true` if a value may be a date in TOML.
+    pub fn is_date(self) -> bool {
+        self.kind["format"] == "date"
+    }
+
+    /// Returns `true` if a value has the right type, a number is in range, and a list has elements enough.
     pub fn admits(self, value: &Value) -> bool {
         let least = &self.kind["exclusiveMinimum"];
-        match &value.kind {
-            ValueKind::I64(number) if self.is("integer") => {
+        match value {
+            Value::String(_) => self.allows("string") || !self.words().is_empty(),
+            Value::Boolean(_) => self.allows("boolean"),
+            Value::Integer(number) if self.is("number") => {
+                least.as_i64().is_none_or(|least| *number > least)
+            }
+            Value::Integer(number) => {
                 let (min, max) = self.range();
-                (min..=max).contains(number)
+                self.allows("integer") && (min..=max).contains(number)
             }
-            ValueKind::I64(number) => least.as_i64().is_none_or(|least| *number > least),
-            ValueKind::Float(number) => {
-                number.is_finite() && least.as_f64().is_none_or(|least| *number > least)
+            Value::Float(number) => {
+                let above = least.as_f64().is_none_or(|least| *number > least);
+                self.is("number") && number.is_finite() && above
             }
-            ValueKind::Array(elements) => {
-                let least = self.kind["minItems"].as_u64().unwrap_or_default();
-                elements.len() as u64 >= least
-            }
-            _ => true,
+            Value::Array(elements) => self.choice("array").is_some_and(|list| {
+                elements.len() as u64 >= list.kind["minItems"].as_u64().unwrap_or_default()
+            }),
+            Value::Table(_) => self.table().is_some(),
+            Value::Datetime(_) => false,
         }
+    }
+
+    /// Returns `true` if the type is one of those that a value may have.
+    fn allows(self, name: &str) -> bool {
+        let types = self.kind["type"].as_array();
+        types.is_some_and(|types| types.iter().any(|kind| kind == name))
+            || self.choice(name).is_some()
     }
 
     /// Returns the bounds of an integer, both inclusive: those stated, or those of its Rust type.
@@ -167,9 +175,7 @@ impl<'s> Shape<'s> {
                 let element = self.element().map(Self::expected).unwrap_or_default();
                 format!("a list, each element {element}")
             }
-            Some("string") if self.kind["format"] == "date" => {
-                "a date such as 2025-10-22".to_owned()
-            }
+            Some("string") if self.is_date() => "a date such as 2025-10-22".to_owned(),
             Some("string") => "a text in \"quotes\"".to_owned(),
             Some("integer") => match self.range() {
                 (min, max) if max >= i64::from(u32::MAX) => {

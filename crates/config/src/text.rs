@@ -42,8 +42,8 @@ impl<F: TextFormat> JsonSchema for Text<F> {
 }
 
 /// Returns the value of a text that may be left out.
-pub fn value<F: TextFormat<Value: Clone>>(text: Option<&Text<F>>) -> Option<F::Value> {
-    text.map(|text| text.0.clone())
+pub fn value<F: TextFormat<Value: Clone>>(text: &Option<Text<F>>) -> Option<F::Value> {
+    text.as_ref().map(|text| text.0.clone())
 }
 
 /// Name of a time zone.

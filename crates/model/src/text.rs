@@ -140,6 +140,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_problem_and_its_hint_are_a_line_each_whatever_the_text() {
+        let wrong = Span::parse("a\nb").unwrap_err().to_string();
+        let lines: Vec<_> = wrong.lines().collect();
+        assert_eq!(lines.len(), 2, "{wrong}");
+        assert_eq!(lines[0], "`{key} = \"a\\nb\"` is not a duration");
+    }
+
+    #[test]
     fn sizes_have_units_of_a_thousand_and_of_1024() {
         assert_eq!(bytes("64MB"), Some(64_000_000));
         assert_eq!(bytes("2 KiB"), Some(2048));

@@ -45,7 +45,7 @@ impl Build<'_> {
         });
         LakeSettings {
             options: options.collect(),
-            url: value(table.url.as_ref()).unwrap_or_default(),
+            url: value(&table.url).unwrap_or_default(),
         }
     }
 
@@ -69,8 +69,7 @@ impl Build<'_> {
     fn server(&mut self, path: &KeyPath, table: &ServerTable) -> ServerSettings {
         let token = table.token.as_ref();
         ServerSettings {
-            listen: value(table.listen.as_ref())
-                .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            listen: value(&table.listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             token: token.map(|token| self.option(&path.key("token"), "token", token)),
             public_reads: table.public_reads,
             limits: table.limits,

@@ -35,7 +35,7 @@ pub struct DatasetContext<'a> {
 impl DatasetTable {
     /// Returns the table's folder in the lake.
     pub fn folder(&self, source: &str, name: &str) -> String {
-        value(self.prefix.as_ref()).unwrap_or_else(|| format!("{source}_{name}"))
+        value(&self.prefix).unwrap_or_else(|| format!("{source}_{name}"))
     }
 }
 
@@ -93,7 +93,7 @@ impl Build<'_> {
         let prefix = table.folder(source.name, name);
         self.parse::<crate::text::Prefix>(&path.key("prefix"), &prefix);
         let slices = self.slices(context);
-        let request = value(table.path.as_ref());
+        let request = value(&table.path);
         let params = self.params(&path.key("params"), &table.params);
         let used = used(request.as_ref(), params.as_deref());
         let kind = self.kind(context, &used);
@@ -117,10 +117,10 @@ impl Build<'_> {
             name: name.to_owned(),
             prefix,
             enabled: table.enabled.unwrap_or(true),
-            base_url: value(table.base_url.as_ref()),
+            base_url: value(&table.base_url),
             path: request?,
             params: params?,
-            data_selector: value(table.data_selector.as_ref()).unwrap_or_default(),
+            data_selector: value(&table.data_selector).unwrap_or_default(),
             explode,
             primary_key,
             version,
@@ -159,7 +159,7 @@ impl Build<'_> {
     /// Merges the dataset's own keys with the source's as defaults.
     fn retry(&mut self, path: &KeyPath, own: &RetryTable, shared: &RetryTable) -> Retry {
         let wait = |own: &Option<Text<PositiveSpan>>, shared: &Option<Text<_>>, seconds| {
-            let wait = value(own.as_ref()).or_else(|| value(shared.as_ref()));
+            let wait = value(own).or_else(|| value(shared));
             wait.unwrap_or(Duration::from_secs(seconds))
         };
         let retry = Retry {
@@ -186,8 +186,8 @@ impl Build<'_> {
 /// Merges the dataset's own keys with the source's as defaults.
 fn request_limits(own: &RequestLimitsTable, shared: &Limits) -> RequestLimits {
     RequestLimits {
-        timeout: value(own.timeout.as_ref()).unwrap_or(shared.timeout),
-        max_body_bytes: value(own.max_body_bytes.as_ref()).unwrap_or(shared.max_body_bytes),
+        timeout: value(&own.timeout).unwrap_or(shared.timeout),
+        max_body_bytes: value(&own.max_body_bytes).unwrap_or(shared.max_body_bytes),
         max_requests_per_run: own.max_requests_per_run.or(shared.max_requests_per_run),
     }
 }

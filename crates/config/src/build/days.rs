@@ -27,9 +27,9 @@ impl Build<'_> {
             }
         }
         let day_field = window.and_then(|window| window.day_field.as_ref());
-        let day_format = window.and_then(|window| value(window.day_format.as_ref()));
-        let earliest = window.and_then(|window| value(window.earliest.as_ref()));
-        let settle = window.and_then(|window| value(window.settle.as_ref()));
+        let day_format = window.and_then(|window| value(&window.day_format));
+        let earliest = window.and_then(|window| value(&window.earliest));
+        let settle = window.and_then(|window| value(&window.settle));
         Days {
             coverage_from: self.coverage(context, earliest),
             earliest,
@@ -43,7 +43,7 @@ impl Build<'_> {
 
     /// Returns the first day of the coverage, which must not be before `window.earliest`.
     fn coverage(&mut self, context: &DatasetContext<'_>, earliest: Option<Day>) -> Option<Day> {
-        let from = value(context.table.coverage.from.as_ref())?;
+        let from = value(&context.table.coverage.from)?;
         if let Some(earliest) = earliest.filter(|earliest| from < *earliest) {
             let path = context.path.key("coverage").key("from");
             self.complain(

@@ -129,7 +129,7 @@ impl Build<'_> {
         Window {
             start_param: table.start_param.clone(),
             end_param: table.end_param.clone(),
-            format: value(table.format.as_ref()).unwrap_or_default(),
+            format: value(&table.format).unwrap_or_default(),
             end: table.end.unwrap_or(WindowEnd::Inclusive),
             zone: context.source.zone,
         }

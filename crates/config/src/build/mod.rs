@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use config::ValueKind;
+use toml::Value;
 
 use super::Secrets;
 use super::files::{ConfigFiles, bad_line};
@@ -62,8 +62,8 @@ impl Build<'_> {
 
     /// Returns `true` if `path` has a value, and a right one. An empty table says nothing.
     fn said(&self, path: &KeyPath) -> bool {
-        let value = self.layers.find(path).map(|value| &value.kind);
-        let empty = matches!(value, Some(ValueKind::Table(table)) if table.is_empty());
+        let value = self.layers.find(path);
+        let empty = matches!(value, Some(Value::Table(table)) if table.is_empty());
         value.is_some() && !empty && !self.layers.is_refused(path)
     }
 

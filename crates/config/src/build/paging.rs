@@ -27,11 +27,11 @@ impl Build<'_> {
             style,
             page_size: table.page_size.unwrap_or(1).into(),
             page_size_param: table.page_size_param.clone(),
-            total_records_path: value(table.total_records_path.as_ref()),
-            total_pages_path: value(table.total_pages_path.as_ref()),
+            total_records_path: value(&table.total_records_path),
+            total_pages_path: value(&table.total_pages_path),
             totals_on_first_page_only: table.totals_on_first_page_only,
-            has_more_path: value(table.has_more_path.as_ref()),
-            next_path: value(table.next_path.as_ref()),
+            has_more_path: value(&table.has_more_path),
+            next_path: value(&table.next_path),
             stop_on_short_page: short,
             max_pages: table.max_pages.unwrap_or(10_000).into(),
         })
@@ -75,51 +75,41 @@ impl Build<'_> {
                 self.refuses(&path.key(key), problem, hint);
             }
         }
-        let needed: &[(&str, &str, &str)] = match table.style {
-            PageNumber => &[(
-                "page_param",
-                "it takes the page's number",
-                "name the parameter",
-            )],
-            Offset => &[(
-                "offset_param",
-                "it takes the number of records to leave out",
-                "name the parameter",
-            )],
-            Cursor => &[
-                (
-                    "cursor_param",
-                    "it takes what the page before says",
-                    "name the parameter",
-                ),
-                (
-                    "next_path",
-                    "the next cursor stands there",
-                    "write next_path = \"/…\"",
-                ),
-            ],
-            NextLink => &[(
-                "next_path",
+        if table.style == NextLink {
+            let hint = "write next_path = \"/…\"";
+            self.needs(
+                &path.key("next_path"),
                 "the next page's URL stands there",
-                "write next_path = \"/…\"",
-            )],
-            Single => &[],
-        };
-        for (key, why, hint) in needed {
-            self.needs(&path.key(key), why, hint);
+                hint,
+            );
         }
+        let mut parameter = |key: &str, name: &Option<String>, why: &str| {
+            self.needs(&path.key(key), why, "name the parameter");
+            name.clone().unwrap_or_default()
+        };
         match table.style {
             PageNumber => PagingStyle::PageNumber {
-                page_param: table.page_param.clone().unwrap_or_default(),
+                page_param: parameter(
+                    "page_param",
+                    &table.page_param,
+                    "it takes the page's number",
+                ),
                 first_page: table.first_page.unwrap_or(1).into(),
             },
-            Offset => PagingStyle::Offset {
-                offset_param: table.offset_param.clone().unwrap_or_default(),
-                overlap: table.overlap.unwrap_or(0).into(),
-            },
-            Cursor => PagingStyle::Cursor {
-                cursor_param: table.cursor_param.clone().unwrap_or_default(),
-            },
+            Offset => {
+                let why = "it takes the number of records to leave out";
+                PagingStyle::Offset {
+                    offset_param: parameter("offset_param", &table.offset_param, why),
+                    overlap: table.overlap.unwrap_or(0).into(),
+                }
+            }
+            Cursor => {
+                let why = "it takes what the page before says";
+                let cursor_param = parameter("cursor_param", &table.cursor_param, why);
+                let hint = "write next_path = \"/…\"";
+                self.needs(&path.key("next_path"), "the next cursor stands there", hint);
+                PagingStyle::Cursor { cursor_param }
+            }
             NextLink => PagingStyle::NextLink,
             Single => PagingStyle::Single,
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use config::ValueKind;
 use secrecy::{ExposeSecret, SecretString};
+use toml::Value;
 
 use super::Build;
 use super::dataset::DatasetContext;
@@ -94,7 +94,7 @@ impl Build<'_> {
         let hint = "write method = \"hmac\" or method = \"mask\"";
         self.needs(&path.key("method"), why, hint);
         let when = path.key("when");
-        if let Some(ValueKind::Table(_)) = self.layers.find(&when).map(|value| &value.kind) {
+        if self.layers.find(&when).is_some_and(Value::is_table) {
             let hint = "write when = { field = \"tipoPessoa\", equals = \"PF\" }";
             self.needs(&when.key("field"), "a condition has two parts", hint);
             self.needs(&when.key("equals"), "a condition has two parts", hint);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use config::ValueKind;
 use indexmap::IndexMap;
+use toml::Value;
 
 use super::Build;
 use super::dataset::DatasetContext;
@@ -108,8 +108,7 @@ impl Build<'_> {
             ("paginator", "page_size_param"),
         ] {
             let at = context.path.key(table).key(key);
-            let value = self.layers.find(&at).map(|value| &value.kind);
-            let Some(ValueKind::String(name)) = value else {
+            let Some(Value::String(name)) = self.layers.find(&at) else {
                 continue;
             };
             if let Some((first, _)) = sent.iter().find(|(_, other)| other == name) {

@@ -62,7 +62,7 @@ impl Build<'_> {
             self.refuses(&path.key("max_attempts"), problem, hint);
         }
         let wait = self.wait(path, table, action);
-        let body_path = value(table.body_path.as_ref());
+        let body_path = value(&table.body_path);
         Some(ResponseRule {
             status: table.status,
             content_type: table.content_type.clone(),
@@ -90,6 +90,6 @@ impl Build<'_> {
             self.header_name(&header, name);
             return Some(Wait::Header(name.clone()));
         }
-        value(table.wait_pattern.as_ref()).map(Wait::Pattern)
+        value(&table.wait_pattern).map(Wait::Pattern)
     }
 }

@@ -47,7 +47,7 @@ impl Build<'_> {
         }
         let protect_key = tables.protect_key.as_ref();
         let protect_key = protect_key.map(|key| self.protect_key(&top.key("protect_key"), key));
-        let timezone = value(tables.timezone.as_ref());
+        let timezone = value(&tables.timezone);
         let context = SourceContext {
             name: &name,
             tables,
@@ -56,23 +56,17 @@ impl Build<'_> {
             schemas: self.schemas(&tables.dataset),
         };
         let datasets = self.datasets(&context);
-        let jobs = tables.job.iter().map(|(name, job)| {
+        let mut jobs = BTreeMap::new();
+        for (name, job) in &tables.job {
             self.job(&top.key("job").key(name), name, job, tables);
-            let name = name.clone();
-            (
-                name.clone(),
-                Job {
-                    name,
-                    ..job.clone()
-                },
-            )
-        });
-        let jobs = jobs.collect();
-        let user_agent = value(tables.user_agent.as_ref());
+            let (name, job) = (name.clone(), job.clone());
+            jobs.insert(name.clone(), Job { name, ..job });
+        }
+        let user_agent = value(&tables.user_agent);
         Some(Source {
             name,
             enabled: tables.enabled.unwrap_or(true),
-            base_url: value(tables.base_url.as_ref())?,
+            base_url: value(&tables.base_url)?,
             timezone: timezone?,
             user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()),
             headers,

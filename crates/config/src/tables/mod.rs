@@ -10,12 +10,11 @@ pub mod either;
 pub mod source;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::Deserialize;
 
 /// Returns the JSON Schema of a file with the top table `T`.
 pub fn json_schema<T: JsonSchema>() -> Schema {
@@ -52,32 +51,26 @@ fn as_toml(schema: &mut Schema) {
 }
 
 /// Value that is sent as text, and may be written as string, integer or boolean.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
 pub struct Scalar(pub String);
 
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ScalarVisitor;
-        impl Visitor<'_> for ScalarVisitor {
-            type Value = Scalar;
+/// A scalar as written.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, a whole number or a boolean")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_bool<E: Error>(self, truth: bool) -> Result<Scalar, E> {
-                Ok(Scalar(truth.to_string()))
-            }
-        }
-        deserializer.deserialize_any(ScalarVisitor)
+impl From<Written> for Scalar {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Text(text) => text,
+            Written::Integer(number) => number.to_string(),
+            Written::Boolean(truth) => truth.to_string(),
+        })
     }
 }
 
