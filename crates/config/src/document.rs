@@ -1,13 +1,15 @@
-//! Parsed TOML file: a tree in which every value has its line.
+//! Parsed TOML file: its values, and the line of each.
 //!
-//! All syntax errors of a file are reported at once. The tree of a file with syntax errors is not worth
+//! All syntax errors of a file are reported at once. What is left of a file with syntax errors is not worth
 //! checking, because one malformed line can change the meaning of others.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use toml::Spanned;
+use toml::Value;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+use super::path::KeyPath;
 use bronzed_model::problem::{Location, Problems};
 
 /// Parsed file.
@@ -15,38 +17,14 @@ use bronzed_model::problem::{Location, Problems};
 pub struct TomlDocument {
     /// Name of the file in problems.
     pub name: Arc<str>,
-    /// Top-level table.
-    pub root: Node,
+    /// Values; dates are texts, and integers are clamped to 64 bits.
+    pub root: Value,
+    /// Lines of the keys and elements, counted from 1.
+    pub lines: HashMap<KeyPath, usize>,
+    /// Keys and elements whose values are dates, not texts.
+    pub dates: HashSet<KeyPath>,
     /// `true` if the text has syntax errors.
     pub garbled: bool,
-}
-
-/// Value and its line, counted from 1; for the value of a key, the line of the key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    /// Line number.
-    pub line: usize,
-    /// Value.
-    pub value: Value,
-}
-
-/// TOML value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// An integer; clamped to 64 bits.
-    Integer(i64),
-    /// A float.
-    Float(f64),
-    /// `true` or `false`
-    Boolean(bool),
-    /// A date, a time, or both, as written.
-    Date(String),
-    /// An array, or an array of tables.
-    List(Vec<Node>),
-    /// A table, in the order of the file.
-    Table(Vec<(String, Node)>),
 }
 
 impl TomlDocument {
@@ -70,47 +48,26 @@ impl TomlDocument {
             problems.note(place(error), what, instead);
         }
         let garbled = !garbled.is_empty();
-        let root = Node {
-            line: 1,
-            value: lines.table(table.into_inner()),
+        let mut reader = LineReader {
+            index: &lines,
+            lines: HashMap::new(),
+            dates: HashSet::new(),
         };
         Self {
+            root: reader.table(&KeyPath::default(), table.into_inner()),
+            lines: reader.lines,
+            dates: reader.dates,
             name,
-            root,
             garbled,
         }
     }
-}
 
-impl Node {
-    /// Returns the value of a key. `None` if the node is no table, or lacks the key.
-    pub fn get(&self, key: &str) -> Option<&Self> {
-        self.entries()
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, node)| node)
-    }
-
-    /// Returns the entries of a table; empty for other values.
-    pub fn entries(&self) -> &[(String, Self)] {
-        match &self.value {
-            Value::Table(entries) => entries,
-            _ => &[],
-        }
-    }
-}
-
-impl Value {
-    /// Returns the type of the value, for messages.
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a text",
-            Self::Integer(_) => "a whole number",
-            Self::Float(_) => "a number with a fraction",
-            Self::Boolean(_) => "a boolean",
-            Self::Date(_) => "a date",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
+    /// Returns the place of `path`, or of its nearest ancestor that has a line.
+    pub fn place(&self, path: &KeyPath) -> Location {
+        match self.lines.get(path) {
+            Some(line) => Location::File(self.name.clone(), Some(*line)),
+            None if path.is_top() => Location::File(self.name.clone(), Some(1)),
+            None => self.place(&path.split().0),
         }
     }
 }
@@ -157,31 +114,46 @@ impl LineIndex {
         let start = self.starts.get(line - 1).copied().unwrap_or_default();
         start..self.starts.get(line).copied().unwrap_or(self.end)
     }
+}
 
-    fn table(&self, table: DeTable<'_>) -> Value {
-        let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
-            let line = self.line(key.span().start);
-            let value = self.value(value.into_inner());
-            let key: std::borrow::Cow<'_, str> = key.into_inner();
-            (key.into_owned(), Node { line, value })
-        };
-        Value::Table(table.into_iter().map(entry).collect())
+/// Reader of values that notes their lines.
+struct LineReader<'i> {
+    index: &'i LineIndex,
+    lines: HashMap<KeyPath, usize>,
+    dates: HashSet<KeyPath>,
+}
+
+impl LineReader<'_> {
+    fn table(&mut self, path: &KeyPath, table: DeTable<'_>) -> Value {
+        let entries = table.into_iter().map(|(key, value)| {
+            let path = path.key(key.get_ref());
+            let line = self.index.line(key.span().start);
+            self.lines.insert(path.clone(), line);
+            let value = self.value(&path, value.into_inner());
+            (key.into_inner().into_owned(), value)
+        });
+        Value::Table(entries.collect())
     }
 
-    fn value(&self, value: DeValue<'_>) -> Value {
+    fn value(&mut self, path: &KeyPath, value: DeValue<'_>) -> Value {
         match value {
-            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::String(text) => Value::String(text.into_owned()),
             DeValue::Integer(number) => Value::Integer(integer(&number)),
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(truth) => Value::Boolean(truth),
-            DeValue::Datetime(date) => Value::Date(date.to_string()),
-            DeValue::Table(table) => self.table(table),
+            DeValue::Datetime(date) => {
+                self.dates.insert(path.clone());
+                Value::String(date.to_string())
+            }
+            DeValue::Table(table) => self.table(path, table),
             DeValue::Array(array) => {
-                let element = |value: Spanned<DeValue<'_>>| Node {
-                    line: self.line(value.span().start),
-                    value: self.value(value.into_inner()),
-                };
-                Value::List(array.into_iter().map(element).collect())
+                let elements = array.into_iter().enumerate().map(|(position, value)| {
+                    let path = path.index(position);
+                    let line = self.index.line(value.span().start);
+                    self.lines.insert(path.clone(), line);
+                    self.value(&path, value.into_inner())
+                });
+                Value::Array(elements.collect())
             }
         }
     }
@@ -211,30 +183,27 @@ mod tests {
         let text = "a = 1_000\n\n[t.u]\nb = [\n  \"x\",\n  2.5,\n]\n[[t.r]]\nc = 2021-04-01\n[[t.r]]\nc = 0x10\n";
         let (document, problems) = read(text);
         assert_eq!(problems.to_string(), "");
-        let t = document.root.get("t").unwrap();
-        let at = |node: &Node| (node.line, node.value.clone());
-        let text = |text: &str| Value::Text(text.into());
-        assert_eq!(
-            at(document.root.get("a").unwrap()),
-            (1, Value::Integer(1000))
-        );
-        assert_eq!(t.line, 3);
-        let b = t.get("u").unwrap().get("b").unwrap();
-        let Value::List(elements) = &b.value else {
-            panic!("{b:?}")
-        };
-        assert_eq!(b.line, 4);
-        assert_eq!(at(&elements[0]), (5, text("x")));
-        assert_eq!(at(&elements[1]), (6, Value::Float(2.5)));
-        let Value::List(rules) = &t.get("r").unwrap().value else {
-            panic!("{t:?}")
-        };
-        assert_eq!(rules[1].line, 10);
-        assert_eq!(
-            at(rules[0].get("c").unwrap()),
-            (9, Value::Date("2021-04-01".into()))
-        );
-        assert_eq!(at(rules[1].get("c").unwrap()), (11, Value::Integer(16)));
+        let (t, top) = (&document.root["t"], KeyPath::default());
+        assert_eq!(document.root["a"], Value::Integer(1000));
+        assert_eq!(t["u"]["b"][0], Value::String("x".into()));
+        assert_eq!(t["u"]["b"][1], Value::Float(2.5));
+        assert_eq!(t["r"][0]["c"], Value::String("2021-04-01".into()));
+        assert_eq!(t["r"][1]["c"], Value::Integer(16));
+        let b = top.key("t").key("u").key("b");
+        let rule = top.key("t").key("r").index(1);
+        for (path, line) in [
+            (&top.key("a"), 1),
+            (&top.key("t"), 3),
+            (&b, 4),
+            (&b.index(0), 5),
+            (&b.index(1), 6),
+            (&rule, 10),
+            (&rule.key("c"), 11),
+            (&rule.key("missing"), 10),
+        ] {
+            let place = document.place(path).to_string();
+            assert_eq!(place, format!("a.toml:{line}"), "{path}");
+        }
     }
 
     #[test]
@@ -265,7 +234,7 @@ mod tests {
     fn numbers_beyond_64_bits_stay_out_of_any_range() {
         let (document, _) =
             read("a = 99999999999999999999\nb = -99999999999999999999\nc = 1_000.5\n");
-        let value = |key| document.root.get(key).unwrap().value.clone();
+        let value = |key| document.root[key].clone();
         assert_eq!(value("a"), Value::Integer(i64::MAX));
         assert_eq!(value("b"), Value::Integer(i64::MIN));
         assert_eq!(value("c"), Value::Float(1000.5));

@@ -1,4 +1,4 @@
-//! Environment variables `BRONZED__…` as layers over the files.
+//! Environment variables `BRONZED__…` over the values of the files.
 //!
 //! Two underscores separate the keys of the path, and case is ignored:
 //! `BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY=2` is `concurrency = 2` under `[limits]` of
@@ -8,11 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::{Node, TomlDocument, Value};
-use super::place::KeyPath;
-use super::raw::bronzed::BronzedFile;
-use super::shape::SchemaNode;
-use bronzed_model::problem::Problems;
+use toml::Value;
+
+use super::document::TomlDocument;
+use super::layers::Layers;
+use super::path::KeyPath;
+use super::read::unknown_key;
+use super::shape::Shape;
+use bronzed_model::problem::{Location, Problems};
 
 const PREFIX: &str = "BRONZED__";
 /// Prefix with one underscore missing.
@@ -23,11 +26,11 @@ const SEPARATOR: &str = "__";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Name of the variable: `BRONZED__LAKE__URL`.
-    pub name: String,
+    name: Arc<str>,
     /// Keys from the top of the file, in lower case.
-    pub steps: Vec<String>,
+    steps: Vec<String>,
     /// Value of the variable.
-    pub text: String,
+    text: String,
 }
 
 /// Variables of this program, by the file whose keys they set.
@@ -41,19 +44,16 @@ pub struct Variables {
 
 impl Variables {
     /// Returns the variables that lack one underscore of the prefix (`BRONZED_LAKE__URL`), each with its
-    /// correct name.
-    pub fn misspelt(environment: &BTreeMap<String, String>) -> Vec<(String, String)> {
-        let SchemaNode::Table(fields) = SchemaNode::of::<BronzedFile>() else {
-            return Vec::new();
-        };
-        let known = |step: &str| {
-            let mut tables = fields.iter().map(|field| field.name.as_str());
-            step == "sources" || tables.any(|table| table == step)
-        };
+    /// correct name; `tables` are those of `bronzed.toml`.
+    pub fn misspelt(
+        environment: &BTreeMap<String, String>,
+        tables: &[&str],
+    ) -> Vec<(String, String)> {
         let misspelt = |name: &String| {
             let rest = name.strip_prefix(ALMOST)?;
-            let (first, _) = rest.split_once(SEPARATOR)?;
-            known(&first.to_lowercase()).then(|| (name.clone(), format!("{PREFIX}{rest}")))
+            let first = rest.split_once(SEPARATOR)?.0.to_lowercase();
+            let known = first == "sources" || tables.contains(&first.as_str());
+            known.then(|| (name.clone(), format!("{PREFIX}{rest}")))
         };
         environment.keys().filter_map(misspelt).collect()
     }
@@ -68,125 +68,110 @@ impl Variables {
             let mut steps: Vec<_> = rest.split(SEPARATOR).map(str::to_lowercase).collect();
             let of_source = steps.len() > 1 && steps[0] == "sources";
             let source = of_source.then(|| steps.drain(..2).nth(1).unwrap_or_default());
-            let variable = Variable {
-                name: name.clone(),
+            let variables = match source {
+                Some(source) => picked.sources.entry(source).or_default(),
+                None => &mut picked.bronzed,
+            };
+            variables.push(Variable {
+                name: name.as_str().into(),
                 steps,
                 text: text.clone(),
-            };
-            match source {
-                Some(source) => picked.sources.entry(source).or_default().push(variable),
-                None => picked.bronzed.push(variable),
-            }
+            });
         }
         picked
     }
 }
 
-/// Target of a variable.
-pub enum Target<'s> {
-    /// A value.
-    Value(KeyPath, &'s SchemaNode),
-    /// An unknown key, with the known keys of its table.
-    Unknown(KeyPath, String, Vec<String>),
-    /// A table or list that one variable cannot set, with the hint.
-    Unsayable(KeyPath, &'static str),
-}
-
 impl Variable {
-    /// Resolves the variable in a file of this shape. User-defined keys are looked up in the file, ignoring
-    /// case.
-    pub fn target<'s>(&self, shape: &'s SchemaNode, file: &Node) -> Target<'s> {
+    /// Puts the value of the variable over that of the file; reports a variable that no key takes. User-defined
+    /// keys are looked up in the file, ignoring case.
+    pub fn set(&self, layers: &mut Layers, shape: Shape<'_>, problems: &mut Problems) {
         let mut path = KeyPath::default();
         let mut shape = shape;
-        let mut node = Some(file);
         for step in &self.steps {
-            let written = node.into_iter().flat_map(Node::entries);
-            let written: Vec<_> = written.map(|(name, _)| name.as_str()).collect();
-            let (key, inner) = match next(shape, step, &written) {
-                Ok(found) => found,
-                Err(known) => return Target::Unknown(path, step.clone(), known),
-            };
-            node = node.and_then(|node| node.get(&key));
-            path = path.key(&key);
-            shape = inner;
-        }
-        match shape {
-            SchemaNode::Table(_) | SchemaNode::Open(_) => {
-                Target::Unsayable(path, "name one of the table's keys, too")
+            let table = layers.find(&path).and_then(Value::as_table);
+            let written = table.into_iter().flat_map(toml::Table::keys);
+            let written: Vec<_> = written.cloned().collect();
+            match next(shape, step, &written) {
+                Ok((key, inner)) => {
+                    path = path.key(&key);
+                    shape = inner;
+                }
+                Err(known) => {
+                    let known: Vec<_> = known.iter().map(String::as_str).collect();
+                    let at = (&path.key(step), self.place());
+                    return unknown_key(layers, at, &known, problems);
+                }
             }
-            SchemaNode::List(element, _) if matches!(**element, SchemaNode::Table(_)) => {
-                Target::Unsayable(path, "a list of tables is written in the file")
-            }
-            _ => Target::Value(path, shape),
         }
-    }
-
-    /// Parses the variable's value as the type that `shape` expects.
-    pub fn node(&self, shape: &SchemaNode) -> Node {
-        Node {
-            line: 0,
-            value: self.value(shape),
+        let of_tables = shape.element().is_some_and(|element| element.is("object"));
+        if !shape.is("object") && !of_tables {
+            return layers.set(path, self.name.clone(), self.value(shape));
         }
-    }
-
-    fn value(&self, shape: &SchemaNode) -> Value {
-        let element = match shape {
-            SchemaNode::List(element, _) => element,
-            SchemaNode::ListOr(list, _) => return self.value(list),
-            _ => return scalar(&self.text, shape),
+        let hint = match of_tables {
+            true => "a list of tables is written in the file",
+            false => "name one of the table's keys, too",
         };
-        if self.text.trim_start().starts_with('[') {
-            let name = Arc::from(self.name.as_str());
-            let mut problems = Problems::default();
-            let list = TomlDocument::parse(name, &format!("list = {}", self.text), &mut problems);
-            return match list.root.get("list") {
-                Some(list) if problems.is_empty() => list.value.clone(),
-                _ => Value::Text(self.text.clone()),
-            };
+        let what = format!("`{path}` can't be said by a variable");
+        problems.note(self.place(), what, hint);
+    }
+
+    /// Returns the place of the variable in problems.
+    pub fn place(&self) -> Location {
+        Location::Variable(self.name.to_string())
+    }
+
+    /// Parses the variable's value as the type that is expected.
+    fn value(&self, shape: Shape<'_>) -> Value {
+        let text = self.text.as_str();
+        let Some(element) = shape.element() else {
+            return scalar(text, shape);
+        };
+        if text.trim_start().starts_with('[') {
+            return self.list().unwrap_or_else(|| text.into());
         }
-        let elements = self.text.split(',').map(str::trim);
-        let elements = elements.filter(|text| !text.is_empty()).map(|text| Node {
-            line: 0,
-            value: scalar(text, element),
-        });
-        Value::List(elements.collect())
+        let elements = text.split(',').map(str::trim);
+        let elements = elements.filter(|text| !text.is_empty());
+        let elements = elements.map(|text| scalar(text, element));
+        Value::Array(elements.collect())
+    }
+
+    /// Returns the list that the variable has in the words of TOML. `None` if it isn't TOML.
+    fn list(&self) -> Option<Value> {
+        let mut problems = Problems::default();
+        let text = format!("list = {}", self.text);
+        let document = TomlDocument::parse(self.name.clone(), &text, &mut problems);
+        let list = document.root.get("list").cloned();
+        list.filter(|_| problems.is_empty())
     }
 }
 
 /// Resolves one step in a table of this shape; returns the known keys as the error.
 fn next<'s>(
-    shape: &'s SchemaNode,
+    shape: Shape<'s>,
     step: &str,
-    written: &[&str],
-) -> Result<(String, &'s SchemaNode), Vec<String>> {
-    match shape {
-        SchemaNode::Table(fields) => match fields.iter().find(|field| field.name == *step) {
-            Some(field) => Ok((field.name.clone(), &field.shape)),
-            None => Err(fields.iter().map(|field| field.name.clone()).collect()),
+    written: &[String],
+) -> Result<(String, Shape<'s>), Vec<String>> {
+    match (shape.key(step), shape.entry()) {
+        (Some(inner), _) => Ok((step.to_owned(), inner)),
+        (None, Some(inner)) => match written.iter().find(|name| name.eq_ignore_ascii_case(step)) {
+            Some(name) => Ok((name.clone(), inner)),
+            // A dataset or a job cannot be declared by variables alone: an unknown name is a typo.
+            None if inner.is("object") => Err(written.to_vec()),
+            None => Ok((step.to_owned(), inner)),
         },
-        SchemaNode::TextOr(table) | SchemaNode::ListOr(_, table) => next(table, step, written),
-        SchemaNode::Open(inner) => {
-            let same = |name: &&&str| name.eq_ignore_ascii_case(step);
-            match (written.iter().find(same), &**inner) {
-                (Some(name), _) => Ok(((*name).to_owned(), inner)),
-                // A dataset or a job cannot be declared by variables alone: an unknown name is a typo.
-                (None, SchemaNode::Table(_)) => {
-                    Err(written.iter().map(ToString::to_string).collect())
-                }
-                (None, _) => Ok((step.to_owned(), inner)),
-            }
-        }
-        _ => Err(Vec::new()),
+        (None, None) => Err(shape.keys().into_iter().map(str::to_owned).collect()),
     }
 }
 
-/// Parses a text as the expected type; if that fails, it stays a text, and the type check reports it.
-fn scalar(text: &str, shape: &SchemaNode) -> Value {
-    let read = match shape {
-        SchemaNode::Integer { .. } => text.trim().parse().ok().map(Value::Integer),
-        SchemaNode::Positive => text.trim().parse().ok().map(Value::Float),
-        SchemaNode::Boolean => text.trim().parse().ok().map(Value::Boolean),
-        _ => None,
+/// Parses a text as the expected type; if that fails, it stays a text, and its type is reported when it is read.
+fn scalar(text: &str, shape: Shape<'_>) -> Value {
+    let trimmed = text.trim();
+    let read = match () {
+        () if shape.is("integer") => trimmed.parse().ok().map(Value::Integer),
+        () if shape.is("number") => trimmed.parse().ok().map(Value::Float),
+        () if shape.is("boolean") => trimmed.parse().ok().map(Value::Boolean),
+        () => None,
     };
-    read.unwrap_or_else(|| Value::Text(text.to_owned()))
+    read.unwrap_or_else(|| text.into())
 }

@@ -81,6 +81,11 @@ pub fn carried() -> BTreeMap<String, String> {
 }
 
 impl ConfigFiles {
+    /// Returns the files of a folder, or the embedded ones if there is none.
+    pub fn of(folder: Option<&Path>) -> Self {
+        folder.map_or(Self::Embedded, |folder| Self::Folder(folder.to_owned()))
+    }
+
     /// Returns the origin for the settings.
     pub fn origin(&self) -> Origin {
         match self {

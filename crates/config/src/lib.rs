@@ -6,24 +6,26 @@
 //! hint.
 //!
 //! ```text
-//! text ─► document ─► conform ─► layer ─► build ─► Settings
-//!         lines       known keys  config   meaning
-//!                     and types   crate
+//! text ─► document ─► layers ────► read ────► build ─► Settings
+//!         lines       variables    tables,    keys against
+//!                     over them    by serde   each other
 //! ```
 
 mod build;
-mod conform;
 mod document;
 mod environment;
 mod files;
-mod layer;
+mod layers;
 mod loader;
-mod place;
-mod raw;
+mod nearest;
+mod path;
+mod read;
 #[cfg(test)]
 mod reference;
 pub mod secrets;
 mod shape;
+mod tables;
+mod text;
 
 #[cfg(any(test, feature = "test-util"))]
 use std::collections::BTreeMap;
@@ -48,11 +50,8 @@ pub fn load(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
-    let files = match folder {
-        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
-        None => ConfigFiles::Embedded,
-    };
-    loader::settings(&files, &environment.into_iter().collect(), Secrets::Needed)
+    let environment = environment.into_iter().collect();
+    loader::settings(&ConfigFiles::of(folder), &environment, Secrets::Needed)
 }
 
 /// Loads the configuration for display only: a missing secret is a warning, and its value is empty.
@@ -63,11 +62,8 @@ pub fn load_without_secrets(
     folder: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Problems> {
-    let files = match folder {
-        Some(folder) => ConfigFiles::Folder(folder.to_owned()),
-        None => ConfigFiles::Embedded,
-    };
-    loader::settings(&files, &environment.into_iter().collect(), Secrets::Spared)
+    let environment = environment.into_iter().collect();
+    loader::settings(&ConfigFiles::of(folder), &environment, Secrets::Spared)
 }
 
 /// Loads the configuration to draft the columns of `dataset` (`pncp.contratacoes`): its `schema` may name a file

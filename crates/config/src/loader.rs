@@ -9,14 +9,17 @@ use serde::de::DeserializeOwned;
 
 use super::Secrets;
 use super::build::{Build, failing};
-use super::conform::nearest;
 use super::document::TomlDocument;
 use super::environment::{Variable, Variables};
 use super::files::{ConfigFiles, bad_line};
-use super::layer::{self, Layers};
-use super::place::{KeyPath, LocationMap};
-use super::raw::bronzed::BronzedFile;
-use super::raw::source::SourceFile;
+use super::layers::Layers;
+use super::nearest::did_you_mean;
+use super::path::KeyPath;
+use super::read;
+use super::shape::Shape;
+use super::tables::bronzed::BronzedFile;
+use super::tables::json_schema;
+use super::tables::source::SourceFile;
 use bronzed_model::declaration::Source;
 use bronzed_model::problem::{Location, Problems};
 use bronzed_model::settings::Settings;
@@ -84,36 +87,32 @@ impl Loader<'_> {
             self.problems.note(place, "there is no such folder", hint);
             return None;
         }
-        for (name, right) in Variables::misspelt(self.environment) {
+        self.misspelt_variables();
+        let bronzed = Path::new("bronzed.toml");
+        let variables = std::mem::take(&mut self.variables.bronzed);
+        let tables = self.tables::<BronzedFile>(bronzed, &variables);
+        let settings = tables.map(|(tables, layers)| {
+            let origin = self.files.origin();
+            self.build(bronzed, &layers).bronzed(tables, origin)
+        });
+        let sources = self.sources().into_iter();
+        let sources = sources.map(|source| (source.name.clone(), Arc::new(source)));
+        let sources = sources.collect();
+        Some(Settings {
+            sources,
+            ..settings?
+        })
+    }
+
+    fn misspelt_variables(&mut self) {
+        let schema = json_schema::<BronzedFile>();
+        let tables = Shape::of(schema.as_value()).keys();
+        for (name, right) in Variables::misspelt(self.environment, &tables) {
             let what =
                 "this variable is ignored: two underscores part the steps, the first ones too";
             let place = Location::Variable(name);
             self.problems.warn(place, what, format!("write `{right}`"));
         }
-        let bronzed = Path::new("bronzed.toml");
-        let variables = std::mem::take(&mut self.variables.bronzed);
-        let layers = self.layers::<BronzedFile>(bronzed, &variables);
-        let built = layers.map(|layers| {
-            let mut build = self.build(bronzed, &layers.places);
-            build.bronzed(&layers.tables)
-        });
-        let sources = self.sources().into_iter();
-        let built = built?;
-        Some(Settings {
-            origin: self.files.origin(),
-            warnings: Vec::new(),
-            lake: built.lake,
-            commit: built.commit,
-            state: built.state,
-            pool: built.pool,
-            server: built.server,
-            shutdown: built.shutdown,
-            alerts: built.alerts,
-            telemetry: built.telemetry,
-            sources: sources
-                .map(|source| (source.name.clone(), Arc::new(source)))
-                .collect(),
-        })
     }
 
     fn sources(&mut self) -> Vec<Source> {
@@ -132,12 +131,11 @@ impl Loader<'_> {
         let mut sources = Vec::new();
         for (file, name) in files.iter().zip(&names) {
             let variables = self.variables.sources.remove(&name.to_lowercase());
-            let layers = self.layers::<SourceFile>(file, &variables.unwrap_or_default());
-            let Some(Layers { tables, places }) = layers else {
-                continue;
-            };
-            self.prefixes(name, &tables, &places);
-            sources.extend(self.build(file, &places).source(&tables));
+            let tables = self.tables::<SourceFile>(file, &variables.unwrap_or_default());
+            if let Some((tables, layers)) = tables {
+                self.prefixes(name, &tables, &layers);
+                sources.extend(self.build(file, &layers).source(&tables));
+            }
         }
         self.unknown_sources(&names);
         sources
@@ -146,27 +144,25 @@ impl Loader<'_> {
     /// Reports the variables of sources that have no file: those left after all files are loaded.
     fn unknown_sources(&mut self, names: &[String]) {
         for (source, variables) in &self.variables.sources {
-            let instead = match nearest(source, names.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("sources that have a file: {}", names.join(", ")),
-            };
+            let hint = did_you_mean(source, names.iter().map(String::as_str), || {
+                format!("sources that have a file: {}", names.join(", "))
+            });
             for variable in variables {
-                let place = Location::Variable(variable.name.clone());
                 let what = format!("there is no source `{source}`");
-                self.problems.note(place, what, instead.clone());
+                self.problems.note(variable.place(), what, hint.clone());
             }
         }
     }
 
     /// Reports tables that lie in another table's folder, because readers of the outer table would read both.
-    fn prefixes(&mut self, source: &str, tables: &SourceFile, places: &LocationMap) {
-        for (name, table) in tables.datasets() {
+    fn prefixes(&mut self, source: &str, tables: &SourceFile, layers: &Layers) {
+        for (name, table) in &tables.dataset {
             let path = KeyPath::default().key("dataset").key(name).key("prefix");
-            let prefix = table.prefix(source, name);
+            let prefix = table.folder(source, name);
             for (other, owner) in &self.prefixes {
                 if within(&prefix, other) || within(other, &prefix) {
                     self.problems.note(
-                        places.of(&path),
+                        layers.place(&path),
                         format!("`{path} = \"{prefix}\"`, but {owner} has `{other}` already"),
                         "give each dataset a folder beside the others: \"pncp_contratos\"",
                     );
@@ -176,17 +172,16 @@ impl Loader<'_> {
         }
     }
 
-    fn layers<T: DeserializeOwned + JsonSchema>(
+    /// Reads the tables of a file, with the variables over them. `None` if the file has syntax errors, because
+    /// further checks would report errors that aren't there.
+    fn tables<T: DeserializeOwned + JsonSchema>(
         &mut self,
         file: &Path,
         variables: &[Variable],
-    ) -> Option<Layers<T>> {
+    ) -> Option<(T, Layers)> {
         let name = self.files.name(file);
-        match self.files.read(file) {
-            Ok(text) => {
-                let document = TomlDocument::parse(name, &text, self.problems);
-                layer::read(&document, variables, self.problems)
-            }
+        let text = match self.files.read(file) {
+            Ok(text) => text,
             Err(error) => {
                 let line = bad_line(&error);
                 let hint = match line {
@@ -195,16 +190,28 @@ impl Loader<'_> {
                 };
                 let what = format!("this file {}", failing(&error));
                 self.problems.note(Location::File(name, line), what, hint);
-                None
+                return None;
             }
+        };
+        let document = TomlDocument::parse(name, &text, self.problems);
+        if document.garbled {
+            return None;
         }
+        let mut layers = Layers::new(document);
+        let schema = json_schema::<T>();
+        let shape = Shape::of(schema.as_value());
+        for variable in variables {
+            variable.set(&mut layers, shape, self.problems);
+        }
+        let tables = read::tables(&mut layers, shape, self.problems)?;
+        Some((tables, layers))
     }
 
-    fn build<'b>(&'b mut self, file: &'b Path, places: &'b LocationMap) -> Build<'b> {
+    fn build<'b>(&'b mut self, file: &'b Path, layers: &'b Layers) -> Build<'b> {
         Build {
             files: self.files,
             file,
-            places,
+            layers,
             environment: self.environment,
             secrets: self.secrets,
             drafted: self.drafted,

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use super::raw::source::SourceFile;
-use super::shape::{Field, SchemaNode};
+use super::shape::Shape;
+use super::tables::json_schema;
+use super::tables::source::SourceFile;
 
 const TOP: &str = "\
 # The keys of a source's file
 
-<!-- Written from the doc comments in crates/config/src/raw: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
+<!-- Written from the doc comments in crates/config/src/tables and crates/model/src: run `UPDATE_DOCS=1 cargo test -p bronzed-config reference` after a change. -->
 
 One file in `sources/` is a source, and its name is the source's. How to write one from nothing is in
 [add-a-source.md](../develop/add-a-source.md). What isn't marked as required may be left out. A duration is written
@@ -19,54 +20,60 @@ One file in `sources/` is a source, and its name is the source's. How to write o
 
 /// Returns the text of the page.
 fn page() -> String {
+    let schema = json_schema::<SourceFile>();
     let mut page = TOP.to_owned();
-    let mut tables =
-        VecDeque::from([(String::new(), String::new(), SchemaNode::of::<SourceFile>())]);
-    while let Some((name, about, shape)) = tables.pop_front() {
-        let SchemaNode::Table(fields) = shape else {
-            continue;
-        };
-        let title = match name.as_str() {
-            "" => "At the top".to_owned(),
-            name => format!("`{name}`"),
+    let mut tables = VecDeque::from([(String::new(), Shape::of(schema.as_value()))]);
+    while let Some((name, shape)) = tables.pop_front() {
+        let (title, about) = match name.as_str() {
+            "" => ("At the top".to_owned(), String::new()),
+            name => (format!("`{name}`"), shape.about()),
         };
         let _ = write!(
             page,
             "\n## {title}\n\n{about}\n\n| key | takes | |\n|---|---|---|\n"
         );
-        for field in &fields {
-            let below = name.trim_start_matches('[').trim_end_matches(']');
-            let inner = inner(below, field);
-            let takes = match &inner {
-                Some((table, ..)) => format!("`{table}`"),
-                None => field.shape.expected(),
+        let table = inner_table(shape).unwrap_or(shape);
+        let required: Vec<_> = table.required().collect();
+        for key in table.keys() {
+            let Some(field) = table.key(key) else {
+                continue;
             };
-            let required = if field.required { "Required. " } else { "" };
-            let about = field.about.replace('|', "\\|");
-            let _ = writeln!(page, "| `{}` | {takes} | {required}{about} |", field.name);
-            tables.extend(inner);
+            let below = name.trim_start_matches('[').trim_end_matches(']');
+            let inner = heading(below, key, field);
+            let takes = match &inner {
+                Some(table) => format!("`{table}`"),
+                None => field.expected(),
+            };
+            let required = if required.contains(&key) {
+                "Required. "
+            } else {
+                ""
+            };
+            let about = field.about().replace('|', "\\|");
+            let _ = writeln!(page, "| `{key}` | {takes} | {required}{about} |");
+            tables.extend(inner.map(|table| (table, field)));
         }
     }
     page.replace("\n\n\n\n", "\n\n")
 }
 
-/// Returns the table under a key: its name as written in a file, its description, its shape. `None` if the
-/// key holds no table.
-fn inner(below: &str, field: &Field) -> Option<(String, String, SchemaNode)> {
+/// Returns the table that describes the entries of a table with user-defined keys, or the elements of a list.
+fn inner_table(shape: Shape<'_>) -> Option<Shape<'_>> {
+    let inner = shape.entry().or_else(|| shape.element())?;
+    inner.is("object").then_some(inner)
+}
+
+/// Returns the heading of the table under a key, as written in a file. `None` if the key holds no table.
+fn heading(below: &str, key: &str, shape: Shape<'_>) -> Option<String> {
     let path = match below {
-        "" => field.name.clone(),
-        below => format!("{below}.{}", field.name),
+        "" => key.to_owned(),
+        below => format!("{below}.{key}"),
     };
-    let about = field.about.clone();
-    match &field.shape {
-        SchemaNode::Table(_) => Some((format!("[{path}]"), about, field.shape.clone())),
-        SchemaNode::List(element, _) if matches!(**element, SchemaNode::Table(_)) => {
-            Some((format!("[[{path}]]"), about, (**element).clone()))
-        }
-        SchemaNode::Open(inner) if matches!(**inner, SchemaNode::Table(_)) => {
-            Some((format!("[{path}.NAME]"), about, (**inner).clone()))
-        }
-        _ => None,
+    match inner_table(shape) {
+        Some(_) if shape.is("array") => Some(format!("[[{path}]]")),
+        Some(_) => Some(format!("[{path}.NAME]")),
+        None if shape.is("object") && shape.entry().is_none() => Some(format!("[{path}]")),
+        None => None,
     }
 }
 

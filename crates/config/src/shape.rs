@@ -1,289 +1,208 @@
-//! Schema of a file, derived from the JSON Schema of its tables: the single definition that editors complete
-//! from and that files and variables are checked against.
+//! Type of each key as the JSON Schema of its table states it: ranges, required keys, and the words for messages.
 
-use serde_json::{Map, Value};
+use serde_json::Value as Json;
+use toml::Value;
 
-use super::raw;
+use super::path::KeyPath;
 
-/// Expected type of a value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SchemaNode {
-    /// A table with known keys.
-    Table(Vec<Field>),
-    /// A table with user-defined keys.
-    Open(Box<SchemaNode>),
-    /// A list, with its minimum number of elements.
-    List(Box<SchemaNode>, usize),
-    /// A string.
-    Text(Words),
-    /// A date, as a TOML date or a string.
-    Date,
-    /// A string, integer or boolean, converted to a string.
-    Scalar,
-    /// A string, or a table that refers to one.
-    TextOr(Box<SchemaNode>),
-    /// A list, or a table that refers to one.
-    ListOr(Box<SchemaNode>, Box<SchemaNode>),
-    /// An integer within bounds, both inclusive.
-    Integer {
-        /// Minimum.
-        min: i64,
-        /// Maximum.
-        max: i64,
-    },
-    /// A number greater than zero.
-    Positive,
-    /// `true` or `false`.
-    Boolean,
+/// Schema of one value.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'s> {
+    root: &'s Json,
+    /// Schema as stated where the value is declared.
+    stated: &'s Json,
+    /// Schema of the type, behind all references.
+    kind: &'s Json,
 }
 
-/// Key of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field {
-    /// Name of the key.
-    pub name: String,
-    /// Expected type of the value.
-    pub shape: SchemaNode,
-    /// `true` if the key is required.
-    pub required: bool,
-    /// Description of the key.
-    pub about: String,
-}
+impl<'s> Shape<'s> {
+    /// Returns the shape of a file.
+    pub fn of(root: &'s Json) -> Self {
+        Self::at(root, root)
+    }
 
-/// Allowed values of a string.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words {
-    /// Allowed values; empty if any string is allowed.
-    pub known: Vec<String>,
-    /// Values of the format that this version does not support.
-    pub later: Vec<String>,
-}
-
-impl SchemaNode {
-    /// Returns the shape of a file with the top table `T`.
-    pub fn of<T: schemars::JsonSchema>() -> Self {
-        let schema = raw::json_schema::<T>();
-        SchemaReader {
-            root: schema.as_value(),
+    fn at(root: &'s Json, stated: &'s Json) -> Self {
+        let mut kind = stated;
+        // A reference stands in `allOf` if it has siblings.
+        while let Some(name) = kind["$ref"].as_str().or(kind["allOf"][0]["$ref"].as_str()) {
+            kind = &root["definitions"][name.trim_start_matches("#/definitions/")];
         }
-        .shape(schema.as_value())
+        Self { root, stated, kind }
+    }
+
+    fn inner(self, schema: &'s Json) -> Self {
+        Self::at(self.root, schema)
+    }
+
+    /// Returns the choice of this type: the shape itself, or one of those that a value may have.
+    fn choice(self, name: &str) -> Option<Self> {
+        let choices = self.kind["anyOf"].as_array().into_iter().flatten();
+        let mut choices = choices.map(|schema| self.inner(schema));
+        match self.kind["type"] == name {
+            true => Some(self),
+            false => choices.find(|choice| choice.kind["type"] == name),
+        }
+    }
+
+    /// Returns the shape of a table, or that of the table that may stand for the value.
+    pub fn table(self) -> Option<Self> {
+        self.choice("object")
+    }
+
+    /// Returns the shape of the elements of a list.
+    pub fn element(self) -> Option<Self> {
+        let list = self.choice("array")?;
+        Some(list.inner(&list.kind["items"]))
+    }
+
+    /// Returns the known keys of a table, sorted.
+    pub fn keys(self) -> Vec<&'s str> {
+        let keys = self.table().map(|table| &table.kind["properties"]);
+        let keys = keys.and_then(Json::as_object).into_iter().flatten();
+        keys.map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// Returns the shape of the value of a known key.
+    pub fn key(self, key: &str) -> Option<Self> {
+        let known = self.table()?.kind["properties"].get(key)?;
+        Some(self.inner(known))
+    }
+
+    /// Returns the shape of the values of a table with user-defined keys.
+    pub fn entry(self) -> Option<Self> {
+        let values = &self.table()?.kind["additionalProperties"];
+        values.is_object().then(|| self.inner(values))
+    }
+
+    /// Returns the shape of a key, or of an element such as `[0]`.
+    pub fn step(self, step: &str) -> Option<Self> {
+        let element = KeyPath::position(step).and_then(|_| self.element());
+        element.or_else(|| self.key(step)).or_else(|| self.entry())
+    }
+
+    /// Returns the shape of the value at a path.
+    pub fn find(self, path: &KeyPath) -> Option<Self> {
+        let mut steps = path.steps().iter();
+        steps.try_fold(self, |shape, step| shape.step(step))
+    }
+
+    /// Returns the required keys of a table.
+    pub fn required(self) -> impl Iterator<Item = &'s str> {
+        let keys = self.table().map(|table| &table.kind["required"]);
+        let keys = keys.and_then(Json::as_array).into_iter().flatten();
+        keys.filter_map(Json::as_str)
+    }
+
+    /// Returns the description of the key that has the value.
+    pub fn about(self) -> String {
+        let about = self.stated["description"].as_str();
+        about.unwrap_or_default().replace('\n', " ")
+    }
+
+    /// Returns `true` if the value is of this type alone.
+    pub fn is(self, name: &str) -> bool {
+        self.kind["type"] == name
+    }
+
+    /// Returns `true` if a value may be a date in TOML.
+    pub fn is_date(self) -> bool {
+        self.kind["format"] == "date"
+    }
+
+    /// Returns `true` if a value has the right type, a number is in range, and a list has elements enough.
+    pub fn admits(self, value: &Value) -> bool {
+        let least = &self.kind["exclusiveMinimum"];
+        match value {
+            Value::String(_) => self.allows("string") || !self.words().is_empty(),
+            Value::Boolean(_) => self.allows("boolean"),
+            Value::Integer(number) if self.is("number") => {
+                least.as_i64().is_none_or(|least| *number > least)
+            }
+            Value::Integer(number) => {
+                let (min, max) = self.range();
+                self.allows("integer") && (min..=max).contains(number)
+            }
+            Value::Float(number) => {
+                let above = least.as_f64().is_none_or(|least| *number > least);
+                self.is("number") && number.is_finite() && above
+            }
+            Value::Array(elements) => self.choice("array").is_some_and(|list| {
+                elements.len() as u64 >= list.kind["minItems"].as_u64().unwrap_or_default()
+            }),
+            Value::Table(_) => self.table().is_some(),
+            Value::Datetime(_) => false,
+        }
+    }
+
+    /// Returns `true` if the type is one of those that a value may have.
+    fn allows(self, name: &str) -> bool {
+        let types = self.kind["type"].as_array();
+        types.is_some_and(|types| types.iter().any(|kind| kind == name))
+            || self.choice(name).is_some()
+    }
+
+    /// Returns the bounds of an integer, both inclusive: those stated, or those of its Rust type.
+    fn range(self) -> (i64, i64) {
+        let of_type = match self.kind["format"].as_str() {
+            Some("uint8") => u8::MAX.into(),
+            Some("uint16") => u16::MAX.into(),
+            Some("uint32") => u32::MAX.into(),
+            _ => i64::MAX,
+        };
+        let min = self.kind["minimum"].as_i64().unwrap_or(i64::MIN);
+        (min, self.kind["maximum"].as_i64().unwrap_or(of_type))
+    }
+
+    /// Returns the allowed words of a text; empty if any text is allowed.
+    pub fn words(self) -> Vec<&'s str> {
+        let described = self.kind["oneOf"].as_array().into_iter().flatten();
+        described
+            .filter_map(|word| word["const"].as_str())
+            .collect()
     }
 
     /// Returns a description of the expected value, for messages: `a whole number of at least 1`.
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Table(_) | Self::Open(_) => "a table".to_owned(),
-            Self::List(element, _) => format!("a list, each element {}", element.expected()),
-            Self::Text(words) if !words.known.is_empty() => one_of(&words.known),
-            Self::Text(_) => "a text in \"quotes\"".to_owned(),
-            Self::Date => "a date such as 2025-10-22".to_owned(),
-            Self::Scalar => "a text, a whole number or a boolean".to_owned(),
-            Self::TextOr(_) => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
-            Self::ListOr(list, table) => format!("{}, or {}", list.expected(), table.inline()),
-            Self::Integer { min, max } if *max >= i64::from(u32::MAX) => {
-                format!("a whole number of at least {min}")
+    pub fn expected(self) -> String {
+        if let (Some(table), false) = (self.table(), self.is("object")) {
+            return match self.choice("array") {
+                Some(list) => format!("{}, or {}", list.expected(), table.inline()),
+                None => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
+            };
+        }
+        match self.kind["type"].as_str() {
+            Some("object") => "a table".to_owned(),
+            Some("array") => {
+                let element = self.element().map(Self::expected).unwrap_or_default();
+                format!("a list, each element {element}")
             }
-            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Positive => "a number greater than 0".to_owned(),
-            Self::Boolean => "true or false".to_owned(),
+            Some("string") if self.is_date() => "a date such as 2025-10-22".to_owned(),
+            Some("string") => "a text in \"quotes\"".to_owned(),
+            Some("integer") => match self.range() {
+                (min, max) if max >= i64::from(u32::MAX) => {
+                    format!("a whole number of at least {min}")
+                }
+                (min, max) => format!("a whole number from {min} to {max}"),
+            },
+            Some("number") => "a number greater than 0".to_owned(),
+            Some("boolean") => "true or false".to_owned(),
+            None if !self.words().is_empty() => one_of(&self.words()),
+            _ => "a text, a whole number or a boolean".to_owned(),
         }
     }
-}
 
-impl SchemaNode {
     /// Returns a table as an inline table, for messages.
-    fn inline(&self) -> String {
-        let keys: Vec<_> = match self {
-            Self::Table(fields) => fields.iter().map(|f| format!("{} = …", f.name)).collect(),
-            _ => Vec::new(),
-        };
-        format!("{{ {} }}", keys.join(", "))
+    fn inline(self) -> String {
+        let keys = self.keys().into_iter().map(|key| format!("{key} = …"));
+        format!("{{ {} }}", keys.collect::<Vec<_>>().join(", "))
     }
 }
 
 /// Formats words as a list of choices: `` `a`, `b` or `c` ``.
-pub fn one_of(words: &[String]) -> String {
+pub fn one_of(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => "nothing".to_owned(),
-    }
-}
-
-/// Converts the subset of JSON Schema that the tables use.
-struct SchemaReader<'a> {
-    root: &'a Value,
-}
-
-impl SchemaReader<'_> {
-    fn shape(&self, schema: &Value) -> SchemaNode {
-        let schema = self.resolve(schema);
-        let words = Words {
-            known: known_words(schema),
-            later: strings(&schema["x-later"]),
-        };
-        if !words.known.is_empty() {
-            return SchemaNode::Text(words);
-        }
-        if let Some(choices) = schema["anyOf"].as_array() {
-            let choices: Vec<_> = choices.iter().map(|choice| self.shape(choice)).collect();
-            let is_table = |shape: &&SchemaNode| matches!(shape, SchemaNode::Table(_));
-            let is_list = |shape: &&SchemaNode| matches!(shape, SchemaNode::List(..));
-            let table = choices.iter().find(is_table);
-            let table = Box::new(table.cloned().unwrap_or(SchemaNode::Scalar));
-            return match choices.iter().find(is_list) {
-                Some(list) => SchemaNode::ListOr(Box::new(list.clone()), table),
-                None => SchemaNode::TextOr(table),
-            };
-        }
-        match schema["type"].as_str() {
-            Some("object") => match schema["properties"].as_object() {
-                Some(properties) => self.table(properties, &strings(&schema["required"])),
-                None => SchemaNode::Open(Box::new(self.shape(&schema["additionalProperties"]))),
-            },
-            Some("array") => {
-                let least = schema["minItems"].as_u64().unwrap_or_default();
-                let least = usize::try_from(least).unwrap_or_default();
-                SchemaNode::List(Box::new(self.shape(&schema["items"])), least)
-            }
-            Some("integer") => SchemaNode::Integer {
-                min: schema["minimum"].as_i64().unwrap_or(i64::MIN),
-                max: greatest(schema),
-            },
-            Some("number") => SchemaNode::Positive,
-            Some("boolean") => SchemaNode::Boolean,
-            Some("string") if schema["format"] == "date" => SchemaNode::Date,
-            Some("string") => SchemaNode::Text(words),
-            _ => SchemaNode::Scalar,
-        }
-    }
-
-    fn table(&self, properties: &Map<String, Value>, required: &[String]) -> SchemaNode {
-        let field = |(name, schema): (&String, &Value)| Field {
-            name: name.clone(),
-            shape: self.shape(schema),
-            required: required.contains(name),
-            about: schema["description"]
-                .as_str()
-                .unwrap_or("")
-                .replace('\n', " "),
-        };
-        SchemaNode::Table(properties.iter().map(field).collect())
-    }
-
-    /// Resolves `$ref`, also if it is wrapped in `allOf` to allow sibling keys.
-    fn resolve<'s>(&'s self, schema: &'s Value) -> &'s Value {
-        let reference = schema["$ref"].as_str();
-        let reference = reference.or_else(|| schema["allOf"][0]["$ref"].as_str());
-        let target = reference.and_then(|name| self.root.pointer(name.strip_prefix('#')?));
-        target.map_or(schema, |target| self.resolve(target))
-    }
-}
-
-/// Returns the values of an enum: one list, or one `oneOf` entry for each described value.
-fn known_words(schema: &Value) -> Vec<String> {
-    let mut words = strings(&schema["enum"]);
-    for choice in schema["oneOf"].as_array().into_iter().flatten() {
-        words.extend(choice["const"].as_str().map(str::to_owned));
-        words.extend(strings(&choice["enum"]));
-    }
-    words
-}
-
-fn strings(list: &Value) -> Vec<String> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(|word| word.as_str().map(str::to_owned))
-        .collect()
-}
-
-/// Returns the maximum of an integer: the stated one, or that of its Rust type.
-fn greatest(schema: &Value) -> i64 {
-    let of_type = match schema["format"].as_str() {
-        Some("uint8") => u8::MAX.into(),
-        Some("uint16") => u16::MAX.into(),
-        Some("uint32") => u32::MAX.into(),
-        _ => i64::MAX,
-    };
-    schema["maximum"].as_i64().unwrap_or(of_type)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::raw::{bronzed::BronzedFile, source::SourceFile};
-
-    fn at<'a>(shape: &'a SchemaNode, path: &[&str]) -> &'a Field {
-        let SchemaNode::Table(fields) = shape else {
-            panic!("{shape:?} at {path:?}")
-        };
-        let field = fields.iter().find(|field| field.name == path[0]).unwrap();
-        match (&path[1..], &field.shape) {
-            ([], _) => field,
-            (
-                rest,
-                SchemaNode::Open(inner) | SchemaNode::List(inner, _) | SchemaNode::TextOr(inner),
-            ) => at(inner, rest),
-            (rest, inner) => at(inner, rest),
-        }
-    }
-
-    #[test]
-    fn the_tables_are_what_their_structs_say() {
-        let source = SchemaNode::of::<SourceFile>();
-        let concurrency = at(&source, &["limits", "concurrency"]);
-        assert_eq!(
-            concurrency.shape,
-            SchemaNode::Integer {
-                min: 1,
-                max: 65_535
-            }
-        );
-        assert!(!concurrency.required);
-        assert!(at(&source, &["base_url"]).required);
-        assert_eq!(
-            at(&source, &["retry", "initial"]).shape,
-            SchemaNode::Text(Words::default())
-        );
-        assert_eq!(
-            at(&source, &["dataset", "window", "earliest"]).shape,
-            SchemaNode::Date
-        );
-        let SchemaNode::Text(kind) = &at(&source, &["dataset", "kind"]).shape else {
-            panic!()
-        };
-        assert_eq!(kind.known, ["dated", "snapshot", "child", "feed"]);
-        let SchemaNode::Text(action) = &at(&source, &["response", "action"]).shape else {
-            panic!()
-        };
-        assert_eq!(
-            action.known,
-            ["ok", "empty", "retry", "rate_limited", "skip", "fail"]
-        );
-        let slices = &at(&source, &["dataset", "slices"]).shape;
-        let SchemaNode::Open(values) = slices else {
-            panic!("{slices:?}")
-        };
-        let SchemaNode::ListOr(list, table) = &**values else {
-            panic!("{values:?}")
-        };
-        assert_eq!(**list, SchemaNode::List(Box::new(SchemaNode::Scalar), 0));
-        assert!(at(table, &["field"]).required);
-        assert_eq!(
-            at(&source, &["limits", "requests_per_second"]).shape,
-            SchemaNode::Positive
-        );
-
-        let bronzed = SchemaNode::of::<BronzedFile>();
-        let SchemaNode::Open(option) = &at(&bronzed, &["lake", "options"]).shape else {
-            panic!()
-        };
-        let SchemaNode::TextOr(secret) = &**option else {
-            panic!("{option:?}")
-        };
-        assert_eq!(
-            at(secret, &["env"]).shape,
-            SchemaNode::Text(Words::default())
-        );
     }
 }

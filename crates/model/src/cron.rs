@@ -72,7 +72,9 @@ impl Cron {
             .year(Year::Disallowed)
             .build()
             .parse(text)
-            .map_err(|error| CronError::Syntax(error.to_string()))?;
+            .map_err(|error| {
+                CronError::Syntax(out_of_range(text).unwrap_or_else(|| error.to_string()))
+            })?;
         let cron = Self {
             text: text.to_owned(),
             fields,
@@ -189,6 +191,30 @@ impl Cron {
         }
         after
     }
+}
+
+/// Fields of an expression with six fields (one with five lacks the first): names and bounds.
+const FIELDS: [(&str, u32, u32); 6] = [
+    ("second", 0, 59),
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 7),
+];
+
+/// Returns the first number of an expression that is out of its field's range: `hour 25: 0 to 23`.
+fn out_of_range(text: &str) -> Option<String> {
+    let fields: Vec<_> = text.split_whitespace().collect();
+    let declared = FIELDS.get(FIELDS.len().checked_sub(fields.len())?..)?;
+    let mut numbers = fields.iter().zip(declared).flat_map(|(field, bounds)| {
+        let parts = field.split(',').filter_map(|part| part.split('/').next());
+        let numbers = parts.flat_map(|part| part.split('-'));
+        numbers.filter_map(move |number| Some((number.parse::<u32>().ok()?, bounds)))
+    });
+    let (wrong, (name, least, most)) =
+        numbers.find(|(number, (_, least, most))| !(least..=most).contains(&number))?;
+    Some(format!("{name} {wrong}: {least} to {most}"))
 }
 
 impl fmt::Display for Cron {

@@ -30,4 +30,5 @@ pub mod slices;
 pub mod template;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+pub mod text;
 pub mod verified;

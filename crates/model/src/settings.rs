@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
 
 use crate::alerts::AlertSettings;
 use crate::declaration::Source;
 use crate::problem::Problem;
+use crate::text::{self, PositiveSpan, Size, Span};
 
 /// Validated settings from files and environment.
 #[derive(Debug, Clone)]
@@ -21,7 +24,7 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// Location of bronze and state.
     pub lake: LakeSettings,
-    /// ConnectionLimits of one commit.
+    /// Limits of one commit.
     pub commit: CommitSettings,
     /// Encoding of state documents.
     pub state: StateSettings,
@@ -58,24 +61,39 @@ pub struct LakeSettings {
     pub options: BTreeMap<String, SecretString>,
 }
 
-/// ConnectionLimits of one commit: they bound the memory of a run, and the work that a crash loses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Limits of one commit: they bound the memory of a run, and the work that a crash loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct CommitSettings {
-    /// Maximum number of records in one file.
+    /// Maximum number of records in one file. Default: 15000.
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub max_records: usize,
-    /// Approximate maximum size of JSON in one file, in bytes.
+    /// Approximate maximum size of JSON in one file. Default: `"128MB"`.
+    #[serde(deserialize_with = "text::read::<Size, _, _>")]
+    #[schemars(with = "String")]
     pub max_bytes: u64,
 }
 
+impl Default for CommitSettings {
+    fn default() -> Self {
+        Self {
+            max_records: 15_000,
+            max_bytes: 128_000_000,
+        }
+    }
+}
+
 /// Encoding of state documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct StateSettings {
-    /// Compression of state documents.
+    /// Compression: `"none"` or `"zstd"`, which takes about an eighth of the size but cannot be read by the
+    /// earlier pipeline. Default: `"none"`.
     pub compression: StateCompression,
 }
 
 /// Compression of a state document. Documents of either kind can be read, whatever the setting.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StateCompression {
     /// Plain JSON, readable by other programs.
@@ -85,31 +103,62 @@ pub enum StateCompression {
     Zstd,
 }
 
-/// Concurrency of the daemon, all sources together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Concurrency of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct PoolSettings {
-    /// Maximum number of concurrent runs of one priority or higher.
+    /// Maximum number of concurrent runs, all sources together. A run waits only for runs of its own or a
+    /// higher priority. Default: 4.
+    #[schemars(range(min = 1, max = u16::MAX))]
     pub runs: usize,
 }
 
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { runs: 4 }
+    }
+}
+
 /// Shutdown of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ShutdownSettings {
-    /// Time that runs have to commit what they have read after the daemon is told to stop.
+    /// Time that runs have to commit what they have read after the daemon is told to stop. Default: `"25s"`,
+    /// within the 30 s that Kubernetes waits.
+    #[serde(deserialize_with = "text::read::<Span, _, _>")]
+    #[schemars(with = "String")]
     pub grace: Duration,
 }
 
+impl Default for ShutdownSettings {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(25),
+        }
+    }
+}
+
 /// Logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// Log filter in the syntax of `RUST_LOG`: `info`, `bronzed=debug,warn`.
+    /// Log filter in the syntax of `RUST_LOG`: `bronzed=debug,warn`. Default: `info`.
     pub log: String,
-    /// Format of log lines.
+    /// Format of log lines. Default: `auto`.
     pub format: LogFormat,
 }
 
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            format: LogFormat::Auto,
+        }
+    }
+}
+
 /// Format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, JSON elsewhere.
@@ -130,28 +179,49 @@ pub struct ServerSettings {
     pub token: Option<SecretString>,
     /// `true` if read routes need no token on any address.
     pub public_reads: bool,
-    /// ConnectionLimits for clients.
+    /// Limits for clients.
     pub limits: ConnectionLimits,
 }
 
-/// ConnectionLimits for clients.
-#[derive(Debug, Clone, Copy)]
+/// Limits for clients of the daemon.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ConnectionLimits {
-    /// Maximum number of concurrent connections. A further connection evicts the one that has waited
-    /// longest for a request; if all are serving a request, it waits.
+    /// Maximum number of connections. A further one replaces the connection that has waited longest for a
+    /// request. Default: 256.
+    #[schemars(range(min = 1, max = u16::MAX))]
     pub connections: usize,
-    /// Timeout for the headers of a request, and for the next request on an idle connection.
+    /// Time limit for the headers of a request, and for an idle connection to send its next request. Default:
+    /// `"10s"`.
+    #[serde(
+        rename = "header_timeout",
+        deserialize_with = "text::read::<PositiveSpan, _, _>"
+    )]
+    #[schemars(with = "String")]
     pub header_time: Duration,
-    /// Timeout for the body of a request, after its headers.
+    /// Time limit for the body of a request. Default: `"10s"`.
+    #[serde(
+        rename = "body_timeout",
+        deserialize_with = "text::read::<PositiveSpan, _, _>"
+    )]
+    #[schemars(with = "String")]
     pub body_time: Duration,
     /// Timeout for a whole response, including the time for reading the body.
+    #[serde(skip)]
     pub answer_time: Duration,
-    /// Age after which a connection accepts no further request. A client that reads slowly, or not at all,
-    /// is disconnected `drain_time` later.
+    /// Maximum age of a connection; an older one takes no further request. Default: `"5m"`.
+    // A client that reads slowly, or not at all, is disconnected `drain_time` later.
+    #[serde(
+        rename = "connection_timeout",
+        deserialize_with = "text::read::<PositiveSpan, _, _>"
+    )]
+    #[schemars(with = "String")]
     pub connection_time: Duration,
     /// Time for the request in progress to finish when its connection or the daemon ends.
+    #[serde(skip)]
     pub drain_time: Duration,
     /// Maximum size of a request body.
+    #[serde(skip)]
     pub body_bytes: usize,
 }
 

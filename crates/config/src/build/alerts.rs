@@ -6,12 +6,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Build;
-use crate::place::KeyPath;
-use crate::raw::alerts::{
+use crate::path::KeyPath;
+use crate::tables::alerts::{
     AlertChannelTable, AlertChannelType, AlertRuleTable, AlertRulesTable, AlertsTable,
     HeartbeatTable,
 };
-use crate::raw::bronzed::OptionValue;
+use crate::tables::bronzed::OptionValue;
+use crate::tables::either::Either;
+use crate::text::value;
 use bronzed_model::alerts::{
     AlertChannel, AlertRule, AlertRules, AlertSettings, EmailChannel, Heartbeat, SmtpTls,
     WebhookShape,
@@ -23,49 +25,16 @@ const TELEGRAM: &str = "https://api.telegram.org";
 impl Build<'_> {
     /// Settings of alerts.
     pub fn alerts(&mut self, path: &KeyPath, table: &AlertsTable) -> AlertSettings {
-        let channels = table.channel.0.iter().filter_map(|(name, table)| {
+        let channels = table.channel.iter().filter_map(|(name, table)| {
             let path = path.key("channel").key(name);
             Some((name.clone(), self.alert_channel(&path, table)?))
         });
         let channels = channels.collect();
         let heartbeat = table.heartbeat.as_ref();
         AlertSettings {
-            rules: self.alert_rules(&path.key("rules"), &table.rules),
+            rules: alert_rules(&table.rules),
             channels,
             heartbeat: heartbeat.map(|table| self.heartbeat(&path.key("heartbeat"), table)),
-        }
-    }
-
-    fn alert_rules(&mut self, path: &KeyPath, table: &AlertRulesTable) -> AlertRules {
-        let usual = AlertRules::default();
-        let within = table.failing.within.as_deref();
-        let within_path = path.key("failing").key("within");
-        let mut rule = |name: &str, table: &AlertRuleTable, usual: AlertRule| AlertRule {
-            enabled: table.enabled.unwrap_or(usual.enabled),
-            hold: self.duration(
-                &path.key(name).key("for"),
-                table.hold.as_deref(),
-                usual.hold,
-            ),
-        };
-        AlertRules {
-            unproven: rule("unproven", &table.unproven, usual.unproven),
-            stuck: rule("stuck", &table.stuck, usual.stuck),
-            stale: rule("stale", &table.stale, usual.stale),
-            down: rule("down", &table.down, usual.down),
-            drift: rule("drift", &table.drift, usual.drift),
-            lake: rule("lake", &table.lake, usual.lake),
-            failing: AlertRule {
-                enabled: table.failing.enabled.unwrap_or(true),
-                ..usual.failing
-            },
-            failing_times: table.failing.times.unwrap_or(usual.failing_times),
-            failing_within: self.wait(&within_path, within, usual.failing_within),
-            volume: AlertRule {
-                enabled: table.volume.enabled.unwrap_or(true),
-                ..usual.volume
-            },
-            volume_factor: table.volume.factor.unwrap_or(usual.volume_factor),
         }
     }
 
@@ -75,7 +44,7 @@ impl Build<'_> {
         let Some(kind) = table.kind else {
             let hint =
                 "write `type = \"slack\"`: webhook, slack, discord, teams, telegram or email";
-            self.lacks(&path.key("type"), "it tells how alerts are delivered", hint);
+            self.needs(&path.key("type"), "it tells how alerts are delivered", hint);
             return None;
         };
         self.other_keys(path, table, kind);
@@ -120,10 +89,8 @@ impl Build<'_> {
     }
 
     fn telegram(&mut self, path: &KeyPath, table: &AlertChannelTable) -> AlertChannel {
-        let base = table.api.as_deref().unwrap_or(TELEGRAM);
-        if table.api.is_some() {
-            self.address(&path.key("api"), base);
-        }
+        let base = value(&table.api);
+        let base = base.as_ref().map_or(TELEGRAM, |url| url.as_str());
         AlertChannel::Telegram {
             base: base.trim_end_matches('/').to_owned(),
             token: self.needed_secret(path, "token", table.token.as_ref()),
@@ -142,13 +109,13 @@ impl Build<'_> {
         });
         if login.is_none() && table.password.is_some() {
             let why = "`password` needs one beside it";
-            self.lacks(&path.key("user"), why, "name the user of the mail server");
+            self.needs(&path.key("user"), why, "name the user of the mail server");
         }
         let from = self.needed(path, "from", table.from.as_deref());
         let to = table.to.clone().unwrap_or_default();
         if to.is_empty() {
             let hint = "write `to = [\"someone@example.org\"]`";
-            self.lacks(&path.key("to"), "nobody would get the e-mail", hint);
+            self.needs(&path.key("to"), "nobody would get the e-mail", hint);
         }
         for (key, address) in to.iter().map(|to| ("to", to)).chain([("from", &from)]) {
             if !address.contains('@') && !address.is_empty() {
@@ -172,12 +139,11 @@ impl Build<'_> {
     }
 
     fn heartbeat(&mut self, path: &KeyPath, table: &HeartbeatTable) -> Heartbeat {
-        let every = table.every.as_deref();
         let failure = table.failure_url.as_ref();
         Heartbeat {
             url: self.secret_url(path, "url", table.url.as_ref()),
             failure_url: failure.map(|_| self.secret_url(path, "failure_url", failure)),
-            every: self.wait(&path.key("every"), every, Duration::from_secs(300)),
+            every: value(&table.every).unwrap_or(Duration::from_secs(300)),
         }
     }
 
@@ -185,7 +151,7 @@ impl Build<'_> {
         let text = text.map(str::trim).unwrap_or_default();
         if text.is_empty() {
             let why = "nothing could be delivered";
-            self.lacks(&path.key(key), why, &format!("write `{key} = \"…\"`"));
+            self.needs(&path.key(key), why, &format!("write `{key} = \"…\"`"));
         }
         text.to_owned()
     }
@@ -219,21 +185,45 @@ impl Build<'_> {
         let hint = format!("name it: {key} = {{ env = \"NAME\" }} or {{ file = \"PATH\" }}");
         match value {
             None => {
-                self.lacks(&path, "nothing could be delivered", &hint);
+                self.needs(&path, "nothing could be delivered", &hint);
                 SecretString::default()
             }
-            Some(OptionValue::Plain(text)) => {
+            Some(Either::Plain(text)) => {
                 // A literal secret is allowed in a variable, because the environment may hold secrets.
-                if self.places.variable(&path).is_none() {
+                if !self.layers.is_of_variable(&path) {
                     let what = format!("`{path}` has a secret written down");
                     self.complain(&path, what, hint);
                 }
                 text.as_str().into()
             }
-            Some(OptionValue::Secret(table)) => self.secret(
-                (&path.key("env"), table.env.as_deref()),
-                (&path.key("file"), table.file.as_deref()),
-            ),
+            Some(Either::Table(table)) => self.secret_of(&path, table),
         }
+    }
+}
+
+fn alert_rules(table: &AlertRulesTable) -> AlertRules {
+    let usual = AlertRules::default();
+    let rule = |table: &AlertRuleTable, usual: AlertRule| AlertRule {
+        enabled: table.enabled.unwrap_or(usual.enabled),
+        hold: value(&table.hold).unwrap_or(usual.hold),
+    };
+    AlertRules {
+        unproven: rule(&table.unproven, usual.unproven),
+        stuck: rule(&table.stuck, usual.stuck),
+        stale: rule(&table.stale, usual.stale),
+        down: rule(&table.down, usual.down),
+        drift: rule(&table.drift, usual.drift),
+        lake: rule(&table.lake, usual.lake),
+        failing: AlertRule {
+            enabled: table.failing.enabled.unwrap_or(true),
+            ..usual.failing
+        },
+        failing_times: table.failing.times.unwrap_or(usual.failing_times),
+        failing_within: value(&table.failing.within).unwrap_or(usual.failing_within),
+        volume: AlertRule {
+            enabled: table.volume.enabled.unwrap_or(true),
+            ..usual.volume
+        },
+        volume_factor: table.volume.factor.unwrap_or(usual.volume_factor),
     }
 }

@@ -13,12 +13,14 @@
 
 use std::sync::Arc;
 
+use toml::{Table, Value};
+
 use super::Build;
-use crate::conform::nearest;
-use crate::document::{Node, TomlDocument, Value};
-use crate::place::KeyPath;
-use crate::raw::dataset::DatasetTable;
-use bronzed_model::problem::{Location, Problems};
+use crate::document::TomlDocument;
+use crate::nearest::nearest;
+use crate::path::KeyPath;
+use crate::read::describe;
+use bronzed_model::problem::Problems;
 use bronzed_model::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMNS, Schema};
 
 const TYPES: [&str; 7] = [
@@ -35,11 +37,9 @@ const TYPES_SHOWN: &str =
 
 impl Build<'_> {
     /// Returns the schema that a dataset references. `None` if it is invalid, which is reported.
-    pub fn schema(&mut self, path: &KeyPath, table: &DatasetTable) -> Option<Schema> {
-        let path = path.key("schema");
-        let named = table.schema.as_deref()?;
-        let text = self.text_of(&path, named)?;
-        let name = self.files.name(&self.named_file(&path, named));
+    pub fn schema(&mut self, path: &KeyPath, named: &str) -> Option<Schema> {
+        let text = self.text_of(path, named)?;
+        let name = self.files.name(&self.named_file(path, named));
         parse(name, &text, self.problems)
     }
 }
@@ -47,143 +47,137 @@ impl Build<'_> {
 /// Parses a file of columns. `None` if it has errors, which are reported.
 pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Schema> {
     let before = problems.iter().len();
-    let file = TomlDocument::parse(name.clone(), text, problems);
-    if file.garbled {
+    let document = TomlDocument::parse(name, text, problems);
+    if document.garbled {
         return None;
     }
-    let mut reader = ColumnsReader { name, problems };
-    for (key, node) in file
-        .root
-        .entries()
-        .iter()
-        .filter(|(key, _)| key != "columns")
-    {
-        reader.complain(
-            node.line,
-            format!("unknown key `{key}`"),
-            "columns stand under [columns]",
-        );
+    let mut reader = ColumnsReader {
+        document: &document,
+        problems,
+    };
+    let top = KeyPath::default();
+    let keys = document.root.as_table().into_iter().flat_map(Table::keys);
+    for key in keys.filter(|key| *key != "columns") {
+        let what = format!("unknown key `{key}`");
+        reader.complain(&top.key(key), what, "columns stand under [columns]");
     }
-    let columns = match file.root.get("columns") {
-        Some(node) => reader.members("columns", node, &METADATA_COLUMNS),
+    let columns = match document.root.get("columns") {
+        Some(columns) => reader.members(&top.key("columns"), columns, &METADATA_COLUMNS),
         None => {
-            reader.complain(
-                1,
-                "there is no [columns] here",
-                "declare one column or more under [columns]",
-            );
+            let hint = "declare one column or more under [columns]";
+            reader.complain(&top, "there is no [columns] here", hint);
             Vec::new()
         }
     };
-    if let Some((line, name, table)) = strayed(&file.root, text) {
+    if let Some(path) = strayed(&document, text) {
+        let (table, name) = path.split();
         let what = format!("`{name}` is a member of `{table}`, the table above it");
         let hint =
             format!("a column `{name}` stands under [columns], before the first nested table");
-        problems.warn(Location::File(file.name, Some(line)), what, hint);
+        problems.warn(document.place(&path), what, hint);
     }
     (problems.iter().len() == before).then_some(Schema { columns })
 }
 
 struct ColumnsReader<'a> {
-    name: Arc<str>,
+    document: &'a TomlDocument,
     problems: &'a mut Problems,
 }
 
 impl ColumnsReader<'_> {
-    fn complain(&mut self, line: usize, what: impl Into<String>, instead: impl Into<String>) {
-        let place = Location::File(self.name.clone(), Some(line));
-        self.problems.note(place, what, instead);
+    fn complain(&mut self, path: &KeyPath, what: impl Into<String>, hint: impl Into<String>) {
+        self.problems.note(self.document.place(path), what, hint);
     }
 
-    fn members(&mut self, path: &str, node: &Node, taken: &[&str]) -> Vec<Column> {
-        let entries = node.entries();
-        if entries.is_empty() {
-            let what = format!("`{path}` declares no fields");
-            self.complain(node.line, what, "declare one or more: name = \"string\"");
+    /// Reports a problem that goes on after the name of the column; the one element of a list has its name.
+    fn refuse(&mut self, path: &KeyPath, problem: &str, hint: impl Into<String>) {
+        self.complain(path, format!("`{}{problem}", path.keys_alone()), hint);
+    }
+
+    /// Returns the members of a table of columns; names that are `taken` are refused.
+    fn members(&mut self, path: &KeyPath, table: &Value, taken: &[&str]) -> Vec<Column> {
+        let empty = Table::new();
+        let table = table.as_table().unwrap_or(&empty);
+        if table.is_empty() {
+            let hint = "declare one or more: name = \"string\"";
+            self.refuse(path, "` declares no fields", hint);
         }
         let mut columns = Vec::new();
-        for (position, (name, node)) in entries.iter().enumerate() {
-            let path = format!("{path}.{name}");
+        for (position, (name, value)) in table.iter().enumerate() {
+            let path = path.key(name);
             let of_path = !taken.is_empty() && is_one_of(&PARTITION_COLUMNS, name);
-            let before = entries[..position].iter().map(|(other, _)| other);
-            let twin = before.clone().find(|other| is_same(other, name));
-            if let Some(twin) = twin {
-                self.complain(
-                    node.line,
-                    format!(
-                        "`{path}` and `{twin}` differ in case only, and readers such as DuckDB take \
-                         them for one name"
-                    ),
-                    "leave one of them out: a field that isn't declared is kept in `_extra`, under \
-                     its own name",
+            let mut before = table.keys().take(position);
+            if let Some(twin) = before.find(|other| is_same(other, name)) {
+                let problem = format!(
+                    "` and `{twin}` differ in case only, and readers such as DuckDB take them for one \
+                     name"
                 );
+                let hint = "leave one of them out: a field that isn't declared is kept in `_extra`, \
+                            under its own name";
+                self.refuse(&path, &problem, hint);
             } else if is_one_of(taken, name) || of_path {
-                self.complain(
-                    node.line,
-                    format!("`{path}` has the name of a column that every table has"),
-                    "leave it out: a field that isn't declared is kept in `_extra`",
+                let hint = "leave it out: a field that isn't declared is kept in `_extra`";
+                self.refuse(
+                    &path,
+                    "` has the name of a column that every table has",
+                    hint,
                 );
-            } else if let Some(kind) = self.kind(&path, node) {
-                columns.push(Column {
-                    name: name.clone(),
-                    kind,
-                });
+            } else if let Some(kind) = self.kind(&path, value) {
+                let name = name.clone();
+                columns.push(Column { name, kind });
             }
         }
         columns
     }
 
-    fn kind(&mut self, path: &str, node: &Node) -> Option<ColumnType> {
-        match &node.value {
-            Value::Text(text) => self.named_type(path, node.line, text),
-            Value::Table(_) => Some(ColumnType::Struct(self.members(path, node, &[]))),
-            Value::List(elements) => match elements.as_slice() {
-                [element] => Some(ColumnType::List(Box::new(self.kind(path, element)?))),
-                _ => {
-                    let what = format!("`{path}` is a list of {} types", elements.len());
-                    self.complain(
-                        node.line,
-                        what,
-                        "write the one type of its elements: [\"string\"]",
-                    );
-                    None
+    fn kind(&mut self, path: &KeyPath, value: &Value) -> Option<ColumnType> {
+        let (problem, hint) = match value {
+            Value::String(text) => return self.named_type(path, text),
+            Value::Table(_) => return Some(ColumnType::Struct(self.members(path, value, &[]))),
+            Value::Array(elements) => match elements.as_slice() {
+                [element] => {
+                    return self
+                        .kind(&path.index(0), element)
+                        .map(Box::new)
+                        .map(ColumnType::List);
                 }
+                _ => (
+                    format!("` is a list of {} types", elements.len()),
+                    "write the one type of its elements: [\"string\"]",
+                ),
             },
-            other => {
-                let what = format!("`{path}` is {}", other.describe());
-                self.complain(node.line, what, TYPES_SHOWN);
-                None
-            }
-        }
+            other => (format!("` is {}", describe(other)), TYPES_SHOWN),
+        };
+        self.refuse(path, &problem, hint);
+        None
     }
 
-    fn named_type(&mut self, path: &str, line: usize, text: &str) -> Option<ColumnType> {
-        match text {
-            "string" => Some(ColumnType::String),
-            "int64" => Some(ColumnType::Int64),
-            "boolean" => Some(ColumnType::Boolean),
-            "date" => Some(ColumnType::Date),
-            "timestamp" => Some(ColumnType::Timestamp),
-            "instant" => Some(ColumnType::Instant),
-            _ => match decimal(text) {
-                Some((precision, scale)) if (1..=38).contains(&precision) && scale <= precision => {
-                    Some(ColumnType::Decimal { precision, scale })
-                }
-                Some(_) => {
-                    let hint = "write 1 to 38 digits in all, and no more of them after the point";
-                    self.complain(line, format!("`{path} = \"{text}\"` is out of range"), hint);
-                    None
-                }
-                None => {
-                    let what = format!("`{path} = \"{text}\"` is not a type");
-                    let instead = match nearest(text, TYPES.into_iter()) {
-                        Some(near) => format!("did you mean \"{near}\"? {TYPES_SHOWN}"),
-                        None => TYPES_SHOWN.to_owned(),
-                    };
-                    self.complain(line, what, instead);
-                    None
-                }
-            },
+    fn named_type(&mut self, path: &KeyPath, text: &str) -> Option<ColumnType> {
+        match (text, decimal(text)) {
+            ("string", _) => Some(ColumnType::String),
+            ("int64", _) => Some(ColumnType::Int64),
+            ("boolean", _) => Some(ColumnType::Boolean),
+            ("date", _) => Some(ColumnType::Date),
+            ("timestamp", _) => Some(ColumnType::Timestamp),
+            ("instant", _) => Some(ColumnType::Instant),
+            (_, Some((precision, scale)))
+                if (1..=38).contains(&precision) && scale <= precision =>
+            {
+                Some(ColumnType::Decimal { precision, scale })
+            }
+            (_, Some(_)) => {
+                let hint = "write 1 to 38 digits in all, and no more of them after the point";
+                self.refuse(path, &format!(" = \"{text}\"` is out of range"), hint);
+                None
+            }
+            (_, None) => {
+                let hint = match nearest(text, TYPES.into_iter()) {
+                    Some(near) => format!("did you mean \"{near}\"? {TYPES_SHOWN}"),
+                    None => TYPES_SHOWN.to_owned(),
+                };
+                self.refuse(path, &format!(" = \"{text}\"` is not a type"), hint);
+                None
+            }
         }
     }
 }
@@ -198,38 +192,21 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 }
 
 /// Finds a misplaced column: the last field of a file that ends with a nested table, if it was probably meant
-/// as a column but, appended there, became a member of that table. Returns its line, its name and the path of
-/// the table.
-fn strayed(root: &Node, text: &str) -> Option<(usize, String, String)> {
-    let columns = root.get("columns")?;
-    let (mut table, mut path) = (columns, "columns".to_owned());
-    let (name, last) = loop {
-        let (name, last) = table.entries().iter().max_by_key(|(_, node)| end(node))?;
-        match &last.value {
-            Value::Table(members) if members.first().is_some_and(|(_, it)| it.line > last.line) => {
-                (table, path) = (last, format!("{path}.{name}"));
-            }
-            _ => break (name, last),
-        }
-    };
-    if std::ptr::eq(table, columns) {
-        return None;
-    }
+/// as a column but, appended there, became a member of that table.
+fn strayed(document: &TomlDocument, text: &str) -> Option<KeyPath> {
+    let last_line = document.lines.values().max()?;
+    // Of an inline table on the last line, the key is meant that has the table.
+    let of_line = document.lines.iter().filter(|(_, line)| *line == last_line);
+    let (last, _) = of_line.min_by_key(|(path, _)| path.steps().len())?;
+    let nested = last.steps().len() > 2
+        && last
+            .steps()
+            .iter()
+            .all(|step| KeyPath::position(step).is_none());
     // Misplaced if an empty line separates it from the other members, or a column has its name.
-    let above = text.lines().nth(last.line.checked_sub(2)?)?;
-    let parted = above.trim().is_empty();
-    let known = columns.get(name).is_some();
-    (parted || known).then(|| (last.line, name.clone(), path))
-}
-
-/// Returns the last line of a node's content.
-fn end(node: &Node) -> usize {
-    let inner = match &node.value {
-        Value::Table(entries) => entries.iter().map(|(_, node)| end(node)).max(),
-        Value::List(elements) => elements.iter().map(end).max(),
-        _ => None,
-    };
-    inner.unwrap_or_default().max(node.line)
+    let above = text.lines().nth(last_line.checked_sub(2)?)?;
+    let known = document.root.get("columns")?.get(last.split().1).is_some();
+    (nested && (above.trim().is_empty() || known)).then(|| last.clone())
 }
 
 /// Parses precision and scale of `decimal(18,4)`.

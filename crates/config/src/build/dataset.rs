@@ -1,123 +1,130 @@
-//! Builds a dataset: its prefix in the lake, and everything needed to read it.
+//! Builds a dataset: its place in the lake, and everything needed to read it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
-use secrecy::SecretString;
+use indexmap::IndexMap;
 
 use super::Build;
-use crate::conform::nearest;
-use crate::place::KeyPath;
-use crate::raw::dataset::{CostTable, DatasetTable, KindWord, RequestLimitsTable, RetryTable};
-use crate::raw::source::SourceFile;
-use bronzed_model::declaration::{Cost, Dataset, RequestLimits, Retry};
+use super::source::SourceContext;
+use crate::nearest::did_you_mean;
+use crate::path::KeyPath;
+use crate::tables::dataset::{DatasetTable, KindWord, RequestLimitsTable, RetryTable};
+use crate::text::{Text, value};
+use bronzed_model::declaration::{Dataset, Limits, RequestLimits, Retry};
 use bronzed_model::schema::Schema;
 use bronzed_model::template::Template;
+use bronzed_model::text::PositiveSpan;
 
-/// Settings that the datasets of a source share.
-#[derive(Debug, Clone, Copy)]
-pub struct SourceDefaults<'a> {
-    /// Name of the source.
-    pub source: &'a str,
-    /// Tables of the source's whole file.
-    pub tables: &'a SourceFile,
-    /// Time zone of the source.
-    pub zone: Tz,
-    /// Default limits of requests, for datasets that don't override them.
-    pub limits: RequestLimits,
-    /// Key of the keyed hash of protected fields.
-    pub protect_key: Option<&'a Arc<SecretString>>,
+/// A dataset to be built.
+#[derive(Clone, Copy)]
+pub struct DatasetContext<'a> {
+    /// Name of the dataset.
+    pub name: &'a str,
+    /// Path of the dataset's table.
+    pub path: &'a KeyPath,
+    /// The dataset's table.
+    pub table: &'a DatasetTable,
+    /// Columns of the dataset, if they are right.
+    pub schema: Option<&'a Schema>,
+    /// The dataset's source.
+    pub source: &'a SourceContext<'a>,
 }
 
-/// Maximum length of a prefix, because keys contain it twice, after the lake's own path (see
-/// `bronzed_storage::lake`), and stores allow 1,024 bytes.
-const MAX_PREFIX: usize = 100;
+impl DatasetTable {
+    /// Returns the table's folder in the lake.
+    pub fn folder(&self, source: &str, name: &str) -> String {
+        value(&self.prefix).unwrap_or_else(|| format!("{source}_{name}"))
+    }
+}
+
+/// Returns the path of a dataset's table.
+pub fn path_of(name: &str) -> KeyPath {
+    KeyPath::default().key("dataset").key(name)
+}
 
 impl Build<'_> {
+    /// Returns the columns of the datasets whose files are right; none for the dataset that is to be drafted.
+    pub fn schemas<'t>(
+        &mut self,
+        source: &str,
+        tables: &'t IndexMap<String, DatasetTable>,
+    ) -> BTreeMap<&'t str, Arc<Schema>> {
+        let mut schemas = BTreeMap::new();
+        for (name, table) in tables {
+            let path = path_of(name).key("schema");
+            let schema = table.schema.as_deref();
+            let schema = match self.drafted == Some(format!("{source}.{name}").as_str()) {
+                true => Some(Schema::default()),
+                false => schema.and_then(|named| self.schema(&path, named)),
+            };
+            schemas.extend(schema.map(|schema| (name.as_str(), Arc::new(schema))));
+        }
+        schemas
+    }
+
     /// Builds the datasets of a source.
-    pub fn datasets(&mut self, shared: &SourceDefaults<'_>) -> Vec<Dataset> {
-        let top = KeyPath::default();
-        let of_source = self.responses(&top.key("response"), &shared.tables.response, false);
-        let mut datasets = Vec::new();
-        for (name, table) in shared.tables.datasets() {
-            let path = top.key("dataset").key(name);
-            let dataset = self.dataset(&path, name, table, shared);
-            datasets.extend(dataset.map(|mut dataset| {
+    pub fn datasets(&mut self, source: &SourceContext<'_>) -> BTreeMap<String, Arc<Dataset>> {
+        let path = KeyPath::default().key("response");
+        let of_source = self.responses(&path, &source.tables.response, false);
+        let mut datasets = BTreeMap::new();
+        for (name, table) in &source.tables.dataset {
+            let context = DatasetContext {
+                name,
+                path: &path_of(name),
+                table,
+                schema: source.schemas.get(name.as_str()).map(Arc::as_ref),
+                source,
+            };
+            if let Some(mut dataset) = self.dataset(&context) {
                 dataset.responses.extend(of_source.iter().cloned());
-                dataset
-            }));
+                datasets.insert(name.clone(), Arc::new(dataset));
+            }
         }
         datasets
     }
 
-    fn dataset(
-        &mut self,
-        path: &KeyPath,
-        name: &str,
-        table: &DatasetTable,
-        shared: &SourceDefaults<'_>,
-    ) -> Option<Dataset> {
+    fn dataset(&mut self, context: &DatasetContext<'_>) -> Option<Dataset> {
+        let DatasetContext {
+            name,
+            path,
+            table,
+            source,
+            ..
+        } = *context;
         self.name(path, name);
-        let prefix = table.prefix(shared.source, name);
-        self.prefix(&path.key("prefix"), &prefix);
-        let base_url = table.base_url.as_deref();
-        let base_url = base_url.and_then(|text| self.address(&path.key("base_url"), text));
-        let slices = self.slices(
-            &path.key("slices"),
-            &table.slices,
-            shared.source,
-            shared.tables,
-        );
-        let request = self.request_path(&path.key("path"), table.path.as_deref());
+        let prefix = table.folder(source.name, name);
+        self.parse::<crate::text::Prefix>(&path.key("prefix"), &prefix);
+        let slices = self.slices(context);
+        let request = value(&table.path);
         let params = self.params(&path.key("params"), &table.params);
         let used = used(request.as_ref(), params.as_deref());
-        let kind = self.kind(path, table, &used, shared);
+        let kind = self.kind(context, &used);
         if let (Some(request), Some(params)) = (&request, &params) {
-            self.variables(path, name, shared.tables, request, params);
+            self.variables(context, request, params);
         }
-        self.parameters_once(path, table);
-        let data_selector = self.pointer(&path.key("data_selector"), &table.data_selector);
-        let full_name = format!("{}.{name}", shared.source);
-        let is_drafted = self.drafted == Some(full_name.as_str());
-        let schema = match is_drafted {
-            true => None,
-            false => self.schema(path, table),
-        };
-        let explode = self.explode(
-            &path.key("explode"),
-            table.explode.as_deref(),
-            schema.as_ref(),
-        );
-        let primary_key = self.primary_key(&path.key("primary_key"), table, schema.as_ref());
-        let version = self.version(&path.key("version"), table, schema.as_ref());
-        let days = self.days(path, table, schema.as_ref(), shared);
-        let paginator = self.paginator(&path.key("paginator"), table.paginator.as_ref());
-        let completeness = self.completeness(&path.key("completeness"), table);
-        let of_child = table.kind() == KindWord::Child;
+        self.parameters_once(context);
+        let explode = self.explode(context);
+        let primary_key = self.primary_key(context);
+        let version = self.version(context);
+        let days = self.days(context);
+        let paginator = self.paginator(context);
+        self.completeness(context);
+        let of_child = table.kind == KindWord::Child;
         let responses = self.responses(&path.key("response"), &table.response, of_child);
-        let retry = self.retry(&path.key("retry"), &table.retry, &shared.tables.retry);
-        let limits = self.request_limits(&path.key("limits"), &table.limits, shared.limits);
-        let protection = self.protection(
-            &path.key("protect"),
-            name,
-            table,
-            schema.as_ref(),
-            (shared.tables, shared.protect_key),
-        );
-        if let Some(pool) = &table.pool {
-            self.pool(&path.key("pool"), pool, shared.tables);
-        }
+        let retry = self.retry(path, &table.retry, &source.tables.retry);
+        let protection = self.protection(context);
+        self.pool(context);
         Some(Dataset {
-            source: shared.source.to_owned(),
+            source: source.name.to_owned(),
             name: name.to_owned(),
             prefix,
             enabled: table.enabled.unwrap_or(true),
-            base_url,
+            base_url: value(&table.base_url),
             path: request?,
             params: params?,
-            data_selector,
+            data_selector: value(&table.data_selector).unwrap_or_default(),
             explode,
             primary_key,
             version,
@@ -125,107 +132,68 @@ impl Build<'_> {
             days,
             slices,
             paginator: paginator?,
-            completeness,
+            completeness: table.completeness,
             verify: table.verify.unwrap_or(true),
-            rows_leave: table.rows_leave.unwrap_or(false),
+            rows_leave: table.rows_leave,
             responses,
             retry,
-            limits,
+            limits: request_limits(&table.limits, &source.tables.limits),
             pool: table.pool.clone(),
-            cost: table.cost.as_ref().and_then(cost),
+            cost: table.cost,
             protection,
-            schema: Arc::new(schema.or_else(|| is_drafted.then(Schema::default))?),
+            schema: source.schemas.get(name)?.clone(),
         })
     }
 
-    /// Merges the dataset's own keys with the source's as defaults.
-    fn request_limits(
-        &mut self,
-        path: &KeyPath,
-        own: &RequestLimitsTable,
-        shared: RequestLimits,
-    ) -> RequestLimits {
-        let timeout = own.timeout.as_deref();
-        let max_body = own.max_body_bytes.as_deref();
-        let max_requests = own.max_requests_per_run;
-        RequestLimits {
-            timeout: self.wait(&path.key("timeout"), timeout, shared.timeout),
-            max_body_bytes: self.size(&path.key("max_body_bytes"), max_body, shared.max_body_bytes),
-            max_requests_per_run: max_requests.or(shared.max_requests_per_run),
-        }
-    }
-
-    fn pool(&mut self, path: &KeyPath, name: &str, tables: &SourceFile) {
-        let known = tables.pool.0.iter().map(|(known, _)| known.as_str());
-        if known.clone().any(|known| known == name) {
+    fn pool(&mut self, context: &DatasetContext<'_>) {
+        let Some(name) = &context.table.pool else {
             return;
-        }
-        let instead = match nearest(name, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("declare what it bears under [pool.{name}]"),
         };
-        self.complain(
-            path,
-            format!("`{path}` names `{name}`, which is no pool"),
-            instead,
-        );
-    }
-
-    /// Checks that a prefix is a valid folder and can't be confused with the program's own folders.
-    fn prefix(&mut self, path: &KeyPath, prefix: &str) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let folder = |step: &str| {
-            step.starts_with(|c: char| c.is_ascii_alphanumeric()) && step.chars().all(plain)
-        };
-        if !prefix.split('/').all(folder) {
-            self.complain(
-                path,
-                format!("`{path} = \"{prefix}\"` can't be a folder of the lake"),
-                "write letters, digits, `_`, `-` and `.`, a letter or digit first: \"pncp_itens\"",
-            );
-        } else if prefix.len() > MAX_PREFIX {
-            self.complain(
-                path,
-                format!("`{path}` is longer than {MAX_PREFIX} characters"),
-                "write a shorter one: names of files begin with it, and have bounds of their own",
-            );
+        let pools = &context.source.tables.pool;
+        if !pools.contains_key(name) {
+            let path = context.path.key("pool");
+            let what = format!("`{path}` names `{name}`, which is no pool");
+            let hint = did_you_mean(name, pools.keys().map(String::as_str), || {
+                format!("declare what it bears under [pool.{name}]")
+            });
+            self.complain(&path, what, hint);
         }
     }
 
     /// Merges the dataset's own keys with the source's as defaults.
     fn retry(&mut self, path: &KeyPath, own: &RetryTable, shared: &RetryTable) -> Retry {
-        let source = KeyPath::default().key("retry");
-        let mut wait = |key: &str, own: &Option<String>, shared: &Option<String>, seconds| {
-            let fallback = Duration::from_secs(seconds);
-            let shared = self.wait(&source.key(key), shared.as_deref(), fallback);
-            self.wait(&path.key(key), own.as_deref(), shared)
+        let wait = |own: &Option<Text<PositiveSpan>>, shared: &Option<Text<_>>, seconds| {
+            let wait = value(own).or_else(|| value(shared));
+            wait.unwrap_or(Duration::from_secs(seconds))
         };
-        let max_elapsed = wait("max_elapsed", &own.max_elapsed, &shared.max_elapsed, 600);
-        let initial = wait("initial", &own.initial, &shared.initial, 1);
-        let max = wait("max", &own.max, &shared.max, 60);
-        if max < initial {
-            let own = own.max.is_some() || own.initial.is_some();
-            let table = if own { path } else { &source };
+        let retry = Retry {
+            max_attempts: own.max_attempts.or(shared.max_attempts).unwrap_or(5),
+            max_elapsed: wait(&own.max_elapsed, &shared.max_elapsed, 600),
+            initial: wait(&own.initial, &shared.initial, 1),
+            max: wait(&own.max, &shared.max, 60),
+        };
+        if retry.max < retry.initial {
+            let table = match own.max.is_some() || own.initial.is_some() {
+                true => path.key("retry"),
+                false => KeyPath::default().key("retry"),
+            };
             self.complain(
                 &table.key("max"),
                 format!("`{table}.max` is less than `initial`"),
                 "write the first wait as `initial`, the longest as `max`",
             );
         }
-        Retry {
-            max_attempts: own.max_attempts.or(shared.max_attempts).unwrap_or(5),
-            max_elapsed,
-            initial,
-            max,
-        }
+        retry
     }
 }
 
-fn cost(table: &CostTable) -> Option<Cost> {
-    Some(Cost {
-        requests_per_day: table.requests_per_day?,
-        seconds_per_request: table.seconds_per_request?,
-    })
+/// Merges the dataset's own keys with the source's as defaults.
+fn request_limits(own: &RequestLimitsTable, shared: &Limits) -> RequestLimits {
+    RequestLimits {
+        timeout: value(&own.timeout).unwrap_or(shared.timeout),
+        max_body_bytes: value(&own.max_body_bytes).unwrap_or(shared.max_body_bytes),
+        max_requests_per_run: own.max_requests_per_run.or(shared.max_requests_per_run),
+    }
 }
 
 /// Returns the variables that occur in a dataset's templates.

@@ -1,46 +1,37 @@
-//! Builds the paginator of a dataset, and its proof of completeness.
+//! Builds the paginator of a dataset, and checks it against the proof of completeness.
 
 use super::Build;
-use crate::place::KeyPath;
-use crate::raw::dataset::{DatasetTable, PaginatorTable, PaginatorType};
-use bronzed_model::declaration::{Completeness, Paginator, PagingStyle, Require};
+use super::dataset::DatasetContext;
+use crate::path::KeyPath;
+use crate::tables::dataset::{PaginatorTable, PaginatorType};
+use crate::text::value;
+use bronzed_model::declaration::{Paginator, PagingStyle, Require};
 
 impl Build<'_> {
     /// Builds the paginator.
-    pub fn paginator(
-        &mut self,
-        path: &KeyPath,
-        table: Option<&PaginatorTable>,
-    ) -> Option<Paginator> {
-        let table = table?;
-        let style = self.paging_style(path, table)?;
-        let counts = matches!(
-            style,
-            PagingStyle::PageNumber { .. } | PagingStyle::Offset { .. }
-        );
+    pub fn paginator(&mut self, context: &DatasetContext<'_>) -> Option<Paginator> {
+        let table = context.table.paginator.as_ref()?;
+        let path = context.path.key("paginator");
+        let style = self.paging_style(&path, table);
         let short = table.stop_on_short_page.unwrap_or(false);
-        if table.page_size.is_none() && (counts || table.page_size_param.is_some() || short) {
-            let why = "the walk goes by it";
-            self.lacks(
-                &path.key("page_size"),
-                why,
-                "write page_size = 50, or what the API allows",
-            );
+        let counts = matches!(
+            table.style,
+            PaginatorType::PageNumber | PaginatorType::Offset
+        );
+        if counts || table.page_size_param.is_some() || short {
+            let hint = "write page_size = 50, or what the API allows";
+            self.needs(&path.key("page_size"), "the walk goes by it", hint);
         }
-        self.end_of_pages(path, table);
-        let mut pointer = |key: &str, text: &Option<String>| {
-            let text = text.as_deref()?;
-            Some(self.pointer(&path.key(key), text))
-        };
+        self.end_of_pages(&path, table);
         Some(Paginator {
             style,
             page_size: table.page_size.unwrap_or(1).into(),
             page_size_param: table.page_size_param.clone(),
-            total_records_path: pointer("total_records_path", &table.total_records_path),
-            total_pages_path: pointer("total_pages_path", &table.total_pages_path),
-            totals_on_first_page_only: table.totals_on_first_page_only.unwrap_or(false),
-            has_more_path: pointer("has_more_path", &table.has_more_path),
-            next_path: pointer("next_path", &table.next_path),
+            total_records_path: value(&table.total_records_path),
+            total_pages_path: value(&table.total_pages_path),
+            totals_on_first_page_only: table.totals_on_first_page_only,
+            has_more_path: value(&table.has_more_path),
+            next_path: value(&table.next_path),
             stop_on_short_page: short,
             max_pages: table.max_pages.unwrap_or(10_000).into(),
         })
@@ -48,142 +39,101 @@ impl Build<'_> {
 
     /// Rejects `stop_on_short_page` if the response states the end, and an overlap of a whole page.
     fn end_of_pages(&mut self, path: &KeyPath, table: &PaginatorTable) {
-        let says = [
-            ("total_records_path", &table.total_records_path),
-            ("total_pages_path", &table.total_pages_path),
-            ("has_more_path", &table.has_more_path),
-            ("next_path", &table.next_path),
+        let ends = [
+            "total_records_path",
+            "total_pages_path",
+            "has_more_path",
+            "next_path",
         ];
-        let says = says.into_iter().find(|(_, said)| said.is_some());
-        if let (Some(true), Some((key, _))) = (table.stop_on_short_page, says) {
-            let at = path.key("stop_on_short_page");
-            let what = format!("`{at}` means nothing beside `{key}`, which says where the end is");
-            self.complain(&at, what, "leave it out");
+        let end = ends.into_iter().find(|key| self.said(&path.key(key)));
+        if let (Some(true), Some(key)) = (table.stop_on_short_page, end) {
+            let problem = format!("means nothing beside `{key}`, which says where the end is");
+            self.refuses(&path.key("stop_on_short_page"), &problem, "leave it out");
         }
         if let (Some(overlap), Some(size)) = (table.overlap, table.page_size)
             && overlap >= size
         {
             let at = path.key("overlap");
             let what = format!("`{at} = {overlap}` is not less than a page of {size}");
-            self.complain(
-                &at,
-                what,
-                "write a small part of the page: the walk gets on by the rest",
-            );
+            let hint = "write a small part of the page: the walk gets on by the rest";
+            self.complain(&at, what, hint);
         }
     }
 
-    fn paging_style(&mut self, path: &KeyPath, table: &PaginatorTable) -> Option<PagingStyle> {
-        let style = table.style?;
-        let of_style = [
-            (
-                "page_param",
-                table.page_param.is_some(),
-                PaginatorType::PageNumber,
-            ),
-            (
-                "first_page",
-                table.first_page.is_some(),
-                PaginatorType::PageNumber,
-            ),
-            (
-                "offset_param",
-                table.offset_param.is_some(),
-                PaginatorType::Offset,
-            ),
-            ("overlap", table.overlap.is_some(), PaginatorType::Offset),
-            (
-                "cursor_param",
-                table.cursor_param.is_some(),
-                PaginatorType::Cursor,
-            ),
-        ];
-        for (key, said, of) in of_style {
-            if said && of != style {
-                let path = path.key(key);
-                let what = format!("`{path}` doesn't belong to the type of paginator that is said");
-                self.complain(
-                    &path,
-                    what,
-                    format!("write type = \"{}\", or leave it out", of.word()),
-                );
+    fn paging_style(&mut self, path: &KeyPath, table: &PaginatorTable) -> PagingStyle {
+        use PaginatorType::{Cursor, NextLink, Offset, PageNumber, Single};
+        for (key, style) in [
+            ("page_param", PageNumber),
+            ("first_page", PageNumber),
+            ("offset_param", Offset),
+            ("overlap", Offset),
+            ("cursor_param", Cursor),
+        ] {
+            if style != table.style {
+                let problem = "doesn't belong to the type of paginator that is said";
+                let hint = format!("write type = \"{}\", or leave it out", style.word());
+                self.refuses(&path.key(key), problem, hint);
             }
         }
-        match style {
-            PaginatorType::PageNumber => {
-                if table.page_param.is_none() {
-                    let why = "it takes the page's number";
-                    self.lacks(&path.key("page_param"), why, "name the parameter");
-                }
-                Some(PagingStyle::PageNumber {
-                    page_param: table.page_param.clone().unwrap_or_default(),
-                    first_page: table.first_page.unwrap_or(1).into(),
-                })
-            }
-            PaginatorType::Offset => {
-                if table.offset_param.is_none() {
-                    let why = "it takes the number of records to leave out";
-                    self.lacks(&path.key("offset_param"), why, "name the parameter");
-                }
-                Some(PagingStyle::Offset {
-                    offset_param: table.offset_param.clone().unwrap_or_default(),
+        if table.style == NextLink {
+            let hint = "write next_path = \"/…\"";
+            self.needs(
+                &path.key("next_path"),
+                "the next page's URL stands there",
+                hint,
+            );
+        }
+        let mut parameter = |key: &str, name: &Option<String>, why: &str| {
+            self.needs(&path.key(key), why, "name the parameter");
+            name.clone().unwrap_or_default()
+        };
+        match table.style {
+            PageNumber => PagingStyle::PageNumber {
+                page_param: parameter(
+                    "page_param",
+                    &table.page_param,
+                    "it takes the page's number",
+                ),
+                first_page: table.first_page.unwrap_or(1).into(),
+            },
+            Offset => {
+                let why = "it takes the number of records to leave out";
+                PagingStyle::Offset {
+                    offset_param: parameter("offset_param", &table.offset_param, why),
                     overlap: table.overlap.unwrap_or(0).into(),
-                })
-            }
-            PaginatorType::Cursor => {
-                if table.cursor_param.is_none() {
-                    let why = "it takes what the page before says";
-                    self.lacks(&path.key("cursor_param"), why, "name the parameter");
                 }
-                self.next_path(path, table, "the next cursor stands there");
-                Some(PagingStyle::Cursor {
-                    cursor_param: table.cursor_param.clone().unwrap_or_default(),
-                })
             }
-            PaginatorType::NextLink => {
-                self.next_path(path, table, "the next page's URL stands there");
-                Some(PagingStyle::NextLink)
+            Cursor => {
+                let why = "it takes what the page before says";
+                let cursor_param = parameter("cursor_param", &table.cursor_param, why);
+                let hint = "write next_path = \"/…\"";
+                self.needs(&path.key("next_path"), "the next cursor stands there", hint);
+                PagingStyle::Cursor { cursor_param }
             }
-            PaginatorType::Single => Some(PagingStyle::Single),
+            NextLink => PagingStyle::NextLink,
+            Single => PagingStyle::Single,
         }
     }
 
-    fn next_path(&mut self, path: &KeyPath, table: &PaginatorTable, why: &str) {
-        if table.next_path.is_none() {
-            self.lacks(&path.key("next_path"), why, "write next_path = \"/…\"");
+    /// Rejects a proof of completeness that the paginator's keys can't provide.
+    pub fn completeness(&mut self, context: &DatasetContext<'_>) {
+        if context.table.paginator.is_none() {
+            return;
         }
-    }
-
-    /// Builds the proof of completeness; rejects one that the paginator's keys can't provide.
-    pub fn completeness(&mut self, path: &KeyPath, table: &DatasetTable) -> Completeness {
-        let require = table.completeness.require.unwrap_or(Require::TwoWalks);
-        let paginator = table.paginator.as_ref();
-        let has_total = paginator.is_none_or(|table| table.total_records_path.is_some());
-        let needs_total = matches!(require, Require::UniqueTotal | Require::RowTotal);
-        let parent = path.parent().unwrap_or_default();
-        let total_path = parent.key("paginator").key("total_records_path");
-        if needs_total && !has_total && !self.places.is_refused(&total_path) {
-            let path = path.key("require");
-            self.complain(
-                &path,
-                format!("`{path}` needs a total, but the paginator has no `total_records_path`"),
+        let paginator = context.path.key("paginator");
+        let states = |key: &str| self.meant(&paginator.key(key));
+        let (needs, hint) = match context.table.completeness.require {
+            Require::UniqueTotal | Require::RowTotal if !states("total_records_path") => (
+                "needs a total, but the paginator has no `total_records_path`",
                 "say where the API states the total, or write require = \"two_walks\"",
-            );
-        }
-        let says_more = paginator
-            .is_none_or(|table| table.has_more_path.is_some() || table.next_path.is_some());
-        let more_path = parent.key("paginator").key("has_more_path");
-        if require == Require::HasMore && !says_more && !self.places.is_refused(&more_path) {
-            let path = path.key("require");
-            self.complain(
-                &path,
-                format!("`{path}` needs a paginator with `has_more_path` or `next_path`"),
+            ),
+            Require::HasMore if !states("has_more_path") && !states("next_path") => (
+                "needs a paginator with `has_more_path` or `next_path`",
                 "say where the API states whether more follow, or write require = \"two_walks\"",
-            );
-        }
-        Completeness {
-            require,
-            rewalks: table.completeness.rewalks.unwrap_or(2).into(),
-        }
+            ),
+            _ => return,
+        };
+        let path = context.path.key("completeness").key("require");
+        self.complain(&path, format!("`{path}` {needs}"), hint);
     }
 }

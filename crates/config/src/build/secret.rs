@@ -5,9 +5,18 @@ use secrecy::SecretString;
 
 use super::{Build, failing};
 use crate::Secrets;
-use crate::place::KeyPath;
+use crate::path::KeyPath;
+use crate::tables::bronzed::SecretTable;
 
 impl Build<'_> {
+    /// Reads the secret that a table refers to.
+    pub fn secret_of(&mut self, path: &KeyPath, table: &SecretTable) -> SecretString {
+        self.secret(
+            (&path.key("env"), table.env.as_deref()),
+            (&path.key("file"), table.file.as_deref()),
+        )
+    }
+
     /// Reads a secret from the variable named by the key at `env`, or from the file named by the key at
     /// `file`; exactly one of them must be set.
     pub fn secret(
@@ -25,7 +34,7 @@ impl Build<'_> {
                 SecretString::default()
             }
             (None, None) => {
-                if !self.places.is_refused(env_path) && !self.places.is_refused(file_path) {
+                if !self.meant(env_path) && !self.meant(file_path) {
                     self.complain(
                         env_path,
                         format!("neither `{env_path}` nor `{file_path}` is there"),
@@ -84,7 +93,7 @@ impl Build<'_> {
     fn lacks_secret(&mut self, path: &KeyPath, what: String, instead: impl Into<String>) {
         match self.secrets {
             Secrets::Needed => self.complain(path, what, instead),
-            Secrets::Spared => self.problems.warn(self.places.of(path), what, instead),
+            Secrets::Spared => self.problems.warn(self.layers.place(path), what, instead),
         }
     }
 }

@@ -4,31 +4,61 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
-/// A named schedule of a source.
-#[derive(Debug, Clone)]
+use crate::cron::Cron;
+use crate::text::{self, PositiveSpan, Span, TextFormat, WrongText};
+
+/// Named schedule of a source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["cron", "days"]))]
 pub struct Job {
     /// Name of the job: `hourly`.
+    #[serde(skip)]
     pub name: String,
-    /// Cron expression in the source's time zone: five fields, or six with seconds first.
+    /// Cron expression in the source's time zone. Five fields (minute, hour, day, month, day of the week), or
+    /// six with seconds first: `"0 3 * * *"`.
+    #[serde(deserialize_with = "text::read::<CronText, _, _>")]
     pub cron: String,
-    /// Days to read.
+    /// Days to read: `"today"`, `"yesterday"`, `"last 7"` (days before the slot's), or `"incomplete"` (days
+    /// of the coverage, and every other day that was once begun or named and is not complete).
+    #[serde(deserialize_with = "text::read::<JobDays, _, _>")]
+    #[schemars(with = "String")]
     pub days: JobDays,
-    /// Reading mode.
+    /// Mode of reading. Default: `full`. `new` requests more than the first page of a slice only if its total
+    /// has grown; an update leaves the total as it is, so `new` is not for datasets with versions. `verify`
+    /// compares complete days with what the API states now (one request per slice, and a second one for the
+    /// last page if there are several) and re-reads days that differ; the last slot that names a day re-reads
+    /// it in any case.
     pub mode: Mode,
-    /// Priority when the limits bind.
+    /// Priority of the job's runs when limits are reached. Default: `daily`.
     pub priority: Priority,
-    /// Datasets to read. Empty: all of the source.
+    /// Datasets to read. Default: all of the source. Datasets that are not enabled are skipped.
     pub datasets: Vec<String>,
-    /// Maximum age of a missed slot (misfire) that is caught up.
+    /// Missed slots are caught up if they are at most this old. Default: `"7d"`.
+    #[serde(deserialize_with = "text::read::<Span, _, _>")]
+    #[schemars(with = "String")]
     pub catch_up: Duration,
-    /// Hours of each day in which the job isn't started.
+    /// Hours of each day in which the job does not start, in the source's time zone: `["20:00-21:00"]`.
+    #[schemars(with = "Vec<String>")]
     pub blackout: Vec<Blackout>,
-    /// Maximum age of the data of its datasets before they count as stale. `None`: not checked.
+    /// Maximum age of the last successful run of what the job asks for; runs of other jobs for other days do
+    /// not count. Older data are stale: the daemon warns, and `bronzed_job_freshness_limit_seconds` exports
+    /// the limit for alerts. Default: no limit.
+    #[serde(deserialize_with = "text::read::<PositiveSpan, _, _>")]
+    #[schemars(with = "String")]
     pub freshness: Option<Duration>,
-    /// Time after which an incomplete day is overdue, counted from the first slot after the day settled.
+    /// Time after which an incomplete day is overdue, counted from when it could be complete (it has settled,
+    /// and a slot has come since): the daemon warns, and `bronzed_overdue_partitions` counts the day.
+    /// Default: `"2d"`.
+    #[serde(deserialize_with = "text::read::<Span, _, _>")]
+    #[schemars(with = "String")]
     pub complete_by: Duration,
-    /// Maximum duration of a run, which is then ended at a safe point. `None`: unlimited.
+    /// Time limit of a run; a longer run commits what it has read and ends as partial. Default: unlimited.
+    #[serde(deserialize_with = "text::read::<PositiveSpan, _, _>")]
+    #[schemars(with = "String")]
     pub deadline: Option<Duration>,
 }
 
@@ -39,6 +69,43 @@ impl Job {
     pub const COMPLETE_BY: Duration = Duration::from_secs(2 * 24 * 3600);
 }
 
+impl Default for Job {
+    /// Returns a job that reads yesterday in full at three o'clock.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            cron: "0 3 * * *".to_owned(),
+            days: JobDays::Yesterday,
+            mode: Mode::Full,
+            priority: Priority::Daily,
+            datasets: Vec::new(),
+            catch_up: Self::CATCH_UP,
+            blackout: Vec::new(),
+            freshness: None,
+            complete_by: Self::COMPLETE_BY,
+            deadline: None,
+        }
+    }
+}
+
+/// A cron expression of five or six fields, valid in every time zone.
+struct CronText;
+
+impl TextFormat for CronText {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, WrongText> {
+        match Cron::parse(text, Tz::UTC) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(reason) => Err(WrongText::is_not(
+                text,
+                &format!("is not a cron expression: {reason}"),
+                "write minute, hour, day, month and day of the week: \"0 3 * * *\"",
+            )),
+        }
+    }
+}
+
 /// Hours of each day, in the source's time zone, in which no requests are sent (source) or no runs
 /// started (job): from `start` up to `end`, over midnight if `end` is the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +114,29 @@ pub struct Blackout {
     pub start: NaiveTime,
     /// First instant after the blackout.
     pub end: NaiveTime,
+}
+
+impl TextFormat for Blackout {
+    type Value = Self;
+
+    fn parse(text: &str) -> Result<Self, WrongText> {
+        let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
+        let hours = text.split_once('-').and_then(|(start, end)| {
+            let (start, end) = (time(start)?, time(end)?);
+            Some(Self { start, end })
+        });
+        let hours = hours.filter(|hours| hours.start != hours.end);
+        hours.ok_or_else(|| WrongText {
+            problem: format!("`{{list}}` has `{text}`, which is no span of hours"),
+            hint: "write its start and its end: \"20:00-21:00\"".to_owned(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Blackout {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read::<Self, _, _>(deserializer)
+    }
 }
 
 impl Blackout {
@@ -96,10 +186,28 @@ pub enum JobDays {
     Incomplete,
 }
 
+impl TextFormat for JobDays {
+    type Value = Self;
+
+    fn parse(text: &str) -> Result<Self, WrongText> {
+        let last = text.strip_prefix("last ");
+        let last = last.and_then(|days| days.trim().parse().ok());
+        match (text, last) {
+            ("today", _) => Ok(Self::Today),
+            ("yesterday", _) => Ok(Self::Yesterday),
+            ("incomplete", _) => Ok(Self::Incomplete),
+            (_, Some(days)) if days > 0 => Ok(Self::Last(days)),
+            _ => Err(WrongText::is_not(
+                text,
+                "names no days",
+                "write \"today\", \"yesterday\", \"last 7\" or \"incomplete\"",
+            )),
+        }
+    }
+}
+
 /// Reading mode of a day.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Every page of every slice.
@@ -134,18 +242,7 @@ impl Mode {
 }
 
 /// Priority when the limits bind: `hourly` before `daily` before `backfill`.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// History.

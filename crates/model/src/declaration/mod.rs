@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
@@ -28,6 +30,7 @@ pub use window::{Days, Window, WindowEnd};
 use crate::protection::Protection;
 use crate::schema::Schema;
 use crate::template::Template;
+use crate::text::{self, PositiveSpan, Size};
 
 /// A provider of an API.
 #[derive(Debug, Clone)]
@@ -84,40 +87,85 @@ pub enum Auth {
     },
 }
 
-/// Limits of the load on an API.
-#[derive(Debug, Clone)]
+/// Limits of an API.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Maximum number of concurrent runs of the same or a higher priority, in the daemon.
+    /// Maximum number of concurrent runs of the source in the daemon. A run waits only for runs of its own or
+    /// a higher priority. Default: 2.
+    #[schemars(range(min = 1, max = u16::MAX))]
     pub runs: usize,
-    /// Maximum number of requests in flight.
+    /// Maximum number of requests in flight. Default: 1.
+    #[schemars(range(min = 1, max = u16::MAX))]
     pub concurrency: usize,
     /// Maximum number of requests in flight of all processes of the lake together: more than
     /// `concurrency` for one of several shards.
+    #[serde(skip)]
     pub together: usize,
-    /// Maximum number of requests started per second; may be a fraction. `None`: unlimited.
+    /// Maximum number of requests started per second; may be a fraction. Default: unlimited.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
-    /// Maximum number of requests started at once after a pause, within the rate.
+    /// Number of requests that may start at once after a pause, within the rate. Default: 1.
+    #[schemars(range(min = 1))]
     pub burst: u32,
-    /// Typical duration of a request, used only for forecasts.
+    /// Usual duration of a request in seconds, used for forecasts if the lake has no measurements yet and the
+    /// dataset declares no cost. Default: 1.
+    #[serde(rename = "seconds_per_request", deserialize_with = "seconds")]
+    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
     pub latency: Duration,
-    /// Timeout of a whole request, including the body.
+    /// Time limit of a request, including its body. Default: `"60s"`.
+    #[serde(deserialize_with = "text::read::<PositiveSpan, _, _>")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
-    /// Maximum length of a body after decompression; a longer one is an error.
+    /// Maximum size of a response body after decompression; a longer one is an error. Default: `"64MB"`.
+    #[serde(deserialize_with = "text::read::<Size, _, _>")]
+    #[schemars(with = "String")]
     pub max_body_bytes: u64,
-    /// Maximum number of requests of a run; one that needs more ends as partial. `None`: unlimited.
+    /// Request budget of a run; a run that needs more ends as partial. Default: unlimited.
+    #[schemars(range(min = 1))]
     pub max_requests_per_run: Option<u64>,
 }
 
-/// Limits of a part of an API, in addition to those of the whole: shared by the datasets that name the
-/// pool.
-#[derive(Debug, Clone, Copy, PartialEq)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            runs: 2,
+            concurrency: 1,
+            together: 1,
+            requests_per_second: None,
+            burst: 1,
+            latency: Duration::from_secs(1),
+            timeout: Duration::from_secs(60),
+            max_body_bytes: 64_000_000,
+            max_requests_per_run: None,
+        }
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// Limits of a part of an API, shared by the datasets that name the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pool {
-    /// Maximum number of requests in flight.
+    /// Maximum number of requests in flight. Default: 1.
+    #[schemars(range(min = 1, max = u16::MAX))]
     pub concurrency: usize,
-    /// Maximum number of requests started per second. `None`: unlimited.
+    /// Maximum number of requests started per second; may be a fraction. Default: unlimited.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub requests_per_second: Option<f64>,
-    /// Maximum number of requests started at once after a pause, within the rate.
+    /// Number of requests that may start at once after a pause, within the rate. Default: 1.
+    #[schemars(range(min = 1))]
     pub burst: u32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Limits::default().pool()
+    }
 }
 
 impl Limits {
@@ -151,12 +199,15 @@ pub struct RequestLimits {
     pub max_requests_per_run: Option<u64>,
 }
 
-/// Known cost of reading a day, declared for datasets that are expensive to read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Known cost of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Cost {
     /// Number of requests for a day of data.
+    #[schemars(range(min = 1))]
     pub requests_per_day: u64,
-    /// Duration of a request in seconds.
+    /// Duration of one request, in seconds.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub seconds_per_request: f64,
 }
 

@@ -54,13 +54,24 @@ pub enum PagingStyle {
     Single,
 }
 
-/// Proof that a day was read in full (promise P4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Proof that a day was read in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Completeness {
-    /// Required proof.
+    /// Required proof. Default: `two_walks`.
     pub require: Require,
-    /// Maximum number of repeated walks over a slice without proof, within one run.
+    /// Number of times that a slice without proof is read again within one run. Default: 2.
+    #[schemars(range(max = u8::MAX))]
     pub rewalks: u32,
+}
+
+impl Default for Completeness {
+    fn default() -> Self {
+        Self {
+            require: Require::TwoWalks,
+            rewalks: 2,
+        }
+    }
 }
 
 /// Proof that a slice was read in full.

@@ -1,48 +1,54 @@
 //! The tables of one dataset in a source's file.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Pairs, Scalar};
-use bronzed_model::declaration::{Action, Require, WindowEnd};
+use super::Scalar;
+use super::either::Either;
+use crate::text::{
+    Date, DayFormat, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
+};
+use bronzed_model::declaration::{Action, Completeness, Cost, WindowEnd};
 use bronzed_model::protection::Method;
+use bronzed_model::text::{PositiveSpan, Size, Span};
 
 /// One record type of a source, stored in one bronze table.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetTable {
     /// `true` if jobs, and commands on the whole source, read the dataset. Default: `true`. A command that
     /// names the dataset reads it in any case.
     pub enabled: Option<bool>,
     /// Base URL of the dataset, if it differs from the source's `base_url`.
-    pub base_url: Option<String>,
+    pub base_url: Option<Text<HttpUrl>>,
     /// Folder of the table in the lake. Default: the names of source and dataset, joined with `_`.
-    pub prefix: Option<String>,
+    pub prefix: Option<Text<Prefix>>,
     /// Request path. Appended to the base URL. `{variables}` are replaced: those of `slices` and
     /// `parent.bind`, and `{start}` and `{end}` of the window.
     #[schemars(required)]
-    pub path: Option<String>,
+    pub path: Option<Text<RequestPath>>,
     /// Query parameters, with `{variables}` as in `path`. The parameters of window and paginator are added to
     /// them.
     #[serde(default)]
-    pub params: Pairs<Scalar>,
+    pub params: IndexMap<String, Scalar>,
     /// JSON pointer to the array of records in a response: `/data`. Default: empty, the response itself is
     /// the array.
-    #[serde(default)]
-    pub data_selector: String,
+    pub data_selector: Option<Text<Pointer>>,
     /// Field with a list, in each element of the array of records. Each list element becomes one record: a
     /// copy of the outer element, with that list element in place of the list.
-    pub explode: Option<String>,
+    pub explode: Option<Text<Field>>,
     /// Fields that make up a record's id: names, or JSON pointers for nested ones. In a child, `_parent_id`
     /// is the id of its parent.
     #[schemars(required, length(min = 1))]
-    pub primary_key: Option<Vec<String>>,
+    pub primary_key: Option<Vec<Text<Field>>>,
     /// Version of a record, which tells a changed record from a repeated one: `none` (an id is stored once),
     /// a field that changes with the record, or `content` (any change of the record is a new version).
     /// Default: `none`.
-    pub version: Option<String>,
+    pub version: Option<Text<Field>>,
     /// Kind of dataset. Default: `dated`.
-    pub kind: Option<KindWord>,
+    #[serde(default)]
+    pub kind: KindWord,
     /// File that declares the columns; a relative path is relative to this file's folder.
     #[schemars(required)]
     pub schema: Option<String>,
@@ -53,7 +59,7 @@ pub struct DatasetTable {
     pub coverage: CoverageTable,
     /// Variables with their values; the slices of a day are the product of all variables.
     #[serde(default)]
-    pub slices: Pairs<SliceValuesTable>,
+    pub slices: IndexMap<String, Either<Vec<Scalar>, DatasetFieldTable>>,
     /// `child`: the parent dataset; one walk is made for each of its records.
     pub parent: Option<ParentTable>,
     /// Pagination of a slice.
@@ -61,18 +67,19 @@ pub struct DatasetTable {
     pub paginator: Option<PaginatorTable>,
     /// Proof that a day was read in full.
     #[serde(default)]
-    pub completeness: CompletenessTable,
+    pub completeness: Completeness,
     /// `true` if `bronzed verify`, and jobs of mode `verify`, compare days with what the API states later.
     /// Default: `true`. Use `false` if records leave a day by design: listings by date of update.
     pub verify: Option<bool>,
     /// `true` if records leave a day by design, as in listings by date of update: a slice or day that had
     /// rows and is empty after the settle time is then no error. Default: `false`: it is an error until
     /// responses some hours apart agree.
-    pub rows_leave: Option<bool>,
+    #[serde(default)]
+    pub rows_leave: bool,
     /// Fields with personal data (names, or JSON pointers for nested ones; lists on the path are traversed),
     /// and how their values are protected before anything is written.
     #[serde(default)]
-    pub protect: Pairs<ProtectTable>,
+    pub protect: IndexMap<String, ProtectTable>,
     /// Retries of failed requests; a missing key is taken from the source.
     #[serde(default)]
     pub retry: RetryTable,
@@ -85,11 +92,11 @@ pub struct DatasetTable {
     /// Pool whose limits apply to the dataset's requests, in addition to the source's.
     pub pool: Option<String>,
     /// Known cost of a day, if it is high: `bronzed check` prints it in hours.
-    pub cost: Option<CostTable>,
+    pub cost: Option<Cost>,
 }
 
 /// Protection of a field with personal data.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProtectTable {
     /// `hmac`: a keyed hash, equal for equal values, and the only method for fields of the primary key.
@@ -102,22 +109,21 @@ pub struct ProtectTable {
 }
 
 /// Condition on a record.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhenTable {
     /// Field of the record: a name, or a JSON pointer.
-    #[schemars(required)]
-    pub field: Option<String>,
+    pub field: Text<Field>,
     /// Required value.
-    #[schemars(required)]
-    pub equals: Option<Scalar>,
+    pub equals: Scalar,
 }
 
 /// Kind of dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KindWord {
     /// A day is a request parameter.
+    #[default]
     Dated,
     /// The whole table is read each time; its day is the day of reading.
     Snapshot,
@@ -127,80 +133,47 @@ pub enum KindWord {
     Feed,
 }
 
-/// Values of a variable: a list, or a field of another dataset.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum SliceValuesTable {
-    /// Listed values.
-    Listed(Vec<Scalar>),
-    /// Values of a field in the rows of another dataset.
-    OfDataset(DatasetFieldTable),
-}
-
 /// A field of another dataset.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetFieldTable {
     /// Snapshot dataset of this file; its newest rows are used.
-    #[schemars(required)]
-    pub dataset: Option<String>,
+    pub dataset: String,
     /// The field: a name, or a JSON pointer.
-    #[schemars(required)]
-    pub field: Option<String>,
+    pub field: Text<Field>,
 }
 
 /// Parent dataset of a child; one walk is made for each of its records.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParentTable {
     /// Name of the parent dataset, in this file.
-    #[schemars(required)]
-    pub dataset: Option<String>,
+    pub dataset: String,
     /// Variables of `path` and `params`, each with the parent's field (name or JSON pointer) that provides
     /// its value. The variables of the parent's own request are available, too.
     #[serde(default)]
-    pub bind: Pairs<String>,
+    pub bind: IndexMap<String, Text<Field>>,
     /// Conditions on the parent: fields (names or JSON pointers) with their required values. A parent record
     /// that does not match has no children. `{ temResultado = true }`
     #[serde(default)]
-    pub when: Pairs<Scalar>,
+    pub when: IndexMap<String, Scalar>,
 }
 
 /// Limits of requests.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestLimitsTable {
     /// Time limit of a request, including its body.
-    pub timeout: Option<String>,
+    pub timeout: Option<Text<PositiveSpan>>,
     /// Maximum size of a response body after decompression; a longer one is an error.
-    pub max_body_bytes: Option<String>,
+    pub max_body_bytes: Option<Text<Size>>,
     /// Request budget of a run; a run that needs more ends as partial.
     #[schemars(range(min = 1))]
     pub max_requests_per_run: Option<u64>,
 }
 
-/// Known cost of a day.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CostTable {
-    /// Number of requests for a day of data.
-    #[schemars(required, range(min = 1))]
-    pub requests_per_day: Option<u64>,
-    /// Duration of one request, in seconds.
-    #[schemars(required, extend("exclusiveMinimum" = 0))]
-    pub seconds_per_request: Option<f64>,
-}
-
-impl DatasetTable {
-    /// Returns the table's folder in the lake.
-    pub fn prefix(&self, source: &str, name: &str) -> String {
-        let said = self.prefix.clone();
-        said.unwrap_or_else(|| format!("{source}_{name}"))
-    }
-}
-
 /// Window: request parameters for a day, and properties of days.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowTable {
     /// `dated`: parameter for the start of the window. Not needed if a template contains `{start}`.
@@ -208,43 +181,42 @@ pub struct WindowTable {
     /// `dated`: parameter for the end of the window.
     pub end_param: Option<String>,
     /// `dated`: strftime format of start and end: `%Y%m%d`, `%Y-%m-%dT%H:%M:%S`.
-    pub format: Option<String>,
+    pub format: Option<Text<DayFormat>>,
     /// `dated`: `inclusive` if the end that is sent belongs to the window, else `exclusive`. Required if an
     /// end is sent.
     pub end: Option<WindowEnd>,
     /// Earliest day; the API has nothing before it, or rejects it: `2021-04-01`. A feed is not read further
     /// back.
     #[schemars(extend("format" = "date"))]
-    pub earliest: Option<String>,
+    pub earliest: Option<Text<Date>>,
     /// Field with the record's own date, which is checked against the day (`dated`), or determines it
     /// (`feed`).
-    pub day_field: Option<String>,
+    pub day_field: Option<Text<Field>>,
     /// strftime format of the beginning of `day_field`: `%d/%m/%Y`. Default: `%Y-%m-%d`. With an offset
     /// (`%Y-%m-%dT%H:%M:%S%#z`) it is an instant, and its day is taken in the source's time zone.
-    pub day_format: Option<String>,
+    pub day_format: Option<Text<DayFormat>>,
     /// Settle time: how long after its end a day may still change. Default: `"0s"`. Until then the day is
     /// re-read at growing intervals, and once when it has settled, even if that is beyond the windows and the
     /// catch-up of its jobs. A feed looks for late records for this long.
-    pub settle: Option<String>,
+    pub settle: Option<Text<Span>>,
 }
 
 /// Coverage: the days that must be complete.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CoverageTable {
     /// First day of the coverage; every day from it on must be complete. Default: no history is read.
     #[schemars(extend("format" = "date"))]
-    pub from: Option<String>,
+    pub from: Option<Text<Date>>,
 }
 
 /// Pagination of a slice.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaginatorTable {
     /// Pagination style.
     #[serde(rename = "type")]
-    #[schemars(required)]
-    pub style: Option<PaginatorType>,
+    pub style: PaginatorType,
     /// `page_number`: parameter for the page number.
     pub page_param: Option<String>,
     /// `page_number`: number of the first page. Default: 1.
@@ -258,21 +230,22 @@ pub struct PaginatorTable {
     pub cursor_param: Option<String>,
     /// JSON pointer to the reference to the next page: the cursor (`cursor`) or the URL (`next_link`). If the
     /// value is absent, null or an empty string, no more pages follow.
-    pub next_path: Option<String>,
+    pub next_path: Option<Text<Pointer>>,
     /// Number of records on a full page. Required for `page_number` and `offset`.
     #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
     /// Parameter for the page size.
     pub page_size_param: Option<String>,
     /// JSON pointer to the total number of records: `/totalRegistros`.
-    pub total_records_path: Option<String>,
+    pub total_records_path: Option<Text<Pointer>>,
     /// JSON pointer to the total number of pages: `/totalPaginas`.
-    pub total_pages_path: Option<String>,
+    pub total_pages_path: Option<Text<Pointer>>,
     /// `true` if later pages may lack the totals that the first page states. Default: `false`: a page without
     /// a declared total is rejected.
-    pub totals_on_first_page_only: Option<bool>,
+    #[serde(default)]
+    pub totals_on_first_page_only: bool,
     /// JSON pointer to a boolean that is `true` if more pages follow.
-    pub has_more_path: Option<String>,
+    pub has_more_path: Option<Text<Pointer>>,
     /// Last page, if the response does not tell: a page that is not full (`true`), or only an empty one
     /// (`false`). Default: `false`, because an API that silently caps its page size would be read only in
     /// part.
@@ -311,18 +284,8 @@ impl PaginatorType {
     }
 }
 
-/// Proof that a day was read in full.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CompletenessTable {
-    /// Required proof. Default: `two_walks`.
-    pub require: Option<Require>,
-    /// Number of times that a slice without proof is read again within one run. Default: 2.
-    pub rewalks: Option<u8>,
-}
-
 /// Retries of a failed request.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryTable {
     /// Maximum number of attempts, including the first. Rate-limited responses ("too many requests") do not
@@ -330,16 +293,16 @@ pub struct RetryTable {
     #[schemars(range(min = 1))]
     pub max_attempts: Option<u32>,
     /// Time after which no further attempt begins, whatever the error. Default: `"10m"`.
-    pub max_elapsed: Option<String>,
+    pub max_elapsed: Option<Text<PositiveSpan>>,
     /// Upper bound of the first delay, which is random from zero; doubles with each attempt. Default: `"1s"`.
-    pub initial: Option<String>,
+    pub initial: Option<Text<PositiveSpan>>,
     /// Maximum delay. A longer one that the server asks for is honoured if it ends within `max_elapsed`;
     /// otherwise this delay is used. Default: `"60s"`.
-    pub max: Option<String>,
+    pub max: Option<Text<PositiveSpan>>,
 }
 
 /// Rule on responses; it matches if all of its conditions hold.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseTable {
     /// HTTP status.
@@ -352,7 +315,7 @@ pub struct ResponseTable {
     /// `true` if the body must be empty; `false` if it must not be.
     pub body_empty: Option<bool>,
     /// JSON pointer into the body; its value is compared with `equals`.
-    pub body_path: Option<String>,
+    pub body_path: Option<Text<Pointer>>,
     /// Required value at `body_path`.
     pub equals: Option<Scalar>,
     /// Meaning of a response that matches.
@@ -365,5 +328,5 @@ pub struct ResponseTable {
     pub wait_header: Option<String>,
     /// `rate_limited`, `retry`: regular expression on the body; its one group captures the delay in seconds:
     /// `Try again in ([0-9]+) seconds`.
-    pub wait_pattern: Option<String>,
+    pub wait_pattern: Option<Text<WaitPattern>>,
 }

@@ -1,11 +1,13 @@
 //! The table `[alerts]` of `bronzed.toml`.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Pairs;
 use super::bronzed::OptionValue;
+use crate::text::{HttpUrl, Text};
 use bronzed_model::alerts::SmtpTls;
+use bronzed_model::text::{PositiveSpan, Span};
 
 /// Alerts: rules, and the channels that deliver them.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -16,13 +18,13 @@ pub struct AlertsTable {
     pub rules: AlertRulesTable,
     /// Channels that deliver alerts, by name. Default: none; active alerts are then only logged and listed.
     #[serde(default)]
-    pub channel: Pairs<AlertChannelTable>,
+    pub channel: IndexMap<String, AlertChannelTable>,
     /// URL that hears regularly from the daemon, so that somebody outside notices a dead host.
     pub heartbeat: Option<HeartbeatTable>,
 }
 
 /// Rules of alerts.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRulesTable {
     /// Days of a dataset are overdue (`complete_by` of their job), and none of them was proven for two days.
@@ -53,18 +55,18 @@ pub struct AlertRulesTable {
 }
 
 /// Keys that all rules have.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRuleTable {
     /// `true` if the rule is evaluated. Default: `true`.
     pub enabled: Option<bool>,
     /// Time for which the condition must hold before the alert starts.
     #[serde(rename = "for")]
-    pub hold: Option<String>,
+    pub hold: Option<Text<Span>>,
 }
 
 /// Rule on failed runs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailingRuleTable {
     /// `true` if the rule is evaluated. Default: `true`.
@@ -73,11 +75,11 @@ pub struct FailingRuleTable {
     #[schemars(range(min = 1))]
     pub times: Option<u32>,
     /// Period in which these runs have failed. Default: `"6h"`.
-    pub within: Option<String>,
+    pub within: Option<Text<PositiveSpan>>,
 }
 
 /// Rule on the number of records of a day.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VolumeRuleTable {
     /// `true` if the rule is evaluated. Default: `true`.
@@ -104,7 +106,7 @@ pub struct AlertChannelTable {
     /// `telegram`: id of the chat, or `@name` of a channel.
     pub chat: Option<String>,
     /// `telegram`: base URL of the bot API. Default: `"https://api.telegram.org"`.
-    pub api: Option<String>,
+    pub api: Option<Text<HttpUrl>>,
     /// `email`: host name of the mail server.
     pub host: Option<String>,
     /// `email`: port of the mail server. Default: 587, 465 or 25, by `tls`.
@@ -166,5 +168,5 @@ pub struct HeartbeatTable {
     /// the request that doesn't come tells it.
     pub failure_url: Option<OptionValue>,
     /// Interval between requests. Default: `"5m"`.
-    pub every: Option<String>,
+    pub every: Option<Text<PositiveSpan>>,
 }

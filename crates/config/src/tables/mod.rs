@@ -1,36 +1,35 @@
-//! Tables of the TOML files as they are written: one struct per table, one field per key.
+//! Tables of the TOML files: one struct per table, one field per key.
 //!
-//! These structs define the format. Their doc comments and types become the JSON Schema that editors use for
-//! completion ([`json_schema()`]), and the same schema is used to check files and variables
-//! ([`crate::shape`]). Durations, sizes, time zones and the like are still text here;
-//! [`crate::build`] parses them.
+//! These structs, and those of [`bronzed_model`] that they contain, define the format. Their types parse the values
+//! ([`crate::read`]); types and doc comments become the JSON Schema that editors use for completion
+//! ([`json_schema()`]), from which ranges, required keys and hints are taken, too ([`crate::shape`]).
 
 pub mod alerts;
 pub mod bronzed;
 pub mod dataset;
+pub mod either;
 pub mod source;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
 
 /// Returns the JSON Schema of a file with the top table `T`.
 pub fn json_schema<T: JsonSchema>() -> Schema {
     let mut schema = SchemaSettings::draft07()
         .into_generator()
         .into_root_schema_for::<T>();
-    RecursiveTransform(without_null).transform(&mut schema);
+    RecursiveTransform(as_toml).transform(&mut schema);
     schema
 }
 
 /// Removes `null` from all types, because TOML has none: an optional key has its plain type if it is present.
-fn without_null(schema: &mut Schema) {
+/// Removes defaults, which are in the descriptions, in the words of a file.
+fn as_toml(schema: &mut Schema) {
+    schema.remove("default");
     let types = schema.get_mut("type").and_then(|kind| kind.as_array_mut());
     if let Some(types) = types {
         types.retain(|kind| kind != "null");
@@ -52,55 +51,29 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// Table with user-defined keys, in the order of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairs<T>(pub Vec<(String, T)>);
-
-impl<T> Default for Pairs<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = Pairs<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Entries(PhantomData))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Pairs<T> {
-    fn schema_name() -> Cow<'static, str> {
-        BTreeMap::<String, T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, T>::json_schema(generator)
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-}
-
 /// Value that is sent as text, and may be written as string, integer or boolean.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
 pub struct Scalar(pub String);
+
+/// A scalar as written.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+}
+
+impl From<Written> for Scalar {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Text(text) => text,
+            Written::Integer(number) => number.to_string(),
+            Written::Boolean(truth) => truth.to_string(),
+        })
+    }
+}
 
 impl JsonSchema for Scalar {
     fn schema_name() -> Cow<'static, str> {
