@@ -208,9 +208,10 @@ fn open_days(calendar: &[CalendarSpan]) -> Vec<OpenDay> {
     days.take(LISTED).collect()
 }
 
-/// Returns the ended run of this process. `None` if it hasn't ended.
+/// Returns the ended run of this process. `None` if it hasn't ended, or was a comparison that read nothing again:
+/// that leaves no entry in the audit, and has no page.
 fn past_run(run: &RunView) -> Option<PastRun> {
-    let counts = run.counts.unwrap_or_default();
+    let counts = run.counts?;
     Some(PastRun {
         run_id: run.run_id,
         source: run.source.clone(),

@@ -110,8 +110,6 @@ async fn what_has_happened_is_told_after_a_restart() {
     let after = server.get("/api/v1/history").await.json();
     let ids = |history: &serde_json::Value| -> Vec<String> {
         let runs = history["runs"].as_array().unwrap().iter();
-        // A comparison that finds nothing isn't a run: it leaves no entry.
-        let runs = runs.filter(|run| run["job"] != "verify");
         runs.map(|run| run["run_id"].as_str().unwrap().to_owned())
             .collect()
     };

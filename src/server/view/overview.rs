@@ -207,7 +207,8 @@ pub struct CalendarView {
     pub days: Vec<CalendarSpan>,
 }
 
-/// Runs that have ended, of any process, as far as the daemon knows.
+/// Runs that have ended, of any process, as far as the daemon knows. A comparison of a day with the API that
+/// read nothing again isn't a run.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct History {
     /// Latest end first, at most 300.
