@@ -37,6 +37,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
 
 fn page(next: &[NextRuns], now: DateTime<Utc>, limit: usize, screen: Screen) -> Page {
     let mut page = Page::new(screen);
+    let next = &merged(next);
     let due = next.iter().filter(|one| one.at.is_none());
     let due = due.map(|one| match &one.what {
         NextDays::Days(days, _) => days.len(),
@@ -92,6 +93,28 @@ fn page(next: &[NextRuns], now: DateTime<Utc>, limit: usize, screen: Screen) -> 
     page
 }
 
+/// Merges the later runs of a dataset that have the same job and reason, at the time of the first: days that
+/// settle are read again each at a time of its own.
+fn merged(next: &[NextRuns]) -> Vec<NextRuns> {
+    let mut merged: Vec<NextRuns> = Vec::new();
+    for one in next {
+        let same = |other: &&mut NextRuns| {
+            let names = (&other.target, &other.job) == (&one.target, &one.job);
+            let alike = matches!(
+                (&other.what, &one.what),
+                (NextDays::Days(_, reason), NextDays::Days(_, of)) if reason == of
+            );
+            names && alike && other.at.is_some() && one.at.is_some()
+        };
+        let known = merged.iter_mut().find(same).map(|known| &mut known.what);
+        match (known, &one.what) {
+            (Some(NextDays::Days(days, _)), NextDays::Days(more, _)) => days.extend(more),
+            _ => merged.push(one.clone()),
+        }
+    }
+    merged
+}
+
 /// Returns the name of a line: the dataset, or the job whose slot comes.
 fn target(one: &NextRuns) -> String {
     match one.what {
@@ -109,7 +132,11 @@ fn what(one: &NextRuns) -> (String, String, String) {
                 true => to.to_string(),
                 false => format!("{from} … {to}"),
             });
-            let why = reason_in_words(*reason).to_owned();
+            let why = reason_in_words(*reason);
+            let why = match one.at {
+                Some(_) if days.len() > 1 => format!("{why}, the first then"),
+                _ => why.to_owned(),
+            };
             (range.unwrap_or_default(), days.len().to_string(), why)
         }
         NextDays::OfSlot(days, datasets) => {
@@ -155,6 +182,34 @@ mod tests {
                 NextDays::OfSlot(JobDays::Yesterday, 1),
             ),
         ]
+    }
+
+    #[test]
+    fn days_that_settle_each_at_its_own_time_are_one_line() {
+        let settle = crate::schedule::plan::Reason::Settle;
+        let mut next = next();
+        for (day, at) in [
+            ("2025-10-19", "2025-10-22T13:00:00Z"),
+            ("2025-10-18", "2025-10-22T14:00:00Z"),
+        ] {
+            next.push(NextRuns {
+                at: at.parse().ok(),
+                what: NextDays::Days(vec![day.parse().unwrap()], settle),
+                ..next[0].clone()
+            });
+        }
+        let merged = merged(&next);
+        assert_eq!(merged.len(), 3);
+        let (days, runs, why) = what(&merged[2]);
+        assert_eq!(
+            (days.as_str(), runs.as_str(), why.as_str()),
+            (
+                "2025-10-18 … 2025-10-19",
+                "2",
+                "read until settled, the first then"
+            )
+        );
+        assert_eq!(merged[2].at, "2025-10-22T13:00:00Z".parse().ok());
     }
 
     fn shown(width: usize) -> String {

@@ -38,8 +38,7 @@ pub async fn read(
     Ok((lake, readings))
 }
 
-/// Returns a progress line for work of `count` parts. It is drawn on a terminal only, and only if the work
-/// takes longer than a moment.
+/// Returns a progress line for work of `count` parts. It is drawn on a terminal only.
 pub fn spinner(shell: &CliContext, what: &str, count: usize, parts: &str) -> ProgressBar {
     let bar = shell.bars.add(ProgressBar::new(count as u64));
     let template = format!("{{spinner}} {{prefix}}: {{pos}} of {{len}} {parts}  {{msg}}");

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use console::Term;
+use indicatif::ProgressDrawTarget;
 use serde_json::Value;
 
 use crate::cli::healthcheck::reachable;
@@ -41,6 +42,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let (term, stop) = (Term::stdout(), CancellationToken::new());
     signal::cancel_quietly(stop.clone());
     let targets: Vec<_> = args.target.into_iter().collect();
+    // The lake is read so often that its progress line would flicker.
+    shell.bars.set_draw_target(ProgressDrawTarget::hidden());
     while !stop.is_cancelled() {
         let now = SystemClock.now();
         let found = status::statuses(shell, &settings, &targets, now).await?;

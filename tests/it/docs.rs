@@ -175,3 +175,20 @@ fn the_source_of_the_documentation_is_read_from_its_files_to_parquet() {
             .exists()
     );
 }
+
+#[test]
+fn every_command_is_in_the_page_of_commands() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate/commands.md");
+    let page = fs::read_to_string(page).unwrap();
+    let help = Program::new(&["--help"]).run().expect(0).stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names = commands.lines().filter(|line| !line.starts_with("   "));
+    let names: Vec<_> = names
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.len() > 15, "{help}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        assert!(page.contains(&format!("bronzed {name}")), "no `{name}`");
+    }
+}

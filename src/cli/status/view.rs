@@ -191,3 +191,111 @@ pub fn status_cell(status: Status) -> Cell {
     };
     Cell::painted(paint, status.name())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::schedule::backlog::Backlog;
+    use crate::standing::OpenDay;
+    use bronzed_model::execution::Execution;
+    use uuid::Uuid;
+
+    const NOW: &str = "2025-10-22T12:00:00Z";
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn status(dataset: &str, open: Vec<OpenDay>) -> DatasetStatus {
+        let now: DateTime<Utc> = NOW.parse().unwrap();
+        let mut run = Execution::begun(Uuid::from_u128(1), "daily", now);
+        run.status = open
+            .first()
+            .and_then(|open| open.status)
+            .unwrap_or(Status::Ok);
+        let complete: BTreeSet<_> = day("2025-10-01").through(day("2025-10-19")).collect();
+        DatasetStatus {
+            dataset: dataset.to_owned(),
+            zone: chrono_tz::America::Sao_Paulo,
+            known: complete.clone(),
+            complete,
+            accepted: BTreeSet::new(),
+            days_can_be_asked_for: true,
+            since: None,
+            backlog: Backlog {
+                overdue: open.len() as u64,
+                ..Backlog::default()
+            },
+            last_run: Some((day("2025-10-21"), run)),
+            last_run_again: None,
+            open,
+        }
+    }
+
+    fn failed(text: &str) -> OpenDay {
+        let reason =
+            "all: gave up on https://pncp.gov.br/api/consulta/v1/atas?pagina=1 after 6 tries: 503";
+        OpenDay {
+            day: day(text),
+            status: Some(Status::Failed),
+            stop: None,
+            runs: 3,
+            reasons: vec![reason.to_owned()],
+            could_be_complete: true,
+            next_try: "2025-10-22T12:30:00Z".parse().ok(),
+        }
+    }
+
+    fn shown(found: &[DatasetStatus], width: usize) -> String {
+        let screen = Screen {
+            width: Some(width),
+            color: false,
+        };
+        page(found, NOW.parse().unwrap(), screen, false).text()
+    }
+
+    #[test]
+    fn what_is_wrong_comes_first_with_its_reason_its_next_try_and_what_to_type() {
+        let found = [
+            status(
+                "pncp.atas",
+                vec![failed("2025-10-21"), failed("2025-10-20")],
+            ),
+            status("pncp.contratos", Vec::new()),
+        ];
+        assert_eq!(
+            shown(&found, 80),
+            "\
+1 dataset needs attention; 2 datasets with data, 38 days complete
+
+pncp.atas: 2 days not complete, 2 overdue
+  2025-10-20 … 2025-10-21
+    why       failed, 3 runs so far: all: gave up on …/v1/atas after 6 tries:
+              503
+    next try  2025-10-22 09:30 -03:00, in 30 min
+  more        bronzed day pncp.atas 2025-10-21
+  mend        bronzed backfill pncp.atas --from 2025-10-20 --to 2025-10-21
+
+dataset         complete  newest      open  last run                 status
+──────────────  ────────  ──────────  ────  ───────────────────────  ──────
+pncp.atas             19  2025-10-19     2  2025-10-22 09:00 -03:00  failed
+pncp.contratos        19  2025-10-19     0  2025-10-22 09:00 -03:00  ok"
+        );
+        let wide = shown(&found, 120);
+        let table = wide
+            .lines()
+            .find(|line| line.starts_with("dataset"))
+            .unwrap();
+        let head = "dataset         complete  first       newest      open  last run                 of day      job    status";
+        assert_eq!(table, head);
+    }
+
+    #[test]
+    fn a_lake_that_is_whole_is_told_so_in_one_line() {
+        let told = shown(&[status("pncp.atas", Vec::new())], 80);
+        let head = "all is well: 1 dataset with data, 19 days complete";
+        assert_eq!(told.lines().next(), Some(head));
+    }
+}

@@ -104,7 +104,7 @@ fn a_day_says_why_it_is_not_complete_and_state_show_says_the_same() {
         "why",
         "modalidade=6: gave up on",
         "next try",
-        "modalidade=8",
+        "modalidade=6",
         "not proven",
         "manual",
     ] {

@@ -371,12 +371,8 @@ fn a_blackout_is_kept_and_a_lake_that_is_not_there_is_told() {
 }
 
 #[test]
-fn days_and_json_are_of_the_online_check() {
-    for args in [
-        &["check", "pncp.x"][..],
-        &["check", "--json"],
-        &["check", "--day", DAY],
-    ] {
+fn a_day_is_of_the_online_check() {
+    for args in [&["check", "pncp.x"][..], &["check", "--day", DAY]] {
         Program::new(args).run().expect(2);
     }
     let unknown = Program::new(&["check", "--online", "pncp.x"])
