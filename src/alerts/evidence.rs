@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::facts::{Facts, RunFacts, RunOutcome};
+use crate::alerts::facts::{AlertFacts, RunEnding, RunFacts};
 use bronzed_model::day::Day;
 
 /// Maximum number of failed runs that are kept of a dataset.
@@ -26,7 +26,7 @@ pub struct Evidence {
     failures: BTreeMap<String, Vec<FailedRun>>,
     /// Values that no column holds.
     #[serde(default)]
-    drift: BTreeMap<String, Drift>,
+    drift: BTreeMap<String, DriftEvidence>,
     /// Trends of overdue days.
     #[serde(default)]
     overdue: BTreeMap<String, OverdueTrend>,
@@ -45,7 +45,7 @@ pub struct FailedRun {
 
 /// Values that no column holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drift {
+pub struct DriftEvidence {
     /// End of the first run that had some.
     pub since: DateTime<Utc>,
     /// End of the last run that had some, to within an hour.
@@ -72,7 +72,7 @@ pub fn full_name(source: &str, dataset: &str) -> String {
 
 impl Evidence {
     /// Adds what a snapshot shows.
-    pub fn hear(&mut self, facts: &Facts) {
+    pub fn hear(&mut self, facts: &AlertFacts) {
         for run in &facts.runs {
             self.hear_run(run);
         }
@@ -90,8 +90,8 @@ impl Evidence {
     fn hear_run(&mut self, run: &RunFacts) {
         let name = full_name(&run.source, &run.dataset);
         match &run.outcome {
-            RunOutcome::Ok => drop(self.failures.remove(&name)),
-            RunOutcome::Failed(reason) => {
+            RunEnding::Ok => drop(self.failures.remove(&name)),
+            RunEnding::Failed(reason) => {
                 let failures = self.failures.entry(name.clone()).or_default();
                 failures.push(FailedRun {
                     at: run.at,
@@ -101,7 +101,7 @@ impl Evidence {
                 let surplus = failures.len().saturating_sub(MAX_FAILURES);
                 failures.drain(..surplus);
             }
-            RunOutcome::Other => {}
+            RunEnding::Other => {}
         }
         if run.drift > 0 {
             self.hear_drift(name, run);
@@ -118,7 +118,7 @@ impl Evidence {
                 drift.values = run.drift;
             }
             None => {
-                let drift = Drift {
+                let drift = DriftEvidence {
                     since: run.at,
                     last: run.at,
                     day: run.day,
@@ -159,7 +159,7 @@ impl Evidence {
     }
 
     /// Returns the drift of a dataset. `None` if no run of the last day had any.
-    pub fn drift(&self, name: &str, now: DateTime<Utc>) -> Option<&Drift> {
+    pub fn drift(&self, name: &str, now: DateTime<Utc>) -> Option<&DriftEvidence> {
         self.drift.get(name).filter(|drift| is_recent(drift, now))
     }
 
@@ -197,6 +197,6 @@ impl Evidence {
     }
 }
 
-fn is_recent(drift: &Drift, now: DateTime<Utc>) -> bool {
+fn is_recent(drift: &DriftEvidence, now: DateTime<Utc>) -> bool {
     (now - drift.last).abs() <= DRIFT_LASTS
 }

@@ -13,7 +13,7 @@ const MAX_RUNS: usize = 1_000;
 
 /// Snapshot of the daemon.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct AlertFacts {
     /// Time of the snapshot.
     pub at: DateTime<Utc>,
     /// Health of the lake.
@@ -61,16 +61,16 @@ pub struct DatasetFacts {
     /// Folder of the table in the lake.
     pub prefix: String,
     /// Outage of its host or endpoint. `None` if it isn't down, as far as is known.
-    pub outage: Option<Outage>,
+    pub outage: Option<OutageFacts>,
     /// `true` if the API has answered a run of it since this process started: it is known that it isn't down.
     pub answered: bool,
     /// Status of its days. `None` until the lake has been read.
-    pub days: Option<DayFacts>,
+    pub days: Option<DatasetDays>,
 }
 
 /// Outage of a host or an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
+pub struct OutageFacts {
     /// Host, with the path if only an endpoint is down.
     pub what: String,
     /// `true` if the whole host is down.
@@ -85,7 +85,7 @@ pub struct Outage {
 
 /// Status of a dataset's days.
 #[derive(Debug, Clone, Default)]
-pub struct DayFacts {
+pub struct DatasetDays {
     /// Number of overdue days.
     pub overdue: u64,
     /// Number of stuck days.
@@ -123,14 +123,14 @@ pub struct RunFacts {
     /// End of the run.
     pub at: DateTime<Utc>,
     /// Outcome of the run.
-    pub outcome: RunOutcome,
+    pub outcome: RunEnding,
     /// Number of values that no column holds.
     pub drift: u64,
 }
 
 /// Outcome of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunOutcome {
+pub enum RunEnding {
     /// It ended well.
     Ok,
     /// It failed, for this reason.
@@ -139,7 +139,7 @@ pub enum RunOutcome {
     Other,
 }
 
-impl Facts {
+impl AlertFacts {
     /// Takes over the runs of an earlier snapshot that nobody has dealt with.
     pub fn continue_from(&mut self, earlier: Self) {
         let mut runs = earlier.runs;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The ledger, as it was last read or changed.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct LedgerKeeper {
     document: JsonDocument<Ledger>,
     entropy: Arc<Entropy>,
     ledger: Ledger,
@@ -38,7 +38,7 @@ struct Offline {
     delivered: Vec<String>,
 }
 
-impl Keeper {
+impl LedgerKeeper {
     pub(super) fn new(lake: &Lake, entropy: Arc<Entropy>) -> Self {
         Self {
             document: Ledger::document(lake),

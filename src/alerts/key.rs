@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Rule {
+pub enum AlertRuleName {
     /// Days are overdue, and none of them was proven for two days.
     Unproven,
     /// Days were tried again and again, and aren't complete.
@@ -34,7 +34,7 @@ pub enum Rule {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum AlertSeverity {
     /// Nothing is lost; to be looked at some day.
     Info,
     /// To be looked at.
@@ -43,7 +43,7 @@ pub enum Severity {
     Critical,
 }
 
-impl Rule {
+impl AlertRuleName {
     /// All rules, in the order of the docs.
     pub const ALL: [Self; 8] = [
         Self::Unproven,
@@ -71,16 +71,16 @@ impl Rule {
     }
 
     /// Returns the severity of the rule's alerts.
-    pub fn severity(self) -> Severity {
+    pub fn severity(self) -> AlertSeverity {
         match self {
-            Self::Lake => Severity::Critical,
-            Self::Drift => Severity::Info,
-            _ => Severity::Warning,
+            Self::Lake => AlertSeverity::Critical,
+            Self::Drift => AlertSeverity::Info,
+            _ => AlertSeverity::Warning,
         }
     }
 }
 
-impl Severity {
+impl AlertSeverity {
     /// Returns the name of the severity.
     pub fn name(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AlertKey {
     /// Rule.
-    pub rule: Rule,
+    pub rule: AlertRuleName,
     /// Source. `None` if it is about all of them.
     pub source: Option<String>,
     /// Dataset, by short name. `None` if it is about the whole source.
@@ -104,7 +104,7 @@ pub struct AlertKey {
 
 impl AlertKey {
     /// Returns the key of an alert about everything.
-    pub fn of_all(rule: Rule) -> Self {
+    pub fn of_all(rule: AlertRuleName) -> Self {
         Self {
             rule,
             source: None,
@@ -113,7 +113,7 @@ impl AlertKey {
     }
 
     /// Returns the key of an alert about a source.
-    pub fn of_source(rule: Rule, source: &str) -> Self {
+    pub fn of_source(rule: AlertRuleName, source: &str) -> Self {
         Self {
             source: Some(source.to_owned()),
             ..Self::of_all(rule)
@@ -121,7 +121,7 @@ impl AlertKey {
     }
 
     /// Returns the key of an alert about a dataset.
-    pub fn of_dataset(rule: Rule, source: &str, dataset: &str) -> Self {
+    pub fn of_dataset(rule: AlertRuleName, source: &str, dataset: &str) -> Self {
         Self {
             dataset: Some(dataset.to_owned()),
             ..Self::of_source(rule, source)

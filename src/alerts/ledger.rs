@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::evidence::Evidence;
 use crate::alerts::key::AlertKey;
 use crate::alerts::outbox::Outbox;
-use crate::alerts::volume::Volumes;
+use crate::alerts::volume::VolumeHistory;
 use bronzed_storage::lake::Lake;
 use bronzed_storage::lake::document::{DocumentError, JsonDocument};
 
@@ -47,7 +47,7 @@ pub struct Ledger {
     pub evidence: Evidence,
     /// Numbers of records of days.
     #[serde(default)]
-    pub volumes: Volumes,
+    pub volumes: VolumeHistory,
 }
 
 /// One alert.

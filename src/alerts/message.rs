@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::ledger::AlertEntry;
 
 /// A message about alerts of one source.
@@ -64,16 +64,16 @@ impl AlertText {
 }
 
 /// Returns the words for the end of an alert, after its subject.
-fn again(rule: Rule) -> &'static str {
+fn again(rule: AlertRuleName) -> &'static str {
     match rule {
-        Rule::Unproven => "has no overdue day any more, or fewer of them",
-        Rule::Stuck => "has no day any more that was tried again and again",
-        Rule::Stale => "is fresh again",
-        Rule::Failing => "has no runs that fail any more",
-        Rule::Down => "answers again",
-        Rule::Volume => "has a usual number of records again",
-        Rule::Drift => "has had no undeclared field for a day",
-        Rule::Lake => "can be read and written again",
+        AlertRuleName::Unproven => "has no overdue day any more, or fewer of them",
+        AlertRuleName::Stuck => "has no day any more that was tried again and again",
+        AlertRuleName::Stale => "is fresh again",
+        AlertRuleName::Failing => "has no runs that fail any more",
+        AlertRuleName::Down => "answers again",
+        AlertRuleName::Volume => "has a usual number of records again",
+        AlertRuleName::Drift => "has had no undeclared field for a day",
+        AlertRuleName::Lake => "can be read and written again",
     }
 }
 

@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::alerts::facts::Facts;
+use crate::alerts::facts::AlertFacts;
 use crate::alerts::ledger::AlertEntry;
 
 pub(crate) use worker::{AlertContext, run};
@@ -49,7 +49,7 @@ pub struct Alerts(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    slot: Mutex<Slot>,
+    slot: Mutex<AlertSlot>,
     /// Notified when facts were published.
     published: Notify,
     /// Notified when published facts have been dealt with.
@@ -57,9 +57,9 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct AlertSlot {
     /// Newest facts that the worker hasn't taken.
-    facts: Option<Facts>,
+    facts: Option<AlertFacts>,
     /// Number of published facts, and number of these that were dealt with.
     published: u64,
     settled: u64,
@@ -70,7 +70,7 @@ struct Slot {
 impl Alerts {
     /// Hands facts to the worker. Never waits: facts that the worker hasn't taken yet are replaced, and only
     /// the runs that they report are kept.
-    pub fn publish(&self, mut facts: Facts) {
+    pub fn publish(&self, mut facts: AlertFacts) {
         let mut slot = self.slot();
         if let Some(earlier) = slot.facts.take() {
             facts.continue_from(earlier);
@@ -104,7 +104,7 @@ impl Alerts {
     }
 
     /// Takes the newest facts, with their number; waits for some.
-    async fn next(&self) -> (Facts, u64) {
+    async fn next(&self) -> (AlertFacts, u64) {
         loop {
             {
                 let mut slot = self.slot();
@@ -125,7 +125,7 @@ impl Alerts {
         self.0.settled.notify_waiters();
     }
 
-    fn slot(&self) -> MutexGuard<'_, Slot> {
+    fn slot(&self) -> MutexGuard<'_, AlertSlot> {
         self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

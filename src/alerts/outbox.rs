@@ -27,11 +27,11 @@ const MAX_WAITING: usize = 100;
 /// Messages in the order in which they were queued.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Outbox(Vec<Delivery>);
+pub struct Outbox(Vec<OutboxDelivery>);
 
 /// A message for one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
+pub struct OutboxDelivery {
     /// Unique id of the delivery.
     pub id: String,
     /// Name of the channel.
@@ -57,7 +57,7 @@ pub struct Claim {
 
 impl Outbox {
     /// Returns the deliveries in order.
-    pub fn deliveries(&self) -> &[Delivery] {
+    pub fn deliveries(&self) -> &[OutboxDelivery] {
         &self.0
     }
 
@@ -67,7 +67,7 @@ impl Outbox {
             for channel in channels {
                 let at = now.to_rfc3339_opts(SecondsFormat::Millis, true);
                 let source = message.source.as_deref().unwrap_or("lake");
-                self.0.push(Delivery {
+                self.0.push(OutboxDelivery {
                     id: format!("{at}/{source}/{channel}"),
                     channel: channel.clone(),
                     message: message.clone(),
@@ -81,7 +81,11 @@ impl Outbox {
 
     /// Removes messages of channels that aren't configured any more, and gives up those that have waited for
     /// too long; returns the latter.
-    pub fn give_up(&mut self, channels: &BTreeSet<String>, now: DateTime<Utc>) -> Vec<Delivery> {
+    pub fn give_up(
+        &mut self,
+        channels: &BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) -> Vec<OutboxDelivery> {
         self.0.retain(|one| channels.contains(&one.channel));
         let mut room: BTreeMap<_, _> = channels
             .iter()
@@ -109,7 +113,7 @@ impl Outbox {
 
     /// Claims what is due: of each channel, its first messages up to one that isn't due, or that another
     /// process is sending.
-    pub fn claim(&mut self, me: &str, now: DateTime<Utc>) -> Vec<Delivery> {
+    pub fn claim(&mut self, me: &str, now: DateTime<Utc>) -> Vec<OutboxDelivery> {
         let mut shut = BTreeSet::new();
         let mut claimed = Vec::new();
         for one in &mut self.0 {

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::evidence::full_name;
-use crate::alerts::facts::Facts;
+use crate::alerts::facts::AlertFacts;
 use crate::alerts::rules::weeks_before;
 use bronzed_model::day::Day;
 use bronzed_storage::lake::{Lake, LakeError};
@@ -25,9 +25,9 @@ const MAX_READS: usize = 12;
 /// Numbers of records by full name of the dataset and day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Volumes(BTreeMap<String, BTreeMap<Day, u64>>);
+pub struct VolumeHistory(BTreeMap<String, BTreeMap<Day, u64>>);
 
-impl Volumes {
+impl VolumeHistory {
     /// Returns the number of records of a day. `None` if it isn't known.
     pub fn of(&self, name: &str, day: Day) -> Option<u64> {
         self.0.get(name)?.get(&day).copied()
@@ -42,7 +42,7 @@ impl Volumes {
     }
 
     /// Removes the days that are too old to be compared with.
-    pub fn forget(&mut self, facts: &Facts) {
+    pub fn forget(&mut self, facts: &AlertFacts) {
         for source in &facts.sources {
             for dataset in &source.datasets {
                 let newest = dataset.days.as_ref().and_then(|days| days.complete.last());
@@ -95,7 +95,11 @@ impl VolumeReader {
 
     /// Reads some of the numbers that are needed and not known. Stops at the first error, because the next
     /// snapshot tries again.
-    pub(super) async fn read(&mut self, facts: &Facts, known: &Volumes) -> Vec<(String, Day, u64)> {
+    pub(super) async fn read(
+        &mut self,
+        facts: &AlertFacts,
+        known: &VolumeHistory,
+    ) -> Vec<(String, Day, u64)> {
         let wanted: Vec<_> = wanted(facts)
             .filter(|(wanted, _)| known.of(&wanted.name, wanted.day).is_none())
             .filter(|(wanted, _)| !self.unreadable.contains(wanted))
@@ -119,7 +123,7 @@ impl VolumeReader {
 }
 
 /// Returns the newest complete day of each dataset, and the same weekday of the weeks before.
-fn wanted(facts: &Facts) -> impl Iterator<Item = (Wanted, Tz)> + '_ {
+fn wanted(facts: &AlertFacts) -> impl Iterator<Item = (Wanted, Tz)> + '_ {
     facts.sources.iter().flat_map(|source| {
         let datasets = source.datasets.iter();
         datasets.flat_map(move |dataset| {

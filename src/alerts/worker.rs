@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alerts::Alerts;
 use crate::alerts::channel::{Channel, HttpError};
-use crate::alerts::facts::Facts;
+use crate::alerts::facts::AlertFacts;
 use crate::alerts::heartbeat::Heart;
-use crate::alerts::keeper::Keeper;
-use crate::alerts::key::Rule;
+use crate::alerts::keeper::LedgerKeeper;
+use crate::alerts::key::AlertRuleName;
 use crate::alerts::ledger::AlertEntry;
-use crate::alerts::outbox::Delivery;
+use crate::alerts::outbox::OutboxDelivery;
 use crate::alerts::tracker::Transitions;
 use crate::alerts::volume::VolumeReader;
 use crate::alerts::{rules, tracker};
@@ -52,7 +52,7 @@ pub(crate) async fn run(alerts: Alerts, context: AlertContext, stop: Cancellatio
 }
 
 struct Worker {
-    keeper: Keeper,
+    keeper: LedgerKeeper,
     reader: VolumeReader,
     settings: AlertSettings,
     channels: BTreeMap<String, Channel>,
@@ -61,10 +61,10 @@ struct Worker {
 }
 
 /// Result of one change of the ledger.
-struct Step {
+struct WorkerStep {
     transitions: Transitions,
-    given_up: Vec<Delivery>,
-    due: Vec<Delivery>,
+    given_up: Vec<OutboxDelivery>,
+    due: Vec<OutboxDelivery>,
 }
 
 impl Worker {
@@ -75,7 +75,7 @@ impl Worker {
             Some((name.clone(), channel))
         });
         Self {
-            keeper: Keeper::new(&context.lake, context.entropy),
+            keeper: LedgerKeeper::new(&context.lake, context.entropy),
             reader: VolumeReader::new(context.lake),
             channels: channels.collect(),
             heart: settings
@@ -88,7 +88,7 @@ impl Worker {
     }
 
     /// Deals with one snapshot.
-    async fn pass(&mut self, facts: &Facts) {
+    async fn pass(&mut self, facts: &AlertFacts) {
         let (now, is_well) = (facts.at, facts.lake.is_well());
         let read = match is_well && self.settings.rules.volume.enabled {
             true => self.reader.read(facts, &self.keeper.ledger().volumes).await,
@@ -103,7 +103,7 @@ impl Worker {
             let found = rules::evaluate(facts, &ledger.evidence, &ledger.volumes, rules);
             let transitions = tracker::step(ledger, &found, rules, now);
             ledger.outbox.queue(&transitions, &channels, now);
-            Step {
+            WorkerStep {
                 transitions,
                 given_up: ledger.outbox.give_up(&channels, now),
                 due: ledger.outbox.claim(&self.me, now),
@@ -123,11 +123,11 @@ impl Worker {
     }
 
     /// Sends what was claimed: the channels at once, the messages of a channel in order up to one that fails.
-    async fn deliver(&mut self, due: Vec<Delivery>, in_lake: bool, now: DateTime<Utc>) {
+    async fn deliver(&mut self, due: Vec<OutboxDelivery>, in_lake: bool, now: DateTime<Utc>) {
         if due.is_empty() {
             return;
         }
-        let mut by_channel: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+        let mut by_channel: BTreeMap<String, Vec<OutboxDelivery>> = BTreeMap::new();
         for one in due {
             by_channel.entry(one.channel.clone()).or_default().push(one);
         }
@@ -154,7 +154,7 @@ impl Worker {
 
     fn measure(&self) {
         let active = self.keeper.ledger().active();
-        for rule in Rule::ALL {
+        for rule in AlertRuleName::ALL {
             let count = active.iter().filter(|entry| entry.key.rule == rule).count();
             events::alerts_active(rule.name(), count as u64);
         }
@@ -166,7 +166,7 @@ impl Worker {
 async fn send(
     name: String,
     channel: &Channel,
-    due: Vec<Delivery>,
+    due: Vec<OutboxDelivery>,
 ) -> (Vec<String>, Option<String>) {
     let mut delivered = Vec::new();
     for one in due {
@@ -192,7 +192,7 @@ fn usable<T>(channel: &str, built: Result<T, HttpError>) -> Option<T> {
         .ok()
 }
 
-fn tell(step: &Step) {
+fn tell(step: &WorkerStep) {
     for entry in &step.transitions.started {
         let AlertEntry {
             summary,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::text::{Page, Paint, Screen, counted};
+use crate::cli::text::{Paint, Screen, TextPage, counted};
 use crate::cli::{CliContext, CliError, Exit, show};
 
 /// File that makes a folder a configuration.
@@ -88,7 +88,7 @@ pub fn write_new(file: &Path, text: &str) -> Result<(), CliError> {
 }
 
 fn tell(folder: &Path, written: usize, empty: bool) {
-    let mut page = Page::new(Screen::stdout());
+    let mut page = TextPage::new(Screen::stdout());
     let shown = folder.display();
     page.line(&format!(
         "{} written to {shown}. What to do next:",

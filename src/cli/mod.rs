@@ -39,8 +39,8 @@ use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
 use tracing::warn;
 
-use crate::cli::text::Page;
-use crate::telemetry::short::Problems;
+use crate::cli::text::TextPage;
+use crate::telemetry::short::ProblemLines;
 use bronzed_model::problem::Problems as ConfigProblems;
 use bronzed_model::redact::{self, redact};
 use bronzed_model::settings::Settings;
@@ -155,7 +155,7 @@ struct CliContext {
     config: Option<PathBuf>,
     verbose: u8,
     bars: MultiProgress,
-    problems: Arc<Problems>,
+    problems: Arc<ProblemLines>,
 }
 
 /// Runs the command given by the arguments.
@@ -315,7 +315,7 @@ fn say(text: &str) {
 }
 
 /// Prints a page to standard output. A closed pipe (`| head`) is ignored.
-fn show(page: &Page) {
+fn show(page: &TextPage) {
     let _ = writeln!(std::io::stdout(), "{}", redact(&page.text()));
 }
 

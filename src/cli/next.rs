@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, counted, time};
+use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, counted, time};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show};
 use crate::standing::ahead::{NextDays, NextRuns, next_runs, reason_in_words};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -35,8 +35,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn page(next: &[NextRuns], now: DateTime<Utc>, limit: usize, screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+fn page(next: &[NextRuns], now: DateTime<Utc>, limit: usize, screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     let next = &merged(next);
     let due = next.iter().filter(|one| one.at.is_none());
     let due = due.map(|one| match &one.what {
@@ -52,13 +52,13 @@ fn page(next: &[NextRuns], now: DateTime<Utc>, limit: usize, screen: Screen) -> 
         ),
     });
     let mut table = Table::new([
-        Column::text("when"),
-        Column::text("what"),
-        Column::text("days"),
-        Column::number("runs").if_used().spare(4),
-        Column::text("job").spare(2),
-        Column::text("how").spare(3),
-        Column::text("why").spare(1),
+        TableColumn::text("when"),
+        TableColumn::text("what"),
+        TableColumn::text("days"),
+        TableColumn::number("runs").if_used().spare(4),
+        TableColumn::text("job").spare(2),
+        TableColumn::text("how").spare(3),
+        TableColumn::text("why").spare(1),
     ]);
     for one in next.iter().take(limit) {
         let (days, runs, why) = what(one);

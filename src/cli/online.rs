@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::reading::spinner;
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table};
+use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, check, say, show, target};
 use bronzed_engine::inspection::{
     CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals, usual_day,
@@ -171,24 +171,24 @@ fn tell(findings: &[CheckResult], as_json: bool) {
         return;
     }
     let mut table = Table::new([
-        Column::text("dataset"),
-        Column::text("asked").spare(3),
-        Column::number("status").spare(4),
-        Column::text("envelope").spare(5),
-        Column::number("records"),
-        Column::text("ids").spare(1),
-        Column::text("totals").spare(2),
-        Column::text("fields"),
-        Column::text("result"),
+        TableColumn::text("dataset"),
+        TableColumn::text("asked").spare(3),
+        TableColumn::number("status").spare(4),
+        TableColumn::text("envelope").spare(5),
+        TableColumn::number("records"),
+        TableColumn::text("ids").spare(1),
+        TableColumn::text("totals").spare(2),
+        TableColumn::text("fields"),
+        TableColumn::text("result"),
     ]);
     findings.iter().for_each(|finding| table.row(row(finding)));
-    let mut page = Page::new(Screen::stdout());
+    let mut page = TextPage::new(Screen::stdout());
     page.table(&table);
     say("");
     show(&page);
     let told = |one: &&CheckResult| !one.problems.is_empty() || !one.notes.is_empty();
     for finding in findings.iter().filter(told) {
-        let mut page = Page::new(Screen::stdout());
+        let mut page = TextPage::new(Screen::stdout());
         page.line(&format!("{}: {}", finding.dataset, finding.verdict.word()));
         for text in finding.problems.iter().chain(&finding.notes) {
             page.indented(2, text);

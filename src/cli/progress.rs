@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::backfill::Outage;
 use crate::cli::CliContext;
 use crate::cli::text::time;
-use crate::telemetry::short::Problems;
+use crate::telemetry::short::ProblemLines;
 use bronzed_engine::ingest::Order;
 use bronzed_engine::ingest::progress::{Observer, Progress};
 
@@ -48,11 +48,11 @@ impl Records {
 /// Two lines on standard error: nothing is drawn unless that is a terminal.
 struct Lines {
     bar: ProgressBar,
-    problems: Arc<Problems>,
+    problems: Arc<ProblemLines>,
 }
 
 impl Lines {
-    fn new(bars: &MultiProgress, problems: &Arc<Problems>, parts: &str) -> Self {
+    fn new(bars: &MultiProgress, problems: &Arc<ProblemLines>, parts: &str) -> Self {
         let bar = bars.add(ProgressBar::new(0));
         let template = format!(
             "{{prefix}}  [{{wide_bar}}] {{pos}} of {{len}} {parts}, {{eta}} left\n  {{wide_msg}}"

@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::cli::status::status_cell;
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, time};
+use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief, time};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show};
 use crate::standing::reasons;
-use crate::standing::runs::{PastRun, RunFilter, past_runs};
+use crate::standing::runs::{RecordedRun, RunQuery, past_runs};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
@@ -72,7 +72,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             datasets.map(move |one| (one.dataset, zone, one.listing))
         })
         .collect();
-    let filter = RunFilter {
+    let filter = RunQuery {
         status: args.status.map(Into::into),
         since: since.unwrap_or(now - SINCE),
         limit: args.limit,
@@ -86,21 +86,21 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn page(found: &[PastRun], screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+fn page(found: &[RecordedRun], screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     let mut table = Table::new([
-        Column::text("started"),
-        Column::text("dataset"),
-        Column::text("day"),
-        Column::text("status"),
-        Column::number("new"),
-        Column::number("duplicates").if_used().spare(4),
-        Column::text("job").spare(1),
-        Column::number("took").spare(2),
-        Column::number("requests").spare(3),
-        Column::text("run id").spare(5),
+        TableColumn::text("started"),
+        TableColumn::text("dataset"),
+        TableColumn::text("day"),
+        TableColumn::text("status"),
+        TableColumn::number("new"),
+        TableColumn::number("duplicates").if_used().spare(4),
+        TableColumn::text("job").spare(1),
+        TableColumn::number("took").spare(2),
+        TableColumn::number("requests").spare(3),
+        TableColumn::text("run id").spare(5),
     ]);
-    for PastRun {
+    for RecordedRun {
         dataset,
         zone,
         day,
@@ -143,7 +143,7 @@ mod tests {
     use bronzed_model::execution::Execution;
     use uuid::Uuid;
 
-    fn runs() -> Vec<PastRun> {
+    fn runs() -> Vec<RecordedRun> {
         let begun = "2025-10-23T06:00:00Z".parse().unwrap();
         let mut ok = Execution::begun(Uuid::from_u128(1), "daily", begun);
         ok.status = Status::Ok;
@@ -153,7 +153,7 @@ mod tests {
         failed.status = Status::Failed;
         let reason = "gave up on https://pncp.gov.br/api/consulta/v1/atas after 4 tries: 503 Service Unavailable";
         failed.failed_slices = vec![("all".to_owned(), reason.to_owned())];
-        let of = |dataset: &str, run| PastRun {
+        let of = |dataset: &str, run| RecordedRun {
             dataset: dataset.to_owned(),
             zone: chrono_tz::America::Sao_Paulo,
             day: "2025-10-22".parse().unwrap(),

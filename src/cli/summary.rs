@@ -1,26 +1,26 @@
 //! Summary table of runs.
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, time};
+use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief, time};
 use crate::standing::reasons;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::execution::Status;
 
 /// Returns the table: one row for each run, with its failures below.
-pub fn page(reports: &[RunReport], screen: Screen) -> Page {
+pub fn page(reports: &[RunReport], screen: Screen) -> TextPage {
     let mut table = Table::new([
-        Column::text("dataset"),
-        Column::text("day"),
-        Column::text("status"),
-        Column::number("fetched"),
-        Column::number("new"),
-        Column::number("known").spare(1),
-        Column::number("off day").if_used().spare(2),
-        Column::number("unidentified").if_used().spare(2),
-        Column::number("requests").spare(3),
-        Column::number("retries").if_used().spare(4),
-        Column::number("took").spare(1),
-        Column::text("run id").spare(5),
-        Column::text("file").spare(6),
+        TableColumn::text("dataset"),
+        TableColumn::text("day"),
+        TableColumn::text("status"),
+        TableColumn::number("fetched"),
+        TableColumn::number("new"),
+        TableColumn::number("known").spare(1),
+        TableColumn::number("off day").if_used().spare(2),
+        TableColumn::number("unidentified").if_used().spare(2),
+        TableColumn::number("requests").spare(3),
+        TableColumn::number("retries").if_used().spare(4),
+        TableColumn::number("took").spare(1),
+        TableColumn::text("run id").spare(5),
+        TableColumn::text("file").spare(6),
     ]);
     for report in reports {
         table.row(row(report));
@@ -28,7 +28,7 @@ pub fn page(reports: &[RunReport], screen: Screen) -> Page {
             table.note(&brief(&reason));
         }
     }
-    let mut page = Page::new(screen);
+    let mut page = TextPage::new(screen);
     if !table.is_empty() {
         page.table(&table);
     }

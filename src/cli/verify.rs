@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::progress::DayBar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::text::{Cell, Column, Page, Screen, Table};
+use crate::cli::text::{Cell, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show, target};
 use crate::session::AppContext;
 use bronzed_engine::ingest::{Context, Order};
@@ -132,12 +132,12 @@ async fn verify_all(
 /// Prints a line for each slice that differs, the result of each repair, and the number of days that match.
 fn tell(found: &[Verification], unread: usize) {
     let mut table = Table::new([
-        Column::text("dataset"),
-        Column::text("day"),
-        Column::text("slice"),
-        Column::number("API states"),
-        Column::number("lake has"),
-        Column::number("difference"),
+        TableColumn::text("dataset"),
+        TableColumn::text("day"),
+        TableColumn::text("slice"),
+        TableColumn::number("API states"),
+        TableColumn::number("lake has"),
+        TableColumn::number("difference"),
     ]);
     for day in found {
         let told = day.slices.iter().filter(|slice| {
@@ -151,7 +151,7 @@ fn tell(found: &[Verification], unread: usize) {
         }
     }
     if !table.is_empty() {
-        let mut page = Page::new(Screen::stdout());
+        let mut page = TextPage::new(Screen::stdout());
         page.table(&table);
         show(&page);
     }

@@ -8,7 +8,7 @@ use indicatif::ProgressDrawTarget;
 use serde_json::Value;
 
 use crate::cli::healthcheck::reachable;
-use crate::cli::text::{Column, Page, Paint, Screen, Table, time};
+use crate::cli::text::{Paint, Screen, Table, TableColumn, TextPage, time};
 use crate::cli::{CliContext, CliError, Exit, signal, status};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::redact::redact;
@@ -68,7 +68,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
 }
 
 /// Adds the runs under way, if a daemon answers at `server.listen`.
-async fn under_way(page: &mut Page, settings: &Settings) {
+async fn under_way(page: &mut TextPage, settings: &Settings) {
     let address = reachable(settings.server.listen);
     match runs(
         settings,
@@ -99,12 +99,12 @@ async fn runs(settings: &Settings, url: &str) -> Option<Vec<Value>> {
 
 fn table(runs: &[Value]) -> Table {
     let mut table = Table::new([
-        Column::text("reading now"),
-        Column::text("day"),
-        Column::text("job").spare(1),
-        Column::number("pages"),
-        Column::number("records"),
-        Column::number("new"),
+        TableColumn::text("reading now"),
+        TableColumn::text("day"),
+        TableColumn::text("job").spare(1),
+        TableColumn::number("pages"),
+        TableColumn::number("records"),
+        TableColumn::number("new"),
     ]);
     for run in runs.iter().take(RUNS) {
         let text = |key: &str| run[key].as_str().unwrap_or("-").to_owned();

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::facts::{
-    DatasetFacts, DayFacts, Facts, JobFacts, LakeFacts, LakeRefusal, Outage, RunFacts, RunOutcome,
-    SourceFacts,
+    AlertFacts, DatasetDays, DatasetFacts, JobFacts, LakeFacts, LakeRefusal, OutageFacts,
+    RunEnding, RunFacts, SourceFacts,
 };
 use crate::alerts::{AlertContext, run};
 use crate::daemon::board::{DaemonState, SourceState};
@@ -59,9 +59,9 @@ impl SnapshotState {
             day: key.day,
             at: execution.timestamp,
             outcome: match execution.status {
-                Status::Ok => RunOutcome::Ok,
-                Status::Failed if is_attempt => RunOutcome::Failed(reason(report)),
-                _ => RunOutcome::Other,
+                Status::Ok => RunEnding::Ok,
+                Status::Failed if is_attempt => RunEnding::Failed(reason(report)),
+                _ => RunEnding::Other,
             },
             drift: counts.drift,
         });
@@ -115,7 +115,7 @@ impl DaemonInner {
             Some(self.source_facts(board, scheduled, of_source, now))
         });
         let sources = sources.collect();
-        self.alerts.publish(Facts {
+        self.alerts.publish(AlertFacts {
             at: now,
             lake,
             sources,
@@ -151,11 +151,16 @@ impl DaemonInner {
         }
     }
 
-    fn outage(&self, source: &str, scheduled: &Scheduled, dataset: &Dataset) -> Option<Outage> {
+    fn outage(
+        &self,
+        source: &str,
+        scheduled: &Scheduled,
+        dataset: &Dataset,
+    ) -> Option<OutageFacts> {
         let down = self.session.client(source)?.down(dataset)?;
         let url = dataset.base_url.as_ref();
         let url = url.unwrap_or(&scheduled.source.base_url);
-        Some(Outage {
+        Some(OutageFacts {
             whole: down.what == url.origin().ascii_serialization(),
             what: down.what,
             since: down.since,
@@ -170,7 +175,7 @@ impl DaemonInner {
         dataset: &str,
         known: &DatasetKnowledge,
         now: DateTime<Utc>,
-    ) -> DayFacts {
+    ) -> DatasetDays {
         let schedule = &scheduled.schedule;
         let backlog = schedule.backlog(dataset, known, now);
         let bounded = schedule.jobs_of(dataset).filter_map(|(name, declared)| {
@@ -187,7 +192,7 @@ impl DaemonInner {
         let earliest = today.date().checked_sub_days(WEEKS).map(Day::new);
         let complete = earliest.filter(|_| by_day).into_iter();
         let complete = complete.flat_map(|earliest| known.complete_set().range(earliest..today));
-        DayFacts {
+        DatasetDays {
             overdue: backlog.overdue,
             stuck: backlog.stuck,
             oldest: backlog.oldest,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::alerts::key::{Rule, Severity};
+use crate::alerts::key::{AlertRuleName, AlertSeverity};
 use crate::alerts::ledger::AlertEntry;
 use crate::server::App;
 use crate::server::error::ApiError;
@@ -18,9 +18,9 @@ pub struct AlertView {
     /// Identity: `down/pncp`, `stale/pncp/contratacoes`, `lake`.
     pub key: String,
     /// Rule.
-    pub rule: Rule,
+    pub rule: AlertRuleName,
     /// Severity.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// Source; null if it is about the lake.
     pub source: Option<String>,
     /// Dataset, by short name; null if it is about the whole source.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::server::access::{RequiredAccess, guard};
 use crate::server::alerts::AlertsView;
 use crate::server::error::ApiError;
-use crate::server::openapi::{self, Operation, ResponseDescription, schema};
+use crate::server::openapi::{self, Operation, ResponseDescription, SchemaOf, schema};
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, Backfills, CalendarView, DatasetView, Datasets,
@@ -34,8 +34,11 @@ pub(super) struct ApiRoute {
 /// Returns all routes.
 pub(super) fn table() -> Vec<ApiRoute> {
     let mut routes = probe_routes();
-    routes.extend(read_routes());
-    routes.extend(change_routes());
+    routes.extend(overall_routes());
+    routes.extend(dataset_routes());
+    routes.extend(work_routes());
+    routes.extend(order_routes());
+    routes.extend(job_routes());
     routes
 }
 
@@ -80,8 +83,15 @@ fn probe_routes() -> Vec<ApiRoute> {
     ]
 }
 
-fn read_routes() -> Vec<ApiRoute> {
-    let read = |id, path: &'static str, summary, answer, handler| ApiRoute {
+/// Returns a route that only reads.
+fn read(
+    id: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    answer: ResponseDescription,
+    handler: MethodRouter<App>,
+) -> ApiRoute {
+    ApiRoute {
         operation: Operation {
             id,
             method: "get",
@@ -103,7 +113,10 @@ fn read_routes() -> Vec<ApiRoute> {
             },
         },
         handler,
-    };
+    }
+}
+
+fn overall_routes() -> Vec<ApiRoute> {
     vec![
         read(
             "getOverview",
@@ -112,6 +125,25 @@ fn read_routes() -> Vec<ApiRoute> {
             ResponseDescription::Json(200, schema::<Overview>()),
             get(api::overview),
         ),
+        read(
+            "listAlerts",
+            "/api/v1/alerts",
+            "Alerts that have started and not ended.",
+            ResponseDescription::Json(200, schema::<AlertsView>()),
+            get(alerts::alerts),
+        ),
+        read(
+            "describe",
+            "/api/v1/openapi.json",
+            "This description.",
+            ResponseDescription::Document,
+            get(description),
+        ),
+    ]
+}
+
+fn dataset_routes() -> Vec<ApiRoute> {
+    vec![
         read(
             "getCalendar",
             "/api/v1/datasets/{source}/{dataset}/calendar",
@@ -133,6 +165,25 @@ fn read_routes() -> Vec<ApiRoute> {
             ResponseDescription::Json(200, schema::<Volumes>()),
             get(api::volumes),
         ),
+        read(
+            "listDatasets",
+            "/api/v1/datasets",
+            "Every dataset with its coverage and freshness.",
+            ResponseDescription::Json(200, schema::<Datasets>()),
+            get(api::datasets),
+        ),
+        read(
+            "getDataset",
+            "/api/v1/datasets/{source}/{dataset}",
+            "One dataset.",
+            ResponseDescription::Json(200, schema::<DatasetView>()),
+            get(api::dataset),
+        ),
+    ]
+}
+
+fn work_routes() -> Vec<ApiRoute> {
+    vec![
         read(
             "getHistory",
             "/api/v1/history",
@@ -169,20 +220,6 @@ fn read_routes() -> Vec<ApiRoute> {
             get(api::job),
         ),
         read(
-            "listDatasets",
-            "/api/v1/datasets",
-            "Every dataset with its coverage and freshness.",
-            ResponseDescription::Json(200, schema::<Datasets>()),
-            get(api::datasets),
-        ),
-        read(
-            "getDataset",
-            "/api/v1/datasets/{source}/{dataset}",
-            "One dataset.",
-            ResponseDescription::Json(200, schema::<DatasetView>()),
-            get(api::dataset),
-        ),
-        read(
             "listRuns",
             "/api/v1/runs",
             "Runs that are queued, under way, or ended lately.",
@@ -196,25 +233,19 @@ fn read_routes() -> Vec<ApiRoute> {
             ResponseDescription::Json(200, schema::<RunView>()),
             get(api::run),
         ),
-        read(
-            "listAlerts",
-            "/api/v1/alerts",
-            "Alerts that have started and not ended.",
-            ResponseDescription::Json(200, schema::<AlertsView>()),
-            get(alerts::alerts),
-        ),
-        read(
-            "describe",
-            "/api/v1/openapi.json",
-            "This description.",
-            ResponseDescription::Document,
-            get(description),
-        ),
     ]
 }
 
-fn change_routes() -> Vec<ApiRoute> {
-    let change = |id, path, summary, gives, body, answer, handler| ApiRoute {
+/// Returns a route that changes something.
+fn change(
+    id: &'static str,
+    path: &'static str,
+    [summary, gives]: [&'static str; 2],
+    body: SchemaOf,
+    answer: ResponseDescription,
+    handler: MethodRouter<App>,
+) -> ApiRoute {
+    ApiRoute {
         operation: Operation {
             id,
             method: "post",
@@ -228,13 +259,18 @@ fn change_routes() -> Vec<ApiRoute> {
             errors: &[404, 409],
         },
         handler,
-    };
+    }
+}
+
+fn order_routes() -> Vec<ApiRoute> {
     vec![
         change(
             "startRuns",
             "/api/v1/runs",
-            "Reads days of a dataset now, complete or not.",
-            "The runs that were queued or joined, one a day.",
+            [
+                "Reads days of a dataset now, complete or not.",
+                "The runs that were queued or joined, one a day.",
+            ],
             schema::<RunOrder>(),
             ResponseDescription::Json(202, schema::<RunsView>()),
             post(api::start_runs),
@@ -242,8 +278,10 @@ fn change_routes() -> Vec<ApiRoute> {
         change(
             "startBackfill",
             "/api/v1/backfills",
-            "Completes the days of a range that aren't complete.",
-            "How many days of the range were queued.",
+            [
+                "Completes the days of a range that aren't complete.",
+                "How many days of the range were queued.",
+            ],
             schema::<BackfillOrder>(),
             ResponseDescription::Json(202, schema::<Backfill>()),
             post(api::start_backfill),
@@ -251,8 +289,10 @@ fn change_routes() -> Vec<ApiRoute> {
         change(
             "forecastBackfill",
             "/api/v1/backfills/forecast",
-            "Says what a backfill would cost, and starts nothing.",
-            "Days, requests and time.",
+            [
+                "Says what a backfill would cost, and starts nothing.",
+                "Days, requests and time.",
+            ],
             schema::<BackfillOrder>(),
             ResponseDescription::Json(200, schema::<BackfillForecast>()),
             post(api::forecast_backfill),
@@ -260,17 +300,26 @@ fn change_routes() -> Vec<ApiRoute> {
         change(
             "stopBackfill",
             "/api/v1/backfills/{source}/{dataset}/stop",
-            "Stops the backfill of a dataset; days that are being read go on.",
-            "The backfill, stopped.",
+            [
+                "Stops the backfill of a dataset; days that are being read go on.",
+                "The backfill, stopped.",
+            ],
             schema::<NoBody>(),
             ResponseDescription::Json(200, schema::<BackfillView>()),
             post(api::stop_backfill),
         ),
+    ]
+}
+
+fn job_routes() -> Vec<ApiRoute> {
+    vec![
         change(
             "runJob",
             "/api/v1/jobs/{source}/{job}/run",
-            "Reads now what a slot of the job would name.",
-            "The runs that were queued or joined.",
+            [
+                "Reads now what a slot of the job would name.",
+                "The runs that were queued or joined.",
+            ],
             schema::<NoBody>(),
             ResponseDescription::Json(202, schema::<RunsView>()),
             post(api::run_job),
@@ -278,8 +327,10 @@ fn change_routes() -> Vec<ApiRoute> {
         change(
             "pauseJob",
             "/api/v1/jobs/{source}/{job}/pause",
-            "Pauses a job until it is resumed; runs under way go on.",
-            "The job, paused.",
+            [
+                "Pauses a job until it is resumed; runs under way go on.",
+                "The job, paused.",
+            ],
             schema::<NoBody>(),
             ResponseDescription::Json(200, schema::<JobView>()),
             post(api::pause),
@@ -287,8 +338,10 @@ fn change_routes() -> Vec<ApiRoute> {
         change(
             "resumeJob",
             "/api/v1/jobs/{source}/{job}/resume",
-            "Lets a job go on at its next slot.",
-            "The job, no longer paused.",
+            [
+                "Lets a job go on at its next slot.",
+                "The job, no longer paused.",
+            ],
             schema::<NoBody>(),
             ResponseDescription::Json(200, schema::<JobView>()),
             post(api::resume),

@@ -51,7 +51,7 @@ pub struct DatasetStatus {
     /// First day that coverage requires, or that a job of a daemon has named.
     pub since: Option<Day>,
     /// Wanted days that have ended, newest first: begun, named or covered, and neither complete nor accepted.
-    pub open: Vec<OpenDay>,
+    pub open: Vec<StandingDay>,
     /// Backlog: counts of the wanted days that could be complete by now.
     pub backlog: Backlog,
     /// The last run of any day, with its day.
@@ -62,7 +62,7 @@ pub struct DatasetStatus {
 
 /// A wanted day that is not complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenDay {
+pub struct StandingDay {
     /// The day.
     pub day: Day,
     /// Outcome of the last run. `None` if the day was never read.
@@ -165,7 +165,7 @@ pub async fn standing(
         .rev()
         .map(|day| {
             let runs = known.executions(*day);
-            OpenDay {
+            StandingDay {
                 day: *day,
                 status: runs.last().map(|run| run.status),
                 stop: runs.last().and_then(|run| run.stop),

@@ -15,7 +15,7 @@ use bronzed_storage::state::{Listing, glance};
 
 /// A run with its dataset and day.
 #[derive(Debug, Clone)]
-pub struct PastRun {
+pub struct RecordedRun {
     /// `pncp.contratacoes`
     pub dataset: String,
     /// Time zone of the day.
@@ -28,7 +28,7 @@ pub struct PastRun {
 
 /// Runs to return.
 #[derive(Debug, Clone, Copy)]
-pub struct RunFilter {
+pub struct RunQuery {
     /// Outcome. `None`: any.
     pub status: Option<Status>,
     /// Earliest start.
@@ -47,8 +47,8 @@ pub struct RunFilter {
 pub async fn past_runs(
     lake: &Lake,
     datasets: &[(Arc<Dataset>, Tz, Listing)],
-    filter: RunFilter,
-) -> Result<Vec<PastRun>, LakeError> {
+    filter: RunQuery,
+) -> Result<Vec<RecordedRun>, LakeError> {
     let mut states: Vec<_> = datasets
         .iter()
         .flat_map(|(dataset, zone, listing)| {
@@ -57,7 +57,7 @@ pub async fn past_runs(
         })
         .collect();
     states.sort_by_key(|(modified, ..)| std::cmp::Reverse(*modified));
-    let mut found: Vec<PastRun> = Vec::new();
+    let mut found: Vec<RecordedRun> = Vec::new();
     for (modified, dataset, zone, day) in states {
         // A run is never later than the last write of its state.
         let oldest = found.get(filter.limit.saturating_sub(1));
@@ -70,7 +70,7 @@ pub async fn past_runs(
         let wanted = runs.filter(|run| {
             run.started_at >= filter.since && filter.status.is_none_or(|one| one == run.status)
         });
-        found.extend(wanted.map(|run| PastRun {
+        found.extend(wanted.map(|run| RecordedRun {
             dataset: dataset.full_name(),
             zone,
             day,
@@ -82,7 +82,7 @@ pub async fn past_runs(
     Ok(found)
 }
 
-impl PastRun {
+impl RecordedRun {
     /// Serializes the run as a JSON object. Times are in the source's zone.
     pub fn to_json(&self) -> Value {
         let time = |at: DateTime<Utc>| at.with_timezone(&self.zone).to_rfc3339();

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::ahead::{NextDays, next_runs};
-use super::runs::{RunFilter, past_runs};
+use super::runs::{RunQuery, past_runs};
 use super::*;
 use crate::schedule::plan::Reason;
 use bronzed_model::declaration::Source;
@@ -173,14 +173,14 @@ async fn the_last_runs_are_found_by_outcome_newest_first() {
         past_runs(
             &scene.lake,
             &datasets,
-            RunFilter {
+            RunQuery {
                 status,
                 since,
                 limit,
             },
         )
     };
-    let ids = |runs: Vec<runs::PastRun>| -> Vec<u128> {
+    let ids = |runs: Vec<runs::RecordedRun>| -> Vec<u128> {
         runs.iter().map(|one| one.run.run_id.as_u128()).collect()
     };
     assert_eq!(ids(asked(None, 10).await.unwrap()), [2, 3, 1]);

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{DatasetStatus, OpenDay, reasons};
+use super::{DatasetStatus, StandingDay, reasons};
 use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
 
 /// Days of a dataset that are wrong in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct DatasetTrouble {
     /// The days, newest first.
     pub days: Vec<Day>,
     /// Outcome of the last run. `None` if the days were never read.
@@ -24,12 +24,14 @@ pub struct Trouble {
 impl DatasetStatus {
     /// Returns what needs attention, newest days first; days with the same outcome and the same reasons are
     /// together. Days that may still settle need none, unless their last run went wrong.
-    pub fn troubles(&self) -> Vec<Trouble> {
-        let mut troubles: Vec<Trouble> = Vec::new();
-        let wrong = |open: &&OpenDay| open.could_be_complete || open.status.is_some_and(went_wrong);
+    pub fn troubles(&self) -> Vec<DatasetTrouble> {
+        let mut troubles: Vec<DatasetTrouble> = Vec::new();
+        let wrong =
+            |open: &&StandingDay| open.could_be_complete || open.status.is_some_and(went_wrong);
         for open in self.open.iter().filter(wrong) {
-            let same =
-                |one: &&mut Trouble| one.status == open.status && one.reasons == open.reasons;
+            let same = |one: &&mut DatasetTrouble| {
+                one.status == open.status && one.reasons == open.reasons
+            };
             match troubles.iter_mut().find(same) {
                 Some(trouble) => {
                     trouble.days.push(open.day);
@@ -37,7 +39,7 @@ impl DatasetStatus {
                     let tries = trouble.next_try.into_iter().chain(open.next_try);
                     trouble.next_try = tries.min();
                 }
-                None => troubles.push(Trouble {
+                None => troubles.push(DatasetTrouble {
                     days: vec![open.day],
                     status: open.status,
                     reasons: open.reasons.clone(),
@@ -52,11 +54,11 @@ impl DatasetStatus {
 
     /// Returns the last run if it went wrong and its day isn't among the open ones: a day under way, a
     /// snapshot, or a feed.
-    fn last_run_trouble(&self) -> Option<Trouble> {
+    fn last_run_trouble(&self) -> Option<DatasetTrouble> {
         let (day, run) = self.last_run.as_ref()?;
         let is_open = self.open.iter().any(|open| open.day == *day);
         let is_done = self.complete.contains(day) || self.accepted.contains(day);
-        (went_wrong(run.status) && !is_open && !is_done).then(|| Trouble {
+        (went_wrong(run.status) && !is_open && !is_done).then(|| DatasetTrouble {
             days: vec![*day],
             status: Some(run.status),
             reasons: reasons(run),

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 
-use self::short::{Problems, ShortLines};
+use self::short::{ProblemLines, ShortLines};
 use bronzed_model::redact::redact;
 use bronzed_model::settings::{LogFormat, TelemetrySettings};
 
@@ -40,7 +40,7 @@ pub fn init(
     settings: &TelemetrySettings,
     filter: Option<&str>,
     bars: &MultiProgress,
-    short: Option<Arc<Problems>>,
+    short: Option<Arc<ProblemLines>>,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
     // Hide the cron crate's messages below `warn`, unless `filter` enables them.

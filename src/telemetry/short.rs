@@ -34,18 +34,18 @@ pub type ShowWait = Box<dyn Fn(&str) + Send>;
 
 /// Problems told so far, and the progress line that says what the work waits for.
 #[derive(Default)]
-pub struct Problems {
+pub struct ProblemLines {
     told: Mutex<BTreeMap<String, u64>>,
     waiting: Mutex<Option<ShowWait>>,
 }
 
-impl fmt::Debug for Problems {
+impl fmt::Debug for ProblemLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Problems").finish_non_exhaustive()
     }
 }
 
-impl Problems {
+impl ProblemLines {
     /// Calls `show` with the reason whenever a request is to be sent again; `None` ends that.
     pub fn on_wait(&self, show: Option<ShowWait>) {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = show;
@@ -149,7 +149,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Formats events as short lines.
-pub(super) struct ShortLines(pub(super) Arc<Problems>);
+pub(super) struct ShortLines(pub(super) Arc<ProblemLines>);
 
 impl<S> FormatEvent<S, JsonFields> for ShortLines
 where
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_problem_of_fourteen_slices_is_one_line_and_a_count() {
-        let problems = Problems::default();
+        let problems = ProblemLines::default();
         let lines: Vec<_> = (0..14)
             .filter_map(|n| problems.line(Level::WARN, &slice(&format!("modalidade={n}"))))
             .collect();
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_request_that_is_sent_again_is_told_by_the_progress_line_alone() {
-        let (problems, shown) = (Problems::default(), Arc::new(Mutex::new(String::new())));
+        let (problems, shown) = (ProblemLines::default(), Arc::new(Mutex::new(String::new())));
         let line = shown.clone();
         problems.on_wait(Some(Box::new(move |text| {
             text.clone_into(&mut line.lock().unwrap());

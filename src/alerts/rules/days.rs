@@ -2,26 +2,30 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Condition, Findings, Input, days_in_words, delta, local};
+use super::{Condition, Findings, RuleInput, days_in_words, delta, local};
 use crate::alerts::evidence::full_name;
-use crate::alerts::facts::{DatasetFacts, DayFacts, JobFacts, SourceFacts};
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::facts::{DatasetDays, DatasetFacts, JobFacts, SourceFacts};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 
 /// Days are overdue, and none of them was proven for two days.
-pub(super) fn unproven(input: Input<'_>, found: &mut Findings) {
-    each(input, Rule::Unproven, found, |source, dataset, days| {
-        let name = full_name(&source.name, &dataset.name);
-        let is_shrinking = input.evidence.is_shrinking(&name, input.facts.at);
-        if days.overdue == 0 || is_shrinking {
-            return None;
-        }
-        let oldest = days.oldest.map(|day| format!(", the oldest is {day}"));
-        let example = days.oldest.map(|day| format!(" --day {day}"));
-        let (are, what) = match days.overdue {
-            1 => ("is", "it"),
-            _ => ("are", "one"),
-        };
-        Some(Condition {
+pub(super) fn unproven(input: RuleInput<'_>, found: &mut Findings) {
+    each(
+        input,
+        AlertRuleName::Unproven,
+        found,
+        |source, dataset, days| {
+            let name = full_name(&source.name, &dataset.name);
+            let is_shrinking = input.evidence.is_shrinking(&name, input.facts.at);
+            if days.overdue == 0 || is_shrinking {
+                return None;
+            }
+            let oldest = days.oldest.map(|day| format!(", the oldest is {day}"));
+            let example = days.oldest.map(|day| format!(" --day {day}"));
+            let (are, what) = match days.overdue {
+                1 => ("is", "it"),
+                _ => ("are", "one"),
+            };
+            Some(Condition {
             since: None,
             summary: format!(
                 "{name}: {} {are} overdue{}",
@@ -38,42 +42,48 @@ pub(super) fn unproven(input: Input<'_>, found: &mut Findings) {
                 example.unwrap_or_default()
             ),
         })
-    });
+        },
+    );
 }
 
 /// Days were tried eight times or more since they settled. Beside a backlog that shrinks, too: these days
 /// won't become complete by waiting.
-pub(super) fn stuck(input: Input<'_>, found: &mut Findings) {
-    each(input, Rule::Stuck, found, |source, dataset, days| {
-        if days.stuck == 0 {
-            return None;
-        }
-        let name = full_name(&source.name, &dataset.name);
-        let (was, is) = match days.stuck {
-            1 => ("was", "isn't"),
-            _ => ("were", "aren't"),
-        };
-        Some(Condition {
-            since: None,
-            summary: format!(
-                "{name}: {} {was} tried eight times or more, and {is} complete",
-                days_in_words(days.stuck)
-            ),
-            detail: "They won't become complete by waiting.".to_owned(),
-            hint: format!(
-                "`bronzed status {name}` names them. What can't be proven, a person can accept: `bronzed \
+pub(super) fn stuck(input: RuleInput<'_>, found: &mut Findings) {
+    each(
+        input,
+        AlertRuleName::Stuck,
+        found,
+        |source, dataset, days| {
+            if days.stuck == 0 {
+                return None;
+            }
+            let name = full_name(&source.name, &dataset.name);
+            let (was, is) = match days.stuck {
+                1 => ("was", "isn't"),
+                _ => ("were", "aren't"),
+            };
+            Some(Condition {
+                since: None,
+                summary: format!(
+                    "{name}: {} {was} tried eight times or more, and {is} complete",
+                    days_in_words(days.stuck)
+                ),
+                detail: "They won't become complete by waiting.".to_owned(),
+                hint: format!(
+                    "`bronzed status {name}` names them. What can't be proven, a person can accept: `bronzed \
                  state accept`."
-            ),
-        })
-    });
+                ),
+            })
+        },
+    );
 }
 
 /// A job has had no good run for longer than its `freshness`.
-pub(super) fn stale(input: Input<'_>, found: &mut Findings) {
+pub(super) fn stale(input: RuleInput<'_>, found: &mut Findings) {
     let now = input.facts.at;
     for source in &input.facts.sources {
         for dataset in &source.datasets {
-            let key = AlertKey::of_dataset(Rule::Stale, &source.name, &dataset.name);
+            let key = AlertKey::of_dataset(AlertRuleName::Stale, &source.name, &dataset.name);
             let Some(days) = &dataset.days else {
                 found.unknown(key);
                 continue;
@@ -132,10 +142,10 @@ fn stale_since(job: &JobFacts) -> DateTime<Utc> {
 
 /// Applies a rule to each dataset whose days are known.
 fn each(
-    input: Input<'_>,
-    rule: Rule,
+    input: RuleInput<'_>,
+    rule: AlertRuleName,
     found: &mut Findings,
-    judge: impl Fn(&SourceFacts, &DatasetFacts, &DayFacts) -> Option<Condition>,
+    judge: impl Fn(&SourceFacts, &DatasetFacts, &DatasetDays) -> Option<Condition>,
 ) {
     for source in &input.facts.sources {
         for dataset in &source.datasets {

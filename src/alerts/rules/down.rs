@@ -2,26 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use super::{Condition, Findings, Input, local};
-use crate::alerts::facts::{DatasetFacts, Outage, SourceFacts};
-use crate::alerts::key::{AlertKey, Rule};
+use super::{Condition, Findings, RuleInput, local};
+use crate::alerts::facts::{DatasetFacts, OutageFacts, SourceFacts};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 
 /// A host that is down is one alert of its source, and so are all its endpoints; an endpoint that is down while
 /// others answer is one of its dataset.
-pub(super) fn down(input: Input<'_>, found: &mut Findings) {
+pub(super) fn down(input: RuleInput<'_>, found: &mut Findings) {
     for source in &input.facts.sources {
         let is_all = outages(source).count() == source.datasets.len();
         let hosts: Vec<_> = outages(source)
             .filter(|(_, outage)| outage.whole || is_all)
             .collect();
-        let of_source = AlertKey::of_source(Rule::Down, &source.name);
+        let of_source = AlertKey::of_source(AlertRuleName::Down, &source.name);
         if let Some((_, first)) = hosts.iter().min_by_key(|(_, outage)| outage.since) {
             found.hold(of_source, of_host(source, first, &hosts));
         } else if !source.datasets.iter().any(|dataset| dataset.answered) {
             found.unknown(of_source);
         }
         for dataset in &source.datasets {
-            let key = AlertKey::of_dataset(Rule::Down, &source.name, &dataset.name);
+            let key = AlertKey::of_dataset(AlertRuleName::Down, &source.name, &dataset.name);
             match &dataset.outage {
                 Some(outage) if !outage.whole && !is_all => {
                     found.hold(key, of_endpoint(source, dataset, outage));
@@ -33,12 +33,16 @@ pub(super) fn down(input: Input<'_>, found: &mut Findings) {
     }
 }
 
-fn outages(source: &SourceFacts) -> impl Iterator<Item = (&DatasetFacts, &Outage)> {
+fn outages(source: &SourceFacts) -> impl Iterator<Item = (&DatasetFacts, &OutageFacts)> {
     let datasets = source.datasets.iter();
     datasets.filter_map(|dataset| Some((dataset, dataset.outage.as_ref()?)))
 }
 
-fn of_host(source: &SourceFacts, first: &Outage, all: &[(&DatasetFacts, &Outage)]) -> Condition {
+fn of_host(
+    source: &SourceFacts,
+    first: &OutageFacts,
+    all: &[(&DatasetFacts, &OutageFacts)],
+) -> Condition {
     let name = &source.name;
     let whole = all.len() == source.datasets.len();
     let waiting: BTreeSet<_> = all.iter().map(|(dataset, _)| &*dataset.name).collect();
@@ -61,7 +65,7 @@ fn of_host(source: &SourceFacts, first: &Outage, all: &[(&DatasetFacts, &Outage)
     }
 }
 
-fn of_endpoint(source: &SourceFacts, dataset: &DatasetFacts, outage: &Outage) -> Condition {
+fn of_endpoint(source: &SourceFacts, dataset: &DatasetFacts, outage: &OutageFacts) -> Condition {
     let name = format!("{}.{}", source.name, dataset.name);
     Condition {
         since: Some(outage.since),
@@ -78,7 +82,7 @@ fn of_endpoint(source: &SourceFacts, dataset: &DatasetFacts, outage: &Outage) ->
     }
 }
 
-fn failures(outage: &Outage) -> String {
+fn failures(outage: &OutageFacts) -> String {
     format!(
         "{} failures in a row at {}, the last: {}.",
         outage.failures, outage.what, outage.last

@@ -2,13 +2,13 @@
 
 use chrono::SecondsFormat;
 
-use super::{Condition, Findings, Input};
-use crate::alerts::key::{AlertKey, Rule};
+use super::{Condition, Findings, RuleInput};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 
 /// The lake can't be read, or refuses writes.
-pub(super) fn lake(input: Input<'_>, found: &mut Findings) {
+pub(super) fn lake(input: RuleInput<'_>, found: &mut Findings) {
     let lake = &input.facts.lake;
-    let key = AlertKey::of_all(Rule::Lake);
+    let key = AlertKey::of_all(AlertRuleName::Lake);
     let lost = "Runs fail without loss while this lasts, and go on by themselves.";
     if let Some(refusal) = &lake.refuses {
         let since = refusal.since.to_rfc3339_opts(SecondsFormat::Secs, true);

@@ -15,9 +15,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::alerts::evidence::Evidence;
-use crate::alerts::facts::Facts;
-use crate::alerts::key::{AlertKey, Rule};
-use crate::alerts::volume::Volumes;
+use crate::alerts::facts::AlertFacts;
+use crate::alerts::key::{AlertKey, AlertRuleName};
+use crate::alerts::volume::VolumeHistory;
 use bronzed_model::alerts::{AlertRule, AlertRules};
 
 pub(super) use volume::weeks_before;
@@ -56,56 +56,56 @@ impl Findings {
 
 /// What the rules are applied to.
 #[derive(Debug, Clone, Copy)]
-struct Input<'a> {
-    facts: &'a Facts,
+struct RuleInput<'a> {
+    facts: &'a AlertFacts,
     evidence: &'a Evidence,
-    volumes: &'a Volumes,
+    volumes: &'a VolumeHistory,
     rules: &'a AlertRules,
 }
 
 /// Applies all enabled rules to a snapshot, with what earlier ones have shown.
 pub fn evaluate(
-    facts: &Facts,
+    facts: &AlertFacts,
     evidence: &Evidence,
-    volumes: &Volumes,
+    volumes: &VolumeHistory,
     rules: &AlertRules,
 ) -> Findings {
-    let input = Input {
+    let input = RuleInput {
         facts,
         evidence,
         volumes,
         rules,
     };
     let mut found = Findings::default();
-    for rule in Rule::ALL {
+    for rule in AlertRuleName::ALL {
         if !of(rules, rule).enabled {
             continue;
         }
         match rule {
-            Rule::Unproven => days::unproven(input, &mut found),
-            Rule::Stuck => days::stuck(input, &mut found),
-            Rule::Stale => days::stale(input, &mut found),
-            Rule::Failing => runs::failing(input, &mut found),
-            Rule::Down => down::down(input, &mut found),
-            Rule::Volume => volume::volume(input, &mut found),
-            Rule::Drift => runs::drift(input, &mut found),
-            Rule::Lake => lake::lake(input, &mut found),
+            AlertRuleName::Unproven => days::unproven(input, &mut found),
+            AlertRuleName::Stuck => days::stuck(input, &mut found),
+            AlertRuleName::Stale => days::stale(input, &mut found),
+            AlertRuleName::Failing => runs::failing(input, &mut found),
+            AlertRuleName::Down => down::down(input, &mut found),
+            AlertRuleName::Volume => volume::volume(input, &mut found),
+            AlertRuleName::Drift => runs::drift(input, &mut found),
+            AlertRuleName::Lake => lake::lake(input, &mut found),
         }
     }
     found
 }
 
 /// Returns the settings of a rule.
-pub fn of(rules: &AlertRules, rule: Rule) -> AlertRule {
+pub fn of(rules: &AlertRules, rule: AlertRuleName) -> AlertRule {
     match rule {
-        Rule::Unproven => rules.unproven,
-        Rule::Stuck => rules.stuck,
-        Rule::Stale => rules.stale,
-        Rule::Failing => rules.failing,
-        Rule::Down => rules.down,
-        Rule::Volume => rules.volume,
-        Rule::Drift => rules.drift,
-        Rule::Lake => rules.lake,
+        AlertRuleName::Unproven => rules.unproven,
+        AlertRuleName::Stuck => rules.stuck,
+        AlertRuleName::Stale => rules.stale,
+        AlertRuleName::Failing => rules.failing,
+        AlertRuleName::Down => rules.down,
+        AlertRuleName::Volume => rules.volume,
+        AlertRuleName::Drift => rules.drift,
+        AlertRuleName::Lake => rules.lake,
     }
 }
 

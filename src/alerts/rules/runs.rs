@@ -1,11 +1,11 @@
 //! Rules on the outcomes of runs: failures, and fields that no column holds.
 
-use super::{Condition, Findings, Input, delta, local};
+use super::{Condition, Findings, RuleInput, delta, local};
 use crate::alerts::evidence::full_name;
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 
 /// Runs of a dataset have failed several times, without a good one in between.
-pub(super) fn failing(input: Input<'_>, found: &mut Findings) {
+pub(super) fn failing(input: RuleInput<'_>, found: &mut Findings) {
     let earliest = input.facts.at - delta(input.rules.failing_within);
     for source in &input.facts.sources {
         for dataset in &source.datasets {
@@ -20,7 +20,7 @@ pub(super) fn failing(input: Input<'_>, found: &mut Findings) {
             if count < input.rules.failing_times as usize {
                 continue;
             }
-            let key = AlertKey::of_dataset(Rule::Failing, &source.name, &dataset.name);
+            let key = AlertKey::of_dataset(AlertRuleName::Failing, &source.name, &dataset.name);
             let condition = Condition {
                 since: Some(first.at),
                 summary: format!(
@@ -40,14 +40,14 @@ pub(super) fn failing(input: Input<'_>, found: &mut Findings) {
 }
 
 /// Records had fields that no column holds, within the last day.
-pub(super) fn drift(input: Input<'_>, found: &mut Findings) {
+pub(super) fn drift(input: RuleInput<'_>, found: &mut Findings) {
     for source in &input.facts.sources {
         for dataset in &source.datasets {
             let name = full_name(&source.name, &dataset.name);
             let Some(drift) = input.evidence.drift(&name, input.facts.at) else {
                 continue;
             };
-            let key = AlertKey::of_dataset(Rule::Drift, &source.name, &dataset.name);
+            let key = AlertKey::of_dataset(AlertRuleName::Drift, &source.name, &dataset.name);
             let condition = Condition {
                 since: Some(drift.since),
                 summary: format!("{name} has fields that its schema doesn't declare so"),

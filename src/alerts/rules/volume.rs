@@ -2,10 +2,10 @@
 
 use chrono::{Datelike, Days};
 
-use super::{Condition, Findings, Input};
+use super::{Condition, Findings, RuleInput};
 use crate::alerts::evidence::full_name;
-use crate::alerts::key::{AlertKey, Rule};
-use crate::alerts::volume::{Volumes, WEEKS};
+use crate::alerts::key::{AlertKey, AlertRuleName};
+use crate::alerts::volume::{VolumeHistory, WEEKS};
 use bronzed_model::day::Day;
 
 /// Minimum number of earlier weeks with a complete day, for a number to be usual.
@@ -15,10 +15,10 @@ const LEAST_DIFFERENCE: u64 = 100;
 
 /// The newest complete day has far more or far fewer records than the same weekday has in the median of the
 /// weeks before.
-pub(super) fn volume(input: Input<'_>, found: &mut Findings) {
+pub(super) fn volume(input: RuleInput<'_>, found: &mut Findings) {
     for source in &input.facts.sources {
         for dataset in &source.datasets {
-            let key = AlertKey::of_dataset(Rule::Volume, &source.name, &dataset.name);
+            let key = AlertKey::of_dataset(AlertRuleName::Volume, &source.name, &dataset.name);
             let Some(days) = &dataset.days else {
                 found.unknown(key);
                 continue;
@@ -63,7 +63,7 @@ fn of_day(name: &str, day: Day, records: u64, usual: u64) -> Condition {
 }
 
 /// Returns the median number of records of the same weekday in the weeks before. `None` if too few are known.
-fn usual(volumes: &Volumes, name: &str, day: Day) -> Option<u64> {
+fn usual(volumes: &VolumeHistory, name: &str, day: Day) -> Option<u64> {
     let mut known: Vec<_> = weeks_before(day)
         .filter_map(|day| volumes.of(name, day))
         .collect();

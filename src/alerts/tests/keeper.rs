@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channels::Receiver;
 use super::{at, outage, well};
-use crate::alerts::facts::{Facts, LakeRefusal};
+use crate::alerts::facts::{AlertFacts, LakeRefusal};
 use crate::alerts::ledger::{KEY, Ledger};
 use crate::alerts::{AlertContext, Alerts, run};
 use bronzed_model::alerts::{AlertChannel, AlertSettings, WebhookShape};
@@ -45,7 +45,7 @@ impl Process {
     }
 
     /// Publishes facts, and waits until they have been dealt with.
-    async fn see(&self, facts: Facts) {
+    async fn see(&self, facts: AlertFacts) {
         self.alerts.publish(facts);
         self.alerts.settled().await;
     }
@@ -67,7 +67,7 @@ fn lake() -> Lake {
 }
 
 /// Facts in which the API has been down since 05:07.
-fn down(time: &str) -> Facts {
+fn down(time: &str) -> AlertFacts {
     let mut facts = well(at(time));
     for dataset in &mut facts.sources[0].datasets {
         dataset.outage = Some(outage(true, at("05:07")));
@@ -76,7 +76,7 @@ fn down(time: &str) -> Facts {
 }
 
 /// Facts in which the lake has refused writes since 05:00.
-fn full(time: &str) -> Facts {
+fn full(time: &str) -> AlertFacts {
     let mut facts = well(at(time));
     facts.lake.refuses = Some(LakeRefusal {
         since: at("05:00"),
@@ -86,7 +86,7 @@ fn full(time: &str) -> Facts {
 }
 
 /// Facts of a process that has just started.
-fn new(time: &str) -> Facts {
+fn new(time: &str) -> AlertFacts {
     let mut facts = well(at(time));
     facts.lake.reachable = None;
     for dataset in &mut facts.sources[0].datasets {
@@ -226,7 +226,7 @@ async fn a_ledger_that_is_not_understood_is_left_alone_and_alerts_go_on() {
 /// Runs that ended while the task was busy are in the snapshot that it takes next.
 #[tokio::test]
 async fn a_snapshot_that_nobody_took_loses_no_run() {
-    use crate::alerts::facts::{RunFacts, RunOutcome};
+    use crate::alerts::facts::{RunEnding, RunFacts};
     let alerts = Alerts::default();
     for hour in 1..=3 {
         let mut facts = well(at("05:00") + TimeDelta::hours(hour));
@@ -235,7 +235,7 @@ async fn a_snapshot_that_nobody_took_loses_no_run() {
             dataset: "atas".into(),
             day: "2025-10-21".parse().unwrap(),
             at: facts.at,
-            outcome: RunOutcome::Failed("status 500".to_owned()),
+            outcome: RunEnding::Failed("status 500".to_owned()),
             drift: 0,
         }];
         alerts.publish(facts);

@@ -14,9 +14,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 
 use crate::alerts::facts::{
-    DatasetFacts, DayFacts, Facts, JobFacts, LakeFacts, Outage, SourceFacts,
+    AlertFacts, DatasetDays, DatasetFacts, JobFacts, LakeFacts, OutageFacts, SourceFacts,
 };
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::message::{AlertText, Message};
 
 /// Returns a time of the test's day: `12:00`.
@@ -25,23 +25,23 @@ fn at(time: &str) -> DateTime<Utc> {
 }
 
 /// Returns facts in which all is well: two datasets of one source.
-fn well(now: DateTime<Utc>) -> Facts {
+fn well(now: DateTime<Utc>) -> AlertFacts {
     let dataset = |name: &str| DatasetFacts {
         name: name.into(),
         prefix: format!("pncp_{name}"),
         outage: None,
         answered: true,
-        days: Some(DayFacts {
+        days: Some(DatasetDays {
             jobs: vec![JobFacts {
                 job: "daily".into(),
                 served: Some(now - TimeDelta::hours(1)),
                 since_start: now - TimeDelta::days(9),
                 bound: Duration::from_secs(24 * 3600),
             }],
-            ..DayFacts::default()
+            ..DatasetDays::default()
         }),
     };
-    Facts {
+    AlertFacts {
         at: now,
         lake: LakeFacts {
             reachable: Some(true),
@@ -56,8 +56,8 @@ fn well(now: DateTime<Utc>) -> Facts {
     }
 }
 
-fn outage(whole: bool, since: DateTime<Utc>) -> Outage {
-    Outage {
+fn outage(whole: bool, since: DateTime<Utc>) -> OutageFacts {
+    OutageFacts {
         what: "https://pncp.gov.br".to_owned() + if whole { "" } else { "/v1/atas" },
         whole,
         since,
@@ -78,11 +78,11 @@ fn message() -> Message {
     Message {
         source: Some("pncp".to_owned()),
         started: vec![text(
-            AlertKey::of_source(Rule::Down, "pncp"),
+            AlertKey::of_source(AlertRuleName::Down, "pncp"),
             "pncp: the API has been down since 2025-10-22 02:07-03:00",
         )],
         ended: vec![text(
-            AlertKey::of_dataset(Rule::Stale, "pncp", "atas"),
+            AlertKey::of_dataset(AlertRuleName::Stale, "pncp", "atas"),
             "pncp.atas: job daily has had no good run",
         )],
         test: false,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use super::at;
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::ledger::{AlertEntry, AlertState};
 use crate::alerts::outbox::Outbox;
 use crate::alerts::tracker::Transitions;
@@ -37,7 +37,7 @@ fn started(keys: &[AlertKey]) -> Transitions {
 fn queued(times: &[&str]) -> Outbox {
     let mut outbox = Outbox::default();
     for time in times {
-        let of = started(&[AlertKey::of_source(Rule::Down, "pncp")]);
+        let of = started(&[AlertKey::of_source(AlertRuleName::Down, "pncp")]);
         outbox.queue(&of, &channels(&["ops"]), at(time));
     }
     outbox
@@ -51,11 +51,11 @@ fn ids(outbox: &mut Outbox, me: &str, time: &str) -> Vec<String> {
 #[test]
 fn alerts_of_one_source_are_one_message_for_each_channel() {
     let mut of = started(&[
-        AlertKey::of_dataset(Rule::Stale, "pncp", "atas"),
-        AlertKey::of_dataset(Rule::Stale, "pncp", "contratos"),
-        AlertKey::of_source(Rule::Down, "tcu"),
+        AlertKey::of_dataset(AlertRuleName::Stale, "pncp", "atas"),
+        AlertKey::of_dataset(AlertRuleName::Stale, "pncp", "contratos"),
+        AlertKey::of_source(AlertRuleName::Down, "tcu"),
     ]);
-    of.ended = vec![entry(AlertKey::of_all(Rule::Lake))];
+    of.ended = vec![entry(AlertKey::of_all(AlertRuleName::Lake))];
     let mut outbox = Outbox::default();
     outbox.queue(&of, &channels(&["ops", "boss"]), at("03:00"));
     let sent = outbox.deliveries().iter();
@@ -81,7 +81,7 @@ fn alerts_of_one_source_are_one_message_for_each_channel() {
 #[test]
 fn without_a_channel_nothing_is_queued() {
     let mut outbox = Outbox::default();
-    let of = started(&[AlertKey::of_all(Rule::Lake)]);
+    let of = started(&[AlertKey::of_all(AlertRuleName::Lake)]);
     outbox.queue(&of, &channels(&[]), at("03:00"));
     assert_eq!(outbox, Outbox::default());
 }
@@ -159,7 +159,7 @@ fn a_message_is_given_up_after_three_days_and_of_a_hundred_the_oldest() {
 fn what_was_delivered_without_the_lake_is_not_sent_again_with_it() {
     let in_lake = queued(&["01:00"]);
     let mut known = in_lake.clone();
-    let of = started(&[AlertKey::of_all(Rule::Lake)]);
+    let of = started(&[AlertKey::of_all(AlertRuleName::Lake)]);
     known.queue(&of, &channels(&["ops"]), at("03:00"));
     known.queue(&of, &channels(&["ops"]), at("04:00"));
     let delivered = vec![

@@ -4,19 +4,19 @@ use chrono::{Days, TimeDelta};
 
 use super::{at, outage, well};
 use crate::alerts::evidence::Evidence;
-use crate::alerts::facts::{Facts, LakeRefusal, RunFacts, RunOutcome};
+use crate::alerts::facts::{AlertFacts, LakeRefusal, RunEnding, RunFacts};
 use crate::alerts::rules::{Findings, evaluate};
-use crate::alerts::volume::Volumes;
+use crate::alerts::volume::VolumeHistory;
 use bronzed_model::alerts::AlertRules;
 use bronzed_model::day::Day;
 
-fn judge(facts: &Facts) -> Findings {
+fn judge(facts: &AlertFacts) -> Findings {
     let mut evidence = Evidence::default();
     evidence.hear(facts);
     evaluate(
         facts,
         &evidence,
-        &Volumes::default(),
+        &VolumeHistory::default(),
         &AlertRules::default(),
     )
 }
@@ -33,7 +33,7 @@ fn unknown(found: &Findings) -> Vec<String> {
     found.unknown.iter().map(ToString::to_string).collect()
 }
 
-fn run(outcome: RunOutcome, time: &str, drift: u64) -> RunFacts {
+fn run(outcome: RunEnding, time: &str, drift: u64) -> RunFacts {
     RunFacts {
         source: "pncp".into(),
         dataset: "atas".into(),
@@ -45,11 +45,7 @@ fn run(outcome: RunOutcome, time: &str, drift: u64) -> RunFacts {
 }
 
 fn failed(time: &str) -> RunFacts {
-    run(
-        RunOutcome::Failed("answered status 500".to_owned()),
-        time,
-        0,
-    )
+    run(RunEnding::Failed("answered status 500".to_owned()), time, 0)
 }
 
 #[test]
@@ -67,7 +63,7 @@ fn days_that_are_overdue_or_stuck_are_counted_and_the_oldest_is_named() {
     days.oldest = Some("2025-10-01".parse().unwrap());
     evidence.hear(&facts);
     let rules = AlertRules::default();
-    let found = evaluate(&facts, &evidence, &Volumes::default(), &rules);
+    let found = evaluate(&facts, &evidence, &VolumeHistory::default(), &rules);
     assert_eq!(
         told(&found),
         [
@@ -88,7 +84,7 @@ fn overdue(hours: &[(i64, u64, bool)]) {
         let mut facts = well(at("12:00") + TimeDelta::hours(*hour));
         facts.sources[0].datasets[0].days.as_mut().unwrap().overdue = *overdue;
         evidence.hear(&facts);
-        let found = evaluate(&facts, &evidence, &Volumes::default(), &rules);
+        let found = evaluate(&facts, &evidence, &VolumeHistory::default(), &rules);
         assert_eq!(!found.holds.is_empty(), *is_told, "{hour} h: {overdue}");
     }
 }
@@ -126,7 +122,7 @@ fn a_history_that_nobody_has_read_yet_has_two_days_to_be_begun() {
 #[test]
 fn a_job_is_stale_from_its_bound_on() {
     let mut facts = well(at("12:00"));
-    let job = |facts: &mut Facts, served| {
+    let job = |facts: &mut AlertFacts, served| {
         facts.sources[0].datasets[1].days.as_mut().unwrap().jobs[0].served = served;
     };
     job(&mut facts, Some(at("12:01") - TimeDelta::days(1)));
@@ -179,7 +175,7 @@ fn three_failed_runs_without_a_good_one_are_told_with_the_last_reason() {
             vec![
                 failed("07:00"),
                 failed("08:00"),
-                run(RunOutcome::Ok, "09:00", 0),
+                run(RunEnding::Ok, "09:00", 0),
                 failed("11:00"),
             ],
         ),
@@ -187,7 +183,7 @@ fn three_failed_runs_without_a_good_one_are_told_with_the_last_reason() {
             "partial and stopped runs are none",
             vec![
                 failed("07:00"),
-                run(RunOutcome::Other, "08:00", 0),
+                run(RunEnding::Other, "08:00", 0),
                 failed("11:00"),
             ],
         ),
@@ -256,14 +252,16 @@ fn drift_is_told_for_a_day_after_the_last_run_that_had_some() {
         facts.runs = runs;
         evidence.hear(&facts);
         let rules = AlertRules::default();
-        told(&evaluate(&facts, &evidence, &Volumes::default(), &rules))
+        told(&evaluate(
+            &facts,
+            &evidence,
+            &VolumeHistory::default(),
+            &rules,
+        ))
     };
     let drifts = ["drift/pncp/atas: pncp.atas has fields that its schema doesn't declare so"];
-    assert_eq!(told_after(0, vec![run(RunOutcome::Ok, "11:59", 7)]), drifts);
-    assert_eq!(
-        told_after(23, vec![run(RunOutcome::Ok, "12:00", 0)]),
-        drifts
-    );
+    assert_eq!(told_after(0, vec![run(RunEnding::Ok, "11:59", 7)]), drifts);
+    assert_eq!(told_after(23, vec![run(RunEnding::Ok, "12:00", 0)]), drifts);
     assert!(told_after(25, Vec::new()).is_empty());
 }
 
@@ -292,7 +290,7 @@ fn a_lake_is_told_of_by_what_is_wrong_with_it() {
 
 /// Returns volumes in which the same weekday had `usual` records in the weeks before, and the facts of a day
 /// that is complete like these.
-fn volumes(usual: &[u64], records: u64) -> (Facts, Volumes) {
+fn volumes(usual: &[u64], records: u64) -> (AlertFacts, VolumeHistory) {
     let day: Day = "2025-10-21".parse().unwrap();
     let weeks = (1..).zip(usual).map(|(week, records)| {
         let before = day.date().checked_sub_days(Days::new(7 * week)).unwrap();
@@ -300,7 +298,7 @@ fn volumes(usual: &[u64], records: u64) -> (Facts, Volumes) {
     });
     let mut read: Vec<_> = weeks.collect();
     read.push(("pncp.atas".to_owned(), day, records));
-    let mut volumes = Volumes::default();
+    let mut volumes = VolumeHistory::default();
     volumes.extend(&read);
     let mut facts = well(at("12:00"));
     let days = facts.sources[0].datasets[0].days.as_mut().unwrap();
@@ -345,6 +343,11 @@ fn a_rule_that_is_off_finds_nothing() {
     facts.lake.reachable = Some(false);
     let mut rules = AlertRules::default();
     rules.lake.enabled = false;
-    let found = evaluate(&facts, &Evidence::default(), &Volumes::default(), &rules);
+    let found = evaluate(
+        &facts,
+        &Evidence::default(),
+        &VolumeHistory::default(),
+        &rules,
+    );
     assert_eq!(found, Findings::default());
 }

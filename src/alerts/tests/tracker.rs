@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::at;
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::ledger::{AlertState, Ledger};
 use crate::alerts::rules::{Condition, Findings};
 use crate::alerts::tracker::step;
@@ -19,11 +19,11 @@ fn condition(since: Option<DateTime<Utc>>) -> Condition {
 }
 
 fn source() -> AlertKey {
-    AlertKey::of_source(Rule::Down, "pncp")
+    AlertKey::of_source(AlertRuleName::Down, "pncp")
 }
 
 fn endpoint() -> AlertKey {
-    AlertKey::of_dataset(Rule::Down, "pncp", "atas")
+    AlertKey::of_dataset(AlertRuleName::Down, "pncp", "atas")
 }
 
 fn holds(key: AlertKey, since: Option<DateTime<Utc>>) -> Findings {
@@ -87,7 +87,7 @@ fn what_is_over_before_its_time_is_never_told() {
 #[test]
 fn a_condition_without_a_beginning_counts_from_the_first_snapshot_that_has_it() {
     let mut ledger = Ledger::default();
-    let lake = holds(AlertKey::of_all(Rule::Lake), None);
+    let lake = holds(AlertKey::of_all(AlertRuleName::Lake), None);
     assert!(told(&mut ledger, &lake, at("05:00")).is_empty());
     assert!(told(&mut ledger, &lake, at("05:29")).is_empty());
     assert_eq!(told(&mut ledger, &lake, at("05:30")), ["+lake"]);

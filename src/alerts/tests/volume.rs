@@ -9,7 +9,7 @@ use object_store::memory::InMemory;
 use serde_json::json;
 
 use super::{at, well};
-use crate::alerts::volume::{VolumeReader, Volumes};
+use crate::alerts::volume::{VolumeHistory, VolumeReader};
 
 /// Returns a state with two runs that have stored `new` records, and three.
 fn state(day: Day, new: u64) -> String {
@@ -53,11 +53,11 @@ async fn the_records_of_a_day_and_of_its_weekday_are_read_once() {
     // Of the first one, the state is gone.
     known.complete = vec![day("2025-10-07"), days[0], days[1], days[2]];
     let mut reader = VolumeReader::new(lake);
-    let read = reader.read(&facts, &Volumes::default()).await;
+    let read = reader.read(&facts, &VolumeHistory::default()).await;
     let name = "pncp.atas".to_owned();
     let expected = [(name.clone(), days[2], 3_003), (name, days[0], 1_003)];
     assert_eq!(read, expected);
-    let mut volumes = Volumes::default();
+    let mut volumes = VolumeHistory::default();
     volumes.extend(&read);
     assert!(reader.read(&facts, &volumes).await.is_empty());
 }

@@ -35,7 +35,7 @@ pub struct Args {
 
 /// Coverage of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mark {
+pub enum DayMark {
     /// Proven to be complete.
     Complete,
     /// Accepted by a person.
@@ -55,7 +55,7 @@ pub struct Covered {
     /// `pncp.contratacoes`
     pub dataset: String,
     /// Marks by day.
-    pub marks: BTreeMap<Day, Mark>,
+    pub marks: BTreeMap<Day, DayMark>,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -99,28 +99,28 @@ fn covered(
     let mut marks = BTreeMap::new();
     if let Some(known) = source.knowledge.of(name) {
         let wanted = source.schedule.wanted(name, known, now);
-        marks.extend(wanted.into_iter().map(|day| (day, Mark::Missing)));
+        marks.extend(wanted.into_iter().map(|day| (day, DayMark::Missing)));
         for day in listing.states.keys() {
             marks.insert(
                 *day,
                 match known.executions(*day).last() {
-                    Some(run) if run.status == Status::Failed => Mark::Failed,
-                    Some(run) if run.status == Status::Ok => Mark::Read,
-                    Some(_) => Mark::Partial,
-                    None => Mark::Read,
+                    Some(run) if run.status == Status::Failed => DayMark::Failed,
+                    Some(run) if run.status == Status::Ok => DayMark::Read,
+                    Some(_) => DayMark::Partial,
+                    None => DayMark::Read,
                 },
             );
         }
     }
-    marks.extend(listing.accepted.iter().map(|day| (*day, Mark::Accepted)));
-    marks.extend(listing.complete.iter().map(|day| (*day, Mark::Complete)));
+    marks.extend(listing.accepted.iter().map(|day| (*day, DayMark::Accepted)));
+    marks.extend(listing.complete.iter().map(|day| (*day, DayMark::Complete)));
     Covered {
         dataset: reading.dataset.full_name(),
         marks,
     }
 }
 
-impl Mark {
+impl DayMark {
     /// Returns the name in JSON and in the legend.
     fn name(self) -> &'static str {
         match self {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, NaiveDate};
 
-use super::{Covered, Mark};
-use crate::cli::text::{Page, Paint, Screen, counted};
+use super::{Covered, DayMark};
+use crate::cli::text::{Paint, Screen, TextPage, counted};
 use bronzed_model::day::Day;
 
 /// Number of days of a grid on a screen without a limit.
@@ -13,7 +13,7 @@ const DAYS: usize = 90;
 /// Space between the names and the days.
 const GAP: usize = 2;
 
-impl Mark {
+impl DayMark {
     fn sign(self) -> char {
         match self {
             Self::Complete => '■',
@@ -36,8 +36,8 @@ impl Mark {
 }
 
 /// Returns the months of one dataset that have a marked day, a line each.
-pub fn calendar(one: &Covered, screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+pub fn calendar(one: &Covered, screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     if one.marks.is_empty() {
         page.line(&format!("{}: the lake has no days of it", one.dataset));
         return page;
@@ -64,8 +64,8 @@ fn month(day: Day) -> (i32, u32) {
 }
 
 /// Returns the last days of several datasets, a line each; those without a marked day are left out.
-pub fn grid(all: &[Covered], from: Option<Day>, screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+pub fn grid(all: &[Covered], from: Option<Day>, screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     let shown: Vec<_> = all.iter().filter(|one| !one.marks.is_empty()).collect();
     let marked = || shown.iter().flat_map(|one| one.marks.keys().copied());
     let (Some(oldest), Some(to)) = (marked().min(), marked().max()) else {
@@ -99,7 +99,7 @@ pub fn grid(all: &[Covered], from: Option<Day>, screen: Screen) -> Page {
 }
 
 /// Adds the names of months above their first days.
-fn heading(page: &mut Page, names: usize, first: Day, to: Day) {
+fn heading(page: &mut TextPage, names: usize, first: Day, to: Day) {
     let mut line = " ".repeat(names);
     for (index, day) in first.through(to).enumerate() {
         let at = names + index;
@@ -113,8 +113,11 @@ fn heading(page: &mut Page, names: usize, first: Day, to: Day) {
     page.painted(&[(Paint::Dim, line.trim_end())]);
 }
 
-fn headline(page: &mut Page, one: &Covered) {
-    let complete = one.marks.values().filter(|mark| **mark == Mark::Complete);
+fn headline(page: &mut TextPage, one: &Covered) {
+    let complete = one
+        .marks
+        .values()
+        .filter(|mark| **mark == DayMark::Complete);
     let (complete, all) = (complete.count(), one.marks.len());
     let sum = format!(": {complete} of {} complete", counted(all, "day"));
     page.painted(&[(Paint::Bold, &one.dataset), (Paint::Plain, &sum)]);
@@ -128,7 +131,7 @@ fn part(one: &Covered, day: Day) -> (Paint, String) {
 }
 
 /// Adds a line of days, without blanks at its end.
-fn add(page: &mut Page, mut parts: Vec<(Paint, String)>) {
+fn add(page: &mut TextPage, mut parts: Vec<(Paint, String)>) {
     while parts.last().is_some_and(|(_, text)| text == " ") {
         parts.pop();
     }
@@ -139,7 +142,7 @@ fn add(page: &mut Page, mut parts: Vec<(Paint, String)>) {
     page.painted(&line);
 }
 
-fn legend(page: &mut Page, marks: impl Iterator<Item = Mark>) {
+fn legend(page: &mut TextPage, marks: impl Iterator<Item = DayMark>) {
     let marks: BTreeSet<_> = marks.collect();
     let parts = marks
         .into_iter()
@@ -160,11 +163,11 @@ mod tests {
         let whole = day("2025-09-28").through(day("2025-10-20"));
         let mut one = Covered {
             dataset: dataset.to_owned(),
-            marks: whole.map(|day| (day, Mark::Complete)).collect(),
+            marks: whole.map(|day| (day, DayMark::Complete)).collect(),
         };
-        one.marks.insert(day("2025-10-03"), Mark::Failed);
-        one.marks.insert(day("2025-10-21"), Mark::Partial);
-        one.marks.insert(day("2025-10-22"), Mark::Missing);
+        one.marks.insert(day("2025-10-03"), DayMark::Failed);
+        one.marks.insert(day("2025-10-21"), DayMark::Partial);
+        one.marks.insert(day("2025-10-22"), DayMark::Missing);
         one
     }
 
@@ -208,12 +211,12 @@ pncp.contratos  ■■■■■✗■■■■■■■■■■■■■■■�
 ■ complete   ▲ partial   ✗ failed   · not read
 1 more dataset without any day"
         );
-        let widest = |page: Page| {
+        let widest = |page: TextPage| {
             let lengths = page.text().lines().map(|line| line.chars().count()).max();
             lengths.unwrap()
         };
         let mut long = covered("comprasnet.legado_itens_pregoes");
-        long.marks.insert(day("2024-01-01"), Mark::Complete);
+        long.marks.insert(day("2024-01-01"), DayMark::Complete);
         let both = [long, covered("pncp.atas")];
         assert_eq!(widest(grid(&both, None, screen(80))), 80);
         assert_eq!(widest(grid(&both, None, screen(120))), 120);

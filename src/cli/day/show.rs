@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::view::{self, DayReport};
+use super::view::{self, DayText};
 use crate::cli::state::DatasetHandle;
 use crate::cli::text::{Screen, time};
 use crate::cli::{CliContext, CliError, Exit, say, show, target};
@@ -32,7 +32,7 @@ pub async fn run(
     let last = glance(&place.lake, &place.dataset.prefix, day, place.zone).await;
     let runs = last.map_err(anyhow::Error::from)?.unwrap_or_default().runs;
     let last = runs.into_iter().max_by_key(|run| run.timestamp);
-    let report = DayReport {
+    let report = DayText {
         dataset: &place.dataset,
         zone: place.zone,
         day,
@@ -58,7 +58,7 @@ fn next_try(
     tries.get(&(dataset.into(), day)).copied()
 }
 
-fn to_json(report: &DayReport<'_>) -> Value {
+fn to_json(report: &DayText<'_>) -> Value {
     let (state, dataset, day) = (report.state, report.dataset, report.day);
     let time = |at: DateTime<Utc>| time::json(at, report.zone);
     let recovery = state.recovery();

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, counted, time};
+use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief, counted, time};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::layout;
@@ -22,7 +22,7 @@ const RUNS: usize = 10;
 const WITHDRAWN: usize = 10;
 
 /// A day with what is known of it.
-pub struct DayReport<'a> {
+pub struct DayText<'a> {
     /// Dataset of the day.
     pub dataset: &'a Dataset,
     /// Time zone of the day.
@@ -38,8 +38,8 @@ pub struct DayReport<'a> {
 }
 
 /// Returns the page of a day.
-pub fn page(report: &DayReport<'_>, now: DateTime<Utc>, screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+pub fn page(report: &DayText<'_>, now: DateTime<Utc>, screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     let (state, audit) = (report.state, report.state.audit());
     verdict(&mut page, report, now);
     if is_unknown(report) {
@@ -78,16 +78,16 @@ pub fn page(report: &DayReport<'_>, now: DateTime<Utc>, screen: Screen) -> Page 
     page
 }
 
-fn is_unknown(report: &DayReport<'_>) -> bool {
+fn is_unknown(report: &DayText<'_>) -> bool {
     let state = report.state;
     state.is_empty() && state.audit().is_empty() && !state.is_complete()
 }
 
-fn fact(page: &mut Page, name: &str, text: &str) {
+fn fact(page: &mut TextPage, name: &str, text: &str) {
     page.fact(2, (name, NAMES), text, Paint::Plain);
 }
 
-fn verdict(page: &mut Page, report: &DayReport<'_>, now: DateTime<Utc>) {
+fn verdict(page: &mut TextPage, report: &DayText<'_>, now: DateTime<Utc>) {
     let state = report.state;
     let name = format!("{} {}", report.dataset.full_name(), report.day);
     let (paint, words) = match (state.is_complete(), state.accepted()) {
@@ -131,12 +131,12 @@ fn verdict(page: &mut Page, report: &DayReport<'_>, now: DateTime<Utc>) {
     fact(page, "read now", &mend);
 }
 
-fn slices(page: &mut Page, state: &DayState) {
+fn slices(page: &mut TextPage, state: &DayState) {
     let mut table = Table::new([
-        Column::text("slice"),
-        Column::number("API states"),
-        Column::number("ids stored"),
-        Column::text(""),
+        TableColumn::text("slice"),
+        TableColumn::number("API states"),
+        TableColumn::number("ids stored"),
+        TableColumn::text(""),
     ]);
     let mut slices: Vec<_> = state.slices().iter().collect();
     slices.sort_by_key(|(label, _)| (state.is_slice_proven(label), natural(label)));
@@ -163,18 +163,18 @@ fn natural(label: &str) -> (String, u64, String) {
     (start.to_owned(), number.unwrap_or(0), label.to_owned())
 }
 
-fn runs(page: &mut Page, audit: &[Value], zone: Tz) {
+fn runs(page: &mut TextPage, audit: &[Value], zone: Tz) {
     let mut table = Table::new([
-        Column::text("run started"),
-        Column::number("took"),
-        Column::text("job"),
-        Column::text("status"),
-        Column::number("fetched").spare(2),
-        Column::number("new"),
-        Column::number("duplicates").if_used().spare(3),
-        Column::number("off day").if_used().spare(4),
-        Column::number("requests").spare(1),
-        Column::text("run id").spare(5),
+        TableColumn::text("run started"),
+        TableColumn::number("took"),
+        TableColumn::text("job"),
+        TableColumn::text("status"),
+        TableColumn::number("fetched").spare(2),
+        TableColumn::number("new"),
+        TableColumn::number("duplicates").if_used().spare(3),
+        TableColumn::number("off day").if_used().spare(4),
+        TableColumn::number("requests").spare(1),
+        TableColumn::text("run id").spare(5),
     ]);
     let skipped = audit.len().saturating_sub(RUNS);
     for entry in audit.iter().skip(skipped).rev() {
@@ -240,7 +240,7 @@ fn run_notes(entry: &Value) -> Vec<String> {
     failures.chain(rest.into_iter().flatten()).collect()
 }
 
-fn more(page: &mut Page, all: usize, shown: usize, noun: &str) {
+fn more(page: &mut TextPage, all: usize, shown: usize, noun: &str) {
     let more = all.saturating_sub(shown);
     if more > 0 {
         page.line(&format!("and {}: `--json` has them", counted(more, noun)));

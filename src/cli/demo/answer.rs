@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use crate::cli::text::{Column, Table};
+use crate::cli::text::{Table, TableColumn};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json::decimal::Decimal;
 use bronzed_model::record;
@@ -48,9 +48,9 @@ pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<Table> {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, (count, _))| Reverse(*count));
     let mut table = Table::new([
-        Column::text("modalidadeNome"),
-        Column::number("records"),
-        Column::number("valorTotalEstimado"),
+        TableColumn::text("modalidadeNome"),
+        TableColumn::number("records"),
+        TableColumn::number("valorTotalEstimado"),
     ]);
     for (name, (count, sum)) in groups {
         table.row([name.into(), count.to_string().into(), decimal(sum).into()]);

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::cli::progress::Bar;
 use crate::cli::run::exit;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::text::{Page, Paint, Screen, Table};
+use crate::cli::text::{Paint, Screen, Table, TextPage};
 use crate::cli::{CliContext, CliError, Exit, say, show, summary};
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
@@ -189,7 +189,7 @@ fn closing(folder: &Path, reports: &[RunReport], answer: &Table) -> anyhow::Resu
          GROUP BY ALL ORDER BY 2 DESC\"\n\nIts answer:",
     ));
     say(&text);
-    let mut page = Page::new(Screen::stdout());
+    let mut page = TextPage::new(Screen::stdout());
     page.table(answer);
     page.blank();
     page.line(&format!(

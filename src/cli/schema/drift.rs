@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::reading::spinner;
-use crate::cli::text::{Cell, Column, Page, Screen, Table};
+use crate::cli::text::{Cell, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, say, show, target};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -121,8 +121,8 @@ fn report(dataset: &Dataset, seen: &DriftRow) -> serde_json::Value {
     })
 }
 
-fn page(dataset: &Dataset, seen: &DriftRow, screen: Screen) -> Page {
-    let mut page = Page::new(screen);
+fn page(dataset: &Dataset, seen: &DriftRow, screen: Screen) -> TextPage {
+    let mut page = TextPage::new(screen);
     let findings = seen.drift.findings();
     let name = dataset.full_name();
     let others = match seen.others {
@@ -136,14 +136,14 @@ fn page(dataset: &Dataset, seen: &DriftRow, screen: Screen) -> Page {
     }
     page.line(&format!("{name}: {} rows with drift in {files}", seen.rows));
     let mut table = Table::new([
-        Column::text("field"),
-        Column::text("what"),
-        Column::text("column"),
-        Column::text("seen").spare(2),
-        Column::number("values"),
-        Column::text("first day").spare(3),
-        Column::text("last day").spare(1),
-        Column::text("example").spare(4),
+        TableColumn::text("field"),
+        TableColumn::text("what"),
+        TableColumn::text("column"),
+        TableColumn::text("seen").spare(2),
+        TableColumn::number("values"),
+        TableColumn::text("first day").spare(3),
+        TableColumn::text("last day").spare(1),
+        TableColumn::text("example").spare(4),
     ]);
     findings
         .into_iter()

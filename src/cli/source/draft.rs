@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono_tz::Tz;
 
 use super::request::{Parameter, Role, SampledRequest};
-use super::sample::Sample;
+use super::sample::AnswerSample;
 
 /// Draft of a source with one dataset.
 pub struct SourceDraft<'a> {
@@ -18,7 +18,7 @@ pub struct SourceDraft<'a> {
     /// Request of the sample.
     pub request: &'a SampledRequest,
     /// Answer.
-    pub sample: &'a Sample,
+    pub sample: &'a AnswerSample,
 }
 
 impl SourceDraft<'_> {
@@ -151,7 +151,7 @@ impl SourceDraft<'_> {
     fn paginator(&self, text: &mut String) {
         let (request, sample) = (self.request, self.sample);
         let _ = writeln!(text, "\n[dataset.{}.paginator]", self.dataset);
-        let (page, offset) = (request.of(&Role::Page), request.of(&Role::Offset));
+        let (page, offset) = (request.of(&Role::TextPage), request.of(&Role::Offset));
         match (page, offset, &sample.next_link) {
             (Some(page), ..) => {
                 let _ = writeln!(
@@ -245,7 +245,7 @@ mod tests {
     fn loaded(url: &str, answer: &str) -> Result<(), String> {
         let (request, sample) = (
             SampledRequest::parse(url).unwrap(),
-            Sample::of(answer).unwrap(),
+            AnswerSample::of(answer).unwrap(),
         );
         let draft = SourceDraft {
             source: "rivers",

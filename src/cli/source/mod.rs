@@ -13,9 +13,9 @@ use clap::Subcommand;
 
 use self::draft::SourceDraft;
 use self::request::SampledRequest;
-use self::sample::Sample;
+use self::sample::AnswerSample;
 use crate::cli::init::{MAIN, write_new};
-use crate::cli::text::{Page, Paint, Screen};
+use crate::cli::text::{Paint, Screen, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
 
 /// Time limit of the request for a sample.
@@ -62,7 +62,7 @@ struct NewArgs {
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Command::New(args) = args.command;
     let (request, answer) = asked(&args).await?;
-    let sample = Sample::of(&answer).ok_or_else(|| {
+    let sample = AnswerSample::of(&answer).ok_or_else(|| {
         anyhow!(
             "`{}` has no array of objects in it, so there are no records to draft from",
             args.from
@@ -180,7 +180,7 @@ fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CliError> {
 
 /// Says what was written, what the configuration lacks, and what to do next.
 fn tell(shell: &CliContext, folder: &Path, draft: &SourceDraft<'_>, files: &[(String, String)]) {
-    let mut page = Page::new(Screen::stdout());
+    let mut page = TextPage::new(Screen::stdout());
     let records = draft.sample.records.len();
     page.line(&format!("drafted from {records} records:"));
     for (name, _) in files {

@@ -41,7 +41,7 @@ const FORMATS: [(&str, usize); 6] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
     /// Page number.
-    Page,
+    TextPage,
     /// Number of records to skip.
     Offset,
     /// Page size.
@@ -155,7 +155,7 @@ fn role(name: &str, value: &str) -> Role {
     }
     match () {
         () if SECRET.iter().any(|part| lower.contains(part)) => Role::Secret,
-        () if number && PAGE.contains(&&*lower) => Role::Page,
+        () if number && PAGE.contains(&&*lower) => Role::TextPage,
         () if number && OFFSET.contains(&&*lower) => Role::Offset,
         () if number && SIZE.contains(&&*lower) => Role::Size,
         () => Role::Fixed,
@@ -202,7 +202,7 @@ mod tests {
             [
                 date.clone(),
                 date,
-                Role::Page,
+                Role::TextPage,
                 Role::Size,
                 Role::Fixed,
                 Role::Secret

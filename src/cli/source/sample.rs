@@ -11,7 +11,7 @@ use super::request::date;
 
 /// Records of an answer, and the members of its envelope that tell of pages.
 #[derive(Debug)]
-pub struct Sample {
+pub struct AnswerSample {
     /// JSON pointer to the array of records; empty if the answer itself is the array.
     pub selector: String,
     /// Records as they were sent.
@@ -27,7 +27,7 @@ pub struct Sample {
     parsed: Vec<serde_json::Map<String, Value>>,
 }
 
-impl Sample {
+impl AnswerSample {
     /// Finds the records of an answer: its longest array of objects. `None` if there is none.
     pub fn of(answer: &str) -> Option<Self> {
         let whole: Value = serde_json::from_str(answer).ok()?;
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_records_their_id_and_the_totals_are_found() {
-        let sample = Sample::of(ANSWER).unwrap();
+        let sample = AnswerSample::of(ANSWER).unwrap();
         assert_eq!(
             (sample.selector.as_str(), sample.records.len()),
             ("/readings", 3)
@@ -232,7 +232,7 @@ mod tests {
         let day = "2025-06-01".parse().unwrap();
         assert_eq!(sample.day_field(day).as_deref(), Some("taken_at"));
         let dates = r#"[{"dataAtualizacao": "2025-06-01", "dataPublicacao": "2025-06-01"}]"#;
-        let dates = Sample::of(dates).unwrap();
+        let dates = AnswerSample::of(dates).unwrap();
         assert_eq!(dates.day_field(day).as_deref(), Some("dataPublicacao"));
         assert!(
             sample
@@ -244,11 +244,11 @@ mod tests {
 
     #[test]
     fn a_bare_array_is_its_own_records_and_text_has_none() {
-        let sample = Sample::of(r#"[{"id": 1}, {"id": 2}]"#).unwrap();
+        let sample = AnswerSample::of(r#"[{"id": 1}, {"id": 2}]"#).unwrap();
         assert_eq!(
             (sample.selector.as_str(), sample.primary_key()),
             ("", vec!["id".to_owned()])
         );
-        assert!(Sample::of("<html>").is_none() && Sample::of("[1, 2]").is_none());
+        assert!(AnswerSample::of("<html>").is_none() && AnswerSample::of("[1, 2]").is_none());
     }
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::text::{Cell, Column, Page, Paint, Screen, Table, brief, counted, days, time};
+use crate::cli::text::{
+    Cell, Paint, Screen, Table, TableColumn, TextPage, brief, counted, days, time,
+};
 use crate::standing::DatasetStatus;
-use crate::standing::trouble::Trouble;
+use crate::standing::trouble::DatasetTrouble;
 use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
 
@@ -15,8 +17,8 @@ const NAMES: usize = 10;
 
 /// Returns the page: troubles first, then a table of the datasets. `all`: those without anything in the lake
 /// are listed, too.
-pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bool) -> Page {
-    let mut page = Page::new(screen);
+pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bool) -> TextPage {
+    let mut page = TextPage::new(screen);
     let troubled: Vec<_> = found
         .iter()
         .map(|one| (one, one.troubles()))
@@ -41,7 +43,7 @@ pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bo
     page
 }
 
-fn headline(page: &mut Page, found: &[DatasetStatus], troubled: usize) {
+fn headline(page: &mut TextPage, found: &[DatasetStatus], troubled: usize) {
     let begun: Vec<_> = found.iter().filter(|one| !one.is_blank()).collect();
     let complete: usize = begun.iter().map(|one| one.complete.len()).sum();
     let sum = format!(
@@ -75,7 +77,12 @@ fn headline(page: &mut Page, found: &[DatasetStatus], troubled: usize) {
 }
 
 /// Adds what is wrong with a dataset, and the commands that tell more and mend it.
-fn dataset(page: &mut Page, status: &DatasetStatus, troubles: &[Trouble], now: DateTime<Utc>) {
+fn dataset(
+    page: &mut TextPage,
+    status: &DatasetStatus,
+    troubles: &[DatasetTrouble],
+    now: DateTime<Utc>,
+) {
     let name = &status.dataset;
     let total: usize = troubles.iter().map(|trouble| trouble.days.len()).sum();
     let overdue = match status.backlog.overdue {
@@ -113,7 +120,7 @@ fn dataset(page: &mut Page, status: &DatasetStatus, troubles: &[Trouble], now: D
 }
 
 /// Describes why days are not complete.
-fn why(trouble: &Trouble) -> (Paint, String) {
+fn why(trouble: &DatasetTrouble) -> (Paint, String) {
     let runs = match trouble.runs {
         0 | 1 => String::new(),
         runs => format!(", {runs} runs so far"),
@@ -147,16 +154,16 @@ fn mend(status: &DatasetStatus, days: &[Day]) -> String {
 
 fn table(found: &[&DatasetStatus]) -> Table {
     let mut table = Table::new([
-        Column::text("dataset"),
-        Column::number("complete"),
-        Column::text("first").spare(3),
-        Column::text("newest").spare(2),
-        Column::number("open"),
-        Column::number("accepted").if_used(),
-        Column::text("last run"),
-        Column::text("of day").spare(4),
-        Column::text("job").spare(5),
-        Column::text("status"),
+        TableColumn::text("dataset"),
+        TableColumn::number("complete"),
+        TableColumn::text("first").spare(3),
+        TableColumn::text("newest").spare(2),
+        TableColumn::number("open"),
+        TableColumn::number("accepted").if_used(),
+        TableColumn::text("last run"),
+        TableColumn::text("of day").spare(4),
+        TableColumn::text("job").spare(5),
+        TableColumn::text("status"),
     ]);
     for status in found {
         let or_none = |text: Option<String>| text.unwrap_or("-".to_owned());
@@ -198,7 +205,7 @@ mod tests {
 
     use super::*;
     use crate::schedule::backlog::Backlog;
-    use crate::standing::OpenDay;
+    use crate::standing::StandingDay;
     use bronzed_model::execution::Execution;
     use uuid::Uuid;
 
@@ -208,7 +215,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn status(dataset: &str, open: Vec<OpenDay>) -> DatasetStatus {
+    fn status(dataset: &str, open: Vec<StandingDay>) -> DatasetStatus {
         let now: DateTime<Utc> = NOW.parse().unwrap();
         let mut run = Execution::begun(Uuid::from_u128(1), "daily", now);
         run.status = open
@@ -234,10 +241,10 @@ mod tests {
         }
     }
 
-    fn failed(text: &str) -> OpenDay {
+    fn failed(text: &str) -> StandingDay {
         let reason =
             "all: gave up on https://pncp.gov.br/api/consulta/v1/atas?pagina=1 after 6 tries: 503";
-        OpenDay {
+        StandingDay {
             day: day(text),
             status: Some(Status::Failed),
             stop: None,

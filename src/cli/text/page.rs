@@ -7,12 +7,12 @@ use super::table::Table;
 
 /// Lines of output, made for a screen. All texts are made harmless: see [`clean`].
 #[derive(Debug)]
-pub struct Page {
+pub struct TextPage {
     screen: Screen,
     lines: Vec<String>,
 }
 
-impl Page {
+impl TextPage {
     /// Creates an empty page.
     pub fn new(screen: Screen) -> Self {
         Self {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_fact_is_wrapped_beside_its_name() {
-        let mut page = Page::new(Screen {
+        let mut page = TextPage::new(Screen {
             width: Some(24),
             color: false,
         });

@@ -18,7 +18,7 @@ const NOTE: usize = 4;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct TableColumn {
     name: &'static str,
     right: bool,
     /// `true` if the column is left out when all its cells are blank, `-` or zero.
@@ -27,7 +27,7 @@ pub struct Column {
     spare: Option<u8>,
 }
 
-impl Column {
+impl TableColumn {
     /// Returns a column of texts.
     pub const fn text(name: &'static str) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 #[derive(Debug)]
-struct Row {
+struct TableRow {
     cells: Vec<Cell>,
     notes: Vec<String>,
 }
@@ -99,13 +99,13 @@ struct Row {
 /// A table.
 #[derive(Debug)]
 pub struct Table {
-    columns: Vec<Column>,
-    rows: Vec<Row>,
+    columns: Vec<TableColumn>,
+    rows: Vec<TableRow>,
 }
 
 impl Table {
     /// Creates a table without rows.
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = TableColumn>) -> Self {
         Self {
             columns: columns.into_iter().collect(),
             rows: Vec::new(),
@@ -114,7 +114,7 @@ impl Table {
 
     /// Adds a row with one cell for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(Row {
+        self.rows.push(TableRow {
             cells: cells.into_iter().map(cleaned).collect(),
             notes: Vec::new(),
         });
@@ -195,7 +195,7 @@ impl Table {
         cells.any(|cell| !cell.is_blank())
     }
 
-    fn width_of(&self, index: usize, column: &Column) -> usize {
+    fn width_of(&self, index: usize, column: &TableColumn) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
         let widest = cells.map(|cell| measure_text_width(&cell.text)).max();
         widest.unwrap_or(0).max(measure_text_width(column.name))
@@ -247,12 +247,12 @@ mod tests {
 
     fn runs() -> Table {
         let mut table = Table::new([
-            Column::text("dataset"),
-            Column::text("status"),
-            Column::number("new"),
-            Column::number("off day").if_used(),
-            Column::number("requests").spare(1),
-            Column::text("file").spare(2),
+            TableColumn::text("dataset"),
+            TableColumn::text("status"),
+            TableColumn::number("new"),
+            TableColumn::number("off day").if_used(),
+            TableColumn::number("requests").spare(1),
+            TableColumn::text("file").spare(2),
         ]);
         let file = "pncp/year=2025/month=10/day=22/pncp_20251022_c000001.parquet";
         let ok = Cell::painted(Paint::Good, "ok, complete");
@@ -310,7 +310,7 @@ mod tests {
     fn a_name_that_is_too_long_is_cut_in_its_middle() {
         let lines = shown(&runs(), Some(40));
         assert_eq!(lines[2], "pncp.contratacoes  ok, complete  215");
-        let mut table = Table::new([Column::text("dataset"), Column::number("new")]);
+        let mut table = Table::new([TableColumn::text("dataset"), TableColumn::number("new")]);
         table.row(["comprasnet.legado_itens_pregoes".into(), "1".into()]);
         assert_eq!(shown(&table, Some(25))[2], "comprasnet…s_pregoes    1");
     }

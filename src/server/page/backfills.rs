@@ -12,14 +12,14 @@ use crate::server::view::{BackfillForecast, BackfillView, DatasetKind, Overview}
 
 /// What the form of a backfill holds so far, as typed.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct BackfillDraft {
     /// `pncp.contratacoes`
     dataset: String,
     from: String,
     to: String,
 }
 
-impl Draft {
+impl BackfillDraft {
     /// Takes the fields of the form.
     pub(super) fn of(field: impl Fn(&str) -> Option<String>) -> Self {
         Self {
@@ -46,7 +46,7 @@ pub(super) fn backfills(
     viewer: &Viewer,
     glance: &Glance,
     asked: &[BackfillView],
-    draft: &Draft,
+    draft: &BackfillDraft,
     forecast: Option<&BackfillForecast>,
 ) -> Markup {
     let lang = viewer.lang;
@@ -80,7 +80,7 @@ pub(super) fn backfills(
     )
 }
 
-fn form(viewer: &Viewer, overview: &Overview, draft: &Draft) -> Markup {
+fn form(viewer: &Viewer, overview: &Overview, draft: &BackfillDraft) -> Markup {
     let words = &viewer.lang.words().backfill;
     let datasets = overview.sources.iter().flat_map(|source| &source.datasets);
     let by_day = datasets.filter(|one| matches!(one.kind, DatasetKind::Day | DatasetKind::Record));
@@ -103,7 +103,7 @@ fn form(viewer: &Viewer, overview: &Overview, draft: &Draft) -> Markup {
     }
 }
 
-fn forecast_part(viewer: &Viewer, draft: &Draft, forecast: &BackfillForecast) -> Markup {
+fn forecast_part(viewer: &Viewer, draft: &BackfillDraft, forecast: &BackfillForecast) -> Markup {
     let lang = viewer.lang;
     let words = &lang.words().backfill;
     html! {

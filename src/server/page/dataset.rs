@@ -14,7 +14,7 @@ use crate::server::view::{CalendarView, DatasetView};
 use bronzed_model::day::Day;
 
 /// Status of each day of a calendar.
-type Days = BTreeMap<Day, DayStatus>;
+type DayTables = BTreeMap<Day, DayStatus>;
 
 /// Returns the page of a dataset, with one year by day: the asked one, else the last one.
 pub(super) fn dataset(viewer: &Viewer, view: &CalendarView, year: Option<i32>) -> Markup {
@@ -66,7 +66,7 @@ pub(super) fn dataset(viewer: &Viewer, view: &CalendarView, year: Option<i32>) -
     )
 }
 
-fn by_day(view: &CalendarView) -> Days {
+fn by_day(view: &CalendarView) -> DayTables {
     let spans = view.days.iter();
     let days = spans.flat_map(|span| span.from.through(span.to).map(|day| (day, span.status)));
     days.collect()
@@ -153,7 +153,7 @@ struct MonthCounts {
 }
 
 /// Draws a table of years and months: how many of the due days are proven or accepted.
-fn years(lang: Lang, dataset: &DatasetView, days: &Days) -> Markup {
+fn years(lang: Lang, dataset: &DatasetView, days: &DayTables) -> Markup {
     let mut counts: BTreeMap<i32, [MonthCounts; 12]> = BTreeMap::new();
     for (day, status) in days {
         let date = day.date();
@@ -207,7 +207,7 @@ fn month_cell(path: &str, month: MonthCounts) -> Markup {
 }
 
 /// Draws a year as twelve months of days.
-fn months(lang: Lang, dataset: &DatasetView, days: &Days, year: i32) -> Markup {
+fn months(lang: Lang, dataset: &DatasetView, days: &DayTables, year: i32) -> Markup {
     html! {
         div class="months" {
             @for month in 1..=12 {
@@ -219,7 +219,7 @@ fn months(lang: Lang, dataset: &DatasetView, days: &Days, year: i32) -> Markup {
     }
 }
 
-fn one_month(lang: Lang, dataset: &DatasetView, days: &Days, first: Day) -> Markup {
+fn one_month(lang: Lang, dataset: &DatasetView, days: &DayTables, first: Day) -> Markup {
     let (month, lead) = (
         first.date().month0(),
         first.date().weekday().num_days_from_monday(),

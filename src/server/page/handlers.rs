@@ -12,7 +12,7 @@ use crate::server::error::ApiError;
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::page::layout::Viewer;
 use crate::server::page::session::{clear_cookie, is_of_this_site, set_cookie};
-use crate::server::page::visit::{Action, PageError, Visit, fields, go_on, html, shown};
+use crate::server::page::visit::{PageAction, Visit, VisitError, fields, go_on, html, shown};
 use crate::server::page::{
     backfills as backfill_pages, dataset as dataset_pages, day as day_pages, login, overview,
     parts, plot, run as run_pages, runs as run_lists, schedule,
@@ -20,23 +20,23 @@ use crate::server::page::{
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;
 
-type Answer = Result<Response, PageError>;
+type PageAnswer = Result<Response, VisitError>;
 type Two = Result<Path<(String, String)>, PathRejection>;
 type Three = Result<Path<(String, String, String)>, PathRejection>;
 type Four = Result<Path<(String, String, String, String)>, PathRejection>;
 
-pub(super) async fn front(State(app): State<App>, Visit(viewer): Visit) -> Answer {
+pub(super) async fn front(State(app): State<App>, Visit(viewer): Visit) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     Ok(shown(overview::front(&viewer, &glance)))
 }
 
-pub(super) async fn verdict_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
+pub(super) async fn verdict_part(State(app): State<App>, Visit(viewer): Visit) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     let part = overview::verdict(viewer.lang, &glance.overview);
     Ok(shown(part))
 }
 
-pub(super) async fn now_part(State(app): State<App>, Visit(viewer): Visit) -> Answer {
+pub(super) async fn now_part(State(app): State<App>, Visit(viewer): Visit) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     let part = run_lists::now_list(viewer.lang, &glance);
     Ok(shown(part))
@@ -47,7 +47,7 @@ pub(super) async fn dataset(
     Visit(viewer): Visit,
     named: Two,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> PageAnswer {
     let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let view = viewer.told(app.daemon.calendar(&source, &dataset).await)?;
     let query = query.unwrap_or_default();
@@ -55,7 +55,7 @@ pub(super) async fn dataset(
     Ok(shown(dataset_pages::dataset(&viewer, &view, year)))
 }
 
-pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: Two) -> Answer {
+pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: Two) -> PageAnswer {
     let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let view = viewer.told(app.daemon.volumes(&source, &dataset).await)?;
     let headers = [
@@ -68,14 +68,14 @@ pub(super) async fn volume(State(app): State<App>, Visit(viewer): Visit, named: 
     Ok((headers, plot::volumes(viewer.lang, &view).into_string()).into_response())
 }
 
-pub(super) async fn day(State(app): State<App>, Visit(viewer): Visit, named: Three) -> Answer {
+pub(super) async fn day(State(app): State<App>, Visit(viewer): Visit, named: Three) -> PageAnswer {
     let Path((source, dataset, day)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let day = viewer.told(day_of(&day))?;
     let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
     Ok(shown(day_pages::day(&viewer, &view)))
 }
 
-pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Four) -> Answer {
+pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Four) -> PageAnswer {
     let Path((source, dataset, day, run_id)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let day = viewer.told(day_of(&day))?;
     let unknown = || ApiError::NotFound(format!("run `{run_id}` of {day}"));
@@ -86,13 +86,13 @@ pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Fou
     Ok(shown(page))
 }
 
-pub(super) async fn runs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
+pub(super) async fn runs(State(app): State<App>, Visit(viewer): Visit) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     let history = viewer.told(app.daemon.history().await)?;
     Ok(shown(run_lists::runs(&viewer, &glance, &history)))
 }
 
-pub(super) async fn jobs(State(app): State<App>, Visit(viewer): Visit) -> Answer {
+pub(super) async fn jobs(State(app): State<App>, Visit(viewer): Visit) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     Ok(shown(schedule::jobs(&viewer, &glance)))
 }
@@ -101,19 +101,19 @@ pub(super) async fn backfills(
     State(app): State<App>,
     Visit(viewer): Visit,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> PageAnswer {
     let glance = viewer.told(app.glance().await)?;
     let asked = viewer.told(app.daemon.backfills().await)?;
     let query = query.unwrap_or_default();
-    let draft = backfill_pages::Draft::of(|name| parameter(&query, name));
+    let draft = backfill_pages::BackfillDraft::of(|name| parameter(&query, name));
     let page = backfill_pages::backfills(&viewer, &glance, &asked, &draft, None);
     Ok(shown(page))
 }
 
 /// Takes the form of a backfill: the first time, its forecast is shown; confirmed, it is started.
-pub(super) async fn ask_backfill(State(app): State<App>, action: Action) -> Answer {
-    let Action { viewer, fields } = action;
-    let draft = backfill_pages::Draft::of(|name| fields.get(name).cloned());
+pub(super) async fn ask_backfill(State(app): State<App>, action: PageAction) -> PageAnswer {
+    let PageAction { viewer, fields } = action;
+    let draft = backfill_pages::BackfillDraft::of(|name| fields.get(name).cloned());
     let order = draft.order().ok_or_else(|| ApiError::InvalidBody {
         problem: viewer.lang.words().error.bad_form.to_owned(),
         hint: "name a dataset, and two days as YYYY-MM-DD".to_owned(),
@@ -131,26 +131,38 @@ pub(super) async fn ask_backfill(State(app): State<App>, action: Action) -> Answ
     Ok(shown(page))
 }
 
-pub(super) async fn stop_backfill(State(app): State<App>, named: Two, action: Action) -> Answer {
+pub(super) async fn stop_backfill(
+    State(app): State<App>,
+    named: Two,
+    action: PageAction,
+) -> PageAnswer {
     let viewer = action.viewer;
     let Path((source, dataset)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     viewer.told(app.stop_backfill(&source, &dataset).await)?;
     Ok(go_on("/backfills"))
 }
 
-pub(super) async fn job_action(State(app): State<App>, named: Three, action: Action) -> Answer {
+pub(super) async fn job_action(
+    State(app): State<App>,
+    named: Three,
+    action: PageAction,
+) -> PageAnswer {
     let viewer = action.viewer;
     let Path((source, job, what)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     match &*what {
         "pause" => drop(viewer.told(app.set_paused(&source, &job, true).await)?),
         "resume" => drop(viewer.told(app.set_paused(&source, &job, false).await)?),
         "run" => drop(viewer.told(app.run_job(&source, &job).await)?),
-        _ => return Err(PageError::of(&viewer, ApiError::NoRoute)),
+        _ => return Err(VisitError::of(&viewer, ApiError::NoRoute)),
     }
     Ok(go_on("/jobs"))
 }
 
-pub(super) async fn read_day(State(app): State<App>, named: Three, action: Action) -> Answer {
+pub(super) async fn read_day(
+    State(app): State<App>,
+    named: Three,
+    action: PageAction,
+) -> PageAnswer {
     let viewer = action.viewer;
     let Path((source, dataset, day)) = viewer.told(named.map_err(|_| ApiError::NoRoute))?;
     let day = viewer.told(day_of(&day))?;
@@ -177,11 +189,11 @@ pub(super) async fn login_page(
 }
 
 /// Takes the token, and begins a session with a cookie that isn't the token.
-pub(super) async fn log_in(State(app): State<App>, request: Request) -> Answer {
+pub(super) async fn log_in(State(app): State<App>, request: Request) -> PageAnswer {
     let headers = request.headers().clone();
     let viewer = Viewer::of(&app, &headers, request.uri());
     if !is_of_this_site(&headers) {
-        return Err(PageError::of(&viewer, ApiError::ForeignForm));
+        return Err(VisitError::of(&viewer, ApiError::ForeignForm));
     }
     let fields = viewer.told(fields(request, &app).await)?;
     let next = own_path(fields.get("next").map_or("/", String::as_str));
@@ -194,7 +206,7 @@ pub(super) async fn log_in(State(app): State<App>, request: Request) -> Answer {
             let page = login::login(&viewer, next, Some(wrong));
             return Ok(html(StatusCode::UNAUTHORIZED, page));
         }
-        Err(error) => return Err(PageError::of(&viewer, error)),
+        Err(error) => return Err(VisitError::of(&viewer, error)),
     }
     let session = app.access.sessions().begin();
     let session = session.ok_or(ApiError::Unavailable(
@@ -206,7 +218,7 @@ pub(super) async fn log_in(State(app): State<App>, request: Request) -> Answer {
     Ok(response)
 }
 
-pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap, _: Action) -> Response {
+pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap, _: PageAction) -> Response {
     app.access.sessions().end(&headers);
     let mut response = go_on("/");
     with_cookie(&mut response, &clear_cookie());

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use crate::server::App;
 use crate::server::error::ApiError;
 use crate::server::page::layout::Viewer;
-use crate::server::page::visit::PageError;
+use crate::server::page::visit::VisitError;
 use crate::server::page::{assets, handlers as page};
 
 /// Returns the router of the pages. Each handler checks the access by what it takes: [`super::visit`].
@@ -48,5 +48,5 @@ pub(in crate::server) async fn fallback(State(app): State<App>, request: Request
         return ApiError::NoRoute.into_response();
     }
     let viewer = Viewer::of(&app, request.headers(), request.uri());
-    PageError::of(&viewer, ApiError::NoRoute).into_response()
+    VisitError::of(&viewer, ApiError::NoRoute).into_response()
 }

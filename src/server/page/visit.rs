@@ -21,21 +21,21 @@ use crate::server::page::session::is_of_this_site;
 pub(super) struct Visit(pub Viewer);
 
 /// Somebody who may act, with the fields of the form.
-pub(super) struct Action {
+pub(super) struct PageAction {
     pub viewer: Viewer,
     pub fields: BTreeMap<String, String>,
 }
 
 /// An error of a page, for its viewer.
-pub(super) struct PageError(Box<(Viewer, ApiError)>);
+pub(super) struct VisitError(Box<(Viewer, ApiError)>);
 
-impl PageError {
+impl VisitError {
     pub(super) fn of(viewer: &Viewer, error: impl Into<ApiError>) -> Self {
         Self(Box::new((viewer.clone(), error.into())))
     }
 }
 
-impl IntoResponse for PageError {
+impl IntoResponse for VisitError {
     fn into_response(self) -> Response {
         let (viewer, error) = *self.0;
         let markup = match error.status() {
@@ -67,29 +67,29 @@ impl Viewer {
     ///
     /// # Errors
     /// Returns the page that says to this viewer why there is none.
-    pub(super) fn told<T>(&self, result: Result<T, impl Into<ApiError>>) -> Result<T, PageError> {
-        result.map_err(|error| PageError::of(self, error))
+    pub(super) fn told<T>(&self, result: Result<T, impl Into<ApiError>>) -> Result<T, VisitError> {
+        result.map_err(|error| VisitError::of(self, error))
     }
 }
 
 impl FromRequestParts<App> for Visit {
-    type Rejection = PageError;
+    type Rejection = VisitError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, VisitError> {
         let viewer = Viewer::of(app, &parts.headers, &parts.uri);
         match app.access.check_page(&parts.uri, &parts.headers) {
             Ok(()) => Ok(Self(viewer)),
-            Err(error) => Err(PageError::of(&viewer, error)),
+            Err(error) => Err(VisitError::of(&viewer, error)),
         }
     }
 }
 
-impl FromRequest<App> for Action {
-    type Rejection = PageError;
+impl FromRequest<App> for PageAction {
+    type Rejection = VisitError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, PageError> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, VisitError> {
         let viewer = Viewer::of(app, request.headers(), request.uri());
-        let refused = |error| PageError::of(&viewer, error);
+        let refused = |error| VisitError::of(&viewer, error);
         if !is_of_this_site(request.headers()) {
             return Err(refused(ApiError::ForeignForm));
         }

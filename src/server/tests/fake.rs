@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::alerts::key::{AlertKey, Rule};
+use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::ledger::{AlertEntry, AlertState};
 use crate::server::daemon::{DaemonService, Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
@@ -83,7 +83,7 @@ impl DaemonService for FakeDaemon {
 
     fn alerts(&self) -> Vec<AlertEntry> {
         vec![AlertEntry {
-            key: AlertKey::of_source(Rule::Down, "pncp"),
+            key: AlertKey::of_source(AlertRuleName::Down, "pncp"),
             state: AlertState::Active,
             since: at("2025-10-22T12:00:00Z"),
             changed_at: at("2025-10-22T14:00:00Z"),

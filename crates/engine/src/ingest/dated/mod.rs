@@ -18,7 +18,7 @@ use crate::ingest::intake::{Intake, Rest};
 use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::ReadContext;
-use crate::ingest::slice::concurrent::Reading;
+use crate::ingest::slice::concurrent::SliceReading;
 use crate::ingest::slice::reader::SliceOutcome;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Execution, Status};
@@ -114,7 +114,7 @@ async fn read_slices(
     known: &BTreeMap<String, SliceProgress>,
     only: Option<&BTreeSet<String>>,
 ) -> (Vec<(String, SliceOutcome)>, Result<Rest, IntakeError>) {
-    let reading = Reading {
+    let reading = SliceReading {
         read: ReadContext {
             context: run.context,
             order: run.order,

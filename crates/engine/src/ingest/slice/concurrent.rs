@@ -16,7 +16,7 @@ use bronzed_storage::state::SliceProgress;
 
 /// Reader of the slices of a day.
 #[derive(Clone, Copy)]
-pub struct Reading<'a> {
+pub struct SliceReading<'a> {
     pub read: ReadContext<'a>,
     /// `true` if each slice is walked until its proof holds.
     pub proof_due: bool,
@@ -26,7 +26,7 @@ pub struct Reading<'a> {
     pub only: Option<&'a BTreeSet<String>>,
 }
 
-impl Reading<'_> {
+impl SliceReading<'_> {
     /// Returns the slice that had most rows among those that aren't read by this run. `None` if the run
     /// reads all slices, or none of the others had rows.
     fn rows_before(&self, known: &BTreeMap<String, SliceProgress>) -> Option<String> {

@@ -27,7 +27,7 @@ use crate::ingest::intake::batch::{Batch, IntakeError};
 use crate::ingest::outcome::is_proven;
 use crate::ingest::report::RunReport;
 use crate::ingest::slice::ReadContext;
-use crate::ingest::slice::concurrent::Reading;
+use crate::ingest::slice::concurrent::SliceReading;
 use crate::ingest::slice::reader::SliceOutcome;
 use crate::ingest::{Context, Order};
 use bronzed_model::day::Day;
@@ -135,7 +135,7 @@ async fn read_table(
         mode: Mode::Full,
         ..run.order.clone()
     };
-    let reading = Reading {
+    let reading = SliceReading {
         read: ReadContext {
             context: run.context,
             order: &order,
