@@ -36,7 +36,7 @@ const BYTES_PER_RECORD: usize = 2_400;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The demo is the same everywhere: --config and BRONZED__… say nothing to it."
+    after_help = "The demo is the same everywhere: --config and BRONZED__… are ignored."
 )]
 pub struct Args {
     /// Folder of the lake. Default: data; with --serve, demo-lake
