@@ -35,9 +35,7 @@ const TIMES: [&str; 3] = ["08:00", "12:00", "16:00"];
 const BYTES_PER_RECORD: usize = 2_400;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The demo is the same everywhere: --config and BRONZED__… are ignored."
-)]
+#[command(after_help = "The demo is the same everywhere: --config and BRONZED__… are ignored.")]
 pub struct Args {
     /// Folder of the lake. Default: data; with --serve, demo-lake
     #[arg(value_name = "FOLDER")]

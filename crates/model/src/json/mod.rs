@@ -37,13 +37,20 @@ pub fn trimmed(text: &str) -> &str {
 
 /// Returns the type of a value. `text` must be one valid JSON value, as everywhere in this module.
 pub fn kind(text: &str) -> Kind {
-    match trimmed(text).as_bytes().first() {
-        Some(b'{') => Kind::Object,
-        Some(b'[') => Kind::Array,
-        Some(b'"') => Kind::String,
-        Some(b't' | b'f') => Kind::Boolean,
-        Some(b'-' | b'0'..=b'9') => Kind::Number,
-        _ => Kind::Null,
+    Kind::of_first_byte(trimmed(text))
+}
+
+impl Kind {
+    /// Returns the type of a value without white space before it.
+    fn of_first_byte(text: &str) -> Self {
+        match text.as_bytes().first() {
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::Array,
+            Some(b'"') => Self::String,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'-' | b'0'..=b'9') => Self::Number,
+            _ => Self::Null,
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl<'a> Value<'a> {
 
     /// Returns the value's type.
     pub fn kind(&self) -> Kind {
-        super::kind(self.text())
+        Kind::of_first_byte(self.text())
     }
 
     /// Returns `true` for `null`.
