@@ -173,7 +173,7 @@ fn what_is_not_json_is_a_failure() {
 fn ten_million_elements_are_not_held() {
     refused(
         &api::MILLIONS_OF_ELEMENTS,
-        "more than 250000 records are on one page",
+        "more than 4000000 values in one text; ask for smaller pages",
     );
 }
 

@@ -55,13 +55,17 @@ impl Build<'_> {
         for (name, table) in tables {
             let path = path_of(name).key("schema");
             let schema = table.schema.as_deref();
-            let schema = match self.drafted == Some(format!("{source}.{name}").as_str()) {
-                true => Some(Schema::default()),
+            let schema = match self.is_drafted(source, name) {
+                true => None,
                 false => schema.and_then(|named| self.schema(&path, named)),
             };
             schemas.extend(schema.map(|schema| (name.as_str(), Arc::new(schema))));
         }
         schemas
+    }
+
+    fn is_drafted(&self, source: &str, name: &str) -> bool {
+        self.drafted == Some(format!("{source}.{name}").as_str())
     }
 
     /// Builds the datasets of a source.
@@ -141,7 +145,10 @@ impl Build<'_> {
             pool: table.pool.clone(),
             cost: table.cost,
             protection,
-            schema: source.schemas.get(name)?.clone(),
+            schema: match self.is_drafted(source.name, name) {
+                true => Arc::default(),
+                false => Arc::clone(source.schemas.get(name)?),
+            },
         })
     }
 

@@ -121,8 +121,7 @@ impl<'a> Scanner<'a> {
         let next = index(self.tokens.len());
         let opened = self.open.pop().map(|at| at as usize);
         if let Some(container) = opened.and_then(|at| self.tokens.get_mut(at)) {
-            container.end = index(self.at);
-            container.next = next;
+            container.close(index(self.at), next);
         }
     }
 
@@ -259,12 +258,9 @@ impl<'a> Scanner<'a> {
         if self.tokens.len() >= MOST_VALUES {
             return Err(TapeError::TooMany);
         }
-        self.tokens.push(Token {
-            start: index(start),
-            end: index(end),
-            next: index(self.tokens.len() + 1),
-            escaped,
-        });
+        let position = index(self.tokens.len());
+        self.tokens
+            .push(Token::scalar(index(start)..index(end), position, escaped));
         Ok(())
     }
 

@@ -15,9 +15,9 @@ use std::ops::Range;
 use super::Kind;
 use super::scanner::Scanner;
 
-/// Maximum number of values and keys in one text. The tape of `[1,1,1,…]` takes eight times the memory of its
-/// text; real pages, of up to 64 MB, have one value in twenty bytes or more.
-pub const MOST_VALUES: usize = 8_000_000;
+/// Maximum number of values and keys in one text: 48 MB of tape. That of `[1,1,1,…]` takes six times the memory
+/// of its text; real pages, of up to 64 MB, have one value in twenty bytes or more.
+pub const MOST_VALUES: usize = 4_000_000;
 
 /// Reason why a text isn't one valid JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,10 +46,35 @@ pub enum TapeError {
 pub(super) struct Token {
     pub(super) start: u32,
     pub(super) end: u32,
-    /// Position on the tape after the last descendant.
-    pub(super) next: u32,
-    /// `true` for a string with an escape.
-    pub(super) escaped: bool,
+    /// Position on the tape after the last descendant, and [`ESCAPED`].
+    next: u32,
+}
+
+/// Bit of a token's `next` that is set for a string with an escape. Positions are below it ([`MOST_VALUES`]).
+const ESCAPED: u32 = 1 << 31;
+
+impl Token {
+    /// Creates the token of a key or scalar at `position` on the tape.
+    pub(super) fn scalar(range: Range<u32>, position: u32, escaped: bool) -> Self {
+        Self {
+            start: range.start,
+            end: range.end,
+            next: (position + 1) | if escaped { ESCAPED } else { 0 },
+        }
+    }
+
+    /// Closes a container at byte `end`; `next` is the position after its last descendant.
+    pub(super) fn close(&mut self, end: u32, next: u32) {
+        (self.end, self.next) = (end, next);
+    }
+
+    fn next(&self) -> u32 {
+        self.next & !ESCAPED
+    }
+
+    fn is_escaped(&self) -> bool {
+        self.next & ESCAPED != 0
+    }
 }
 
 /// Index of one JSON text.
@@ -120,8 +145,7 @@ impl<'a> Value<'a> {
         self.tokens.get(at as usize).copied().unwrap_or(Token {
             start: 0,
             end: 0,
-            next: u32::MAX,
-            escaped: false,
+            next: !ESCAPED,
         })
     }
 
@@ -159,7 +183,7 @@ impl<'a> Value<'a> {
     /// Unicode (a lone surrogate).
     pub fn string(&self) -> Option<Cow<'a, str>> {
         let text = self.text();
-        if self.token(self.at).escaped {
+        if self.token(self.at).is_escaped() {
             return super::string(text).ok();
         }
         let inside = text.strip_prefix('"')?.strip_suffix('"')?;
@@ -174,7 +198,7 @@ impl<'a> Value<'a> {
         let object = Object(*self);
         let mut escaped = object
             .entries()
-            .filter(|(key, _)| key.token(key.at).escaped);
+            .filter(|(key, _)| key.token(key.at).is_escaped());
         escaped
             .all(|(key, _)| key.string().is_some())
             .then_some(object)
@@ -185,12 +209,12 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Array {
             return None;
         }
-        let (array, end) = (*self, self.token(self.at).next);
+        let (array, end) = (*self, self.token(self.at).next());
         let mut at = self.at + 1;
         Some(std::iter::from_fn(move || {
             (at < end).then(|| {
                 let element = array.with(at);
-                at = array.token(at).next;
+                at = array.token(at).next();
                 element
             })
         }))
@@ -236,12 +260,12 @@ impl<'a> Object<'a> {
 
     /// Returns the members, each key as a value.
     pub(super) fn entries(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
-        let (object, end) = (self.0, self.0.token(self.0.at).next);
+        let (object, end) = (self.0, self.0.token(self.0.at).next());
         let mut at = object.at + 1;
         std::iter::from_fn(move || {
             (at + 1 < end).then(|| {
                 let (key, value) = (object.with(at), object.with(at + 1));
-                at = object.token(at + 1).next;
+                at = object.token(at + 1).next();
                 (key, value)
             })
         })
