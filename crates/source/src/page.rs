@@ -92,11 +92,11 @@ impl Page {
         body: Bytes,
         date: Option<DateTime<Utc>>,
     ) -> Result<Self, PageError> {
-        let text = String::from_utf8(body.into()).map_err(|error| error.utf8_error())?;
-        let tape = Tape::parse(&text)?;
-        let envelope = tape.root(&text);
+        let text = std::str::from_utf8(&body)?;
+        let tape = Tape::parse(text)?;
+        let envelope = tape.root(text);
         let mut records = records_of(dataset, envelope)?;
-        protect(dataset, (&text, &tape), &mut records)?;
+        protect(dataset, (text, &tape), &mut records)?;
         let paging = &dataset.paginator;
         let count = |path: &Option<String>| match count(envelope, path.as_deref()) {
             Err(PageError::NoCount(_, found))
@@ -120,7 +120,8 @@ impl Page {
             has_more: has_more.or(says_next),
             next,
             date,
-            text,
+            // Copied only now: a body that is refused isn't held twice.
+            text: text.to_owned(),
             tape,
         })
     }
