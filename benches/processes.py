@@ -43,6 +43,7 @@ def contenders(asked, base, pages, folder):
     for number, program in enumerate(asked.programs):
         environment = {
             "BRONZED__SOURCES__PNCP__BASE_URL": base,
+            "BRONZED__SOURCES__PNCP__LIMITS__CONCURRENCY": str(asked.in_flight),
             "BRONZED__LAKE__URL": str(folder / f"lake-{number}"),
             "BRONZED__TELEMETRY__LOG": "warn",
         }
@@ -62,7 +63,7 @@ def main():
     parser.add_argument("programs", nargs="+", help="bronzed, as built; the first is the one that others are held against")
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds before each answer")
-    parser.add_argument("--in-flight", type=int, default=8, help="connections of the client that only fetches")
+    parser.add_argument("--in-flight", type=int, default=8, help="requests at a time, of bronzed and of the client that only fetches")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="*", default=[], choices=["python", "floor"])
     asked = parser.parse_args()
