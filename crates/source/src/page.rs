@@ -95,6 +95,10 @@ impl Page {
         let text = std::str::from_utf8(&body)?;
         let tape = Tape::parse(text)?;
         let envelope = tape.root(text);
+        if envelope.kind() == Kind::Object && envelope.object().is_none() {
+            let problem = "an object whose keys are valid Unicode";
+            return Err(PageError::Json(TapeError::Expected(problem)));
+        }
         let mut records = records_of(dataset, envelope)?;
         protect(dataset, (text, &tape), &mut records)?;
         let paging = &dataset.paginator;
