@@ -27,7 +27,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -127,10 +126,21 @@ def copy_tree():
         if str(file.relative_to(TREE)) not in wanted:
             file.unlink()
     for name in wanted:
-        source, target = ROOT / name, TREE / name
-        if not target.is_file() or source.read_bytes() != target.read_bytes():
+        contents, target = contents_of(name), TREE / name
+        if not target.is_file() or contents != target.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            target.write_bytes(contents)
+
+
+def contents_of(name):
+    """Returns a file as the copy has it: its crates are of another version, so that in a target folder that both trees use, a crate with a
+    fault never stands in for the one without. Cargo tells them apart by name and version, not by their folder."""
+    contents = (ROOT / name).read_bytes()
+    if name == "Cargo.toml":
+        return re.sub(rb'(?m)^version = "([^"+]+)"$', rb'version = "\1+faults"', contents, count=1)
+    if name == "Cargo.lock":
+        return re.sub(rb'(name = "bronzed[^"]*"\nversion = "[^"+]+)"', rb'\1+faults"', contents)
+    return contents
 
 
 def build(package):
