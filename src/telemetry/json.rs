@@ -42,20 +42,9 @@ where
         let mut line = Line::default();
         line.add("timestamp", now.into());
         line.add("level", metadata.level().as_str().into());
-        line.add("event", said.name.into());
-        // An inner span takes precedence over an outer one.
-        let mut told = HashSet::new();
-        for span in context.event_scope().into_iter().flatten() {
-            let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>();
-            let fields = fields.and_then(|fields| serde_json::from_str(fields).ok());
-            let fields: Map<String, Value> = fields.unwrap_or_default();
-            for (name, value) in fields {
-                let of_event = said.fields.iter().any(|(known, _)| *known == name);
-                if !of_event && told.insert(name.clone()) {
-                    line.add(&name, value);
-                }
-            }
+        line.add("event", said.name.as_str().into());
+        for (name, value) in fields_of_spans(context, &said) {
+            line.add(&name, value);
         }
         for (name, value) in said.fields {
             line.add(name, value);
@@ -76,6 +65,31 @@ impl Line {
         // Writing to a string can't fail.
         let _ = write!(self.0, "{separator}{name}:{value}");
     }
+}
+
+/// Returns the fields of the event's spans, innermost first, without those that the event or a span further in
+/// has, too.
+pub(super) fn fields_of_spans<S>(
+    context: &FmtContext<'_, S, JsonFields>,
+    said: &Said,
+) -> Vec<(String, Value)>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let (mut found, mut told) = (Vec::new(), HashSet::new());
+    for span in context.event_scope().into_iter().flatten() {
+        let extensions = span.extensions();
+        let fields = extensions.get::<FormattedFields<JsonFields>>();
+        let fields = fields.and_then(|fields| serde_json::from_str(fields).ok());
+        let fields: Map<String, Value> = fields.unwrap_or_default();
+        for (name, value) in fields {
+            let of_event = said.fields.iter().any(|(known, _)| *known == name);
+            if !of_event && told.insert(name.clone()) {
+                found.push((name, value));
+            }
+        }
+    }
+    found
 }
 
 /// Name and fields of an event.

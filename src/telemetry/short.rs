@@ -14,13 +14,13 @@ use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use console::Term;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::json::Said;
+use super::json::{Said, fields_of_spans};
 
 /// Events that the commands tell in their own words.
 const TOLD_ELSEWHERE: [&str; 3] = ["run finished", "request failed", "day verified"];
@@ -164,16 +164,10 @@ where
     ) -> fmt::Result {
         let mut said = Said::default();
         event.record(&mut said);
-        for span in context.event_scope().into_iter().flatten() {
-            let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>();
-            let fields = fields.and_then(|fields| serde_json::from_str(fields).ok());
-            let mut fields: Map<String, Value> = fields.unwrap_or_default();
-            for name in ["source", "dataset", "day"] {
-                let known = said.fields.iter().any(|(known, _)| *known == name);
-                if let Some(value) = fields.remove(name).filter(|_| !known) {
-                    said.fields.push((name, value));
-                }
+        for (name, value) in fields_of_spans(context, &said) {
+            let shown = ["source", "dataset", "day"].into_iter();
+            for name in shown.filter(|shown| *shown == name) {
+                said.fields.push((name, value.clone()));
             }
         }
         let level = *event.metadata().level();
