@@ -179,14 +179,7 @@ fn planned(source: &Arc<str>, tasks: &[Task]) -> impl Iterator<Item = (QueuedRun
             dataset: Arc::clone(&task.dataset),
             day: task.day,
         };
-        let turn = QueuedRun {
-            source: Arc::clone(source),
-            dataset: Arc::clone(&task.dataset),
-            day: task.day,
-            priority: task.priority,
-            class: task.class(),
-            due: task.due,
-        };
+        let turn = QueuedRun::of_task(source, task);
         let candidate = Candidate {
             key,
             asked: None,

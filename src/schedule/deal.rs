@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::schedule::plan::Class;
+use crate::schedule::plan::{Class, Task};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Priority;
 
@@ -39,6 +39,20 @@ pub struct QueuedRun {
     pub class: Class,
     /// Time since which the run has been due.
     pub due: DateTime<Utc>,
+}
+
+impl QueuedRun {
+    /// Returns the waiting run of a task of `source`.
+    pub fn of_task(source: &Arc<str>, task: &Task) -> Self {
+        Self {
+            source: Arc::clone(source),
+            dataset: Arc::clone(&task.dataset),
+            day: task.day,
+            priority: task.priority,
+            class: task.class(),
+            due: task.due,
+        }
+    }
 }
 
 /// Fair-queueing state: the last turns.

@@ -1,4 +1,4 @@
-//! What the daemon would do next, by its own planner.
+//! Next runs of a daemon, by its own planner.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,15 +97,7 @@ impl SourceReading {
 }
 
 fn queued(source: &Arc<str>, zone: Tz, task: Task) -> (QueuedRun, (Tz, Task)) {
-    let turn = QueuedRun {
-        source: Arc::clone(source),
-        dataset: Arc::clone(&task.dataset),
-        day: task.day,
-        priority: task.priority,
-        class: task.class(),
-        due: task.due,
-    };
-    (turn, (zone, task))
+    (QueuedRun::of_task(source, &task), (zone, task))
 }
 
 fn of_task(target: String, zone: Tz, task: Task, at: Option<DateTime<Utc>>) -> NextRuns {
