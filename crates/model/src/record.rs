@@ -215,10 +215,9 @@ impl RecordId {
     }
 }
 
-/// Returns the text of the non-empty scalar at a JSON pointer in a record given as text.
-pub fn field(record: &str, pointer: &str) -> Option<String> {
-    let tape = Tape::parse(record).ok()?;
-    scalar(&tape.root(record).object()?, pointer).map(Cow::into_owned)
+/// Returns the text of the non-empty scalar at a JSON pointer in a record.
+pub fn field(record: Value<'_>, pointer: &str) -> Option<String> {
+    scalar(&record.object()?, pointer).map(Cow::into_owned)
 }
 
 /// Returns the key of a record given as text by the JSON pointers of `primary_key`. `None` if the record is

@@ -9,12 +9,13 @@ use anyhow::Context as _;
 use crate::cli::text::{Table, TableColumn};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::json::decimal::Decimal;
+use bronzed_model::json::tape::Document;
 use bronzed_model::record;
 use bronzed_storage::bronze::reader;
 use bronzed_storage::lake::Lake;
 
-const NAME: &str = "modalidadeNome";
-const VALUE: &str = "valorTotalEstimado";
+const NAME: &str = "/modalidadeNome";
+const VALUE: &str = "/valorTotalEstimado";
 
 /// Number of decimal places of [`VALUE`], as declared by its column.
 const SCALE: u8 = 4;
@@ -32,10 +33,10 @@ pub async fn answer(lake: &Lake, dataset: &Dataset) -> anyhow::Result<Table> {
         }
         let file = lake.get(&entry.key).await?;
         let (bytes, _) = file.with_context(|| format!("`{}` is gone", entry.key))?;
-        let pointers = ["/modalidadeNome", "/valorTotalEstimado"];
-        for row in reader::stored(&bytes, &dataset.primary_key, &pointers)? {
-            let name = record::field(&row.record, &format!("/{NAME}"));
-            let value = record::field(&row.record, &format!("/{VALUE}"));
+        for row in reader::stored(&bytes, &dataset.primary_key, &[NAME, VALUE])? {
+            let document = Document::parse(&*row.record)?;
+            let name = record::field(document.value(), NAME);
+            let value = record::field(document.value(), VALUE);
             let value = value.as_deref().and_then(Decimal::parse);
             let group = groups.entry(name.unwrap_or_default());
             let (count, sum) = group.or_default();

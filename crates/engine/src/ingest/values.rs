@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bronzed_model::declaration::{Dataset, SliceValues};
+use bronzed_model::json::tape::Tape;
 use bronzed_model::record;
 use bronzed_storage::bronze::{BronzeError, layout, reader};
 use bronzed_storage::lake::{Lake, LakeError};
@@ -114,7 +115,8 @@ async fn values(
         })?;
         for row in rows.into_iter().rev() {
             if wanted.remove(&row.key) {
-                values.extend(record::field(&row.record, field));
+                let tape = Tape::parse(&row.record).unwrap_or_default();
+                values.extend(record::field(tape.root(&row.record), field));
             }
         }
     }

@@ -182,12 +182,12 @@ impl CheckedResponse<'_> {
 
     fn ids(&mut self, page: &Page) {
         let of = |record| match &self.slice.parent {
-            Some(parent) => RecordId::of_child(self.dataset, parent, record),
-            None => RecordId::of(self.dataset, record),
+            Some(parent) => RecordId::of_child_value(self.dataset, parent, record),
+            None => RecordId::of_value(self.dataset, record),
         };
         let present = page
-            .records()
-            .filter(|record| of(record).identified)
+            .values()
+            .filter(|record| of(*record).identified)
             .count();
         let missing = page.len() - present;
         let key = self.dataset.primary_key.iter();
@@ -259,7 +259,7 @@ impl CheckedResponse<'_> {
 }
 
 fn absent_in_all(page: &Page, pointer: &str) -> bool {
-    let mut records = page.records();
+    let mut records = page.values();
     records.all(|record| record::field(record, pointer).is_none())
 }
 

@@ -8,6 +8,7 @@ use crate::ingest::{parents, with_values};
 use bronzed_model::declaration::{
     Dataset, Kind, Parent, Slice, SliceValues, SliceVariable, Source,
 };
+use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
 use bronzed_storage::lake::Lake;
@@ -65,7 +66,7 @@ impl CheckTargets<'_> {
                 "it is asked for with a record of `{name}`, and there was none to be read"
             ));
         };
-        let records = read.page.records();
+        let records = read.page.values();
         let slices: Vec<_> = records
             .filter_map(|record| of_parent(declared, parent, read, record))
             .collect();
@@ -95,13 +96,13 @@ impl CheckTargets<'_> {
 }
 
 /// Returns the slice that requests the children of one parent; `None` if it can have none.
-fn of_parent(declared: &Dataset, parent: &Parent, read: &Read, record: &str) -> Option<Slice> {
+fn of_parent(declared: &Dataset, parent: &Parent, read: &Read, record: Value<'_>) -> Option<Slice> {
     if !parents::meets(parent, record) {
         return None;
     }
     let id = match &read.slice.parent {
-        Some(grandparent) => RecordId::of_child(declared, grandparent, record),
-        None => RecordId::of(declared, record),
+        Some(grandparent) => RecordId::of_child_value(declared, grandparent, record),
+        None => RecordId::of_value(declared, record),
     };
     parents::bind(parent, Some(&read.slice.label), record, &id.key().into()).ok()
 }

@@ -10,6 +10,7 @@ use url::form_urlencoded;
 
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Parent, Slice};
+use bronzed_model::json::tape::{Tape, Value};
 use bronzed_model::record;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::layout;
@@ -73,7 +74,7 @@ pub async fn parents(
         let stored = stored.map_err(|source| ParentsError::File { key, source })?;
         for row in stored {
             let place = *places.entry(row.key.clone()).or_insert(rows.len());
-            let found = has_children(parent, &row).then(|| parent_row(parent, row));
+            let found = parent_row(parent, row);
             match rows.get_mut(place) {
                 // A newer version replaces the older one; it may have no children although the older one had
                 // some.
@@ -94,24 +95,29 @@ pub(super) async fn files(lake: &Lake, prefix: &str, day: Day) -> Result<Vec<Str
     Ok(keys)
 }
 
-fn has_children(parent: &Parent, row: &StoredRow) -> bool {
-    let gone = row.op.as_deref() == Some(Op::Vanished.name());
-    !gone && meets(parent, &row.record)
-}
-
 /// Returns `true` if a record may have children by the conditions of the declaration.
-pub fn meets(parent: &Parent, record: &str) -> bool {
+pub fn meets(parent: &Parent, record: Value<'_>) -> bool {
     let mut conditions = parent.when.iter();
     conditions
         .all(|(pointer, text)| record::field(record, pointer).is_some_and(|found| found == *text))
 }
 
-fn parent_row(parent: &Parent, row: StoredRow) -> ParentRow {
-    let key: Arc<str> = (&*row.key).into();
-    ParentRow {
-        slice: bind(parent, row.slice.as_deref(), &row.record, &key),
-        id: row.id,
+/// Returns the parent of a row; `None` if it can't have children, or has vanished.
+fn parent_row(parent: &Parent, row: StoredRow) -> Option<ParentRow> {
+    if row.op.as_deref() == Some(Op::Vanished.name()) {
+        return None;
     }
+    // A row is rebuilt as JSON; without a tape it has no fields.
+    let tape = Tape::parse(&row.record).unwrap_or_default();
+    let record = tape.root(&row.record);
+    if !meets(parent, record) {
+        return None;
+    }
+    let key: Arc<str> = (&*row.key).into();
+    Some(ParentRow {
+        slice: bind(parent, row.slice.as_deref(), record, &key),
+        id: row.id,
+    })
 }
 
 /// Returns the slice with the request parameters of the children of `record`; `own` is the label of the
@@ -123,7 +129,7 @@ fn parent_row(parent: &Parent, row: StoredRow) -> ParentRow {
 pub fn bind(
     parent: &Parent,
     own: Option<&str>,
-    record: &str,
+    record: Value<'_>,
     key: &Arc<str>,
 ) -> Result<Slice, Unbound> {
     let own = labelled(own.unwrap_or_default(), parent.is_child);
