@@ -46,7 +46,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     shell.bars.set_draw_target(ProgressDrawTarget::hidden());
     while !stop.is_cancelled() {
         let now = SystemClock.now();
-        let found = status::statuses(shell, &settings, &targets, now).await?;
+        let (_, found) = status::statuses(shell, &settings, &targets, now).await?;
         let mut page = status::page(&found, now, Screen::stdout(), !targets.is_empty());
         page.blank();
         under_way(&mut page, &settings).await;

@@ -37,14 +37,14 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     shell.log(&settings, true)?;
     let now = SystemClock.now();
     let targets: Vec<_> = args.target.into_iter().collect();
-    let found = statuses(shell, &settings, &targets, now).await?;
+    let (lake, found) = statuses(shell, &settings, &targets, now).await?;
     if args.json {
         found.iter().for_each(|one| say(&one.to_json().to_string()));
     } else {
         // A dataset that was named is listed in any case.
         let all = args.all || !targets.is_empty();
         show(&page(&found, now, Screen::stdout(), all));
-        show_alerts(&settings).await;
+        show_alerts(&lake).await;
     }
     let is_whole = found.iter().all(|one| one.troubles().is_empty());
     Ok(match args.fail_if_incomplete && !is_whole {
@@ -54,13 +54,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
 }
 
 /// Shows the active alerts. They are shown beside the status, so an error doesn't fail the command.
-async fn show_alerts(settings: &Settings) {
-    let lake = Lake::open_existing(&settings.lake).await;
-    let ledger = match lake {
-        Ok(lake) => Ledger::load(&lake).await.map_err(anyhow::Error::from),
-        Err(error) => Err(error.into()),
-    };
-    match ledger {
+async fn show_alerts(lake: &Lake) {
+    match Ledger::load(lake).await {
         Ok(ledger) => {
             for entry in ledger.active() {
                 say(&in_words(&entry));
@@ -70,13 +65,13 @@ async fn show_alerts(settings: &Settings) {
     }
 }
 
-/// Reads the status of the datasets that targets name.
+/// Reads the status of the datasets that targets name; returns it with the lake.
 pub async fn statuses(
     shell: &CliContext,
     settings: &Settings,
     targets: &[String],
     now: DateTime<Utc>,
-) -> Result<Vec<DatasetStatus>, CliError> {
+) -> Result<(Lake, Vec<DatasetStatus>), CliError> {
     let (lake, readings) = reading::read(shell, settings, targets, now).await?;
     let mut found = Vec::new();
     for reading in &readings {
@@ -85,5 +80,5 @@ pub async fn statuses(
             found.push(standing.map_err(anyhow::Error::from)?);
         }
     }
-    Ok(found)
+    Ok((lake, found))
 }
