@@ -10,7 +10,7 @@ use crate::server::page::overview::zone_of;
 use crate::server::page::{Glance, parts};
 use crate::server::view::{BackfillForecast, BackfillView, DatasetKind, Overview};
 
-/// What the form of a backfill holds so far, as typed.
+/// Fields of the form of a backfill, as typed so far.
 #[derive(Debug, Default)]
 pub(super) struct BackfillDraft {
     /// `pncp.contratacoes`

@@ -17,22 +17,27 @@ use crate::server::view::{
 /// Maximum number of failed slices that a sentence names.
 const NAMED: usize = 3;
 
+/// Returns the frame of a page about a day.
+pub(super) fn frame<'a>(viewer: &'a Viewer, view: &DayView, title: &'a str) -> Frame<'a> {
+    Frame {
+        viewer,
+        title,
+        place: Place::Elsewhere,
+        at: Some((view.at, parts::zone(&view.timezone))),
+        json: Some(format!(
+            "/api/v1/datasets/{}/{}/days/{}",
+            view.source, view.dataset, view.day
+        )),
+    }
+}
+
 /// Returns the page of a day.
 pub(super) fn day(viewer: &Viewer, view: &DayView) -> Markup {
     let lang = viewer.lang;
     let words = &lang.words().day;
     let zone = parts::zone(&view.timezone);
     let title = format!("{}.{} {}", view.source, view.dataset, view.day);
-    let frame = Frame {
-        viewer,
-        title: &title,
-        place: Place::Elsewhere,
-        at: Some((view.at, zone)),
-        json: Some(format!(
-            "/api/v1/datasets/{}/{}/days/{}",
-            view.source, view.dataset, view.day
-        )),
-    };
+    let frame = frame(viewer, view, &title);
     let path = |day| parts::day_path(&view.source, &view.dataset, day);
     page(
         &frame,
@@ -210,23 +215,17 @@ fn judged(lang: Lang, records: u64, usual: &Usual) -> Option<&'static str> {
 
 fn proof(lang: Lang, view: &DayView, zone: Tz) -> Markup {
     let words = &lang.words().day;
+    let heads = [
+        (words.slice, false),
+        (words.stated, true),
+        (words.read, true),
+        (words.verdict, false),
+    ];
     html! {
         @if !view.slices.is_empty() {
             section aria-labelledby="proof" {
                 h2 id="proof" { (words.proof) }
-                div class="scroll" tabindex="0" role="region" aria-label=(words.proof) {
-                    table {
-                        thead {
-                            tr {
-                                th scope="col" { (words.slice) }
-                                th scope="col" class="n" { (words.stated) }
-                                th scope="col" class="n" { (words.read) }
-                                th scope="col" { (words.verdict) }
-                            }
-                        }
-                        tbody { @for slice in &view.slices { (slice_row(lang, slice, view, zone)) } }
-                    }
-                }
+                (parts::table(words.proof, heads, &view.slices, |slice| slice_row(lang, slice, view, zone)))
             }
         }
     }
@@ -324,24 +323,18 @@ pub(super) fn took(run: &ExecutionView) -> Option<chrono::TimeDelta> {
 
 fn files(lang: Lang, view: &DayView, zone: Tz) -> Markup {
     let words = &lang.words().day;
+    let heads = [
+        (words.file, false),
+        (words.rows, true),
+        (words.size, true),
+        (words.stored, false),
+    ];
     html! {
         section aria-labelledby="files" {
             h2 id="files" { (words.files) }
             @if view.files.is_empty() { p { (words.no_files) } }
             @else {
-                div class="scroll" tabindex="0" role="region" aria-label=(words.files) {
-                    table {
-                        thead {
-                            tr {
-                                th scope="col" { (words.file) }
-                                th scope="col" class="n" { (words.rows) }
-                                th scope="col" class="n" { (words.size) }
-                                th scope="col" { (words.stored) }
-                            }
-                        }
-                        tbody { @for file in &view.files { (file_row(lang, file, view, zone)) } }
-                    }
-                }
+                (parts::table(words.files, heads, &view.files, |file| file_row(lang, file, view, zone)))
             }
         }
     }

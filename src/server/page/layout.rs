@@ -30,7 +30,7 @@ pub(super) enum Place {
     Elsewhere,
 }
 
-/// What the frame says of a page.
+/// Head and foot of a page.
 pub(super) struct Frame<'a> {
     pub viewer: &'a Viewer,
     pub title: &'a str,

@@ -9,6 +9,30 @@ use crate::server::page::lang::Lang;
 use crate::server::view::{ExecutionStatus, ProgressView, RunStatus, RunView, Severity, StopView};
 use bronzed_model::day::Day;
 
+/// Returns a table that scrolls by itself where the screen is narrower; `label` names it.
+pub(super) fn scrolled(label: &str, table: Markup) -> Markup {
+    html! { div class="scroll" tabindex="0" role="region" aria-label=(label) { (table) } }
+}
+
+/// Returns a table of one row per item, below heads: each a name, and `true` over numbers.
+pub(super) fn table<'v, T: 'v>(
+    label: &str,
+    heads: [(&str, bool); 4],
+    items: impl IntoIterator<Item = &'v T>,
+    row: impl Fn(&'v T) -> Markup,
+) -> Markup {
+    let head = |(name, is_number): (&str, bool)| html! { th scope="col" class=[is_number.then_some("n")] { (name) } };
+    scrolled(
+        label,
+        html! {
+            table {
+                thead { tr { @for one in heads { (head(one)) } } }
+                tbody { @for item in items { (row(item)) } }
+            }
+        },
+    )
+}
+
 /// Returns the class of a status in the style sheet.
 pub(super) fn class(status: DayStatus) -> &'static str {
     match status {

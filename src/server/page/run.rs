@@ -5,9 +5,9 @@ use chrono_tz::Tz;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::server::page::day::{crumbs, reasons, took};
+use crate::server::page::day::{self, crumbs, reasons, took};
 use crate::server::page::lang::Lang;
-use crate::server::page::layout::{Frame, Place, Viewer, page};
+use crate::server::page::layout::{Viewer, page};
 use crate::server::page::parts;
 use crate::server::view::{DayView, ExecutionView, FileView, RunView};
 
@@ -25,16 +25,7 @@ pub(super) fn run(viewer: &Viewer, view: &DayView, run_id: Uuid) -> Option<Marku
     let words = &lang.words().run;
     let zone = parts::zone(&view.timezone);
     let title = format!("{} {run_id}", words.run);
-    let frame = Frame {
-        viewer,
-        title: &title,
-        place: Place::Elsewhere,
-        at: Some((view.at, zone)),
-        json: Some(format!(
-            "/api/v1/datasets/{}/{}/days/{}",
-            view.source, view.dataset, view.day
-        )),
-    };
+    let frame = day::frame(viewer, view, &title);
     Some(page(
         &frame,
         html! {

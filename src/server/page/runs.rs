@@ -41,9 +41,7 @@ pub(super) fn runs(viewer: &Viewer, glance: &Glance, history: &History) -> Marku
                 p class="small" { (words.ended_note) }
                 @if history.runs.is_empty() { p { (words.none) } }
                 @else {
-                    div class="scroll" tabindex="0" role="region" aria-label=(words.ended) {
-                        (ended(lang, &history.runs, now, zone))
-                    }
+                    (parts::scrolled(words.ended, ended(lang, &history.runs, now, zone)))
                 }
             }
         },

@@ -1,4 +1,4 @@
-//! What comes next: the slots of the coming 24 hours by job, what is due, and the jobs with what can be done.
+//! Page of the schedule: the slots of the coming 24 hours by job, what is due, and the jobs with what can be done.
 
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;

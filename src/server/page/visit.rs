@@ -1,4 +1,4 @@
-//! Who asks for a page, and what they may do. A page that may not be read is answered with the login.
+//! Visitor of a page, and their rights. A page that may not be read is answered with the login.
 
 use std::collections::BTreeMap;
 
