@@ -1,4 +1,4 @@
-//! What runs and overdue days have shown over time: needed by rules, and kept in the ledger, so that a restart
+//! Evidence of runs and overdue days over time: needed by rules, and kept in the ledger, so that a restart
 //! doesn't forget it.
 
 use std::collections::BTreeMap;

@@ -42,7 +42,7 @@ pub struct Ledger {
     /// Messages that aren't delivered yet.
     #[serde(default)]
     pub outbox: Outbox,
-    /// What runs and overdue days have shown.
+    /// Evidence of runs and overdue days.
     #[serde(default)]
     pub evidence: Evidence,
     /// Numbers of records of days.

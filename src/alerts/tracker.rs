@@ -84,7 +84,7 @@ pub fn step(
 /// Notes that the condition of an alert holds.
 fn hold(entry: &mut AlertEntry, condition: &Condition, now: DateTime<Utc>) {
     let began = condition.since.map(|since| since.min(now));
-    // What held before its last end has been told.
+    // A condition that held before the last end has been told.
     let began = began.max(began.and(entry.ended_at));
     match entry.state {
         // A process that has just started dates it later than the one before it did.

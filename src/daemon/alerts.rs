@@ -33,7 +33,7 @@ const WEEKS: Days = Days::new(64);
 /// Maximum number of characters of a run's reason.
 const REASON: usize = 300;
 
-/// What the next snapshot needs beside the state of the daemon.
+/// Facts that the next snapshot needs beside the state of the daemon.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotState {
     /// Time of the last snapshot, and the health of the lake in it.

@@ -39,7 +39,7 @@ pub(super) struct DaemonState {
     pub deal: FairQueue,
     /// `true` if the last read of the lake succeeded. `None` before the first read.
     pub lake_reachable: Option<bool>,
-    /// What the next snapshot for the alerts needs.
+    /// Facts that the next snapshot for the alerts needs.
     pub snapshot: SnapshotState,
     /// Time of the last reconcile pass.
     pub looked_at: Option<Instant>,

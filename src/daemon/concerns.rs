@@ -1,4 +1,4 @@
-//! What isn't as it should be, worst first: the answer to "is everything well?".
+//! Concerns, worst first: the answer to "is everything well?".
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -90,7 +90,7 @@ impl Daemon {
                 }
             }
         }
-        // What is being sent has as long as the runs have.
+        // Messages that are being sent have as long as the runs have.
         let grace = inner.session.settings().shutdown.grace;
         let (_, ()) = tokio::join!(tokio::time::timeout(grace, alerts), inner.end(tasks));
         Ok(())

@@ -1,4 +1,4 @@
-//! What comes next: the slots of the coming 24 hours, what is due, and a job run now.
+//! Plan ahead: the slots of the coming 24 hours, what is due, and a job run now.
 
 use std::sync::Arc;
 

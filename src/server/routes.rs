@@ -386,7 +386,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     };
     let headers = response.headers_mut();
     headers.extend(HEADERS);
-    // What is compiled in says itself how long it may be kept.
+    // Compiled-in assets say themselves how long they may be kept.
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

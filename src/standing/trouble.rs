@@ -1,4 +1,4 @@
-//! What needs attention: days that could be complete and aren't, and runs that failed.
+//! Troubles that need attention: days that could be complete and aren't, and runs that failed.
 
 use chrono::{DateTime, Utc};
 

@@ -26,7 +26,7 @@ pub fn tables<T: DeserializeOwned>(
             Ok(tables) => return Some(tables),
             Err(error) => (key_path(error.path()), error.inner().message().to_owned()),
         };
-        // What is missing is reported already, and its table can't be used.
+        // A missing key is reported already, and its table can't be used.
         if !message.starts_with("missing field") {
             let (what, hint) = wrong(&path, &message, layers, shape);
             problems.note(layers.place(&path), what, hint);

@@ -85,7 +85,7 @@ impl Channel {
     }
 
     async fn post(&self, url: &SecretString, body: &Value) -> Result<(), DeliveryError> {
-        // What is told outside is redacted like what is logged: reasons come from APIs.
+        // Messages are redacted like logs: reasons come from APIs.
         let body = redact(&body.to_string()).into_owned();
         let request = self.client.post(url.expose_secret());
         let request = request.header("content-type", "application/json");

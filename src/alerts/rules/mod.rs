@@ -54,7 +54,7 @@ impl Findings {
     }
 }
 
-/// What the rules are applied to.
+/// Input of the rules.
 #[derive(Debug, Clone, Copy)]
 struct RuleInput<'a> {
     facts: &'a AlertFacts,

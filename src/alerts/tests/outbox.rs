@@ -169,7 +169,7 @@ fn what_was_delivered_without_the_lake_is_not_sent_again_with_it() {
     let mut merged = in_lake;
     merged.merge(&known, at("02:00"), &delivered);
     assert_eq!(merged.deliveries(), &known.deliveries()[2..]);
-    // What another daemon has delivered since isn't brought back.
+    // A message that another daemon has delivered since isn't brought back.
     let mut merged = Outbox::default();
     merged.merge(&queued(&["01:00"]), at("02:00"), &[]);
     assert_eq!(merged, Outbox::default());

@@ -21,7 +21,7 @@ pub fn brief(text: &str) -> String {
 fn cut(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (address, query) = url.split_at(end);
-    // What follows the address in the sentence belongs to it: `https://host/path: 503`.
+    // Punctuation after the address belongs to the sentence: `https://host/path: 503`.
     let (address, mark) = match address.strip_suffix([':', ',', ';', ')']) {
         Some(inner) => address.split_at(inner.len()),
         None => (address, ""),

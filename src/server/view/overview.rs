@@ -16,7 +16,7 @@ pub struct Overview {
     pub at: DateTime<Utc>,
     /// Severity of the worst concern; null if everything is well.
     pub worst: Option<Severity>,
-    /// What isn't as it should be, worst first.
+    /// Concerns about anything that isn't as it should be, worst first.
     pub concerns: Vec<Concern>,
     /// Every enabled source, sorted by name.
     pub sources: Vec<SourceOverview>,
@@ -103,7 +103,7 @@ pub struct SourceOverview {
 pub struct DatasetOverview {
     /// The dataset, with coverage and freshness.
     pub dataset: DatasetView,
-    /// How it is read.
+    /// Way of reading it.
     pub kind: DatasetKind,
     /// Jobs whose `freshness` it exceeds.
     pub stale_jobs: Vec<String>,
@@ -121,7 +121,7 @@ pub struct DatasetOverview {
     pub open_days: Vec<OpenDay>,
 }
 
-/// How a dataset is read.
+/// Way of reading a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {

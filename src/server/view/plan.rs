@@ -1,4 +1,4 @@
-//! What comes next: slots of the coming 24 hours, due days, backfills.
+//! Plan ahead: slots of the coming 24 hours, due days, backfills.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use bronzed_model::day::Day;
 
-/// What comes in the next 24 hours.
+/// Slots and due days of the next 24 hours.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Schedule")]
 pub struct ScheduleView {
@@ -52,7 +52,7 @@ pub struct DueRun {
     pub day: Day,
     /// Job that wants it.
     pub job: String,
-    /// Why it is due: `slot`, `catch_up`, `coverage`, `retry` or `settle`.
+    /// Reason for which it is due: `slot`, `catch_up`, `coverage`, `retry` or `settle`.
     pub reason: String,
     /// Time since which it has been due.
     pub since: DateTime<Utc>,

@@ -19,7 +19,7 @@ use bronzed_model::schema::Schema;
 /// Default `User-Agent`.
 const USER_AGENT: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
 
-/// What the datasets of a source share.
+/// Values that the datasets of a source share.
 pub struct SourceContext<'a> {
     /// Name of the source.
     pub name: &'a str,

@@ -6,7 +6,7 @@
 //! read_slice ─┘      (pages with their records' ids, bounded)
 //! ```
 //!
-//! What all runs share is [`frame`], [`intake`] and [`mod@slice`]; each kind of dataset has a module of its own over them:
+//! All runs share [`frame`], [`intake`] and [`mod@slice`]; each kind of dataset has a module of its own over them:
 //! [`dated`], [`child`], [`snapshot`], [`feed`].
 //!
 //! Guarantees of a run: every fetched row is accounted for (P2); rows that were read are committed even if

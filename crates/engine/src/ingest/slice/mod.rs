@@ -19,7 +19,7 @@ mod trail;
 use crate::ingest::{Context, Order};
 use bronzed_source::RequestBudget;
 
-/// What all requests of one run have in common.
+/// Context that all requests of one run have in common.
 #[derive(Clone, Copy)]
 pub struct ReadContext<'a> {
     pub context: &'a Context,
