@@ -216,6 +216,7 @@ fn unaudited(run: &RunView) -> ExecutionView {
         started_at: run.started_at,
         ended_at: run.ended_at,
         counts: run.counts.unwrap_or_default(),
+        retry_reasons: BTreeMap::new(),
         failed_slices: run.failed_slices.clone(),
         error: run.error.clone(),
         again_at: None,
@@ -234,6 +235,7 @@ fn execution(run: ReportedExecution) -> ExecutionView {
         started_at: run.started_at,
         ended_at: run.ended_at,
         counts: run.counts,
+        retry_reasons: run.retry_reasons,
         failed_slices: failed
             .map(|(slice, reason)| FailedSlice { slice, reason })
             .collect(),

@@ -14,7 +14,6 @@ use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Context, Order, run_as};
 use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, marks, verify_day};
-use bronzed_model::counts::Counts;
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::verified::Verified;
@@ -124,19 +123,12 @@ impl DaemonInner {
             return RunResult::Unknown;
         };
         let mut execution = Execution {
-            run_id: asked.run_id,
-            job: order.job.clone(),
             status: Status::Failed,
-            started_at: began,
             timestamp: self.now(),
-            counts: Counts::default(),
-            files: Vec::new(),
-            failed_slices: Vec::new(),
             error: Some(format!(
                 "a fault of the program ended the run, please report it: {panic}"
             )),
-            stop: None,
-            again_at: None,
+            ..Execution::begun(asked.run_id, &order.job, began)
         };
         match record(&context, &order, &execution).await {
             Ok(written) => execution = written,

@@ -1,5 +1,7 @@
 //! Audit entry of a run in the state of its day (promise P7).
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -90,6 +92,8 @@ pub struct Execution {
     pub timestamp: DateTime<Utc>,
     /// Counts of records read and stored; only committed ones, so the sums always match.
     pub counts: Counts,
+    /// Number of retries by the kind of the failure before, such as `timed_out`.
+    pub retry_reasons: BTreeMap<String, u64>,
     /// Keys of the committed files in order, each with its number of rows.
     pub files: Vec<(String, u64)>,
     /// Labels of the slices that weren't read or proven, each with the reason.
@@ -113,6 +117,7 @@ impl Execution {
             started_at: now,
             timestamp: now,
             counts: Counts::default(),
+            retry_reasons: BTreeMap::new(),
             files: Vec::new(),
             failed_slices: Vec::new(),
             error: None,

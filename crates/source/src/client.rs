@@ -163,30 +163,24 @@ impl ClientInner {
         let mut tries = RetryState::new(&request.dataset.retry, &self.entropy);
         loop {
             let verdict = self.attempt(request, &url, usage, &mut tries).await?;
-            let wait = match &verdict {
+            let (failure, wait) = match &verdict {
                 ResponseClass::Retry {
                     failure,
                     asked,
                     max_attempts,
-                } => {
-                    let wait = tries.after_failure(*asked, *max_attempts);
-                    tell_failure(request, failure, tries.count(), wait);
-                    wait
-                }
+                } => (failure, tries.after_failure(*asked, *max_attempts)),
                 ResponseClass::RateLimited { failure, asked } => {
-                    let wait = tries.after_rate_limit(*asked);
-                    tell_failure(request, failure, tries.count(), wait);
-                    wait
+                    (failure, tries.after_rate_limit(*asked))
                 }
-                _ => None,
+                _ => return settle(verdict, &url, tries.count()),
             };
-            match wait {
-                Some(wait) => {
-                    self.unless_down(&request.dataset, &url)?;
-                    tokio::time::sleep(wait).await;
-                }
-                None => return settle(verdict, &url, tries.count()),
-            }
+            tell_failure(request, failure, tries.count(), wait);
+            let Some(wait) = wait else {
+                return settle(verdict, &url, tries.count());
+            };
+            usage.note_retry(failure);
+            self.unless_down(&request.dataset, &url)?;
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -1,9 +1,11 @@
 //! Request counters of a run, updated while its pages are fetched concurrently.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::error::FetchError;
+use crate::failure::Failure;
 
 /// Requests and retries of one run.
 #[derive(Debug, Default)]
@@ -14,6 +16,7 @@ pub struct RequestBudget {
     repeats: AtomicU64,
     unanswered: AtomicU64,
     down: OnceLock<String>,
+    reasons: Mutex<BTreeMap<String, u64>>,
 }
 
 impl RequestBudget {
@@ -30,6 +33,18 @@ impl RequestBudget {
     /// Number of requests sent again after a failure or "too many requests".
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Number of retries decided on, by the kind of the failure before ([`Failure::kind`]).
+    pub fn retry_reasons(&self) -> BTreeMap<String, u64> {
+        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        reasons.clone()
+    }
+
+    /// Records the failure because of which a request is to be sent again.
+    pub(super) fn note_retry(&self, failure: &Failure) {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        *reasons.entry(failure.kind().to_owned()).or_default() += 1;
     }
 
     /// Number of pages with rows so far. While it grows, an empty response is more credible.

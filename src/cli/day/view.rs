@@ -233,11 +233,22 @@ fn run_notes(entry: &Value) -> Vec<String> {
     let error = text("error").filter(|error| !by_reason.iter().any(|(one, _)| error.contains(one)));
     let rest = [
         error.map(str::to_owned),
+        sent_again(entry),
         text("stop").map(|stop| format!("ended early: {stop}")),
         text("again_at").map(|at| format!("to be read again from {at} on")),
         text("reason").map(|reason| format!("by a person: {reason}")),
     ];
     failures.chain(rest.into_iter().flatten()).collect()
+}
+
+/// Returns why requests of a run were sent again, by the kinds of failure of `bronzed_retries_total`.
+fn sent_again(entry: &Value) -> Option<String> {
+    let reasons = entry["retry_reasons"].as_object()?;
+    let reasons = reasons
+        .iter()
+        .map(|(kind, count)| format!("{count} × {kind}"));
+    let reasons: Vec<_> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("sent again after {}", reasons.join(", ")))
 }
 
 fn more(page: &mut TextPage, all: usize, shown: usize, noun: &str) {
@@ -259,6 +270,7 @@ mod tests {
         let entry = json!({
             "status": "partial",
             "failed_slices": ["modalidade=6"],
+            "retry_reasons": {"html": 1, "timed_out": 3},
             "failures": {"modalidade=6": "gave up after 2 tries: 503"},
             "stop": "deadline",
             "again_at": "2025-10-23T09:00:00-03:00",
@@ -267,6 +279,7 @@ mod tests {
             run_notes(&entry),
             [
                 "modalidade=6: gave up after 2 tries: 503",
+                "sent again after 1 × html, 3 × timed_out",
                 "ended early: deadline",
                 "to be read again from 2025-10-23T09:00:00-03:00 on",
             ]

@@ -82,6 +82,7 @@ fn ended(lang: Lang, view: &DayView, run: &ExecutionView, zone: Tz) -> Markup {
         section aria-labelledby="counts" {
             h2 id="counts" { (words.counts) }
             (counts(lang, run))
+            (sent_again(lang, run))
         }
     }
 }
@@ -115,6 +116,23 @@ fn stored(lang: Lang, file: &FileView) -> Markup {
         span class="small" {
             @if let Some(rows) = file.rows { (lang.number(rows)) " " (lang.words().day.rows) ", " }
             (lang.bytes(file.bytes))
+        }
+    }
+}
+
+/// Lists the reasons why requests were sent again, most frequent first.
+fn sent_again(lang: Lang, run: &ExecutionView) -> Markup {
+    let words = &lang.words().run;
+    let mut reasons: Vec<_> = run.retry_reasons.iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    html! {
+        @if !reasons.is_empty() {
+            p { (words.again_after) }
+            ul {
+                @for (kind, count) in reasons {
+                    li { (words.again_reasons.of(kind)) ": " (lang.number(*count)) }
+                }
+            }
         }
     }
 }

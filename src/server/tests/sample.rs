@@ -160,6 +160,7 @@ pub fn day_view(day: Day) -> DayView {
         started_at: Some(at("2025-10-22T12:00:00Z")),
         ended_at: Some(at("2025-10-22T12:01:00Z")),
         counts: Counts::default(),
+        retry_reasons: [("timed_out".to_owned(), 3)].into(),
         failed_slices: failed,
         error: None,
         again_at: Some(at("2025-10-22T18:00:00Z")),

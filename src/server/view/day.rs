@@ -1,6 +1,7 @@
 //! A day of a dataset: its proof by slice, every execution with its reasons, its files.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -129,6 +130,9 @@ pub struct ExecutionView {
     pub ended_at: Option<DateTime<Utc>>,
     /// Rows and requests.
     pub counts: Counts,
+    /// Number of retries by the kind of the failure before, named as in `bronzed_retries_total`; empty for runs of
+    /// an earlier version.
+    pub retry_reasons: BTreeMap<String, u64>,
     /// Slices that weren't read or proven.
     pub failed_slices: Vec<FailedSlice>,
     /// Error of the run as a whole; null if there is none.

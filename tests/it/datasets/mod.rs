@@ -133,7 +133,9 @@ fn every_dataset_tells_an_error_from_no_data() {
                 same("status", report.status(), Status::Ok)
                     .map_err(|why| format!("{why}: {}", report.reasons()))?;
                 same("rows", desk.rows().len(), samples.len())?;
-                same("tried again", report.counts().retries > 0, true)
+                same("tried again", report.counts().retries > 0, true)?;
+                let reasons: u64 = report.execution.retry_reasons.values().sum();
+                same("reasons told", reasons, report.counts().retries)
             }
             Trouble::Fails(_, reason) => {
                 let failed = matches!(report.status(), Status::Failed | Status::Partial);

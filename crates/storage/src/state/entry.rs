@@ -11,10 +11,12 @@
 //! are among the new rows, not among the fetched); `misplaced` counts the new rows whose own date is another
 //! day that doesn't have them; `withdrawn` and `returned` count the stored ids that the run found to be no
 //! longer, or again, listed by the API; `repeats` counts the rows that came again within one walk over a
-//! slice. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
+//! slice. `retry_reasons` counts retries by the kind of the failure before, such as `{"timed_out": 1}`. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
 //! day is worth another run. A person's decision about the day (`bronzed state accept`, `bronzed day forget`)
 //! also has an entry, with a `job` of that name, a `reason` and no `status`. The first four members are those
 //! of the earlier pipeline. Unknown members are kept verbatim: a value is the text that was read.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Offset, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
@@ -69,6 +71,13 @@ impl AuditEntry {
             .unwrap_or_default()
     }
 
+    /// Returns the number of retries by the kind of the failure before; empty in entries of an earlier version.
+    pub(super) fn retry_reasons(&self) -> BTreeMap<String, u64> {
+        self.get("retry_reasons")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
     /// Returns the entry's counts.
     pub(super) fn counts(&self) -> Counts {
         Counts {
@@ -102,6 +111,7 @@ impl AuditEntry {
         self.set_text("job", &run.job);
         self.set_status(run.status);
         self.set_failures(&run.failed_slices);
+        self.set_retry_reasons(&run.retry_reasons);
         self.set_files(run.files.iter().map(|(key, _)| key.as_str()));
         self.set_time("started_at", run.started_at, zone);
         self.set_version();
@@ -218,6 +228,17 @@ impl AuditEntry {
             out.push_str(value);
         }
         out.push('}');
+    }
+
+    fn set_retry_reasons(&mut self, reasons: &BTreeMap<String, u64>) {
+        if reasons.is_empty() {
+            return self.members.retain(|(key, _)| key != "retry_reasons");
+        }
+        let counts = reasons.iter();
+        let counts: Vec<_> = counts
+            .map(|(kind, count)| format!("{}: {count}", json::quote(kind)))
+            .collect();
+        self.set("retry_reasons", format!("{{{}}}", counts.join(", ")));
     }
 
     fn set_failures(&mut self, failures: &[(String, String)]) {

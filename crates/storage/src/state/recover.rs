@@ -298,16 +298,8 @@ pub(super) fn recovered(
     now: DateTime<Utc>,
 ) -> Execution {
     Execution {
-        run_id,
-        job,
         status: Status::Recovered,
-        started_at,
         timestamp: now,
-        counts: Counts::default(),
-        files: Vec::new(),
-        failed_slices: Vec::new(),
-        error: None,
-        stop: None,
-        again_at: None,
+        ..Execution::begun(run_id, &job, started_at)
     }
 }

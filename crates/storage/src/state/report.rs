@@ -55,6 +55,8 @@ pub struct ReportedExecution {
     pub ended_at: Option<DateTime<Utc>>,
     /// Counts of records and requests.
     pub counts: Counts,
+    /// Number of retries by the kind of the failure before; empty in entries of an earlier version.
+    pub retry_reasons: BTreeMap<String, u64>,
     /// Keys of the files whose rows the entry counts.
     pub files: Vec<String>,
     /// Slices that weren't read or proven, each with the reason.
@@ -191,6 +193,7 @@ fn reported(entry: &AuditEntry, zone: Tz) -> ReportedExecution {
         started_at: at("started_at"),
         ended_at: at("timestamp"),
         counts: entry.counts(),
+        retry_reasons: entry.retry_reasons(),
         files: entry.files(),
         failures,
         error: entry.text("error"),
@@ -226,7 +229,7 @@ mod tests {
             "executions": [{
                 "timestamp": "2025-10-22T12:00:03-03:00", "new_records": 2, "duplicates_filtered": 0,
                 "run_id": Uuid::from_u128(1), "job": "daily", "status": "partial", "requests": 14, "retries": 1,
-                "failed_slices": ["modalidade=6", "modalidade=7"], "failures": {"modalidade=6": "status 503"},
+                "retry_reasons": {"timed_out": 1}, "failed_slices": ["modalidade=6", "modalidade=7"], "failures": {"modalidade=6": "status 503"},
                 "files": [file], "started_at": "2025-10-22T12:00:00-03:00", "stop": "deadline",
             }, {
                 "timestamp": "2025-10-23T12:00:03-03:00", "job": "accept", "reason": "seen by Ana",
@@ -264,6 +267,7 @@ mod tests {
         let failures = [("modalidade=6", "status 503"), ("modalidade=7", "")];
         let failures = failures.map(|(slice, reason)| (slice.to_owned(), reason.to_owned()));
         assert_eq!(run.failures, failures.into());
+        assert_eq!(run.retry_reasons, [("timed_out".to_owned(), 1)].into());
         assert_eq!(
             (run.status, run.stop),
             (Some(Status::Partial), Some(StopReason::Deadline))

@@ -101,6 +101,7 @@ fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
         started_at: at("started_at")?,
         timestamp: at("timestamp")?,
         counts: entry.counts(),
+        retry_reasons: entry.retry_reasons(),
         files: Vec::new(),
         failed_slices: failures(entry),
         stop: stop(entry),

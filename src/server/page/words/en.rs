@@ -139,6 +139,18 @@ pub(in crate::server) const EN: Words = Words {
         counts: "Counts",
         slices_failed: "Slices that weren’t read or proven",
         all_slices_well: "No slice failed.",
+        again_after: "Sent again after:",
+        again_reasons: AgainReasons {
+            status: "an error status",
+            rate_limited: "“too many requests”",
+            html: "HTML instead of data",
+            not_json: "another content type than JSON",
+            empty_body: "an empty body",
+            bad_body: "a body that is cut short, or isn’t as declared",
+            timed_out: "no whole answer in time",
+            no_connection: "no connection",
+            broke_off: "an answer that broke off",
+        },
     },
     overview: OverviewWords {
         title: "Overview",

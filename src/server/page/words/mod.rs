@@ -140,6 +140,39 @@ pub(in crate::server) struct RunWords {
     pub counts: &'static str,
     pub slices_failed: &'static str,
     pub all_slices_well: &'static str,
+    pub again_after: &'static str,
+    pub again_reasons: AgainReasons,
+}
+
+/// Reasons why a request was sent again, one for each kind of failure.
+pub(in crate::server) struct AgainReasons {
+    pub status: &'static str,
+    pub rate_limited: &'static str,
+    pub html: &'static str,
+    pub not_json: &'static str,
+    pub empty_body: &'static str,
+    pub bad_body: &'static str,
+    pub timed_out: &'static str,
+    pub no_connection: &'static str,
+    pub broke_off: &'static str,
+}
+
+impl AgainReasons {
+    /// Returns the words for a kind of failure; the kind itself if it is of another version.
+    pub fn of<'a>(&self, kind: &'a str) -> &'a str {
+        match kind {
+            "status" => self.status,
+            "rate_limited" => self.rate_limited,
+            "html" => self.html,
+            "not_json" => self.not_json,
+            "empty_body" => self.empty_body,
+            "bad_body" => self.bad_body,
+            "timed_out" => self.timed_out,
+            "no_connection" => self.no_connection,
+            "broke_off" => self.broke_off,
+            _ => kind,
+        }
+    }
 }
 
 /// Front page.

@@ -136,6 +136,18 @@ pub(in crate::server) const PT: Words = Words {
         counts: "Contagens",
         slices_failed: "Fatias não lidas ou não provadas",
         all_slices_well: "Nenhuma fatia falhou.",
+        again_after: "Reenviadas depois de:",
+        again_reasons: AgainReasons {
+            status: "um status de erro",
+            rate_limited: "“requisições demais”",
+            html: "HTML em vez de dados",
+            not_json: "um tipo de conteúdo que não é JSON",
+            empty_body: "um corpo vazio",
+            bad_body: "um corpo cortado, ou diferente do declarado",
+            timed_out: "nenhuma resposta inteira a tempo",
+            no_connection: "nenhuma conexão",
+            broke_off: "uma resposta interrompida",
+        },
     },
     overview: OverviewWords {
         title: "Visão geral",

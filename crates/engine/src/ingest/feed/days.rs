@@ -241,6 +241,7 @@ impl<'a> OpenDays<'a> {
         let home = self.open(self.home.day).await?;
         home.execution.counts.requests = usage.requests();
         home.execution.counts.retries = usage.retries();
+        home.execution.retry_reasons = usage.retry_reasons();
         self.close_day(self.home.day, ended, false).await
     }
 
