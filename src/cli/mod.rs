@@ -33,7 +33,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{Parser, Subcommand};
 use indicatif::MultiProgress;
@@ -41,6 +41,7 @@ use tracing::warn;
 
 use crate::cli::text::TextPage;
 use crate::telemetry::short::ProblemLines;
+use crate::telemetry::traces::Traces;
 use bronzed_model::problem::Problems as ConfigProblems;
 use bronzed_model::redact::{self, redact};
 use bronzed_model::settings::Settings;
@@ -156,23 +157,31 @@ struct CliContext {
     verbose: u8,
     bars: MultiProgress,
     problems: Arc<ProblemLines>,
+    traces: OnceLock<Traces>,
 }
 
 /// Runs the command given by the arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let shell = CliContext {
+    let mut shell = CliContext {
         config: cli.config,
         verbose: cli.verbose,
         bars: MultiProgress::new(),
         problems: Arc::default(),
+        traces: OnceLock::new(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(&shell, cli.command)),
+        Ok(runtime) => runtime.block_on(async {
+            let outcome = dispatch(&shell, cli.command).await;
+            if let Some(traces) = shell.traces.take() {
+                traces.end().await;
+            }
+            outcome
+        }),
         Err(error) => Err(CliError::Failed(error.into())),
     };
     for line in shell.problems.untold() {
@@ -297,7 +306,14 @@ impl CliContext {
             _ => Some("bronzed=debug,info"),
         };
         let short = (quiet && self.verbose == 0 && asked.is_none()).then(|| self.problems.clone());
-        crate::telemetry::init(&settings.telemetry, filter, &self.bars, short)
+        let traces = Traces::of_environment();
+        let traces = traces.map_err(|error| CliError::Usage(error.to_string()))?;
+        if let Some(traces) = traces {
+            // A second call keeps the first one.
+            let _ = self.traces.set(traces);
+        }
+        let traces = self.traces.get();
+        crate::telemetry::init(&settings.telemetry, filter, &self.bars, short, traces)
             .map_err(|error| CliError::Usage(error.to_string()))?;
         crate::telemetry::log_panics();
         Ok(())

@@ -1,4 +1,4 @@
-//! Structured logs on standard error: one JSON object a line, or pretty on a terminal.
+//! Structured logs on standard error: one JSON object a line, or pretty on a terminal; and [`traces`].
 //!
 //! Messages are constants, the names of the [`events`]; data is in fields. Every line of a run carries
 //! `run_id`, `source`, `dataset`, `day` and `job` from the run's span. [`bronzed_metrics`] has the numbers.
@@ -8,16 +8,20 @@ mod json;
 #[cfg(test)]
 mod secret_tests;
 pub mod short;
+pub mod traces;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use self::short::{ProblemLines, ShortLines};
+use self::traces::Traces;
 use bronzed_model::redact::redact;
 use bronzed_model::settings::{LogFormat, TelemetrySettings};
 
@@ -31,8 +35,8 @@ pub struct FilterError {
     reason: String,
 }
 
-/// Starts logging. `filter` overrides the filter of the settings; lines are written above the progress bars
-/// of `bars`. With `short`, lines that aren't JSON are short ones: see [`short`].
+/// Starts logging, and sending `traces` if there are any. `filter` overrides the filter of the settings; lines are
+/// written above the progress bars of `bars`. With `short`, lines that aren't JSON are short ones: see [`short`].
 ///
 /// # Errors
 /// Returns an error if the filter is invalid.
@@ -41,6 +45,7 @@ pub fn init(
     filter: Option<&str>,
     bars: &MultiProgress,
     short: Option<Arc<ProblemLines>>,
+    traces: Option<&Traces>,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
     // Hide the cron crate's messages below `warn`, unless `filter` enables them.
@@ -55,24 +60,25 @@ pub fn init(
         LogFormat::Pretty => false,
         LogFormat::Auto => !terminal,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(env_filter)
-        .with_writer(AboveBars(bars.clone()));
-    // A second call, as in tests, keeps the first subscriber.
-    let _ = match short {
-        _ if json => builder
+    let lines = fmt::layer().with_writer(AboveBars(bars.clone()));
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match short {
+        _ if json => lines
             .fmt_fields(JsonFields::new())
             .event_format(json::JsonLines)
-            .try_init(),
-        Some(problems) => builder
+            .boxed(),
+        Some(problems) => lines
             .fmt_fields(JsonFields::new())
             .event_format(ShortLines(problems))
-            .try_init(),
-        None => builder
+            .boxed(),
+        None => lines
             .with_ansi(console::colors_enabled_stderr())
             .with_target(false)
-            .try_init(),
+            .boxed(),
     };
+    let mut layers = vec![lines.with_filter(env_filter).boxed()];
+    layers.extend(traces.map(|traces| traces.layer().boxed()));
+    // A second call, as in tests, keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(())
 }
 

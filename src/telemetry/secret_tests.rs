@@ -17,7 +17,7 @@ fn a_process_that_panics() {
         format: LogFormat::Json,
     };
     redact::register([IN_A_PANIC.to_owned()]);
-    super::init(&settings, None, &MultiProgress::new(), None).unwrap();
+    super::init(&settings, None, &MultiProgress::new(), None, None).unwrap();
     super::log_panics();
     let thread = std::thread::spawn(|| panic!("no header: Bearer {IN_A_PANIC}"));
     assert!(thread.join().is_err());

@@ -11,6 +11,7 @@
 
 mod support;
 mod together;
+mod traces;
 
 mod backends;
 mod backfill;

@@ -12,7 +12,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, debug, debug_span, info, warn};
 use url::Url;
 
 use crate::backoff::RetryState;
@@ -219,7 +220,12 @@ impl ClientInner {
             });
         }
         let begun = Instant::now();
-        let answer = self.ask(url, &dataset.limits).await;
+        let span = request_span(request, url, tries.count() + 1);
+        let asked = self.ask(url, &dataset.limits);
+        let answer = asked.instrument(span.clone()).await;
+        if let Ok(reply) = &answer {
+            span.record("http.response.status_code", i64::from(reply.status));
+        }
         let finished = RequestFinished {
             source: &self.name,
             dataset: &dataset.name,
@@ -323,6 +329,23 @@ pub(super) fn settle(
             location,
         },
     })
+}
+
+/// Span of one request, for traces: the log has the same in the event of its response. Numbers are signed, because
+/// traces have no others.
+fn request_span(request: &PageRequest, url: &Url, attempt: u32) -> Span {
+    let page = i64::try_from(request.page.saturating_add(1)).unwrap_or(i64::MAX);
+    debug_span!(
+        "request",
+        otel.kind = "client",
+        url.full = %url,
+        http.response.status_code = Empty,
+        source = request.dataset.source,
+        dataset = request.dataset.name,
+        slice = &*request.slice.label,
+        page,
+        attempt = i64::from(attempt),
+    )
 }
 
 /// Logs a response; logged page numbers count from 1.

@@ -103,6 +103,21 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   file with its line or a variable, `hint` tells what would be right.",
     },
     CatalogueEvent {
+        name: "traces not delivered",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["reason"],
+        meaning: "The collector of `OTEL_EXPORTER_OTLP_ENDPOINT` doesn't take traces: what can't be held is \
+                  dropped, and runs go on. Logged once, until it does.",
+    },
+    CatalogueEvent {
+        name: "traces delivered again",
+        levels: INFO,
+        within: Within::Process,
+        fields: &[],
+        meaning: "The collector takes traces again.",
+    },
+    CatalogueEvent {
         name: "run put off",
         levels: INFO,
         within: Within::Run,

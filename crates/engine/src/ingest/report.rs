@@ -98,6 +98,7 @@ impl RunReport {
             "drift": counts.drift,
             "requests": counts.requests,
             "retries": counts.retries,
+            "retry_reasons": execution.retry_reasons,
             "repeats": counts.repeats,
             "vanished": counts.vanished,
             "withdrawn": counts.withdrawn,
