@@ -230,6 +230,8 @@ pub struct Api {
     contents: BTreeMap<Box<str>, u32>,
     /// Records ever deleted from the listing.
     pub removed: BTreeSet<Box<str>>,
+    /// Records that followed a deleted one when it was deleted.
+    followers: BTreeMap<Box<str>, Vec<Box<str>>>,
     /// Number of changes to the listing.
     pub changes: u64,
     pub given: BTreeMap<Uuid, Given>,
@@ -243,9 +245,26 @@ impl Api {
         self.listed.insert(at, id);
     }
 
+    /// Lists a deleted record where it was: before the first record that followed it and is still listed.
+    pub fn list_in_place(&mut self, id: Box<str>) {
+        self.changes += 1;
+        let followers = self.followers.get(&id).map_or(&[][..], Vec::as_slice);
+        let at = self
+            .listed
+            .iter()
+            .position(|listed| followers.contains(listed));
+        self.listed.insert(at.unwrap_or(self.listed.len()), id);
+    }
+
     /// Deletes a record from the listing.
     pub fn remove(&mut self, id: &str) {
         self.changes += 1;
+        let behind = self
+            .listed
+            .iter()
+            .skip_while(|listed| ***listed != *id)
+            .skip(1);
+        self.followers.insert(id.into(), behind.cloned().collect());
         self.listed.retain(|listed| **listed != *id);
         self.removed.insert(id.into());
     }

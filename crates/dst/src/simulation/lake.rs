@@ -23,7 +23,7 @@ use bronzed_storage::testing::support;
 const IDS: [&str; RECORDS] = ["a", "b", "c", "d", "e", "f"];
 
 /// Records of the API for whole runs, including those of the second slice and an off-day record.
-const IDS_READ: [&str; RECORDS_READ] = ["a", "b", "c", "d", "x", "f", "e", "g"];
+const IDS_READ: [&str; RECORDS_READ] = ["a", "b", "c", "d", "f", "x", "e", "g"];
 
 /// Parents; the last one has no children.
 const PARENTS: [&str; PARENTS_READ] = ["p", "q", "r", "s"];

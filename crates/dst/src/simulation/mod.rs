@@ -327,6 +327,13 @@ fn every_order_of_one_reading_with_one_fault_breaks_no_promise() {
     exhaust_reads(Before::Nothing, A_READING, 0, 0, 1);
 }
 
+/// Every order of the requests of one run × every time at which a stored record goes, and returns to its place
+/// or as a new one: the total at the end of a walk is that of its last request.
+#[test]
+fn every_order_of_one_reading_and_a_record_that_returns_breaks_no_promise() {
+    exhaust_reads(Before::StateLost, A_READING, 0, 0, 1);
+}
+
 #[test]
 #[ignore = "takes an hour"]
 fn every_order_of_readings_with_more_faults_breaks_no_promise() {

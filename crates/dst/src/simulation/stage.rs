@@ -82,14 +82,18 @@ impl Truth {
         self.served.finally = Some(listed.map(|id| self.api.name(id)).collect());
     }
 
-    /// Lists a deleted record again.
-    pub fn list_again(&mut self, id: Box<str>, first: bool) {
+    /// Lists a deleted record again: where it was, or as a new one.
+    pub fn list_again(&mut self, id: Box<str>, in_place: bool, first: bool) {
         if let Some(finally) = &mut self.served.finally
             && *id != *api::OFF_DAY
         {
             finally.insert(self.api.name(&id));
         }
-        self.api.list(id, first);
+        if in_place {
+            self.api.list_in_place(id);
+        } else {
+            self.api.list(id, first);
+        }
     }
 
     /// Deletes a record from the listing.

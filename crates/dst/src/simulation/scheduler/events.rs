@@ -357,11 +357,12 @@ impl Scheduler<'_> {
 
     fn bring_back(&mut self) {
         let Some(id) = self.returnable() else { return };
-        self.note(|| format!("the API lists {id} again"));
+        let in_place = self.out.choices.pick(2) == 1;
+        let place = if in_place { ", where it was" } else { "" };
+        self.note(|| format!("the API lists {id} again{place}"));
         self.fired("record listed again");
-        self.stage
-            .truth()
-            .list_again(id, self.scenario.newest_first());
+        let newest_first = self.scenario.newest_first();
+        self.stage.truth().list_again(id, in_place, newest_first);
     }
 
     fn harm(&mut self, harm: Harm) {
