@@ -325,6 +325,10 @@ fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "bronzed: {}", harmless(message));
 }
 
+/// Notice above what is told of a demo's lake.
+const SIMULATED: &str =
+    "A demo's lake: its records are made up, and nothing real is stored beside them.\n";
+
 /// Prints to standard output. A closed pipe (`| head`) is ignored.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", harmless(text));

@@ -59,6 +59,9 @@ pub struct LakeSettings {
     /// Options of the object store, by object_store's names (`aws_endpoint`, `aws_region`, …). The usual
     /// `AWS_…`, `GOOGLE_…` and `AZURE_…` variables are read, too.
     pub options: BTreeMap<String, SecretString>,
+    /// `true` if the records are made up. No key of the configuration sets it: a demo's lake is never one of real
+    /// records, and the other way round.
+    pub simulated: bool,
 }
 
 /// Limits of one commit: they bound the memory of a run, and the work that a crash loses.

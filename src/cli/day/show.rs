@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::view::{self, DayText};
 use crate::cli::state::DatasetHandle;
 use crate::cli::text::{Screen, time};
-use crate::cli::{CliContext, CliError, Exit, say, show, target};
+use crate::cli::{CliContext, CliError, Exit, SIMULATED, say, show, target};
 use crate::standing::{SourceReading, open_reasons};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -42,7 +42,12 @@ pub async fn run(
     };
     match as_json {
         true => say(&to_json(&report).to_string()),
-        false => show(&view::page(&report, now, Screen::stdout())),
+        false => {
+            if place.lake.is_simulated() {
+                say(SIMULATED);
+            }
+            show(&view::page(&report, now, Screen::stdout()));
+        }
     }
     Ok(Exit::Done)
 }

@@ -31,13 +31,15 @@ use bronzed_simulator::{SimConfig, Simulator};
 const DAY: &str = "2025-10-22";
 const TIMES: [&str; 3] = ["08:00", "12:00", "16:00"];
 
+/// Default folder of the lake.
+const LAKE: &str = "demo-lake";
 /// Approximate size of a record, as measured on recorded ones.
 const BYTES_PER_RECORD: usize = 2_400;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The demo is the same everywhere: --config and BRONZED__… are ignored.")]
 pub struct Args {
-    /// Folder of the lake. Default: data; with --serve, demo-lake
+    /// Folder of the lake, which no other command stores anything in. Default: demo-lake
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// Fill the lake with weeks of history, then run the daemon against the simulated APIs, with its page,
@@ -65,7 +67,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     if args.serve {
         return serve::run(shell, &args).await;
     }
-    let folder = args.folder.clone().unwrap_or_else(|| "data".into());
+    let folder = args.folder.clone().unwrap_or_else(|| LAKE.into());
     let day: Day = DAY.parse().context("the demo's day")?;
     let clock = ManualClock::new(at(TIMES[0])?);
     let catalog = Catalog::generated(args.seed, day, args.records, BYTES_PER_RECORD);
@@ -145,7 +147,15 @@ fn settings(folder: &Path, base_url: &str) -> Result<Settings, CliError> {
         ("BRONZED__TELEMETRY__FORMAT", "pretty"),
     ];
     let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    bronzed_config::load(None, overrides).map_err(|problems| CliError::Usage(problems.to_string()))
+    load(overrides.to_vec())
+}
+
+/// Loads the embedded configuration with these variables, for a lake of made-up records.
+fn load(variables: Vec<(String, String)>) -> Result<Settings, CliError> {
+    let settings = bronzed_config::load(None, variables);
+    let mut settings = settings.map_err(|problems| CliError::Usage(problems.to_string()))?;
+    settings.lake.simulated = true;
+    Ok(settings)
 }
 
 /// Describes one run in one sentence.

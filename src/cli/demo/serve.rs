@@ -37,7 +37,7 @@ const PARTIAL: (&str, &str, usize) = ("pncp.contratacoes", "modalidade=8", 3);
 
 /// Fills the lake, and runs the daemon until Ctrl-C.
 pub(super) async fn run(shell: &CliContext, args: &Args) -> Result<Exit, CliError> {
-    let folder = args.folder.clone().unwrap_or_else(|| "demo-lake".into());
+    let folder = args.folder.clone().unwrap_or_else(|| super::LAKE.into());
     let stop = CancellationToken::new();
     cancel_quietly(stop.clone());
     // The source's zone isn't known yet; a day more or less of simulated records doesn't matter.
@@ -112,7 +112,7 @@ fn settings(folder: &Path, simulator: &Simulator, port: u16) -> Result<Settings,
         let names = provider.variables().iter();
         overrides.extend(names.map(|name| ((*name).to_owned(), url.clone())));
     }
-    bronzed_config::load(None, overrides).map_err(|problems| CliError::Usage(problems.to_string()))
+    super::load(overrides)
 }
 
 /// Reads the days of history that the lake doesn't have yet.

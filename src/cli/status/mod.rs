@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::alerts::ledger::Ledger;
 use crate::cli::alert::in_words;
 use crate::cli::text::Screen;
-use crate::cli::{CliContext, CliError, Exit, complain, reading, say, show};
+use crate::cli::{CliContext, CliError, Exit, SIMULATED, complain, reading, say, show};
 use crate::standing::{DatasetStatus, standing};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::settings::Settings;
@@ -43,6 +43,9 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     } else {
         // A dataset that was named is listed in any case.
         let all = args.all || !targets.is_empty();
+        if lake.is_simulated() {
+            say(SIMULATED);
+        }
         show(&page(&found, now, Screen::stdout(), all));
         show_alerts(&lake).await;
     }

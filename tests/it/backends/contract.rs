@@ -28,6 +28,7 @@ pub fn in_memory() -> Lake {
     Lake::open(&LakeSettings {
         url: "memory:///".to_owned(),
         options: Default::default(),
+        simulated: false,
     })
     .unwrap()
 }

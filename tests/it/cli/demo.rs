@@ -5,7 +5,8 @@ use std::fs;
 use crate::support::lake::{Backend, TestLake};
 use crate::support::program::Program;
 use crate::support::python::{json_of, python};
-use crate::support::scene::STATE;
+use crate::support::scene::{DAY, STATE, Scene, config, day};
+use bronzed_simulator::pncp::catalog::Catalog;
 
 const ONLY_DUPLICATES: &str = "Only duplicates this time";
 
@@ -29,6 +30,55 @@ fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
         (name, row["count_star()"].as_u64().expect("a number"))
     })
     .collect()
+}
+
+/// What `status` recommends of a demo's day, read from an API, would make a proven day of real and made-up records.
+#[test]
+fn made_up_and_real_records_never_share_a_lake() {
+    let lake = TestLake::new(Backend::Folder);
+    demo(&lake);
+    let keys = lake.keys();
+    let told = Program::new(&["status"]).on(&lake).run();
+    assert!(told.stdout.contains("its records are made up"), "{told:?}");
+    for args in [
+        &["run", "pncp.contratacoes", "--day", "2025-10-22"][..],
+        &[
+            "backfill",
+            "pncp.contratacoes",
+            "--from",
+            "2025-10-22",
+            "--to",
+            "2025-10-22",
+        ],
+        &[
+            "verify",
+            "pncp.contratacoes",
+            "--from",
+            "2025-10-22",
+            "--to",
+            "2025-10-22",
+        ],
+        &["daemon"],
+    ] {
+        let refused = Program::new(args).on(&lake).run();
+        assert!(
+            refused.stderr.contains("is a demo's"),
+            "{args:?}: {refused:?}"
+        );
+        assert_ne!(refused.code, Some(0), "{args:?}");
+    }
+    assert_eq!(lake.keys(), keys);
+
+    let real = Scene::new(
+        Backend::Folder,
+        config(Catalog::generated(9, day(), 100, 2_400)),
+    );
+    real.program(&["run", "pncp.contratacoes", "--day", DAY])
+        .run()
+        .expect(0);
+    let folder = real.lake.as_folder().display().to_string();
+    let refused = Program::new(&["demo", &folder]).run().expect(1);
+    assert!(refused.stderr.contains("isn't a demo's"), "{refused:?}");
 }
 
 #[test]

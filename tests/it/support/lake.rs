@@ -191,6 +191,7 @@ pub fn settings(url: String, server: &[(&str, String)]) -> LakeSettings {
     LakeSettings {
         url,
         options: options.collect(),
+        simulated: false,
     }
 }
 

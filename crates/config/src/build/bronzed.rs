@@ -47,6 +47,7 @@ impl Build<'_> {
         LakeSettings {
             options: options.collect(),
             url: value(&table.url).unwrap_or_default(),
+            simulated: false,
         }
     }
 

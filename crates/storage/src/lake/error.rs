@@ -91,6 +91,24 @@ pub enum LakeError {
         /// The lake.
         lake: String,
     },
+    /// The lake is a demo's, and this process reads real records; or the other way round.
+    #[error("{}", if *.simulated {
+        format!(
+            "the lake at {lake} is a demo's, and its records are made up: nothing real is stored beside them. Name \
+             another one (`lake.url`, `BRONZED__LAKE__URL`)"
+        )
+    } else {
+        format!(
+            "the lake at {lake} isn't a demo's: no made-up records are stored beside those that it has. Name another \
+             folder, as in `bronzed demo demo-lake`"
+        )
+    })]
+    OtherRecords {
+        /// The lake.
+        lake: String,
+        /// `true` if the lake is a demo's.
+        simulated: bool,
+    },
     /// The host of the lake's URL can't be reached, or times out.
     #[error(
         "the lake {lake} can't be reached: {detail}; \

@@ -4,6 +4,8 @@
 //! {"format": 1, "id": "019a…", "created_at": "2025-10-22T12:00:00Z"}
 //! ```
 //!
+//! A demo's lake also has `"simulated": true`: real and made-up records never share a lake.
+//!
 //! Its key is `_bronzed/lake.json`. A process recognizes the lake it has joined: if that was moved away,
 //! isn't mounted, or was replaced by another one, operations fail instead of creating a new lake silently.
 //! Read-only commands create nothing.
@@ -32,6 +34,9 @@ const OWN: &str = "_bronzed/";
 struct LakeIdentity {
     id: Uuid,
     created_at: DateTime<Utc>,
+    /// `true` if the records are made up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    simulated: bool,
 }
 
 /// Id of the lake that this process has joined; unset until then.
@@ -59,37 +64,57 @@ impl Lake {
             return Err(LakeError::Absent { lake: folder });
         }
         let lake = Self::open(settings)?;
-        if lake.exists(KEY).await? || lake.has_data().await? {
-            return Ok(lake);
+        match lake.identity().load().await {
+            Ok(Some(identity)) => {
+                let simulated = identity.simulated;
+                return Ok(Self { simulated, ..lake });
+            }
+            // An identity that can't be read is found by those who join.
+            Err(DocumentError::Lake(error)) => return Err(error),
+            Err(_) => return Ok(lake),
+            Ok(None) if lake.has_data().await? => return Ok(lake),
+            Ok(None) => {}
         }
         Err(LakeError::Absent {
             lake: lake.to_string(),
         })
     }
 
+    /// Returns `true` if the records are made up: a demo's lake.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
+    fn identity(&self) -> JsonDocument<LakeIdentity> {
+        JsonDocument::new(self, KEY, FORMAT)
+    }
+
     /// Ensures that the lake has an identity, and remembers it for this handle and its clones: see
     /// [`Lake::recognize`].
     ///
     /// # Errors
-    /// Returns an error if the lake can't be read or written, or isn't the one that was joined before.
+    /// Returns an error if the lake can't be read or written, isn't the one that was joined before, or has made-up
+    /// records and this process reads real ones, or the other way round.
     pub async fn join(
         &self,
         entropy: &Entropy,
         now: DateTime<Utc>,
     ) -> Result<JoinedLake, DocumentError> {
-        let document = JsonDocument::<LakeIdentity>::new(self, KEY, FORMAT);
+        let document = self.identity();
         let (identity, joined) = match document.load().await? {
             Some(identity) => (identity, JoinedLake::Known),
             // A lake that existed before must not be recreated in its place.
             None if self.met.0.get().is_some() => return Err(self.another().into()),
             None => {
                 let joined = match self.has_data().await? {
+                    true if self.simulated => return Err(self.of_others(false).into()),
                     true => JoinedLake::Adopted,
                     false => JoinedLake::Founded,
                 };
                 let new = LakeIdentity {
                     id: entropy.run_id(now),
                     created_at: now.trunc_subsecs(0),
+                    simulated: self.simulated,
                 };
                 match document.create(new, entropy).await? {
                     (identity, true) => (identity, joined),
@@ -97,6 +122,9 @@ impl Lake {
                 }
             }
         };
+        if identity.simulated != self.simulated {
+            return Err(self.of_others(identity.simulated).into());
+        }
         if *self.met.0.get_or_init(|| identity.id) != identity.id {
             return Err(self.another().into());
         }
@@ -118,13 +146,17 @@ impl Lake {
         let Some(met) = self.met.0.get() else {
             return Ok(());
         };
-        let found = JsonDocument::<LakeIdentity>::new(self, KEY, FORMAT)
-            .load()
-            .await;
-        match found {
+        match self.identity().load().await {
             Ok(Some(found)) if found.id == *met => Ok(()),
             Err(DocumentError::Lake(error)) => Err(error),
             Ok(_) | Err(_) => Err(self.another()),
+        }
+    }
+
+    fn of_others(&self, simulated: bool) -> LakeError {
+        LakeError::OtherRecords {
+            lake: self.to_string(),
+            simulated,
         }
     }
 

@@ -53,7 +53,9 @@ pub struct Lake {
     states: StateCompression,
     living: Living,
     generations: Arc<Generations>,
+    refusals: Arc<RwLock<BTreeMap<String, String>>>,
     met: Arc<identity::Met>,
+    simulated: bool,
 }
 
 /// Generation of the slices declared by this process, by prefix: see [`crate::table`].
@@ -102,7 +104,11 @@ impl Lake {
     /// # Errors
     /// Returns an error if the URL or an option is invalid, or a folder can't be created.
     pub fn open(settings: &LakeSettings) -> Result<Self, LakeError> {
-        open::open(settings)
+        let lake = open::open(settings)?;
+        Ok(Self {
+            simulated: settings.simulated,
+            ..lake
+        })
     }
 
     /// Returns a lake over any store; `name` is used in messages.
@@ -113,7 +119,9 @@ impl Lake {
             states: StateCompression::default(),
             living: Living::default(),
             generations: Arc::default(),
+            refusals: Arc::default(),
             met: Arc::default(),
+            simulated: false,
         }
     }
 
@@ -138,6 +146,24 @@ impl Lake {
         let known = self.generations.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         known.insert(prefix.to_owned(), generation);
+    }
+
+    /// Records that this process must not write the table of this prefix, because it was written with another
+    /// declaration or protection; `None` if it may.
+    pub fn set_refusal(&self, prefix: &str, reason: Option<String>) {
+        let refusals = self.refusals.write();
+        let mut refusals = refusals.unwrap_or_else(PoisonError::into_inner);
+        match reason {
+            Some(reason) => refusals.insert(prefix.to_owned(), reason),
+            None => refusals.remove(prefix),
+        };
+    }
+
+    /// Returns the reason why this process must not write the table of this prefix.
+    pub fn refusal(&self, prefix: &str) -> Option<String> {
+        let refusals = self.refusals.read();
+        let refusals = refusals.unwrap_or_else(PoisonError::into_inner);
+        refusals.get(prefix).cloned()
     }
 
     /// Returns the lake with this compression of states.

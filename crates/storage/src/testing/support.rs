@@ -98,6 +98,7 @@ pub fn worlds() -> (tempfile::TempDir, Vec<World>) {
     let lake = Lake::open(&LakeSettings {
         url: folder.path().to_str().unwrap().to_owned(),
         options: BTreeMap::new(),
+        simulated: false,
     });
     let on_disk = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
     let in_folder = World {

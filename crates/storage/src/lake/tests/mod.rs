@@ -16,6 +16,7 @@ fn settings(url: &str) -> LakeSettings {
     LakeSettings {
         url: url.to_owned(),
         options: Default::default(),
+        simulated: false,
     }
 }
 

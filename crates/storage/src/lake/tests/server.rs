@@ -49,6 +49,7 @@ fn at_endpoint(endpoint: &str) -> Lake {
         options: options
             .map(|(name, value)| (name.to_owned(), value.to_owned().into()))
             .into(),
+        simulated: false,
     };
     Lake::open(&settings).unwrap()
 }
