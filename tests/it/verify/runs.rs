@@ -228,6 +228,19 @@ fn a_slice_that_was_emptied_is_believed_of_a_complete_day_and_a_day_without_any_
     assert_eq!(noted.as_object().unwrap().len(), 1);
 }
 
+/// The hourly run stores a record, the API takes it back, and the daily run proves the day without it: the totals agree
+/// from then on, so that no comparison would find it.
+#[test]
+fn p2_a_record_that_was_taken_away_before_the_day_was_proven_was_noted_nowhere() {
+    let stage = complete_day(200);
+    let ids = ids_of(&stage, 6);
+    stage.simulator.catalog().withdraw(&ids[3]);
+    let report = stage.at(LATER).run(Mode::Full);
+    assert_eq!((report.counts().withdrawn, report.complete), (1, true));
+    assert!(stage.state()["withdrawn_ids"].get(&ids[3]).is_some());
+    assert!(stage.stored().contains(&ids[3]));
+}
+
 #[test]
 fn nothing_is_noted_as_withdrawn_by_a_run_without_its_proof() {
     let stage = complete_day(200);

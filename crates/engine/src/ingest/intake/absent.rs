@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::ingest::Order;
-use bronzed_model::declaration::{Dataset, Mode, Version};
+use bronzed_model::declaration::{Dataset, Kind, Mode, Version};
 use bronzed_model::record::RecordId;
 use bronzed_storage::state::{DayState, SliceProgress};
 
@@ -20,15 +20,23 @@ pub struct Absent {
 }
 
 impl Absent {
-    /// Returns `true` if a run must look for missing ids: if the day is verified, or if slices that had rows
-    /// may turn out to be empty for good.
+    /// Returns `true` if a run must look for missing ids: if it may prove the day by reading all of it, or if slices
+    /// that had rows may turn out to be empty for good. Records leave some datasets by design; of these, only
+    /// verification looks.
     pub fn is_asked_for(order: &Order, state: &DayState) -> bool {
+        let (dataset, has_ids) = (&order.dataset, !state.is_empty());
+        if !matches!(dataset.kind, Kind::Dated(_)) {
+            return false;
+        }
         let slices = state.slices();
         let empty = |slice: &SliceProgress| slice.empty_since.is_some();
         let emptied = slices.values().any(|slice| slice.total > 0 && empty(slice))
             || (!slices.is_empty() && slices.values().all(empty));
-        let leaves = order.dataset.rows_leave;
-        order.mode == Mode::Verify || (emptied && !leaves && !state.is_empty())
+        match order.mode {
+            Mode::Verify => true,
+            Mode::Full => has_ids && !dataset.rows_leave && (dataset.verify || emptied),
+            Mode::New => has_ids && !dataset.rows_leave && emptied,
+        }
     }
 
     /// Returns all ids that are stored when the run begins.
