@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use bronzed_engine::ingest::Context;
 use bronzed_engine::ingest::progress::Observer;
 use bronzed_model::clock::Clock;
+use bronzed_model::declaration::Dataset;
 #[cfg(any(test, feature = "test-util"))]
 use bronzed_model::declaration::Source;
 use bronzed_model::entropy::Entropy;
@@ -21,7 +22,7 @@ use bronzed_source::lease::{ProcessIdentity, SharedLimits};
 #[cfg(any(test, feature = "test-util"))]
 use bronzed_source::testing::Transport;
 use bronzed_storage::lake::document::DocumentError;
-use bronzed_storage::lake::{JoinedLake, Lake, LakeError};
+use bronzed_storage::lake::{Entry, JoinedLake, Lake, LakeError};
 use bronzed_storage::protection_lock::{self, LockError};
 use bronzed_storage::table::{self, TableError};
 
@@ -156,38 +157,52 @@ impl AppContext {
         }
     }
 
-    /// Checks that the lake is reachable, that its conditional writes work, and that its tables were written
-    /// with the protection and the declarations of the configuration.
+    /// Checks that the lake is reachable, and that its conditional writes work; then compares its tables with the
+    /// protection and the declarations of the configuration. A table that was written with others is refused
+    /// ([`Lake::refusal`]): no run stores anything in it, and all other datasets go on.
     ///
     /// # Errors
-    /// Returns an error if a check fails.
+    /// Returns an error if a check of the lake fails.
     pub async fn make_ready(&self) -> Result<JoinedLake, NotReady> {
         let now = self.clock.now();
         let joined = self.lake.join(&self.entropy, now).await?;
         let token = self.entropy.run_id(now).to_string();
         self.lake.probe(&token).await?;
         let sealed = self.lake.list(protection_lock::FOLDER).await?;
-        let datasets = self.settings.sources.values();
-        for dataset in datasets.flat_map(|source| source.datasets.values()) {
-            let key = protection_lock::key(&dataset.prefix);
-            if dataset.protection.is_some() || sealed.iter().any(|entry| entry.key == key) {
-                protection_lock::verify_or_create(&self.lake, dataset).await?;
-            }
-        }
-        self.settle_tables(now).await?;
-        Ok(joined)
-    }
-
-    /// Compares the declarations with those that the tables were written with. A table without a document is
-    /// skipped, because its first run writes the document.
-    async fn settle_tables(&self, now: DateTime<Utc>) -> Result<(), NotReady> {
         let written = self.lake.list(table::FOLDER).await?;
         let datasets = self.settings.sources.values();
         for dataset in datasets.flat_map(|source| source.datasets.values()) {
-            let key = table::key(&dataset.prefix);
-            if written.iter().any(|entry| entry.key == key) {
-                table::settle(&self.lake, dataset, &self.entropy, now).await?;
+            let compared = self.compare(dataset, &sealed, &written, now).await;
+            let reason = match compared {
+                Ok(()) => None,
+                Err(NotReady::Lake(error)) => return Err(error.into()),
+                Err(refusal) => Some(refusal.to_string()),
+            };
+            if let Some(reason) = &reason {
+                let (source, dataset) = (&*dataset.source, &*dataset.name);
+                tracing::error!(source, dataset, reason, "table refused");
             }
+            self.lake.set_refusal(&dataset.prefix, reason);
+        }
+        Ok(joined)
+    }
+
+    /// Compares a dataset with the documents that say how its table was written. A table without a document is
+    /// skipped, because its first run writes the document.
+    async fn compare(
+        &self,
+        dataset: &Dataset,
+        sealed: &[Entry],
+        written: &[Entry],
+        now: DateTime<Utc>,
+    ) -> Result<(), NotReady> {
+        let has = |entries: &[Entry], key: &str| entries.iter().any(|entry| entry.key == key);
+        let key = protection_lock::key(&dataset.prefix);
+        if dataset.protection.is_some() || has(sealed, &key) {
+            protection_lock::verify_or_create(&self.lake, dataset).await?;
+        }
+        if has(written, &table::key(&dataset.prefix)) {
+            table::settle(&self.lake, dataset, &self.entropy, now).await?;
         }
         Ok(())
     }
@@ -250,5 +265,55 @@ impl AppContext {
             observer,
             cancel: self.cancel.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bronzed_model::clock::ManualClock;
+    use bronzed_storage::bronze::layout;
+    use bronzed_storage::testing::support;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    const KEY: &str = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__PRIMARY_KEY";
+
+    fn session(lake: &Lake, variables: &[(&str, &str)]) -> AppContext {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = bronzed_config::load(None, variables.collect::<Vec<_>>()).unwrap();
+        let clock = ManualClock::new(support::at("2025-10-23T12:00:00Z"));
+        let entropy = Arc::new(Entropy::seeded(1));
+        AppContext::over(settings, lake.clone(), Arc::new(clock), entropy).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_changed_key_of_one_dataset_stopped_every_other_one() {
+        let store = Arc::new(InMemory::new());
+        let lake = Lake::over(store.clone(), "memory:///");
+        let first = session(&lake, &[]);
+        let now = first.clock().now();
+        for name in ["contratacoes", "contratos"] {
+            let dataset = &first.settings().sources["pncp"].datasets[name];
+            table::settle(&lake, dataset, first.entropy(), now)
+                .await
+                .unwrap();
+            let file = layout::file_key(&dataset.prefix, support::day(), 1);
+            lake.create(&file, "a file".into()).await.unwrap();
+        }
+        let lake = Lake::over(store, "memory:///");
+        let second = session(&lake, &[(KEY, "numeroControlePNCP,sequencialCompra")]);
+        second.make_ready().await.unwrap();
+        let refusal = |name: &str| {
+            let dataset = &second.settings().sources["pncp"].datasets[name];
+            lake.refusal(&dataset.prefix)
+        };
+        let told = refusal("contratacoes").unwrap();
+        assert!(told.contains("primary_key"), "{told}");
+        assert_eq!(refusal("contratos"), None);
+        // The declaration that the table was written with is taken again.
+        session(&lake, &[]).make_ready().await.unwrap();
+        assert_eq!(refusal("contratacoes"), None);
     }
 }

@@ -29,6 +29,8 @@ pub struct AlertFacts {
 pub struct LakeFacts {
     /// `true` if the last read succeeded. `None` before the first one.
     pub reachable: Option<bool>,
+    /// Error of the first read that failed. `None` if the last one succeeded, or its error isn't known.
+    pub error: Option<String>,
     /// Refusal of writes. `None` if the lake takes them, as far as is known.
     pub refuses: Option<LakeRefusal>,
 }

@@ -147,10 +147,19 @@ pub fn of_past_days(datasets: Vec<Arc<Dataset>>) -> Result<Vec<Arc<Dataset>>, Cl
     let (out, of_days): (Vec<_>, Vec<_>) = datasets
         .into_iter()
         .partition(|dataset| dataset.kind.is_of_today());
-    if of_days.is_empty()
-        && let Some(dataset) = out.first()
-    {
-        return Err(CliError::Usage(only_today(dataset)));
+    match out.as_slice() {
+        _ if !of_days.is_empty() => {}
+        [] => {}
+        [dataset] => return Err(CliError::Usage(only_today(dataset))),
+        several => {
+            let named = several.iter();
+            let named = named.map(|one| format!("`{}` is a {}", one.full_name(), one.kind.word()));
+            let named: Vec<_> = named.collect();
+            return Err(CliError::Usage(format!(
+                "none of these has days that can be read later: {}. `bronzed run` reads them as they are today",
+                named.join(", ")
+            )));
+        }
     }
     for dataset in out {
         complain(&format!("left out: {}", only_today(&dataset)));

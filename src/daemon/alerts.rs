@@ -99,6 +99,7 @@ impl DaemonInner {
         let now = self.now();
         let lake = LakeFacts {
             reachable: board.lake_reachable,
+            error: board.lake_error.clone(),
             refuses: board.lake.refusal().map(|(since, error)| LakeRefusal {
                 since,
                 error: redact(error).into_owned(),

@@ -18,6 +18,7 @@ use crate::schedule::deal::FairQueue;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge};
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::verify::Verification;
+use bronzed_model::redact::redact;
 use bronzed_model::verified::Verified;
 
 /// In-memory state of the daemon.
@@ -39,6 +40,8 @@ pub(super) struct DaemonState {
     pub deal: FairQueue,
     /// `true` if the last read of the lake succeeded. `None` before the first read.
     pub lake_reachable: Option<bool>,
+    /// First error since the lake can't be reached.
+    pub lake_error: Option<String>,
     /// Facts that the next snapshot for the alerts needs.
     pub snapshot: SnapshotState,
     /// Time of the last reconcile pass.
@@ -85,6 +88,20 @@ pub(super) struct RunEffect {
     facts: Option<ExecutionFacts>,
     complete: bool,
     verified: Option<Verified>,
+}
+
+impl DaemonState {
+    /// Records an attempt to read the lake; `error` is why it failed.
+    pub(super) fn lake_answered(&mut self, error: Option<&dyn std::error::Error>) {
+        self.lake_reachable = Some(error.is_none());
+        match error {
+            None => self.lake_error = None,
+            Some(error) => {
+                let text = || redact(&error.to_string()).into_owned();
+                self.lake_error.get_or_insert_with(text);
+            }
+        }
+    }
 }
 
 impl RunEffect {

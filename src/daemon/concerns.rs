@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::alerts::key::{AlertRuleName, AlertSeverity};
+use crate::alerts::ledger::AlertEntry;
 use crate::daemon::board::DaemonState;
 use crate::daemon::learn::enabled;
 use crate::daemon::{DaemonInner, Scheduled};
@@ -22,6 +24,7 @@ impl DaemonInner {
         now: DateTime<Utc>,
     ) -> Vec<Concern> {
         let mut concerns = of_the_daemon(board, readiness);
+        concerns.extend(self.alerts.active().into_iter().filter_map(of_alert));
         for one in self.sources.values() {
             self.of_source(board, one, now, &mut concerns);
         }
@@ -48,6 +51,12 @@ impl DaemonInner {
                     since: Some(outage.since),
                     detail: Some(format!("{}: {}", outage.what, outage.last)),
                     ..Concern::new(ConcernKind::ApiDown, Severity::Warning)
+                });
+            }
+            if let Some(reason) = self.session.lake().refusal(&dataset.prefix) {
+                concerns.push(Concern {
+                    detail: Some(reason),
+                    ..Concern::of_dataset(dataset, ConcernKind::TableRefused, Severity::Critical)
                 });
             }
             match board.knowledge(source, dataset) {
@@ -89,17 +98,48 @@ impl DaemonInner {
 
 fn of_the_daemon(board: &DaemonState, readiness: Readiness) -> Vec<Concern> {
     let mut concerns = Vec::new();
-    let mut add = |kind| concerns.push(Concern::new(kind, Severity::Critical));
+    let mut add = |kind, detail| {
+        concerns.push(Concern {
+            detail,
+            ..Concern::new(kind, Severity::Critical)
+        });
+    };
     if board.lake_reachable == Some(false) {
-        add(ConcernKind::LakeUnreachable);
+        add(ConcernKind::LakeUnreachable, board.lake_error.clone());
     }
     if !readiness.lake_writable {
-        add(ConcernKind::LakeRefusesWrites);
+        let refusal = board.lake.refusal();
+        let detail = refusal.map(|(_, error)| error.to_owned());
+        add(ConcernKind::LakeRefusesWrites, detail);
     }
     if !readiness.scheduler_ticking && readiness.last_tick_age.is_some() {
-        add(ConcernKind::SchedulerStopped);
+        add(ConcernKind::SchedulerStopped, None);
     }
     concerns
+}
+
+/// Returns the concern of an active alert. `None` if the other concerns tell of its condition, sooner than the alert.
+fn of_alert(alert: AlertEntry) -> Option<Concern> {
+    match alert.key.rule {
+        AlertRuleName::Failing | AlertRuleName::Volume | AlertRuleName::Drift => {}
+        AlertRuleName::Unproven
+        | AlertRuleName::Stuck
+        | AlertRuleName::Stale
+        | AlertRuleName::Down
+        | AlertRuleName::Lake => return None,
+    }
+    let severity = match alert.key.rule.severity() {
+        AlertSeverity::Info => Severity::Note,
+        AlertSeverity::Warning => Severity::Warning,
+        AlertSeverity::Critical => Severity::Critical,
+    };
+    Some(Concern {
+        source: alert.key.source,
+        dataset: alert.key.dataset,
+        since: Some(alert.since),
+        detail: Some(format!("{}. {}", alert.summary, alert.detail)),
+        ..Concern::new(ConcernKind::Alert, severity)
+    })
 }
 
 /// Returns the concerns about the days of a dataset.

@@ -104,7 +104,8 @@ impl DaemonInner {
             let probed = self.session.make_ready().await;
             {
                 let mut board = self.board();
-                board.lake_reachable = Some(probed.is_ok());
+                let error = probed.as_ref().err();
+                board.lake_answered(error.map(|error| error as &dyn std::error::Error));
                 self.tell_alerts(&mut board);
             }
             match probed {
@@ -231,14 +232,18 @@ impl DaemonInner {
                 if let Some(of_source) = board.sources.get_mut(&source) {
                     let all = of_source.learn(&source, learned);
                     board.lake_reachable = Some(all);
+                    if all {
+                        board.lake_error = None;
+                    }
                 }
             }
             Ok((_, TaskResult::Paused(Ok(paused)))) => {
-                board.lake_reachable = Some(true);
+                board.lake_answered(None);
                 board.paused = paused;
             }
             Ok((_, TaskResult::Paused(Err(error)))) => {
-                board.lake_reachable = Some(!matches!(error, DocumentError::Lake(_)));
+                let of_the_lake = matches!(error, DocumentError::Lake(_));
+                board.lake_answered(of_the_lake.then_some(&error as &dyn std::error::Error));
                 tracing::warn!(%error, "paused jobs not read");
             }
             Err(failed) => self.failed(&board, tasks, failed),

@@ -114,13 +114,18 @@ pub fn reasons(run: &Execution) -> Vec<String> {
 /// Returns the reasons why a day is open after a run.
 pub fn open_reasons(run: &Execution) -> Vec<String> {
     let told = reasons(run);
-    if !told.is_empty() || run.status != Status::Ok {
+    if !told.is_empty() {
         return told;
     }
     vec![
-        match run.again_at {
-            Some(_) => "the answer was empty, and a second one like it is needed",
-            None => "the day had not settled yet by the API's clock",
+        match (run.status, run.again_at) {
+            (Status::Recovered, _) => {
+                "a later run has found a file of a run that was killed, and hasn't read the day itself"
+            }
+            (Status::Adopted, _) => "taken over from the earlier pipeline, and not read since",
+            (Status::Ok, Some(_)) => "the answer was empty, and a second one like it is needed",
+            (Status::Ok, None) => "the day had not settled yet by the API's clock",
+            (Status::Running | Status::Partial | Status::Failed, _) => return told,
         }
         .to_owned(),
     ]

@@ -32,7 +32,10 @@ pub(super) fn lake(input: RuleInput<'_>, found: &mut Findings) {
             Condition {
                 since: None,
                 summary: "the lake can't be read".to_owned(),
-                detail: lost.to_owned(),
+                detail: match &lake.error {
+                    Some(error) => format!("{}. {lost}", error.trim_end_matches('.')),
+                    None => lost.to_owned(),
+                },
                 hint:
                     "Look at the lake's address, its credentials and the network. `bronzed check \
                        --online` says what is wrong."

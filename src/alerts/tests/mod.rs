@@ -45,6 +45,7 @@ fn well(now: DateTime<Utc>) -> AlertFacts {
         at: now,
         lake: LakeFacts {
             reachable: Some(true),
+            error: None,
             refuses: None,
         },
         sources: vec![SourceFacts {

@@ -60,9 +60,13 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             }
         }
     }
-    if !args.json && forgotten > 0 {
+    if let (Some(from), Some(to)) = (days.iter().min(), days.iter().max())
+        && !args.json
+        && forgotten > 0
+    {
         say(&format!(
-            "{forgotten} of {} days forgotten; a daemon reads them again, or `bronzed backfill {name}` now",
+            "{forgotten} of {} days forgotten; a daemon reads them again, or `bronzed backfill {name} --from {from} \
+             --to {to}` now",
             days.len()
         ));
     }

@@ -31,8 +31,17 @@ pub struct ShowArgs {
     #[arg(value_name = "SOURCE.DATASET", required = true)]
     target: String,
     /// Day to show: complete or not, why, its slices and its runs
-    #[arg(value_name = "YYYY-MM-DD", required = true)]
-    day: Day,
+    #[arg(value_name = "YYYY-MM-DD", required_unless_present = "named")]
+    day: Option<Day>,
+    /// The day, written as other commands have it
+    #[arg(
+        id = "named",
+        long = "day",
+        value_name = "YYYY-MM-DD",
+        conflicts_with = "day",
+        hide = true
+    )]
+    named: Option<Day>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -48,9 +57,14 @@ enum Command {
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     match (args.command, args.show) {
         (Some(Command::Forget(args)), _) => forget::run(shell, args).await,
-        (None, Some(args)) => show::run(shell, &args.target, args.day, args.json).await,
-        (None, None) => Err(CliError::Usage(
-            "name a dataset and a day: `bronzed day pncp.contratacoes 2025-10-22`".to_owned(),
-        )),
+        (None, args) => match args
+            .as_ref()
+            .and_then(|args| Some((args, args.day.or(args.named)?)))
+        {
+            Some((args, day)) => show::run(shell, &args.target, day, args.json).await,
+            None => Err(CliError::Usage(
+                "name a dataset and a day: `bronzed day pncp.contratacoes 2025-10-22`".to_owned(),
+            )),
+        },
     }
 }

@@ -116,12 +116,14 @@ fn verdict(page: &mut TextPage, report: &DayText<'_>, now: DateTime<Utc>) {
     if state.is_complete() || state.accepted().is_some() {
         return;
     }
-    if !report.reasons.is_empty() {
+    // A loss that is found now is the reason, whatever the last run said.
+    if recovery.rebuilt.is_none() && !report.reasons.is_empty() {
         let why = brief(&report.reasons.join("\n"));
         page.fact(2, ("why", NAMES), &why, Paint::Bad);
     }
     let next = report.next_try.map(|at| time::ahead(at, now, report.zone));
-    let next = next.unwrap_or_else(|| "none foreseen: no job reads this day now".to_owned());
+    let next =
+        next.unwrap_or_else(|| "not planned yet: `bronzed next` has the slots to come".to_owned());
     fact(page, "next try", &next);
     let name = report.dataset.full_name();
     let mend = match report.dataset.kind.is_of_today() {

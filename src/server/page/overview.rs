@@ -112,7 +112,7 @@ fn concerns_of_a_kind(lang: Lang, like: &[Concern], now: DateTime<Utc>, zone: Tz
         (parts::severity(lang, first.severity))
         div {
             p { (kind_in_words(lang, first.kind, like.iter().map(|one| one.days).sum())) }
-            @if first.source.is_some() { (list(openly)) }
+            @if first.source.is_some() || first.detail.is_some() { (list(openly)) }
             @if !rest.is_empty() {
                 details {
                     summary { (rest.len()) " " (lang.words().concern.more) }
@@ -134,6 +134,8 @@ fn kind_in_words(lang: Lang, kind: ConcernKind, days: u64) -> String {
         ConcernKind::LakeRefusesWrites => words.lake_refuses_writes.to_owned(),
         ConcernKind::SchedulerStopped => words.scheduler_stopped.to_owned(),
         ConcernKind::LakeNotRead => words.lake_not_read.to_owned(),
+        ConcernKind::TableRefused => words.table_refused.to_owned(),
+        ConcernKind::Alert => words.alert.to_owned(),
         ConcernKind::DaysStuck => counted(words.days_stuck),
         ConcernKind::ApiDown => words.api_down.to_owned(),
         ConcernKind::DaysOverdue => counted(words.days_overdue),

@@ -71,6 +71,8 @@ pub enum ConcernKind {
     LakeRefusesWrites,
     /// The scheduler doesn't tick.
     SchedulerStopped,
+    /// The table was written with another declaration or protection: nothing is read into it.
+    TableRefused,
     /// The lake hasn't been read yet since the start.
     LakeNotRead,
     /// Days were read eight times or more without a proof.
@@ -81,6 +83,8 @@ pub enum ConcernKind {
     DaysOverdue,
     /// A dataset is older than its job's `freshness` allows.
     Stale,
+    /// An alert is active that no other concern covers.
+    Alert,
     /// Days that have settled aren't complete, and are read again.
     DaysOpen,
     /// A person has paused the job.

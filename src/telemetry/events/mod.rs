@@ -142,6 +142,14 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   identity. Where one should have been, `lake.url` or a mount is wrong.",
     },
     CatalogueEvent {
+        name: "table refused",
+        levels: ERROR,
+        within: Within::Process,
+        fields: &["source", "dataset", "reason"],
+        meaning: "The dataset's table was written with another declaration or protection than the configuration's: \
+                  nothing is read into it, and all other datasets go on. `reason` tells the way out.",
+    },
+    CatalogueEvent {
         name: "lake adopted",
         levels: INFO,
         within: Within::Process,

@@ -339,3 +339,20 @@ fn line_of(path: &Path, part: &str) -> String {
     let line = text.lines().position(|line| line.contains(part)).unwrap() + 1;
     format!("{}:{line}", path.file_name().unwrap().display())
 }
+
+/// A table that was written with another key is refused by the run itself, which leaves nothing behind.
+#[test]
+fn a_day_is_not_stored_again_under_another_key() {
+    let scene = scene(Backend::Folder);
+    scene.reader().run().expect(0);
+    let keys = scene.lake.keys();
+    let key = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__PRIMARY_KEY";
+    let refused = scene
+        .reader()
+        .env(key, "numeroControlePNCP,sequencialCompra")
+        .run()
+        .expect(1);
+    assert!(refused.stdout.contains("primary_key"), "{refused:?}");
+    assert!(refused.stderr.contains("table refused"), "{refused:?}");
+    assert_eq!(scene.lake.keys(), keys);
+}

@@ -183,6 +183,9 @@ async fn read(run: RunFrame<'_>) -> RunReport {
 /// that says how its table is written.
 async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, Unprepared> {
     let (lake, dataset) = (&context.lake, &order.dataset);
+    if let Some(reason) = lake.refusal(&dataset.prefix) {
+        return Err(Unprepared::Other(reason));
+    }
     if !lake.is_settled(&dataset.prefix) {
         let settled = table::settle(lake, dataset, &context.entropy, context.clock.now());
         let settled = Box::pin(settled).await;

@@ -13,8 +13,7 @@ pub enum StateError {
     /// A file of the day can't be read, so the ids in it are unknown.
     #[error(
         "`{key}` can't be used, and without it the ids of its day aren't known: {source}; \
-         restore it, or move it out of the lake: its day isn't complete any more then, and its records \
-         are read again"
+         restore it, or move it out of the lake and read its day again, by `bronzed run DATASET --day DAY`"
     )]
     File {
         /// Key of the file.

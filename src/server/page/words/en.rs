@@ -50,6 +50,8 @@ pub(in crate::server) const EN: Words = Words {
         lake_unreachable: "The lake doesn’t answer: nothing can be read or stored.",
         lake_refuses_writes: "The lake refuses writes: it is full or read-only. No run begins until a write succeeds.",
         scheduler_stopped: "The scheduler doesn’t tick: no run begins.",
+        table_refused: "The table was written with another declaration: nothing is read into it.",
+        alert: "Alerts are active",
         lake_not_read: "The lake hasn’t told yet what it has of",
         days_stuck: [
             "day can’t be proven, after eight attempts or more",

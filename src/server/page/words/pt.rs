@@ -50,6 +50,8 @@ pub(in crate::server) const PT: Words = Words {
         lake_unreachable: "O lake não responde: nada pode ser lido nem gravado.",
         lake_refuses_writes: "O lake recusa gravações: está cheio ou somente para leitura. Nenhuma execução começa até que uma gravação dê certo.",
         scheduler_stopped: "O agendador parou: nenhuma execução começa.",
+        table_refused: "A tabela foi gravada com outra declaração: nada é lido para ela.",
+        alert: "Há alertas ativos",
         lake_not_read: "O lake ainda não informou o que tem de",
         days_stuck: [
             "dia não pôde ser provado, após oito tentativas ou mais",
