@@ -5,7 +5,7 @@ expects it to fail.
     run.py --check                all patches apply, and their tests exist; builds nothing
     run.py NAME ...               plays these patches (a name, or a path to a patch)
     run.py --share today/14       plays the part of all patches whose turn it is on this day of the year
-    run.py --share 3/14           plays the third of 14 parts; rare faults, of more schedules than usual, are in none
+    run.py --share 3/14           plays the third of 14 parts
     run.py --all                  plays all
 
 A patch is a unified diff with a header: a sentence that names the fault, an empty line, and these fields:
@@ -37,8 +37,6 @@ WORK = ROOT / "target" / "mutations"
 TREE = WORK / "tree"
 # Order in which crates are rebuilt: patches of the same crate are played after one another.
 PRODUCT = ["crates/storage/src/", "crates/source/src/", "crates/engine/src/"]
-# Schedules within which a fault must be found to be played as part of a share.
-USUAL = 20_000
 # Seconds after which a test that doesn't end is stopped.
 LONGEST = 1800
 FEATURES = {"bronzed-dst": ["--no-default-features"]}
@@ -266,7 +264,6 @@ def main():
         return
     if asked.share:
         part, parts = asked.share
-        patches = [patch for patch in patches if patch.proof.schedules <= USUAL]
         patches = patches[len(patches) * part // parts : len(patches) * (part + 1) // parts]
     try:
         sys.exit(1 if play_all(patches) else 0)
