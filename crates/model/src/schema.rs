@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Schema {
     /// Columns with the API's own field names, verbatim.
     pub columns: Vec<Column>,
+    /// Meaning of a record.
+    pub description: Option<Description>,
 }
 
 /// One declared column, or one member of a struct.
@@ -16,6 +18,30 @@ pub struct Column {
     pub name: String,
     /// Type of the column.
     pub kind: ColumnType,
+    /// Meaning of the column.
+    pub description: Option<Description>,
+}
+
+impl Column {
+    /// Returns a column without a description.
+    pub fn new(name: impl Into<String>, kind: ColumnType) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            description: None,
+        }
+    }
+}
+
+/// Meaning of a record or of one of its fields, for those who read the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// In Portuguese.
+    pub pt: String,
+    /// In English.
+    pub en: String,
+    /// Codes that the field is known to hold, each with its name: `1 Edital; 2 Aviso`.
+    pub codes: Option<String>,
 }
 
 /// Type of a column. A value goes into its column only if it can be rebuilt exactly from there.

@@ -59,10 +59,7 @@ pub fn dataset() -> Dataset {
         max_attempts: None,
         wait: None,
     };
-    let text = |name: &str| Column {
-        name: name.to_owned(),
-        kind: ColumnType::String,
-    };
+    let text = |name: &str| Column::new(name, ColumnType::String);
     Dataset {
         source: "pncp".to_owned(),
         name: "contratacoes".to_owned(),
@@ -142,6 +139,7 @@ pub fn dataset() -> Dataset {
         protection: None,
         schema: Arc::new(Schema {
             columns: vec![text("numeroControlePNCP"), text("dataPublicacaoPncp")],
+            ..Schema::default()
         }),
     }
 }

@@ -10,6 +10,10 @@
 //! [[columns.fontesOrcamentarias]]      # a list of structs, declared by its one element
 //! codigo = "int64"
 //! ```
+//!
+//! What they mean stands below, under `[descriptions]`.
+
+mod descriptions;
 
 use std::sync::Arc;
 
@@ -57,11 +61,11 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
     };
     let top = KeyPath::default();
     let keys = document.root.as_table().into_iter().flat_map(Table::keys);
-    for key in keys.filter(|key| *key != "columns") {
+    for key in keys.filter(|key| !matches!(key.as_str(), "columns" | "descriptions")) {
         let what = format!("unknown key `{key}`");
         reader.complain(&top.key(key), what, "columns stand under [columns]");
     }
-    let columns = match document.root.get("columns") {
+    let mut columns = match document.root.get("columns") {
         Some(columns) => reader.members(&top.key("columns"), columns, &METADATA_COLUMNS),
         None => {
             let hint = "declare one column or more under [columns]";
@@ -69,6 +73,9 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
             Vec::new()
         }
     };
+    let refused = reader.problems.iter().len() > before;
+    let (path, said) = (top.key("descriptions"), document.root.get("descriptions"));
+    let description = said.and_then(|table| reader.describe(&path, table, &mut columns, refused));
     if let Some(path) = strayed(&document, text) {
         let (table, name) = path.split();
         let what = format!("`{name}` is a member of `{table}`, the table above it");
@@ -76,7 +83,10 @@ pub fn parse(name: Arc<str>, text: &str, problems: &mut Problems) -> Option<Sche
             format!("a column `{name}` stands under [columns], before the first nested table");
         problems.warn(document.place(&path), what, hint);
     }
-    (problems.iter().len() == before).then_some(Schema { columns })
+    (problems.iter().len() == before).then_some(Schema {
+        columns,
+        description,
+    })
 }
 
 struct ColumnsReader<'a> {
@@ -124,7 +134,7 @@ impl ColumnsReader<'_> {
                 );
             } else if let Some(kind) = self.kind(&path, value) {
                 let name = name.clone();
-                columns.push(Column { name, kind });
+                columns.push(Column::new(name, kind));
             }
         }
         columns
@@ -194,9 +204,11 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 /// Finds a misplaced column: the last field of a file that ends with a nested table, if it was probably meant
 /// as a column but, appended there, became a member of that table.
 fn strayed(document: &TomlDocument, text: &str) -> Option<KeyPath> {
-    let last_line = document.lines.values().max()?;
+    let columns = KeyPath::default().key("columns");
+    let columns = || (document.lines.iter()).filter(|(path, _)| path.starts_with(&columns));
+    let last_line = columns().map(|(_, line)| line).max()?;
     // Of an inline table on the last line, the key is meant that has the table.
-    let of_line = document.lines.iter().filter(|(_, line)| *line == last_line);
+    let of_line = columns().filter(|(_, line)| *line == last_line);
     let (last, _) = of_line.min_by_key(|(path, _)| path.steps().len())?;
     let nested = last.steps().len() > 2
         && last

@@ -1,6 +1,7 @@
 //! Mistakes in a file of columns.
 
 use super::{COLUMNS, Folder, each_is_told};
+use bronzed_model::schema::{ColumnType, Description};
 
 #[test]
 fn types() {
@@ -131,6 +132,64 @@ fn names_and_keys() {
 }
 
 #[test]
+fn descriptions() {
+    each_is_told(
+        COLUMNS,
+        &[
+            (
+                "srp.en = ",
+                "¶srp.eng = ",
+                "`descriptions.srp.eng` is not a description",
+                "write `pt`, `en`",
+            ),
+            (
+                "srp.pt = ",
+                "¶srp.codes = ",
+                "`descriptions.srp` is described in one language",
+                "write both",
+            ),
+            (
+                "processo.en = \"Number of the process in the system of origin, free text.\"",
+                "¶processo.en = \" \"",
+                "`descriptions.processo.en` is empty",
+                "write it",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_description_is_of_each_column_that_its_path_ends_in() {
+    let folder = Folder::shipped();
+    let text = "[columns]\nnumeroControlePNCP = \"string\"\ndataPublicacaoPncp = \"timestamp\"\n\
+                [columns.amparo]\ncodigo = \"int64\"\n[[columns.fontes]]\ncodigo = \"int64\"\n\
+                [descriptions]\npt = \"linha\"\nen = \"row\"\n\
+                codigo = { pt = \"código\", en = \"code\" }\n\
+                fontes.codigo = { pt = \"da fonte\", en = \"of the source\", codes = \"1 um\" }\n";
+    folder.write(COLUMNS, text);
+    let settings = folder.load(&[]).unwrap();
+    let schema = &settings.sources["pncp"].datasets["contratacoes"].schema;
+    let text = |description: &Option<Description>| description.clone().map(|it| (it.en, it.codes));
+    assert_eq!(text(&schema.description), Some(("row".into(), None)));
+    let members = |name: &str| {
+        let column = schema.columns.iter().find(|column| column.name == name);
+        match &column.unwrap().kind {
+            ColumnType::Struct(members) => members.clone(),
+            ColumnType::List(item) => match &**item {
+                ColumnType::Struct(members) => members.clone(),
+                other => panic!("{other}"),
+            },
+            other => panic!("{other}"),
+        }
+    };
+    let code = |name: &str| text(&members(name)[0].description);
+    assert_eq!(code("amparo"), Some(("code".into(), None)));
+    let own = ("of the source".into(), Some("1 um".into()));
+    assert_eq!(code("fontes"), Some(own));
+    assert_eq!(schema.columns[0].description, None);
+}
+
+#[test]
 fn a_file_without_columns() {
     let folder = Folder::shipped();
     folder.write(COLUMNS, "# nothing yet\n");
@@ -173,6 +232,25 @@ fn warnings(folder: &Folder, environment: &[(&str, &str)]) -> Vec<(String, usize
     warnings.map(warning).collect()
 }
 
+#[test]
+fn a_description_of_no_column_is_doubtful() {
+    for (name, instead) in [
+        ("srb", "did you mean `srp`?"),
+        ("nome.srp", "the path of a declared column"),
+    ] {
+        let folder = Folder::shipped();
+        let more = format!("{name}.pt = \"?\"\n{name}.en = \"?\"\nsrp.pt = ");
+        folder.spoil(COLUMNS, "srp.pt = ", &more);
+        let told = warnings(&folder, &[]);
+        let [(file, _, text)] = &told[..] else {
+            panic!("{name}: {told:?}")
+        };
+        assert_eq!(file, COLUMNS);
+        let what = format!("`{name}` is described, and isn't declared\n");
+        assert!(text.starts_with(&what) && text.contains(instead), "{text}");
+    }
+}
+
 /// Regression: the column silently became a member of the nested table.
 #[test]
 fn a_column_that_was_written_below_a_nested_table_is_doubtful() {
@@ -186,6 +264,8 @@ fn a_column_that_was_written_below_a_nested_table_is_doubtful() {
     };
     assert_eq!(told(""), []);
     assert_eq!(told("uf = \"string\"\n"), [], "a member like the others");
+    let described = "[descriptions]\ncodigo.pt = \"código\"\n\ncodigo.en = \"code\"\n";
+    assert_eq!(told(described), [], "no columns, and below a nested table");
     for end in [
         "\nvalorNovo = \"string\"\n",
         "numeroControlePNCP = \"string\"\n",

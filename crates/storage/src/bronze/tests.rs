@@ -27,10 +27,7 @@ pub(super) fn meta() -> FileMeta {
 
 /// A declared column.
 pub(super) fn column(name: &str, kind: ColumnType) -> Column {
-    Column {
-        name: name.to_owned(),
-        kind,
-    }
+    Column::new(name, kind)
 }
 
 /// One column of every kind.
@@ -68,6 +65,7 @@ pub(super) fn schema() -> Schema {
                 ColumnType::List(Box::new(ColumnType::Struct(source))),
             ),
         ],
+        ..Schema::default()
     }
 }
 

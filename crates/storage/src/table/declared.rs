@@ -94,7 +94,7 @@ fn labels(dataset: &Dataset) -> Option<BTreeSet<String>> {
 }
 
 fn add(columns: &mut BTreeMap<String, String>, above: &str, declared: &[Column]) {
-    for Column { name, kind } in declared {
+    for Column { name, kind, .. } in declared {
         let name = name.replace('~', "~0").replace('/', "~1");
         add_one(columns, format!("{above}/{name}"), kind);
     }

@@ -45,12 +45,12 @@ pub fn day() -> Day {
 pub fn dataset() -> Dataset {
     let settings = bronzed_config::load(None, []).unwrap();
     let shipped = settings.sources["pncp"].datasets["contratacoes"].as_ref();
-    let id = Column {
-        name: "numeroControlePNCP".to_owned(),
-        kind: ColumnType::String,
-    };
+    let id = Column::new("numeroControlePNCP", ColumnType::String);
     Dataset {
-        schema: Arc::new(Schema { columns: vec![id] }),
+        schema: Arc::new(Schema {
+            columns: vec![id],
+            ..Schema::default()
+        }),
         ..shipped.clone()
     }
 }

@@ -77,10 +77,7 @@ fn record(key: u32, nome: &str) -> Value {
 
 /// Dataset of a list as Oracle's ORDS serves it.
 fn dataset(require: Require) -> Dataset {
-    let text = |name: &str| Column {
-        name: name.to_owned(),
-        kind: ColumnType::String,
-    };
+    let text = |name: &str| Column::new(name, ColumnType::String);
     let mut dataset = testing::dataset();
     dataset.source = "tcu".to_owned();
     dataset.name = "inidoneos".to_owned();
@@ -108,6 +105,7 @@ fn dataset(require: Require) -> Dataset {
     dataset.paginator.has_more_path = (!with_total).then(|| "/hasMore".to_owned());
     dataset.schema = Arc::new(Schema {
         columns: vec![text("doc"), text("nome")],
+        ..Schema::default()
     });
     dataset
 }

@@ -307,7 +307,11 @@ mod tests {
             (vec![column("a", decimal(39, 2))], "decimal(39,2)"),
             (vec![column("a", decimal(4, 5))], "decimal(4,5)"),
         ] {
-            let error = Columns::new(&Schema { columns: declared }).unwrap_err();
+            let error = Columns::new(&Schema {
+                columns: declared,
+                ..Schema::default()
+            })
+            .unwrap_err();
             assert!(error.to_string().contains(problem), "{error}");
         }
     }

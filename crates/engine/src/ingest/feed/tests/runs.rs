@@ -80,10 +80,7 @@ impl Feed {
 }
 
 fn dataset() -> Dataset {
-    let text = |name: &str| Column {
-        name: name.to_owned(),
-        kind: ColumnType::String,
-    };
+    let text = |name: &str| Column::new(name, ColumnType::String);
     let mut dataset = testing::dataset();
     dataset.source = "tcu".to_owned();
     dataset.name = "acordaos".to_owned();
@@ -117,6 +114,7 @@ fn dataset() -> Dataset {
     dataset.paginator.total_pages_path = None;
     dataset.schema = Arc::new(Schema {
         columns: vec![text("key"), text("dataSessao")],
+        ..Schema::default()
     });
     dataset
 }
