@@ -14,10 +14,12 @@ use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  bronzed coverage                     all datasets, the last weeks\n  \
-                        bronzed coverage pncp.contratacoes   one dataset, month by month"
-)]
+#[command(after_help = "\
+Examples:
+  bronzed coverage                     all datasets, the last weeks
+  bronzed coverage pncp.contratacoes   one dataset, month by month
+  bronzed coverage pncp.contratacoes --from 2025-01-01 --to 2025-12-31
+                                       how many days of the year are proven")]
 pub struct Args {
     /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`). Default: all enabled datasets
     #[arg(value_name = "SOURCE[.DATASET]")]
@@ -56,6 +58,17 @@ pub struct Covered {
     pub dataset: String,
     /// Marks by day.
     pub marks: BTreeMap<Day, DayMark>,
+    /// First and last day that were asked for, if both were.
+    pub range: Option<(Day, Day)>,
+}
+
+/// Number of days of a range, marked or not, and of those among them that are proven or accepted.
+struct Proven {
+    from: Day,
+    to: Day,
+    days: usize,
+    complete: usize,
+    accepted: usize,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -75,6 +88,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             args.from.is_none_or(|from| from <= *day) && args.to.is_none_or(|to| *day <= to)
         };
         one.marks.retain(|day, _| within(day));
+        one.range = args.from.zip(args.to);
     }
     if args.json {
         found.iter().for_each(|one| say(&to_json(one).to_string()));
@@ -117,6 +131,22 @@ fn covered(
     Covered {
         dataset: reading.dataset.full_name(),
         marks,
+        range: None,
+    }
+}
+
+impl Covered {
+    /// Counts the days of the range that was asked for. `None` if it has an open end.
+    fn proven(&self) -> Option<Proven> {
+        let (from, to) = self.range?;
+        let marked = |wanted| self.marks.values().filter(|mark| **mark == wanted).count();
+        Some(Proven {
+            from,
+            to,
+            days: from.through(to).count(),
+            complete: marked(DayMark::Complete),
+            accepted: marked(DayMark::Accepted),
+        })
     }
 }
 
@@ -140,5 +170,15 @@ fn to_json(covered: &Covered) -> serde_json::Value {
         let key = mark.name().replace(' ', "_");
         days.entry(key).or_default().push(*day);
     }
-    json!({"dataset": covered.dataset, "days": days})
+    let mut object = json!({"dataset": covered.dataset, "days": days});
+    if let Some(proven) = covered.proven() {
+        object["proven"] = json!({
+            "from": proven.from,
+            "to": proven.to,
+            "days": proven.days,
+            "complete": proven.complete,
+            "accepted": proven.accepted,
+        });
+    }
+    object
 }

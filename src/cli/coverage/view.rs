@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, NaiveDate};
 
-use super::{Covered, DayMark};
+use super::{Covered, DayMark, Proven};
 use crate::cli::text::{Paint, Screen, TextPage, counted};
 use bronzed_model::day::Day;
 
@@ -90,6 +90,13 @@ pub fn grid(all: &[Covered], from: Option<Day>, screen: Screen) -> TextPage {
     page.blank();
     let marks = shown.iter().flat_map(|one| one.marks.range(first..=to));
     legend(&mut page, marks.map(|(_, mark)| *mark));
+    let ranges = shown.iter().filter(|one| one.range.is_some());
+    for (position, one) in ranges.enumerate() {
+        if position == 0 {
+            page.blank();
+        }
+        headline(&mut page, one);
+    }
     let hidden = all.len() - shown.len();
     if hidden > 0 {
         let hidden = counted(hidden, "more dataset");
@@ -113,7 +120,24 @@ fn heading(page: &mut TextPage, names: usize, first: Day, to: Day) {
     page.painted(&[(Paint::Dim, line.trim_end())]);
 }
 
+/// Adds what is known of a dataset as one line; of a range with both ends, one that may be quoted.
 fn headline(page: &mut TextPage, one: &Covered) {
+    if let Some(Proven {
+        from,
+        to,
+        days,
+        complete,
+        accepted,
+    }) = one.proven()
+    {
+        let days = counted(days, "day");
+        let mut sum = format!(": {complete} of {days} from {from} to {to} proven complete");
+        if accepted > 0 {
+            sum += &format!(", {accepted} accepted by a person");
+        }
+        page.painted(&[(Paint::Bold, &one.dataset), (Paint::Plain, &sum)]);
+        return;
+    }
     let complete = one
         .marks
         .values()
@@ -164,6 +188,7 @@ mod tests {
         let mut one = Covered {
             dataset: dataset.to_owned(),
             marks: whole.map(|day| (day, DayMark::Complete)).collect(),
+            range: None,
         };
         one.marks.insert(day("2025-10-03"), DayMark::Failed);
         one.marks.insert(day("2025-10-21"), DayMark::Partial);
@@ -194,11 +219,39 @@ pncp.atas: 22 of 25 days complete
         );
     }
 
+    /// Days that nobody wanted are no days that are complete.
+    #[test]
+    fn a_range_is_told_by_all_of_its_days() {
+        let told = |from: &str, to: &str| {
+            let mut one = covered("pncp.atas");
+            let (from, to) = (day(from), day(to));
+            one.marks.retain(|day, _| (from..=to).contains(day));
+            one.range = Some((from, to));
+            one
+        };
+        let first = |one: &Covered| {
+            let text = calendar(one, screen(80)).text();
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(
+            first(&told("2025-10-04", "2025-10-20")),
+            "pncp.atas: 17 of 17 days from 2025-10-04 to 2025-10-20 proven complete"
+        );
+        let mut year = told("2025-01-01", "2025-12-31");
+        year.marks.insert(day("2025-10-03"), DayMark::Accepted);
+        let line = "pncp.atas: 22 of 365 days from 2025-01-01 to 2025-12-31 proven complete, \
+                    1 accepted by a person";
+        assert_eq!(first(&year), line);
+        let grid = grid(&[year, covered("pncp.contratos")], None, screen(80));
+        assert!(grid.text().ends_with(&format!("\n\n{line}")));
+    }
+
     #[test]
     fn several_datasets_are_a_grid_of_the_days_that_fit() {
         let empty = Covered {
             dataset: "pncp.pca".to_owned(),
             marks: std::collections::BTreeMap::new(),
+            range: None,
         };
         let both = [covered("pncp.atas"), covered("pncp.contratos"), empty];
         let page = grid(&both, None, screen(60));
