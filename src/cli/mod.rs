@@ -27,6 +27,7 @@ mod summary;
 mod target;
 mod text;
 mod verify;
+mod views;
 mod watch;
 
 use std::borrow::Cow;
@@ -100,6 +101,8 @@ enum Command {
     Source(source::Args),
     /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
+    /// Print SQL that creates a DuckDB view of each dataset
+    Views(views::Args),
     /// Print the completions of a shell: bash, zsh or fish
     Completions(manual::CompletionArgs),
     /// Print the manual page, or write those of all commands
@@ -214,6 +217,7 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Runs(args) => runs::run(shell, args).await,
         Command::Next(args) => next::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
+        Command::Views(args) => views::run(shell, args).await,
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,

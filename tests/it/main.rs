@@ -28,6 +28,7 @@ mod logs;
 mod means;
 mod names;
 mod network;
+mod pages;
 mod protection;
 mod regressions;
 mod scenario;

@@ -27,6 +27,7 @@ use bronzed_storage::state::inspect;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::program::Program;
 use crate::support::promises;
 use crate::support::python::{json_of, python};
 use crate::support::runtime;
@@ -172,12 +173,17 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
     }
     expected.push(json!({"day": "2025-10-23", "records": folder.path().join("22.json")}));
 
+    let views = Program::new(&["views", "--config", config.to_str().unwrap()]);
+    let views = views.env("BRONZED__LAKE__URL", lake.to_str().unwrap());
+    let sql = folder.path().join("views.sql");
+    fs::write(&sql, views.run().expect(0).stdout).unwrap();
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/use/snapshots.md");
     let judged = json_of(
         python()
             .script("snapshot.py")
             .args([docs, lake.to_str().unwrap(), "tcu_inidoneos"])
-            .arg(json!(expected).to_string()),
+            .arg(json!(expected).to_string())
+            .arg(sql),
     );
     assert_eq!(judged["days"], 5);
 }
