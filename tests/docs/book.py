@@ -1,4 +1,5 @@
-"""Checks that the pages of docs/ are a book: SUMMARY.md names each of them, and no link leads out of it or nowhere.
+"""Checks that the pages of docs/ are a book: SUMMARY.md names each of them, and no link leads out of it or nowhere. What is there in
+Portuguese, too, has the headings, blocks of code and links of the English page.
 
     book.py docs               the pages
     book.py docs target/book   and what mdBook has made of them
@@ -6,6 +7,7 @@
 In the book a link out of docs/ is dead, so that such files are named in code, `like/this`. The README's links are looked at, too.
 """
 
+import itertools
 import pathlib
 import re
 import sys
@@ -14,6 +16,13 @@ DOCS = pathlib.Path(sys.argv[1]).resolve()
 ROOT = DOCS.parent
 # [text](target) and ![text](target).
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+# Pages, and what they are in Portuguese.
+TRANSLATED = {
+    ROOT / "README.md": ROOT / "README.pt-BR.md",
+    DOCS / "use/getting-started.md": DOCS / "use/primeiros-passos.md",
+    DOCS / "use/questions.md": DOCS / "use/perguntas.md",
+}
 
 problems = []
 
@@ -49,6 +58,26 @@ def check(page, within):
             problems.append(f"{name}: {link} has no such heading")
 
 
+def parts(page):
+    """Returns what a translation has in common: the levels of headings, the blocks of code without comments, the links."""
+    english = {portuguese: page for page, portuguese in TRANSLATED.items()}
+    code = re.findall(r"^```.*?^```$", page.read_text(), re.M | re.S)
+    linked = [(str(english.get(file, file)), anchor) for _, file, anchor in links(page)]
+    return {
+        "headings": re.findall(r"^#+ ", prose(page), re.M),
+        "blocks of code": [re.sub(r" *#[^!].*", "", block) for block in code],
+        "links": sorted(linked),
+        "rows of tables": [line.count("|") for line in prose(page).splitlines() if line.startswith("|")],
+    }
+
+
+for page, portuguese in TRANSLATED.items():
+    here, there = parts(page), parts(portuguese)
+    for part in here:
+        if here[part] != there[part]:
+            odd = [pair for pair in itertools.zip_longest(here[part], there[part]) if pair[0] != pair[1]][0]
+            problems.append(f"{portuguese.relative_to(ROOT)} has other {part} than {page.name}: {odd[1]!r} for {odd[0]!r}")
+
 summary = DOCS / "SUMMARY.md"
 pages = sorted(DOCS.rglob("*.md"))
 named = [file for _, file, _ in links(summary)]
@@ -56,7 +85,7 @@ for page in pages:
     if page != summary and named.count(page) != 1:
         problems.append(f"docs/SUMMARY.md names {page.relative_to(ROOT)} {named.count(page)} times")
     check(page, DOCS)
-for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "STYLE.md", "RELEASE.md", "fuzz/README.md"):
+for page in ("README.md", "README.pt-BR.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "STYLE.md", "RELEASE.md", "fuzz/README.md"):
     check(ROOT / page, ROOT)
 
 for book in map(pathlib.Path, sys.argv[2:]):

@@ -277,13 +277,15 @@ fn what_has_no_views_is_said() {
 
 #[test]
 fn the_first_steps_are_taken() {
-    let told = simulated().page("use/getting-started.md", false);
-    assert_eq!(
-        (of_kind(&told, "sh").len(), of_kind(&told, "python").len()),
-        (2, 1)
-    );
-    let [rows] = &of_kind(&told, "sql")[..] else {
-        panic!("{told:?}");
-    };
-    assert_eq!(rows, &json!(200), "the records of the day that it reads");
+    for page in ["use/getting-started.md", "use/primeiros-passos.md"] {
+        let told = simulated().page(page, false);
+        assert_eq!(
+            (of_kind(&told, "sh").len(), of_kind(&told, "python").len()),
+            (2, 1)
+        );
+        let [rows] = &of_kind(&told, "sql")[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(rows, &json!(200), "the records of the day that it reads");
+    }
 }
