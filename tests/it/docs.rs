@@ -176,6 +176,45 @@ fn the_source_of_the_documentation_is_read_from_its_files_to_parquet() {
     );
 }
 
+/// Adds the text of all sources of the program below a folder, without the ends of lines in long texts.
+fn add_sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(path).unwrap();
+            let lines = source.split("\\\n").enumerate();
+            text.extend(lines.map(|(n, line)| if n == 0 { line } else { line.trim_start() }));
+        }
+    }
+}
+
+/// A symptom that is quoted is what the program prints, with `…` for what differs.
+#[test]
+fn the_symptoms_in_the_pages_are_messages_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    add_sources(&root.join("src"), &mut sources);
+    add_sources(&root.join("crates"), &mut sources);
+    let mut quoted = 0;
+    for page in ["troubleshooting", "upkeep"] {
+        let page = fs::read_to_string(root.join(format!("docs/operate/{page}.md"))).unwrap();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+        let symptoms = rows.filter_map(|row| row.split(" | ").next());
+        let spans = symptoms.flat_map(|symptom| symptom.split('`').skip(1).step_by(2));
+        for span in spans.filter(|span| !span.starts_with("No files found")) {
+            let parts = span.split(|c: char| c == '…' || c.is_ascii_digit());
+            let parts = parts.map(|part| part.trim_matches([' ', ':', ',', ';']));
+            for part in parts.filter(|part| part.len() > 8) {
+                assert!(sources.contains(part), "no message has `{part}`");
+                quoted += 1;
+            }
+        }
+    }
+    assert!(quoted > 15, "{quoted}");
+}
+
 #[test]
 fn every_command_is_in_the_page_of_commands() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate/commands.md");

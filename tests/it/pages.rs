@@ -1,5 +1,6 @@
 //! Pages for those who read the lake: what they show works, word for word, over a lake of simulated days.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,8 +108,9 @@ impl Simulated {
         }
     }
 
-    /// Runs a page in a folder of its own, with a copy of the lake if it is to begin with one.
-    fn page(&self, page: &str, with_lake: bool) -> Vec<Value> {
+    /// Runs a page in a folder of its own, with a copy of the lake if it is to begin with one. Returns what its
+    /// blocks returned, and the folder.
+    fn page(&self, page: &str, with_lake: bool) -> (Vec<Value>, TempDir) {
         let folder = TempDir::with_prefix("bronzed-page-").expect("a temporary folder");
         if with_lake {
             let copied = Command::new("cp")
@@ -128,7 +130,7 @@ impl Simulated {
             .env("BRONZED__LAKE__URL", "./lake")
             // The pages write a configuration of PNCP alone.
             .envs(self.variables(&[Provider::Pncp]));
-        json_of(&mut script).as_array().unwrap().clone()
+        (json_of(&mut script).as_array().unwrap().clone(), folder)
     }
 }
 
@@ -141,7 +143,7 @@ fn of_kind(told: &[Value], kind: &str) -> Vec<Value> {
 fn assert_questions_are_answered(page: &str) {
     let simulated = simulated();
     let before = simulated.simulator.ledger().len();
-    let told = simulated.page(page, true);
+    let (told, _) = simulated.page(page, true);
     let rows = of_kind(&told, "sql");
     let (copies, asked): (Vec<_>, Vec<_>) = rows.iter().partition(|rows| rows.is_null());
     assert_eq!((copies.len(), asked.len()), (2, 9), "{told:?}");
@@ -278,7 +280,7 @@ fn what_has_no_views_is_said() {
 #[test]
 fn the_first_steps_are_taken() {
     for page in ["use/getting-started.md", "use/primeiros-passos.md"] {
-        let told = simulated().page(page, false);
+        let (told, _) = simulated().page(page, false);
         assert_eq!(
             (of_kind(&told, "sh").len(), of_kind(&told, "python").len()),
             (2, 1)
@@ -287,5 +289,38 @@ fn the_first_steps_are_taken() {
             panic!("{told:?}");
         };
         assert_eq!(rows, &json!(200), "the records of the day that it reads");
+    }
+}
+
+/// Returns the files of a folder, by their path in it, except those that only one process has.
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => _ = found.insert(path.strip_prefix(folder).unwrap().to_owned()),
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_lake_that_was_backed_up_and_moved_goes_on() {
+    let simulated = simulated();
+    let (_, folder) = simulated.page("operate/upkeep.md", true);
+    assert_eq!(files(&folder.path().join("backup")), files(&simulated.lake));
+    for copy in ["restored", "moved"] {
+        let lake = folder.path().join(copy);
+        let args = ["run", "pncp.contratacoes", "--day", "2025-10-22", "--json"];
+        let again = simulated
+            .program(&args)
+            .env("BRONZED__LAKE__URL", lake.to_str().unwrap());
+        let report = again.run().expect(0).json();
+        let counts = (&report["new"], &report["duplicates"], &report["complete"]);
+        assert_eq!(counts, (&json!(0), &json!(200), &json!(true)), "{copy}");
     }
 }

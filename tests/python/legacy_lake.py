@@ -1,11 +1,13 @@
 """Writes a day as the earlier pipeline left it: pandas, pyarrow, naive times, and its faults.
 
-    legacy_lake.py FOLDER PREFIX DAY KEY RECORDS
+    legacy_lake.py FOLDER PREFIX DAY KEY RECORDS [again]
 
 RECORDS is a JSON file with at least ten records of the day. Of those, in their order, the last two
 are unknown to this lake, the two before have lost their rows (the pipeline wrote its state before
 its data), the next two have rows without an id, and all others have rows, the first one twice.
 Prints which are which.
+
+With `again` the folder has a state already: the pipeline stores the records that it doesn't know, and overwrites the state.
 """
 
 import datetime
@@ -17,11 +19,12 @@ import pandas
 
 
 def main():
-    folder, prefix, day, key, records = sys.argv[1:]
+    folder, prefix, day, key, records, *again = sys.argv[1:]
     with open(records, encoding="utf-8") as file:
         records = json.load(file)
     date = datetime.date.fromisoformat(day)
-    print(json.dumps(LegacyDay(pathlib.Path(folder), prefix, date, key).write(records)))
+    legacy = LegacyDay(pathlib.Path(folder), prefix, date, key)
+    print(json.dumps(legacy.write_again(records) if again else legacy.write(records)))
 
 
 class LegacyDay:
@@ -49,6 +52,14 @@ class LegacyDay:
             "lost": sorted(one[self.key] for one in lost),
             "unknown": sorted(one[self.key] for one in unknown),
         }
+
+    def write_again(self, records):
+        path = self.folder / self.prefix / "_state" / self.partition / f"state_{self.date:%Y%m%d}.json"
+        known = set(json.loads(path.read_text(encoding="utf-8"))["processed_ids"])
+        new = [one for one in records if one[self.key] not in known]
+        self.write_file("200005", new)
+        self.write_state(sorted(known | {one[self.key] for one in new}), len(known), len(new))
+        return {"new": len(new)}
 
     def without_id(self, record):
         return {name: value for name, value in record.items() if name != self.key}

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use bronzed_simulator::Simulator;
 use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::support::lake::{Backend, TestLake};
 use crate::support::python::{json_of, python};
@@ -67,6 +68,37 @@ fn a_lake_of_the_earlier_pipeline_is_taken_over(backend: Backend) {
     scene.assert_lake(Expect::All);
 }
 
+/// The way back: the pipeline goes on with what this program wrote, and this program with what that one has
+/// added and written over.
+#[test]
+fn the_earlier_pipeline_takes_over_and_gives_back() {
+    let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
+    // Not told to the judge: its audit is what the pipeline overwrites.
+    scene.reader().run().expect(0);
+    let more = GeneratedDay::new(6, day(), 12);
+    scene.simulator.catalog().extend(more.records());
+
+    let made = written_by_the_pipeline(&scene.simulator, &scene.lake.as_folder(), &["again"]);
+    assert_eq!(
+        made["new"], 12,
+        "it stores nothing again that this program stored"
+    );
+    assert!(
+        scene.state().get("format").is_none(),
+        "and overwrites the state"
+    );
+    assert_eq!(old_reader(&scene)["total_processed"], 72);
+
+    let report = scene.run().expect(0).json();
+    assert_eq!(
+        (&report["new"], &report["duplicates"]),
+        (&json!(0), &json!(72))
+    );
+    assert_eq!(scene.state()["format"], 1);
+    assert_eq!(scene.state()["total_processed"], 72);
+    scene.assert_lake(Expect::All);
+}
+
 #[test]
 fn fields_that_nobody_knows_survive_the_rewrite() {
     let scene = Scene::of(Backend::Folder, Catalog::generated(5, day(), 60, 2_400));
@@ -123,16 +155,21 @@ fn leave_a_legacy_lake(scene: &Scene) -> Value {
 /// Writes the simulator's day to any lake as the earlier pipeline would have.
 pub fn leave_a_legacy_day(simulator: &Simulator, to: &TestLake) -> Value {
     let folder = TempDir::with_prefix("bronzed-legacy-").unwrap();
+    let made = written_by_the_pipeline(simulator, folder.path(), &[]);
+    to.fill_from(folder.path());
+    made
+}
+
+/// Writes the simulator's day into a folder as the earlier pipeline does.
+fn written_by_the_pipeline(simulator: &Simulator, lake: &Path, more: &[&str]) -> Value {
     let now = simulator.clock().brasilia();
     let listed = simulator.catalog().list(Some(day()), now, true);
     let records: Vec<_> = listed.map(|listed| listed.record).collect();
-    let path = folder.path().join("records.json");
-    std::fs::write(&path, serde_json::to_vec(&records).unwrap()).unwrap();
-    let lake = folder.path().join("lake");
+    let file = NamedTempFile::new().unwrap();
+    fs::write(&file, serde_json::to_vec(&records).unwrap()).unwrap();
     let mut script = python().script("legacy_lake.py");
-    let made = json_of(script.arg(&lake).args(["pncp", DAY, KEY]).arg(&path));
-    to.fill_from(&lake);
-    made
+    let script = script.arg(lake).args(["pncp", DAY, KEY]);
+    json_of(script.arg(file.path()).args(more))
 }
 
 /// Returns the state as the earlier pipeline reads it.
