@@ -14,8 +14,8 @@ use crate::cli::{CliError, target};
 use bronzed_model::clock::Clock;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{
-    Auth, Cost, Dataset, Job, JobDays, Kind, Limits, Mode, PagingStyle, Pool, Require, SliceValues,
-    SliceVariable, Source,
+    Auth, Cost, Dataset, Job, JobDays, KeyPlace, Kind, Limits, Mode, PagingStyle, Pool, Require,
+    SliceValues, SliceVariable, Source,
 };
 use bronzed_model::settings::{Origin, Settings};
 
@@ -234,7 +234,10 @@ fn credentials(auth: &Auth) -> &'static str {
     match auth {
         Auth::None => "none needed",
         Auth::Bearer(_) => "a bearer token",
-        Auth::ApiKey { .. } => "a key in a header",
+        Auth::ApiKey { place, .. } => match place {
+            KeyPlace::Header(_) => "a key in a header",
+            KeyPlace::Param(_) => "a key in the query",
+        },
         Auth::Basic { .. } => "user and password",
     }
 }
@@ -460,6 +463,14 @@ source            pncp
         );
         assert!(shown.contains("a bearer token"), "{shown}");
         assert!(!shown.contains("hunter"), "{shown}");
+        let in_query = super::tests::shown(&[
+            ("BRONZED__SOURCES__PNCP__AUTH__TYPE", "api_key"),
+            ("BRONZED__SOURCES__PNCP__AUTH__PARAM", "chave"),
+            ("BRONZED__SOURCES__PNCP__AUTH__KEY_ENV", "KEY"),
+            ("KEY", "hunter4"),
+        ]);
+        assert!(in_query.contains("a key in the query"), "{in_query}");
+        assert!(!in_query.contains("hunter"), "{in_query}");
     }
 
     #[test]

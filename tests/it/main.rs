@@ -33,5 +33,6 @@ mod protection;
 mod regressions;
 mod scenario;
 mod secrets;
+mod shapes;
 mod snapshots;
 mod verify;

@@ -15,6 +15,7 @@ use crate::support::scene::{DAY, Scene};
 
 const BEARER: &str = "planted-bearer-7d10c2b9";
 const API_KEY: &str = "planted-api-key-a34f90e2";
+const IN_QUERY: &str = "planted-query-key-c81f6b03";
 const BASIC: &str = "planted-basic-4d9c27e1";
 /// Base64 of `planted-user` and the password, as sent.
 const BASIC_SENT: &str = "cGxhbnRlZC11c2VyOnBsYW50ZWQtYmFzaWMtNGQ5YzI3ZTE=";
@@ -29,9 +30,10 @@ const IN_URL: &str = "planted-in-url-c7720d3b";
 const PROTECT: &str = "planted-protect-key-03cd5be9";
 const OTHER_PROTECT: &str = "planted-other-protect-key-77aa20";
 
-const PLANTED: [&str; 13] = [
+const PLANTED: [&str; 14] = [
     BEARER,
     API_KEY,
+    IN_QUERY,
     BASIC,
     BASIC_SENT,
     SERVER,
@@ -92,7 +94,7 @@ impl Shown {
 }
 
 /// Authentication types, with the variables that set them.
-fn ways() -> [(&'static str, Vec<(&'static str, &'static str)>); 3] {
+fn ways() -> [(&'static str, Vec<(&'static str, &'static str)>); 4] {
     const TYPE: &str = "BRONZED__SOURCES__PNCP__AUTH__TYPE";
     [
         (
@@ -110,6 +112,15 @@ fn ways() -> [(&'static str, Vec<(&'static str, &'static str)>); 3] {
                 ("BRONZED__SOURCES__PNCP__AUTH__HEADER", "X-Api-Key"),
                 ("BRONZED__SOURCES__PNCP__AUTH__KEY_ENV", "PLANTED_KEY"),
                 ("PLANTED_KEY", API_KEY),
+            ],
+        ),
+        (
+            "key in the query",
+            vec![
+                (TYPE, "api_key"),
+                ("BRONZED__SOURCES__PNCP__AUTH__PARAM", "api_key"),
+                ("BRONZED__SOURCES__PNCP__AUTH__KEY_ENV", "PLANTED_IN_QUERY"),
+                ("PLANTED_IN_QUERY", IN_QUERY),
             ],
         ),
         (
@@ -203,7 +214,7 @@ fn gateway() -> (String, Arc<Mutex<String>>) {
                 .lines()
                 .filter(|line| {
                     let line = line.to_lowercase();
-                    ["auth", "-key", "token", "sig="]
+                    ["auth", "-key", "_key=", "token", "sig="]
                         .iter()
                         .any(|part| line.contains(part))
                 })
@@ -227,7 +238,8 @@ fn gateway() -> (String, Arc<Mutex<String>>) {
 #[test]
 fn an_error_page_that_repeats_the_request_shows_no_secret() {
     let mut shown = Shown::default();
-    for ((way, variables), sent) in ways().into_iter().zip([BEARER, API_KEY, BASIC_SENT]) {
+    let sent = [BEARER, API_KEY, IN_QUERY, BASIC_SENT];
+    for ((way, variables), sent) in ways().into_iter().zip(sent) {
         let (url, asked) = gateway();
         let lake = TestLake::new(Backend::Folder);
         for args in [&READ[..], &["check", "--online"]] {
@@ -477,8 +489,15 @@ fn ask(address: &str, method: &str, path: &str, token: Option<&str>, body: &str)
 
 #[test]
 fn the_daemon_shows_no_secret_in_anything_that_it_answers_or_logs() {
+    let ways = ways();
+    for way in ["bearer", "key in the query"] {
+        let (_, variables) = ways.iter().find(|(name, _)| *name == way).unwrap();
+        daemon_shows_no_secret(variables);
+    }
+}
+
+fn daemon_shows_no_secret(variables: &[(&str, &str)]) {
     let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
-    let (_, variables) = &ways()[0];
     let program = with(scene.program(&["daemon"]), variables)
         .env("BRONZED__SERVER__LISTEN", "127.0.0.1:0")
         .env("BRONZED__SERVER__TOKEN", SERVER)

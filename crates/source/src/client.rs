@@ -25,13 +25,13 @@ use crate::http::Http;
 use crate::known_rows::KnownRows;
 use crate::lease::{Lease, SharedLimits};
 use crate::page::Page;
-use crate::request::PageRequest;
+use crate::request::{PageRequest, RequestError, remove_param};
 use crate::throttle::{AdmittedRequest, RequestThrottle};
 use crate::transport::{RawResponse, Transport, TransportError};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
-use bronzed_model::declaration::{Dataset, RequestLimits, Source};
+use bronzed_model::declaration::{Auth, Dataset, KeyPlace, RequestLimits, Source};
 use bronzed_model::entropy::Entropy;
 
 /// Result of a successful request.
@@ -61,6 +61,8 @@ pub(super) struct ClientInner {
     /// Notified when a host or endpoint that was down answers again.
     back: Notify,
     known_rows: KnownRows,
+    /// Query parameter that holds the key, which is added by the transport.
+    key_param: Option<String>,
 }
 
 impl SourceClient {
@@ -94,6 +96,13 @@ impl SourceClient {
             entropy,
             back: Notify::new(),
             known_rows: KnownRows::default(),
+            key_param: match &source.auth {
+                Auth::ApiKey {
+                    place: KeyPlace::Param(name),
+                    ..
+                } => Some(name.clone()),
+                _ => None,
+            },
         }))
     }
 
@@ -160,7 +169,7 @@ impl ClientInner {
         request: &PageRequest,
         usage: &RequestBudget,
     ) -> Result<Answer, FetchError> {
-        let url = request.url(&self.base_url)?;
+        let url = self.url_of(request)?;
         let mut tries = RetryState::new(&request.dataset.retry, &self.entropy);
         loop {
             let verdict = self.attempt(request, &url, usage, &mut tries).await?;
@@ -183,6 +192,15 @@ impl ClientInner {
             self.unless_down(&request.dataset, &url)?;
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Returns the URL of a page without the key: the link to a next page may repeat it.
+    pub(super) fn url_of(&self, request: &PageRequest) -> Result<Url, RequestError> {
+        let mut url = request.url(&self.base_url)?;
+        if let Some(name) = &self.key_param {
+            remove_param(&mut url, name);
+        }
+        Ok(url)
     }
 
     /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't

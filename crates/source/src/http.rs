@@ -23,8 +23,9 @@ use url::{Host, Url};
 
 use crate::error::ClientError;
 use crate::failure::{Failure, snippet};
+use crate::request::{add_param, percent_encoded};
 use crate::transport::{RawResponse, Transport, TransportError};
-use bronzed_model::declaration::{Auth, RequestLimits, Source};
+use bronzed_model::declaration::{Auth, KeyPlace, RequestLimits, Source};
 
 /// Connect timeout: longer than it takes to reach an available host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,6 +47,8 @@ pub(super) struct Http {
     /// Failure of every HTTPS request. `None` unless this machine has no certificate authorities.
     no_authorities: Option<Failure>,
     basic: Option<(String, SecretString)>,
+    /// Name and value of the query parameter that holds the key.
+    param: Option<(String, SecretString)>,
     /// Credentials of the requests, in every form in which a response may repeat them.
     secrets: Arc<[SecretString]>,
 }
@@ -94,6 +97,13 @@ impl Http {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
             },
+            param: match &source.auth {
+                Auth::ApiKey {
+                    place: KeyPlace::Param(name),
+                    key,
+                } => Some((name.clone(), key.clone())),
+                _ => None,
+            },
             secrets: secrets(&source.auth),
         })
     }
@@ -114,8 +124,13 @@ impl Http {
             Some(client) if is_loopback(url) => client,
             _ => &self.outer,
         };
-        let failed = |error| failed(&error, limits.timeout);
-        let mut request = client.get(url.clone());
+        let failed = |error| failed(error, limits.timeout);
+        // The key joins the URL only here, so that no other part of the program sees it.
+        let mut url = url.clone();
+        if let Some((name, key)) = &self.param {
+            add_param(&mut url, name, key.expose_secret());
+        }
+        let mut request = client.get(url);
         if let Some((user, password)) = &self.basic {
             request = request.basic_auth(user, Some(password.expose_secret()));
         }
@@ -186,7 +201,7 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, T
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(body.freeze()),
-            Err(error) => return Err(failed(&error, limits.timeout)),
+            Err(error) => return Err(failed(error, limits.timeout)),
         };
         if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
             body.extend_from_slice(&chunk);
@@ -199,13 +214,16 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, T
 }
 
 /// Converts an error of the HTTP library; `timeout` is the limit that applied to the request.
-fn failed(error: &reqwest::Error, timeout: Duration) -> TransportError {
+fn failed(error: reqwest::Error, timeout: Duration) -> TransportError {
+    // Without the URL, whose query may hold a key.
+    let url = error.url().cloned();
+    let error = error.without_url();
     // The cause may quote the server, for example the host names of a certificate.
-    let cause = snippet(root_cause(error).as_bytes());
+    let cause = snippet(root_cause(&error).as_bytes());
     TransportError::Off(if error.is_connect() {
-        let host = error.url().and_then(Url::host_str).unwrap_or("the API");
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or("the API");
         Failure::NoConnection {
-            hint: hint(&cause, host, error.url()),
+            hint: hint(&cause, host, url.as_ref()),
             host: host.to_owned(),
             problem: cause,
         }
@@ -262,7 +280,14 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
             let text = format!("Bearer {}", token.expose_secret());
             headers.insert(AUTHORIZATION, secret("authorization", &text)?);
         }
-        Auth::ApiKey { header, key } => {
+        Auth::ApiKey {
+            place: KeyPlace::Param(_),
+            ..
+        } => {}
+        Auth::ApiKey {
+            place: KeyPlace::Header(header),
+            key,
+        } => {
             let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
             headers.insert(name, secret(header, key.expose_secret())?);
         }
@@ -274,7 +299,11 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
 fn secrets(auth: &Auth) -> Arc<[SecretString]> {
     match auth {
         Auth::None => Arc::default(),
-        Auth::Bearer(secret) | Auth::ApiKey { key: secret, .. } => Arc::new([secret.clone()]),
+        Auth::Bearer(secret) => Arc::new([secret.clone()]),
+        Auth::ApiKey { key, .. } => {
+            let sent = percent_encoded(key.expose_secret());
+            Arc::new([key.clone(), sent.into()])
+        }
         Auth::Basic { user, password } => {
             let pair = format!("{user}:{}", password.expose_secret());
             let sent = BASE64_STANDARD.encode(pair);

@@ -68,7 +68,7 @@ impl SourceClient {
 
 impl ClientInner {
     async fn look(&self, request: &PageRequest) -> Result<ProbeResult, FetchError> {
-        let url = request.url(&self.base_url)?;
+        let url = self.url_of(request)?;
         let dataset = &request.dataset;
         let _permits = self.throttle.enter(dataset, request.priority).await;
         let begun = Instant::now();

@@ -208,7 +208,31 @@ fn written(instant: DateTime<Utc>, window: &Window) -> Result<String, RequestErr
     Ok(text)
 }
 
-fn percent_encoded(text: &str) -> String {
+/// Removes the parameters of a name from the query of a URL; the others stay as they are written.
+pub(super) fn remove_param(url: &mut Url, name: &str) {
+    let Some(query) = url.query() else {
+        return;
+    };
+    let is_other = |pair: &&str| {
+        let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
+        parsed.next().is_none_or(|(known, _)| known != name)
+    };
+    let kept: Vec<_> = query.split('&').filter(is_other).collect();
+    let kept = (!kept.is_empty()).then(|| kept.join("&"));
+    url.set_query(kept.as_deref());
+}
+
+/// Adds a parameter to the query of a URL.
+pub(super) fn add_param(url: &mut Url, name: &str, value: &str) {
+    let pair = format!("{}={}", percent_encoded(name), percent_encoded(value));
+    let query = match url.query() {
+        Some(query) if !query.is_empty() => format!("{query}&{pair}"),
+        _ => pair,
+    };
+    url.set_query(Some(&query));
+}
+
+pub(super) fn percent_encoded(text: &str) -> String {
     // A literal `+` is already `%2B`, so every `+` left is a space.
     byte_serialize(text.as_bytes())
         .collect::<String>()

@@ -140,11 +140,20 @@ impl SourceDraft<'_> {
                 let _ = writeln!(text, "{} = {}", quoted(name), quoted(value));
             }
         }
-        for Parameter { name, .. } in secrets {
-            let _ = writeln!(
-                text,
-                "\n# `{name}` of the URL looks like a secret, and was left out: see `auth` in docs/operate/sources.md."
-            );
+        for (position, Parameter { name, .. }) in secrets.into_iter().enumerate() {
+            let _ = match position {
+                0 => writeln!(
+                    text,
+                    "\n# `{name}` of the URL looks like a secret: its value was left out, and is read from this variable.\n\
+                     [auth]\ntype = \"api_key\"\nparam = {}\nkey_env = \"{}_KEY\"",
+                    quoted(name),
+                    self.source.to_uppercase()
+                ),
+                _ => writeln!(
+                    text,
+                    "\n# `{name}` of the URL looks like a secret, too, and was left out: see `auth` in docs/operate/sources.md."
+                ),
+            };
         }
     }
 
@@ -263,10 +272,26 @@ mod tests {
             ),
         ];
         let files = files.map(|(name, text)| (name.to_owned(), text));
-        let loaded = bronzed_config::load_given(files.into(), []);
+        let key = [("RIVERS_KEY".to_owned(), "x".to_owned())];
+        let loaded = bronzed_config::load_given(files.into(), key);
         loaded
             .map(drop)
             .map_err(|problems| format!("{problems}\n{}", draft.text()))
+    }
+
+    #[test]
+    fn a_key_in_the_url_is_declared_and_its_value_left_out() {
+        let url = "https://rivers.example.org/v1/list?apiKey=s3cr3t&unit=cm";
+        let draft = SourceDraft {
+            source: "rivers",
+            dataset: "readings",
+            zone: chrono_tz::Europe::Berlin,
+            request: &SampledRequest::parse(url).unwrap(),
+            sample: &AnswerSample::of(r#"[{"id": 1}]"#).unwrap(),
+        };
+        let text = draft.text();
+        let auth = "[auth]\ntype = \"api_key\"\nparam = \"apiKey\"\nkey_env = \"RIVERS_KEY\"\n";
+        assert!(text.contains(auth) && !text.contains("s3cr3t"), "{text}");
     }
 
     #[test]
@@ -284,6 +309,8 @@ mod tests {
             envelope,
         )
         .unwrap();
+        let keyed = "https://rivers.example.org/v1/list?page=1&per_page=50&apiKey=s3cr3t&unit=cm";
+        loaded(keyed, envelope).unwrap();
         let linked =
             r#"{"data": [{"id": "a"}], "links": {"next": "https://rivers.example.org/list?c=2"}}"#;
         loaded("https://rivers.example.org/list", linked).unwrap();

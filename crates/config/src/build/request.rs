@@ -99,6 +99,16 @@ impl Build<'_> {
         let params = context.table.params.keys();
         let path = context.path.key("params");
         let mut sent: Vec<_> = params.map(|name| (path.key(name), name.clone())).collect();
+        if let Some(param) = &context.source.tables.auth.param {
+            let at = KeyPath::default().key("auth").key("param");
+            if let Some((first, _)) = sent.iter().find(|(_, name)| name == param) {
+                let what = format!("`{first}` sends the parameter `{param}`, as `{at}` does");
+                let hint = "leave it out: the key is added to every request";
+                self.complain(first, what, hint);
+            }
+            sent.retain(|(_, name)| name != param);
+            sent.push((at, param.clone()));
+        }
         for (table, key) in [
             ("window", "start_param"),
             ("window", "end_param"),

@@ -12,7 +12,7 @@ use super::Build;
 use crate::path::KeyPath;
 use crate::tables::source::{AuthScheme, AuthTable, SourceFile};
 use crate::text::{HeaderText, Text, value};
-use bronzed_model::declaration::{Auth, Job, Limits, Source};
+use bronzed_model::declaration::{Auth, Job, KeyPlace, Limits, Source};
 use bronzed_model::redact::looks_like_secret;
 use bronzed_model::schema::Schema;
 
@@ -139,6 +139,7 @@ impl Build<'_> {
             ("token_env", AuthScheme::Bearer),
             ("token_file", AuthScheme::Bearer),
             ("header", AuthScheme::ApiKey),
+            ("param", AuthScheme::ApiKey),
             ("key_env", AuthScheme::ApiKey),
             ("key_file", AuthScheme::ApiKey),
             ("user", AuthScheme::Basic),
@@ -164,13 +165,8 @@ impl Build<'_> {
             }
             AuthScheme::ApiKey => {
                 let key = secret("key", &table.key_env, &table.key_file);
-                let path = path.key("header");
-                self.needs(&path, "it takes the key", "write header = \"X-Api-Key\"");
-                if let Some(header) = &table.header {
-                    self.header_name(&path, header);
-                }
-                let header = table.header.clone().unwrap_or_default();
-                Auth::ApiKey { header, key }
+                let place = self.key_place(path, table);
+                Auth::ApiKey { place, key }
             }
             AuthScheme::Basic => {
                 let password = secret("password", &table.password_env, &table.password_file);
@@ -180,5 +176,23 @@ impl Build<'_> {
                 Auth::Basic { user, password }
             }
         }
+    }
+
+    /// Returns the place of an API key: a header or a query parameter.
+    fn key_place(&mut self, path: &KeyPath, table: &AuthTable) -> KeyPlace {
+        let (header, param) = (path.key("header"), path.key("param"));
+        if let Some(name) = &table.param {
+            let hint = "keep the one that the API reads";
+            self.refuses(&header, "is said beside `param`", hint);
+            return KeyPlace::Param(name.clone());
+        }
+        if !self.meant(&param) {
+            let hint = "write header = \"X-Api-Key\", or param = \"api_key\" for one in the query";
+            self.needs(&header, "it takes the key", hint);
+        }
+        if let Some(name) = &table.header {
+            self.header_name(&header, name);
+        }
+        KeyPlace::Header(table.header.clone().unwrap_or_default())
     }
 }

@@ -76,6 +76,9 @@ pub struct AuthTable {
     pub token_file: Option<String>,
     /// `api_key`: request header for the key.
     pub header: Option<String>,
+    /// `api_key`: query parameter for the key, instead of `header`. It is added when a request is sent, and no
+    /// URL that is logged or shown has it.
+    pub param: Option<String>,
     /// `api_key`: environment variable that holds the key.
     pub key_env: Option<String>,
     /// `api_key`: file that holds the key.
@@ -97,7 +100,7 @@ pub enum AuthScheme {
     None,
     /// `Authorization: Bearer …`
     Bearer,
-    /// API key in a header of the API's own.
+    /// API key in a header or a query parameter of the API's own.
     ApiKey,
     /// `Authorization: Basic …`
     Basic,

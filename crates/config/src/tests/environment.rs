@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{BRONZED, Folder, PNCP};
 use crate::load;
-use bronzed_model::declaration::{Auth, SliceValues};
+use bronzed_model::declaration::{Auth, KeyPlace, SliceValues};
 
 const CONTRATACOES: &str = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES";
 
@@ -228,6 +228,15 @@ fn secrets_come_from_variables_and_files_and_are_never_shown() {
 
     let api_key = "type = \"api_key\"\nheader = \"X-Api-Key\"\nkey_env = \"TOKEN\"";
     assert!(auth(api_key).load(&environment).is_ok());
+    let in_query = "type = \"api_key\"\nparam = \"chave\"\nkey_env = \"TOKEN\"";
+    let settings = auth(in_query).load(&environment);
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let Auth::ApiKey { place, key } = &settings.sources["pncp"].auth else {
+        panic!("{settings:?}")
+    };
+    assert_eq!(*place, KeyPlace::Param("chave".to_owned()));
+    assert_eq!(key.expose_secret(), "from-a-variable");
+    assert!(!format!("{settings:?}").contains("from-a-variable"));
 
     for (lines, what) in [
         (
@@ -245,6 +254,18 @@ fn secrets_come_from_variables_and_files_and_are_never_shown() {
         (
             "type = \"api_key\"\nkey_file = \"token.txt\"",
             "`auth.header` is missing: it takes the key",
+        ),
+        (
+            "type = \"api_key\"\nkey_file = \"token.txt\"\nheader = \"X-Key\"\nparam = \"chave\"",
+            "`auth.header` is said beside `param`",
+        ),
+        (
+            "param = \"chave\"",
+            "`auth.param` doesn't belong to the type of `auth` that is said",
+        ),
+        (
+            "type = \"api_key\"\nkey_file = \"token.txt\"\nparam = \"pagina\"",
+            "`dataset.contratacoes.paginator.page_param` sends the parameter `pagina`, as `auth.param` does",
         ),
         (
             "type = \"basic\"\npassword_file = \"token.txt\"",

@@ -71,11 +71,11 @@ pub enum Auth {
     None,
     /// `Authorization: Bearer …`
     Bearer(SecretString),
-    /// A custom header.
+    /// A key of the API's own.
     ApiKey {
-        /// The header's name.
-        header: String,
-        /// The header's value.
+        /// Place of the key in a request.
+        place: KeyPlace,
+        /// The key.
         key: SecretString,
     },
     /// `Authorization: Basic …`
@@ -85,6 +85,15 @@ pub enum Auth {
         /// The user's password.
         password: SecretString,
     },
+}
+
+/// Place of an API key in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// Value of the header of this name.
+    Header(String),
+    /// Value of the query parameter of this name. URLs hold it only while they are sent.
+    Param(String),
 }
 
 /// Limits of an API.

@@ -1,7 +1,7 @@
 //! Requests as sent, redaction of secrets, and sources without a client.
 
 use super::*;
-use bronzed_model::declaration::Auth;
+use bronzed_model::declaration::PagingStyle;
 use secrecy::SecretString;
 
 const SECRET: &str = "s3cr3t-t0ken";
@@ -67,12 +67,23 @@ async fn each_way_to_authenticate_is_sent_as_its_standard_says() {
     assert!(bearer.contains("authorization: bearer s3cr3t-t0ken\r\n"));
     let key = head(|source| {
         source.auth = Auth::ApiKey {
-            header: "chave-api".to_owned(),
+            place: KeyPlace::Header("chave-api".to_owned()),
             key: secret(),
         }
     })
     .await;
     assert!(key.contains("chave-api: s3cr3t-t0ken\r\n"));
+    let in_query = head(|source| {
+        source.auth = Auth::ApiKey {
+            place: KeyPlace::Param("chave".to_owned()),
+            key: SecretString::from("a b&c"),
+        }
+    })
+    .await;
+    assert!(
+        in_query.contains("&chave=a%20b%26c http/1.1\r\n"),
+        "{in_query}"
+    );
     let basic = head(|source| {
         source.auth = Auth::Basic {
             user: "ana".to_owned(),
@@ -108,6 +119,62 @@ async fn secrets_show_in_no_error_and_no_debug_output() {
         url.contains("put them into `auth`") && !url.contains("s3cr3t"),
         "{url}"
     );
+}
+
+#[tokio::test]
+async fn a_key_in_the_query_shows_in_no_url() {
+    let in_query = |source: &mut Source| {
+        source.auth = Auth::ApiKey {
+            place: KeyPlace::Param("chave".to_owned()),
+            key: SecretString::from(SECRET),
+        }
+    };
+    // An error page, a redirect and a broken connection that repeat the request, and no connection at all.
+    let echo = format!("refused: /api?chave={SECRET}");
+    let moved = format!("Location: /elsewhere?chave={SECRET}\r\n");
+    let server = Server::script(vec![
+        Step::Answer(answer("400 Bad Request", "", echo.as_bytes())),
+        Step::Answer(answer("301 Moved", &moved, b"")),
+        Step::Reset(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_vec()),
+    ])
+    .await;
+    let mut fetch = Fetch::from(&server);
+    in_query(&mut fetch.source);
+    fetch.dataset.retry.max_attempts = 1;
+    for expected in ["[secret]", "[secret]", "broke off"] {
+        let error = fetch.first().await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(expected), "{shown}");
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    assert!(server.heads().iter().all(|head| head.contains(SECRET)));
+    fetch.source.base_url = Url::parse("http://127.0.0.1:9/api").unwrap();
+    let error = format!("{:?}", fetch.first().await.unwrap_err());
+    assert!(
+        error.contains("NoConnection") && !error.contains(SECRET),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_next_link_that_repeats_the_key_is_followed_with_the_key_once() {
+    let server = Server::start(|_| page()).await;
+    let mut fetch = Fetch::from(&server);
+    fetch.source.auth = Auth::ApiKey {
+        place: KeyPlace::Param("chave".to_owned()),
+        key: SecretString::from(SECRET),
+    };
+    fetch.dataset.paginator.style = PagingStyle::NextLink;
+    let mut request = request(fetch.dataset.clone(), 1);
+    request.next = Some(format!("/next?a=%2F&chave={SECRET}&b=1"));
+    let client = client(&fetch.source);
+    let url = client.inner().url_of(&request).unwrap();
+    assert!(url.as_str().ends_with("/next?a=%2F&b=1"), "{url}");
+    let cancel = CancellationToken::new();
+    assert_page(client.fetch(&request, &fetch.usage, &cancel).await);
+    let head = server.heads().remove(0);
+    let sent = format!("GET /next?a=%2F&b=1&chave={SECRET} HTTP");
+    assert!(head.starts_with(&sent), "{head}");
 }
 
 #[test]
