@@ -55,7 +55,7 @@ impl DaySelection {
             .earliest
             .map_or(self.from, |first| first.max(self.from));
         let shard = self.shard;
-        let days = from.through(self.to);
+        let days = dataset.days.period.through(from, self.to);
         days.filter(move |day| shard.is_none_or(|shard| shard.owns(*day)))
     }
 }

@@ -190,7 +190,7 @@ fn print_dataset(dataset: &Dataset, source: &Source, out: &mut dyn Write) -> io:
     )?;
     line(out, 2, "table", &dataset.prefix)?;
     line(out, 2, "path", &dataset.path.to_string())?;
-    line(out, 2, "read as", &kind(&dataset.kind))?;
+    line(out, 2, "read as", &kind(dataset))?;
     line(out, 2, "slices", &slices(&dataset.slices))?;
     line(out, 2, "pages", &pages(dataset))?;
     if let Some(earliest) = dataset.days.earliest {
@@ -284,9 +284,9 @@ fn slices(variables: &[SliceVariable]) -> String {
     }
 }
 
-fn kind(kind: &Kind) -> String {
-    match kind {
-        Kind::Dated(_) => "days that are asked for".to_owned(),
+fn kind(dataset: &Dataset) -> String {
+    match &dataset.kind {
+        Kind::Dated(_) => format!("{}s that are asked for", dataset.days.period.word()),
         Kind::Snapshot => "a whole table, compared with the one before".to_owned(),
         Kind::Child(parent) => format!("what belongs to each record of {}", parent.dataset),
         Kind::Feed => "a feed, from its newest record back".to_owned(),

@@ -125,13 +125,15 @@ fn orders(
     Ok(from
         .through(to)
         .flat_map(|day| {
-            datasets.iter().map(move |dataset| Order {
+            let read = target::on_day(&datasets, day, from);
+            read.map(|(dataset, day)| Order {
                 dataset: dataset.clone(),
                 day,
                 mode: args.mode.into(),
                 job: "manual".to_owned(),
                 priority: Priority::Hourly,
             })
+            .collect::<Vec<_>>()
         })
         .collect())
 }

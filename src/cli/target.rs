@@ -222,6 +222,19 @@ pub fn check_days(
     Ok(())
 }
 
+/// Returns the datasets of which a partition is read on a day of a range that starts `from`, each with the
+/// partition's day: a month or a year is read on its first day within the range.
+pub fn on_day(
+    datasets: &[Arc<Dataset>],
+    day: Day,
+    from: Day,
+) -> impl Iterator<Item = (&Arc<Dataset>, Day)> {
+    datasets.iter().filter_map(move |dataset| {
+        let first = dataset.days.period.first(day);
+        (first == day || day == from).then_some((dataset, first))
+    })
+}
+
 /// Reduces a range to what can be read: days up to today, and datasets that have days in it. Prints a message
 /// for each reduction. `named`: the dataset was named explicitly, and is rejected if it lacks the first day.
 ///

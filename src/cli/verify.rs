@@ -88,8 +88,10 @@ fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, CliError> {
 fn orders(args: &Args, datasets: &[Arc<Dataset>]) -> Vec<Order> {
     let mut days: Vec<_> = args.range.from.through(args.range.to).collect();
     days.reverse();
+    let from = args.range.from;
     let order = |day: Day| {
-        datasets.iter().map(move |dataset| Order {
+        let read = target::on_day(datasets, day, from);
+        read.map(|(dataset, day)| Order {
             dataset: dataset.clone(),
             day,
             mode: Mode::Verify,

@@ -182,7 +182,7 @@ impl DaemonInner {
         let bounded = schedule.jobs_of(dataset).filter_map(|(name, declared)| {
             Some(JobFacts {
                 job: Arc::clone(name),
-                served: schedule.last_served(declared, known, now),
+                served: schedule.last_served(declared, dataset, known, now),
                 since_start: self.started_at,
                 bound: declared.job.freshness?,
             })

@@ -142,7 +142,8 @@ impl DaemonInner {
         let (source, dataset) = self.find(&order.source, &order.dataset)?;
         self.readable(&source, &dataset, order.from)?;
         self.readable(&source, &dataset, order.to)?;
-        let days: Vec<_> = order.from.through(order.to).collect();
+        let period = dataset.days.period;
+        let days: Vec<_> = period.through(order.from, order.to).collect();
         let board = self.board();
         let known = board.knowledge(&source, &dataset)?;
         let open = days.iter().copied();

@@ -80,7 +80,7 @@ impl DaemonInner {
                 let known = board.knowledge(source, dataset).ok();
                 concerns.push(Concern {
                     job: Some(name.to_string()),
-                    since: Some(now - self.age(one, job, known, now)),
+                    since: Some(now - self.age(one, (job, &dataset.name), known, now)),
                     ..Concern::of_dataset(dataset, ConcernKind::Stale, Severity::Warning)
                 });
             }

@@ -35,6 +35,7 @@ impl DaemonInner {
     ) -> Result<DayView, ServiceError> {
         let (source, dataset) = self.find(source, dataset)?;
         let one = self.scheduled(&source)?;
+        let day = dataset.days.period.first(day);
         let _turn = self.readings.acquire().await;
         let zone = one.schedule.zone;
         let found = report(self.session.lake(), &dataset.prefix, day, zone).await;
@@ -112,6 +113,7 @@ fn shown(dataset: &Dataset, day: Day, found: Option<DayReport>, now: DateTime<Ut
         source: dataset.source.clone(),
         dataset: dataset.name.clone(),
         day,
+        period: dataset.days.period,
         timezone: String::new(),
         status: DayStatus::NotDue,
         settles_at: now,

@@ -28,7 +28,8 @@ impl DaemonInner {
                 continue;
             };
             for (dataset, _) in schedule.datasets_of(&declared.job) {
-                let age = self.age(scheduled, declared, knowledge.of(dataset), now);
+                let known = knowledge.of(dataset);
+                let age = self.age(scheduled, (declared, dataset), known, now);
                 let entry = (Arc::clone(dataset), Arc::clone(job));
                 tell_age(&schedule.source, board, entry, age, bound);
             }
@@ -49,11 +50,12 @@ impl DaemonInner {
     pub(super) fn age(
         &self,
         scheduled: &Scheduled,
-        job: &ScheduledJob,
+        (job, dataset): (&ScheduledJob, &str),
         known: Option<&DatasetKnowledge>,
         now: DateTime<Utc>,
     ) -> Duration {
-        let served = known.and_then(|known| scheduled.schedule.last_served(job, known, now));
+        let schedule = &scheduled.schedule;
+        let served = known.and_then(|known| schedule.last_served(job, dataset, known, now));
         let age = now - served.unwrap_or(self.started_at);
         age.to_std().unwrap_or_default()
     }

@@ -67,7 +67,7 @@ impl crate::server::daemon::DaemonService for Daemon {
                 let known = board.knowledge(source, dataset).ok();
                 for (job, declared) in scheduled.schedule.jobs_of(name) {
                     if let (Some(limit), Some(_)) = (declared.job.freshness, known) {
-                        let age = self.0.age(scheduled, declared, known, now);
+                        let age = self.0.age(scheduled, (declared, name), known, now);
                         job_freshness((source, &dataset.name, job), age, limit);
                     }
                 }
@@ -251,8 +251,11 @@ impl DaemonInner {
             });
         }
         let now = self.now();
+        let period = dataset.days.period;
         let dataset: Arc<str> = dataset.name.as_str().into();
-        let asked = days.map(|day| {
+        let mut days: Vec<_> = days.map(|day| period.first(day)).collect();
+        days.dedup();
+        let asked = days.into_iter().map(|day| {
             let key = RunKey {
                 source: Arc::clone(source),
                 dataset: Arc::clone(&dataset),

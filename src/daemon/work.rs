@@ -53,7 +53,7 @@ impl DaemonInner {
         };
         if asked.mode == Mode::Verify {
             let (schedule, now) = (&scheduled.schedule, self.now());
-            let repair = match schedule.names_again(&asked.job, key.day, now) {
+            let repair = match schedule.names_again(&asked.job, &key.dataset, key.day, now) {
                 true => Repair::Different,
                 false => Repair::Always,
             };

@@ -18,7 +18,7 @@ use crate::schedule::due::{self, DayDeadlines};
 use crate::schedule::jobs::{Schedule, ScheduledDataset, ScheduledJob, delta};
 use crate::schedule::knowledge::DatasetKnowledge;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::{JobDays, Mode};
+use bronzed_model::declaration::{JobDays, Mode, Period};
 
 /// Number of attempts since the settle time after which a day is stuck; with back-off, at least a day has
 /// passed.
@@ -97,16 +97,23 @@ impl Schedule {
     pub fn last_served(
         &self,
         job: &ScheduledJob,
+        dataset: &str,
         known: &DatasetKnowledge,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        let period = self.period_of(dataset);
         if job.job.mode == Mode::Verify {
             return known.last_verification(now);
         }
         let of_today = job.job.days == JobDays::Today;
         known.last_good(now, |name, day, started| {
-            let under_way = Day::of(started, self.zone) <= day;
-            self.mode_of(name).covers(job.job.mode) && under_way == of_today
+            let begun = Day::of(started, self.zone);
+            let serves = match period {
+                Period::Day => (begun <= day) == of_today,
+                // Jobs name the current period and the one before, whatever days they say.
+                _ => day >= period.previous(begun),
+            };
+            self.mode_of(name).covers(job.job.mode) && serves
         })
     }
 
@@ -129,7 +136,7 @@ impl Schedule {
             Some(slot.at)
         });
         let settled = slots.max()? - scheduled.settle;
-        Some(Day::of(settled, self.zone).previous())
+        Some(scheduled.period.previous(Day::of(settled, self.zone)))
     }
 
     fn is_stuck(

@@ -101,8 +101,10 @@ impl Schedule {
         let first = firsts.min().unwrap_or(today).max(oldest);
         let first = since.map_or(first, |since| since.max(first)).min(today);
         let mut spans: Vec<CalendarSpan> = Vec::new();
+        let period = self.period_of(dataset);
         for day in first.through(today) {
-            let status = status_of(known, day, wanted.contains(&day));
+            let partition = period.first(day);
+            let status = status_of(known, partition, wanted.contains(&partition));
             match spans.last_mut() {
                 Some(span) if span.status == status => span.to = day,
                 _ => spans.push(CalendarSpan {
@@ -138,12 +140,14 @@ impl Schedule {
         day: Day,
         now: DateTime<Utc>,
     ) -> DayStatus {
+        let day = self.period_of(dataset).first(day);
         status_of(known, day, self.wanted(dataset, known, now).contains(&day))
     }
 
     /// Returns the time from which a day of a dataset can be proven. `None` if there is no such dataset.
     pub fn settles_at(&self, dataset: &str, day: Day) -> Option<DateTime<Utc>> {
         let scheduled = self.datasets.get(dataset)?;
+        let day = scheduled.period.first(day);
         Some(DayDeadlines::of(day, scheduled, self.zone).settled)
     }
 }

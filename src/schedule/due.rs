@@ -132,7 +132,7 @@ pub(super) struct DayDeadlines {
 
 impl DayDeadlines {
     pub(super) fn of(day: Day, dataset: &ScheduledDataset, zone: Tz) -> Self {
-        let ended = day.end(zone);
+        let ended = dataset.period.end(day, zone);
         Self {
             ended,
             settled: ended + dataset.settle,

@@ -11,7 +11,7 @@ use crate::schedule::due::LATE;
 use crate::schedule::knowledge::DatasetKnowledge;
 use bronzed_model::cron::{Cron, CronError, Slot};
 use bronzed_model::day::Day;
-use bronzed_model::declaration::{Job, JobDays, Kind, Mode, Source};
+use bronzed_model::declaration::{Job, JobDays, Kind, Mode, Period, Source};
 
 /// Jobs of one source, and the datasets that they read.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Schedule {
 /// Settings of a dataset that planning needs.
 #[derive(Debug, Clone, Copy)]
 pub struct ScheduledDataset {
+    /// Period of a partition; its first day stands for it.
+    pub period: Period,
     /// Settle time: period after its end during which a day may still change.
     pub settle: TimeDelta,
     /// Earliest day that the API has.
@@ -72,6 +74,7 @@ impl Schedule {
         let datasets = enabled.map(|(name, dataset)| {
             let days = &dataset.days;
             let scheduled = ScheduledDataset {
+                period: days.period,
                 settle: delta(days.settle),
                 earliest: days.earliest,
                 coverage_from: days.coverage_from,
@@ -124,12 +127,13 @@ impl Schedule {
     }
 
     /// Returns `true` if the next slot of the job names the day, or if the job no longer exists.
-    pub fn names_again(&self, job: &str, day: Day, now: DateTime<Utc>) -> bool {
+    pub fn names_again(&self, job: &str, dataset: &str, day: Day, now: DateTime<Utc>) -> bool {
+        let period = self.period_of(dataset);
         let Some(job) = self.jobs.get(job) else {
             return true;
         };
         let next = job.cron.next_after(now);
-        next.is_some_and(|slot| days_of(job.job.days, slot).any(|named| named == day))
+        next.is_some_and(|slot| days_of(job.job.days, slot).any(|named| period.first(named) == day))
     }
 
     /// Returns the days of a dataset that a slot of the job at `now` would name, and that are worth a run:
@@ -145,7 +149,7 @@ impl Schedule {
         let day = Day::of(now, self.zone);
         let named: Vec<_> = match job.job.days {
             JobDays::Incomplete => self.wanted(dataset, known, now).into_iter().rev().collect(),
-            days => days_of(days, Slot { at: now, day }).collect(),
+            days => partitions(days, Slot { at: now, day }, self.period_of(dataset)).collect(),
         };
         let is_verify = job.job.mode == Mode::Verify;
         let worth = named.into_iter().filter(|day| {
@@ -153,6 +157,12 @@ impl Schedule {
             is_there && known.is_complete(*day) == is_verify
         });
         worth.collect()
+    }
+
+    /// Returns the period of a dataset's partitions.
+    pub fn period_of(&self, dataset: &str) -> Period {
+        let scheduled = self.datasets.get(dataset);
+        scheduled.map_or(Period::Day, |scheduled| scheduled.period)
     }
 
     /// Returns the mode of runs of `job`. For a job that no longer exists, or a person, `Mode::New` is
@@ -173,12 +183,12 @@ impl ScheduledJob {
             .collect()
     }
 
-    /// Returns the current or ended days that the job names within its catch-up period, each with its latest
-    /// slot. Empty for jobs of incomplete days, whose days coverage names.
-    pub(super) fn named_days(&self, now: DateTime<Utc>) -> BTreeMap<Day, Slot> {
+    /// Returns the current or ended days that the job names within its catch-up period, or the first days of
+    /// their periods, each with its latest slot. Empty for jobs of incomplete days, whose days coverage names.
+    pub(super) fn named_days(&self, now: DateTime<Utc>, period: Period) -> BTreeMap<Day, Slot> {
         let mut named = BTreeMap::new();
         for slot in self.slots_by_day(now) {
-            for day in days_of(self.job.days, slot) {
+            for day in partitions(self.job.days, slot, period) {
                 named.entry(day).or_insert(slot);
             }
         }
@@ -195,6 +205,13 @@ pub(super) fn days_of(days: JobDays, slot: Slot) -> impl Iterator<Item = Day> {
         JobDays::Incomplete => (slot.day, 0),
     };
     std::iter::successors(Some(first), |day| Some(day.previous())).take(count as usize)
+}
+
+/// Returns the first days of the periods that have a day which one slot names, newest first.
+pub(super) fn partitions(days: JobDays, slot: Slot, period: Period) -> impl Iterator<Item = Day> {
+    let mut last = None;
+    let days = days_of(days, slot).map(move |day| period.first(day));
+    days.filter(move |day| last.replace(*day) != Some(*day))
 }
 
 /// Converts a configured duration, limited to a century so that adding it to a current instant can't

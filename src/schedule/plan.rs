@@ -277,7 +277,7 @@ impl<'a> Planner<'a> {
             known,
             carried: false,
         };
-        let named = job.named_days(now);
+        let named = job.named_days(now, dataset.period);
         if dataset.only_today {
             self.today(&asking, &named);
             return;
@@ -299,7 +299,7 @@ impl<'a> Planner<'a> {
     fn wanted(&mut self, asking: &JobTarget<'a>, named: &BTreeMap<Day, Slot>, slot: Slot) {
         let now = self.situation.now;
         let wanted = self.schedule.wanted(asking.dataset_name, asking.known, now);
-        let newest = slot.day.previous();
+        let newest = asking.dataset.period.previous(slot.day);
         let asking = &JobTarget {
             carried: true,
             ..*asking
@@ -347,9 +347,11 @@ impl<'a> Planner<'a> {
             return;
         }
         let first = Reason::of_slot(slot, self.situation.now);
-        let wish = match asking.job.job.days {
-            JobDays::Today => due::at_slot(slot, &self.attempts(asking, day), self.situation.now),
-            _ => Some(self.until_complete(asking, day, slot, first)),
+        // A month or a year is named all the while, so that each slot before its end reads it.
+        let under_way = slot.at < asking.dataset.period.end(day, self.schedule.zone);
+        let wish = match asking.job.job.days == JobDays::Today || under_way {
+            true => due::at_slot(slot, &self.attempts(asking, day), self.situation.now),
+            false => Some(self.until_complete(asking, day, slot, first)),
         };
         if let Some(wish) = wish {
             self.due(asking, day, slot, wish);
@@ -467,7 +469,8 @@ impl<'a> Planner<'a> {
         let job = &asking.job.job;
         // Once a day is over, reading it for a job of `today` must not delay the slots of the current day. Days
         // that have left the jobs' windows are never urgent.
-        let over = day < Day::of(self.situation.now, self.schedule.zone);
+        let today = Day::of(self.situation.now, self.schedule.zone);
+        let over = day < asking.dataset.period.first(today);
         let priority = match (job.days, asking.carried) {
             (_, true) => job.priority.min(Priority::Backfill),
             (JobDays::Today, false) if over => job.priority.min(Priority::Daily),

@@ -35,20 +35,23 @@ impl Schedule {
         let Some(scheduled) = self.datasets.get(dataset).filter(|one| !one.only_today) else {
             return BTreeSet::new();
         };
-        let yesterday = Day::of(now, self.zone).previous();
+        let period = scheduled.period;
+        let last_ended = period.previous(Day::of(now, self.zone));
         let earliest = scheduled
             .earliest
             .unwrap_or(Day::new(chrono::NaiveDate::MIN));
-        let open = |day: &Day| (earliest..=yesterday).contains(day) && !known.is_done(*day);
+        let open = |day: &Day| (earliest..=last_ended).contains(day) && !known.is_done(*day);
         let through = |from: Option<Day>, to: Day| {
-            let days = from.into_iter().flat_map(move |from| from.through(to));
+            let days = from
+                .into_iter()
+                .flat_map(move |from| period.through(from, to));
             days.filter(open)
         };
         let mut wanted: BTreeSet<_> = known.begun().iter().copied().filter(open).collect();
-        wanted.extend(through(self.covered_from(dataset, scheduled), yesterday));
+        wanted.extend(through(self.covered_from(dataset, scheduled), last_ended));
         if let Some(newest) = self.newest_named(dataset, now) {
             let from = known.named_from().map(|from| from.max(earliest));
-            wanted.extend(through(from, newest.min(yesterday)));
+            wanted.extend(through(from, newest.min(last_ended)));
         }
         wanted
     }
@@ -60,7 +63,8 @@ impl Schedule {
         let naming = self
             .jobs_of(dataset)
             .filter(|(_, job)| names_ended_days(job));
-        let named = naming.filter_map(|(_, job)| job.named_days(now).into_keys().next());
+        let period = scheduled.period;
+        let named = naming.filter_map(|(_, job)| job.named_days(now, period).into_keys().next());
         let first = named.chain(self.covered_from(dataset, scheduled)).min()?;
         Some(
             scheduled
@@ -76,7 +80,7 @@ impl Schedule {
         match self.datasets.get(dataset) {
             Some(scheduled) if scheduled.only_today => {
                 let named = self.jobs_of(dataset).filter_map(|(_, job)| {
-                    let days = job.named_days(now).into_keys();
+                    let days = job.named_days(now, scheduled.period).into_keys();
                     days.min()
                 });
                 let today = Day::of(now, self.zone);
@@ -128,7 +132,8 @@ impl Schedule {
             let slot = job.cron.last_at_or_before(now)?;
             days_of(job.job.days, slot).next()
         });
-        newest.max()
+        let period = self.period_of(dataset);
+        newest.max().map(|day| period.first(day))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use regex::Regex;
 use reqwest::header::HeaderValue;
@@ -15,6 +15,7 @@ use url::Url;
 
 use super::nearest::did_you_mean;
 use bronzed_model::day::Day;
+use bronzed_model::declaration::Period;
 use bronzed_model::template::Template;
 use bronzed_model::text::{self, TextFormat, WrongText};
 
@@ -84,27 +85,49 @@ impl TextFormat for DayFormat {
     type Value = String;
 
     fn parse(text: &str) -> Result<String, WrongText> {
-        // A date whose year, month and day can't be confused.
-        let day = NaiveDate::from_ymd_opt(2021, 12, 30).unwrap_or_default();
-        let midnight = day.and_time(NaiveTime::MIN).and_utc();
-        let mut written = String::new();
-        // `%#z`, an offset that may also be `Z` or `-03`, is supported for parsing only.
-        let to_write = text.replace("%#z", "%:z");
-        let writable =
-            std::fmt::write(&mut written, format_args!("{}", midnight.format(&to_write)));
-        let read = NaiveDate::parse_from_str(&written, text);
-        let instant = DateTime::parse_from_str(&written, text);
-        if writable.is_err() {
-            let hint = "write it with strftime's letters for a day: \"%Y%m%d\", \"%d/%m/%Y\"";
-            Err(WrongText::is_not(text, "is not a format of a date", hint))
-        } else if read != Ok(day) && instant.map(|at| at.date_naive()) != Ok(day) {
-            let problem = format!("doesn't name a whole day: it gives `{written}`");
-            let hint = "write year, month and day: \"%Y%m%d\", \"%d/%m/%Y\"";
-            Err(WrongText::is_not(text, &problem, hint))
-        } else {
-            Ok(text.to_owned())
+        names_period(text, Period::Day).map(|()| text.to_owned())
+    }
+}
+
+/// Checks that a strftime format identifies a period.
+pub fn names_period(text: &str, period: Period) -> Result<(), WrongText> {
+    // What is missing of a day is added, so that the day can be read back.
+    let (rest, right) = match period {
+        Period::Day => ("", "write year, month and day: \"%Y%m%d\", \"%d/%m/%Y\""),
+        Period::Month => (" %d", "write year and month: \"%Y%m\", \"%m/%Y\""),
+        Period::Year => (" %m %d", "write the year: \"%Y\""),
+    };
+    // A date whose year, month and day can't be confused.
+    let day = NaiveDate::from_ymd_opt(2021, 12, 30).unwrap_or_default();
+    let midnight = day.and_time(NaiveTime::MIN).and_utc();
+    let written = formatted(text, midnight);
+    let Some(written) = written else {
+        let hint = "write it with strftime's letters for a day: \"%Y%m%d\", \"%d/%m/%Y\"";
+        return Err(WrongText::is_not(text, "is not a format of a date", hint));
+    };
+    let whole = formatted(&format!("{text}{rest}"), midnight).unwrap_or_default();
+    let names = |format: &str, written: &str| {
+        let instant = DateTime::parse_from_str(written, format);
+        NaiveDate::parse_from_str(written, format) == Ok(day)
+            || instant.map(|at| at.date_naive()) == Ok(day)
+    };
+    match names(text, &written) || names(&format!("{text}{rest}"), &whole) {
+        true => Ok(()),
+        false => {
+            let word = period.word();
+            let problem = format!("doesn't name a whole {word}: it gives `{written}`");
+            Err(WrongText::is_not(text, &problem, right))
         }
     }
+}
+
+/// Formats an instant. `None` if the format is invalid.
+pub fn formatted(format: &str, at: DateTime<Utc>) -> Option<String> {
+    let mut written = String::new();
+    // `%#z`, an offset that may also be `Z` or `-03`, is supported for parsing only.
+    let to_write = format.replace("%#z", "%:z");
+    std::fmt::write(&mut written, format_args!("{}", at.format(&to_write))).ok()?;
+    Some(written)
 }
 
 /// An RFC 6901 JSON pointer.

@@ -1,5 +1,5 @@
 //! Templates in paths and parameters: `/v1/orgaos/{cnpj}/compras`, `{modalidade}`. A literal brace is
-//! written twice.
+//! written twice. A variable may have a format of its own after a colon: `{start:%m}`.
 
 use std::fmt;
 
@@ -55,7 +55,8 @@ impl Template {
                         }
                     }
                     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                    if name.is_empty() || !name.chars().all(plain) {
+                    let (bare, _) = of_variable(&name);
+                    if bare.is_empty() || !bare.chars().all(plain) {
                         return Err(TemplateError::BadName(source.to_owned(), name));
                     }
                     if !text.is_empty() {
@@ -76,7 +77,7 @@ impl Template {
         })
     }
 
-    /// Returns the names of the variables.
+    /// Returns the variables, each with its format if it has one: see [`of_variable`].
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             TemplatePart::Variable(name) => Some(name.as_str()),
@@ -94,6 +95,14 @@ impl Template {
                 TemplatePart::Variable(name) => value(name).unwrap_or_default(),
             })
             .collect()
+    }
+}
+
+/// Splits a variable into its name and its format: `start:%m` into `start` and `%m`.
+pub fn of_variable(variable: &str) -> (&str, Option<&str>) {
+    match variable.split_once(':') {
+        Some((name, format)) => (name, Some(format)),
+        None => (variable, None),
     }
 }
 
@@ -119,6 +128,16 @@ mod tests {
         assert_eq!(template.variables().collect::<Vec<_>>(), ["a", "b_2"]);
         let text = template.render(|name| Some(if name == "a" { "1" } else { "2" }));
         assert_eq!(text, "/v1/1/x{y}/2");
+    }
+
+    #[test]
+    fn a_variable_may_have_a_format_of_its_own() {
+        let template = Template::parse("{start:%Y-%m}/{start}").unwrap();
+        let variables: Vec<_> = template.variables().map(of_variable).collect();
+        assert_eq!(variables, [("start", Some("%Y-%m")), ("start", None)]);
+        let text = template.render(|name| Some(if name == "start" { "1" } else { "2" }));
+        assert_eq!(text, "2/1");
+        assert!(Template::parse("{:%Y}").is_err());
     }
 
     #[test]

@@ -11,8 +11,9 @@ use chrono_tz::America::Sao_Paulo;
 use url::Url;
 
 use crate::declaration::{
-    Action, Auth, Completeness, Dataset, Days, Kind, Limits, Paginator, PagingStyle, RequestLimits,
-    Require, ResponseRule, Retry, SliceValues, SliceVariable, Source, Version, Window, WindowEnd,
+    Action, Auth, Completeness, Dataset, Days, Kind, Limits, Paginator, PagingStyle, Period,
+    RequestLimits, Require, ResponseRule, Retry, SliceValues, SliceVariable, Source, Version,
+    Window, WindowEnd,
 };
 use crate::schema::{Column, ColumnType, Schema};
 use crate::template::Template;
@@ -83,6 +84,7 @@ pub fn dataset() -> Dataset {
             zone: Sao_Paulo,
         }),
         days: Days {
+            period: Period::Day,
             coverage_from: None,
             earliest: None,
             day_field: Some("/dataPublicacaoPncp".to_owned()),

@@ -13,6 +13,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -20,6 +21,7 @@ use crate::failure::snippet;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
 use bronzed_model::paginator::PagingError;
+use bronzed_model::template::of_variable;
 
 /// Maximum length of a URL: twice what servers accept. A cursor, or a parent's id, may be as long as a
 /// body.
@@ -86,8 +88,10 @@ impl PageRequest {
     pub fn url(&self, base: &Url) -> Result<Url, RequestError> {
         let dataset = &self.dataset;
         let window = self.window()?;
+        let formatted = self.formatted()?;
+        let own = self.slice.values.iter().chain(window.iter().flatten());
         let mut values: Vec<(&str, &str)> = Vec::new();
-        for (name, value) in self.slice.values.iter().chain(window.iter().flatten()) {
+        for (name, value) in own.chain(&formatted) {
             values.push((name, value));
         }
         let encoded: Vec<_> = values
@@ -167,15 +171,42 @@ impl PageRequest {
         let Kind::Dated(window) = &self.dataset.kind else {
             return Ok(None);
         };
-        let start = self.day.start(window.zone);
-        let end = match window.end {
-            WindowEnd::Inclusive => self.day.end(window.zone) - TimeDelta::seconds(1),
-            WindowEnd::Exclusive => self.day.end(window.zone),
-        };
+        let (start, end) = self.bounds(window);
+        let written = |instant| written(instant, &window.format, window.zone);
         Ok(Some([
-            ("start".to_owned(), written(start, window)?),
-            ("end".to_owned(), written(end, window)?),
+            ("start".to_owned(), written(start)?),
+            ("end".to_owned(), written(end)?),
         ]))
+    }
+
+    /// Returns the window's `start` and `end` in the formats that templates give them, by variable:
+    /// `start:%m`.
+    fn formatted(&self) -> Result<Vec<(String, String)>, RequestError> {
+        let Kind::Dated(window) = &self.dataset.kind else {
+            return Ok(Vec::new());
+        };
+        let (start, end) = self.bounds(window);
+        let mut formatted = Vec::new();
+        for variable in self.dataset.variables() {
+            let instant = match of_variable(variable) {
+                ("start", Some(format)) => (start, format),
+                ("end", Some(format)) => (end, format),
+                _ => continue,
+            };
+            let text = written(instant.0, instant.1, window.zone)?;
+            formatted.push((variable.to_owned(), text));
+        }
+        Ok(formatted)
+    }
+
+    /// Returns the first and the last instant of the window that is sent.
+    fn bounds(&self, window: &Window) -> (DateTime<Utc>, DateTime<Utc>) {
+        let end = self.dataset.days.period.end(self.day, window.zone);
+        let end = match window.end {
+            WindowEnd::Inclusive => end - TimeDelta::seconds(1),
+            WindowEnd::Exclusive => end,
+        };
+        (self.day.start(window.zone), end)
     }
 }
 
@@ -198,13 +229,13 @@ fn followed(from: &Url, link: &str) -> Result<Url, RequestError> {
     }
 }
 
-/// Formats an instant in the window's format and time zone.
-fn written(instant: DateTime<Utc>, window: &Window) -> Result<String, RequestError> {
-    let local = instant.with_timezone(&window.zone);
+/// Formats an instant in a time zone.
+fn written(instant: DateTime<Utc>, format: &str, zone: Tz) -> Result<String, RequestError> {
+    let local = instant.with_timezone(&zone);
     let mut text = String::new();
     // chrono reports an invalid format only as an error of writing.
-    write!(text, "{}", local.format(&window.format))
-        .map_err(|_| RequestError::Format(window.format.clone()))?;
+    write!(text, "{}", local.format(format))
+        .map_err(|_| RequestError::Format(snippet(format.as_bytes())))?;
     Ok(text)
 }
 
@@ -243,6 +274,7 @@ pub(super) fn percent_encoded(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::testing;
+    use bronzed_model::declaration::Period;
     use bronzed_model::template::Template;
 
     fn url_of(base: &str, change: impl FnOnce(&mut PageRequest, &mut Dataset)) -> String {
@@ -320,6 +352,50 @@ mod tests {
         });
         let path = "http://h/v1/22%2F10%2F2025..22%2F10%2F2025?pagina=1&tamanhoPagina=50";
         assert_eq!(url, path);
+    }
+
+    #[test]
+    fn a_month_is_asked_for_in_one_parameter_or_in_two() {
+        let of_month = |dataset: &mut Dataset| {
+            dataset.days.period = Period::Month;
+            dataset.paginator.style = PagingStyle::Single;
+            dataset.paginator.page_size_param = None;
+            *window(dataset) = Window {
+                start_param: Some("mesAno".to_owned()),
+                end_param: None,
+                format: "%Y%m".to_owned(),
+                ..window(dataset).clone()
+            };
+            dataset.params = Vec::new();
+        };
+        let of = |change: fn(&mut Dataset)| {
+            url_of("http://h", |request, dataset| {
+                request.day = "2024-02-01".parse().unwrap();
+                of_month(dataset);
+                change(dataset);
+            })
+        };
+        let one = of(|_| ());
+        assert!(one.ends_with("publicacao?mesAno=202402"), "{one}");
+        let two = of(|dataset| {
+            let template = |text| Template::parse(text).unwrap();
+            window(dataset).start_param = None;
+            dataset.params = vec![
+                ("ano".to_owned(), template("{start:%Y}")),
+                ("mes".to_owned(), template("{start:%-m}")),
+                ("ate".to_owned(), template("{end:%d/%m/%Y}")),
+            ];
+        });
+        assert!(two.ends_with("?ano=2024&mes=2&ate=29%2F02%2F2024"), "{two}");
+        let half_open = of(|dataset| {
+            window(dataset).end_param = Some("ate".to_owned());
+            window(dataset).end = WindowEnd::Exclusive;
+            window(dataset).format = "%Y-%m-%d".to_owned();
+        });
+        assert!(
+            half_open.ends_with("mesAno=2024-02-01&ate=2024-03-01"),
+            "{half_open}"
+        );
     }
 
     #[test]

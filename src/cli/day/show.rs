@@ -24,6 +24,7 @@ pub async fn run(
     shell.log(&settings, true)?;
     let place = DatasetHandle::to_read(&settings, target).await?;
     let now = SystemClock.now();
+    let day = place.dataset.days.period.first(day);
     let state = place.day(day).look().await;
     let state = state.map_err(anyhow::Error::from)?;
     let (source, datasets) = target::find(&settings, target)?;

@@ -74,10 +74,12 @@ async fn look(
     to: Option<Day>,
 ) -> anyhow::Result<DriftRow> {
     let mut seen = DriftRow::default();
+    let period = dataset.days.period;
+    let from = from.map(|from| period.first(from));
     let wanted = |day: &Day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to);
     let folders = match (from, to) {
-        (Some(from), Some(to)) => from
-            .through(to)
+        (Some(from), Some(to)) => period
+            .through(from, to)
             .map(|day| layout::partition(&dataset.prefix, day))
             .collect(),
         _ => vec![dataset.prefix.clone()],

@@ -39,14 +39,17 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     shell.log(&settings, true)?;
     let place = DatasetHandle::to_write(&settings, &args.target).await?;
     let today = Day::of(SystemClock.now(), place.zone);
-    if args.day >= today {
+    let period = place.dataset.days.period;
+    let asked = period.first(args.day);
+    if asked >= period.first(today) {
         return Err(CliError::Usage(format!(
-            "{} isn't over: today is {today} in {}; only a day that has ended can be accepted",
-            args.day, place.zone
+            "{asked} isn't over: today is {today} in {}; only a {} that has ended can be accepted",
+            place.zone,
+            period.word()
         )));
     }
     let name = place.dataset.full_name();
-    let day = place.day(args.day);
+    let day = place.day(asked);
     let (accepted, done, words) = if args.undo {
         let taken_back = day.take_back().await.map_err(anyhow::Error::from)?;
         let words = match taken_back {
@@ -67,12 +70,12 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         true => say(&json!({
             "source": place.dataset.source,
             "dataset": place.dataset.name,
-            "day": args.day,
+            "day": asked,
             "accepted": accepted,
             "changed": done,
         })
         .to_string()),
-        false => say(&format!("{name} {}: {words}", args.day)),
+        false => say(&format!("{name} {asked}: {words}")),
     }
     Ok(Exit::Done)
 }

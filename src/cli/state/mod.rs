@@ -14,7 +14,7 @@ use clap::Subcommand;
 use crate::cli::{CliContext, CliError, Exit, complain, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Dataset;
+use bronzed_model::declaration::{Dataset, Period};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
@@ -99,18 +99,19 @@ impl Selection {
     async fn within(&self, place: DatasetHandle) -> Result<Opened, CliError> {
         let table = InspectedTable::list(&place.lake, &place.dataset.prefix).await;
         let table = table.map_err(anyhow::Error::from)?;
-        let days = self.of(&table.days);
+        let days = self.of(&table.days, place.dataset.days.period);
         Ok(Opened { place, table, days })
     }
 
     /// Returns the selected days of the lake; a day given by `--day` is returned even if the lake has nothing
     /// of it.
-    fn of(&self, known: &BTreeSet<Day>) -> Vec<Day> {
+    fn of(&self, known: &BTreeSet<Day>, period: Period) -> Vec<Day> {
         if let Some(day) = self.day {
-            return vec![day];
+            return vec![period.first(day)];
         }
+        let from = self.from.map(|from| period.first(from));
         let asked = |day: &&Day| {
-            self.from.is_none_or(|from| from <= **day) && self.to.is_none_or(|to| **day <= to)
+            from.is_none_or(|from| from <= **day) && self.to.is_none_or(|to| **day <= to)
         };
         known.iter().filter(asked).copied().collect()
     }

@@ -1,10 +1,12 @@
 //! Rules of the planner as test cases: knowledge, time, due runs.
 //!
-//! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`.
+//! Times are written as `22 10:00` for 2025-10-22T10:00 in São Paulo, days as `22`; with another month as
+//! `11-01 10:00` and `11-01`.
 
 mod calendar;
 mod coverage;
 mod only_today;
+mod periods;
 mod served;
 mod slots;
 mod together;
@@ -29,11 +31,18 @@ use bronzed_model::verified::Verified;
 
 fn at(text: &str) -> DateTime<Utc> {
     let (day, time) = text.split_once(' ').unwrap();
-    format!("2025-10-{day}T{time}:00-03:00").parse().unwrap()
+    format!("{}T{time}:00-03:00", date(day)).parse().unwrap()
 }
 
 fn day(text: &str) -> Day {
-    format!("2025-10-{text}").parse().unwrap()
+    date(text).parse().unwrap()
+}
+
+fn date(text: &str) -> String {
+    match text.contains('-') {
+        true => format!("2025-{text}"),
+        false => format!("2025-10-{text}"),
+    }
 }
 
 /// A job as tests declare it.
@@ -99,6 +108,7 @@ fn given(jobs: impl IntoIterator<Item = Job>) -> Case {
         (job.name.as_str().into(), ScheduledJob { job, cron })
     });
     let notices = ScheduledDataset {
+        period: bronzed_model::declaration::Period::Day,
         settle: TimeDelta::hours(2),
         earliest: None,
         coverage_from: None,

@@ -7,7 +7,7 @@ impl Case {
     /// Returns the time at which a job was last served.
     fn served(&self, job: &str, now: &str) -> Option<DateTime<Utc>> {
         self.schedule
-            .last_served(&self.schedule.jobs[job], &self.known, at(now))
+            .last_served(&self.schedule.jobs[job], "notices", &self.known, at(now))
     }
 
     fn backlog(&self, now: &str) -> Backlog {

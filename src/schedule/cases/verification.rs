@@ -81,7 +81,7 @@ fn the_last_slot_that_names_a_day_is_known_as_such() {
     let names_again = |day: &str, now: &str| {
         let now = format!("2025-10-{now}:00-03:00").parse().unwrap();
         let day = format!("2025-10-{day}").parse().unwrap();
-        case.schedule.names_again("verify", day, now)
+        case.schedule.names_again("verify", "notices", day, now)
     };
     // The slot of the 26th names the 23rd to the 25th.
     assert!(!names_again("18", "19 05:00"));
@@ -89,6 +89,7 @@ fn the_last_slot_that_names_a_day_is_known_as_such() {
     assert!(!names_again("25", "26 05:00"));
     assert!(case.schedule.names_again(
         "manual",
+        "notices",
         "2025-10-25".parse().unwrap(),
         "2025-10-26T09:00:00Z".parse().unwrap()
     ));

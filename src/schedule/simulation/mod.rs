@@ -68,6 +68,7 @@ fn schedule(zone: Tz, begin: Day) -> Schedule {
     });
     let from = Day::new(begin.date() - chrono::Days::new(HISTORY));
     let dataset = |hours| ScheduledDataset {
+        period: bronzed_model::declaration::Period::Day,
         settle: TimeDelta::hours(hours),
         earliest: None,
         coverage_from: Some(from),

@@ -46,8 +46,8 @@ pub(super) fn day(viewer: &Viewer, view: &DayView) -> Markup {
             div class="title" {
                 h1 { (lang.weekday(view.day)) " " (parts::status(lang, view.status)) }
                 p class="turn" {
-                    a href=(path(view.day.previous())) rel="prev" { "← " (words.previous) }
-                    a href=(path(view.day.next())) rel="next" { (words.next) " →" }
+                    a href=(path(view.period.previous(view.day))) rel="prev" { "← " (words.previous) }
+                    a href=(path(view.period.next(view.day))) rel="next" { (words.next) " →" }
                 }
             }
             section class="why" aria-labelledby="why" {

@@ -174,6 +174,7 @@ pub fn day_view(day: Day) -> DayView {
         source: "pncp".to_owned(),
         dataset: "contratacoes".to_owned(),
         day,
+        period: bronzed_model::declaration::Period::Day,
         timezone: "America/Sao_Paulo".to_owned(),
         status: DayStatus::Partial,
         settles_at: at("2025-10-22T14:00:00Z"),

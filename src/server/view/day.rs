@@ -12,6 +12,7 @@ use super::{FailedSlice, RunView};
 use crate::schedule::calendar::DayStatus;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
+use bronzed_model::declaration::Period;
 use bronzed_model::execution::{Status, StopReason};
 
 /// A day of a dataset, as the lake has it.
@@ -24,8 +25,11 @@ pub struct DayView {
     pub source: String,
     /// `contratacoes`
     pub dataset: String,
-    /// The day.
+    /// The day; where a partition holds a month or a year, its first day.
     pub day: Day,
+    /// Period of the partition, which the page turns by.
+    #[serde(skip)]
+    pub period: Period,
     /// Time zone of the day.
     pub timezone: String,
     /// Status of the day.

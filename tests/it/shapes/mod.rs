@@ -2,6 +2,7 @@
 //! program from a real HTTP server on loopback, and compared with what that server served.
 
 mod api;
+mod months;
 mod query_key;
 
 use std::collections::BTreeMap;

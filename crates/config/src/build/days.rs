@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Build;
 use super::dataset::DatasetContext;
+use super::variables::period_of;
 use crate::tables::dataset::KindWord;
 use crate::text::value;
 use bronzed_model::day::Day;
@@ -20,7 +21,7 @@ impl Build<'_> {
                 "a feed's days are those of its records",
                 "name the field with the record's date",
             );
-            for key in ["start_param", "end_param", "format", "end"] {
+            for key in ["start_param", "end_param", "format", "period", "end"] {
                 let problem = "doesn't belong to a feed, which isn't asked for days";
                 let hint = "leave it out, or write kind = \"dated\"";
                 self.refuses(&path.key(key), problem, hint);
@@ -30,9 +31,12 @@ impl Build<'_> {
         let day_format = window.and_then(|window| value(&window.day_format));
         let earliest = window.and_then(|window| value(&window.earliest));
         let settle = window.and_then(|window| value(&window.settle));
+        let period = period_of(context.name, context.source.tables);
+        let coverage_from = self.coverage(context, earliest);
         Days {
-            coverage_from: self.coverage(context, earliest),
-            earliest,
+            period,
+            coverage_from: coverage_from.map(|day| period.first(day)),
+            earliest: earliest.map(|day| period.first(day)),
             day_field: day_field
                 .map(|field| self.declared_field(&path.key("day_field"), &field.0, context.schema)),
             day_format: day_format.unwrap_or_else(|| "%Y-%m-%d".to_owned()),

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
+
 use super::Build;
 use super::dataset::{DatasetContext, path_of};
 use super::variables::{leads_to_a_root, variables_of};
 use crate::nearest::did_you_mean;
 use crate::path::KeyPath;
+use crate::read::named;
 use crate::tables::dataset::{DatasetTable, KindWord, PaginatorType, ParentTable, WindowTable};
 use crate::tables::source::SourceFile;
-use crate::text::{Field, value};
-use bronzed_model::declaration::{Kind, Parent, Window, WindowEnd};
+use crate::text::{Field, formatted, names_period};
+use bronzed_model::declaration::{Kind, Parent, Period, Window, WindowEnd};
+use bronzed_model::template::of_variable;
 
 impl Build<'_> {
     /// Builds the kind of a dataset; `used` are the variables in its templates.
@@ -105,17 +109,20 @@ impl Build<'_> {
         used: &BTreeSet<&str>,
     ) -> Window {
         let path = context.path.key("window");
-        if !used.contains("start") {
+        let uses = |name| used.iter().any(|variable| of_variable(variable).0 == name);
+        if !uses("start") {
             let why = "it takes the window's start";
             let hint = "name the parameter, or write `{start}` into the path or a parameter";
             self.needs(&path.key("start_param"), why, hint);
         }
-        self.needs(
-            &path.key("format"),
-            "it says how a day is written in a request",
-            "write it with strftime's letters: format = \"%Y%m%d\"",
-        );
-        if table.end_param.is_some() || used.contains("end") {
+        let by_format = used.contains("start") || used.contains("end");
+        if by_format || !uses("start") || table.start_param.is_some() || table.end_param.is_some() {
+            let why = "it says how a day is written in a request";
+            let hint = "write it with strftime's letters: format = \"%Y%m%d\"";
+            self.needs(&path.key("format"), why, hint);
+        }
+        self.names_its_period(&path, table, used);
+        if table.end_param.is_some() || uses("end") {
             self.needs(
                 &path.key("end"),
                 "APIs differ in whether the end belongs to the window",
@@ -129,9 +136,43 @@ impl Build<'_> {
         Window {
             start_param: table.start_param.clone(),
             end_param: table.end_param.clone(),
-            format: value(&table.format).unwrap_or_default(),
+            format: table.format.clone().unwrap_or_default(),
             end: table.end.unwrap_or(WindowEnd::Inclusive),
             zone: context.source.zone,
+        }
+    }
+
+    /// Checks that the texts of the window's start, taken together, name one period.
+    fn names_its_period(&mut self, path: &KeyPath, table: &WindowTable, used: &BTreeSet<&str>) {
+        // A format that is none is reported where it is written.
+        let is_format = |format: &&str| formatted(format, DateTime::UNIX_EPOCH).is_some();
+        let of_templates = used
+            .iter()
+            .filter_map(|variable| match of_variable(variable) {
+                ("start", format) => format.filter(is_format),
+                _ => None,
+            });
+        let own = table.format.as_deref();
+        let formats: Vec<_> = own.into_iter().chain(of_templates).collect();
+        let Err(wrong) = names_period(&formats.join(" "), table.period) else {
+            return;
+        };
+        match (own, formats.len()) {
+            (_, 0) => {}
+            (Some(_), _) => {
+                let path = path.key("format");
+                let is_month = names_period(&formats.join(" "), Period::Month).is_ok();
+                let hint = match table.period == Period::Day && is_month {
+                    true => format!("{}; or say period = \"month\"", wrong.hint),
+                    false => wrong.hint,
+                };
+                self.complain(&path, named(&wrong.problem, &path), hint);
+            }
+            (None, _) => {
+                let word = table.period.word();
+                let what = format!("the formats of `{{start}}` don't name a whole {word} together");
+                self.complain(path, what, wrong.hint);
+            }
         }
     }
 

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chrono::DateTime;
+
 use super::Build;
 use super::dataset::DatasetContext;
 use crate::nearest::nearest;
 use crate::path::KeyPath;
 use crate::tables::dataset::{DatasetTable, KindWord};
 use crate::tables::source::SourceFile;
-use bronzed_model::template::Template;
+use crate::text::formatted;
+use bronzed_model::declaration::Period;
+use bronzed_model::template::{Template, of_variable};
 
 /// Variables of the window, for templates.
 pub const WINDOW_VARIABLES: [&str; 2] = ["start", "end"];
@@ -53,6 +57,10 @@ impl Build<'_> {
         let mut used = BTreeSet::new();
         for (at, template) in params.chain([(path.key("path"), request)]) {
             for variable in template.variables() {
+                let (variable, format) = of_variable(variable);
+                if let Some(format) = format {
+                    self.format_of_variable(context, &at, (variable, format));
+                }
                 used.insert(variable);
                 let refused = [path.key("slices"), path.key("parent").key("bind")];
                 let refused = refused.map(|table| self.layers.is_refused(&table.key(variable)));
@@ -81,6 +89,28 @@ impl Build<'_> {
     }
 }
 
+impl Build<'_> {
+    /// Checks the format that a template gives a variable: only the bounds of a window take one.
+    fn format_of_variable(
+        &mut self,
+        context: &DatasetContext<'_>,
+        at: &KeyPath,
+        (variable, format): (&str, &str),
+    ) {
+        let is_bound = WINDOW_VARIABLES.contains(&variable);
+        if context.table.kind != KindWord::Dated || !is_bound {
+            let what = format!("`{at}` gives `{{{variable}}}` the format `{format}`");
+            let hint = "only `{start}` and `{end}` of a dated dataset take a format: leave it out";
+            self.complain(at, what, hint);
+        } else if formatted(format, DateTime::UNIX_EPOCH).is_none() {
+            let what =
+                format!("`{at}` has `{{{variable}:{format}}}`, which is no format of a date");
+            let hint = "write it with strftime's letters: `{start:%Y}`, `{start:%m}`";
+            self.complain(at, what, hint);
+        }
+    }
+}
+
 /// Returns the variables that have values in the requests of a dataset: those of its slices or `parent.bind`,
 /// and those of its parent's requests.
 pub fn variables_of(name: &str, tables: &SourceFile) -> BTreeSet<String> {
@@ -91,6 +121,13 @@ pub fn variables_of(name: &str, tables: &SourceFile) -> BTreeSet<String> {
         variables.extend(parent.flat_map(|parent| parent.bind.keys().cloned()));
     }
     variables
+}
+
+/// Returns the period of the partitions of a dataset; that of a child is its parent's.
+pub fn period_of(name: &str, tables: &SourceFile) -> Period {
+    let root = lineage(name, tables).last();
+    let window = root.and_then(|table| table.window.as_ref());
+    window.map_or(Period::Day, |window| window.period)
 }
 
 /// Returns `true` if a dataset's chain of parents has no cycle.

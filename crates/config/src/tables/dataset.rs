@@ -9,7 +9,7 @@ use super::either::Either;
 use crate::text::{
     Date, DayFormat, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
 };
-use bronzed_model::declaration::{Action, Completeness, Cost, WindowEnd};
+use bronzed_model::declaration::{Action, Completeness, Cost, Period, WindowEnd};
 use bronzed_model::protection::Method;
 use bronzed_model::text::{PositiveSpan, Size, Span};
 
@@ -25,7 +25,7 @@ pub struct DatasetTable {
     /// Folder of the table in the lake. Default: the names of source and dataset, joined with `_`.
     pub prefix: Option<Text<Prefix>>,
     /// Request path. Appended to the base URL. `{variables}` are replaced: those of `slices` and
-    /// `parent.bind`, and `{start}` and `{end}` of the window.
+    /// `parent.bind`, and `{start}` and `{end}` of the window, which may have a format: `{start:%m}`.
     #[schemars(required)]
     pub path: Option<Text<RequestPath>>,
     /// Query parameters, with `{variables}` as in `path`. The parameters of window and paginator are added to
@@ -180,8 +180,14 @@ pub struct WindowTable {
     pub start_param: Option<String>,
     /// `dated`: parameter for the end of the window.
     pub end_param: Option<String>,
-    /// `dated`: strftime format of start and end: `%Y%m%d`, `%Y-%m-%dT%H:%M:%S`.
-    pub format: Option<Text<DayFormat>>,
+    /// `dated`: strftime format of start and end: `%Y%m%d`, `%Y-%m-%dT%H:%M:%S`; of a month `%Y%m`. Templates may
+    /// have formats of their own instead: `{start:%Y}`, `{start:%m}`.
+    pub format: Option<String>,
+    /// `dated`: period that one request asks for and one partition holds: `day`, `month` or `year`. The
+    /// partition, its state and its marker bear the period's first day, and a job that names any of its days
+    /// reads it. Default: `day`.
+    #[serde(default)]
+    pub period: Period,
     /// `dated`: `inclusive` if the end that is sent belongs to the window, else `exclusive`. Required if an
     /// end is sent.
     pub end: Option<WindowEnd>,
@@ -189,8 +195,8 @@ pub struct WindowTable {
     /// back.
     #[schemars(extend("format" = "date"))]
     pub earliest: Option<Text<Date>>,
-    /// Field with the record's own date, which is checked against the day (`dated`), or determines it
-    /// (`feed`).
+    /// Field with the record's own date, which is checked against the day or the period (`dated`), or
+    /// determines the day (`feed`).
     pub day_field: Option<Text<Field>>,
     /// strftime format of the beginning of `day_field`: `%d/%m/%Y`. Default: `%Y-%m-%d`. With an offset
     /// (`%Y-%m-%dT%H:%M:%S%#z`) it is an instant, and its day is taken in the source's time zone.

@@ -178,7 +178,31 @@ fn days_pages_and_fields() {
                 "\"%Y%m%d\"",
                 "¶\"%Y%m\"",
                 "`dataset.contratacoes.window.format = \"%Y%m\"` doesn't name a whole day: it gives `202112`",
-                "year, month and day",
+                "period = \"month\"",
+            ),
+            (
+                "format = \"%Y%m%d\"",
+                "period = \"month\"\n¶format = \"%m\"",
+                "`dataset.contratacoes.window.format = \"%m\"` doesn't name a whole month: it gives `12`",
+                "year and month",
+            ),
+            (
+                "format = \"%Y%m%d\"",
+                "format = \"%Y%m%d\"\n¶period = \"week\"",
+                "`dataset.contratacoes.window.period` is `week`",
+                "`day`, `month` or `year`",
+            ),
+            (
+                "\"{modalidade}\"",
+                "¶\"{modalidade:%Y}\"",
+                "`dataset.contratacoes.params.codigoModalidadeContratacao` gives `{modalidade}` the format `%Y`",
+                "leave it out",
+            ),
+            (
+                "\"{modalidade}\"",
+                "\"{modalidade}\"\n¶ano = \"{start:%Q}\"",
+                "`dataset.contratacoes.params.ano` has `{start:%Q}`, which is no format of a date",
+                "strftime",
             ),
             (
                 "2021-04-01\n",

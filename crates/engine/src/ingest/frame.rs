@@ -213,12 +213,13 @@ pub fn log_recovery(recovery: &Recovery) {
     }
 }
 
-/// Returns the instant from which the day can be proven: its end plus its settle time.
+/// Returns the instant from which the day can be proven: its period's end plus its settle time.
 pub fn settled_at(order: &Order, zone: Tz) -> DateTime<Utc> {
     day_settled_at(&order.dataset, order.day, zone)
 }
 
 pub fn day_settled_at(dataset: &Dataset, day: Day, zone: Tz) -> DateTime<Utc> {
     let settle = dataset.days.settle;
-    day.end(zone) + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
+    dataset.days.period.end(day, zone)
+        + chrono::TimeDelta::from_std(settle).unwrap_or(chrono::TimeDelta::MAX)
 }

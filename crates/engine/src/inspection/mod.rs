@@ -138,14 +138,17 @@ impl Inspector<'_> {
     }
 
     async fn ask(&self, dataset: &Arc<Dataset>, slice: Slice) -> (CheckResult, Option<Page>) {
-        let day = matches!(dataset.kind, Kind::Dated(_)).then_some(self.day);
-        let probe = self.client.probe(dataset.clone(), self.day, slice.clone());
+        let of_partition = dataset.days.period.first(self.day);
+        let day = matches!(dataset.kind, Kind::Dated(_)).then_some(of_partition);
+        let probe = self
+            .client
+            .probe(dataset.clone(), of_partition, slice.clone());
         let seen = tokio::select! {
             seen = probe => seen,
             () = self.cancel.cancelled() => Err(FetchError::Cancelled),
         };
         match seen {
-            Ok(seen) => checks::judge(dataset, self.day, day, &slice, seen),
+            Ok(seen) => checks::judge(dataset, of_partition, day, &slice, seen),
             Err(error) => {
                 let unreachable = matches!(
                     error,

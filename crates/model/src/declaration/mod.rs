@@ -25,7 +25,7 @@ pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};
 pub use response::{Action, ResponseRule, Wait};
 pub use slices::{Slice, SliceValues, SliceVariable};
-pub use window::{Days, Window, WindowEnd};
+pub use window::{Days, Period, Window, WindowEnd};
 
 use crate::protection::Protection;
 use crate::schema::Schema;
@@ -298,5 +298,11 @@ impl Dataset {
     /// Returns the name used by commands and logs: `pncp.contratacoes`.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.source, self.name)
+    }
+
+    /// Returns the variables of the request's templates.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let params = self.params.iter().map(|(_, template)| template);
+        params.chain([&self.path]).flat_map(Template::variables)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use bronzed_model::declaration::{Dataset, Kind, SliceValues, Version};
+use bronzed_model::declaration::{Dataset, Kind, Period, SliceValues, Version};
 use bronzed_model::schema::{Column, ColumnType};
 use bronzed_model::slices::slices;
 
@@ -17,6 +17,13 @@ pub(super) struct TableIdentity {
     explode: Option<String>,
     zone: String,
     day_field: Option<String>,
+    /// Period of a partition; absent in documents of tables by the day.
+    #[serde(default, skip_serializing_if = "is_day")]
+    period: String,
+}
+
+fn is_day(period: &str) -> bool {
+    period.is_empty()
 }
 
 /// Declaration of a table, in comparable form.
@@ -45,6 +52,10 @@ impl DeclaredTable {
                 explode: dataset.explode.clone(),
                 zone: dataset.days.zone.name().to_owned(),
                 day_field: dataset.days.day_field.clone(),
+                period: match dataset.days.period {
+                    Period::Day => String::new(),
+                    period => period.word().to_owned(),
+                },
             },
             columns,
             slices: labels(dataset),
@@ -58,6 +69,10 @@ impl TableIdentity {
     pub(super) fn differs(&self, said: &Self) -> Option<(String, String)> {
         let list = |fields: &[String]| format!("{fields:?}");
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        let or_day = |period: &str| match is_day(period) {
+            true => Period::Day.word().to_owned(),
+            false => period.to_owned(),
+        };
         let members = [
             ("kind", self.kind.clone(), said.kind.clone()),
             (
@@ -73,6 +88,7 @@ impl TableIdentity {
                 or_none(&self.day_field),
                 or_none(&said.day_field),
             ),
+            ("window.period", or_day(&self.period), or_day(&said.period)),
         ];
         let differs = |(name, written, said): &(&str, String, String)| {
             (written != said).then(|| (format!("{name} = {written}"), format!("{name} = {said}")))

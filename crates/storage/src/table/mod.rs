@@ -6,14 +6,15 @@
 //!   "dataset": "pncp.contratacoes",
 //!   "since": "2025-10-22T12:00:00Z",
 //!   "identity": {"kind": "dated", "primary_key": ["/numeroControlePNCP"], "version": "none",
-//!                "explode": null, "zone": "America/Sao_Paulo", "day_field": "/dataPublicacaoPncp"},
+//!                "explode": null, "zone": "America/Sao_Paulo", "day_field": "/dataPublicacaoPncp",
+//!                "period": "month"},
 //!   "columns": {"/valorTotalEstimado": "decimal(18,4)", "/orgaoEntidade/cnpj": "string", …},
 //!   "slices": {"modalidade=1": 0, …, "modalidade=15": 1},
 //!   "generation": 1
 //! }
 //! ```
 //!
-//! Its key is `_bronzed/tables/{prefix}.json`. Guarantees:
+//! `period` is absent where a partition holds a day. Its key is `_bronzed/tables/{prefix}.json`. Guarantees:
 //!
 //! - a table with data is never written with another identity (each record would be stored again under
 //!   another id) nor with another type of a column (readers would treat the whole column as text): both are

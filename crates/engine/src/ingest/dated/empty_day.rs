@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Utc, Weekday};
 
 use crate::ingest::frame::RunFrame;
 use crate::ingest::slice::reader::{APART, SliceOutcome, is_hours_before};
-use bronzed_model::day::Day;
+use bronzed_model::declaration::Period;
 use bronzed_model::execution::Status;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::LakeError;
@@ -38,15 +38,18 @@ pub async fn is_believed(
             "the API has no records of this day, where the lake has {stored}; these stay, and it \
              is believed if a run after {again_at:.0} finds none either"
         ));
-    } else if !proven || state.is_complete() || is_weekend(run.order.day) {
+    } else if !proven || state.is_complete() || is_weekend(run) {
         return proven;
     } else if neighbours_are_empty(run).await.unwrap_or(false) {
         return true;
     } else {
         run.execution.status = Status::Partial;
         run.execution.error = Some(format!(
-            "a working day without a record: it is believed if a run after {again_at:.0} finds \
-             none either"
+            "a {} without a record: it is believed if a run after {again_at:.0} finds none either",
+            match run.order.dataset.days.period {
+                Period::Day => "working day",
+                period => period.word(),
+            }
         ));
     }
     run.execution.again_at = Some(again_at);
@@ -57,7 +60,8 @@ pub async fn is_believed(
 async fn neighbours_are_empty(run: &RunFrame<'_>) -> Result<bool, LakeError> {
     let (lake, prefix) = (&run.context.lake, &run.order.dataset.prefix);
     let day = run.order.day;
-    for neighbour in [day.previous(), day.next()] {
+    let period = run.order.dataset.days.period;
+    for neighbour in [period.previous(day), period.next(day)] {
         let complete = is_complete(lake, prefix, neighbour).await?;
         if !complete
             || !lake
@@ -84,6 +88,8 @@ fn empty_since(outcomes: &[(String, SliceOutcome)]) -> Option<DateTime<Utc>> {
     Some(latest)
 }
 
-fn is_weekend(day: Day) -> bool {
-    matches!(day.date().weekday(), Weekday::Sat | Weekday::Sun)
+/// Returns `true` for a partition without a working day.
+fn is_weekend(run: &RunFrame<'_>) -> bool {
+    let is_day = run.order.dataset.days.period == Period::Day;
+    is_day && matches!(run.order.day.date().weekday(), Weekday::Sat | Weekday::Sun)
 }

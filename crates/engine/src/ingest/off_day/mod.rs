@@ -1,4 +1,4 @@
-//! Day that a record belongs to, by its own date.
+//! Day that a record belongs to, by its own date; where a partition holds a month or a year, its first day.
 //!
 //! The ends of date windows differ between endpoints and change without notice; therefore the record's own
 //! date is checked, too. An off-day row is looked up in its own day ([`held`]). A row whose date can't be
@@ -26,20 +26,23 @@ pub fn other_day(days: &Days, day: Day, record: Value<'_>) -> Option<Day> {
 pub fn own_day(days: &Days, record: Value<'_>) -> Option<Day> {
     let text = record.pointer(days.day_field.as_deref()?)?.string()?;
     if let Ok((instant, _)) = DateTime::parse_and_remainder(&text, &days.day_format) {
-        return Some(Day::of(instant.with_timezone(&Utc), days.zone));
+        let day = Day::of(instant.with_timezone(&Utc), days.zone);
+        return Some(days.period.first(day));
     }
     let date = NaiveDate::parse_and_remainder(&text, &days.day_format);
-    date.ok().map(|(date, _)| Day::new(date))
+    date.ok().map(|(date, _)| days.period.first(Day::new(date)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bronzed_model::declaration::Period;
     use bronzed_model::json;
     use bronzed_model::json::tape::Document;
 
     fn days(day_field: Option<&str>, day_format: &str) -> Days {
         Days {
+            period: Period::Day,
             coverage_from: None,
             earliest: None,
             day_field: day_field.map(Into::into),
@@ -70,6 +73,25 @@ mod tests {
         let document = Document::parse(r#"{"d":"2020-01-01"}"#).unwrap();
         let undeclared = days(None, "%Y-%m-%d");
         assert!(!is_off_day(&undeclared, day, document.value()));
+    }
+
+    #[test]
+    fn a_row_of_another_day_of_the_month_belongs_to_the_month() {
+        let months = Days {
+            period: Period::Month,
+            ..days(Some("/d"), "%d/%m/%Y")
+        };
+        let january: Day = "2025-01-01".parse().unwrap();
+        for (date, other) in [
+            ("01/01/2025", None),
+            ("31/01/2025", None),
+            ("01/02/2025", Some("2025-02-01")),
+            ("31/12/2024", Some("2024-12-01")),
+        ] {
+            let document = Document::parse(format!(r#"{{"d":"{date}"}}"#)).unwrap();
+            let found = other_day(&months, january, document.value());
+            assert_eq!(found, other.map(|day| day.parse().unwrap()), "{date}");
+        }
     }
 
     #[test]
