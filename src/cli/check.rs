@@ -189,7 +189,11 @@ fn print_dataset(dataset: &Dataset, source: &Source, out: &mut dyn Write) -> io:
         &format!("{}{state}", dataset.full_name()),
     )?;
     line(out, 2, "table", &dataset.prefix)?;
-    line(out, 2, "path", &dataset.path.to_string())?;
+    let method = match dataset.body {
+        Some(_) => " (POST, with a JSON body)",
+        None => "",
+    };
+    line(out, 2, "path", &format!("{}{method}", dataset.path))?;
     line(out, 2, "read as", &kind(dataset))?;
     line(out, 2, "slices", &slices(&dataset.slices))?;
     line(out, 2, "pages", &pages(dataset))?;

@@ -72,6 +72,7 @@ pub fn dataset() -> Dataset {
             "codigoModalidadeContratacao".to_owned(),
             Template::parse("{modalidade}").unwrap(),
         )],
+        body: None,
         data_selector: "/data".to_owned(),
         explode: None,
         primary_key: vec!["/numeroControlePNCP".to_owned()],

@@ -27,7 +27,7 @@ use crate::lease::{Lease, SharedLimits};
 use crate::page::Page;
 use crate::request::{PageRequest, RequestError, remove_param};
 use crate::throttle::{AdmittedRequest, RequestThrottle};
-use crate::transport::{RawResponse, Transport, TransportError};
+use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
@@ -169,10 +169,11 @@ impl ClientInner {
         request: &PageRequest,
         usage: &RequestBudget,
     ) -> Result<Answer, FetchError> {
-        let url = self.url_of(request)?;
+        let sent = self.request_of(request)?;
+        let url = &sent.url;
         let mut tries = RetryState::new(&request.dataset.retry, &self.entropy);
         loop {
-            let verdict = self.attempt(request, &url, usage, &mut tries).await?;
+            let verdict = self.attempt(request, &sent, usage, &mut tries).await?;
             let (failure, wait) = match &verdict {
                 ResponseClass::Retry {
                     failure,
@@ -182,25 +183,26 @@ impl ClientInner {
                 ResponseClass::RateLimited { failure, asked } => {
                     (failure, tries.after_rate_limit(*asked))
                 }
-                _ => return settle(verdict, &url, tries.count()),
+                _ => return settle(verdict, url, tries.count()),
             };
             tell_failure(request, failure, tries.count(), wait);
             let Some(wait) = wait else {
-                return settle(verdict, &url, tries.count());
+                return settle(verdict, url, tries.count());
             };
             usage.note_retry(failure);
-            self.unless_down(&request.dataset, &url)?;
+            self.unless_down(&request.dataset, url)?;
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// Returns the URL of a page without the key: the link to a next page may repeat it.
-    pub(super) fn url_of(&self, request: &PageRequest) -> Result<Url, RequestError> {
+    /// Returns the request for a page. Its URL is without the key, which the link to a next page may repeat.
+    pub(super) fn request_of(&self, request: &PageRequest) -> Result<HttpRequest, RequestError> {
         let mut url = request.url(&self.base_url)?;
         if let Some(name) = &self.key_param {
             remove_param(&mut url, name);
         }
-        Ok(url)
+        let body = request.body()?;
+        Ok(HttpRequest { url, body })
     }
 
     /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't
@@ -219,11 +221,11 @@ impl ClientInner {
     async fn attempt(
         &self,
         request: &PageRequest,
-        url: &Url,
+        sent: &HttpRequest,
         usage: &RequestBudget,
         tries: &mut RetryState<'_>,
     ) -> Result<ResponseClass, FetchError> {
-        let dataset = &request.dataset;
+        let (dataset, url) = (&request.dataset, &sent.url);
         let arrived = Instant::now();
         let turn = self.throttle.wait(dataset, url, request.priority).await;
         let turn = turn.map_err(|down| FetchError::SourceDown {
@@ -239,7 +241,7 @@ impl ClientInner {
         }
         let begun = Instant::now();
         let span = request_span(request, url, tries.count() + 1);
-        let asked = self.ask(url, &dataset.limits);
+        let asked = self.ask(sent, &dataset.limits);
         let answer = asked.instrument(span.clone()).await;
         if let Ok(reply) = &answer {
             span.record("http.response.status_code", i64::from(reply.status));
@@ -273,10 +275,10 @@ impl ClientInner {
     /// Sends one request and decodes the body of the response.
     pub(super) async fn ask(
         &self,
-        url: &Url,
+        sent: &HttpRequest,
         limits: &RequestLimits,
     ) -> Result<RawResponse, TransportError> {
-        let reply = self.transport.get(url, limits).await?;
+        let reply = self.transport.send(sent, limits).await?;
         reply.decoded(limits.max_body_bytes)
     }
 

@@ -24,7 +24,7 @@ use url::{Host, Url};
 use crate::error::ClientError;
 use crate::failure::{Failure, snippet};
 use crate::request::{add_param, percent_encoded};
-use crate::transport::{RawResponse, Transport, TransportError};
+use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
 use bronzed_model::declaration::{Auth, KeyPlace, RequestLimits, Source};
 
 /// Connect timeout: longer than it takes to reach an available host.
@@ -55,8 +55,12 @@ pub(super) struct Http {
 
 #[async_trait]
 impl Transport for Http {
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError> {
-        match tokio::time::timeout(limits.timeout, self.whole(url, limits)).await {
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
+        match tokio::time::timeout(limits.timeout, self.whole(request, limits)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(TransportError::Off(Failure::TimedOut(limits.timeout))),
         }
@@ -110,9 +114,10 @@ impl Http {
 
     async fn whole(
         &self,
-        url: &Url,
+        sent: &HttpRequest,
         limits: &RequestLimits,
     ) -> Result<RawResponse, TransportError> {
+        let url = &sent.url;
         if let Some(failure) = self
             .no_authorities
             .as_ref()
@@ -130,7 +135,16 @@ impl Http {
         if let Some((name, key)) = &self.param {
             add_param(&mut url, name, key.expose_secret());
         }
-        let mut request = client.get(url);
+        let mut request = match &sent.body {
+            Some(body) => {
+                let json = HeaderValue::from_static("application/json");
+                client
+                    .post(url)
+                    .header(CONTENT_TYPE, json)
+                    .body(body.clone())
+            }
+            None => client.get(url),
+        };
         if let Some((user, password)) = &self.basic {
             request = request.basic_auth(user, Some(password.expose_secret()));
         }

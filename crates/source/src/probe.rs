@@ -68,12 +68,12 @@ impl SourceClient {
 
 impl ClientInner {
     async fn look(&self, request: &PageRequest) -> Result<ProbeResult, FetchError> {
-        let url = self.url_of(request)?;
+        let sent = self.request_of(request)?;
         let dataset = &request.dataset;
         let _permits = self.throttle.enter(dataset, request.priority).await;
         let begun = Instant::now();
-        let reply = self.ask(&url, &dataset.limits).await.map_err(|broken| {
-            let url = url.to_string();
+        let reply = self.ask(&sent, &dataset.limits).await.map_err(|broken| {
+            let url = sent.url.to_string();
             match broken {
                 TransportError::Off(reason) => FetchError::GaveUp {
                     url,
@@ -90,9 +90,9 @@ impl ClientInner {
         let content_type = reply.content_type.as_ref();
         let content_type = content_type.map(|text| reply.shown(text.as_bytes()));
         let (body, date) = (reply.body.clone(), reply.date);
-        let answer = settle(classify(dataset, reply, now), &url, 1);
+        let answer = settle(classify(dataset, reply, now), &sent.url, 1);
         Ok(ProbeResult {
-            url,
+            url: sent.url,
             status,
             content_type,
             body,

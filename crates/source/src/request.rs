@@ -12,14 +12,18 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use crate::failure::snippet;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::{Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd};
+use bronzed_model::declaration::{
+    Dataset, Kind, PagingStyle, Priority, Slice, Window, WindowEnd, body,
+};
 use bronzed_model::paginator::PagingError;
 use bronzed_model::template::of_variable;
 
@@ -87,16 +91,10 @@ impl PageRequest {
     /// If the window's format is invalid, or the page can't be requested: see [`RequestError`].
     pub fn url(&self, base: &Url) -> Result<Url, RequestError> {
         let dataset = &self.dataset;
-        let window = self.window()?;
-        let formatted = self.formatted()?;
-        let own = self.slice.values.iter().chain(window.iter().flatten());
-        let mut values: Vec<(&str, &str)> = Vec::new();
-        for (name, value) in own.chain(&formatted) {
-            values.push((name, value));
-        }
+        let values = self.values()?;
         let encoded: Vec<_> = values
             .iter()
-            .map(|(name, value)| (*name, percent_encoded(value)))
+            .map(|(name, value)| (name.as_str(), percent_encoded(value)))
             .collect();
         let path = dataset.path.render(|name| {
             let found = encoded.iter().find(|(known, _)| *known == name);
@@ -113,12 +111,80 @@ impl PageRequest {
         let mut query = Vec::new();
         for (name, template) in &dataset.params {
             let value = template.render(|variable| {
-                let found = values.iter().find(|(known, _)| *known == variable);
-                found.map(|(_, value)| *value)
+                let found = values.iter().find(|(known, _)| known == variable);
+                found.map(|(_, value)| value.as_str())
             });
             query.push((name.clone(), value));
         }
-        if let (Kind::Dated(declared), Some([(_, start), (_, end)])) = (&dataset.kind, &window) {
+        if dataset.body.is_none() {
+            query.extend(self.added()?);
+        }
+
+        let base = dataset.base_url.as_ref().unwrap_or(base);
+        let mut url = base.clone();
+        let root = base.path().trim_end_matches('/');
+        url.set_path(&format!(
+            "{root}/{}",
+            path.strip_prefix('/').unwrap_or(&path)
+        ));
+        let pairs: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+            .collect();
+        if !pairs.is_empty() {
+            url.set_query(Some(&pairs.join("&")));
+        }
+        let url = match (&dataset.paginator.style, &self.next) {
+            (PagingStyle::NextLink, Some(link)) => followed(&url, link)?,
+            _ => url,
+        };
+        match url.as_str().len() {
+            0..=MOST_URL_BYTES => Ok(url),
+            length => Err(RequestError::TooLong {
+                length,
+                start: snippet(url.as_str().as_bytes()),
+            }),
+        }
+    }
+
+    /// Returns the JSON body of the request. `None` for a GET.
+    ///
+    /// # Errors
+    /// If the window's format is invalid, or the page can't be requested: see [`RequestError`].
+    pub fn body(&self) -> Result<Option<Bytes>, RequestError> {
+        let Some(declared) = &self.dataset.body else {
+            return Ok(None);
+        };
+        let values = self.values()?;
+        let mut body = declared.render(&|variable| {
+            let found = values.iter().find(|(known, _)| known == variable);
+            found.map(|(_, value)| value.as_str())
+        });
+        let positions = self.dataset.paginator.params(self.page)?;
+        for (name, value) in self.added()? {
+            let is_position = positions.iter().any(|(known, _)| *known == name);
+            let number = value.parse::<u64>().ok().filter(|_| is_position);
+            let value = number.map_or_else(|| Value::from(value), Value::from);
+            body::set(&mut body, &name, value);
+        }
+        Ok(Some(body.to_string().into()))
+    }
+
+    /// Returns the values of the variables: those of the slice, and those of the window.
+    fn values(&self) -> Result<Vec<(String, String)>, RequestError> {
+        let mut values = self.slice.values.clone();
+        values.extend(self.window()?.into_iter().flatten());
+        values.extend(self.formatted()?);
+        Ok(values)
+    }
+
+    /// Returns the parameters that window and paging add to the declared ones.
+    fn added(&self) -> Result<Vec<(String, String)>, RequestError> {
+        let dataset = &self.dataset;
+        let mut query = Vec::new();
+        if let (Kind::Dated(declared), Some([(_, start), (_, end)])) =
+            (&dataset.kind, &self.window()?)
+        {
             query.extend(
                 declared
                     .start_param
@@ -137,32 +203,7 @@ impl PageRequest {
         if let (PagingStyle::Cursor { cursor_param }, Some(cursor)) = (style, &self.next) {
             query.push((cursor_param.clone(), cursor.clone()));
         }
-
-        let base = dataset.base_url.as_ref().unwrap_or(base);
-        let mut url = base.clone();
-        let root = base.path().trim_end_matches('/');
-        url.set_path(&format!(
-            "{root}/{}",
-            path.strip_prefix('/').unwrap_or(&path)
-        ));
-        let pairs: Vec<_> = query
-            .iter()
-            .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
-            .collect();
-        if !pairs.is_empty() {
-            url.set_query(Some(&pairs.join("&")));
-        }
-        let url = match (style, &self.next) {
-            (PagingStyle::NextLink, Some(link)) => followed(&url, link)?,
-            _ => url,
-        };
-        match url.as_str().len() {
-            0..=MOST_URL_BYTES => Ok(url),
-            length => Err(RequestError::TooLong {
-                length,
-                start: snippet(url.as_str().as_bytes()),
-            }),
-        }
+        Ok(query)
     }
 
     /// Returns the window's `start` and `end`, as templates name them. `None` if the dataset isn't
@@ -274,8 +315,9 @@ pub(super) fn percent_encoded(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::testing;
-    use bronzed_model::declaration::Period;
+    use bronzed_model::declaration::{BodyPart, Period};
     use bronzed_model::template::Template;
+    use serde_json::json;
 
     fn url_of(base: &str, change: impl FnOnce(&mut PageRequest, &mut Dataset)) -> String {
         let mut request = testing::request(testing::dataset(), 0);
@@ -352,6 +394,48 @@ mod tests {
         });
         let path = "http://h/v1/22%2F10%2F2025..22%2F10%2F2025?pagina=1&tamanhoPagina=50";
         assert_eq!(url, path);
+    }
+
+    #[test]
+    fn window_and_paging_of_a_post_are_members_of_its_body() {
+        let post = |next: Option<&str>, style: PagingStyle| {
+            let mut dataset = testing::dataset();
+            let template = |text| BodyPart::Text(Template::parse(text).unwrap());
+            dataset.body = Some(BodyPart::Table(vec![
+                ("m".to_owned(), BodyPart::Bare("modalidade".to_owned())),
+                ("de".to_owned(), template("{start:%d/%m/%Y}")),
+            ]));
+            dataset.params = vec![("v".to_owned(), Template::parse("{modalidade}").unwrap())];
+            dataset.paginator.style = style;
+            dataset.paginator.page_size_param = Some("/paginacao/tamanho".to_owned());
+            let mut request = testing::request(dataset, 1);
+            request.next = next.map(str::to_owned);
+            let url = request.url(&Url::parse("http://h").unwrap()).unwrap();
+            assert_eq!(url.query(), Some("v=6"));
+            let body = request.body().unwrap().unwrap();
+            serde_json::from_slice::<Value>(&body).unwrap()
+        };
+        let by_page = PagingStyle::PageNumber {
+            page_param: "/paginacao/pagina".to_owned(),
+            first_page: 1,
+        };
+        let common = |paging: Value| {
+            json!({
+                "m": 6, "de": "22/10/2025",
+                "dataInicial": "20251022", "dataFinal": "20251022", "paginacao": paging,
+            })
+        };
+        assert_eq!(
+            post(None, by_page),
+            common(json!({"pagina": 2, "tamanho": 50}))
+        );
+        let by_cursor = PagingStyle::Cursor {
+            cursor_param: "/paginacao/cursor".to_owned(),
+        };
+        let expected = common(json!({"cursor": "17", "tamanho": 50}));
+        assert_eq!(post(Some("17"), by_cursor), expected);
+        let get = testing::request(testing::dataset(), 0);
+        assert_eq!(get.body(), Ok(None));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 mod server;
 
 pub use super::transport::RawResponse;
-pub use super::transport::{Transport, TransportError};
+pub use super::transport::{HttpRequest, Transport, TransportError};
 pub use bronzed_model::testing::{dataset, source};
 pub use server::{Server, Step, answer, json};
 

@@ -20,8 +20,21 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 /// Transport for the requests of a source client.
 #[async_trait]
 pub trait Transport: Debug + Send + Sync {
-    /// Sends a GET request to `url` and reads the whole response.
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError>;
+    /// Sends a request and reads the whole response.
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError>;
+}
+
+/// A request without credentials, which the transport adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The URL, which is shown in logs and errors.
+    pub url: Url,
+    /// JSON body of a POST; `None` for a GET.
+    pub body: Option<Bytes>,
 }
 
 /// Reason why there is no [`RawResponse`].

@@ -8,14 +8,13 @@ use bronzed_model::execution::Status;
 use bronzed_model::settings::CommitSettings;
 use bronzed_source::SourceClient;
 use bronzed_source::failure::Failure;
-use bronzed_source::testing::{self, RawResponse, Transport, TransportError, source};
+use bronzed_source::testing::{self, HttpRequest, RawResponse, Transport, TransportError, source};
 use bronzed_storage::lake::Lake;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// An API with one record in each slice, unreachable for some time.
 #[derive(Debug)]
@@ -28,7 +27,12 @@ struct Api {
 
 #[async_trait]
 impl Transport for Api {
-    async fn get(&self, url: &Url, _limits: &RequestLimits) -> Result<RawResponse, TransportError> {
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        _limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
+        let url = &request.url;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = self.begun.elapsed().as_secs();
         self.asked.lock().unwrap().push(now);

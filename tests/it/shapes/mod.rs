@@ -3,6 +3,7 @@
 
 mod api;
 mod months;
+mod post;
 mod query_key;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Builds a dataset: its place in the lake, and everything needed to read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use crate::tables::dataset::{DatasetTable, KindWord, RequestLimitsTable, RetryTa
 use crate::text::{Text, value};
 use bronzed_model::declaration::{Dataset, Limits, RequestLimits, Retry};
 use bronzed_model::schema::Schema;
-use bronzed_model::template::Template;
 use bronzed_model::text::PositiveSpan;
 
 /// A dataset to be built.
@@ -103,10 +102,17 @@ impl Build<'_> {
         let slices = self.slices(context);
         let request = value(&table.path);
         let params = self.params(&path.key("params"), &table.params);
-        let used = used(request.as_ref(), params.as_deref());
-        let kind = self.kind(context, &used);
-        if let (Some(request), Some(params)) = (&request, &params) {
-            self.variables(context, request, params);
+        let mut templates = Vec::new();
+        for (name, template) in params.iter().flatten() {
+            templates.push((path.key("params").key(name), template.clone()));
+        }
+        let body = table.body.as_ref();
+        let body = body.map(|body| self.body(context, body, &mut templates));
+        templates.extend(request.iter().map(|one| (path.key("path"), one.clone())));
+        let used = templates.iter().flat_map(|(_, one)| one.variables());
+        let kind = self.kind(context, &used.collect());
+        if request.is_some() && params.is_some() {
+            self.variables(context, &templates);
         }
         self.parameters_once(context);
         let explode = self.explode(context);
@@ -128,6 +134,7 @@ impl Build<'_> {
             base_url: value(&table.base_url),
             path: request?,
             params: params?,
+            body,
             data_selector: value(&table.data_selector).unwrap_or_default(),
             explode,
             primary_key,
@@ -201,14 +208,4 @@ fn request_limits(own: &RequestLimitsTable, shared: &Limits) -> RequestLimits {
         max_body_bytes: value(&own.max_body_bytes).unwrap_or(shared.max_body_bytes),
         max_requests_per_run: own.max_requests_per_run.or(shared.max_requests_per_run),
     }
-}
-
-/// Returns the variables that occur in a dataset's templates.
-fn used<'t>(
-    request: Option<&'t Template>,
-    params: Option<&'t [(String, Template)]>,
-) -> BTreeSet<&'t str> {
-    let params = params.unwrap_or_default().iter();
-    let templates = params.map(|(_, template)| template).chain(request);
-    templates.flat_map(Template::variables).collect()
 }

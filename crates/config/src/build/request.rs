@@ -9,11 +9,11 @@ use super::Build;
 use super::dataset::DatasetContext;
 use super::variables::WINDOW_VARIABLES;
 use crate::path::KeyPath;
-use crate::tables::Scalar;
-use crate::tables::dataset::{DatasetFieldTable, KindWord};
+use crate::tables::dataset::{DatasetFieldTable, KindWord, PaginatorType};
 use crate::tables::either::Either;
+use crate::tables::{JsonPart, Scalar};
 use crate::text::TemplateText;
-use bronzed_model::declaration::{SliceValues, SliceVariable};
+use bronzed_model::declaration::{BodyPart, SliceValues, SliceVariable, body};
 use bronzed_model::template::Template;
 
 impl Build<'_> {
@@ -29,6 +29,82 @@ impl Build<'_> {
         });
         // All of them are parsed before one that is wrong makes an end.
         params.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Builds the JSON body of a request, and adds its templates to the others. What is wrong with a text is
+    /// reported.
+    pub fn body(
+        &mut self,
+        context: &DatasetContext<'_>,
+        table: &IndexMap<String, JsonPart>,
+        templates: &mut Vec<(KeyPath, Template)>,
+    ) -> BodyPart {
+        let path = context.path.key("body");
+        let paginator = context.table.paginator.as_ref();
+        if paginator.is_some_and(|table| table.style == PaginatorType::NextLink) {
+            let at = context.path.key("paginator").key("type");
+            let what =
+                format!("`{at} = \"next_link\"` has no request to follow a link with a body");
+            self.complain(
+                &at,
+                what,
+                "write \"cursor\", if the body takes what says where to go on",
+            );
+        }
+        let mut numbers = Vec::new();
+        for name in context.table.slices.keys() {
+            let listed = self.layers.find(&context.path.key("slices").key(name));
+            let bare = |value: &Value| matches!(value, Value::Integer(_) | Value::Boolean(_));
+            if matches!(listed, Some(Value::Array(values)) if values.iter().all(bare)) {
+                numbers.push(name.as_str());
+            }
+        }
+        let members = table.iter().map(|(name, part)| {
+            let part = self.body_part(&path.key(name), part, &numbers, templates);
+            (name.clone(), part)
+        });
+        BodyPart::Table(members.collect())
+    }
+
+    fn body_part(
+        &mut self,
+        path: &KeyPath,
+        part: &JsonPart,
+        numbers: &[&str],
+        templates: &mut Vec<(KeyPath, Template)>,
+    ) -> BodyPart {
+        match part {
+            JsonPart::Integer(number) => BodyPart::Fixed((*number).into()),
+            JsonPart::Boolean(truth) => BodyPart::Fixed((*truth).into()),
+            JsonPart::List(parts) => {
+                let parts = parts.iter().enumerate();
+                let parts = parts.map(|(position, part)| {
+                    self.body_part(&path.index(position), part, numbers, templates)
+                });
+                BodyPart::List(parts.collect())
+            }
+            JsonPart::Table(members) => {
+                let members = members.iter().map(|(name, part)| {
+                    let part = self.body_part(&path.key(name), part, numbers, templates);
+                    (name.clone(), part)
+                });
+                BodyPart::Table(members.collect())
+            }
+            JsonPart::Text(text) => {
+                let Some(template) = self.parse::<TemplateText>(path, text) else {
+                    return BodyPart::Fixed(text.as_str().into());
+                };
+                templates.push((path.clone(), template.clone()));
+                // A number stays one where it is the whole value.
+                let alone = text
+                    .strip_prefix('{')
+                    .and_then(|text| text.strip_suffix('}'));
+                match alone.filter(|name| numbers.contains(name)) {
+                    Some(name) => BodyPart::Bare(name.to_owned()),
+                    None => BodyPart::Text(template),
+                }
+            }
+        }
     }
 
     /// Builds the variables of the slices, each with its values.
@@ -94,6 +170,20 @@ impl Build<'_> {
         }
     }
 
+    /// Returns the path of the member of the body that `named` would replace, or whose place it would take.
+    fn declared_member(&self, context: &DatasetContext<'_>, named: &str) -> Option<KeyPath> {
+        context.table.body.as_ref()?;
+        let mut path = context.path.key("body");
+        for step in body::steps(named) {
+            path = path.key(&step);
+            match self.layers.find(&path) {
+                Some(Value::Table(_)) => {}
+                found => return found.map(|_| path),
+            }
+        }
+        Some(path)
+    }
+
     /// Reports parameters that are sent twice.
     pub fn parameters_once(&mut self, context: &DatasetContext<'_>) {
         let params = context.table.params.keys();
@@ -121,7 +211,9 @@ impl Build<'_> {
             let Some(Value::String(name)) = self.layers.find(&at) else {
                 continue;
             };
-            if let Some((first, _)) = sent.iter().find(|(_, other)| other == name) {
+            let first = sent.iter().find(|(_, other)| other == name);
+            let in_body = || self.declared_member(context, name);
+            if let Some(first) = first.map(|(first, _)| first.clone()).or_else(in_body) {
                 let what = format!("`{at}` sends the parameter `{name}`, as `{first}` does");
                 self.complain(&at, what, "give each parameter one meaning");
             }

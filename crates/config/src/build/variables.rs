@@ -19,12 +19,7 @@ pub const WINDOW_VARIABLES: [&str; 2] = ["start", "end"];
 
 impl Build<'_> {
     /// Checks that templates use only known variables, and that every declared variable is used.
-    pub fn variables(
-        &mut self,
-        context: &DatasetContext<'_>,
-        request: &Template,
-        params: &[(String, Template)],
-    ) {
+    pub fn variables(&mut self, context: &DatasetContext<'_>, templates: &[(KeyPath, Template)]) {
         let DatasetContext {
             name,
             path,
@@ -52,14 +47,12 @@ impl Build<'_> {
         if table.kind == KindWord::Dated {
             known.extend(WINDOW_VARIABLES.map(str::to_owned));
         }
-        let params = params.iter();
-        let params = params.map(|(name, template)| (path.key("params").key(name), template));
         let mut used = BTreeSet::new();
-        for (at, template) in params.chain([(path.key("path"), request)]) {
+        for (at, template) in templates {
             for variable in template.variables() {
                 let (variable, format) = of_variable(variable);
                 if let Some(format) = format {
-                    self.format_of_variable(context, &at, (variable, format));
+                    self.format_of_variable(context, at, (variable, format));
                 }
                 used.insert(variable);
                 let refused = [path.key("slices"), path.key("parent").key("bind")];
@@ -76,7 +69,7 @@ impl Build<'_> {
                     None => format!("declare it under [{path}.slices]"),
                 };
                 let what = format!("`{at}` names `{{{variable}}}`, which nothing gives a value");
-                self.complain(&at, what, hint);
+                self.complain(at, what, hint);
             }
         }
         for (at, name) in declared.iter().filter(|(_, name)| !used.contains(name)) {

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Scalar;
 use super::either::Either;
+use super::{JsonPart, Scalar};
 use crate::text::{
     Date, DayFormat, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
 };
@@ -32,6 +32,10 @@ pub struct DatasetTable {
     /// them.
     #[serde(default)]
     pub params: IndexMap<String, Scalar>,
+    /// JSON body of every request, which is a POST then; its texts have `{variables}` as in `path`. The
+    /// parameters of window and paginator become members of it, by name or by JSON pointer:
+    /// `page_param = "/paginacao/pagina"`.
+    pub body: Option<IndexMap<String, JsonPart>>,
     /// JSON pointer to the array of records in a response: `/data`. Default: empty, the response itself is
     /// the array.
     pub data_selector: Option<Text<Pointer>>,

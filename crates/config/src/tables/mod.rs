@@ -12,6 +12,7 @@ pub mod source;
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -86,6 +87,41 @@ impl JsonSchema for Scalar {
 
     fn inline_schema() -> bool {
         true
+    }
+}
+
+/// Part of a JSON body: a value, or a table of parts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum JsonPart {
+    /// A text with `{variables}`.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A boolean.
+    Boolean(bool),
+    /// A list of values.
+    List(Vec<JsonPart>),
+    /// An object.
+    Table(IndexMap<String, JsonPart>),
+}
+
+impl JsonSchema for JsonPart {
+    fn schema_name() -> Cow<'static, str> {
+        "JsonPart".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let part = generator.subschema_for::<Self>();
+        json_schema!({
+            "anyOf": [
+                { "type": "string" },
+                { "type": "integer" },
+                { "type": "boolean" },
+                { "type": "array", "items": { "type": ["string", "integer", "boolean"] } },
+                { "type": "object", "additionalProperties": part },
+            ]
+        })
     }
 }
 

@@ -24,7 +24,7 @@ use object_store::{
 use url::Url;
 
 use bronzed_model::declaration::RequestLimits;
-use bronzed_source::testing::{RawResponse as Response, Transport, TransportError};
+use bronzed_source::testing::{HttpRequest, RawResponse as Response, Transport, TransportError};
 
 /// Operation on the lake or the API.
 #[derive(Debug, Clone)]
@@ -343,12 +343,13 @@ pub fn broke() -> Error {
 
 #[async_trait]
 impl Transport for Counter {
-    async fn get(
+    async fn send(
         &self,
-        url: &Url,
+        request: &HttpRequest,
         _limits: &RequestLimits,
     ) -> std::result::Result<Response, TransportError> {
-        match self.ask(Op::Ask { url: url.clone() }).await {
+        let url = request.url.clone();
+        match self.ask(Op::Ask { url }).await {
             Reply::Answered(answered) => answered,
             other => unreachable!("{other:?}"),
         }

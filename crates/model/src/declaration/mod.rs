@@ -3,6 +3,7 @@
 //! These values are valid: `bronzed_config` builds them from files and environment, and rejects what is
 //! wrong. The names are those of the TOML keys.
 
+pub mod body;
 mod job;
 mod kind;
 mod paging;
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+pub use body::BodyPart;
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};
@@ -252,6 +254,8 @@ pub struct Dataset {
     pub path: Template,
     /// Query parameters in the order of the file, in addition to window and paging.
     pub params: Vec<(String, Template)>,
+    /// JSON body of a request, which is a POST then: window and paging are members of it. `None`: a GET.
+    pub body: Option<BodyPart>,
     /// JSON pointer to the array of records in a response; empty if the response is the array.
     pub data_selector: String,
     /// JSON pointer to a list inside each element of that array. Each member of the list makes one
@@ -303,6 +307,8 @@ impl Dataset {
     /// Returns the variables of the request's templates.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         let params = self.params.iter().map(|(_, template)| template);
-        params.chain([&self.path]).flat_map(Template::variables)
+        let body = self.body.iter().flat_map(BodyPart::variables);
+        let params = params.chain([&self.path]);
+        params.flat_map(Template::variables).chain(body)
     }
 }

@@ -168,7 +168,7 @@ async fn a_next_link_that_repeats_the_key_is_followed_with_the_key_once() {
     let mut request = request(fetch.dataset.clone(), 1);
     request.next = Some(format!("/next?a=%2F&chave={SECRET}&b=1"));
     let client = client(&fetch.source);
-    let url = client.inner().url_of(&request).unwrap();
+    let url = client.inner().request_of(&request).unwrap().url;
     assert!(url.as_str().ends_with("/next?a=%2F&b=1"), "{url}");
     let cancel = CancellationToken::new();
     assert_page(client.fetch(&request, &fetch.usage, &cancel).await);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use url::Url;
 
 use super::*;
-use crate::testing::{RawResponse, Transport, TransportError};
+use crate::testing::{HttpRequest, RawResponse, Transport, TransportError};
 use bronzed_model::clock::{Clock as _, SystemClock};
 use bronzed_model::declaration::{Action, RequestLimits, ResponseRule, Wait};
 
@@ -96,9 +96,9 @@ struct Busy;
 
 #[async_trait]
 impl Transport for Busy {
-    async fn get(
+    async fn send(
         &self,
-        _url: &Url,
+        _request: &HttpRequest,
         _limits: &RequestLimits,
     ) -> Result<RawResponse, TransportError> {
         Ok(RawResponse {

@@ -16,7 +16,7 @@ use crate::simulation::year::chance::mix;
 use crate::simulation::year::time::{At, True};
 use bronzed_model::declaration::RequestLimits;
 use bronzed_source::failure::Failure;
-use bronzed_source::testing::{RawResponse, Transport, TransportError};
+use bronzed_source::testing::{HttpRequest, RawResponse, Transport, TransportError};
 
 /// Latency of a response.
 const LATENCY: Duration = Duration::from_millis(400);
@@ -50,7 +50,12 @@ struct Wish {
 
 #[async_trait]
 impl Transport for Api {
-    async fn get(&self, url: &Url, limits: &RequestLimits) -> Result<RawResponse, TransportError> {
+    async fn send(
+        &self,
+        request: &HttpRequest,
+        limits: &RequestLimits,
+    ) -> Result<RawResponse, TransportError> {
+        let url = &request.url;
         let Some(table) = table_of(url) else {
             return Ok(self.reply(404, "text/plain", "no such route".to_owned()));
         };
