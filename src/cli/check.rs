@@ -14,8 +14,8 @@ use crate::cli::{CliError, target};
 use bronzed_model::clock::Clock;
 use bronzed_model::cron::Cron;
 use bronzed_model::declaration::{
-    Auth, Cost, Dataset, Job, JobDays, KeyPlace, Kind, Limits, Mode, PagingStyle, Pool, Require,
-    SliceValues, SliceVariable, Source,
+    Auth, Cost, CsvEncoding, Dataset, Job, JobDays, KeyPlace, Kind, Limits, Mode, PagingStyle,
+    Pool, Require, SliceValues, SliceVariable, Source,
 };
 use bronzed_model::settings::{Origin, Settings};
 
@@ -194,6 +194,15 @@ fn print_dataset(dataset: &Dataset, source: &Source, out: &mut dyn Write) -> io:
         None => "",
     };
     line(out, 2, "path", &format!("{}{method}", dataset.path))?;
+    if let Some(csv) = &dataset.csv {
+        let encoding = match csv.encoding {
+            CsvEncoding::Utf8 => "UTF-8",
+            CsvEncoding::Latin1 => "ISO-8859-1",
+        };
+        let delimiter = csv.delimiter.escape_default();
+        let form = format!("CSV, plain or zipped: `{delimiter}` between fields, {encoding}");
+        line(out, 2, "answers", &form)?;
+    }
     line(out, 2, "read as", &kind(dataset))?;
     line(out, 2, "slices", &slices(&dataset.slices))?;
     line(out, 2, "pages", &pages(dataset))?;

@@ -130,6 +130,24 @@ pub fn formatted(format: &str, at: DateTime<Utc>) -> Option<String> {
     Some(written)
 }
 
+/// Character between the fields of a CSV row.
+pub struct Delimiter;
+
+impl TextFormat for Delimiter {
+    type Value = char;
+
+    fn parse(text: &str) -> Result<char, WrongText> {
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(one), None) if !matches!(one, '"' | '\r' | '\n') => Ok(one),
+            _ => {
+                let hint = "write one character: \",\", \";\" or \"\\t\"";
+                Err(WrongText::is_not(text, "is no delimiter", hint))
+            }
+        }
+    }
+}
+
 /// An RFC 6901 JSON pointer.
 pub struct Pointer;
 

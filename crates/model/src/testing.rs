@@ -73,6 +73,7 @@ pub fn dataset() -> Dataset {
             Template::parse("{modalidade}").unwrap(),
         )],
         body: None,
+        csv: None,
         data_selector: "/data".to_owned(),
         explode: None,
         primary_key: vec!["/numeroControlePNCP".to_owned()],

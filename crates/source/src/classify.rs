@@ -2,7 +2,7 @@
 //!
 //! | response | class without a rule |
 //! |---|---|
-//! | 2xx with whole JSON in the declared envelope, not declared as HTML | a page |
+//! | 2xx with whole JSON in the declared envelope (or whole CSV), not declared as HTML | a page |
 //! | 2xx with HTML, no body, truncated JSON, another envelope | retry |
 //! | 408, 425, 5xx | retry, after `Retry-After` if a 503 has one |
 //! | 429 | rate-limited: wait, as long as `Retry-After` says if there is one |
@@ -266,6 +266,7 @@ fn read(dataset: &Dataset, reply: &RawResponse) -> Result<Page, Unread> {
         return Err(Unread::Otherwise(unreadable.to_string()));
     }
     Page::parse(dataset, reply.body.clone(), reply.date).map_err(|problem| match problem {
+        PageError::Csv(_) => Unread::Otherwise(problem.to_string()),
         PageError::Json(_) | PageError::Text(_) => Unread::NotJson(problem.to_string()),
         // A page is an object or an array. A single number or word is the text of an error.
         problem if !matches!(reply.body.trim_ascii_start(), [b'{' | b'[', ..]) => {
@@ -281,7 +282,9 @@ fn bad_body(dataset: &Dataset, reply: &RawResponse, unread: &Unread) -> Failure 
         status: reply.status,
         problem: problem.clone(),
         snippet: match reply.unreadable {
-            Some(Unreadable::Compressed(_) | Unreadable::Damaged(..)) => String::new(),
+            Some(
+                Unreadable::Compressed(_) | Unreadable::Damaged(..) | Unreadable::Archive { .. },
+            ) => String::new(),
             _ => shown(dataset, reply),
         },
     }

@@ -31,7 +31,7 @@ use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
-use bronzed_model::declaration::{Auth, Dataset, KeyPlace, RequestLimits, Source};
+use bronzed_model::declaration::{Auth, Dataset, KeyPlace, Source};
 use bronzed_model::entropy::Entropy;
 
 /// Result of a successful request.
@@ -202,7 +202,8 @@ impl ClientInner {
             remove_param(&mut url, name);
         }
         let body = request.body()?;
-        Ok(HttpRequest { url, body })
+        let csv = request.dataset.csv.is_some();
+        Ok(HttpRequest { url, body, csv })
     }
 
     /// Returns an error if the circuit is open, so that the caller doesn't wait for a retry that won't
@@ -241,7 +242,7 @@ impl ClientInner {
         }
         let begun = Instant::now();
         let span = request_span(request, url, tries.count() + 1);
-        let asked = self.ask(sent, &dataset.limits);
+        let asked = self.ask(sent, dataset);
         let answer = asked.instrument(span.clone()).await;
         if let Ok(reply) = &answer {
             span.record("http.response.status_code", i64::from(reply.status));
@@ -276,10 +277,11 @@ impl ClientInner {
     pub(super) async fn ask(
         &self,
         sent: &HttpRequest,
-        limits: &RequestLimits,
+        dataset: &Dataset,
     ) -> Result<RawResponse, TransportError> {
+        let limits = &dataset.limits;
         let reply = self.transport.send(sent, limits).await?;
-        reply.decoded(limits.max_body_bytes)
+        reply.decoded(limits.max_body_bytes, dataset.csv.as_ref())
     }
 
     /// Reports the outcome of a request to limiter and circuit breaker.

@@ -10,6 +10,7 @@
 //! | valid UTF-8, whatever charset is declared | UTF-8, as RFC 8259 wants it |
 //! | declared as ISO-8859-1 or windows-1252, and not UTF-8 | windows-1252, as browsers do |
 //! | UTF-16 with a byte order mark | UTF-16 |
+//! | ZIP, where CSV is declared | the one file that is wanted |
 //! | anything else | not read: [`Unreadable`] |
 
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ use reqwest::header::CONTENT_ENCODING;
 
 use crate::failure::snippet;
 use crate::transport::{RawResponse, TransportError, Unreadable};
+use crate::unzip::{self, is_archive};
+use bronzed_model::declaration::{CsvEncoding, CsvFormat};
 
 /// A byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -28,12 +31,13 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 const MOST_LAYERS: usize = 2;
 
 impl RawResponse {
-    /// Decodes the body, up to `max` bytes. A body that can't be decoded is kept, with the reason in
-    /// `unreadable`.
+    /// Decodes the body, up to `max` bytes; `csv` is the form of a CSV response. A body that can't be decoded
+    /// is kept, with the reason in `unreadable`.
     ///
     /// # Errors
     /// If a 2xx response has more than `max` bytes after decompression.
-    pub fn decoded(mut self, max: u64) -> Result<Self, TransportError> {
+    pub fn decoded(mut self, max: u64, csv: Option<&CsvFormat>) -> Result<Self, TransportError> {
+        let sent = self.body.clone();
         let accepted = (200..300).contains(&self.status);
         for _ in 0..MOST_LAYERS {
             let Some(packing) = Packing::of(&self) else {
@@ -55,6 +59,27 @@ impl RawResponse {
                     self.unreadable = packing.unreadable(&error);
                     return Ok(self);
                 }
+            }
+        }
+        if let Some(format) = csv.filter(|_| accepted) {
+            if is_archive(&self.body) {
+                match unzip::file(&self.body, format.file.as_deref(), max) {
+                    Ok(file) if file.len() as u64 > max => {
+                        return Err(TransportError::TooLarge { max });
+                    }
+                    Ok(file) => self.body = file.into(),
+                    Err(unreadable) => {
+                        self.unreadable = Some(unreadable);
+                        return Ok(self);
+                    }
+                }
+            }
+            // What was packed has an end of its own.
+            if !self.framed && self.body == sent && !sent.is_empty() {
+                self.unreadable = Some(Unreadable::NoEnd);
+            }
+            if format.encoding == CsvEncoding::Latin1 && std::str::from_utf8(&self.body).is_err() {
+                self.body = windows_1252(&self.body).into();
             }
         }
         match text(&self.body, self.content_type.as_deref(), self.encoding()) {

@@ -15,9 +15,10 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
 };
-use reqwest::{Certificate, Client, ClientBuilder, Response, redirect, retry};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Version, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -47,6 +48,8 @@ pub(super) struct Http {
     /// Failure of every HTTPS request. `None` unless this machine has no certificate authorities.
     no_authorities: Option<Failure>,
     basic: Option<(String, SecretString)>,
+    /// `true` if the source declares an `Accept` of its own.
+    own_accept: bool,
     /// Name and value of the query parameter that holds the key.
     param: Option<(String, SecretString)>,
     /// Credentials of the requests, in every form in which a response may repeat them.
@@ -84,6 +87,11 @@ impl Http {
                 .retry(retry::never())
                 .connect_timeout(CONNECT_TIMEOUT.min(source.limits.timeout))
                 .pool_max_idle_per_host(source.limits.concurrency.max(1));
+            // The library takes the length away with the packing, and CSV needs it.
+            let builder = match reads_csv(source) {
+                true => builder.no_gzip(),
+                false => builder,
+            };
             Ok(if proxied { builder } else { builder.no_proxy() })
         };
         let (outer, no_authorities) = build(source, &client, true)?;
@@ -101,6 +109,10 @@ impl Http {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
             },
+            own_accept: source
+                .headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("accept")),
             param: match &source.auth {
                 Auth::ApiKey {
                     place: KeyPlace::Param(name),
@@ -145,6 +157,9 @@ impl Http {
             }
             None => client.get(url),
         };
+        if sent.csv && !self.own_accept {
+            request = request.header(ACCEPT, "text/csv, application/zip, */*;q=0.5");
+        }
         if let Some((user, password)) = &self.basic {
             request = request.basic_auth(user, Some(password.expose_secret()));
         }
@@ -162,6 +177,9 @@ impl Http {
                 let date = httpdate::parse_http_date(&text).ok()?;
                 Some(DateTime::<Utc>::from(date))
             }),
+            framed: response.version() >= Version::HTTP_2
+                || headers.contains_key(CONTENT_LENGTH)
+                || headers.contains_key(TRANSFER_ENCODING),
             body: Bytes::new(),
             unreadable: None,
             secrets: Arc::clone(&self.secrets),
@@ -282,6 +300,9 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if reads_csv(source) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     let agent = value("user-agent", &source.user_agent)?;
     headers.insert(reqwest::header::USER_AGENT, agent);
     for (header, text) in &source.headers {
@@ -307,6 +328,14 @@ fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
         }
     }
     Ok(headers)
+}
+
+/// Returns `true` if a dataset of the source is read as CSV.
+fn reads_csv(source: &Source) -> bool {
+    source
+        .datasets
+        .values()
+        .any(|dataset| dataset.csv.is_some())
 }
 
 /// Returns the credentials, in plain and as encoded in the request.

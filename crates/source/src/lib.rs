@@ -14,6 +14,7 @@ mod breaker;
 mod circuit;
 pub mod classify;
 pub mod client;
+mod csv;
 mod decode;
 pub mod error;
 pub mod failure;
@@ -26,6 +27,7 @@ pub mod probe;
 pub mod request;
 mod throttle;
 pub mod transport;
+mod unzip;
 pub mod usage;
 
 #[cfg(any(test, feature = "test-util"))]

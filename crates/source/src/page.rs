@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::csv::{self, CsvError};
 use crate::failure::snippet;
 use bronzed_model::declaration::{Dataset, Require};
 use bronzed_model::json::Kind;
@@ -62,6 +63,9 @@ pub enum PageError {
     /// Not UTF-8.
     #[error("the body is not whole JSON: {0}")]
     Text(#[from] std::str::Utf8Error),
+    /// Not whole CSV of the declared shape.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
     /// No array at `data_selector`.
     #[error("no array of records at `{0}`")]
     NoRecords(String),
@@ -93,6 +97,10 @@ impl Page {
         date: Option<DateTime<Utc>>,
     ) -> Result<Self, PageError> {
         let text = std::str::from_utf8(&body)?;
+        let rows = dataset.csv.as_ref();
+        let rows = rows.map(|format| csv::to_json(dataset, format, text));
+        let rows = rows.transpose()?;
+        let text = rows.as_deref().unwrap_or(text);
         let tape = Tape::parse(text)?;
         let envelope = tape.root(text);
         if envelope.kind() == Kind::Object && envelope.object().is_none() {

@@ -72,7 +72,7 @@ impl ClientInner {
         let dataset = &request.dataset;
         let _permits = self.throttle.enter(dataset, request.priority).await;
         let begun = Instant::now();
-        let reply = self.ask(&sent, &dataset.limits).await.map_err(|broken| {
+        let reply = self.ask(&sent, dataset).await.map_err(|broken| {
             let url = sent.url.to_string();
             match broken {
                 TransportError::Off(reason) => FetchError::GaveUp {

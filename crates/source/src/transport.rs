@@ -35,6 +35,8 @@ pub struct HttpRequest {
     pub url: Url,
     /// JSON body of a POST; `None` for a GET.
     pub body: Option<Bytes>,
+    /// `true` if the response is CSV, plain or zipped; `false` if it is JSON.
+    pub csv: bool,
 }
 
 /// Reason why there is no [`RawResponse`].
@@ -58,6 +60,8 @@ pub struct RawResponse {
     pub content_type: Option<String>,
     /// The headers, which may state a wait.
     pub headers: HeaderMap,
+    /// `true` if HTTP says where the body ends.
+    pub framed: bool,
     /// The `Location`, if any.
     pub location: Option<String>,
     /// The `Date`, if any and readable.
@@ -101,6 +105,23 @@ pub enum Unreadable {
     /// Compressed, and truncated or corrupt.
     #[error("the body is compressed with {0}, and can't be unpacked: {1}")]
     Damaged(&'static str, String),
+    /// A ZIP archive without exactly one file to read.
+    #[error(
+        "the archive has {files} files to read, where one is wanted: name the end of its name as \
+         `csv.file` (it has {names})"
+    )]
+    Archive {
+        /// Number of files whose names fit.
+        files: usize,
+        /// Names of files in the archive.
+        names: String,
+    },
+    /// CSV without a length, so that it may have been cut off anywhere.
+    #[error(
+        "the answer says nowhere how long its body is, and CSV has no end of its own: it can't be told from \
+         one that was cut off"
+    )]
+    NoEnd,
     /// Declared with an unsupported charset.
     #[error(
         "the body is declared as charset {0}, which isn't read (UTF-8, ISO-8859-1 and windows-1252 \

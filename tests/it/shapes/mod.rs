@@ -2,6 +2,7 @@
 //! program from a real HTTP server on loopback, and compared with what that server served.
 
 mod api;
+mod csv;
 mod months;
 mod post;
 mod query_key;

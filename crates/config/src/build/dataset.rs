@@ -115,6 +115,7 @@ impl Build<'_> {
             self.variables(context, &templates);
         }
         self.parameters_once(context);
+        let csv = table.csv.as_ref().map(|csv| self.csv(context, csv));
         let explode = self.explode(context);
         let primary_key = self.primary_key(context);
         let version = self.version(context);
@@ -135,6 +136,7 @@ impl Build<'_> {
             path: request?,
             params: params?,
             body,
+            csv,
             data_selector: value(&table.data_selector).unwrap_or_default(),
             explode,
             primary_key,

@@ -7,6 +7,7 @@
 pub mod alerts;
 pub mod bronzed;
 pub mod columns;
+mod csv;
 mod dataset;
 mod days;
 mod job;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::either::Either;
 use super::{JsonPart, Scalar};
 use crate::text::{
-    Date, DayFormat, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
+    Date, DayFormat, Delimiter, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
 };
-use bronzed_model::declaration::{Action, Completeness, Cost, Period, WindowEnd};
+use bronzed_model::declaration::{Action, Completeness, Cost, CsvEncoding, Period, WindowEnd};
 use bronzed_model::protection::Method;
 use bronzed_model::text::{PositiveSpan, Size, Span};
 
@@ -36,6 +36,9 @@ pub struct DatasetTable {
     /// parameters of window and paginator become members of it, by name or by JSON pointer:
     /// `page_param = "/paginacao/pagina"`.
     pub body: Option<IndexMap<String, JsonPart>>,
+    /// CSV responses, plain or in a ZIP archive: each row is a record with all columns as text. Default:
+    /// responses are JSON.
+    pub csv: Option<CsvTable>,
     /// JSON pointer to the array of records in a response: `/data`. Default: empty, the response itself is
     /// the array.
     pub data_selector: Option<Text<Pointer>>,
@@ -120,6 +123,24 @@ pub struct WhenTable {
     pub field: Text<Field>,
     /// Required value.
     pub equals: Scalar,
+}
+
+/// Form of CSV responses.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvTable {
+    /// Character between the fields of a row. Default: `,`.
+    pub delimiter: Option<Text<Delimiter>>,
+    /// Encoding of the text. Default: `utf-8`, or what the response declares.
+    #[serde(default)]
+    pub encoding: CsvEncoding,
+    /// Names of the columns, for responses without a header. Default: the first row names them.
+    #[schemars(length(min = 1))]
+    pub columns: Option<Vec<String>>,
+    /// `true` if the last row ends with a line break, too; one that does not was cut off. Default: `true`.
+    pub final_newline: Option<bool>,
+    /// End of the name of the file to read in a ZIP archive with several: `"_Compras.csv"`.
+    pub file: Option<String>,
 }
 
 /// Kind of dataset.

@@ -29,7 +29,7 @@ const MOST_SAID: usize = 3 * MOST_SHOWN;
 pub fn answer(input: &[u8]) {
     let mut input = Input::new(input);
     let dataset = sources::dataset(&mut input);
-    let Ok(reply) = reply(&mut input).decoded(dataset.limits.max_body_bytes) else {
+    let Ok(reply) = reply(&mut input).decoded(dataset.limits.max_body_bytes, None) else {
         return;
     };
     let body = reply.body.clone();
@@ -87,6 +87,7 @@ fn reply(input: &mut Input<'_>) -> RawResponse {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let date = text("date").and_then(|date| httpdate::parse_http_date(&date).ok());
     RawResponse {
+        framed: true,
         status: u16::try_from(status).unwrap(),
         content_type: text("content-type"),
         location: text("location"),

@@ -4,6 +4,7 @@
 //! wrong. The names are those of the TOML keys.
 
 pub mod body;
+mod csv;
 mod job;
 mod kind;
 mod paging;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 pub use body::BodyPart;
+pub use csv::{CsvEncoding, CsvFormat};
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};
@@ -256,6 +258,8 @@ pub struct Dataset {
     pub params: Vec<(String, Template)>,
     /// JSON body of a request, which is a POST then: window and paging are members of it. `None`: a GET.
     pub body: Option<BodyPart>,
+    /// Form of CSV responses. `None`: responses are JSON.
+    pub csv: Option<CsvFormat>,
     /// JSON pointer to the array of records in a response; empty if the response is the array.
     pub data_selector: String,
     /// JSON pointer to a list inside each element of that array. Each member of the list makes one

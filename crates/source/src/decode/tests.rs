@@ -31,7 +31,7 @@ fn reply(content_type: &str, encoding: &str, body: &[u8]) -> RawResponse {
 
 /// Returns the text of a page's only record, or the failure.
 fn read(reply: RawResponse) -> Result<String, String> {
-    let reply = reply.decoded(MAX).unwrap();
+    let reply = reply.decoded(MAX, None).unwrap();
     match classify(&testing::dataset(), reply, chrono::DateTime::UNIX_EPOCH) {
         ResponseClass::Page(page) => Ok(page.records().next().unwrap().to_owned()),
         ResponseClass::Retry { failure, .. } => Err(failure.to_string()),
@@ -155,7 +155,7 @@ fn a_body_that_was_packed_unasked_is_unpacked_or_what_packs_it_is_named() {
 fn p8_what_is_unpacked_is_bounded() {
     let body = gzip(&vec![b' '; 3 * 1024 * 1024]);
     let packed = reply("application/json", "", &body);
-    let outcome = packed.clone().decoded(MAX);
+    let outcome = packed.clone().decoded(MAX, None);
     assert!(matches!(
         outcome,
         Err(TransportError::TooLarge { max: MAX })
@@ -164,5 +164,128 @@ fn p8_what_is_unpacked_is_bounded() {
         status: 503,
         ..packed
     };
-    assert_eq!(page.decoded(MAX).unwrap().body.len() as u64, MAX + 1);
+    assert_eq!(page.decoded(MAX, None).unwrap().body.len() as u64, MAX + 1);
+}
+
+/// CSV by its columns `id` and `nome`.
+fn read_csv(format: &CsvFormat, reply: RawResponse) -> Result<String, String> {
+    let mut dataset = testing::dataset();
+    dataset.csv = Some(format.clone());
+    dataset.data_selector = String::new();
+    dataset.paginator.total_records_path = None;
+    dataset.paginator.total_pages_path = None;
+    dataset.primary_key = vec!["/id".to_owned()];
+    let reply = match reply.decoded(MAX, Some(format)) {
+        Ok(reply) => reply,
+        Err(error) => return Err(format!("{error:?}")),
+    };
+    match classify(&dataset, reply, chrono::DateTime::UNIX_EPOCH) {
+        ResponseClass::Page(page) => Ok(page.records().collect::<Vec<_>>().join(" ")),
+        ResponseClass::Retry { failure, .. } => Err(failure.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn framed(content_type: &str, body: &[u8]) -> RawResponse {
+    RawResponse {
+        framed: true,
+        ..reply(content_type, "", body)
+    }
+}
+
+fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, body) in files {
+        let options = zip::write::SimpleFileOptions::default();
+        let options = options.compression_method(zip::CompressionMethod::Deflated);
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(body).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+const TABLE: &[u8] = b"id,nome\n1,S\xe3o\n";
+
+#[test]
+fn csv_is_read_in_its_encoding_plain_and_packed() {
+    let latin = CsvFormat {
+        encoding: CsvEncoding::Latin1,
+        ..CsvFormat::default()
+    };
+    let row = r#"{"id":"1","nome":"São"}"#;
+    let utf8 = framed("text/csv", "\u{feff}id,nome\n1,São\n".as_bytes());
+    assert_eq!(read_csv(&CsvFormat::default(), utf8.clone()).unwrap(), row);
+    assert_eq!(read_csv(&latin, utf8).unwrap(), row);
+    assert_eq!(read_csv(&latin, framed("text/csv", TABLE)).unwrap(), row);
+    let declared = framed("text/csv; charset=iso-8859-1", TABLE);
+    assert_eq!(read_csv(&CsvFormat::default(), declared).unwrap(), row);
+    let undeclared = read_csv(&CsvFormat::default(), framed("text/csv", TABLE));
+    assert!(undeclared.unwrap_err().contains("isn't UTF-8"));
+    // What is packed ends by itself.
+    let packed = reply("text/csv", "", &gzip(TABLE));
+    assert_eq!(read_csv(&latin, packed).unwrap(), row);
+    let archive = reply("application/zip", "", &zipped(&[("a/t.csv", TABLE)]));
+    assert_eq!(read_csv(&latin, archive).unwrap(), row);
+}
+
+#[test]
+fn of_an_archive_the_file_is_read_that_is_named() {
+    let two = zipped(&[("202501_Itens.csv", b"x\n"), ("202501_Compras.csv", TABLE)]);
+    let two = framed("application/zip", &two);
+    let named = CsvFormat {
+        encoding: CsvEncoding::Latin1,
+        file: Some("_Compras.csv".to_owned()),
+        ..CsvFormat::default()
+    };
+    assert!(read_csv(&named, two.clone()).unwrap().contains("São"));
+    let error = read_csv(&CsvFormat::default(), two).unwrap_err();
+    assert!(
+        error.contains("has 2 files to read") && error.contains("202501_Itens.csv"),
+        "{error}"
+    );
+    let empty = read_csv(&named, framed("application/zip", &zipped(&[]))).unwrap_err();
+    assert!(empty.contains("has 0 files"), "{empty}");
+}
+
+#[test]
+fn csv_that_is_cut_off_or_no_csv_is_no_page() {
+    let archive = zipped(&[("t.csv", &TABLE.repeat(20))]);
+    for end in 4..archive.len() {
+        let cut = read_csv(
+            &CsvFormat::default(),
+            framed("application/zip", &archive[..end]),
+        );
+        assert!(cut.is_err(), "{end}: {cut:?}");
+    }
+    let unframed = read_csv(
+        &CsvFormat::default(),
+        reply("text/csv", "", b"id,nome\n1,a\n"),
+    );
+    assert!(unframed.unwrap_err().contains("cut off"));
+    for (content_type, body, part) in [
+        ("text/html", "<html>Manutenção</html>", "answered HTML"),
+        ("text/csv", "<!DOCTYPE html><p>x", "answered HTML"),
+        ("application/json", r#"{"erro":"x"}"#, "quotes of row 1"),
+        ("text/csv", "Erro interno\n", "no column `id`"),
+        ("text/csv", "id,nome\n1", "no line break"),
+        (
+            "text/csv",
+            "id,nome\n1,a\n2\n",
+            "row 3 of the CSV has 1 fields",
+        ),
+    ] {
+        let error = read_csv(&CsvFormat::default(), framed(content_type, body.as_bytes()));
+        let error = error.unwrap_err();
+        assert!(error.contains(part), "{body}: {error}");
+    }
+    let header = read_csv(&CsvFormat::default(), framed("text/csv", b"id,nome\n"));
+    assert_eq!(header.unwrap(), "");
+}
+
+#[test]
+fn an_archive_that_unpacks_to_more_than_is_allowed_is_refused() {
+    let bomb = zipped(&[("t.csv", &vec![b'a'; MAX as usize + 1])]);
+    assert!(bomb.len() < 10_000);
+    let error = read_csv(&CsvFormat::default(), framed("application/zip", &bomb));
+    assert!(error.unwrap_err().contains("TooLarge"));
 }

@@ -1,6 +1,7 @@
 //! Promise P2: classification of responses.
 
 use super::*;
+use bronzed_model::declaration::{CsvFormat, PagingStyle};
 
 fn text(kind: &str, body: &str) -> Step {
     let header = format!("Content-Type: {kind}\r\n");
@@ -169,4 +170,51 @@ async fn p8_a_body_larger_than_allowed_is_an_error_that_names_the_cure() {
     ])
     .await;
     assert_page(answer);
+}
+
+/// Fetches CSV with the columns `id` and `nome` from a server that answers these bytes.
+async fn fetch_csv(sent: Vec<u8>) -> (Result<Answer, FetchError>, String) {
+    let server = Server::script(vec![Step::Answer(sent)]).await;
+    let mut fetch = Fetch::from(&server);
+    fetch.dataset.csv = Some(CsvFormat::default());
+    fetch.dataset.data_selector = String::new();
+    fetch.dataset.paginator.style = PagingStyle::Single;
+    fetch.dataset.paginator.total_records_path = None;
+    fetch.dataset.paginator.total_pages_path = None;
+    fetch.dataset.primary_key = vec!["/id".to_owned()];
+    fetch.dataset.retry.max_attempts = 1;
+    let declared = Arc::new(fetch.dataset.clone());
+    fetch.source.datasets = [(declared.name.clone(), declared)].into();
+    let answer = fetch.first().await;
+    (answer, server.heads()[0].to_lowercase())
+}
+
+#[tokio::test]
+async fn csv_is_believed_only_where_its_end_is_known() {
+    let table = "id,nome\n1,a\n2,b\n3,c\n";
+    let (framed, head) = fetch_csv(answer("200 OK", "", table.as_bytes())).await;
+    assert_page(framed);
+    assert!(head.contains("accept: text/csv"), "{head}");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, table.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let packed = answer("200 OK", "Content-Encoding: gzip\r\n", &gzip);
+    assert_page(fetch_csv(packed).await.0);
+    let chunked = |end: &str| {
+        let length = table.len();
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+        format!("{head}{length:x}\r\n{table}\r\n{end}").into_bytes()
+    };
+    assert_page(fetch_csv(chunked("0\r\n\r\n")).await.0);
+    // Each of these ends where a row ends, and might have gone on.
+    let until_closed = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{table}");
+    let length = format!("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{table}");
+    for (cut, part) in [
+        (until_closed.into_bytes(), "cut off"),
+        (length.into_bytes(), "broke off"),
+        (chunked(""), "broke off"),
+    ] {
+        let (_, failure) = gave_up(fetch_csv(cut).await.0);
+        assert!(failure.to_string().contains(part), "{failure}");
+    }
 }
