@@ -252,6 +252,7 @@ fn credentials(auth: &Auth) -> &'static str {
             KeyPlace::Param(_) => "a key in the query",
         },
         Auth::Basic { .. } => "user and password",
+        Auth::OAuth2(_) => "tokens for client credentials (OAuth 2.0)",
     }
 }
 

@@ -25,6 +25,12 @@ pub fn of_settings(settings: &Settings) -> Vec<String> {
             Auth::Bearer(secret) | Auth::ApiKey { key: secret, .. } => {
                 secrets.push(secret.expose_secret().to_owned());
             }
+            Auth::OAuth2(credentials) => {
+                let (id, secret) = (&credentials.client_id, &credentials.client_secret);
+                let (id, secret) = (id.expose_secret(), secret.expose_secret());
+                secrets.push(id.to_owned());
+                secrets.extend(password_and_pair(id, secret));
+            }
             Auth::Basic { user, password } => {
                 secrets.extend(password_and_pair(user, password.expose_secret()));
             }

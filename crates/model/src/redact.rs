@@ -47,6 +47,13 @@ pub fn register(secrets: impl IntoIterator<Item = String>) {
     secrets.into_iter().for_each(|secret| known.add(&secret));
 }
 
+/// Removes a secret that has been replaced, so that the registered ones don't grow without bound.
+pub fn forget(secret: &str) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let forms = forms(secret);
+    known.0.retain(|known| !forms.contains(known));
+}
+
 /// Redacts all registered secrets in a text.
 pub fn redact(text: &str) -> Cow<'_, str> {
     KNOWN
@@ -65,13 +72,9 @@ impl Encodings {
         if secret.chars().count() < MIN_CHARS {
             return;
         }
-        let in_json = serde_json::Value::from(secret).to_string();
-        let in_url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        // A space in a query is a `+` or, as this program sends it, `%20`.
-        let as_sent = in_url.replace('+', "%20");
-        for form in [secret, in_json.trim_matches('"'), &in_url, &as_sent] {
-            if !self.0.iter().any(|known| known == form) {
-                self.0.push(form.to_owned());
+        for form in forms(secret) {
+            if !self.0.contains(&form) {
+                self.0.push(form);
             }
         }
         self.0.sort_by_key(|form| std::cmp::Reverse(form.len()));
@@ -86,6 +89,17 @@ impl Encodings {
         }
         text
     }
+}
+
+/// Returns a secret in every encoding in which it is written or sent.
+fn forms(secret: &str) -> [String; 4] {
+    let secret = secret.trim();
+    let in_json = serde_json::Value::from(secret).to_string();
+    let in_url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    // A space in a query is a `+` or, as this program sends it, `%20`.
+    let as_sent = in_url.replace('+', "%20");
+    let in_json = in_json.trim_matches('"').to_owned();
+    [secret.to_owned(), in_json, in_url, as_sent]
 }
 
 /// Returns the secrets in variables that libraries read by themselves: credentials of stores and proxies.

@@ -261,6 +261,9 @@ impl ClientInner {
                 classify(dataset, reply, self.clock.now())
             }
             Err(TransportError::Off(failure)) => ResponseClass::again(failure),
+            Err(TransportError::NoToken { status, snippet }) => {
+                ResponseClass::Refused { status, snippet }
+            }
             Err(TransportError::TooLarge { max }) => {
                 self.is_back(turn.alive());
                 return Err(FetchError::TooLarge {

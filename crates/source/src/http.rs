@@ -10,13 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION,
+    TRANSFER_ENCODING,
 };
 use reqwest::{Certificate, Client, ClientBuilder, Response, Version, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,7 +22,9 @@ use url::{Host, Url};
 
 use crate::error::ClientError;
 use crate::failure::{Failure, snippet};
-use crate::request::{add_param, percent_encoded};
+use crate::headers::{headers, reads_csv, secrets};
+use crate::request::add_param;
+use crate::token::{AccessTokens, authorized};
 use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
 use bronzed_model::declaration::{Auth, KeyPlace, RequestLimits, Source};
 
@@ -48,6 +48,7 @@ pub(super) struct Http {
     /// Failure of every HTTPS request. `None` unless this machine has no certificate authorities.
     no_authorities: Option<Failure>,
     basic: Option<(String, SecretString)>,
+    tokens: Option<AccessTokens>,
     /// `true` if the source declares an `Accept` of its own.
     own_accept: bool,
     /// Name and value of the query parameter that holds the key.
@@ -96,7 +97,12 @@ impl Http {
         };
         let (outer, no_authorities) = build(source, &client, true)?;
         let datasets = source.datasets.values();
-        let mut urls = datasets.filter_map(|dataset| dataset.base_url.as_ref());
+        let urls = datasets.filter_map(|dataset| dataset.base_url.as_ref());
+        let tokens = match &source.auth {
+            Auth::OAuth2(credentials) => Some(AccessTokens::new(credentials)),
+            _ => None,
+        };
+        let mut urls = urls.chain(tokens.as_ref().map(AccessTokens::url));
         let any_loopback = is_loopback(url) || urls.any(is_loopback);
         Ok(Self {
             outer,
@@ -109,6 +115,11 @@ impl Http {
                 Auth::Basic { user, password } => Some((user.clone(), password.clone())),
                 _ => None,
             },
+            secrets: match &tokens {
+                Some(tokens) => tokens.secrets(),
+                None => secrets(&source.auth),
+            },
+            tokens,
             own_accept: source
                 .headers
                 .iter()
@@ -120,30 +131,50 @@ impl Http {
                 } => Some((name.clone(), key.clone())),
                 _ => None,
             },
-            secrets: secrets(&source.auth),
         })
     }
 
+    /// Returns the client for a host.
+    fn client(&self, url: &Url) -> Result<&Client, TransportError> {
+        if let (Some(failure), "https") = (&self.no_authorities, url.scheme()) {
+            return Err(TransportError::Off(failure.clone()));
+        }
+        Ok(match &self.loopback {
+            Some(client) if is_loopback(url) => client,
+            _ => &self.outer,
+        })
+    }
+
+    /// Sends a request with an access token, if the source has any. A token that is refused is replaced once.
     async fn whole(
         &self,
         sent: &HttpRequest,
         limits: &RequestLimits,
     ) -> Result<RawResponse, TransportError> {
-        let url = &sent.url;
-        if let Some(failure) = self
-            .no_authorities
-            .as_ref()
-            .filter(|_| url.scheme() == "https")
-        {
-            return Err(TransportError::Off(failure.clone()));
-        }
-        let client = match &self.loopback {
-            Some(client) if is_loopback(url) => client,
-            _ => &self.outer,
+        let Some(tokens) = &self.tokens else {
+            return self.once(sent, limits, None).await;
         };
+        let client = self.client(tokens.url())?;
+        let token = tokens.token(client, limits).await?;
+        let reply = self.once(sent, limits, Some(&token)).await?;
+        if reply.status != 401 {
+            return Ok(reply);
+        }
+        tokens.refused(&token).await;
+        let token = tokens.token(client, limits).await?;
+        self.once(sent, limits, Some(&token)).await
+    }
+
+    async fn once(
+        &self,
+        sent: &HttpRequest,
+        limits: &RequestLimits,
+        token: Option<&SecretString>,
+    ) -> Result<RawResponse, TransportError> {
+        let client = self.client(&sent.url)?;
         let failed = |error| failed(error, limits.timeout);
         // The key joins the URL only here, so that no other part of the program sees it.
-        let mut url = url.clone();
+        let mut url = sent.url.clone();
         if let Some((name, key)) = &self.param {
             add_param(&mut url, name, key.expose_secret());
         }
@@ -162,6 +193,11 @@ impl Http {
         }
         if let Some((user, password)) = &self.basic {
             request = request.basic_auth(user, Some(password.expose_secret()));
+        }
+        let mut secrets = Arc::clone(&self.secrets);
+        if let Some(token) = token {
+            request = authorized(request, token);
+            secrets = secrets.iter().chain([token]).cloned().collect();
         }
         let response = request.send().await.map_err(failed)?;
         let headers = response.headers().clone();
@@ -182,7 +218,7 @@ impl Http {
                 || headers.contains_key(TRANSFER_ENCODING),
             body: Bytes::new(),
             unreadable: None,
-            secrets: Arc::clone(&self.secrets),
+            secrets,
             headers,
         };
         reply.body = body(response, limits).await?;
@@ -220,7 +256,10 @@ fn build(
 }
 
 /// Reads the body, decompressed. An error page is cut off after its beginning.
-async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, TransportError> {
+pub(super) async fn body(
+    mut response: Response,
+    limits: &RequestLimits,
+) -> Result<Bytes, TransportError> {
     let accepted = response.status().is_success();
     let max = match accepted {
         true => limits.max_body_bytes,
@@ -246,7 +285,7 @@ async fn body(mut response: Response, limits: &RequestLimits) -> Result<Bytes, T
 }
 
 /// Converts an error of the HTTP library; `timeout` is the limit that applied to the request.
-fn failed(error: reqwest::Error, timeout: Duration) -> TransportError {
+pub(super) fn failed(error: reqwest::Error, timeout: Duration) -> TransportError {
     // Without the URL, whose query may hold a key.
     let url = error.url().cloned();
     let error = error.without_url();
@@ -282,76 +321,6 @@ fn hint(cause: &str, host: &str, url: Option<&Url>) -> String {
         ": the provider has to renew it, or this machine's clock is wrong".to_owned()
     } else {
         String::new()
-    }
-}
-
-/// Builds the headers of every request. Default of `Accept`: JSON.
-fn headers(source: &Source) -> Result<HeaderMap, ClientError> {
-    let wrong = |header: &str| ClientError::Header {
-        name: source.name.clone(),
-        header: header.to_owned(),
-    };
-    let value = |header: &str, value: &str| HeaderValue::from_str(value).map_err(|_| wrong(header));
-    let secret = |header: &str, text: &str| {
-        let mut secret = value(header, text)?;
-        secret.set_sensitive(true);
-        Ok::<_, ClientError>(secret)
-    };
-
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    if reads_csv(source) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    let agent = value("user-agent", &source.user_agent)?;
-    headers.insert(reqwest::header::USER_AGENT, agent);
-    for (header, text) in &source.headers {
-        let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
-        headers.insert(name, value(header, text)?);
-    }
-    match &source.auth {
-        Auth::None | Auth::Basic { .. } => {}
-        Auth::Bearer(token) => {
-            let text = format!("Bearer {}", token.expose_secret());
-            headers.insert(AUTHORIZATION, secret("authorization", &text)?);
-        }
-        Auth::ApiKey {
-            place: KeyPlace::Param(_),
-            ..
-        } => {}
-        Auth::ApiKey {
-            place: KeyPlace::Header(header),
-            key,
-        } => {
-            let name: HeaderName = header.parse().map_err(|_| wrong(header))?;
-            headers.insert(name, secret(header, key.expose_secret())?);
-        }
-    }
-    Ok(headers)
-}
-
-/// Returns `true` if a dataset of the source is read as CSV.
-fn reads_csv(source: &Source) -> bool {
-    source
-        .datasets
-        .values()
-        .any(|dataset| dataset.csv.is_some())
-}
-
-/// Returns the credentials, in plain and as encoded in the request.
-fn secrets(auth: &Auth) -> Arc<[SecretString]> {
-    match auth {
-        Auth::None => Arc::default(),
-        Auth::Bearer(secret) => Arc::new([secret.clone()]),
-        Auth::ApiKey { key, .. } => {
-            let sent = percent_encoded(key.expose_secret());
-            Arc::new([key.clone(), sent.into()])
-        }
-        Auth::Basic { user, password } => {
-            let pair = format!("{user}:{}", password.expose_secret());
-            let sent = BASE64_STANDARD.encode(pair);
-            Arc::new([password.clone(), sent.into()])
-        }
     }
 }
 

@@ -81,6 +81,11 @@ impl ClientInner {
                     reason,
                     asked: None,
                 },
+                TransportError::NoToken { status, snippet } => FetchError::Refused {
+                    url,
+                    status,
+                    snippet,
+                },
                 TransportError::TooLarge { max } => FetchError::TooLarge { url, max },
             }
         })?;

@@ -44,6 +44,13 @@ pub struct HttpRequest {
 pub enum TransportError {
     /// Transient error, worth a retry.
     Off(Failure),
+    /// The token endpoint refuses the credentials: a retry doesn't help.
+    NoToken {
+        /// HTTP status of its response.
+        status: u16,
+        /// Description, with the beginning of the response.
+        snippet: String,
+    },
     /// The body of a 2xx response exceeds `max_body_bytes`.
     TooLarge {
         /// The limit in bytes.

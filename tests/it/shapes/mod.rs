@@ -4,6 +4,7 @@
 mod api;
 mod csv;
 mod months;
+mod oauth2;
 mod post;
 mod query_key;
 

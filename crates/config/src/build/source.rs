@@ -12,7 +12,7 @@ use super::Build;
 use crate::path::KeyPath;
 use crate::tables::source::{AuthScheme, AuthTable, SourceFile};
 use crate::text::{HeaderText, Text, value};
-use bronzed_model::declaration::{Auth, Job, KeyPlace, Limits, Source};
+use bronzed_model::declaration::{Auth, ClientCredentials, Job, KeyPlace, Limits, Source};
 use bronzed_model::redact::looks_like_secret;
 use bronzed_model::schema::Schema;
 
@@ -145,6 +145,12 @@ impl Build<'_> {
             ("user", AuthScheme::Basic),
             ("password_env", AuthScheme::Basic),
             ("password_file", AuthScheme::Basic),
+            ("token_url", AuthScheme::OAuth2),
+            ("client_id_env", AuthScheme::OAuth2),
+            ("client_id_file", AuthScheme::OAuth2),
+            ("client_secret_env", AuthScheme::OAuth2),
+            ("client_secret_file", AuthScheme::OAuth2),
+            ("scope", AuthScheme::OAuth2),
         ] {
             if scheme != table.scheme {
                 let problem = "doesn't belong to the type of `auth` that is said";
@@ -174,6 +180,25 @@ impl Build<'_> {
                 self.needs(&path.key("user"), why, hint);
                 let user = table.user.clone().unwrap_or_default();
                 Auth::Basic { user, password }
+            }
+            AuthScheme::OAuth2 => {
+                let id = secret("client_id", &table.client_id_env, &table.client_id_file);
+                let (env, file) = (&table.client_secret_env, &table.client_secret_file);
+                let client_secret = secret("client_secret", env, file);
+                let (why, hint) = (
+                    "tokens are asked for there",
+                    "write token_url = \"https://…\"",
+                );
+                self.needs(&path.key("token_url"), why, hint);
+                match value(&table.token_url) {
+                    Some(token_url) => Auth::OAuth2(ClientCredentials {
+                        token_url,
+                        client_id: id,
+                        client_secret,
+                        scope: table.scope.clone(),
+                    }),
+                    None => Auth::None,
+                }
             }
         }
     }

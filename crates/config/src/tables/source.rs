@@ -89,6 +89,18 @@ pub struct AuthTable {
     pub password_env: Option<String>,
     /// `basic`: file that holds the password.
     pub password_file: Option<String>,
+    /// `oauth2`: URL that grants access tokens for client credentials.
+    pub token_url: Option<Text<HttpUrl>>,
+    /// `oauth2`: environment variable that holds the client's id.
+    pub client_id_env: Option<String>,
+    /// `oauth2`: file that holds the client's id.
+    pub client_id_file: Option<String>,
+    /// `oauth2`: environment variable that holds the client's secret.
+    pub client_secret_env: Option<String>,
+    /// `oauth2`: file that holds the client's secret.
+    pub client_secret_file: Option<String>,
+    /// `oauth2`: scope to ask for. Default: none, which leaves it to the server.
+    pub scope: Option<String>,
 }
 
 /// Authentication scheme.
@@ -104,6 +116,9 @@ pub enum AuthScheme {
     ApiKey,
     /// `Authorization: Basic …`
     Basic,
+    /// `Authorization: Bearer …`, with a token by OAuth 2.0 client credentials.
+    #[serde(rename = "oauth2")]
+    OAuth2,
 }
 
 impl AuthScheme {
@@ -114,6 +129,7 @@ impl AuthScheme {
             Self::Bearer => "bearer",
             Self::ApiKey => "api_key",
             Self::Basic => "basic",
+            Self::OAuth2 => "oauth2",
         }
     }
 }

@@ -89,6 +89,21 @@ pub enum Auth {
         /// The user's password.
         password: SecretString,
     },
+    /// `Authorization: Bearer …`, with a token that is granted for client credentials.
+    OAuth2(ClientCredentials),
+}
+
+/// OAuth 2.0 client credentials.
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    /// URL that grants access tokens.
+    pub token_url: Url,
+    /// Id of the client.
+    pub client_id: SecretString,
+    /// Secret of the client.
+    pub client_secret: SecretString,
+    /// Scope that is asked for.
+    pub scope: Option<String>,
 }
 
 /// Place of an API key in a request.

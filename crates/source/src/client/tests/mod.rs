@@ -5,6 +5,7 @@ mod limits;
 mod requests;
 mod retries;
 mod simulated;
+mod tokens;
 
 use super::*;
 use crate::testing::{self, Server, Step, answer, client, envelope, json, request, source};
