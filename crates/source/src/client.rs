@@ -31,7 +31,7 @@ use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
 use crate::usage::RequestBudget;
 use bronzed_metrics::events::{self, RequestFinished};
 use bronzed_model::clock::Clock;
-use bronzed_model::declaration::{Auth, Dataset, KeyPlace, Source};
+use bronzed_model::declaration::{Dataset, Source};
 use bronzed_model::entropy::Entropy;
 
 /// Result of a successful request.
@@ -96,13 +96,7 @@ impl SourceClient {
             entropy,
             back: Notify::new(),
             known_rows: KnownRows::default(),
-            key_param: match &source.auth {
-                Auth::ApiKey {
-                    place: KeyPlace::Param(name),
-                    ..
-                } => Some(name.clone()),
-                _ => None,
-            },
+            key_param: source.auth.param().map(|(name, _)| name.to_owned()),
         }))
     }
 

@@ -241,7 +241,7 @@ mod tests {
         for end in 0..whole.len() {
             let cut = &whole[..end];
             // Only where a row ends does a shorter body look whole; the proof of the walk sees that.
-            let looks_whole = rows.iter().any(|row| *row == cut);
+            let looks_whole = rows.contains(&cut);
             assert_eq!(converted(&format(), cut).is_ok(), looks_whole, "{cut:?}");
         }
         let open = CsvFormat {

@@ -26,7 +26,7 @@ use crate::headers::{headers, reads_csv, secrets};
 use crate::request::add_param;
 use crate::token::{AccessTokens, authorized};
 use crate::transport::{HttpRequest, RawResponse, Transport, TransportError};
-use bronzed_model::declaration::{Auth, KeyPlace, RequestLimits, Source};
+use bronzed_model::declaration::{Auth, RequestLimits, Source};
 
 /// Connect timeout: longer than it takes to reach an available host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -124,13 +124,10 @@ impl Http {
                 .headers
                 .iter()
                 .any(|(name, _)| name.eq_ignore_ascii_case("accept")),
-            param: match &source.auth {
-                Auth::ApiKey {
-                    place: KeyPlace::Param(name),
-                    key,
-                } => Some((name.clone(), key.clone())),
-                _ => None,
-            },
+            param: source
+                .auth
+                .param()
+                .map(|(name, key)| (name.to_owned(), key.clone())),
         })
     }
 

@@ -93,6 +93,19 @@ pub enum Auth {
     OAuth2(ClientCredentials),
 }
 
+impl Auth {
+    /// Returns name and value of the query parameter that holds the key.
+    pub fn param(&self) -> Option<(&str, &SecretString)> {
+        match self {
+            Self::ApiKey {
+                place: KeyPlace::Param(name),
+                key,
+            } => Some((name, key)),
+            _ => None,
+        }
+    }
+}
+
 /// OAuth 2.0 client credentials.
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {

@@ -1,7 +1,7 @@
 //! Requests as sent, redaction of secrets, and sources without a client.
 
 use super::*;
-use bronzed_model::declaration::PagingStyle;
+use bronzed_model::declaration::{Auth, KeyPlace, PagingStyle};
 use secrecy::SecretString;
 
 const SECRET: &str = "s3cr3t-t0ken";
