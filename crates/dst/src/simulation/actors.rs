@@ -21,8 +21,6 @@ use bronzed_storage::invariants::{self, ExecutionEntry, Served};
 use bronzed_storage::state::{DayState, DayStore, SliceProgress, StateError};
 use bronzed_storage::testing::support;
 
-/// Number of records on a page of the API.
-const PAGE: usize = 2;
 /// Slice of all records.
 const SLICE: &str = "modalidade=6";
 
@@ -138,8 +136,8 @@ impl Run {
             .api
             .listed
             .iter()
-            .skip(number * PAGE)
-            .take(PAGE)
+            .skip(number * self.stage.commit)
+            .take(self.stage.commit)
             .cloned()
             .collect();
         let given = truth.api.given.entry(self.execution.run_id).or_default();

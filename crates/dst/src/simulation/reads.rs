@@ -22,9 +22,6 @@ use bronzed_storage::invariants::{self, Promise, Violation};
 use bronzed_storage::lake::Lake;
 use bronzed_storage::testing::support;
 
-/// Records buffered before a commit: more than a page, fewer than a slice.
-const RECORDS_A_COMMIT: usize = 3;
-
 /// Executes a run that shares no memory with other runs.
 pub async fn read(
     stage: Arc<Stage>,
@@ -45,7 +42,7 @@ pub async fn read(
         zone: source.timezone,
         concurrency: source.limits.concurrency,
         commit: CommitSettings {
-            max_records: RECORDS_A_COMMIT,
+            max_records: stage.commit,
             max_bytes: u64::MAX,
         },
         clock,

@@ -66,6 +66,8 @@ pub struct Scenario {
     pub records: usize,
     /// Number of records listed from the beginning; if it equals `records`, the day is over.
     pub published: usize,
+    /// Number of records of a commit; of whole runs the least. With few, states lag by several files.
+    pub commit: usize,
     /// Actors: those of a lane act one after the other.
     pub lanes: Vec<Vec<Role>>,
     pub harms: Vec<Harm>,
@@ -188,6 +190,7 @@ impl Scenario {
             before,
             records,
             published: records,
+            commit: 2,
             lanes: lanes.iter().map(|role| vec![*role]).collect(),
             harms: harms.to_vec(),
             faults,
@@ -206,6 +209,7 @@ impl Scenario {
         Self {
             records,
             published: records,
+            commit: 3,
             manner: Some(manner),
             ..Self::exhaustive(before, lanes, faults, &[])
         }
@@ -243,6 +247,7 @@ impl Scenario {
             before,
             records: RECORDS,
             published: RECORDS - choices.pick(3),
+            commit: [2, 1][choices.pick(2)],
             lanes,
             harms,
             faults: [0, 1, 2, 3, 6][choices.pick(5)],
@@ -309,6 +314,8 @@ impl Scenario {
             },
             records,
             published,
+            // More than a page and fewer than a slice, or each page.
+            commit: [3, 1][choices.pick(2)],
             lanes,
             harms: (0..count)
                 .map(|_| harms[choices.pick(harms.len())])

@@ -20,6 +20,8 @@ pub struct Stage {
     pub dataset: Arc<Dataset>,
     /// Source and dataset of whole runs.
     pub source: Option<(Source, Arc<Dataset>)>,
+    /// Number of records of a commit.
+    pub commit: usize,
     pub clock: ManualClock,
     truth: Mutex<Truth>,
 }
@@ -124,6 +126,7 @@ impl Stage {
                 None => support::shared_dataset(),
             },
             source,
+            commit: scenario.commit,
             clock: ManualClock::new(support::at(scenario.begins())),
             truth: Mutex::default(),
         }

@@ -34,6 +34,8 @@ pub(super) struct Change<'a> {
     pub complete: bool,
     /// A person's decision about the day.
     pub ruling: Option<&'a Ruling>,
+    /// `true` if the write may be left to a later one: see [`super::lag`].
+    pub may_lag: bool,
 }
 
 /// Owner of the file that exists under a number.
@@ -93,7 +95,8 @@ impl DayStore {
     }
 
     /// Step 2: writes a change into the state by compare-and-swap. On a conflict, reloads the state and
-    /// applies the change again. Returns the run as written, including files that other runs credited to it.
+    /// applies the change again. A change that may lag is only applied in memory until a write is due.
+    /// Returns the run as written, including files that other runs credited to it.
     pub(super) async fn update(
         &self,
         state: &mut DayState,
@@ -106,6 +109,10 @@ impl DayStore {
         let mut failure = None;
         for attempt in 0..ATTEMPTS {
             let run = self.apply(state, change, &mut credited).await?;
+            if change.may_lag && !state.is_write_due() {
+                return Ok(run);
+            }
+            state.document.revision += 1;
             let bytes = pack(state.document.write(self.zone), self.lake.states());
             let unmark = state.unmark && !state.document.complete;
             if unmark {
@@ -121,7 +128,7 @@ impl DayStore {
                     let dataset = &self.dataset;
                     let size = bytes.len() as u64;
                     state_written(&dataset.source, &dataset.name, size);
-                    state.version = Some(version);
+                    state.note_written(version, change.run.is_some());
                     return Ok(run);
                 }
                 Ok(None) => {}
@@ -131,9 +138,11 @@ impl DayStore {
             match self.lake.get(&key).await {
                 // This run's own write, whose reply was lost.
                 Ok(Some((found, version))) if found == bytes => {
-                    state.version = Some(version);
+                    state.note_written(version, change.run.is_some());
                     return Ok(run);
                 }
+                // Nothing was written: what is in memory still continues the document.
+                Ok(Some((_, version))) if state.version.as_ref() == Some(&version) => {}
                 Ok(found) => self.go_on_from(state, found, before).await?,
                 Err(error) => failure = Some(passing(error)?),
             }
@@ -179,7 +188,7 @@ impl DayStore {
             document.commits = number;
             document.add_ids(ids.iter().cloned());
         }
-        document.parents.extend(change.parents.iter().cloned());
+        document.parents.extend(change.parents);
         if let Some(run) = &run {
             document.entry_mut(run.run_id).describe(run, self.zone);
         }
@@ -219,7 +228,6 @@ impl DayStore {
             document.withdrawn.remove(id);
         }
         document.last_execution = now;
-        document.revision += 1;
         debug_assert_eq!(self.violations(&state.document), [], "what is written");
         Ok(run)
     }

@@ -59,6 +59,7 @@ use uuid::Uuid;
 
 use super::digest;
 use super::entry::{AuditEntry, push_quoted, stamp};
+use super::ids::IdSet;
 use super::top_level::TopLevel;
 use crate::compression::unpack;
 use bronzed_model::day::Day;
@@ -117,7 +118,7 @@ pub struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StateDocument {
     /// Ids that have a row in a file of the day.
-    pub ids: BTreeSet<Box<str>>,
+    pub ids: IdSet,
     /// One entry per run, after those of the earlier pipeline.
     pub executions: Vec<AuditEntry>,
     /// Progress of the slices, by label.
@@ -125,7 +126,7 @@ pub(super) struct StateDocument {
     /// Withdrawn ids, each with the time of the finding.
     pub withdrawn: BTreeMap<Box<str>, DateTime<Utc>>,
     /// Child datasets: ids of the parents whose children are stored.
-    pub parents: BTreeSet<Box<str>>,
+    pub parents: IdSet,
     /// Snapshots: key of the checkpoint with the known rows.
     pub known: Option<String>,
     /// `true` if the day is proven to be read in full.
@@ -170,11 +171,11 @@ impl StateDocument {
     pub(super) fn new(day: Day, now: DateTime<Utc>) -> Self {
         let now = now.trunc_subsecs(0);
         Self {
-            ids: BTreeSet::new(),
+            ids: IdSet::default(),
             executions: Vec::new(),
             slices: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
-            parents: BTreeSet::new(),
+            parents: IdSet::default(),
             known: None,
             complete: false,
             generation: 0,
@@ -253,7 +254,7 @@ impl StateDocument {
     pub(super) fn write(&self, zone: Tz) -> Bytes {
         let mut out = String::with_capacity(self.ids.len() * 40 + 4096);
         let _ = write!(out, "{{\n  \"date\": \"{}\"", self.day);
-        list(&mut out, "processed_ids", &self.ids, |out, id| {
+        list(&mut out, "processed_ids", self.ids.iter(), |out, id| {
             push_quoted(out, id)
         });
         member(
@@ -269,7 +270,7 @@ impl StateDocument {
         self.write_slices(&mut out, zone);
         self.write_withdrawn(&mut out, zone);
         if !self.parents.is_empty() {
-            list(&mut out, "parents_done", &self.parents, |out, id| {
+            list(&mut out, "parents_done", self.parents.iter(), |out, id| {
                 push_quoted(out, id)
             });
         }
@@ -331,7 +332,7 @@ impl StateDocument {
     /// Adds the ids of a file; returns the number of new ones.
     pub(super) fn add_ids(&mut self, ids: impl IntoIterator<Item = Box<str>>) -> u64 {
         ids.into_iter()
-            .map(|id| u64::from(self.ids.insert(id)))
+            .map(|id| u64::from(self.ids.insert(&id)))
             .sum()
     }
 
@@ -625,7 +626,7 @@ mod tests {
         };
         document.slices.insert("modalidade=7".to_owned(), empty);
         document.withdrawn.insert("b \"\\\u{7}é".into(), now);
-        document.parents.insert("p|\"1\"@2".into());
+        document.parents.insert("p|\"1\"@2");
         document.known = Some("pncp/_state/known/x".to_owned());
         document.generation = 2;
         document.accepted = Some(Accepted {

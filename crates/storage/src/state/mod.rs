@@ -8,7 +8,7 @@
 //!  0  load the state (missing, unreadable: rebuild it from the files);
 //!     while file commits+1 exists, adopt it
 //!  1  PUT file number commits+1 with the new records, if absent    the commit: it has happened
-//!  2  CAS state: commits+1, ids ∪= ids(file), executions …         the index follows
+//!  2  CAS state: commits+1, ids ∪= ids(file), executions …         the index follows, with this commit or a later one
 //! ```
 //!
 //! Number n+1 can be taken only once, and the run that takes it has deduplicated against exactly the files
@@ -20,13 +20,13 @@
 //! write that arrives even later is adopted by the next run.
 //!
 //! - `store`: the interface for runs: open a day, commit a file, record the outcome
-//! - `commit`: steps 1 and 2
+//! - `commit`: steps 1 and 2; `lag`: the commits that step 2 is left out for
 //! - `coverage`, `listing`: complete and accepted days; `marks`: their markers
 //! - `ruling`: a person's decisions about a day
 //! - `summary`, `peek`, `report`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
 //! - `inspect`: consistency check of files, state and marker; `debug_checks`: the part asserted in debug builds
-//! - `document`, `entry`, `digest`: the document's format
+//! - `document`, `entry`, `digest`: the document's format; `ids`: its ids in memory
 
 mod commit;
 mod coverage;
@@ -37,8 +37,10 @@ mod entry;
 mod error;
 #[cfg(feature = "test-util")]
 pub mod fuzz;
+mod ids;
 mod inspect;
 pub mod known;
+mod lag;
 mod listing;
 mod marks;
 pub mod peek;

@@ -49,9 +49,7 @@ impl Peek {
 
     /// Returns the rest of the stored ids that begin with `key@`.
     pub fn versions_of(&self, key: &str) -> impl Iterator<Item = &str> {
-        let first: Box<str> = format!("{key}@").into();
-        let ids = self.document.ids.range(first.clone()..);
-        ids.map_while(move |id| id.strip_prefix(&*first))
+        self.document.ids.versions_of(key)
     }
 
     /// Returns `true` if the day is proven to be read in full.

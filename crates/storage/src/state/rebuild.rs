@@ -130,9 +130,9 @@ impl DayStore {
         document.forget_notes_without_id();
         if is_asked && claimed == document.ids {
             document.slices = slices;
-            document.parents.extend(parents);
+            document.parents.extend(parents.iter());
         }
-        let rowless = claimed.iter().filter(|id| !document.ids.contains(*id));
+        let rowless = claimed.iter().filter(|id| !document.ids.contains(id));
         let removed_ids = rowless.count() as u64;
         let mut accepted = false;
         if removed_ids > 0 || !document.lost.is_subset(&lost_before) {

@@ -177,6 +177,7 @@ impl DayStore {
         state.unmark |= fresh.unmark;
         state.document = fresh.document;
         state.version = fresh.version;
+        state.indexed = None;
         state.recovery.and(fresh.recovery);
         Ok(())
     }
@@ -225,6 +226,7 @@ impl DayStore {
             notes: Notes::default(),
             required: self.lake.generation(&self.dataset.prefix),
             shrunk: false,
+            indexed: None,
         })
     }
 

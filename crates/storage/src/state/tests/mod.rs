@@ -9,6 +9,7 @@ mod commit;
 mod corruption;
 mod credit;
 mod inspect;
+mod lag;
 mod lost_replies;
 mod missing;
 mod model;

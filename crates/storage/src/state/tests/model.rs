@@ -1,6 +1,7 @@
 //! Formal model of the protocol, checked exhaustively over every reachable state.
 //!
-//! Each of two or three runs stores some records, and the sets overlap. Every operation is a step; a bounded
+//! Each of two or three runs stores some records, in one file or one by one, and the sets overlap; a run that
+//! has more to store leaves the state behind, and writes it last. Every operation is a step; a bounded
 //! number of steps may fail, lose the reply, take effect at any later time, or crash the run, which then
 //! restarts; and the state may get lost or be reset to an older one.
 //!
@@ -21,6 +22,8 @@ type Ids = u8;
 #[derive(Clone)]
 struct Protocol {
     wants: Vec<Ids>,
+    /// `true` if a file has one record.
+    one_by_one: bool,
     faults: u8,
     flaw: Option<Flaw>,
 }
@@ -38,6 +41,8 @@ enum Flaw {
     OwnNumber,
     /// Files that the state doesn't list are not adopted.
     NothingAdopted,
+    /// Only one of the files that the state doesn't list is adopted.
+    OneAdopted,
 }
 
 /// The lake, its runs, and the writes in flight.
@@ -81,6 +86,8 @@ enum Write {
 struct Run {
     id: u8,
     wants: Ids,
+    /// `true` if its files have one record each.
+    one_by_one: bool,
     /// Content known to the run, and the document that it read.
     knows: Document,
     read: Option<Document>,
@@ -216,10 +223,11 @@ impl World {
 }
 
 impl Run {
-    fn new(id: u8, wants: Ids) -> Self {
+    fn new(id: u8, wants: Ids, one_by_one: bool) -> Self {
         Self {
             id,
             wants,
+            one_by_one,
             knows: Document::default(),
             read: None,
             step: Step::Load,
@@ -242,9 +250,23 @@ impl Run {
         }
     }
 
+    /// Returns `true` if it adopts one more file.
+    fn adopts(&self, flaw: Option<Flaw>) -> bool {
+        let adopted = self.knows.commits - self.read.unwrap_or_default().commits;
+        match flaw {
+            Some(Flaw::NothingAdopted) => false,
+            Some(Flaw::OneAdopted) => adopted == 0,
+            _ => true,
+        }
+    }
+
     /// Next: puts the wanted ids that are unknown; without any, writes the adopted files into the state.
     fn after_adoption(&self, flaw: Option<Flaw>) -> Step {
-        let ids = self.wants & !self.knows.ids;
+        let wanted = self.wants & !self.knows.ids;
+        let ids = match self.one_by_one {
+            true => wanted & wanted.wrapping_neg(),
+            false => wanted,
+        };
         let mut number = self.knows.commits + 1;
         if flaw == Some(Flaw::OwnNumber) {
             number += self.id % 2;
@@ -256,6 +278,16 @@ impl Run {
         } else {
             Step::Put { number, ids }
         }
+    }
+
+    /// Next after its file was stored: the next file, or else the state.
+    fn after_put(&mut self, number: u8, ids: Ids, flaw: Option<Flaw>) -> Step {
+        if self.wants & !self.knows.ids & !ids == 0 {
+            return self.swap(number, ids);
+        }
+        self.knows.ids |= ids;
+        self.knows.commits = number;
+        self.after_adoption(flaw)
     }
 
     fn writes_what_it_found(&self) -> Step {
@@ -284,7 +316,7 @@ impl Run {
                 Step::Adopt
             }
             Step::Adopt => match world.files.get(&(self.knows.commits + 1)) {
-                Some((_, ids)) if flaw != Some(Flaw::NothingAdopted) => {
+                Some((_, ids)) if self.adopts(flaw) => {
                     self.knows.commits += 1;
                     self.knows.ids |= ids;
                     Step::Adopt
@@ -295,12 +327,14 @@ impl Run {
             Step::Put { number, ids } => {
                 let believed = flaw == Some(Flaw::ExistsIsSuccess);
                 match happened || believed {
-                    true => self.swap(number, ids),
+                    true => self.after_put(number, ids, flaw),
                     false => Step::FindFile { number, ids },
                 }
             }
             Step::FindFile { number, ids } => match world.files.get(&number) {
-                Some((run, stored)) if (*run, *stored) == (self.id, ids) => self.swap(number, ids),
+                Some((run, stored)) if (*run, *stored) == (self.id, ids) => {
+                    self.after_put(number, ids, flaw)
+                }
                 Some(_) => Step::Load,
                 None => Step::Put { number, ids },
             },
@@ -340,7 +374,9 @@ impl Protocol {
             document: None,
             first: None,
             late: BTreeSet::new(),
-            runs: runs.map(|(wants, id)| Run::new(id, *wants)).collect(),
+            runs: runs
+                .map(|(wants, id)| Run::new(id, *wants, self.one_by_one))
+                .collect(),
             faults: self.faults,
             overwritten: false,
         }
@@ -396,7 +432,7 @@ impl Protocol {
                     Outcome::Good => run.go_on(&world, happened, self.flaw),
                     Outcome::Fails | Outcome::ReplyLost | Outcome::Late => run.go_on_from_error(),
                     // Another run replaces it.
-                    _ => run = Run::new(run.id + 10, run.wants),
+                    _ => run = Run::new(run.id + 10, run.wants, run.one_by_one),
                 }
                 world.faults -= u8::from(outcome != Outcome::Good);
                 world.runs[lane] = run;
@@ -490,13 +526,14 @@ impl Reached {
 }
 
 /// Explores all states; returns the first violation with the path to it.
-fn explore(wants: &[Ids], faults: u8, flaw: Option<Flaw>) -> Result<(), String> {
+fn explore(files: Files, wants: &[Ids], faults: u8, flaw: Option<Flaw>) -> Result<(), String> {
     let protocol = Protocol {
         wants: wants.to_vec(),
+        one_by_one: files == Files::OneByOne,
         faults,
         flaw,
     };
-    let what = format!("{} runs, {faults} faults, {flaw:?}", wants.len());
+    let what = format!("{} runs, {files:?}, {faults} faults, {flaw:?}", wants.len());
     let (reached, broken) = Reached::of(&protocol);
     let broken = match broken {
         Some((number, violation)) => Some((number, violation.to_string())),
@@ -515,28 +552,39 @@ fn explore(wants: &[Ids], faults: u8, flaw: Option<Flaw>) -> Result<(), String> 
     Err(format!("{what}: {why}\n{way:#?}"))
 }
 
+/// Files in which a run stores its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Files {
+    Whole,
+    OneByOne,
+}
+
 const TWO: &[Ids] = &[0b011, 0b110];
 const THREE: &[Ids] = &[0b011, 0b110, 0b101];
 
 #[test]
 fn the_model_of_two_runs_breaks_no_promise() {
     for faults in 0..=2 {
-        explore(TWO, faults, None).unwrap();
+        explore(Files::Whole, TWO, faults, None).unwrap();
     }
+    explore(Files::OneByOne, TWO, 0, None).unwrap();
+    explore(Files::OneByOne, TWO, 1, None).unwrap();
 }
 
 #[test]
 #[ignore = "takes a minute"]
 fn the_model_of_two_and_three_runs_breaks_no_promise() {
-    explore(TWO, 3, None).unwrap();
-    explore(THREE, 1, None).unwrap();
+    explore(Files::Whole, TWO, 3, None).unwrap();
+    explore(Files::Whole, THREE, 1, None).unwrap();
+    explore(Files::OneByOne, TWO, 2, None).unwrap();
 }
 
 #[test]
 #[ignore = "takes many minutes, and gigabytes"]
 fn the_model_of_three_runs_with_two_faults_breaks_no_promise() {
-    explore(TWO, 4, None).unwrap();
-    explore(THREE, 2, None).unwrap();
+    explore(Files::Whole, TWO, 4, None).unwrap();
+    explore(Files::Whole, THREE, 2, None).unwrap();
+    explore(Files::OneByOne, TWO, 3, None).unwrap();
 }
 
 #[test]
@@ -548,6 +596,13 @@ fn the_model_finds_the_flaws_of_the_protocol() {
         Flaw::OwnNumber,
         Flaw::NothingAdopted,
     ] {
-        explore(TWO, 1, Some(flaw)).unwrap_err();
+        explore(Files::Whole, TWO, 1, Some(flaw)).unwrap_err();
+    }
+    for flaw in [
+        Flaw::CreateOverwrites,
+        Flaw::ExistsIsSuccess,
+        Flaw::OneAdopted,
+    ] {
+        explore(Files::OneByOne, TWO, 1, Some(flaw)).unwrap_err();
     }
 }
