@@ -1,7 +1,8 @@
 """A day of contratações in the shape of PNCP's answers, made beforehand, so that serving it costs next to nothing.
 
 The records are those that the API returned (`tests/fixtures`), with ids of their own and a text that makes each 2.4 KB.
-All are of modality 6; the other modalities answer 204. `--latency` is waited before each answer.
+All are of modality 6; the other modalities answer 204. `--latency` is waited before each answer. From 50,000 on the texts come again, with
+other ids, so that a day of a million records fits into memory.
 
     server.py --records 20000 --latency 0       prints its base URL, and serves until it is ended
 """
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests/fixtures/pncp/contratacoes_modalidade4_sc.envelope.json"
 PAGE = 50
 RECORD_BYTES = 2_400
+PREPARED = 50_000
+ID = re.compile(rb"82777301000190-1-(\d{7})/2025")
 EMPTY = b"HTTP/1.1 204 No Content\r\nDate: %s\r\n\r\n"
 
 
@@ -27,7 +30,7 @@ def bodies(records):
     words = [word for word in re.split(r'[\s"\\]+', RECORDED.read_text()) if word]
     total = -(-records // PAGE)
     pages = []
-    for first in range(0, records, PAGE):
+    for first in range(0, min(records, PREPARED), PAGE):
         data = []
         for number in range(first, min(first + PAGE, records)):
             record = dict(recorded[number % len(recorded)])
@@ -54,18 +57,27 @@ def bodies(records):
     return pages
 
 
-def answer(pages, target):
+def body(pages, number):
+    """Returns the body of a page, by the number that it is asked for by."""
+    again, position = divmod(number - 1, len(pages))
+    found = pages[position]
+    if not again:
+        return found
+    return ID.sub(lambda id: b"82777301000190-1-%07d/2025" % (int(id[1]) + again * PREPARED), found)
+
+
+def answer(pages, last, target):
     from email.utils import formatdate
 
     date = formatdate(usegmt=True).encode()
     asked = dict(pair.partition("=")[::2] for pair in target.partition("?")[2].split("&"))
     number = int(asked.get("pagina", 1))
     known = asked.get("dataInicial", "").replace("-", "") == "20251022"
-    if not known or asked.get("codigoModalidadeContratacao") != "6" or number > len(pages):
+    if not known or asked.get("codigoModalidadeContratacao") != "6" or number > last:
         return EMPTY % date
-    body = pages[number - 1]
+    found = body(pages, number)
     head = b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % (date, len(body)) + body
+    return head % (date, len(found)) + found
 
 
 async def main():
@@ -82,7 +94,7 @@ async def main():
                 target = head.split(b" ", 2)[1].decode()
                 if asked.latency:
                     await asyncio.sleep(asked.latency / 1000)
-                writer.write(answer(pages, target))
+                writer.write(answer(pages, -(-asked.records // PAGE), target))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

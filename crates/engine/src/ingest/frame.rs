@@ -153,7 +153,7 @@ impl<'a> RunFrame<'a> {
         let mut execution = self.execution.clone();
         execution.counts.add(pending.counts());
         tell_drift(self.order, pending.drifted(), execution.counts.drift);
-        let last = pending.finish()?;
+        let last = pending.finish().await?;
         let verdict = RunOutcome {
             slices: proven,
             complete,

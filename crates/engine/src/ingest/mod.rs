@@ -13,6 +13,7 @@
 //! other requests fail or the run is cancelled; a day is marked complete only with its proof (P4); the run
 //! is recorded in the state (P7).
 
+mod beside;
 mod child;
 mod dated;
 mod deadline;

@@ -182,7 +182,9 @@ impl Intake<'_> {
         while let Some(delivery) = deliveries.recv().await {
             let full = match delivery {
                 FromParent::Page(page) => self.take_page(page).await?,
-                FromParent::Done(parent) => self.pending.parent_done(&parent) >= PARENTS_A_COMMIT,
+                FromParent::Done(parent) => {
+                    self.pending.note().parent_done(&parent) >= PARENTS_A_COMMIT
+                }
             };
             if full {
                 self.commit().await?;

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::ingest::beside::{Abandoned, Beside, Worker};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
@@ -14,7 +15,7 @@ use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::drift::Drift;
-use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
+use bronzed_storage::bronze::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
 
@@ -30,6 +31,9 @@ pub enum IntakeError {
     /// A JSON document of the lake can't be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The runtime ended before the rows were encoded.
+    #[error(transparent)]
+    Abandoned(#[from] Abandoned),
 }
 
 /// Sets the stop reason to `LakeRefused` if the error is one of the lake: such a run says nothing about its
@@ -48,6 +52,10 @@ pub struct Batch {
     /// Parents whose children are all in the batch or stored; only for a child dataset.
     parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
+    worker: Worker,
+    /// Number of rows, and their size in bytes of JSON; encoded or not.
+    rows: usize,
+    json_bytes: u64,
     /// `_extra` of the first row with drift.
     drifted: Option<Box<str>>,
 }
@@ -76,8 +84,15 @@ impl Batch {
 
     /// Number of rows that wait to be committed, and their size in bytes of JSON.
     pub fn rows(&self) -> (usize, u64) {
-        let writer = self.writer.as_ref();
-        writer.map_or((0, 0), |writer| (writer.rows(), writer.json_bytes()))
+        (self.rows, self.json_bytes)
+    }
+
+    /// Counts a row as new that the caller has encoded, or will have; `bytes` is the size of its JSON.
+    pub fn note_row(&mut self, id: &RecordId, bytes: usize) {
+        self.counts.new += 1;
+        self.ids.insert(id.id.as_str().into());
+        self.rows += 1;
+        self.json_bytes = self.json_bytes.saturating_add(bytes as u64);
     }
 
     /// Encodes a row and counts it as new. `execution` is the entry of this run.
@@ -88,9 +103,10 @@ impl Batch {
         execution: &Execution,
         (id, origin, record): (&RecordId, RowOrigin<'_>, Value<'_>),
     ) -> Result<(), BronzeError> {
-        let writer = self.writer(context, order, execution)?;
+        let mut writer = self.take_writer(context, order, execution)?;
         let drift = writer.append(id, origin, record)?;
-        self.note_row(id, drift);
+        self.put_back(writer, drift);
+        self.note_row(id, record.text().len());
         Ok(())
     }
 
@@ -102,44 +118,50 @@ impl Batch {
         execution: &Execution,
         (id, origin, record): (&RecordId, RowOrigin<'_>, &str),
     ) -> Result<(), BronzeError> {
-        let writer = self.writer(context, order, execution)?;
+        let mut writer = self.take_writer(context, order, execution)?;
         let drift = writer.append_text(id, origin, record)?;
-        self.note_row(id, drift);
+        self.put_back(writer, drift);
+        self.note_row(id, record.len());
         Ok(())
     }
 
-    /// Returns the writer of the next file; begins one if there is none.
-    fn writer(
+    /// Takes the writer of the next file out; begins one if there is none.
+    pub fn take_writer(
         &mut self,
         context: &Context,
         order: &Order,
         execution: &Execution,
-    ) -> Result<&mut FileWriter, BronzeError> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => FileWriter::new(
-                &order.dataset.schema,
-                FileMeta {
-                    dataset: order.dataset.full_name(),
-                    day: order.day,
-                    run_id: execution.run_id,
-                    job: order.job.clone(),
-                    ingested_at: context.clock.now(),
-                },
-            )?,
-        };
-        Ok(self.writer.insert(writer))
+    ) -> Result<FileWriter, BronzeError> {
+        if let Some(writer) = self.writer.take() {
+            return Ok(writer);
+        }
+        FileWriter::new(
+            &order.dataset.schema,
+            FileMeta {
+                dataset: order.dataset.full_name(),
+                day: order.day,
+                run_id: execution.run_id,
+                job: order.job.clone(),
+                ingested_at: context.clock.now(),
+            },
+        )
     }
 
-    /// Counts the row that was encoded last; `drift` is the number of its values that didn't fit.
-    fn note_row(&mut self, id: &RecordId, drift: u64) {
+    /// Begins work beside the run.
+    pub fn begin<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Beside<T> {
+        self.worker.begin(work)
+    }
+
+    /// Puts the writer back, with more rows; `drift` is the number of their values that didn't fit.
+    pub fn put_back(&mut self, writer: FileWriter, drift: u64) {
         if drift > 0 && self.drifted.is_none() {
-            let drifted = self.writer.as_ref().and_then(FileWriter::drifted);
-            self.drifted = drifted.map(Into::into);
+            self.drifted = writer.drifted().map(Into::into);
         }
         self.counts.drift += drift;
-        self.counts.new += 1;
-        self.ids.insert(id.id.as_str().into());
+        self.writer = Some(writer);
     }
 
     /// Returns `_extra` of the first row with drift since the run began.
@@ -150,25 +172,26 @@ impl Batch {
     /// Returns `true` if the batch has reached the size limit of a file.
     pub fn is_full(&self, context: &Context) -> bool {
         let limits = &context.commit;
-        self.writer.as_ref().is_some_and(|writer| {
-            writer.rows() >= limits.max_records || writer.json_bytes() >= limits.max_bytes
-        })
+        self.rows > 0 && (self.rows >= limits.max_records || self.json_bytes >= limits.max_bytes)
     }
 
-    /// Encodes the remaining rows.
+    /// Encodes the remaining rows, beside the run.
     ///
     /// # Errors
     /// Returns an error if the rows can't be encoded as columns.
-    pub fn finish(self) -> Result<LastCommit, BronzeError> {
+    pub async fn finish(self) -> Result<LastCommit, IntakeError> {
         let Self {
-            writer, parents, ..
+            writer,
+            parents,
+            mut worker,
+            ..
         } = self;
         let Some(writer) = writer else {
             let file = None;
             return Ok(LastCommit { file, parents });
         };
         Ok(LastCommit {
-            file: Some(writer.finish_with(parents)?),
+            file: Some(finished(&mut worker, writer, parents).await?),
             parents: Vec::new(),
         })
     }
@@ -200,7 +223,8 @@ impl Batch {
                 None
             }
             Some(writer) => {
-                let file = writer.finish_with(std::mem::take(&mut self.parents))?;
+                let parents = std::mem::take(&mut self.parents);
+                let file = finished(&mut self.worker, writer, parents).await?;
                 let committed = store.commit(state, file, &mut settled).await;
                 let committed = committed.inspect_err(|error| note_refusal(execution, error))?;
                 tell(context, &committed);
@@ -210,8 +234,19 @@ impl Batch {
         *execution = settled;
         self.counts = Counts::default();
         self.ids.clear();
+        (self.rows, self.json_bytes) = (0, 0);
         Ok(committed)
     }
+}
+
+/// Finishes a file beside the run: most of its compression happens then.
+async fn finished(
+    worker: &mut Worker,
+    writer: FileWriter,
+    parents: Vec<Box<str>>,
+) -> Result<EncodedFile, IntakeError> {
+    let finishing = worker.begin(move || writer.finish_with(parents));
+    Ok(finishing.end().await??)
 }
 
 /// Logs a commit and reports it to the observer.

@@ -4,14 +4,17 @@
 
 mod absent;
 pub mod batch;
+pub mod encoding;
 pub mod versions;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ingest::intake::absent::Absent;
 use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::intake::encoding::{Encoding, PageRows};
 use crate::ingest::intake::versions::Versions;
 use crate::ingest::off_day::held::{HeldRow, HeldRows, StorageDay, count_fetched, count_left};
 use crate::ingest::off_day::other_day;
@@ -47,7 +50,7 @@ pub struct Intake<'a> {
     execution: &'a mut Execution,
     usage: &'a RequestBudget,
     /// Rows since the last commit.
-    pub pending: Batch,
+    pub pending: Encoding,
     versions: Versions,
     /// Off-day rows.
     held: HeldRows,
@@ -83,7 +86,7 @@ impl<'a> Intake<'a> {
             state,
             execution,
             usage,
-            pending: Batch::default(),
+            pending: Encoding::default(),
             versions: Versions::default(),
             held: HeldRows::default(),
             absent,
@@ -106,18 +109,29 @@ impl<'a> Intake<'a> {
     /// Decides on the remaining off-day rows, and returns what isn't committed yet.
     pub async fn finish(mut self) -> Result<Rest, IntakeError> {
         self.decide().await?;
-        self.held.count_waiting(self.pending.count());
+        let run = (self.context, self.order, &*self.execution);
+        let mut pending = self.pending.into_batch(run).await?;
+        self.held.count_waiting(pending.count());
         Ok(Rest {
-            pending: self.pending,
+            pending,
             held: self.held,
             absent: self.absent,
         })
     }
 
     /// Takes in one page. Returns `true` if it is time to commit.
-    pub async fn take_page(&mut self, delivery: Delivery) -> Result<bool, IntakeError> {
+    pub async fn take_page(&mut self, mut delivery: Delivery) -> Result<bool, IntakeError> {
         let records = delivery.ids.len() as u64;
-        let new = self.take(&delivery)?;
+        let rows = self.take(&mut delivery);
+        let new = rows.len() as u64;
+        let rows = PageRows {
+            page: delivery.page,
+            slice: delivery.slice,
+            parent: delivery.parent,
+            rows,
+        };
+        let run = (self.context, self.order, &*self.execution);
+        self.pending.take(run, rows).await?;
         let observer = &self.context.observer;
         observer.notice(Progress::Page { records, new });
         // A cancelled reader no longer listens; its rows are taken in nevertheless.
@@ -125,27 +139,34 @@ impl<'a> Intake<'a> {
         if self.held.is_full() {
             self.decide().await?;
         }
-        Ok(self.pending.is_full(self.context))
+        Ok(self.pending.noted().is_full(self.context))
     }
 
-    fn take(&mut self, delivery: &Delivery) -> Result<u64, BronzeError> {
-        let before = self.pending.counts().new;
-        for (record, id) in delivery.page.values().zip(&delivery.ids) {
-            let id = &*self.versions.of(id, self.state);
-            let is_stored = self.state.contains(&id.id) || self.pending.contains(&id.id);
-            self.pending.count().returned += self.state.note_listed(id);
+    /// Returns the page's new rows, which are counted then: their positions and ids.
+    fn take(&mut self, delivery: &mut Delivery) -> Vec<(usize, RecordId)> {
+        let mut rows = Vec::new();
+        let ids = std::mem::take(&mut delivery.ids);
+        let pending = self.pending.note();
+        for (position, (record, id)) in delivery.page.values().zip(ids).enumerate() {
+            let versioned = match self.versions.of(&id, self.state) {
+                Cow::Owned(versioned) => Some(versioned),
+                Cow::Borrowed(_) => None,
+            };
+            let id = versioned.unwrap_or(id);
+            let is_stored = self.state.contains(&id.id) || pending.contains(&id.id);
+            pending.count().returned += self.state.note_listed(&id);
             if let Some(absent) = &mut self.absent {
-                absent.saw(id);
+                absent.saw(&id);
             }
             let other = other_day(&self.order.dataset.days, self.order.day, record);
             if let Some(own) = other.filter(|_| !is_stored) {
-                let row = (id, record.text());
+                let row = (&id, record.text());
                 let dataset = &self.order.dataset;
                 if !self.held.take(dataset, own, row, delivery) {
                     continue;
                 }
             }
-            let counts = self.pending.count();
+            let counts = pending.count();
             counts.fetched += 1;
             counts.unidentified += u64::from(!id.identified);
             if is_stored {
@@ -153,29 +174,26 @@ impl<'a> Intake<'a> {
             } else if other.is_some() {
                 counts.off_day += 1;
             } else {
-                let origin = RowOrigin {
-                    parent_id: delivery.parent.as_deref(),
-                    ..RowOrigin::slice(&delivery.slice)
-                };
-                let row = (id, origin, record);
-                self.pending
-                    .append(self.context, self.order, self.execution, row)?;
+                pending.note_row(&id, record.text().len());
+                rows.push((position, id));
             }
         }
-        Ok(self.pending.counts().new - before)
+        rows
     }
 
     /// Commits the rows taken in so far; without new ones, only adds their counts.
     pub async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
+            order,
             store,
             state,
             execution,
             usage,
             ..
         } = self;
-        self.pending
+        let pending = self.pending.settle((context, order, execution)).await?;
+        pending
             .commit(context, store, state, execution, usage)
             .await?;
         self.versions.committed();
@@ -184,27 +202,23 @@ impl<'a> Intake<'a> {
 
     /// Decides which day stores each off-day row, and takes in those that belong here.
     async fn decide(&mut self) -> Result<(), IntakeError> {
+        let (context, order, execution) = (self.context, self.order, &*self.execution);
+        let pending = self.pending.settle((context, order, execution)).await?;
         for row in self.held.undecided() {
             // The record may have been listed with a date of this day meanwhile.
-            if self.state.contains(&row.id.id) || self.pending.contains(&row.id.id) {
-                count_fetched(&row, self.pending.count());
-                self.pending.count().duplicates += row.times;
+            if self.state.contains(&row.id.id) || pending.contains(&row.id.id) {
+                count_fetched(&row, pending.count());
+                pending.count().duplicates += row.times;
                 continue;
             }
-            let place = self.held.place(self.context, self.order, &row).await;
+            let place = self.held.place(context, order, &row).await;
             match place.map_err(StateError::from)? {
-                StorageDay::There => count_left(&row, self.pending.count()),
-                StorageDay::Open => self.held.wait(row, self.pending.count()),
+                StorageDay::There => count_left(&row, pending.count()),
+                StorageDay::Open => self.held.wait(row, pending.count()),
                 StorageDay::Here => {
-                    count_fetched(&row, self.pending.count());
-                    let (held, pending) = (&mut self.held, &mut self.pending);
-                    take_here(
-                        self.context,
-                        self.order,
-                        self.execution,
-                        (held, pending),
-                        &row,
-                    )?;
+                    count_fetched(&row, pending.count());
+                    let parts = (&mut self.held, &mut *pending);
+                    take_here(context, order, execution, parts, &row)?;
                 }
             }
         }

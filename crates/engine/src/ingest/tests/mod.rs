@@ -1,6 +1,7 @@
 //! Runs over sources that a test declares in TOML and whose API it simulates over real HTTP: results of each
 //! paging style, of versions, and of children.
 
+mod beside;
 mod child;
 mod clamped;
 mod counted;
