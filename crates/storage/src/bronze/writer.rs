@@ -37,7 +37,6 @@ pub struct FileWriter {
     columns: Columns,
     labels: Labels,
     ids: Vec<Box<str>>,
-    json_bytes: u64,
     batch_bytes: usize,
     /// `_extra` of the first row with drifted values.
     drifted: Option<Box<str>>,
@@ -110,7 +109,6 @@ impl FileWriter {
             columns,
             labels: Labels::new()?,
             ids: Vec::new(),
-            json_bytes: 0,
             batch_bytes: 0,
             drifted: None,
         })
@@ -163,7 +161,6 @@ impl FileWriter {
         }
         self.labels.append(id, origin, extra.text());
         self.ids.push(id.id.as_str().into());
-        self.json_bytes = self.json_bytes.saturating_add(bytes as u64);
         self.batch_bytes += bytes;
         if self.ids.len().is_multiple_of(BATCH_ROWS) || self.batch_bytes >= BATCH_BYTES {
             self.flush()?;
@@ -174,16 +171,6 @@ impl FileWriter {
     /// `_extra` of the first row with drifted values.
     pub fn drifted(&self) -> Option<&str> {
         self.drifted.as_deref()
-    }
-
-    /// Number of appended records.
-    pub fn rows(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Number of appended bytes of JSON.
-    pub fn json_bytes(&self) -> u64 {
-        self.json_bytes
     }
 
     /// Finishes the file.
@@ -371,11 +358,6 @@ mod tests {
             op: Some(Op::Changed),
         };
         writer.append_text(&id, origin, record).unwrap();
-        assert_eq!(
-            (writer.rows(), writer.json_bytes()),
-            (1, record.len() as u64)
-        );
-
         let batch = batch(writer.finish().unwrap().bytes);
         let text = |name: &str| {
             let column = batch.column_by_name(name).unwrap().as_string::<i32>();
