@@ -97,7 +97,7 @@ def seconds(asked, api, folder, openings):
         "BRONZED__SOURCES__TCU__ENABLED": "false",
         "BRONZED__TELEMETRY__LOG": "error",
     }
-    daemon = subprocess.Popen([asked.program, "daemon"], env=environment)
+    daemon = subprocess.Popen([asked.program, "daemon"], env=environment, cwd=folder.parent)
     try:
         base = f"http://127.0.0.1:{port}"
         until(lambda: b"true" in ask(f"{base}/readyz"))
@@ -129,6 +129,8 @@ def main():
     parser.add_argument("--openings", type=int, default=1_000, help="openings of pages in a minute")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
+    # Run where no configuration is: the embedded one is measured.
+    asked.program = asked.program.resolve()
     simulate = ["simulate", "--faults", "0", "--records", str(asked.records), "--latency", asked.latency, "--day", DAY]
     api = subprocess.Popen([asked.program, *simulate], stdout=subprocess.PIPE, text=True)
     try:
