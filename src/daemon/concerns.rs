@@ -59,6 +59,11 @@ impl DaemonInner {
                     ..Concern::of_dataset(dataset, ConcernKind::TableRefused, Severity::Critical)
                 });
             }
+            let rests = of_source.and_then(|of| of.troubles.rests_until(&dataset.name, now));
+            if rests.is_some() {
+                let kind = ConcernKind::DatasetRests;
+                concerns.push(Concern::of_dataset(dataset, kind, Severity::Note));
+            }
             match board.knowledge(source, dataset) {
                 Ok(known) => {
                     let backlog = one.schedule.backlog(&dataset.name, known, now);

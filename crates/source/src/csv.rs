@@ -49,7 +49,7 @@ pub enum CsvError {
 /// # Errors
 /// If the body isn't whole CSV of the declared shape: see [`CsvError`].
 pub fn to_json(dataset: &Dataset, format: &CsvFormat, body: &str) -> Result<String, CsvError> {
-    let mut rows = Rows {
+    let mut rows = CsvRows {
         rest: body,
         delimiter: format.delimiter,
         row: 0,
@@ -112,7 +112,7 @@ fn check_columns(dataset: &Dataset, columns: &[String]) -> Result<(), CsvError> 
 }
 
 /// Rows of a body.
-struct Rows<'b> {
+struct CsvRows<'b> {
     rest: &'b str,
     delimiter: char,
     /// Number of the last row, counted from 1.
@@ -120,7 +120,7 @@ struct Rows<'b> {
     final_newline: bool,
 }
 
-impl Rows<'_> {
+impl CsvRows<'_> {
     /// Reads the next row into `fields`. Returns `false` at the end. Empty lines are skipped.
     fn next(&mut self, fields: &mut Vec<String>) -> Result<bool, CsvError> {
         fields.clear();

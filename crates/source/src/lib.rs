@@ -25,6 +25,7 @@ pub mod lease;
 pub mod limiter;
 pub mod page;
 pub mod probe;
+mod received;
 pub mod request;
 mod throttle;
 mod token;

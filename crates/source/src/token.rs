@@ -18,7 +18,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::failure::Failure;
-use crate::http;
+use crate::received;
 use crate::transport::{RawResponse, TransportError};
 use bronzed_model::declaration::{ClientCredentials, RequestLimits};
 use bronzed_model::redact;
@@ -109,10 +109,10 @@ impl AccessTokens {
         limits: &RequestLimits,
     ) -> Result<Granted, TransportError> {
         let request = self.request(client).send().await;
-        let response = request.map_err(|error| http::failed(error, limits.timeout))?;
+        let response = request.map_err(|error| received::failed(error, limits.timeout))?;
         let status = response.status().as_u16();
         let host = self.url().host_str().unwrap_or("the token endpoint");
-        let body = http::body(response, limits).await?;
+        let body = received::body(response, limits).await?;
         if let (200..=299, Ok(granted)) = (status, serde_json::from_slice::<Granted>(&body))
             && granted.is_usable()
         {

@@ -163,6 +163,7 @@ async fn every_status_and_every_concern_is_said_in_words() {
             words.days_open[1],
             words.api_down,
             words.stale,
+            words.dataset_rests,
             words.job_paused,
         ] {
             assert!(front.contains(text), "{text}");

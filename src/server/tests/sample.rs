@@ -95,6 +95,7 @@ pub fn overview() -> Overview {
             concern(ConcernKind::ApiDown, Severity::Warning),
             concern(ConcernKind::Stale, Severity::Warning),
             concern(ConcernKind::DaysOpen, Severity::Note),
+            concern(ConcernKind::DatasetRests, Severity::Note),
             concern(ConcernKind::JobPaused, Severity::Note),
         ],
         sources: vec![SourceOverview {

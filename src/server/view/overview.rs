@@ -87,6 +87,8 @@ pub enum ConcernKind {
     Alert,
     /// Days that have settled aren't complete, and are read again.
     DaysOpen,
+    /// The dataset's last run failed at the API, and the next one waits: up to an hour.
+    DatasetRests,
     /// A person has paused the job.
     JobPaused,
 }

@@ -12,14 +12,14 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-type Job = Box<dyn FnOnce() + Send>;
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Thread that does a run's work, one piece after the other. It is always the same one, because memory that a thread
 /// has freed is kept for that thread.
 #[derive(Debug, Default)]
-pub struct Worker {
+pub struct WorkThread {
     /// `None` until there is work for it.
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Work>>,
 }
 
 /// Work that was begun.
@@ -36,7 +36,7 @@ pub enum Beside<T> {
 #[error("the program ends while rows are encoded")]
 pub struct Abandoned;
 
-impl Worker {
+impl WorkThread {
     /// Begins work, after what was begun before. Dropping it doesn't stop work that runs.
     pub fn begin<T: Send + 'static>(
         &mut self,
@@ -54,8 +54,8 @@ impl Worker {
     }
 }
 
-fn start() -> Sender<Job> {
-    let (sender, jobs) = channel::<Job>();
+fn start() -> Sender<Work> {
+    let (sender, jobs) = channel::<Work>();
     spawn_blocking(move || jobs.into_iter().for_each(|job| job()));
     sender
 }

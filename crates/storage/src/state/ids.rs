@@ -231,8 +231,8 @@ impl<T: AsRef<str>> Extend<T> for IdSet {
 
 impl<'de> Deserialize<'de> for IdSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Ids;
-        impl<'de> Visitor<'de> for Ids {
+        struct IdsVisitor;
+        impl<'de> Visitor<'de> for IdsVisitor {
             type Value = IdSet;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,7 +245,7 @@ impl<'de> Deserialize<'de> for IdSet {
                 Ok(ids)
             }
         }
-        deserializer.deserialize_seq(Ids)
+        deserializer.deserialize_seq(IdsVisitor)
     }
 }
 

@@ -73,6 +73,7 @@ pub(in crate::server) struct ConcernWords {
     pub days_open: [&'static str; 2],
     pub api_down: &'static str,
     pub stale: &'static str,
+    pub dataset_rests: &'static str,
     pub job_paused: &'static str,
     pub oldest: &'static str,
     pub since: &'static str,

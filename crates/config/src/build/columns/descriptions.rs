@@ -23,7 +23,7 @@ use crate::path::KeyPath;
 use bronzed_model::schema::{Column, ColumnType, Description};
 
 /// Descriptions by path; that of a record has an empty one.
-type Found = BTreeMap<Vec<String>, Description>;
+type DescriptionsByPath = BTreeMap<Vec<String>, Description>;
 
 const HINT: &str = "write `pt`, `en` and, where it holds known codes, `codes`: cnpj.pt = \"…\"";
 
@@ -37,7 +37,7 @@ impl ColumnsReader<'_> {
         columns: &mut [Column],
         refused: bool,
     ) -> Option<Description> {
-        let mut found = Found::new();
+        let mut found = DescriptionsByPath::new();
         self.collect(path, table, &mut Vec::new(), &mut found);
         let record = found.remove(&Vec::new());
         let mut unused: BTreeSet<_> = found.keys().cloned().collect();
@@ -63,7 +63,7 @@ impl ColumnsReader<'_> {
         path: &KeyPath,
         value: &Value,
         steps: &mut Vec<String>,
-        found: &mut Found,
+        found: &mut DescriptionsByPath,
     ) {
         let empty = Table::new();
         let table = value.as_table().unwrap_or(&empty);
@@ -109,7 +109,7 @@ impl ColumnsReader<'_> {
 fn attach(
     columns: &mut [Column],
     path: &mut Vec<String>,
-    found: &Found,
+    found: &DescriptionsByPath,
     unused: &mut BTreeSet<Vec<String>>,
     names: &mut BTreeSet<String>,
 ) {

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::ingest::beside::{Abandoned, Beside, Worker};
+use crate::ingest::beside::{Abandoned, Beside, WorkThread};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
@@ -52,7 +52,7 @@ pub struct Batch {
     /// Parents whose children are all in the batch or stored; only for a child dataset.
     parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
-    worker: Worker,
+    worker: WorkThread,
     /// Number of rows, and their size in bytes of JSON; encoded or not.
     rows: usize,
     json_bytes: u64,
@@ -241,7 +241,7 @@ impl Batch {
 
 /// Finishes a file beside the run: most of its compression happens then.
 async fn finished(
-    worker: &mut Worker,
+    worker: &mut WorkThread,
     writer: FileWriter,
     parents: Vec<Box<str>>,
 ) -> Result<EncodedFile, IntakeError> {

@@ -36,12 +36,12 @@ pub struct PageRows {
 #[derive(Default)]
 pub struct Encoding {
     batch: Batch,
-    waiting: Waiting,
+    waiting: WaitingPages,
     working: Option<Beside<Result<Encoded, BronzeError>>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingPages {
     pages: Vec<PageRows>,
     rows: usize,
     bytes: usize,

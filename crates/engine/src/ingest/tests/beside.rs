@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::ingest::beside::Worker;
+use crate::ingest::beside::WorkThread;
 use bronzed_model::counts::Counts;
 
 /// Pages one after the other, so that the order of rows is the same in every run.
@@ -81,7 +81,7 @@ fn files_and_state_are_the_same_to_the_byte() {
 fn work_is_done_by_the_caller_where_there_is_one_thread_and_else_by_always_the_same() {
     let here = std::thread::current().id();
     let done = || async {
-        let mut worker = Worker::default();
+        let mut worker = WorkThread::default();
         let work = || std::thread::current().id();
         let first = worker.begin(work).end().await.unwrap();
         (first, worker.begin(work).end().await.unwrap())
@@ -96,7 +96,7 @@ fn work_is_done_by_the_caller_where_there_is_one_thread_and_else_by_always_the_s
 #[should_panic = "of the work"]
 fn a_panic_beside_the_run_is_the_runs() {
     let failing = async {
-        Worker::default()
+        WorkThread::default()
             .begin(|| panic!("of the work"))
             .end()
             .await
