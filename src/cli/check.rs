@@ -420,7 +420,7 @@ mod tests {
             "\
 configuration     built into the program
 lake              ./data
-commits           at 15000 records or 128 MB
+commits           at 8000 records or 128 MB
 logs              info
 
 source            comprasnet

@@ -42,9 +42,13 @@ impl<'a> AdmissionControl<'a> {
         }
     }
 
-    /// `true` if no run of the dataset may start. A run requested by a person ignores the back-off.
+    /// `true` if no run of the dataset may start. A run requested by a person ignores the back-off, and tells why
+    /// its table is refused.
     pub(super) fn is_shut(&mut self, board: &DaemonState, turn: &QueuedRun, by_hand: bool) -> bool {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
+        if !by_hand && self.is_refused(&of) {
+            return true;
+        }
         if let Some(down) = self.down(&of).cloned() {
             if !down.probe_in.is_zero() {
                 let at =
@@ -90,6 +94,13 @@ impl<'a> AdmissionControl<'a> {
     /// events.
     pub(super) fn opens_at(&self) -> Option<DateTime<Utc>> {
         self.opens_at
+    }
+
+    /// `true` if the table of a dataset was written with another declaration.
+    fn is_refused(&self, (source, dataset): &(Arc<str>, Arc<str>)) -> bool {
+        let source = self.session.settings().sources.get(&**source);
+        let dataset = source.and_then(|source| source.datasets.get(&**dataset));
+        dataset.is_some_and(|dataset| self.session.lake().refusal(&dataset.prefix).is_some())
     }
 
     fn note(&mut self, at: DateTime<Utc>) {

@@ -163,7 +163,8 @@ impl HttpClient for Collector {
             Ok::<_, reqwest::Error>((status, answer.bytes().await?))
         });
         let answer = match sent.await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
+            // The URL may hold a key.
+            Ok(answer) => answer.map_err(|error| error.without_url().to_string()),
             Err(error) => Err(error.to_string()),
         };
         let failure = match &answer {

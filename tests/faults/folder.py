@@ -121,8 +121,8 @@ def in_order(trace, lake):
             files += name.endswith(".parquet")
             state += name.endswith(".json")
     assert not named, f"the folder of {named} never was on disk"
-    # A state after each file; that of the last one carries the verdict.
-    assert files > 1 and state >= files, (files, state)
+    # A state with the first file, and one as the last word of the run; those between may lag.
+    assert files > 1 and state >= 2, (files, state)
     return {call: len(re.findall(rf"\b{call}\(", trace)) for call in CALLS}
 
 

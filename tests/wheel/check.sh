@@ -9,7 +9,7 @@ built=$("$bin/bronzed" --version)
 [[ $built == "bronzed $labelled"* ]] || { printf 'the wheel of %s has %s\n' "$labelled" "$built" >&2; exit 1; }
 
 "$bin/bronzed" demo > first.txt 2> log.txt
-[[ $(find data/pncp -name '*.parquet' | wc -l) == 3 ]] || { cat first.txt log.txt >&2; exit 1; }
+[[ $(find demo-lake/pncp -name '*.parquet' | wc -l) == 3 ]] || { cat first.txt log.txt >&2; exit 1; }
 "$bin/bronzed" demo > second.txt 2> log.txt
 grep --quiet 'Only duplicates this time' second.txt || { cat second.txt log.txt >&2; exit 1; }
 printf '%s from a wheel of %s: a day read, and nothing twice\n' "$built" "$labelled"

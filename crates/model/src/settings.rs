@@ -68,7 +68,7 @@ pub struct LakeSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommitSettings {
-    /// Maximum number of records in one file. Default: 15000.
+    /// Maximum number of records in one file. Default: 8000.
     #[schemars(range(min = 1, max = u32::MAX))]
     pub max_records: usize,
     /// Approximate maximum size of JSON in one file. Default: `"128MB"`.
@@ -80,7 +80,7 @@ pub struct CommitSettings {
 impl Default for CommitSettings {
     fn default() -> Self {
         Self {
-            max_records: 15_000,
+            max_records: 8_000,
             max_bytes: 128_000_000,
         }
     }

@@ -183,9 +183,9 @@ impl ClientInner {
             let Some(wait) = wait else {
                 return settle(verdict, url, tries.count());
             };
-            usage.note_retry(failure);
             self.unless_down(&request.dataset, url)?;
             tokio::time::sleep(wait).await;
+            usage.note_retry(failure);
         }
     }
 
@@ -255,8 +255,13 @@ impl ClientInner {
                 classify(dataset, reply, self.clock.now())
             }
             Err(TransportError::Off(failure)) => ResponseClass::again(failure),
+            // The API itself wasn't asked, so nothing is learned about it.
             Err(TransportError::NoToken { status, snippet }) => {
-                ResponseClass::Refused { status, snippet }
+                return Err(FetchError::Refused {
+                    url: url.to_string(),
+                    status,
+                    snippet,
+                });
             }
             Err(TransportError::TooLarge { max }) => {
                 self.is_back(turn.alive());

@@ -4,6 +4,8 @@
 //! and no page: a row with more or fewer fields than the header, quotes that aren't closed, a last row without its line
 //! break (unless the declaration says that there is none), a header without the fields of the primary key.
 
+use std::collections::HashSet;
+
 use bronzed_model::declaration::{CsvFormat, Dataset};
 use bronzed_model::json::{push_quoted, quote};
 
@@ -44,6 +46,9 @@ pub enum CsvError {
     TooLarge(u64),
 }
 
+/// Maximum number of columns of a header.
+const MOST_COLUMNS: usize = 10_000;
+
 /// Converts a body to a JSON array with one object for each row.
 ///
 /// # Errors
@@ -59,7 +64,7 @@ pub fn to_json(dataset: &Dataset, format: &CsvFormat, body: &str) -> Result<Stri
     let columns = match &format.columns {
         Some(columns) => columns.clone(),
         None => {
-            rows.next(&mut fields)?;
+            rows.next(&mut fields, MOST_COLUMNS)?;
             let names = fields.iter().map(|name| name.trim().to_owned());
             names.collect()
         }
@@ -68,7 +73,7 @@ pub fn to_json(dataset: &Dataset, format: &CsvFormat, body: &str) -> Result<Stri
     let names: Vec<_> = columns.iter().map(|name| quote(name)).collect();
     let most = dataset.limits.max_body_bytes;
     let mut json = String::from("[");
-    while rows.next(&mut fields)? {
+    while rows.next(&mut fields, names.len())? {
         if fields.len() != names.len() {
             return Err(CsvError::Fields {
                 row: rows.row,
@@ -96,8 +101,9 @@ pub fn to_json(dataset: &Dataset, format: &CsvFormat, body: &str) -> Result<Stri
 
 /// Checks that the columns differ, and that those of the primary key are among them.
 fn check_columns(dataset: &Dataset, columns: &[String]) -> Result<(), CsvError> {
-    for (position, name) in columns.iter().enumerate() {
-        if name.is_empty() || columns[..position].contains(name) {
+    let mut known = HashSet::new();
+    for name in columns {
+        if name.is_empty() || !known.insert(name) {
             return Err(CsvError::Columns(snippet(name.as_bytes())));
         }
     }
@@ -121,8 +127,9 @@ struct CsvRows<'b> {
 }
 
 impl CsvRows<'_> {
-    /// Reads the next row into `fields`. Returns `false` at the end. Empty lines are skipped.
-    fn next(&mut self, fields: &mut Vec<String>) -> Result<bool, CsvError> {
+    /// Reads the next row into `fields`. Returns `false` at the end. Empty lines are skipped. A row of more than `most`
+    /// fields is an error before it takes memory.
+    fn next(&mut self, fields: &mut Vec<String>, most: usize) -> Result<bool, CsvError> {
         fields.clear();
         while let Some(rest) = self
             .rest
@@ -139,6 +146,13 @@ impl CsvRows<'_> {
         loop {
             let field = self.field()?;
             fields.push(field);
+            if fields.len() > most {
+                return Err(CsvError::Fields {
+                    row: self.row,
+                    found: fields.len(),
+                    expected: most,
+                });
+            }
             if let Some(rest) = self.rest.strip_prefix(self.delimiter) {
                 self.rest = rest;
                 continue;

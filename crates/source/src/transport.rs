@@ -93,7 +93,10 @@ impl RawResponse {
         let head = &part[..part.len().min(SEARCHED_BYTES)];
         let mut text = String::from_utf8_lossy(head).into_owned();
         let secrets = self.secrets.iter().map(ExposeSecret::expose_secret);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
+        // Longest first: a secret may be a part of another one.
+        let mut secrets: Vec<_> = secrets.collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             text = text.replace(secret, "[secret]");
         }
         snippet(text.as_bytes())

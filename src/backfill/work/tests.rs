@@ -97,7 +97,7 @@ fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
             zone: source.timezone,
             concurrency: source.limits.concurrency,
             commit: CommitSettings {
-                max_records: 15_000,
+                max_records: 8_000,
                 max_bytes: 1 << 30,
             },
             clock,

@@ -138,7 +138,10 @@ impl DatasetHandle {
 
     /// Like [`Self::to_read`], for a command that writes.
     async fn to_write(settings: &Settings, target: &str) -> Result<Self, CliError> {
-        let place = Self::to_read(settings, target).await?;
+        let place = Self::find(settings, target).await?;
+        // A state that is written by another declaration would be believed.
+        let look = table::look(&place.lake, &place.dataset).await;
+        look.map_err(anyhow::Error::from)?;
         let entropy = Entropy::from_system();
         let joined = place.lake.join(&entropy, SystemClock.now()).await;
         joined.map_err(anyhow::Error::from)?;

@@ -38,7 +38,7 @@ fn lake_commit_and_telemetry() {
                 "`commit.max_bytes = \"128\u{a0}M\"` is not a size",
                 "\"64MB\"",
             ),
-            ("15_000", "¶0", "`commit.max_records` is 0", "at least 1"),
+            ("8_000", "¶0", "`commit.max_records` is 0", "at least 1"),
             (
                 "log = \"info\"",
                 "¶log = \"bronzed=loud\"",

@@ -368,7 +368,7 @@ fn many_mistakes_are_told_at_once() {
     ] {
         folder.spoil(PNCP, right, wrong);
     }
-    folder.spoil("bronzed.toml", "max_records = 15_000", "max_records = 0");
+    folder.spoil("bronzed.toml", "max_records = 8_000", "max_records = 0");
     folder.spoil(COLUMNS, "srp = \"boolean\"", "srp = \"bool\"");
     let problems = folder.problems(&[]);
     let lines: Vec<_> = problems

@@ -69,7 +69,7 @@ impl World {
             store: Arc::new(InMemory::new()),
             clock: ManualClock::new("2025-10-22T11:00:00Z".parse().unwrap()),
             commit: CommitSettings {
-                max_records: 15_000,
+                max_records: 8_000,
                 max_bytes: 1 << 30,
             },
             dataset,

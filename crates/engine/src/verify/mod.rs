@@ -165,6 +165,10 @@ async fn look(context: &Context, order: &Order) -> Verification {
         repair: None,
         error: None,
     };
+    if let Some(reason) = context.lake.refusal(&order.dataset.prefix) {
+        found.error = Some(reason);
+        return found;
+    }
     let store = context.day(&order.dataset, order.day);
     let state = match store.look().await {
         Ok(state) => state,

@@ -57,12 +57,21 @@ pub async fn read(mut run: RunFrame<'_>) -> RunReport {
     if let Some(absent) = rest.absent.take()
         && whole
         && complete
+        && has_read_all_that_had_rows(&outcomes, &state)
     {
         run.execution.counts.withdrawn = state.note_withdrawn(absent.ids());
     }
     note_rows(&run, &outcomes);
     let verdict = (&proven, complete);
     run.conclude(state, &usage, verdict, rest.pending).await
+}
+
+/// Returns `true` if every slice that had rows was read: a slice that isn't declared any more wasn't asked for, and its
+/// records may well be listed.
+fn has_read_all_that_had_rows(outcomes: &[(String, SliceOutcome)], state: &DayState) -> bool {
+    let is_read = |label: &String| outcomes.iter().any(|(read, _)| read == label);
+    let mut slices = state.slices().iter();
+    slices.all(|(label, slice)| slice.total == 0 || is_read(label))
 }
 
 /// Sets the status. Returns `true` if the day is proven complete; `whole` is `true` if all of its slices

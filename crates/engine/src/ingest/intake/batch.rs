@@ -214,6 +214,7 @@ impl Batch {
         settled.counts.add(&self.counts);
         settled.counts.requests = usage.requests();
         settled.counts.retries = usage.retries();
+        settled.retry_reasons = usage.retry_reasons();
         let committed = match self.writer.take() {
             None if self.parents.is_empty() => None,
             None => {
