@@ -376,11 +376,7 @@ fn a_certificate_that_proves_nothing_is_refused_before_anything_is_sent() {
             &["run", "s.d", "--day", "2025-10-22", "--config", config][..],
             &["check", "--online", "s", "--config", config],
         ] {
-            let program = SWITCHES
-                .iter()
-                .fold(Program::new(args), |program, (name, value)| {
-                    program.env(name, value)
-                });
+            let program = Program::new(args).envs(&SWITCHES);
             let outcome = program.run().expect(1);
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
             assert!(said.contains("certificate"), "{wrong:?} {args:?}: {said}");
@@ -404,8 +400,7 @@ fn the_lake_is_not_trusted_for_less_and_by_no_switch() {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "somebody")
             .env("AWS_SECRET_ACCESS_KEY", "something");
-        let variables = variables.iter();
-        let program = variables.fold(program, |program, (name, value)| program.env(name, value));
+        let program = program.envs(variables);
         program.run()
     };
     for (variables, code, told) in [

@@ -138,11 +138,6 @@ fn ways() -> [(&'static str, Vec<(&'static str, &'static str)>); 4] {
     ]
 }
 
-fn with(program: Program, variables: &[(&str, &str)]) -> Program {
-    let variables = variables.iter();
-    variables.fold(program, |program, (name, value)| program.env(name, value))
-}
-
 /// Sets the most verbose log level, for this program and its libraries.
 fn loud(program: Program) -> Program {
     program.env("RUST_LOG", "trace")
@@ -180,13 +175,12 @@ fn commands_that_work_show_no_secret_and_store_none() {
             &["state", "show", "pncp.contratacoes", "--day", DAY, "-vv"],
             &["schema", "drift", "pncp.contratacoes", "-vv"],
         ] {
-            let program = with(loud(scene.program(args)), &variables)
+            let program = loud(scene.program(args))
+                .envs(&variables)
                 .env("BRONZED__SERVER__TOKEN", SERVER)
                 .env("AWS_SECRET_ACCESS_KEY", LAKE)
                 .env("AWS_SESSION_TOKEN", SESSION);
-            let program = only("pncp.contratacoes")
-                .iter()
-                .fold(program, |program, (name, value)| program.env(name, value));
+            let program = program.envs(&only("pncp.contratacoes"));
             let outcome = program.run();
             assert_ne!(outcome.code, Some(2), "{way} {args:?}: {outcome:?}");
             shown.add(&format!("{way}: {}", args.join(" ")), &outcome);
@@ -243,13 +237,12 @@ fn an_error_page_that_repeats_the_request_shows_no_secret() {
         let (url, asked) = gateway();
         let lake = TestLake::new(Backend::Folder);
         for args in [&READ[..], &["check", "--online"]] {
-            let program = with(loud(Program::new(args).on(&lake)), &variables)
+            let program = loud(Program::new(args).on(&lake))
+                .envs(&variables)
                 .env("BRONZED__SOURCES__PNCP__BASE_URL", &url)
                 .env("BRONZED__SOURCES__PNCP__RETRY__INITIAL", "1ms")
                 .env("BRONZED__SOURCES__PNCP__RETRY__MAX", "5ms");
-            let program = only("pncp.contratacoes")
-                .iter()
-                .fold(program, |program, (name, value)| program.env(name, value));
+            let program = program.envs(&only("pncp.contratacoes"));
             let outcome = program.run();
             assert_ne!(outcome.code, Some(0), "{way}: {outcome:?}");
             let said =
@@ -279,13 +272,8 @@ fn proxies_and_stores_that_repeat_the_request_show_no_secret() {
             let program = loud(Program::new(args).on(&lake))
                 .env(api_base, &url)
                 .env("BRONZED__SOURCES__PNCP__RETRY__MAX_ATTEMPTS", "1");
-            let program = only("pncp.contratacoes")
-                .iter()
-                .fold(program, |program, (name, value)| program.env(name, value));
-            let variables = variables(&url);
-            let variables = variables.iter();
-            let program =
-                variables.fold(program, |program, (name, value)| program.env(name, value));
+            let program = program.envs(&only("pncp.contratacoes"));
+            let program = program.envs(&variables(&url));
             let outcome = program.run();
             assert_ne!(outcome.code, Some(0), "{name}: {outcome:?}");
             shown.add(&format!("{name}: {}", args.join(" ")), &outcome);
@@ -355,9 +343,7 @@ fn the_key_of_protected_fields_is_shown_by_nothing_and_stored_nowhere() {
     ] {
         let args = [&args[..], &config[..]].concat();
         let program = loud(scene.program(&args)).env("PROTECT_KEY", key);
-        let program = only("pncp.contratacoes")
-            .iter()
-            .fold(program, |program, (name, value)| program.env(name, value));
+        let program = program.envs(&only("pncp.contratacoes"));
         let outcome = program.run();
         let expected = if key == PROTECT { Some(0) } else { Some(1) };
         assert_eq!(outcome.code, expected, "{args:?}: {outcome:?}");
@@ -454,10 +440,8 @@ fn lakes_and_settings_that_fail_show_no_secret() {
             let program = loud(Program::new(args).on(&lake))
                 .env(api_base, NOWHERE)
                 .env("BRONZED__SOURCES__PNCP__RETRY__MAX_ATTEMPTS", "1");
-            let program = only("pncp.contratacoes")
-                .iter()
-                .fold(program, |program, (name, value)| program.env(name, value));
-            let outcome = with(program, variables).run();
+            let program = program.envs(&only("pncp.contratacoes"));
+            let outcome = program.envs(variables).run();
             assert_ne!(outcome.code, Some(0), "{name}: {outcome:?}");
             let said = outcome.stderr.lines().any(|line| !line.is_empty());
             assert!(
@@ -498,13 +482,13 @@ fn the_daemon_shows_no_secret_in_anything_that_it_answers_or_logs() {
 
 fn daemon_shows_no_secret(variables: &[(&str, &str)]) {
     let scene = Scene::of(Backend::Folder, Catalog::recorded_day());
-    let program = with(scene.program(&["daemon"]), variables)
+    let program = scene
+        .program(&["daemon"])
+        .envs(variables)
         .env("BRONZED__SERVER__LISTEN", "127.0.0.1:0")
         .env("BRONZED__SERVER__TOKEN", SERVER)
         .env("RUST_LOG", "trace");
-    let program = only("pncp.contratacoes")
-        .iter()
-        .fold(program, |program, (name, value)| program.env(name, value));
+    let program = program.envs(&only("pncp.contratacoes"));
     let mut daemon = program.start();
     let started = daemon.log_line("daemon started");
     let address = started["listen"].as_str().expect("an address").to_owned();

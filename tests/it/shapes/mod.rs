@@ -74,10 +74,31 @@ impl Shape {
     /// Runs a day with these variables, and returns the report.
     fn run_with(&self, day: &str, variables: &[(&str, &str)]) -> (Outcome, Value) {
         let program = self.program(&["run", "shape.records", "--day", day, "--json"]);
-        let set = |program: Program, (name, value): &(&str, &str)| program.env(name, value);
-        let outcome = variables.iter().fold(program, set).run();
+        let outcome = program.envs(variables).run();
         let report = serde_json::from_str(&outcome.stdout).unwrap_or_default();
         (outcome, report)
+    }
+
+    /// Replaces a text in the source's file.
+    #[track_caller]
+    fn edit(&self, right: &str, other: &str) {
+        let file = self.config.path().join("sources/shape.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(right), "{right}: {text}");
+        std::fs::write(file, text.replace(right, other)).unwrap();
+    }
+
+    /// Asserts that no secret is in anything that was printed or stored.
+    #[track_caller]
+    fn assert_hidden(&self, secrets: &[&str], outcomes: &[&Outcome]) {
+        let shown = outcomes.iter().map(|one| format!("{one:?}"));
+        let keys = self.lake.keys().into_iter();
+        let stored = keys.map(|key| String::from_utf8_lossy(&self.lake.get(&key)).into_owned());
+        for text in shown.chain(stored) {
+            for secret in secrets {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
     }
 
     /// Returns the output of `check` for people.

@@ -107,13 +107,7 @@ fn a_year_and_a_month_may_be_two_parameters() {
     );
     let lost = "¶[dataset.records.window]\nperiod = \"month\"";
     let what = "the formats of `{start}` don't name a whole month together";
-    let without_year = shape.config.path().join("sources/shape.toml");
-    let text = std::fs::read_to_string(&without_year).unwrap();
-    std::fs::write(
-        &without_year,
-        text.replace("ano = \"{start:%Y}\"", "ano = \"2025\""),
-    )
-    .unwrap();
+    shape.edit("ano = \"{start:%Y}\"", "ano = \"2025\"");
     assert_refused(
         &shape,
         "[dataset.records.window]\nperiod = \"month\"",
@@ -190,14 +184,8 @@ fn check_speaks_of_months_and_a_table_keeps_its_period() {
         "doesn't name a whole month: it gives `2021`",
     );
     assert_eq!(shape.run(DAY).0.code, Some(0));
-    let file = shape.config.path().join("sources/shape.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(
-        &file,
-        text.replace("period = \"month\"", "period = \"year\"")
-            .replace("%Y%m", "%Y"),
-    )
-    .unwrap();
+    shape.edit("period = \"month\"", "period = \"year\"");
+    shape.edit("%Y%m", "%Y");
     let (outcome, _) = shape.run(DAY);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(

@@ -35,6 +35,7 @@ total_records_path = "/total"
 require = "unique_total"
 "#;
 const COLUMNS: &str = "[columns]\nid = \"int64\"\n";
+const HIDDEN: [&str; 3] = [ID, SECRET, TOKEN];
 const SECRETS: [(&str, &str); 2] = [("SHAPE_ID", ID), ("SHAPE_SECRET", SECRET)];
 
 /// Declares a source whose API grants a new token each time, of which only the last is valid, for two requests.
@@ -67,25 +68,8 @@ fn shape() -> Shape {
             .collect();
         Reply::json(format!(r#"{{"rows":[{}],"total":10}}"#, rows.join(",")))
     });
-    let file = shape.config.path().join("sources/shape.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let url = format!("{}/token", shape.api.url);
-    std::fs::write(&file, text.replace("TOKEN_URL", &url)).unwrap();
+    shape.edit("TOKEN_URL", &format!("{}/token", shape.api.url));
     shape
-}
-
-/// Asserts that neither credentials nor tokens are in anything that was printed or stored.
-#[track_caller]
-fn assert_hidden(shape: &Shape, outcomes: &[&Outcome]) {
-    let mut shown: Vec<_> = outcomes.iter().map(|one| format!("{one:?}")).collect();
-    for key in shape.lake.keys() {
-        shown.push(String::from_utf8_lossy(&shape.lake.get(&key)).into_owned());
-    }
-    for text in shown {
-        for secret in [ID, SECRET, TOKEN] {
-            assert!(!text.contains(secret), "{text}");
-        }
-    }
 }
 
 #[test]
@@ -109,15 +93,13 @@ fn pages_are_read_with_tokens_that_are_replaced_when_they_are_refused() {
     assert!((2..=6).contains(&tokens), "{tokens}");
     let (empty, _) = shape.run_with("2025-01-18", &loud);
     assert_eq!(empty.code, Some(0), "{empty:?}");
-    assert_hidden(&shape, &[&outcome, &empty]);
+    shape.assert_hidden(&HIDDEN, &[&outcome, &empty]);
 }
 
 #[test]
 fn credentials_that_are_refused_fail_the_run_with_the_reason() {
     let shape = shape();
-    let file = shape.config.path().join("sources/shape.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("leitura", "outra")).unwrap();
+    shape.edit("leitura", "outra");
     let (outcome, _) = shape.run_with(DAY, &SECRETS);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
@@ -126,7 +108,7 @@ fn credentials_that_are_refused_fail_the_run_with_the_reason() {
     );
     assert!(outcome.stderr.contains("invalid_client"), "{outcome:?}");
     assert_eq!(shape.state(DAY), (Vec::new(), false));
-    assert_hidden(&shape, &[&outcome]);
+    shape.assert_hidden(&HIDDEN, &[&outcome]);
 }
 
 #[test]
@@ -143,11 +125,10 @@ fn check_speaks_of_client_credentials() {
         outcome.stdout.contains("`SHAPE_SECRET`, which isn't set"),
         "{outcome:?}"
     );
-    let set = |program: Program, (name, value): &(&str, &str)| program.env(name, value);
     let online = shape.program(&["check", "--online", "--day", DAY]);
-    let online = SECRETS.iter().fold(online, set).run();
+    let online = online.envs(&SECRETS).run();
     assert_eq!(online.code, Some(0), "{online:?}");
-    assert_hidden(&shape, &[&outcome, &online]);
+    shape.assert_hidden(&HIDDEN, &[&outcome, &online]);
     let right = "type = \"oauth2\"";
     assert_refused(
         &shape,

@@ -48,19 +48,6 @@ fn answer(asked: &Asked) -> Reply {
     ))
 }
 
-/// Asserts that the key is in nothing that was printed or stored.
-#[track_caller]
-fn assert_hidden(shape: &Shape, outcomes: &[&Outcome]) {
-    for outcome in outcomes {
-        let shown = format!("{}{}", outcome.stdout, outcome.stderr);
-        assert!(!shown.contains(KEY), "{shown}");
-    }
-    for key in shape.lake.keys() {
-        let text = String::from_utf8_lossy(&shape.lake.get(&key)).into_owned();
-        assert!(!text.contains(KEY), "{key}");
-    }
-}
-
 #[test]
 fn a_key_in_the_query_is_sent_with_every_page_and_shown_nowhere() {
     let shape = Shape::new(SOURCE, COLUMNS, answer);
@@ -75,7 +62,7 @@ fn a_key_in_the_query_is_sent_with_every_page_and_shown_nowhere() {
     assert!(queries.iter().all(|query| keys(query) == 1), "{queries:?}");
     let (empty, _) = shape.run_with("2025-01-18", &loud);
     assert_eq!(empty.code, Some(0), "{empty:?}");
-    assert_hidden(&shape, &[&outcome, &empty]);
+    shape.assert_hidden(&[KEY], &[&outcome, &empty]);
 }
 
 #[test]
@@ -93,7 +80,7 @@ fn a_key_that_is_refused_is_told_without_the_key() {
         online.stdout.contains("refused with status 403"),
         "{online:?}"
     );
-    assert_hidden(&shape, &[&outcome, &online]);
+    shape.assert_hidden(&[KEY], &[&outcome, &online]);
 }
 
 #[test]
@@ -108,7 +95,7 @@ fn check_speaks_of_a_key_in_the_query() {
     let online = shape.program(&["check", "--online", "--day", DAY]);
     let online = online.env(SECRET.0, SECRET.1).run();
     assert_eq!(online.code, Some(0), "{online:?}");
-    assert_hidden(&shape, &[&outcome, &online]);
+    shape.assert_hidden(&[KEY], &[&outcome, &online]);
     let both = "param = \"chave\"\n¶header = \"X-Key\"";
     assert_refused(
         &shape,

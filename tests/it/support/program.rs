@@ -46,15 +46,23 @@ impl Program {
 
     /// Directs the program to `lake`.
     pub fn on(self, lake: &TestLake) -> Self {
-        lake.env()
-            .into_iter()
-            .fold(self, |program, (name, value)| program.env(name, value))
+        self.envs(&lake.env())
     }
 
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.command.env(name, value.as_ref());
         self
+    }
+
+    /// Sets environment variables.
+    pub fn envs<'v, N, V>(self, variables: impl IntoIterator<Item = &'v (N, V)>) -> Self
+    where
+        N: AsRef<str> + 'v,
+        V: AsRef<str> + 'v,
+    {
+        let set = |program: Self, (name, value): &(N, V)| program.env(name.as_ref(), value);
+        variables.into_iter().fold(self, set)
     }
 
     /// Starts the program.
