@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::error::FetchError;
 use crate::failure::Failure;
+use bronzed_model::execution::Execution;
 
 /// Requests and retries of one run.
 #[derive(Debug, Default)]
@@ -45,6 +46,13 @@ impl RequestBudget {
     pub(super) fn note_retry(&self, failure: &Failure) {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         *reasons.entry(failure.kind().to_owned()).or_default() += 1;
+    }
+
+    /// Writes requests, retries and their reasons into the entry of the run.
+    pub fn note_in(&self, execution: &mut Execution) {
+        execution.counts.requests = self.requests();
+        execution.counts.retries = self.retries();
+        execution.retry_reasons = self.retry_reasons();
     }
 
     /// Number of pages with rows so far. While it grows, an empty response is more credible.

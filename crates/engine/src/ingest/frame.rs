@@ -86,9 +86,7 @@ impl<'a> RunFrame<'a> {
         pending: Batch,
     ) -> RunReport {
         let (was_complete, settled) = (state.is_complete(), self.execution.counts);
-        self.execution.counts.requests = usage.requests();
-        self.execution.counts.retries = usage.retries();
-        self.execution.retry_reasons = usage.retry_reasons();
+        usage.note_in(&mut self.execution);
         self.execution.counts.repeats = usage.repeats();
         self.note_outage(usage, pending.counts().fetched);
         // If the circuit breaker refused the run before any row came, the run says nothing about the day: no

@@ -239,9 +239,7 @@ impl<'a> OpenDays<'a> {
         usage: &RequestBudget,
     ) -> Result<(), StateError> {
         let home = self.open(self.home.day).await?;
-        home.execution.counts.requests = usage.requests();
-        home.execution.counts.retries = usage.retries();
-        home.execution.retry_reasons = usage.retry_reasons();
+        usage.note_in(&mut home.execution);
         self.close_day(self.home.day, ended, false).await
     }
 

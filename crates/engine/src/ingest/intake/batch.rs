@@ -212,9 +212,7 @@ impl Batch {
     ) -> Result<Option<Committed>, IntakeError> {
         let mut settled = execution.clone();
         settled.counts.add(&self.counts);
-        settled.counts.requests = usage.requests();
-        settled.counts.retries = usage.retries();
-        settled.retry_reasons = usage.retry_reasons();
+        usage.note_in(&mut settled);
         let committed = match self.writer.take() {
             None if self.parents.is_empty() => None,
             None => {
