@@ -180,17 +180,11 @@ fn fields(columns: &[Column]) -> Vec<Field<'_>> {
     fields
 }
 
-/// Returns the type as DuckDB shows it.
+/// Returns the type as DuckDB shows it; of a struct without its members, which have rows of their own.
 fn type_of(kind: &ColumnType) -> String {
     match kind {
-        ColumnType::String => "VARCHAR".to_owned(),
-        ColumnType::Int64 => "BIGINT".to_owned(),
-        ColumnType::Boolean => "BOOLEAN".to_owned(),
-        ColumnType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
-        ColumnType::Date => "DATE".to_owned(),
-        ColumnType::Timestamp => "TIMESTAMP".to_owned(),
-        ColumnType::Instant => "TIMESTAMPTZ".to_owned(),
         ColumnType::Struct(_) => "STRUCT".to_owned(),
         ColumnType::List(item) => format!("{}[]", type_of(item)),
+        kind => kind.duckdb_name(),
     }
 }

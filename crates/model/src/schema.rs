@@ -72,6 +72,30 @@ pub enum ColumnType {
     List(Box<ColumnType>),
 }
 
+impl ColumnType {
+    /// Returns the type as SQL of DuckDB has it: `DECIMAL(18,4)`, `STRUCT("id" BIGINT)[]`.
+    pub fn duckdb_name(&self) -> String {
+        match self {
+            Self::String => "VARCHAR".to_owned(),
+            Self::Int64 => "BIGINT".to_owned(),
+            Self::Boolean => "BOOLEAN".to_owned(),
+            Self::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
+            Self::Date => "DATE".to_owned(),
+            Self::Timestamp => "TIMESTAMP".to_owned(),
+            Self::Instant => "TIMESTAMPTZ".to_owned(),
+            Self::Struct(members) => {
+                let members = members.iter().map(|member| {
+                    let name = member.name.replace('"', "\"\"");
+                    format!("\"{name}\" {}", member.kind.duckdb_name())
+                });
+                let members: Vec<_> = members.collect();
+                format!("STRUCT({})", members.join(", "))
+            }
+            Self::List(item) => format!("{}[]", item.duckdb_name()),
+        }
+    }
+}
+
 impl fmt::Display for ColumnType {
     /// Formats the type as a column file declares it; a list by its element: `list of int64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

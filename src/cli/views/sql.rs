@@ -50,7 +50,7 @@ pub fn view(dataset: &Dataset, address: &str) -> String {
         files(dataset, address)
     );
     let nulls = dataset.schema.columns.iter().map(|column| {
-        let kind = type_of(&column.kind);
+        let kind = column.kind.duckdb_name();
         format!("NULL::{kind} AS {}", quoted(&column.name))
     });
     let nulls: Vec<_> = nulls.collect();
@@ -134,7 +134,7 @@ fn flatten<'a>(
             }
             ColumnType::String | ColumnType::List(_) => value,
             // For files of the earlier pipeline; in all others it is the type already.
-            _ => format!("TRY_CAST({value} AS {})", type_of(kind)),
+            _ => format!("TRY_CAST({value} AS {})", kind.duckdb_name()),
         };
         // `orgao.cnpj` and `orgaoCnpj` would have one name.
         let mut free = name.clone();
@@ -169,27 +169,6 @@ fn snake_case(name: &str) -> String {
         snake.extend(letter.to_lowercase());
     }
     snake
-}
-
-fn type_of(kind: &ColumnType) -> String {
-    match kind {
-        ColumnType::String => "VARCHAR".to_owned(),
-        ColumnType::Int64 => "BIGINT".to_owned(),
-        ColumnType::Boolean => "BOOLEAN".to_owned(),
-        ColumnType::Decimal { precision, scale } => format!("DECIMAL({precision}, {scale})"),
-        ColumnType::Date => "DATE".to_owned(),
-        ColumnType::Timestamp => "TIMESTAMP".to_owned(),
-        ColumnType::Instant => "TIMESTAMPTZ".to_owned(),
-        ColumnType::Struct(members) => {
-            let members = members.iter().map(|member| {
-                let kind = type_of(&member.kind);
-                format!("{} {kind}", quoted(&member.name))
-            });
-            let members: Vec<_> = members.collect();
-            format!("STRUCT({})", members.join(", "))
-        }
-        ColumnType::List(item) => format!("{}[]", type_of(item)),
-    }
 }
 
 fn comment(said: &Description) -> String {
