@@ -11,6 +11,7 @@ use crate::cli::{CliContext, CliError, Exit, reading, say, show, target};
 use crate::standing::{DatasetReading, SourceReading};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
+use bronzed_model::declaration::Period;
 use bronzed_model::execution::Status;
 
 #[derive(Debug, clap::Args)]
@@ -58,15 +59,17 @@ pub struct Covered {
     pub dataset: String,
     /// Marks by day.
     pub marks: BTreeMap<Day, DayMark>,
+    /// Span of time that one partition holds; marks are those of its first day.
+    pub period: Period,
     /// First and last day that were asked for, if both were.
     pub range: Option<(Day, Day)>,
 }
 
-/// Number of days of a range, marked or not, and of those among them that are proven or accepted.
+/// Number of days, months or years of a range, marked or not, and of those among them that are proven or accepted.
 struct Proven {
     from: Day,
     to: Day,
-    days: usize,
+    partitions: usize,
     complete: usize,
     accepted: usize,
 }
@@ -84,9 +87,9 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         found.extend(datasets.map(|one| covered(reading, one, now)));
     }
     for one in &mut found {
-        let within = |day: &Day| {
-            args.from.is_none_or(|from| from <= *day) && args.to.is_none_or(|to| *day <= to)
-        };
+        let from = args.from.map(|from| one.period.first(from));
+        let within =
+            |day: &Day| from.is_none_or(|from| from <= *day) && args.to.is_none_or(|to| *day <= to);
         one.marks.retain(|day, _| within(day));
         one.range = args.from.zip(args.to);
     }
@@ -131,19 +134,20 @@ fn covered(
     Covered {
         dataset: reading.dataset.full_name(),
         marks,
+        period: reading.dataset.days.period,
         range: None,
     }
 }
 
 impl Covered {
-    /// Counts the days of the range that was asked for. `None` if it has an open end.
+    /// Counts the partitions of the range that was asked for. `None` if it has an open end.
     fn proven(&self) -> Option<Proven> {
         let (from, to) = self.range?;
         let marked = |wanted| self.marks.values().filter(|mark| **mark == wanted).count();
         Some(Proven {
             from,
             to,
-            days: from.through(to).count(),
+            partitions: self.period.through(from, to).count(),
             complete: marked(DayMark::Complete),
             accepted: marked(DayMark::Accepted),
         })
@@ -175,7 +179,8 @@ fn to_json(covered: &Covered) -> serde_json::Value {
         object["proven"] = json!({
             "from": proven.from,
             "to": proven.to,
-            "days": proven.days,
+            "period": covered.period.word(),
+            "days": proven.partitions,
             "complete": proven.complete,
             "accepted": proven.accepted,
         });

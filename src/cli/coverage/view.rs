@@ -125,13 +125,13 @@ fn headline(page: &mut TextPage, one: &Covered) {
     if let Some(Proven {
         from,
         to,
-        days,
+        partitions,
         complete,
         accepted,
     }) = one.proven()
     {
-        let days = counted(days, "day");
-        let mut sum = format!(": {complete} of {days} from {from} to {to} proven complete");
+        let all = counted(partitions, one.period.word());
+        let mut sum = format!(": {complete} of {all} from {from} to {to} proven complete");
         if accepted > 0 {
             sum += &format!(", {accepted} accepted by a person");
         }
@@ -143,7 +143,10 @@ fn headline(page: &mut TextPage, one: &Covered) {
         .values()
         .filter(|mark| **mark == DayMark::Complete);
     let (complete, all) = (complete.count(), one.marks.len());
-    let sum = format!(": {complete} of {} complete", counted(all, "day"));
+    let sum = format!(
+        ": {complete} of {} complete",
+        counted(all, one.period.word())
+    );
     page.painted(&[(Paint::Bold, &one.dataset), (Paint::Plain, &sum)]);
 }
 
@@ -178,6 +181,7 @@ fn legend(page: &mut TextPage, marks: impl Iterator<Item = DayMark>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bronzed_model::declaration::Period;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
@@ -188,6 +192,7 @@ mod tests {
         let mut one = Covered {
             dataset: dataset.to_owned(),
             marks: whole.map(|day| (day, DayMark::Complete)).collect(),
+            period: Period::Day,
             range: None,
         };
         one.marks.insert(day("2025-10-03"), DayMark::Failed);
@@ -246,11 +251,27 @@ pncp.atas: 22 of 25 days complete
         assert!(grid.text().ends_with(&format!("\n\n{line}")));
     }
 
+    /// Counted by days, a year of proven months was "12 of 365 days".
+    #[test]
+    fn a_range_of_months_is_counted_by_months() {
+        let mut one = covered("portal.contratos");
+        one.period = Period::Month;
+        one.range = Some((day("2025-01-01"), day("2025-12-31")));
+        let months = Period::Month.through(day("2025-01-01"), day("2025-12-31"));
+        one.marks = months.map(|month| (month, DayMark::Complete)).collect();
+        let text = calendar(&one, screen(80)).text();
+        assert_eq!(
+            text.lines().next(),
+            Some("portal.contratos: 12 of 12 months from 2025-01-01 to 2025-12-31 proven complete")
+        );
+    }
+
     #[test]
     fn several_datasets_are_a_grid_of_the_days_that_fit() {
         let empty = Covered {
             dataset: "pncp.pca".to_owned(),
             marks: std::collections::BTreeMap::new(),
+            period: Period::Day,
             range: None,
         };
         let both = [covered("pncp.atas"), covered("pncp.contratos"), empty];
