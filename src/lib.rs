@@ -16,6 +16,7 @@ pub mod alerts;
 pub mod backfill;
 pub mod cli;
 pub mod daemon;
+mod outbound;
 pub mod schedule;
 pub mod server;
 pub mod session;

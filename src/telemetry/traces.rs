@@ -17,12 +17,13 @@ use opentelemetry_otlp::{ExporterBuildError, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
-use reqwest::{Client, redirect};
+use reqwest::Client;
 use tokio::runtime::Handle;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::outbound;
 use bronzed_model::redact::redact;
 
 /// Variables of which one names the collector.
@@ -125,14 +126,8 @@ struct Collector {
 
 impl Collector {
     fn new() -> Result<Self, reqwest::Error> {
-        let builder = || {
-            Client::builder()
-                .redirect(redirect::Policy::none())
-                .timeout(TIMEOUT)
-        };
-        // On a machine without any certificate authority, plain HTTP still works.
-        let client = builder().build();
-        let client = client.or_else(|_| builder().tls_certs_only([]).build())?;
+        let urls = ENDPOINTS.map(|name| std::env::var(name).unwrap_or_default());
+        let client = outbound::client(&urls.each_ref().map(String::as_str), TIMEOUT)?;
         let (runtime, fails) = (Handle::current(), AtomicBool::new(false));
         Ok(Self {
             client,

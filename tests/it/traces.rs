@@ -139,9 +139,13 @@ fn a_collector_that_is_gone_costs_a_warning_and_nothing_else() {
     drop(gone);
     let ran = scene
         .program(&["run", "pncp.contratacoes", "--day", DAY])
-        .env(ENDPOINT, format!("http://{address}"))
+        .env(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            format!("http://{address}/v1/traces?api-key={SECRET}"),
+        )
         .run()
         .expect(0);
+    assert!(!ran.stderr.contains(SECRET), "{}", ran.stderr);
     assert_eq!(
         ran.stderr.matches("traces not delivered").count(),
         1,

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
 
 use super::TIMEOUT;
+use crate::outbound;
 use bronzed_model::redact::redact;
 
 /// Maximum number of characters of an answer that an error shows.
@@ -31,22 +31,9 @@ pub enum HttpError {
     },
 }
 
-/// Builds a client for these URLs: without a proxy if one is of this machine, which a proxy can't reach.
+/// Builds a client for these URLs.
 pub(in crate::alerts) fn client(urls: &[&str]) -> Result<Client, HttpError> {
-    let builder = || {
-        let builder = Client::builder()
-            .user_agent(concat!("bronzed/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT);
-        match urls.iter().any(|url| is_loopback(url)) {
-            true => builder.no_proxy(),
-            false => builder,
-        }
-    };
-    // On a machine without any certificate authority, plain HTTP still works.
-    let built = builder().build();
-    let built = built.or_else(|_| builder().tls_certs_only([]).build());
-    built.map_err(|error| HttpError::NoClient(cause(&error)))
+    outbound::client(urls, TIMEOUT).map_err(|error| HttpError::NoClient(cause(&error)))
 }
 
 /// Requests a URL that is a secret; anything but 2xx is an error.
@@ -81,16 +68,4 @@ fn cause(error: &dyn Error) -> String {
         cause = inner;
     }
     redact(&cause.to_string()).into_owned()
-}
-
-fn is_loopback(url: &str) -> bool {
-    let Ok(url) = Url::parse(url) else {
-        return false;
-    };
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
