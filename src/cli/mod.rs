@@ -310,15 +310,15 @@ impl CliContext {
             _ => Some("bronzed=debug,info"),
         };
         let short = (quiet && self.verbose == 0 && asked.is_none()).then(|| self.problems.clone());
-        let traces = Traces::of_environment();
-        let traces = traces.map_err(|error| CliError::Usage(error.to_string()))?;
-        if let Some(traces) = traces {
-            // A second call keeps the first one.
+        let usage = |error: &dyn std::error::Error| CliError::Usage(error.to_string());
+        if self.traces.get().is_none()
+            && let Some(traces) = Traces::of_environment().map_err(|error| usage(&error))?
+        {
             let _ = self.traces.set(traces);
         }
         let traces = self.traces.get();
         crate::telemetry::init(&settings.telemetry, filter, &self.bars, short, traces)
-            .map_err(|error| CliError::Usage(error.to_string()))?;
+            .map_err(|error| usage(&error))?;
         crate::telemetry::log_panics();
         Ok(())
     }

@@ -231,9 +231,10 @@ impl DaemonInner {
             Ok((_, TaskResult::Refreshed(source, learned))) => {
                 if let Some(of_source) = board.sources.get_mut(&source) {
                     let all = of_source.learn(&source, learned);
-                    board.lake_reachable = Some(all);
-                    if all {
-                        board.lake_error = None;
+                    match all {
+                        true => board.lake_answered(None),
+                        // Each dataset that wasn't told has logged its error.
+                        false => board.lake_reachable = Some(false),
                     }
                 }
             }

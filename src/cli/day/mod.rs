@@ -57,14 +57,16 @@ enum Command {
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     match (args.command, args.show) {
         (Some(Command::Forget(args)), _) => forget::run(shell, args).await,
-        (None, args) => match args
-            .as_ref()
-            .and_then(|args| Some((args, args.day.or(args.named)?)))
-        {
-            Some((args, day)) => show::run(shell, &args.target, day, args.json).await,
-            None => Err(CliError::Usage(
-                "name a dataset and a day: `bronzed day pncp.contratacoes 2025-10-22`".to_owned(),
-            )),
-        },
+        (None, Some(args)) => {
+            let day = args.day.or(args.named).ok_or_else(unnamed)?;
+            show::run(shell, &args.target, day, args.json).await
+        }
+        (None, None) => Err(unnamed()),
     }
+}
+
+fn unnamed() -> CliError {
+    CliError::Usage(
+        "name a dataset and a day: `bronzed day pncp.contratacoes 2025-10-22`".to_owned(),
+    )
 }
