@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::lake::Backend;
 use crate::support::program::{Outcome, Program};
 use crate::support::python::python;
-use crate::support::scene::{DAY, Scene};
+use crate::support::scene::{DAY, STATE, Scene, day};
 
 const READ_THE_DAY: [&str; 4] = ["run", "pncp.contratacoes", "--day", DAY];
 
@@ -340,19 +340,55 @@ fn line_of(path: &Path, part: &str) -> String {
     format!("{}:{line}", path.file_name().unwrap().display())
 }
 
-/// A table that was written with another key is refused by the run itself, which leaves nothing behind.
+/// A table that was written with another key is refused by whatever would write or judge it, and stays as it is.
 #[test]
 fn a_day_is_not_stored_again_under_another_key() {
     let scene = scene(Backend::Folder);
     scene.reader().run().expect(0);
-    let keys = scene.lake.keys();
+    let (keys, state) = (scene.lake.keys(), scene.lake.get(STATE));
     let key = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__PRIMARY_KEY";
-    let refused = scene
-        .reader()
-        .env(key, "numeroControlePNCP,sequencialCompra")
-        .run()
-        .expect(1);
-    assert!(refused.stdout.contains("primary_key"), "{refused:?}");
-    assert!(refused.stderr.contains("table refused"), "{refused:?}");
-    assert_eq!(scene.lake.keys(), keys);
+    let name = "pncp.contratacoes";
+    let commands: [&[&str]; 5] = [
+        &READ_THE_DAY,
+        &["verify", name, "--from", DAY, "--to", DAY],
+        &["state", "rebuild", name, "--day", DAY],
+        &["state", "accept", name, "--day", DAY, "--reason", "seen"],
+        &["day", "forget", name, "--day", DAY],
+    ];
+    for args in commands {
+        let program = scene.program(args);
+        let refused = program
+            .env(key, "numeroControlePNCP,sequencialCompra")
+            .run();
+        assert_ne!(refused.code, Some(0), "{args:?}: {refused:?}");
+        if args[0] == "run" {
+            assert!(refused.stderr.contains("table refused"), "{refused:?}");
+        }
+        // The log tells of each refused table; the command itself says why it did nothing.
+        let log = |line: &&str| !line.contains("\"table refused\"");
+        let said = refused.stderr.lines().filter(log).collect::<Vec<_>>();
+        let told = format!("{}{}", refused.stdout, said.join("\n"));
+        assert!(
+            told.contains("was written with primary_key"),
+            "{args:?}: {refused:?}"
+        );
+        assert_eq!(scene.lake.keys(), keys, "{args:?}");
+        assert_eq!(scene.lake.get(STATE), state, "{args:?}");
+    }
+}
+
+/// A slice that isn't declared any more isn't asked for: its records may well be listed.
+#[test]
+fn records_of_a_slice_that_was_dropped_were_noted_as_taken_away() {
+    let catalog = Catalog::generated(9, day(), 200, 1_200);
+    let scene = Scene::of(Backend::Folder, catalog);
+    scene.reader().run().expect(0);
+    let slices = "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__SLICES__MODALIDADE";
+    let report = scene.reader().env(slices, "6").run().expect(0).json();
+    assert_eq!(
+        (&report["complete"], &report["withdrawn"]),
+        (&true.into(), &0.into()),
+        "{report}"
+    );
+    assert!(scene.lake.json(STATE).get("withdrawn_ids").is_none());
 }
