@@ -109,6 +109,8 @@ async fn served_by(
         client: reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
+            // A connection that is kept may be closed by the server's bounds just when it is used again.
+            .pool_max_idle_per_host(0)
             .timeout(PATIENCE)
             .build()
             .unwrap(),
