@@ -91,7 +91,7 @@ impl TextFormat for DayFormat {
 
 /// Checks that a strftime format identifies a period.
 pub fn names_period(text: &str, period: Period) -> Result<(), WrongText> {
-    // What is missing of a day is added, so that the day can be read back.
+    // Missing parts of a day are added, so that the day can be read back.
     let (rest, right) = match period {
         Period::Day => ("", "write year, month and day: \"%Y%m%d\", \"%d/%m/%Y\""),
         Period::Month => (" %d", "write year and month: \"%Y%m\", \"%m/%Y\""),

@@ -74,7 +74,7 @@ impl RawResponse {
                     }
                 }
             }
-            // What was packed has an end of its own.
+            // A packed body has an end of its own.
             if !self.framed && self.body == sent && !sent.is_empty() {
                 self.unreadable = Some(Unreadable::NoEnd);
             }

@@ -1,4 +1,4 @@
-//! What reqwest has received: the body of a response, within its bounds, or the failure of a request in words.
+//! Results of a request by reqwest: the body of a response, within its bounds, or the failure in words.
 
 use std::error::Error;
 use std::time::Duration;

@@ -132,7 +132,7 @@ impl AccessTokens {
         };
         let snippet = format!("no access token from {host}: {told}");
         Err(match status {
-            // What is transient; anything else is refused for good.
+            // Transient statuses; any other one is refused for good.
             408 | 425 | 429 | 500..=599 => TransportError::Off(Failure::Status { status, snippet }),
             _ => TransportError::NoToken { status, snippet },
         })

@@ -32,7 +32,7 @@ fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
     .collect()
 }
 
-/// What `status` recommends of a demo's day, read from an API, would make a proven day of real and made-up records.
+/// A demo's day that is read from an API, as `status` recommends, would be a proven day of real and made-up records.
 #[test]
 fn made_up_and_real_records_never_share_a_lake() {
     let lake = TestLake::new(Backend::Folder);

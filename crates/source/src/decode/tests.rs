@@ -221,7 +221,7 @@ fn csv_is_read_in_its_encoding_plain_and_packed() {
     assert_eq!(read_csv(&CsvFormat::default(), declared).unwrap(), row);
     let undeclared = read_csv(&CsvFormat::default(), framed("text/csv", TABLE));
     assert!(undeclared.unwrap_err().contains("isn't UTF-8"));
-    // What is packed ends by itself.
+    // A packed body ends by itself.
     let packed = reply("text/csv", "", &gzip(TABLE));
     assert_eq!(read_csv(&latin, packed).unwrap(), row);
     let archive = reply("application/zip", "", &zipped(&[("a/t.csv", TABLE)]));
