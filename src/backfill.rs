@@ -1,7 +1,7 @@
 //! Backfill of a range of days: selects the remaining days, estimates their cost, and reads them one after
 //! another.
 //!
-//! Progress is kept only in the lake's `complete` markers, so a backfill that was stopped, killed or left
+//! Progress is kept only in the lake's `complete` markers, and a marker whose files are gone isn't believed, so a backfill that was stopped, killed or left
 //! incomplete is resumed by starting it again. A day that can't be read, or not in full, doesn't block the
 //! others, and an outage of the API or of the lake is waited out ([`work()`]).
 
@@ -15,7 +15,7 @@ use bronzed_engine::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
 use bronzed_storage::lake::LakeError;
-use bronzed_storage::state::complete_days;
+use bronzed_storage::state::listing_with_files;
 
 pub use outlook::outlook;
 pub use work::{Outage, Told, work};
@@ -71,9 +71,9 @@ pub async fn orders(
 ) -> Result<Vec<Order>, LakeError> {
     let mut orders = Vec::new();
     for dataset in datasets {
-        let complete = complete_days(&context.lake, &dataset.prefix).await?;
+        let listed = listing_with_files(&context.lake, &dataset.prefix).await?;
         let days = wanted.days_of(dataset);
-        let days = days.filter(|day| wanted.complete_too || !complete.contains(day));
+        let days = days.filter(|day| wanted.complete_too || !listed.complete.contains(day));
         orders.extend(days.map(|day| Order {
             dataset: dataset.clone(),
             day,

@@ -1,6 +1,7 @@
 //! Refresh of the daemon's knowledge of a source from the lake, because the daemon has no local storage.
 //!
-//! One LIST per dataset returns the complete and accepted days, and the days that have a state. Then the
+//! One LIST per dataset returns the complete and accepted days, and the days that have a state. At the start and
+//! once a day, the files are listed too, and a day whose files are gone isn't complete. Then the
 //! states of the newest days are read, those written last, and of days that are neither complete nor accepted
 //! and can be read again. Runs at the start and once an hour, because other processes may write to the same lake.
 //!
@@ -44,11 +45,29 @@ const WRONG_CLOCK: TimeDelta = TimeDelta::days(1);
 /// Refreshed knowledge of the datasets of a source, by short name.
 pub(super) type Refreshed = Vec<(Arc<str>, Result<DatasetKnowledge, LakeError>)>;
 
+/// Interval between listings of a table's files, which are many more than its states.
+const FILES_EVERY: TimeDelta = TimeDelta::days(1);
+
 /// Cache of the states that were read before, by the prefix of their table.
 #[derive(Debug, Default)]
-pub(super) struct StateCache(Mutex<BTreeMap<String, Remembered>>);
+pub(super) struct StateCache(Mutex<BTreeMap<String, CachedTable>>);
+
+/// Cached part of a table.
+#[derive(Debug, Clone, Default)]
+struct CachedTable {
+    states: Remembered,
+    files: FilesLook,
+}
 
 type Remembered = BTreeMap<Day, CachedState>;
+
+/// Last listing of a table's files.
+#[derive(Debug, Clone, Default)]
+struct FilesLook {
+    at: Option<DateTime<Utc>>,
+    /// State objects of the days that had lost files, as listed then.
+    lost: BTreeMap<Day, Entry>,
+}
 
 /// A cached state.
 #[derive(Debug, Clone)]
@@ -79,8 +98,8 @@ pub(super) async fn learn(
         };
         let remembered = memory.of(&dataset.prefix);
         let known = asking.learn(entropy, remembered).await;
-        let known = known.map(|(known, seen)| {
-            memory.keep(&dataset.prefix, seen);
+        let known = known.map(|(known, table)| {
+            memory.keep(&dataset.prefix, table);
             known
         });
         learned.push((Arc::clone(name), known));
@@ -117,7 +136,7 @@ pub(crate) async fn read_knowledge(
 }
 
 impl StateCache {
-    fn of(&self, prefix: &str) -> Remembered {
+    fn of(&self, prefix: &str) -> CachedTable {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(prefix).cloned().unwrap_or_default()
     }
@@ -125,7 +144,8 @@ impl StateCache {
     /// Calls `with` for each cached execution of a table: those of the newest days, and of open ones.
     pub(super) fn executions(&self, prefix: &str, mut with: impl FnMut(Day, &Execution)) {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (day, state) in all.get(prefix).into_iter().flatten() {
+        let states = all.get(prefix).into_iter().flat_map(|table| &table.states);
+        for (day, state) in states {
             state.executions.iter().for_each(|run| with(*day, run));
         }
     }
@@ -133,16 +153,16 @@ impl StateCache {
     /// Returns the cached execution of a table that has ended last.
     pub(super) fn last_execution(&self, prefix: &str) -> Option<(Day, Execution)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let states = all.get(prefix)?.iter();
+        let states = all.get(prefix)?.states.iter();
         let runs = states.flat_map(|(day, state)| state.executions.iter().map(|run| (*day, run)));
         let ended = runs.filter(|(_, run)| run.status != Status::Running);
         let last = ended.max_by_key(|(_, run)| run.timestamp);
         last.map(|(day, run)| (day, run.clone()))
     }
 
-    fn keep(&self, prefix: &str, seen: Remembered) {
+    fn keep(&self, prefix: &str, table: CachedTable) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(prefix.to_owned(), seen);
+        all.insert(prefix.to_owned(), table);
     }
 }
 
@@ -168,14 +188,39 @@ impl RefreshTarget<'_> {
     async fn learn(
         &self,
         entropy: &Entropy,
-        remembered: Remembered,
-    ) -> Result<(DatasetKnowledge, Remembered), LakeError> {
-        let listing = listing(self.lake, self.prefix).await?;
-        let (mut known, seen) = self.read(&listing, remembered).await?;
+        remembered: CachedTable,
+    ) -> Result<(DatasetKnowledge, CachedTable), LakeError> {
+        let mut listing = listing(self.lake, self.prefix).await?;
+        let files = self.files(&mut listing, remembered.files).await?;
+        let (mut known, states) = self.read(&listing, remembered.states).await?;
         if let Some(from) = self.named_from(entropy).await? {
             known.name_from(from);
         }
-        Ok((known, seen))
+        Ok((known, CachedTable { states, files }))
+    }
+
+    /// Finds the days whose files are gone. Between two listings of the files, a day stays so until somebody
+    /// writes its state: a run that opens the day notices the loss.
+    async fn files(&self, listing: &mut Listing, last: FilesLook) -> Result<FilesLook, LakeError> {
+        let is_due = |at: DateTime<Utc>| (self.now - at).abs() >= FILES_EVERY;
+        if last.at.is_some_and(|at| !is_due(at)) {
+            let mut lost = last.lost;
+            lost.retain(|day, entry| listing.states.get(day) == Some(entry));
+            listing.lose(lost.keys().copied());
+            return Ok(FilesLook { lost, ..last });
+        }
+        listing.look_for_files(self.lake, self.prefix).await?;
+        let lost = listing.lost.iter();
+        let lost = lost.filter_map(|day| Some((*day, listing.states.get(day)?.clone())));
+        let lost: BTreeMap<_, _> = lost.collect();
+        if let Some((oldest, _)) = lost.first_key_value() {
+            let (source, dataset, days) = (&*self.schedule.source, self.name, lost.len());
+            tracing::warn!(source, dataset, days, %oldest, "files of complete days gone");
+        }
+        Ok(FilesLook {
+            at: Some(self.now),
+            lost,
+        })
     }
 
     /// Reads what a listing can't tell: the runs of days, and the comparisons with the API.
@@ -187,6 +232,7 @@ impl RefreshTarget<'_> {
         let seen = self.states(listing, remembered).await?;
         let mut known = DatasetKnowledge::new(listing.complete.iter().copied());
         known.begin(listing.states.keys().copied());
+        known.lose(listing.lost.iter().copied());
         for day in &listing.accepted {
             known.accept(*day);
         }
@@ -374,8 +420,8 @@ mod tests {
             };
             let remembered = self.memory.of(PREFIX);
             let learned = asking.learn(&self.entropy, remembered).await;
-            let (known, seen) = learned.unwrap();
-            self.memory.keep(PREFIX, seen);
+            let (known, table) = learned.unwrap();
+            self.memory.keep(PREFIX, table);
             known
         }
     }
@@ -400,6 +446,52 @@ mod tests {
                 .sum()
         };
         (answer, count("get"), count("list"))
+    }
+
+    /// It stayed complete, and nobody read it again.
+    #[test]
+    fn p5_a_complete_day_whose_files_were_removed_is_no_more_complete() {
+        let mut scene = Scene::new();
+        let day: Day = "2025-10-20".parse().unwrap();
+        let note = layout::FilesNote {
+            commits: 1,
+            files: 1,
+            bytes: 4_096,
+        };
+        let filled = async {
+            let key = layout::state_key(PREFIX, day);
+            scene.put(&key, state(day, "ok")).await;
+            for key in [
+                layout::complete_key(PREFIX, day),
+                layout::files_key(PREFIX, day, &note),
+            ] {
+                scene.put(&key, String::new()).await;
+            }
+        };
+        operations(filled);
+        let (known, ..) = operations(scene.learn());
+        assert!(!known.is_done(day) && known.lost().contains(&day));
+        assert_eq!(known.executions(day).len(), 1);
+
+        // An hour later the files aren't listed, and the day is as it was.
+        scene.now += TimeDelta::hours(1);
+        let (known, _, lists) = operations(scene.learn());
+        assert!(!known.is_done(day) && known.lost().contains(&day));
+        assert_eq!(lists, 1);
+        // A run has opened the day, and written what it found: its marker is believed again.
+        operations(scene.put(&layout::state_key(PREFIX, day), state(day, "partial")));
+        let (known, ..) = operations(scene.learn());
+        assert!(known.is_complete(day) && known.lost().is_empty());
+
+        let file = layout::file_key(PREFIX, day, 1);
+        scene.now += FILES_EVERY;
+        operations(scene.put(&file, "x".repeat(4_095)));
+        let (known, ..) = operations(scene.learn());
+        assert!(known.lost().contains(&day), "it is shorter");
+        scene.now += FILES_EVERY;
+        operations(scene.put(&file, "x".repeat(4_096)));
+        let (known, ..) = operations(scene.learn());
+        assert!(known.is_complete(day) && known.lost().is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::daemon::DaemonInner;
 use crate::daemon::look::StartedRun;
 use crate::daemon::runs::{RunKey, RunRequest};
+use crate::schedule::knowledge::DatasetKnowledge;
 use crate::schedule::plan::Reason;
 use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_engine::ingest::report::RunReport;
@@ -60,6 +61,7 @@ impl DaemonInner {
             return self.verify(&context, &order, repair).await;
         }
         if planned.is_some_and(|reason| reason != Reason::Slot)
+            && !self.has_lost_files(&order)
             && is_complete(&context, &order).await
         {
             return RunResult::Unneeded;
@@ -100,12 +102,22 @@ impl DaemonInner {
 
     /// Returns the number of consecutive failed comparisons of a day.
     fn failures(&self, order: &Order) -> u32 {
+        let last = self.of_known(order, |known| known.last_verified(order.day));
+        last.flatten().map_or(0, |last| last.failures)
+    }
+
+    /// `true` if files of the day are gone: its marker is there, and proves nothing.
+    fn has_lost_files(&self, order: &Order) -> bool {
+        let lost = self.of_known(order, |known| known.lost().contains(&order.day));
+        lost.unwrap_or(false)
+    }
+
+    /// Returns what `ask` returns of the order's dataset. `None` if the lake couldn't be read.
+    fn of_known<T>(&self, order: &Order, ask: impl FnOnce(&DatasetKnowledge) -> T) -> Option<T> {
         let board = self.board();
-        let of_source = board.sources.get(&*order.dataset.source);
-        let knowledge = of_source.and_then(|of_source| of_source.knowledge.as_ref());
-        let known = knowledge.and_then(|knowledge| knowledge.of(&order.dataset.name));
-        let last = known.and_then(|known| known.last_verified(order.day));
-        last.map_or(0, |last| last.failures)
+        let of_source = board.sources.get(&*order.dataset.source)?;
+        let knowledge = of_source.knowledge.as_ref()?;
+        knowledge.of(&order.dataset.name).map(ask)
     }
 
     /// Records a panicked run in the day's state: its commits are kept, and the rest is read again.

@@ -46,6 +46,7 @@ pub struct DatasetKnowledge {
     complete: BTreeSet<Day>,
     accepted: BTreeSet<Day>,
     begun: BTreeSet<Day>,
+    lost: BTreeSet<Day>,
     named_from: Option<Day>,
     executions: BTreeMap<Day, Vec<ExecutionFacts>>,
     last_seen: Option<DateTime<Utc>>,
@@ -106,7 +107,18 @@ impl DatasetKnowledge {
     /// Marks the day as complete, for ever. Its runs are dropped, because planning no longer needs them.
     pub fn complete(&mut self, day: Day) {
         self.complete.insert(day);
+        self.lost.remove(&day);
         self.executions.remove(&day);
+    }
+
+    /// Records that files of these days are gone, although their markers are there.
+    pub fn lose(&mut self, days: impl IntoIterator<Item = Day>) {
+        self.lost.extend(days);
+    }
+
+    /// Returns the days whose files are gone, although their markers are there.
+    pub fn lost(&self) -> &BTreeSet<Day> {
+        &self.lost
     }
 
     /// Marks the day as accepted by a person: it is no longer wanted, and not complete.

@@ -4,7 +4,7 @@
 //! The lake is read as the daemon reads it ([`crate::daemon::read_knowledge`]), and next attempts are those of
 //! the daemon's planner ([`crate::schedule::plan`]): nothing here decides anything by itself.
 //!
-//! For each dataset: one LIST, up to two small documents, and the state documents of days that are begun and
+//! For each dataset: one LIST of states and markers, one of the files, up to two small documents, and the state documents of days that are begun and
 //! open, so that the cost doesn't depend on the number of complete days.
 
 pub mod ahead;
@@ -26,7 +26,7 @@ use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::execution::{Execution, Status, StopReason};
 use bronzed_storage::lake::{Lake, LakeError};
-use bronzed_storage::state::{Listing, glance};
+use bronzed_storage::state::{Listing, StateSummary, glance};
 
 pub use reading::{DatasetReading, SourceReading};
 
@@ -111,14 +111,18 @@ pub fn reasons(run: &Execution) -> Vec<String> {
     told
 }
 
-/// Returns the reasons why a day is open after a run.
-pub fn open_reasons(run: &Execution) -> Vec<String> {
+/// Reason why a day is open whose marker is there, and whose files aren't.
+const FILES_GONE: &str = "a file of the day is gone or cut off: its records are read again";
+
+/// Returns the reasons why a day is open after a run, if it has lost this many files so far.
+pub fn open_reasons(run: &Execution, lost_files: usize) -> Vec<String> {
     let told = reasons(run);
     if !told.is_empty() {
         return told;
     }
     vec![
         match (run.status, run.again_at) {
+            (Status::Recovered, _) if lost_files > 0 => FILES_GONE,
             (Status::Recovered, _) => {
                 "a later run has found a file of a run that was killed, and hasn't read the day itself"
             }
@@ -183,10 +187,17 @@ pub async fn standing(
         .collect();
     let begun = open.iter_mut().filter(|open| open.status.is_some());
     for open in begun.take(TOLD) {
+        if listing.lost.contains(&open.day) {
+            open.reasons = vec![FILES_GONE.to_owned()];
+            continue;
+        }
         let glance = glance(lake, &dataset.prefix, open.day, zone).await?;
-        let runs = glance.unwrap_or_default().runs.into_iter();
-        let last = runs.max_by_key(|run| run.timestamp);
-        open.reasons = last.as_ref().map(open_reasons).unwrap_or_default();
+        let StateSummary {
+            runs, lost_files, ..
+        } = glance.unwrap_or_default();
+        let last = runs.iter().max_by_key(|run| run.timestamp);
+        let why = last.map(|run| open_reasons(run, lost_files));
+        open.reasons = why.unwrap_or_default();
     }
     let last_run = last_run(lake, &dataset.prefix, listing, zone).await?;
     let scheduled = schedule.datasets.get(name);

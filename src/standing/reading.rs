@@ -13,7 +13,7 @@ use crate::schedule::knowledge::Knowledge;
 use crate::schedule::plan::{PlanInput, Running};
 use bronzed_model::declaration::{Dataset, Source};
 use bronzed_storage::lake::Lake;
-use bronzed_storage::state::{Listing, listing};
+use bronzed_storage::state::{Listing, listing_with_files};
 
 /// Number of datasets read concurrently.
 const AT_ONCE: usize = 4;
@@ -61,7 +61,7 @@ impl SourceReading {
         let read = futures::stream::iter(datasets.iter().cloned()).map(|dataset| {
             let schedule = &schedule;
             async move {
-                let listing = listing(lake, &dataset.prefix).await?;
+                let listing = listing_with_files(lake, &dataset.prefix).await?;
                 let known = read_knowledge(lake, schedule, &dataset, &listing, now).await?;
                 seen();
                 let reading = DatasetReading { dataset, listing };

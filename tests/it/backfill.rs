@@ -133,7 +133,7 @@ fn a_day_that_fails_holds_up_no_other_and_is_what_is_left() {
     let stage = stage(&week);
     // An unreadable file: the stored records of its day are unknown.
     let broken = bronzed_storage::bronze::layout::file_key("pncp", week[3], 1);
-    stage.lake.put(&broken, "no Parquet");
+    stage.lake.put(&broken, "no Parquet, whatever its name says");
     let first = backfill(&stage, &week, &[]).run().expect(3);
     let newest_first: Vec<_> = week.iter().rev().copied().collect();
     assert_eq!(read(&first), newest_first);
@@ -221,4 +221,49 @@ fn a_backfill_that_was_done_said_0_of_0_days() {
     ];
     let again = Program::new(&args).on(&stage.lake).run().expect(0);
     assert_eq!(again.stdout.trim(), "all 7 days are complete already");
+}
+
+/// `status`, `coverage` and `backfill` called the day complete, of which nothing was left.
+#[test]
+fn a_complete_day_whose_files_were_removed_is_told_and_read_again() {
+    let both = days("2025-10-20", "2025-10-21");
+    let stage = stage(&both);
+    backfill(&stage, &both, &[]).run().expect(0);
+    let told = |args: &[&str]| {
+        let program = Program::new(args).on(&stage.lake);
+        program.run().expect(0).stdout
+    };
+    let (status, coverage) = (
+        ["status", "pncp.contratacoes"],
+        ["coverage", "pncp.contratacoes"],
+    );
+    assert!(told(&status).contains("all is well"));
+    let removed = stage
+        .lake
+        .as_folder()
+        .join("pncp/year=2025/month=10/day=20");
+    std::fs::remove_dir_all(removed).expect("a folder");
+
+    let said = told(&status)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for part in [
+        "pncp.contratacoes: 1 day not complete",
+        "a file of the day is gone or cut off",
+        "mend bronzed run pncp.contratacoes --day 2025-10-20",
+    ] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let mut range = coverage.to_vec();
+    range.extend(["--from", "2025-10-20", "--to", "2025-10-21", "--json"]);
+    let proven: Value = serde_json::from_str(&told(&range)).expect("one object");
+    assert_eq!(
+        (&proven["proven"]["days"], &proven["proven"]["complete"]),
+        (&2.into(), &1.into())
+    );
+
+    let again = backfill(&stage, &both, &[]).run().expect(0);
+    assert_eq!(read(&again), both[..1]);
+    assert!(told(&status).contains("all is well"));
 }

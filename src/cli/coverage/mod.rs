@@ -45,7 +45,7 @@ pub enum DayMark {
     Accepted,
     /// Read without a failure; not proven, or a snapshot or feed.
     Read,
-    /// The last run was partial, or was cut off.
+    /// The last run was partial, or was cut off; or a file is gone.
     Partial,
     /// The last run failed.
     Failed,
@@ -121,6 +121,7 @@ fn covered(
             marks.insert(
                 *day,
                 match known.executions(*day).last() {
+                    _ if listing.lost.contains(day) => DayMark::Partial,
                     Some(run) if run.status == Status::Failed => DayMark::Failed,
                     Some(run) if run.status == Status::Ok => DayMark::Read,
                     Some(_) => DayMark::Partial,

@@ -33,12 +33,14 @@ pub async fn run(
     let last = glance(&place.lake, &place.dataset.prefix, day, place.zone).await;
     let runs = last.map_err(anyhow::Error::from)?.unwrap_or_default().runs;
     let last = runs.into_iter().max_by_key(|run| run.timestamp);
+    let lost = state.lost_files().len();
+    let why = last.as_ref().map(|run| open_reasons(run, lost));
     let report = DayText {
         dataset: &place.dataset,
         zone: place.zone,
         day,
         state: &state,
-        reasons: last.as_ref().map(open_reasons).unwrap_or_default(),
+        reasons: why.unwrap_or_default(),
         next_try,
     };
     match as_json {

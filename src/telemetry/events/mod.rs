@@ -469,6 +469,14 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   (`_bronzed/named`): it is tried again within an hour.",
     },
     CatalogueEvent {
+        name: "files of complete days gone",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "days", "oldest"],
+        meaning: "So many days have a marker, and fewer or shorter files than noted when they were marked. \
+                  They aren't complete any more, and are read again.",
+    },
+    CatalogueEvent {
         name: "backfill waits",
         levels: WARN,
         within: Within::Process,

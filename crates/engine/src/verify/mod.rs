@@ -170,7 +170,12 @@ async fn look(context: &Context, order: &Order) -> Verification {
         return found;
     }
     let store = context.day(&order.dataset, order.day);
-    let state = match store.look().await {
+    let looked = match store.look().await {
+        // Files are gone: the marker is taken back even if nothing is to be read again now.
+        Ok(state) if state.recovery().reopened => store.open().await,
+        looked => looked,
+    };
+    let state = match looked {
         Ok(state) => state,
         Err(error) => {
             found.error = Some(error.to_string());

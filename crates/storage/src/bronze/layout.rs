@@ -6,6 +6,8 @@
 //! pncp/_state/complete/20251022                                       the day is complete
 //! pncp/_state/complete/20251022.1                                     … including the slices of generation 1
 //! pncp/_state/accepted/20251022                                       a person has accepted the day
+//! pncp/_state/files/20251022_c000007_6_48213                          … and up to commit 7, the day has 6 files of
+//!                                                                     48,213 bytes: commit 3 was lost before
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        snapshot checkpoint: the current rows
 //!                                                                     after commit 2 of the day
 //! ```
@@ -107,6 +109,45 @@ pub fn accepted_day(prefix: &str, key: &str) -> Option<Day> {
     (accepted_key(prefix, day) == key).then_some(day)
 }
 
+/// Number and size of a day's files when the day was complete or accepted. Files are never changed, so it
+/// stays true of the files up to its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilesNote {
+    /// Number of the last commit.
+    pub commits: u64,
+    /// Number of files up to this commit, those of the earlier pipeline included, and lost ones not.
+    pub files: u64,
+    /// Bytes in these files.
+    pub bytes: u64,
+}
+
+/// Key of the object that notes the day's files; the object is empty.
+pub fn files_key(prefix: &str, day: Day, note: &FilesNote) -> String {
+    let FilesNote {
+        commits,
+        files,
+        bytes,
+    } = note;
+    format!(
+        "{prefix}/_state/files/{}_c{commits:06}_{files}_{bytes}",
+        day.compact()
+    )
+}
+
+/// Day and content of the note `key`. `None` if the key is not such a note.
+pub fn files_note(prefix: &str, key: &str) -> Option<(Day, FilesNote)> {
+    let (_, name) = key.rsplit_once('/')?;
+    let (date, rest) = name.split_once("_c")?;
+    let mut numbers = rest.split('_').map(|number| number.parse().ok());
+    let day = Day::from_compact(date)?;
+    let note = FilesNote {
+        commits: numbers.next()??,
+        files: numbers.next()??,
+        bytes: numbers.next()??,
+    };
+    (files_key(prefix, day, &note) == key).then_some((day, note))
+}
+
 /// Key of a snapshot's checkpoint: its current rows after commit `number` of `day`. `digest` identifies the
 /// files from which the rows were derived.
 pub fn known_key(prefix: &str, day: Day, number: u64, digest: &str) -> String {
@@ -181,6 +222,26 @@ mod tests {
             "a/pncp/_state/year=2025/month=10/day=22/x.parquet",
         ] {
             assert_eq!(file_day("a/pncp", key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_note_of_files_tells_day_and_content() {
+        let note = FilesNote {
+            commits: 7,
+            files: 6,
+            bytes: 48_213,
+        };
+        let key = files_key("pncp", day(), &note);
+        assert_eq!(key, "pncp/_state/files/20251022_c000007_6_48213");
+        assert_eq!(files_note("pncp", &key), Some((day(), note)));
+        for key in [
+            "pncp/_state/files/20251022_c7_6_48213",
+            "pncp/_state/files/20251022_c000007_6",
+            "pncp/_state/files/20251022_c000007_6_48213_1",
+            "other/_state/files/20251022_c000007_6_48213",
+        ] {
+            assert_eq!(files_note("pncp", key), None, "{key}");
         }
     }
 

@@ -27,6 +27,8 @@ const BATCH_ROWS: usize = 1_000;
 /// Facts of a file that recovery needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFacts {
+    /// Length of the file in bytes.
+    pub bytes: u64,
     /// Number of rows.
     pub rows: u64,
     /// The id of each row, in order.
@@ -69,6 +71,7 @@ pub struct StoredRow {
 /// Returns an error if the file isn't Parquet, or a row that has to be hashed can't be rebuilt.
 pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeError> {
     let file = open(&bytes)?;
+    let length = bytes.len() as u64;
     let pairs = file.metadata().file_metadata().key_value_metadata();
     let property = |name| metadata::property(pairs, name);
     let run_id = property("run_id").and_then(|text| Uuid::parse_str(text).ok());
@@ -98,6 +101,7 @@ pub fn facts(bytes: Bytes, primary_key: &[String]) -> Result<FileFacts, BronzeEr
         .map(|(row, id)| id.unwrap_or_else(|| hashed(row).into()))
         .collect();
     Ok(FileFacts {
+        bytes: length,
         rows: ids.len() as u64,
         unidentified: ids
             .iter()
@@ -377,8 +381,10 @@ mod tests {
     #[test]
     fn a_file_of_ours_tells_its_ids_and_its_run() {
         let (file, _) = file(&schema(), &["{}", "5"]);
+        let bytes = file.bytes.len() as u64;
         let facts = facts(file.bytes, &key(&["/numero"])).unwrap();
         let expected = FileFacts {
+            bytes,
             rows: 2,
             ids: file.ids,
             run_id: Some(meta().run_id),

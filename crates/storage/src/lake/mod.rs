@@ -343,6 +343,46 @@ impl Lake {
         Ok(found)
     }
 
+    /// Calls `with` with key and length of each object below the folder `prefix`, in no particular order.
+    /// Nothing is kept in memory.
+    ///
+    /// # Errors
+    /// Returns an error if the lake can't be listed in full.
+    pub async fn visit(
+        &self,
+        prefix: &str,
+        mut with: impl FnMut(&str, u64),
+    ) -> Result<(), LakeError> {
+        let folder = path(prefix);
+        let mut found = self.store.list(Some(&folder));
+        let visit = async {
+            while let Some(meta) = found
+                .try_next()
+                .await
+                .map_err(|error| self.error(LakeAction::List, prefix, error))?
+            {
+                with(meta.location.as_ref(), meta.size);
+            }
+            Ok(())
+        };
+        measured(LakeOperation::List, |()| false, visit).await
+    }
+
+    /// Returns the keys of the folders in the folder `prefix`.
+    ///
+    /// # Errors
+    /// Returns an error if the lake can't be listed.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, LakeError> {
+        let folder = path(prefix);
+        let look = async {
+            let found = self.store.list_with_delimiter(Some(&folder)).await;
+            let found = found.map_err(|error| self.error(LakeAction::List, prefix, error))?;
+            let folders = found.common_prefixes.iter();
+            Ok(folders.map(ToString::to_string).collect())
+        };
+        measured(LakeOperation::List, |_| false, look).await
+    }
+
     fn error(&self, action: LakeAction, key: &str, error: object_store::Error) -> LakeError {
         classify(&self.name, action, key, &error)
     }

@@ -24,8 +24,8 @@ const PUT_ATTEMPTS: u32 = 8;
 pub(super) struct Change<'a> {
     /// The run's audit entry as of now.
     pub run: Option<&'a Execution>,
-    /// Number of the stored file, and the ids in it.
-    pub file: Option<(u64, &'a [Box<str>])>,
+    /// The file that was stored.
+    pub file: Option<StoredFile<'a>>,
     /// Parents whose children are all stored.
     pub parents: &'a [Box<str>],
     /// Progress of the slices that were read.
@@ -36,6 +36,17 @@ pub(super) struct Change<'a> {
     pub ruling: Option<&'a Ruling>,
     /// `true` if the write may be left to a later one: see [`super::lag`].
     pub may_lag: bool,
+}
+
+/// File that a run has stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StoredFile<'a> {
+    /// Number of the commit.
+    pub number: u64,
+    /// The id of each row.
+    pub ids: &'a [Box<str>],
+    /// Length of the file in bytes.
+    pub bytes: u64,
 }
 
 /// Owner of the file that exists under a number.
@@ -104,7 +115,7 @@ impl DayStore {
     ) -> Result<Option<Execution>, StateError> {
         let key = self.state_key();
         // Files numbered below this run's own are adopted on reload; its own file needn't be read for that.
-        let before = change.file.map_or(u64::MAX, |(number, _)| number);
+        let before = change.file.map_or(u64::MAX, |file| file.number);
         let mut credited = BTreeMap::new();
         let mut failure = None;
         for attempt in 0..ATTEMPTS {
@@ -181,9 +192,10 @@ impl DayStore {
         };
         let document = &mut state.document;
         // If another run has adopted this file already, the document has its ids.
-        if let Some((number, ids)) = change.file
+        if let Some(StoredFile { number, ids, bytes }) = change.file
             && document.commits < number
         {
+            document.note_size(&self.file_key(number), bytes);
             debug_assert_eq!(document.commits + 1, number, "P1: no file was passed over");
             document.commits = number;
             document.add_ids(ids.iter().cloned());

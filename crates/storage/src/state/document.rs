@@ -15,6 +15,7 @@
 //!   "generation": 1,
 //!   "accepted": {"at": "2025-12-07T05:12:00-03:00", "reason": "the API states one record too many"},
 //!   "lost_files": ["pncp/year=2025/month=10/day=22/pncp_20251022_c000002.parquet"],
+//!   "file_bytes": {"pncp_20251022_c000001.parquet": 48213, …},
 //!   "commits": 7,
 //!   "revision": 31,
 //!   "format": 1,
@@ -39,7 +40,8 @@
 //! `generation` (omitted if 0): generation of the slices with which the day is complete, see
 //! [`crate::table`]. `accepted` (omitted if not accepted): a person accepts the day although it isn't proven;
 //! removed once it is proven. `lost_files` (omitted if empty): files of the day that are gone; their ids were
-//! removed, and their numbers aren't reused.
+//! removed, and their numbers aren't reused. `file_bytes` (omitted if empty): size of each file when it was
+//! written or read in full, by its name; a file of another size was cut off, and counts as lost.
 //!
 //! The first six members are the format of the earlier pipeline, which has no `format`; its reader
 //! understands this document. Unknown members, of the document and of every execution, are kept verbatim.
@@ -137,6 +139,8 @@ pub(super) struct StateDocument {
     pub accepted: Option<Accepted>,
     /// Keys of files of the day that are gone.
     pub lost: BTreeSet<String>,
+    /// Size of each file in bytes, by its name: see [`super::sizes`].
+    pub sizes: BTreeMap<String, u64>,
     /// Number of numbered files that `ids` covers.
     pub commits: u64,
     /// Incremented by each write, so that no two writes are equal.
@@ -181,6 +185,7 @@ impl StateDocument {
             generation: 0,
             accepted: None,
             lost: BTreeSet::new(),
+            sizes: BTreeMap::new(),
             commits: 0,
             revision: 0,
             last_execution: now,
@@ -229,6 +234,7 @@ impl StateDocument {
                 "generation" => document.generation = typed(&key, value)?,
                 "accepted" => document.accepted = accepted(&key, value, zone, now)?,
                 "lost_files" => document.lost = typed(&key, value)?,
+                "file_bytes" => document.sizes = typed(&key, value)?,
                 "commits" => document.commits = typed(&key, value)?,
                 "revision" => document.revision = typed(&key, value)?,
                 "created_at" => created_at = time(value, zone),
@@ -291,6 +297,7 @@ impl StateDocument {
                 push_quoted(out, key)
             });
         }
+        self.write_sizes(&mut out);
         member(&mut out, "commits", &self.commits.to_string());
         member(&mut out, "revision", &self.revision.to_string());
         member(&mut out, "format", &FORMAT.to_string());
@@ -385,6 +392,16 @@ impl StateDocument {
             out.push('}');
         }
         out.push_str(if self.slices.is_empty() { "}" } else { "\n  }" });
+    }
+
+    fn write_sizes(&self, out: &mut String) {
+        let sizes = self.sizes.iter();
+        let sizes: Vec<_> = sizes
+            .map(|(name, bytes)| format!("{}: {bytes}", json::quote(name)))
+            .collect();
+        if !sizes.is_empty() {
+            member(out, "file_bytes", &format!("{{{}}}", sizes.join(", ")));
+        }
     }
 
     fn write_withdrawn(&self, out: &mut String, zone: Tz) {

@@ -1,7 +1,8 @@
 //! Markers of a day: empty objects from which one LIST tells which days are complete or accepted.
 //!
 //! A marker is put after the state that says the same, and removed before the state says otherwise, so a
-//! crash in between never leaves a marker that the state has never confirmed.
+//! crash in between never leaves a marker that the state has never confirmed. The note of the day's files
+//! ([`super::sizes`]) is put before the marker: where there is a marker, the note is that of the day's files.
 
 use bytes::Bytes;
 
@@ -11,16 +12,18 @@ use super::store::DayStore;
 use crate::bronze::layout;
 
 impl DayStore {
-    /// Puts the markers of a day whose state is complete with the slices of this generation.
-    pub(super) async fn mark_complete(&self, generation: u64) -> Result<(), StateError> {
-        for key in self.complete_keys(generation) {
+    /// Puts the markers of a day whose state is complete, after the note of its files.
+    pub(super) async fn mark_complete(&self, document: &StateDocument) -> Result<(), StateError> {
+        self.note_files(document).await?;
+        for key in self.complete_keys(document.generation) {
             self.lake.create(&key, Bytes::new()).await?;
         }
         Ok(())
     }
 
     /// Puts the marker of a day whose state is accepted.
-    pub(super) async fn mark_accepted(&self) -> Result<(), StateError> {
+    pub(super) async fn mark_accepted(&self, document: &StateDocument) -> Result<(), StateError> {
+        self.note_files(document).await?;
         self.lake.create(&self.accepted_key(), Bytes::new()).await?;
         Ok(())
     }
@@ -31,11 +34,12 @@ impl DayStore {
         if document.complete {
             for key in self.complete_keys(document.generation) {
                 if !self.lake.exists(&key).await? {
+                    self.note_files(document).await?;
                     self.lake.create(&key, Bytes::new()).await?;
                 }
             }
         } else if document.accepted.is_some() && !self.lake.exists(&self.accepted_key()).await? {
-            self.mark_accepted().await?;
+            self.mark_accepted(document).await?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@
 //!
 //! - `store`: the interface for runs: open a day, commit a file, record the outcome
 //! - `commit`: steps 1 and 2; `lag`: the commits that step 2 is left out for
-//! - `coverage`, `listing`: complete and accepted days; `marks`: their markers
+//! - `coverage`, `listing`: complete and accepted days; `marks`: their markers; `sizes`: of their files
 //! - `ruling`: a person's decisions about a day
 //! - `summary`, `peek`, `report`: read-only views of a state, without recovery
 //! - `recover`, `rebuild`: step 0
@@ -48,6 +48,7 @@ mod rebuild;
 mod recover;
 mod report;
 mod ruling;
+mod sizes;
 mod store;
 mod summary;
 #[cfg(test)]
@@ -58,7 +59,7 @@ pub use coverage::{complete_days, is_complete};
 pub use document::{Accepted, SliceProgress};
 pub use error::StateError;
 pub use inspect::{InspectedTable, Inspection, inspect};
-pub use listing::{Listing, listing};
+pub use listing::{Listing, listing, listing_with_files};
 pub use summary::{StateSummary, glance, slice_progress};
 
 pub use recover::{Cause, FilesChanged, Recovery};

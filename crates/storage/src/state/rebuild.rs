@@ -43,6 +43,7 @@ struct RebuiltFile {
 
 impl RebuiltFile {
     fn take(&mut self, document: &mut StateDocument, key: String, facts: FileFacts) {
+        document.note_size(&key, facts.bytes);
         self.new += document.add_ids(facts.ids);
         document.parents.extend(facts.parents);
         self.rows += facts.rows;
@@ -103,7 +104,7 @@ impl DayStore {
     /// the files decide (ids, commits, counts) and the progress of slices. If the document can't be trusted,
     /// its marker decides on completeness, because it was put after a trusted one; without a document the
     /// marker is no proof, because the set of files is unknown. A day that lost files or ids isn't complete
-    /// any more.
+    /// any more; a file that was cut off is lost.
     pub(super) async fn rebuild(
         &self,
         base: Option<StateDocument>,
@@ -177,11 +178,13 @@ impl DayStore {
         if !relied_on {
             gone.clear();
             document.commits = 0;
+            document.sizes.clear();
         }
         document.commits = document.commits.max(last.unwrap_or_default());
         for number in 1..=document.commits {
             let key = self.file_key(number);
-            if let Some(facts) = self.facts(&key).await? {
+            let is_cut = |bytes| document.is_cut(&key, bytes);
+            if let Some(facts) = self.facts_unless(&key, is_cut).await? {
                 gone.remove(&key);
                 let run_id = facts.run_id.unwrap_or(Uuid::nil());
                 runs.entry(run_id).or_default().take(document, key, facts);
@@ -190,9 +193,10 @@ impl DayStore {
             }
         }
         for key in listed.into_iter().map(|entry| entry.key) {
+            let is_cut = |bytes| document.is_cut(&key, bytes);
             if key.ends_with(".parquet")
                 && number(&key).is_none()
-                && let Some(facts) = self.facts(&key).await?
+                && let Some(facts) = self.facts_unless(&key, is_cut).await?
             {
                 gone.remove(&key);
                 earlier.take(document, key, facts);

@@ -3,7 +3,7 @@
 //! The files decide (promise P5). Only an absent state counts as missing, and missing is not empty: the ids
 //! are those of the day's files. The next compare-and-swap writes the result.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::document::{Doubt, ReadError, StateDocument};
-use super::entry::AuditEntry;
 use super::error::StateError;
 use super::store::{DayState, DayStore, Notes};
 use crate::bronze::layout;
@@ -59,19 +58,21 @@ pub enum Cause {
 pub struct FilesChanged {
     /// Keys of files that the state counts, and that are gone.
     pub gone: Vec<String>,
+    /// Keys of files that the state counts, and that are shorter than they were.
+    pub cut: Vec<String>,
     /// Keys of lost files that exist again.
     pub back: Vec<String>,
 }
 
 impl fmt::Display for FilesChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gone = Some(&self.gone).filter(|gone| !gone.is_empty());
-        let back = Some(&self.back).filter(|back| !back.is_empty());
-        let told = [("gone", gone), ("there again", back)];
-        let told = told.iter().filter_map(|(what, keys)| {
-            let keys = keys.as_ref()?;
-            Some(format!("{} {what}", named(keys)))
-        });
+        let told = [
+            ("gone", &self.gone),
+            ("cut off", &self.cut),
+            ("there again", &self.back),
+        ];
+        let told = told.iter().filter(|(_, keys)| !keys.is_empty());
+        let told = told.map(|(what, keys)| format!("{} {what}", named(keys)));
         f.write_str(&told.collect::<Vec<_>>().join(", "))
     }
 }
@@ -137,24 +138,25 @@ impl DayStore {
         &self,
         document: &StateDocument,
     ) -> Result<Option<FilesChanged>, StateError> {
-        let numbered = (1..=document.commits).map(|number| self.file_key(number));
-        let entries = document.executions.iter();
-        let counted: BTreeSet<_> = numbered
-            .chain(entries.flat_map(AuditEntry::files))
-            .collect();
+        let counted = self.counted(document);
         if counted.is_empty() {
             return Ok(None);
         }
         let listed = layout::partition(&self.dataset.prefix, self.day);
         let listed = self.lake.list(&listed).await?;
-        let listed: BTreeSet<_> = listed.into_iter().map(|entry| entry.key).collect();
+        let listed = listed.into_iter().map(|entry| (entry.key, entry.size));
+        let listed: BTreeMap<_, _> = listed.collect();
+        let is_cut = |key: &String| Some(document.is_cut(key, *listed.get(key)?));
         let mut changed = FilesChanged::default();
         for key in counted.iter().filter(|key| !document.lost.contains(*key)) {
-            if !listed.contains(key) && !self.lake.exists(key).await? {
+            if !listed.contains_key(key) && !self.lake.exists(key).await? {
                 changed.gone.push(key.clone());
+            } else if is_cut(key) == Some(true) {
+                changed.cut.push(key.clone());
             }
         }
-        let back = document.lost.iter().filter(|key| listed.contains(*key));
+        let lost = document.lost.iter();
+        let back = lost.filter(|key| is_cut(key) == Some(false));
         changed.back = back.cloned().collect();
         Ok((changed != FilesChanged::default()).then_some(changed))
     }
@@ -251,6 +253,7 @@ impl DayStore {
 
     fn credit(&self, document: &mut StateDocument, key: &str, facts: FileFacts) {
         let (rows, now) = (facts.rows, self.clock.now());
+        document.note_size(key, facts.bytes);
         let new = document.add_ids(facts.ids);
         document.parents.extend(facts.parents);
         let run_id = facts.run_id.unwrap_or(Uuid::nil());
@@ -279,9 +282,21 @@ impl DayStore {
 
     /// Reads the facts of a file; returns `None` if it doesn't exist.
     pub(super) async fn facts(&self, key: &str) -> Result<Option<FileFacts>, StateError> {
+        self.facts_unless(key, |_| false).await
+    }
+
+    /// Reads the facts of a file; returns `None` if it doesn't exist, or `is_cut` is `true` of its size.
+    pub(super) async fn facts_unless(
+        &self,
+        key: &str,
+        is_cut: impl Fn(u64) -> bool,
+    ) -> Result<Option<FileFacts>, StateError> {
         let Some((bytes, _)) = self.lake.get(key).await? else {
             return Ok(None);
         };
+        if is_cut(bytes.len() as u64) {
+            return Ok(None);
+        }
         match reader::facts(bytes, &self.dataset.primary_key) {
             Ok(facts) => Ok(Some(facts)),
             Err(source) => Err(StateError::File {

@@ -92,7 +92,7 @@ impl DayStore {
         }
         let state = self.rule(state, Decision::Accept { reason }).await?;
         if state.accepted().is_some() {
-            self.mark_accepted().await?;
+            self.mark_accepted(&state.document).await?;
         }
         Ok(state)
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::commit::Change;
+use super::commit::{Change, StoredFile};
 use super::document::{Accepted, SliceProgress, StateDocument, time};
 use super::entry::AuditEntry;
 use super::error::StateError;
@@ -355,7 +355,11 @@ impl DayStore {
         run.files.extend(key.clone().map(|key| (key, rows)));
         let change = Change {
             run: Some(&run),
-            file: number.map(|number| (number, file.ids.as_slice())),
+            file: number.map(|number| StoredFile {
+                number,
+                ids: &file.ids,
+                bytes: file.bytes.len() as u64,
+            }),
             parents: &file.parents,
             // Only what a file has is found again without the state.
             may_lag: change.may_lag && number.is_some(),
@@ -397,7 +401,7 @@ impl DayStore {
         let was_accepted = state.document.accepted.is_some();
         let (written, committed) = self.append(state, file, execution.clone(), change).await?;
         *execution = written;
-        Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
+        Box::pin(self.mark_proven(state, execution, complete, was_accepted)).await?;
         Ok(Some(committed))
     }
 
@@ -460,21 +464,27 @@ impl DayStore {
         };
         let was_accepted = state.document.accepted.is_some();
         let written = self.update(state, &change).await?;
-        Box::pin(self.mark_proven(state, complete, was_accepted)).await?;
-        Ok(written.unwrap_or(run))
+        let written = written.unwrap_or(run);
+        Box::pin(self.mark_proven(state, &written, complete, was_accepted)).await?;
+        Ok(written)
     }
 
     /// Puts the marker of a day that was just proven, if the state is complete.
     async fn mark_proven(
         &self,
         state: &DayState,
+        run: &Execution,
         complete: bool,
         was_accepted: bool,
     ) -> Result<(), StateError> {
         if !complete || !state.document.complete {
+            if state.document.complete && !run.files.is_empty() {
+                // Without it, the note from before is believed, which stays true of the files before these.
+                let _ = self.note_files(&state.document).await;
+            }
             return Ok(());
         }
-        self.mark_complete(state.document.generation).await?;
+        self.mark_complete(&state.document).await?;
         if was_accepted {
             // A leftover accepted marker has no effect beside the complete marker.
             let _ = self.lake.delete(&self.accepted_key()).await;

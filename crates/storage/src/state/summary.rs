@@ -23,6 +23,8 @@ pub struct StateSummary {
     pub accepted: Option<Accepted>,
     /// Number of stored ids.
     pub records: u64,
+    /// Number of files that the day has lost.
+    pub lost_files: usize,
     /// Runs of the day, without their files.
     pub runs: Vec<Execution>,
 }
@@ -50,6 +52,7 @@ pub async fn glance(
         accepted: document.accepted.clone(),
         complete: document.complete && document.generation >= lake.generation(prefix),
         records: document.ids.len() as u64,
+        lost_files: document.lost.len(),
         runs: runs.filter_map(|entry| execution(entry, zone)).collect(),
     }))
 }

@@ -4,7 +4,8 @@
 use super::corruption::sound_day;
 use super::faulty::{Fault, Op};
 use super::support::*;
-use crate::state::{Cause, complete_days, inspect, is_complete};
+use crate::state::{Cause, complete_days, inspect, is_complete, listing, listing_with_files};
+use bronzed_model::day::Day;
 
 const ACCEPTED: &str = "pncp/_state/accepted/20251022";
 
@@ -63,6 +64,114 @@ async fn a_file_that_was_removed_is_noticed_and_its_records_are_read_again() {
         let found = inspect(&day.lake, &day.dataset, day.zone, day.day).await;
         assert_eq!(found.unwrap().findings, []);
     }
+}
+
+/// Days that a look at the whole table finds to have lost files.
+async fn lost(world: &World) -> Vec<Day> {
+    let lake = world.day().lake;
+    let found = listing_with_files(&lake, "pncp").await.unwrap();
+    let marked = listing(&lake, "pncp").await.unwrap().complete;
+    assert!(found.lost.is_disjoint(&found.complete) && found.lost.is_subset(&marked));
+    found.lost.into_iter().collect()
+}
+
+/// `status`, `coverage` and `backfill` went by the marker, and called a day complete of which nothing was left.
+#[tokio::test]
+async fn a_complete_day_without_its_files_is_told_by_a_listing() {
+    for gone in [&[1][..], &[2], &[3], &[1, 2, 3]] {
+        let world = sound_day(memory()).await;
+        assert_eq!(lost(&world).await, []);
+        for number in gone {
+            world.delete(&key(*number)).await;
+        }
+        assert_eq!(lost(&world).await, [day()], "{gone:?}");
+        read_again(&world, &["a", "b", "c", "d", "e"]).await;
+        assert_eq!(lost(&world).await, [], "{gone:?}");
+        world.assert_sound().await;
+    }
+}
+
+/// The API lists nothing any more of what the file had: no commit follows, and fewer files are noted.
+#[tokio::test]
+async fn a_loss_that_brings_no_new_file_is_told_once() {
+    let world = sound_day(memory()).await;
+    world.delete(&key(3)).await;
+    read_again(&world, &["a", "b", "c"]).await;
+    assert!(is_called_complete(&world).await);
+    assert_eq!(lost(&world).await, []);
+    world.delete(&key(1)).await;
+    assert_eq!(lost(&world).await, [day()]);
+}
+
+#[tokio::test]
+async fn a_file_that_came_late_to_a_complete_day_is_noted_too() {
+    let world = sound_day(memory()).await;
+    run_once(&world, "hourly", &["f"]).await;
+    assert_eq!(lost(&world).await, []);
+    world.delete(&key(4)).await;
+    assert_eq!(lost(&world).await, [day()]);
+}
+
+#[tokio::test]
+async fn an_accepted_day_without_its_files_is_told_by_a_listing() {
+    let world = memory();
+    run_once(&world, "hourly", &["a", "b"]).await;
+    world.day().accept("enough").await.unwrap();
+    world.delete(&key(1)).await;
+    let found = listing_with_files(&world.day().lake, "pncp").await.unwrap();
+    assert!(found.lost.contains(&day()) && found.accepted.is_empty());
+}
+
+/// A state that an earlier version wrote says nothing of sizes, and no note was put.
+#[tokio::test]
+async fn a_day_without_a_note_of_its_files_is_believed() {
+    let world = sound_day(memory()).await;
+    for entry in world.day().lake.list("pncp/_state/files").await.unwrap() {
+        world.delete(&entry.key).await;
+    }
+    world.delete(&key(1)).await;
+    assert_eq!(lost(&world).await, []);
+}
+
+/// A file that was cut off stayed counted, and `run` said that all of its records were known.
+#[tokio::test]
+async fn a_file_that_was_cut_off_counts_as_lost() {
+    for (number, left) in [(1, 0), (2, 11), (3, 500)] {
+        let world = sound_day(memory()).await;
+        let (key, ids) = (key(number), world.files().await[&key(number)].clone());
+        let whole = world.bytes(&key).await;
+        world.put(&key, whole.slice(..left)).await;
+        assert_eq!(lost(&world).await, [day()]);
+
+        let state = world.day().open().await.unwrap();
+        let told = format!("the file `{key}` is cut off");
+        assert_eq!(state.recovery().rebuilt.as_ref().unwrap().to_string(), told);
+        assert_eq!(state.recovery().removed_ids, ids.len() as u64);
+        assert!(!state.is_complete() && !world.exists(MARKER).await);
+        // The loss is reported once, and its records are stored under a number of their own.
+        assert!(world.day().open().await.unwrap().recovery().is_empty());
+        let all = ["a", "b", "c", "d", "e"];
+        assert_eq!(read_again(&world, &all).await, ids.len() as u64);
+        assert!(lost(&world).await.is_empty() && is_called_complete(&world).await);
+
+        world.delete(&key).await;
+        world.assert_sound().await;
+        assert!(world.day().open().await.unwrap().recovery().is_empty());
+        world.put(&key, whole).await;
+        let state = world.day().open().await.unwrap();
+        assert!(state.lost_files().is_empty(), "it is back");
+    }
+}
+
+/// A rebuild without a state read the file, and stopped there.
+#[tokio::test]
+async fn a_file_too_short_for_parquet_is_lost_without_a_state_too() {
+    let world = sound_day(memory()).await;
+    world.put(&key(2), "PAR1").await;
+    world.delete(STATE).await;
+    let state = world.day().open().await.unwrap();
+    assert_eq!(strings(&world.state().await["lost_files"]), [key(2)]);
+    assert!(!state.contains("c") && state.contains("d") && !state.is_complete());
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn an_error_while_reading_stops_the_run() {
 async fn a_damaged_file_stops_the_run_and_is_named() {
     let world = day_of_three_files().await;
     world.delete(STATE).await;
-    world.put(&key(2), "PAR1").await;
+    world.put(&key(2), "PAR1, and no footer").await;
     let error = world.day().open().await.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, StateError::File { .. }), "{text}");
