@@ -15,9 +15,12 @@ use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Source;
+use bronzed_model::declaration::{Dataset, Source};
+use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
-use bronzed_model::settings::Settings;
+use bronzed_model::settings::{LakeSettings, Settings};
+use bronzed_storage::lake::{Lake, LakeError};
+use bronzed_storage::table;
 
 /// Variable in which Kubernetes gives a process of an Indexed Job its index.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
@@ -79,7 +82,10 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     };
     shell.log(&settings, std::io::stderr().is_terminal())?;
     let shared = settings.sources[&source.name].clone();
-    let session = AppContext::open(settings, Arc::new(clock)).await?;
+    let session = match args.dry_run {
+        true => only_read(settings, &datasets).await?,
+        false => AppContext::open(settings, Arc::new(clock)).await?,
+    };
     cancel_on_signal(session.cancel().clone());
     let bar = DayBar::new(shell, &source.name, source.timezone);
     let Some(context) = session.context(&source.name, bar.clone()) else {
@@ -139,6 +145,22 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     } else {
         Exit::Done
     })
+}
+
+/// Returns a session that writes nothing: a lake that doesn't exist isn't created, and is taken for an empty one.
+async fn only_read(settings: Settings, datasets: &[Arc<Dataset>]) -> anyhow::Result<AppContext> {
+    let lake = match Lake::open_existing(&settings.lake).await {
+        Err(LakeError::Absent { .. }) => Lake::open(&LakeSettings {
+            url: "memory:///".to_owned(),
+            ..settings.lake.clone()
+        })?,
+        opened => opened?,
+    };
+    for dataset in datasets {
+        table::look(&lake, dataset).await?;
+    }
+    let entropy = Arc::new(Entropy::from_system());
+    AppContext::over(settings, lake, Arc::new(SystemClock), entropy)
 }
 
 /// Parses a duration; `0` needs no unit.

@@ -233,7 +233,11 @@ fn takes(cost: Cost, dataset: &Dataset, source: &Source) -> String {
     let seconds = limits.into_iter().flatten().fold(0.0, slowest);
     let requests = cost.requests_per_day;
     let hours = requests as f64 * seconds / 3600.0;
-    format!("{hours:.1} hours for a day of data, in some {requests} requests")
+    let time = match hours {
+        short if short < 1.0 => format!("{:.0} minutes", (short * 60.0).max(1.0)),
+        hours => format!("{hours:.1} hours"),
+    };
+    format!("{time} for a day of data, in some {requests} requests")
 }
 
 /// Prints one fact; the facts of all levels are aligned in one column.
@@ -441,6 +445,7 @@ source            pncp
     pages         50 records, by `pagina`
     earliest day  2021-04-01
     settled after 2h
+    takes         3 minutes for a day of data, in some 160 requests
     proof         as many ids as the stated total
     id            /numeroControlePNCP
     columns       35

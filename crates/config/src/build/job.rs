@@ -7,6 +7,35 @@ use crate::tables::source::SourceFile;
 use bronzed_model::declaration::{Job, JobDays, Mode};
 
 impl Build<'_> {
+    /// Warns of snapshots and feeds that no job of the source reads: those of earlier days pass them over.
+    pub fn read_today(&mut self, top: &KeyPath, source: &SourceFile) {
+        if source.job.is_empty() {
+            return;
+        }
+        for (name, table) in &source.dataset {
+            let word = match table.kind {
+                KindWord::Snapshot => "snapshot",
+                KindWord::Feed => "feed",
+                KindWord::Dated | KindWord::Child => continue,
+            };
+            let reads = |job: &Job| {
+                let names = job.datasets.is_empty() || job.datasets.contains(name);
+                names && job.days == JobDays::Today
+            };
+            if table.enabled == Some(false) || source.job.values().any(reads) {
+                continue;
+            }
+            let path = top.key("dataset").key(name).key("kind");
+            let what = format!(
+                "`{name}` is a {word}, of which only today can be read, and no job with `days = \"today\"` reads it"
+            );
+            let hint = format!(
+                "add `[job.NAME]` with `days = \"today\"` and `datasets = [\"{name}\"]`, or `enabled = false`"
+            );
+            self.problems.warn(self.layers.place(&path), what, hint);
+        }
+    }
+
     /// Checks a job against the datasets of its source.
     pub fn job(&mut self, path: &KeyPath, name: &str, job: &Job, source: &SourceFile) {
         self.name(path, name);

@@ -62,6 +62,9 @@ impl Build<'_> {
             let (name, job) = (name.clone(), job.clone());
             jobs.insert(name.clone(), Job { name, ..job });
         }
+        if tables.enabled != Some(false) {
+            self.read_today(&top, tables);
+        }
         let user_agent = value(&tables.user_agent);
         Some(Source {
             name,

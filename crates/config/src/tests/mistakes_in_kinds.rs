@@ -141,6 +141,45 @@ fn folder() -> Folder {
     folder
 }
 
+/// They were planned at no slot, and `check` said that all is right.
+#[test]
+fn a_snapshot_and_a_feed_that_no_job_of_today_reads_are_doubtful() {
+    let warnings = |folder: &Folder| {
+        let settings = folder.load(&[]);
+        settings
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .warnings
+    };
+    let folder = folder();
+    let told = warnings(&folder);
+    let kinds = [("acordaos", "feed"), ("orgaos", "snapshot")];
+    assert_eq!(told.len(), kinds.len(), "{told:?}");
+    for (name, kind) in kinds {
+        let starts = format!("`{name}` is a {kind}, of which only today can be read");
+        let problem = told
+            .iter()
+            .find(|problem| problem.what.starts_with(&starts));
+        let problem = problem.unwrap_or_else(|| panic!("{told:?}"));
+        let (file, line) = folder.place(problem);
+        let said = KINDS.lines().nth(line - 1).unwrap();
+        assert_eq!(
+            (file.as_str(), said),
+            (PNCP, &*format!("kind = \"{kind}\""))
+        );
+        assert!(
+            problem.hint.contains("`days = \"today\"`"),
+            "{}",
+            problem.hint
+        );
+    }
+    let today = "cron = \"0 4 * * *\"\ndays = \"today\"\n";
+    let one = format!("{KINDS}[job.lists]\n{today}datasets = [\"orgaos\"]\n");
+    folder.write(PNCP, &one);
+    assert_eq!(warnings(&folder).len(), 1);
+    folder.write(PNCP, &format!("{KINDS}[job.lists]\n{today}"));
+    assert_eq!(warnings(&folder), []);
+}
+
 #[test]
 fn every_kind_is_declared_in_a_few_lines() {
     let settings = folder()
