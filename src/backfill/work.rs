@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::time::Instant;
 
 use bronzed_engine::ingest::report::RunReport;
@@ -31,6 +32,20 @@ pub struct Outage {
     pub reason: String,
     /// Time of the next probe.
     pub probe_at: DateTime<Utc>,
+}
+
+impl Outage {
+    /// Describes what is down since when, and what comes next.
+    fn hint(&self, zone: Tz) -> String {
+        let clock = |at: DateTime<Utc>| at.with_timezone(&zone).format("%H:%M:%S");
+        format!(
+            "{} is down since {}, and asked again at {}: reading goes on by itself once it answers, for which it \
+             waits as long as --max-outage says",
+            self.what,
+            clock(self.since),
+            clock(self.probe_at)
+        )
+    }
 }
 
 /// Progress event of the work.
@@ -210,8 +225,10 @@ impl Patience {
             return Err(Over);
         }
         if !std::mem::replace(&mut self.told, true) {
-            let (what, reason) = (&*outage.what, &*outage.reason);
-            tracing::warn!(what, reason, "backfill waits");
+            let (what, reason, hint) = (&*outage.what, &*outage.reason, outage.hint(context.zone));
+            let since = outage.since.to_rfc3339();
+            let probe_at = outage.probe_at.to_rfc3339();
+            tracing::warn!(what, since, reason, probe_at, hint, "backfill waits");
         }
         tell(Told::Waits(outage));
         let until = (outage.probe_at - context.clock.now()).to_std();

@@ -2,10 +2,11 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::progress::Bar;
 use crate::cli::signal::cancel_on_signal;
-use crate::cli::text::Screen;
+use crate::cli::text::{Screen, time};
 use crate::cli::{CliContext, CliError, Exit, say, show, summary, target};
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
@@ -97,7 +98,21 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let unread = orders.len() - reports.len();
     if let Some(down) = reason {
         let (what, since) = (&*down.what, down.since.to_rfc3339());
-        tracing::warn!(put_off, what, since, reason = down.last, "days put off");
+        let again = humantime::format_duration(Duration::from_secs(down.probe_in.as_secs()));
+        let hint = format!(
+            "{what} is down since {}, and may be asked again in {again}: run it again then, or let `bronzed \
+             backfill` wait for it; `bronzed check --online {}` shows its answer",
+            time::at(down.since, source.timezone),
+            args.target
+        );
+        tracing::warn!(
+            put_off,
+            what,
+            since,
+            reason = down.last,
+            hint,
+            "days put off"
+        );
     }
     if unread > put_off {
         let unread = unread - put_off;

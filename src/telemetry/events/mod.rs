@@ -480,9 +480,9 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         name: "backfill waits",
         levels: WARN,
         within: Within::Process,
-        fields: &["what", "reason"],
+        fields: &["what", "since", "reason", "probe_at", "hint"],
         meaning: "`bronzed backfill` waits for the end of an outage: `what` is a host, an endpoint or \
-                  the lake. Told once, however long it lasts.",
+                  the lake, asked again at `probe_at`. Told once, however long it lasts.",
     },
     CatalogueEvent {
         name: "backfill goes on",
@@ -503,7 +503,7 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         name: "days put off",
         levels: WARN,
         within: Within::Process,
-        fields: &["put_off", "what", "since", "reason"],
+        fields: &["put_off", "what", "since", "reason", "hint"],
         meaning: "`bronzed run` has left out so many days because `what` is down; `bronzed backfill` \
                   waits for it.",
     },
