@@ -17,11 +17,13 @@ use crate::server::daemon::{Readiness, ServiceError};
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, CalendarView, CoverageView, DatasetView, DayView,
-    History, JobView, Overview, RunView, ScheduleView, Volumes,
+    FailedSlice, History, JobView, Overview, ProgressView, RunStatus, RunView, ScheduleView,
+    Volumes,
 };
 use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
+use bronzed_model::execution::{Execution, Status};
 
 /// Job name of runs requested by a person.
 const MANUAL: &str = "manual";
@@ -289,7 +291,10 @@ impl DaemonInner {
             timezone: one.schedule.zone.name().to_owned(),
             next_slot: next_slot.filter(|_| paused_since.is_none()),
             paused_since,
-            last_run: board.runs.last_of(source, name),
+            last_run: board
+                .runs
+                .last_of(source, name)
+                .or_else(|| last_of_lake(one, name)),
         }
     }
 
@@ -324,6 +329,40 @@ impl DaemonInner {
             last_success,
         }
     }
+}
+
+/// Returns the run of a job that ended last, of those that the lake told of: of an earlier process, or another one.
+fn last_of_lake(one: &Scheduled, job: &str) -> Option<RunView> {
+    let mut last: Option<(&Dataset, Day, Execution)> = None;
+    for (_, dataset) in enabled(&one.source, &one.schedule) {
+        one.memory.executions(&dataset.prefix, |day, run| {
+            let is_later = last
+                .as_ref()
+                .is_none_or(|(.., known)| known.timestamp < run.timestamp);
+            if run.job == job && run.status != Status::Running && is_later {
+                last = Some((dataset, day, run.clone()));
+            }
+        });
+    }
+    let (dataset, day, run) = last?;
+    let failed = run.failed_slices.into_iter();
+    Some(RunView {
+        run_id: run.run_id,
+        source: dataset.source.clone(),
+        dataset: dataset.name.clone(),
+        day,
+        mode: one.schedule.mode_of(job),
+        job: run.job,
+        status: RunStatus::of_ended(run.status),
+        started_at: Some(run.started_at),
+        ended_at: Some(run.timestamp),
+        progress: ProgressView::default(),
+        counts: Some(run.counts),
+        failed_slices: failed
+            .map(|(slice, reason)| FailedSlice { slice, reason })
+            .collect(),
+        error: run.error,
+    })
 }
 
 impl DaemonState {

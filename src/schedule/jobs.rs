@@ -167,7 +167,7 @@ impl Schedule {
 
     /// Returns the mode of runs of `job`. For a job that no longer exists, or a person, `Mode::New` is
     /// assumed.
-    pub(super) fn mode_of(&self, job: &str) -> Mode {
+    pub(crate) fn mode_of(&self, job: &str) -> Mode {
         self.jobs.get(job).map_or(Mode::New, |known| known.job.mode)
     }
 }
