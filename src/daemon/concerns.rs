@@ -24,10 +24,14 @@ impl DaemonInner {
         now: DateTime<Utc>,
     ) -> Vec<Concern> {
         let mut concerns = of_the_daemon(board, readiness);
-        concerns.extend(self.alerts.active().into_iter().filter_map(of_alert));
         for one in self.sources.values() {
             self.of_source(board, one, now, &mut concerns);
         }
+        let alerts = self.alerts.active().into_iter().filter_map(of_alert);
+        let alerts: Vec<_> = alerts
+            .filter(|one| !is_of_mistyped(one, &concerns))
+            .collect();
+        concerns.extend(alerts);
         concerns.sort_by_key(|concern| (Reverse(concern.severity), concern.kind));
         concerns
     }
@@ -66,6 +70,18 @@ impl DaemonInner {
             }
             match board.knowledge(source, dataset) {
                 Ok(known) => {
+                    if let Some(found) = known.mistyped(now) {
+                        concerns.push(Concern {
+                            day: Some(found.day),
+                            since: Some(found.since),
+                            detail: Some(found.in_words(&dataset.full_name())),
+                            ..Concern::of_dataset(
+                                dataset,
+                                ConcernKind::ValuesMistyped,
+                                Severity::Warning,
+                            )
+                        });
+                    }
                     let backlog = one.schedule.backlog(&dataset.name, known, now);
                     concerns.extend(of_days(dataset, &backlog));
                 }
@@ -145,6 +161,16 @@ fn of_alert(alert: AlertEntry) -> Option<Concern> {
         detail: Some(format!("{}. {}", alert.summary, alert.detail)),
         ..Concern::new(ConcernKind::Alert, severity)
     })
+}
+
+/// `true` for an alert on drift of a dataset whose mistyped values are told.
+fn is_of_mistyped(alert: &Concern, concerns: &[Concern]) -> bool {
+    let is_drift = alert.severity == Severity::Note;
+    is_drift
+        && concerns.iter().any(|one| {
+            one.kind == ConcernKind::ValuesMistyped
+                && (&one.source, &one.dataset) == (&alert.source, &alert.dataset)
+        })
 }
 
 /// Returns the concerns about the days of a dataset.

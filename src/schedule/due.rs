@@ -536,6 +536,7 @@ mod tests {
             again_at: None,
             started_at: at(started),
             ended_at: at(ended),
+            mistyped: None,
         };
         let known = [
             facts("legacy", Status::Adopted, "20T10:00", "20T10:00"),

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use bronzed_model::verified::Verified;
@@ -52,7 +52,11 @@ pub struct DatasetKnowledge {
     last_seen: Option<DateTime<Utc>>,
     good: BTreeMap<Arc<str>, BTreeMap<Day, DateTime<Utc>>>,
     verified: BTreeMap<Day, Verified>,
+    mistyped: BTreeMap<Uuid, (Day, DateTime<Utc>, MistypedValues)>,
 }
+
+/// Time for which mistyped values are told after the last run that had some.
+const MISTYPED_FOR: TimeDelta = TimeDelta::days(7);
 
 /// Maximum number of days per job whose last successful run is kept: those whose run started last.
 const GOOD_DAYS: usize = 32;
@@ -81,6 +85,10 @@ impl DatasetKnowledge {
         }
         if facts.status == Status::Ok && facts.started_at <= now {
             self.note_good(day, &facts);
+        }
+        if let Some(mistyped) = &facts.mistyped {
+            let seen = (day, facts.ended_at, mistyped.clone());
+            self.mistyped.insert(facts.run_id, seen);
         }
         if self.is_done(day) {
             return;
@@ -140,6 +148,21 @@ impl DatasetKnowledge {
     /// Records the last comparison of days with the API.
     pub fn verified(&mut self, days: impl IntoIterator<Item = (Day, Verified)>) {
         self.verified.extend(days);
+    }
+
+    /// Returns the values that declared columns couldn't hold, if a run of the last week has found some.
+    pub fn mistyped(&self, now: DateTime<Utc>) -> Option<MistypedDataset> {
+        let recent = |at: DateTime<Utc>| at <= now && now - at <= MISTYPED_FOR;
+        let runs = self.mistyped.values().filter(|(_, at, _)| recent(*at));
+        let runs: Vec<_> = runs.collect();
+        let (day, _, last) = runs.iter().max_by_key(|(_, at, _)| *at)?;
+        Some(MistypedDataset {
+            since: runs.iter().map(|(_, at, _)| *at).min()?,
+            day: *day,
+            field: Arc::clone(&last.field),
+            values: runs.iter().map(|(.., one)| one.values).sum(),
+            runs: runs.len(),
+        })
     }
 
     /// Returns the last comparison of the day with the API.
@@ -237,6 +260,43 @@ pub struct ExecutionFacts {
     pub started_at: DateTime<Utc>,
     /// Time of the last write of its entry: the end of the run, unless it was interrupted.
     pub ended_at: DateTime<Utc>,
+    /// Values that a declared column couldn't hold; `None` if there were none.
+    pub mistyped: Option<MistypedValues>,
+}
+
+/// Values of a run that went to `_extra` although a column is declared for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MistypedValues {
+    /// Path of one of the fields: `valorGlobal`.
+    pub field: Arc<str>,
+    /// Number of values in `_extra`, those without a column among them.
+    pub values: u64,
+}
+
+/// Mistyped values of a dataset, summed over the runs of late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MistypedDataset {
+    /// End of the first of these runs.
+    pub since: DateTime<Utc>,
+    /// Day of the last of these runs.
+    pub day: Day,
+    /// Field that the last of these runs named.
+    pub field: Arc<str>,
+    /// Number of values.
+    pub values: u64,
+    /// Number of runs.
+    pub runs: usize,
+}
+
+impl MistypedDataset {
+    /// Describes the values, and what to do.
+    pub fn in_words(&self, dataset: &str) -> String {
+        format!(
+            "{} values are in `_extra`, because the API sends `{}` in another type than its column has: sums over \
+             it lack them. `bronzed schema drift {dataset}` has them all",
+            self.values, self.field
+        )
+    }
 }
 
 impl From<&Execution> for ExecutionFacts {
@@ -249,8 +309,18 @@ impl From<&Execution> for ExecutionFacts {
             again_at: execution.again_at,
             started_at: execution.started_at,
             ended_at: execution.timestamp,
+            mistyped: mistyped(execution),
         }
     }
+}
+
+fn mistyped(execution: &Execution) -> Option<MistypedValues> {
+    let example = execution.drift_example.as_ref();
+    let example = example.filter(|example| example.is_mistyped())?;
+    Some(MistypedValues {
+        field: example.field.as_str().into(),
+        values: execution.counts.drift,
+    })
 }
 
 #[cfg(test)]
@@ -266,7 +336,33 @@ mod tests {
             again_at: None,
             started_at: "2025-10-22T12:00:00Z".parse().unwrap(),
             ended_at: ended_at.parse().unwrap(),
+            mistyped: None,
         }
+    }
+
+    /// An amount that came as text was stored in `_extra`, and nothing but a line of the log told of it.
+    #[test]
+    fn an_amount_in_another_type_is_told_for_a_week_whoever_read_it() {
+        let day = "2025-10-22".parse().unwrap();
+        let mut known = DatasetKnowledge::new([day]);
+        let run = |run, values, ended_at| ExecutionFacts {
+            mistyped: Some(MistypedValues {
+                field: "valorGlobal".into(),
+                values,
+            }),
+            ..facts(run, Status::Ok, ended_at)
+        };
+        known.note(day, facts(1, Status::Ok, "2025-10-22T12:05:00Z"));
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(known.mistyped(at("2025-10-22T13:00:00Z")), None);
+        known.note(day, run(2, 30, "2025-10-22T14:00:00Z"));
+        known.note(day, run(3, 1, "2025-10-22T15:00:00Z"));
+        known.note(day, run(3, 1, "2025-10-22T15:00:00Z"));
+        let told = known.mistyped(at("2025-10-22T16:00:00Z")).unwrap();
+        assert_eq!((told.values, told.runs, told.day), (31, 2, day));
+        assert_eq!(told.since, at("2025-10-22T14:00:00Z"));
+        assert!(told.in_words("pncp.contratos").contains("`valorGlobal`"));
+        assert_eq!(known.mistyped(at("2025-10-30T16:00:00Z")), None);
     }
 
     #[test]

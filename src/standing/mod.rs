@@ -21,6 +21,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::schedule::backlog::Backlog;
+use crate::schedule::knowledge::MistypedDataset;
 use crate::schedule::plan::next_tries;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -56,6 +57,8 @@ pub struct DatasetStatus {
     pub backlog: Backlog,
     /// The last run of any day, with its day.
     pub last_run: Option<(Day, Execution)>,
+    /// Values that declared columns couldn't hold, of the runs of the last week.
+    pub mistyped: Option<MistypedDataset>,
     /// Next attempt at the day of the last run. `None` if it needs none, or depends on a future slot.
     pub last_run_again: Option<DateTime<Utc>>,
 }
@@ -213,6 +216,7 @@ pub async fn standing(
         since: covered.into_iter().chain(known.named_from()).min(),
         open,
         backlog: schedule.backlog(name, known, now),
+        mistyped: known.mistyped(now),
         last_run_again: last_run.as_ref().and_then(|(day, _)| next(*day)),
         last_run,
     })
@@ -250,6 +254,7 @@ impl DatasetStatus {
             open: Vec::new(),
             backlog: Backlog::default(),
             last_run: None,
+            mistyped: None,
             last_run_again: None,
         }
     }
@@ -303,6 +308,13 @@ impl DatasetStatus {
             "stuck_days": self.backlog.stuck,
             "oldest_backlog_day": self.backlog.oldest,
             "needs_attention": !self.troubles().is_empty(),
+            "mistyped": self.mistyped.as_ref().map(|found| json!({
+                "since": time(found.since),
+                "day": found.day,
+                "field": &*found.field,
+                "values": found.values,
+                "runs": found.runs,
+            })),
             "open": open.collect::<Vec<_>>(),
             "last_run": last_run,
         })

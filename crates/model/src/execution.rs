@@ -77,6 +77,22 @@ impl StopReason {
     }
 }
 
+/// Field with a value that went to `_extra`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DriftExample {
+    /// Path of the field: `orgaoEntidade.novo`.
+    pub field: String,
+    /// Reason: `mistyped` if a column of its name can't hold the value, else `undeclared` or a rarer one.
+    pub why: String,
+}
+
+impl DriftExample {
+    /// Returns `true` if the column of the field lacks the value, so that sums over it are too small.
+    pub fn is_mistyped(&self) -> bool {
+        self.why == "mistyped"
+    }
+}
+
 /// One run's audit record. `state::document` writes it into the state under its run id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -94,6 +110,8 @@ pub struct Execution {
     pub counts: Counts,
     /// Number of retries by the kind of the failure before, such as `timed_out`.
     pub retry_reasons: BTreeMap<String, u64>,
+    /// One of the values that no column held, for people to look for; `None` if there was none.
+    pub drift_example: Option<DriftExample>,
     /// Keys of the committed files in order, each with its number of rows.
     pub files: Vec<(String, u64)>,
     /// Labels of the slices that weren't read or proven, each with the reason.
@@ -118,6 +136,7 @@ impl Execution {
             timestamp: now,
             counts: Counts::default(),
             retry_reasons: BTreeMap::new(),
+            drift_example: None,
             files: Vec::new(),
             failed_slices: Vec::new(),
             error: None,

@@ -29,6 +29,14 @@ pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bo
         page.blank();
         dataset(&mut page, status, troubles, now);
     }
+    for one in found {
+        if let Some(mistyped) = &one.mistyped {
+            page.blank();
+            let since = time::at(mistyped.since, one.zone);
+            let text = format!("since {since}, {}", mistyped.in_words(&one.dataset));
+            page.fact(0, (&one.dataset, one.dataset.len() + 1), &text, Paint::Warn);
+        }
+    }
     let shown: Vec<_> = found.iter().filter(|one| all || !one.is_blank()).collect();
     if !shown.is_empty() {
         page.blank();
@@ -236,6 +244,7 @@ mod tests {
                 ..Backlog::default()
             },
             last_run: Some((day("2025-10-21"), run)),
+            mistyped: None,
             last_run_again: None,
             open,
         }

@@ -148,6 +148,7 @@ impl Case {
             again_at: None,
             started_at: at(from),
             ended_at: at(to),
+            mistyped: None,
         };
         self.known.note(day(of), facts);
         self
@@ -170,6 +171,7 @@ impl Case {
             again_at: again_at.map(at),
             started_at: at(from),
             ended_at: at(to),
+            mistyped: None,
         };
         self.known.note(day(of), facts);
         self

@@ -91,6 +91,7 @@ impl Life {
             again_at: None,
             started_at: self.now,
             ended_at: self.now + TAKES,
+            mistyped: None,
         };
         let dataset = self.schedule.datasets[&task.dataset];
         let known = self.lake.of_mut(&task.dataset).unwrap();

@@ -304,6 +304,7 @@ impl World {
             again_at: None,
             started_at: shown.0,
             ended_at: shown.1,
+            mistyped: None,
         };
         self.lake
             .of_mut(&run.task.dataset)

@@ -83,6 +83,8 @@ pub enum ConcernKind {
     DaysOverdue,
     /// A dataset is older than its job's `freshness` allows.
     Stale,
+    /// The API sends values in another type than their column has: they are in `_extra`, and sums lack them.
+    ValuesMistyped,
     /// An alert is active that no other concern covers.
     Alert,
     /// Days that have settled aren't complete, and are read again.

@@ -150,7 +150,7 @@ impl<'a> RunFrame<'a> {
     ) -> Result<(), IntakeError> {
         let mut execution = self.execution.clone();
         execution.counts.add(pending.counts());
-        tell_drift(self.order, pending.drifted(), execution.counts.drift);
+        execution.drift_example = tell_drift(self.order, pending.drifted(), execution.counts.drift);
         let last = pending.finish().await?;
         let verdict = RunOutcome {
             slices: proven,

@@ -11,7 +11,8 @@
 //! are among the new rows, not among the fetched); `misplaced` counts the new rows whose own date is another
 //! day that doesn't have them; `withdrawn` and `returned` count the stored ids that the run found to be no
 //! longer, or again, listed by the API; `repeats` counts the rows that came again within one walk over a
-//! slice. `retry_reasons` counts retries by the kind of the failure before, such as `{"timed_out": 1}`. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
+//! slice. `drift_example` names one field of the `drift` values that no column held, and why:
+//! `{"field": "valorGlobal", "why": "mistyped"}`. `retry_reasons` counts retries by the kind of the failure before, such as `{"timed_out": 1}`. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
 //! day is worth another run. A person's decision about the day (`bronzed state accept`, `bronzed day forget`)
 //! also has an entry, with a `job` of that name, a `reason` and no `status`. The first four members are those
 //! of the earlier pipeline. Unknown members are kept verbatim: a value is the text that was read.
@@ -23,7 +24,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use bronzed_model::counts::Counts;
-use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::execution::{DriftExample, Execution, Status, StopReason};
 use bronzed_model::json;
 
 /// Status of the takeover entry, which counts the files of the earlier pipeline.
@@ -78,6 +79,11 @@ impl AuditEntry {
             .unwrap_or_default()
     }
 
+    /// Returns one of the values that no column held.
+    pub(super) fn drift_example(&self) -> Option<DriftExample> {
+        serde_json::from_str(self.get("drift_example")?).ok()
+    }
+
     /// Returns the entry's counts.
     pub(super) fn counts(&self) -> Counts {
         Counts {
@@ -112,6 +118,7 @@ impl AuditEntry {
         self.set_status(run.status);
         self.set_failures(&run.failed_slices);
         self.set_retry_reasons(&run.retry_reasons);
+        self.set_drift_example(run.drift_example.as_ref());
         self.set_files(run.files.iter().map(|(key, _)| key.as_str()));
         self.set_time("started_at", run.started_at, zone);
         self.set_version();
@@ -239,6 +246,15 @@ impl AuditEntry {
             .map(|(kind, count)| format!("{}: {count}", json::quote(kind)))
             .collect();
         self.set("retry_reasons", format!("{{{}}}", counts.join(", ")));
+    }
+
+    fn set_drift_example(&mut self, example: Option<&DriftExample>) {
+        // Another run that credits a file to this one doesn't know of it.
+        if let Some(DriftExample { field, why }) = example {
+            let (field, why) = (json::quote(field), json::quote(why));
+            let text = format!("{{\"field\": {field}, \"why\": {why}}}");
+            self.set("drift_example", text);
+        }
     }
 
     fn set_failures(&mut self, failures: &[(String, String)]) {

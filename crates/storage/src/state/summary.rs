@@ -105,6 +105,7 @@ fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
         timestamp: at("timestamp")?,
         counts: entry.counts(),
         retry_reasons: entry.retry_reasons(),
+        drift_example: entry.drift_example(),
         files: Vec::new(),
         failed_slices: failures(entry),
         stop: stop(entry),

@@ -67,6 +67,7 @@ pub(in crate::server) const EN: Words = Words {
         ],
         api_down: "The API is down; work waits for a probe to succeed.",
         stale: "The data is older than it may be",
+        values_mistyped: "Values came in another type than their column has, and are in _extra",
         dataset_rests: "The last run failed at the API: the next one waits, for an hour at most",
         job_paused: "Paused by a person",
         oldest: "the oldest:",

@@ -74,6 +74,7 @@ pub(in crate::server) struct ConcernWords {
     pub api_down: &'static str,
     pub stale: &'static str,
     pub dataset_rests: &'static str,
+    pub values_mistyped: &'static str,
     pub job_paused: &'static str,
     pub oldest: &'static str,
     pub since: &'static str,

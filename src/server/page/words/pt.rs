@@ -67,6 +67,7 @@ pub(in crate::server) const PT: Words = Words {
         ],
         api_down: "A API está fora do ar; o trabalho espera até que uma sonda dê certo.",
         stale: "Os dados estão mais antigos do que podem estar",
+        values_mistyped: "Vieram valores de tipo diferente do da coluna; estão em _extra",
         dataset_rests: "A última execução falhou na API: a próxima espera, por uma hora no máximo",
         job_paused: "Pausada por uma pessoa",
         oldest: "o mais antigo:",

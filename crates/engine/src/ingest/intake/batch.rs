@@ -9,12 +9,12 @@ use crate::ingest::beside::{Abandoned, Beside, WorkThread};
 use crate::ingest::progress::Progress;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
-use bronzed_model::execution::{Execution, StopReason};
+use bronzed_model::execution::{DriftExample, Execution, StopReason};
 use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
-use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::drift::{Drift, Why};
 use bronzed_storage::bronze::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
@@ -260,17 +260,19 @@ pub fn tell(context: &Context, committed: &Committed) {
     context.observer.notice(Progress::Committed { rows });
 }
 
-/// Logs once that values went into `_extra`, with one of them as an example; `extra` is the `_extra` of a
-/// row.
-pub fn tell_drift(order: &Order, extra: Option<&str>, values: u64) {
-    let Some(extra) = extra else {
-        return;
-    };
+/// Logs once that values went into `_extra`, with one of them as an example, and returns its field; `extra` is the
+/// `_extra` of a row. A value that its column can't hold is the first choice: sums lack it.
+pub fn tell_drift(order: &Order, extra: Option<&str>, values: u64) -> Option<DriftExample> {
     let mut drift = Drift::default();
-    drift.see(&order.dataset.schema, order.day, extra);
-    if let Some(found) = drift.findings().first() {
-        let (field, example) = (found.field.as_str(), found.example.as_str());
-        let why = found.why.name();
-        tracing::warn!(field, why, example, values, "schema drift seen");
-    }
+    drift.see(&order.dataset.schema, order.day, extra?);
+    let findings = drift.findings();
+    let mistyped = findings.iter().find(|found| found.why == Why::Mistyped);
+    let found = mistyped.or(findings.first())?;
+    let (field, example) = (found.field.as_str(), found.example.as_str());
+    let why = found.why.name();
+    tracing::warn!(field, why, example, values, "schema drift seen");
+    Some(DriftExample {
+        field: field.to_owned(),
+        why: why.to_owned(),
+    })
 }

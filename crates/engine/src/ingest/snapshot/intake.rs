@@ -110,12 +110,9 @@ impl<'a> SnapshotIntake<'a> {
     }
 
     /// Logs values that no column holds.
-    pub fn tell_drift(&self) {
-        tell_drift(
-            self.order,
-            self.pending.drifted(),
-            self.execution.counts.drift,
-        );
+    pub fn tell_drift(&mut self) {
+        let drift = self.execution.counts.drift;
+        self.execution.drift_example = tell_drift(self.order, self.pending.drifted(), drift);
     }
 
     /// Commits the rows taken in so far; without any, only adds their counts.
