@@ -11,9 +11,10 @@
 //! - slots of a pool and of the source are taken together: no request holds one while it waits for the
 //!   other, and a request whose pool is full lets others pass.
 //!
-//! The limit adapts: a "too many requests" response halves it (PNCP limits *concurrency*, and says so
-//! only that way), and it grows by one after every 10 good responses.
+//! The limit adapts: a "too many requests" response lowers it (PNCP limits *concurrency*, and says so
+//! only that way), and good responses raise it again ([`adaptation`]).
 
+mod adaptation;
 mod rate_window;
 
 use std::cmp::Reverse;
@@ -23,11 +24,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use adaptation::AdaptiveLimit;
 use bronzed_model::declaration::{Pool, Priority};
 use rate_window::RateWindow;
-
-/// Number of good responses after which the limit grows by one.
-const GROW_AFTER: u32 = 10;
 
 /// Index of a limit: the source's own, or that of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,19 +55,14 @@ struct LimiterState {
 /// State of one limit.
 #[derive(Debug)]
 struct Limiter {
-    ceiling: usize,
-    /// Part of the ceiling that this process may use.
+    /// Part of the declared concurrency that this process may use.
     share: usize,
-    limit: usize,
+    limit: AdaptiveLimit,
     in_flight: usize,
     rate: RateWindow,
     /// Start times of the last requests, the newest at the end; as many as the rate needs.
     begun: VecDeque<Instant>,
     admitted: u64,
-    /// Value of `admitted` when the limit was last halved: responses to these requests don't change it
-    /// again.
-    adapted_at: u64,
-    good_answers: u32,
 }
 
 /// Position in the queue: highest priority first, then first in, first out.
@@ -270,20 +264,17 @@ impl Limiter {
     fn new(limits: &Pool) -> Self {
         let ceiling = limits.concurrency.max(1);
         Self {
-            ceiling,
             share: ceiling,
-            limit: ceiling,
+            limit: AdaptiveLimit::new(ceiling),
             in_flight: 0,
             rate: RateWindow::new(limits, ceiling),
             begun: VecDeque::new(),
             admitted: 0,
-            adapted_at: 0,
-            good_answers: 0,
         }
     }
 
     fn limit(&self) -> usize {
-        self.limit.min(self.share)
+        self.limit.get().min(self.share)
     }
 
     fn is_full(&self) -> bool {
@@ -298,29 +289,17 @@ impl Limiter {
     fn take(&mut self, now: Instant) -> u64 {
         self.rate.note(&mut self.begun, now);
         self.in_flight += 1;
+        self.limit.note_in_flight(self.in_flight);
         self.admitted += 1;
         self.admitted
     }
 
     fn good(&mut self, number: u64) {
-        if number <= self.adapted_at || self.limit >= self.ceiling {
-            return;
-        }
-        self.good_answers += 1;
-        if self.good_answers >= GROW_AFTER {
-            self.good_answers = 0;
-            self.limit += 1;
-        }
+        self.limit.good(number);
     }
 
     fn rate_limited(&mut self, number: u64) {
-        if number > self.adapted_at {
-            // Halves the effective limit, because this process's share may be below its own limit.
-            self.limit = self.limit().max(1);
-            self.limit -= self.limit / 2;
-            self.adapted_at = self.admitted;
-            self.good_answers = 0;
-        }
+        self.limit.refused(number, self.admitted, self.share);
     }
 }
 
@@ -367,12 +346,12 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Reports a good response: after 10 of them the limit grows by one.
+    /// Reports a good response, of which some raise the limit.
     pub fn good(self) {
         self.each(Limiter::good);
     }
 
-    /// Reports "too many requests": the limit is halved. Only once for all requests that were in flight
+    /// Reports "too many requests": the limit is lowered. Only once for all requests that were in flight
     /// together, because they were refused for the same reason.
     pub fn rate_limited(self) {
         self.each(Limiter::rate_limited);

@@ -1,3 +1,6 @@
+mod found;
+
+use super::adaptation::GROW_AFTER;
 use super::*;
 use futures::FutureExt;
 use futures::future::join_all;
@@ -214,10 +217,58 @@ async fn the_limit_grows_back_with_good_answers_but_never_beyond_the_declared_on
     assert_eq!(limiter.limit(), 1);
     let mut grown = Vec::new();
     for _ in 0..4 {
-        (0..GROW_AFTER).for_each(|_| enter_now(&limiter).good());
+        answer_well(&limiter, GROW_AFTER);
         grown.push(limiter.limit());
     }
-    assert_eq!(grown, [2, 3, 3, 3]);
+    // 2 was refused, and is tried again only later.
+    assert_eq!(grown, [1, 1, 1, 1]);
+    answer_well(&limiter, 100 - 4 * GROW_AFTER);
+    assert_eq!(limiter.limit(), 2);
+    for _ in 0..4 {
+        answer_well(&limiter, GROW_AFTER);
+    }
+    assert_eq!(limiter.limit(), 3);
+}
+
+/// Has so many requests answered well, with as many in flight as the limit allows.
+fn answer_well(limiter: &Arc<AdaptiveLimiter>, answers: u32) {
+    let mut left = answers;
+    while left > 0 {
+        let limit = limiter.limit();
+        for permit in (0..limit).map(|_| enter_now(limiter)).collect::<Vec<_>>() {
+            if left > 0 && limiter.limit() == limit {
+                left -= 1;
+                permit.good();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_trial_takes_back_one_step_and_is_repeated_ever_more_seldom() {
+    let limiter = limiter(8);
+    enter_now(&limiter).rate_limited();
+    answer_well(&limiter, 3 * GROW_AFTER);
+    assert_eq!(limiter.limit(), 7, "one below what was refused");
+    for wait in [100, 200, 400, 800, 1_600, 1_600] {
+        answer_well(&limiter, wait - 1);
+        assert_eq!(limiter.limit(), 7, "too early");
+        answer_well(&limiter, 1);
+        assert_eq!(limiter.limit(), 8);
+        enter_now(&limiter).rate_limited();
+        assert_eq!(limiter.limit(), 7);
+    }
+    // Refused where it was borne: the server bears less than before.
+    enter_now(&limiter).rate_limited();
+    assert_eq!(limiter.limit(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn good_answers_to_few_requests_say_nothing_of_many() {
+    let limiter = limiter(8);
+    enter_now(&limiter).rate_limited();
+    (0..1_000).for_each(|_| enter_now(&limiter).good());
+    assert_eq!(limiter.limit(), 4);
 }
 
 #[tokio::test(start_paused = true)]
