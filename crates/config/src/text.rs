@@ -15,7 +15,7 @@ use url::Url;
 
 use super::nearest::did_you_mean;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Period;
+use bronzed_model::declaration::{ColumnPath, Period};
 use bronzed_model::template::Template;
 use bronzed_model::text::{self, TextFormat, WrongText};
 
@@ -193,6 +193,25 @@ impl TextFormat for Field {
     }
 }
 
+/// A column by its name, by names joined with dots, or by a JSON pointer.
+pub struct ColumnName;
+
+impl TextFormat for ColumnName {
+    type Value = ColumnPath;
+
+    fn parse(text: &str) -> Result<ColumnPath, WrongText> {
+        let pointer = match text.starts_with('/') {
+            true => Pointer::parse(text)?,
+            false => {
+                let names = text.replace('~', "~0").replace('/', "~1");
+                format!("/{}", names.replace('.', "/"))
+            }
+        };
+        let written = text.to_owned();
+        Ok(ColumnPath { written, pointer })
+    }
+}
+
 /// A text with `{variables}`.
 pub struct TemplateText;
 
@@ -367,6 +386,32 @@ impl TextFormat for HeaderText {
     }
 }
 
+/// Regular expression.
+pub struct Pattern;
+
+impl TextFormat for Pattern {
+    type Value = Regex;
+
+    fn parse(text: &str) -> Result<Regex, WrongText> {
+        pattern(
+            text,
+            "write it in the syntax of the crate regex: \"^[0-9]{14}$\"",
+        )
+    }
+}
+
+/// Parses a regular expression; `right` is the hint if it is none.
+fn pattern(text: &str, right: &str) -> Result<Regex, WrongText> {
+    Regex::new(text).map_err(|error| {
+        // The library prints the position on several lines; the last one is the reason.
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default();
+        let reason = reason.trim_start_matches("error: ");
+        let problem = format!("` is not a regular expression: {reason}");
+        WrongText::of(&problem, right)
+    })
+}
+
 /// Regular expression with one group, around a number of seconds.
 pub struct WaitPattern;
 
@@ -375,14 +420,7 @@ impl TextFormat for WaitPattern {
 
     fn parse(text: &str) -> Result<Regex, WrongText> {
         let right = "write one group around the digits: \"Try again in ([0-9]+) seconds\"";
-        let pattern = Regex::new(text).map_err(|error| {
-            // The library prints the position on several lines; the last one is the reason.
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default();
-            let reason = reason.trim_start_matches("error: ");
-            let problem = format!("` is not a regular expression: {reason}");
-            WrongText::of(&problem, right)
-        })?;
+        let pattern = pattern(text, right)?;
         match pattern.captures_len() - 1 {
             1 => Ok(pattern),
             groups => {

@@ -22,6 +22,7 @@ pub mod json;
 pub mod paginator;
 pub mod problem;
 pub mod protection;
+pub mod quality;
 pub mod record;
 pub mod redact;
 pub mod schema;

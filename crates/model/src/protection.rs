@@ -174,6 +174,16 @@ impl Protection {
         self.key.as_deref()
     }
 
+    /// Returns `true` if a rule protects the field at this JSON pointer, a part of it, or what it is a part of.
+    pub fn touches(&self, pointer: &str) -> bool {
+        let within = |one: &str, other: &str| {
+            one.strip_prefix(other)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut fields = self.rules.iter().map(|rule| rule.field.as_str());
+        fields.any(|field| within(field, pointer) || within(pointer, field))
+    }
+
     /// Returns a fingerprint that distinguishes keys without revealing them; `None` if no rule needs a key.
     pub fn fingerprint(&self) -> Option<String> {
         let keyed = self.rules.iter().any(|rule| rule.method == Method::Hmac);
@@ -263,8 +273,17 @@ fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns the text masked, if it has the form of a CPF.
+pub fn masked_cpf(text: &str) -> Option<String> {
+    is_cpf(text).then(|| masked(text))
+}
+
+fn is_cpf(text: &str) -> bool {
+    plain(text).len() == 11 && plain(text).bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn masked(text: &str) -> String {
-    let of_cpf = plain(text).len() == 11 && plain(text).bytes().all(|byte| byte.is_ascii_digit());
+    let of_cpf = is_cpf(text);
     let mut digit = 0;
     let hide = |c: char| {
         let middle = of_cpf && (3..9).contains(&digit);

@@ -141,6 +141,7 @@ pub fn dataset() -> Dataset {
         pool: None,
         cost: None,
         protection: None,
+        expectations: Arc::default(),
         schema: Arc::new(Schema {
             columns: vec![text("numeroControlePNCP"), text("dataPublicacaoPncp")],
             ..Schema::default()

@@ -126,6 +126,7 @@ impl Build<'_> {
         let responses = self.responses(&path.key("response"), &table.response, of_child);
         let retry = self.retry(path, &table.retry, &source.tables.retry);
         let protection = self.protection(context);
+        let expectations = self.expectations(context, protection.as_ref());
         self.pool(context);
         Some(Dataset {
             source: source.name.to_owned(),
@@ -154,6 +155,7 @@ impl Build<'_> {
             pool: table.pool.clone(),
             cost: table.cost,
             protection,
+            expectations: expectations.into(),
             schema: match self.is_drafted(source.name, name) {
                 true => Arc::default(),
                 false => Arc::clone(source.schemas.get(name)?),

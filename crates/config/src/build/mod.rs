@@ -10,6 +10,7 @@ pub mod columns;
 mod csv;
 mod dataset;
 mod days;
+mod expect;
 mod job;
 mod kind;
 mod paging;

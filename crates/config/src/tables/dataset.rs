@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::either::Either;
+use super::expect::ExpectTable;
 use super::{JsonPart, Scalar};
 use crate::text::{
     Date, DayFormat, Delimiter, Field, HttpUrl, Pointer, Prefix, RequestPath, Text, WaitPattern,
@@ -87,6 +88,12 @@ pub struct DatasetTable {
     /// and how their values are protected before anything is written.
     #[serde(default)]
     pub protect: IndexMap<String, ProtectTable>,
+    /// Expectations on the rows, by name. They are evaluated while rows are written, and hold nothing back. A
+    /// column is a name, or names joined with dots through structs and the elements of lists:
+    /// `orgaoEntidade.cnpj`. A row is unexpected if one of its elements is. A null is expected by all checks but
+    /// `not_null`.
+    #[serde(default)]
+    pub expect: IndexMap<String, ExpectTable>,
     /// Retries of failed requests; a missing key is taken from the source.
     #[serde(default)]
     pub retry: RetryTable,

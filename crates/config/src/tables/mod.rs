@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod bronzed;
 pub mod dataset;
 pub mod either;
+pub mod expect;
 pub mod source;
 
 use std::borrow::Cow;

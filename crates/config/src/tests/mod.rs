@@ -7,6 +7,7 @@ mod mistakes_in_alerts;
 mod mistakes_in_bronzed;
 mod mistakes_in_columns;
 mod mistakes_in_datasets;
+mod mistakes_in_expectations;
 mod mistakes_in_kinds;
 mod mistakes_in_protection;
 mod mistakes_in_sources;

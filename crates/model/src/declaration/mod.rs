@@ -5,6 +5,7 @@
 
 pub mod body;
 mod csv;
+mod expectation;
 mod job;
 mod kind;
 mod paging;
@@ -24,6 +25,7 @@ use url::Url;
 
 pub use body::BodyPart;
 pub use csv::{CsvEncoding, CsvFormat};
+pub use expectation::{Check, ColumnPath, Expectation, Limit, Severity, Share, ValueSet};
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};
@@ -328,6 +330,8 @@ pub struct Dataset {
     pub schema: Arc<Schema>,
     /// Masking or hashing of personal data in the records, before they are processed further.
     pub protection: Option<Protection>,
+    /// Expectations on the rows, evaluated as they are written.
+    pub expectations: Arc<[Expectation]>,
 }
 
 impl Dataset {
