@@ -13,6 +13,8 @@ use bronzed_model::day::Day;
 const MAX_FAILURES: usize = 32;
 /// Time for which drift is remembered after the last run that had some.
 const DRIFT_LASTS: TimeDelta = TimeDelta::days(1);
+/// Time for which a failed expectation is remembered after the last run in which it failed.
+const EXPECTATION_LASTS: TimeDelta = TimeDelta::days(7);
 /// Time for which overdue days count as becoming fewer after they last did.
 const SHRINKING: TimeDelta = TimeDelta::days(2);
 /// Interval at which repeated evidence is noted, so that the ledger isn't written by every run.
@@ -27,6 +29,9 @@ pub struct Evidence {
     /// Values that no column holds.
     #[serde(default)]
     drift: BTreeMap<String, DriftEvidence>,
+    /// Expectations that fail, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    expectations: BTreeMap<String, BTreeMap<String, FailedExpectation>>,
     /// Trends of overdue days.
     #[serde(default)]
     overdue: BTreeMap<String, OverdueTrend>,
@@ -54,6 +59,21 @@ pub struct DriftEvidence {
     pub day: Day,
     /// Number of values in that run.
     pub values: u64,
+}
+
+/// An expectation that fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedExpectation {
+    /// End of the first run in which it failed.
+    pub since: DateTime<Utc>,
+    /// End of the last run in which it failed.
+    pub last: DateTime<Utc>,
+    /// Day of that run.
+    pub day: Day,
+    /// Number of rows that the run evaluated.
+    pub evaluated: u64,
+    /// Number of rows that weren't as expected.
+    pub unexpected: u64,
 }
 
 /// Trend of the overdue days of a dataset.
@@ -85,6 +105,12 @@ impl Evidence {
             }
         }
         self.drift.retain(|_, drift| is_recent(drift, facts.at));
+        let lasts =
+            |failed: &FailedExpectation| (facts.at - failed.last).abs() <= EXPECTATION_LASTS;
+        for failing in self.expectations.values_mut() {
+            failing.retain(|_, failed| lasts(failed));
+        }
+        self.expectations.retain(|_, failing| !failing.is_empty());
     }
 
     fn hear_run(&mut self, run: &RunFacts) {
@@ -103,9 +129,33 @@ impl Evidence {
             }
             RunEnding::Other => {}
         }
+        self.hear_expectations(&name, run);
         if run.drift > 0 {
             self.hear_drift(name, run);
         }
+    }
+
+    fn hear_expectations(&mut self, name: &str, run: &RunFacts) {
+        for (expectation, result) in &run.expectations {
+            if result.success {
+                let failing = self.expectations.get_mut(name);
+                failing.and_then(|failing| failing.remove(expectation));
+                continue;
+            }
+            let failing = self.expectations.entry(name.to_owned()).or_default();
+            let since = failing
+                .get(expectation)
+                .map_or(run.at, |failed| failed.since);
+            let failed = FailedExpectation {
+                since,
+                last: run.at,
+                day: run.day,
+                evaluated: result.evaluated,
+                unexpected: result.unexpected,
+            };
+            failing.insert(expectation.clone(), failed);
+        }
+        self.expectations.retain(|_, failing| !failing.is_empty());
     }
 
     fn hear_drift(&mut self, name: String, run: &RunFacts) {
@@ -163,6 +213,20 @@ impl Evidence {
         self.drift.get(name).filter(|drift| is_recent(drift, now))
     }
 
+    /// Returns the expectations of a dataset that fail, by name. One that nobody has evaluated for a week is left
+    /// out: it isn't declared any more, or its rows don't come.
+    pub fn failing_expectations(
+        &self,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Vec<(&str, &FailedExpectation)> {
+        let failing = self.expectations.get(name).into_iter().flatten();
+        failing
+            .filter(|(_, failed)| (now - failed.last).abs() <= EXPECTATION_LASTS)
+            .map(|(name, failed)| (name.as_str(), failed))
+            .collect()
+    }
+
     /// Returns `true` if there are fewer overdue days than two days ago, or if nobody has known them for as long.
     pub fn is_shrinking(&self, name: &str, now: DateTime<Utc>) -> bool {
         let shrunk_at = self.overdue.get(name).and_then(|trend| trend.shrunk_at);
@@ -185,6 +249,16 @@ impl Evidence {
                 .or_insert_with(|| drift.clone());
             if own.last < drift.last {
                 own.clone_from(drift);
+            }
+        }
+        for (name, failing) in &other.expectations {
+            let own = self.expectations.entry(name.clone()).or_default();
+            for (expectation, failed) in failing {
+                let own = own.entry(expectation.clone());
+                let own = own.or_insert_with(|| failed.clone());
+                if own.last < failed.last {
+                    own.clone_from(failed);
+                }
             }
         }
         for (name, trend) in &other.overdue {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use bronzed_model::day::Day;
+use bronzed_model::quality::Results;
 
 /// Maximum number of runs in one snapshot; older ones are dropped, if nobody takes the snapshots.
 const MAX_RUNS: usize = 1_000;
@@ -128,6 +129,8 @@ pub struct RunFacts {
     pub outcome: RunEnding,
     /// Number of values that no column holds.
     pub drift: u64,
+    /// Results of the expectations of severity `error` that it evaluated, by name.
+    pub expectations: Results,
 }
 
 /// Outcome of a run.

@@ -25,6 +25,8 @@ pub enum AlertRuleName {
     Volume,
     /// Records have fields that no column holds.
     Drift,
+    /// An expectation of severity `error` fails.
+    Quality,
     /// The lake can't be reached, or refuses writes.
     Lake,
 }
@@ -45,7 +47,7 @@ pub enum AlertSeverity {
 
 impl AlertRuleName {
     /// All rules, in the order of the docs.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unproven,
         Self::Stuck,
         Self::Stale,
@@ -53,6 +55,7 @@ impl AlertRuleName {
         Self::Down,
         Self::Volume,
         Self::Drift,
+        Self::Quality,
         Self::Lake,
     ];
 
@@ -66,6 +69,7 @@ impl AlertRuleName {
             Self::Down => "down",
             Self::Volume => "volume",
             Self::Drift => "drift",
+            Self::Quality => "quality",
             Self::Lake => "lake",
         }
     }

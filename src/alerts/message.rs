@@ -73,6 +73,7 @@ fn again(rule: AlertRuleName) -> &'static str {
         AlertRuleName::Down => "answers again",
         AlertRuleName::Volume => "has a usual number of records again",
         AlertRuleName::Drift => "has had no undeclared field for a day",
+        AlertRuleName::Quality => "is as expected again, or hasn't been evaluated for a week",
         AlertRuleName::Lake => "can be read and written again",
     }
 }

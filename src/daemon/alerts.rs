@@ -20,8 +20,9 @@ use crate::daemon::{DaemonInner, Scheduled};
 use crate::schedule::knowledge::DatasetKnowledge;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Dataset;
+use bronzed_model::declaration::{Dataset, ExpectationSeverity};
 use bronzed_model::execution::{Status, StopReason};
+use bronzed_model::quality::{ExpectationResult, Results};
 use bronzed_model::redact::redact;
 
 /// Interval between snapshots.
@@ -64,10 +65,26 @@ impl SnapshotState {
                 _ => RunEnding::Other,
             },
             drift: counts.drift,
+            expectations: errors(&execution.expectations),
         });
         let surplus = self.runs.len().saturating_sub(MAX_RUNS);
         self.runs.drain(..surplus);
     }
+}
+
+/// Returns the results of severity `error`, without examples.
+fn errors(results: &Results) -> Results {
+    let errors = results
+        .iter()
+        .filter(|(_, one)| one.severity == ExpectationSeverity::Error);
+    let bare = errors.map(|(name, result)| {
+        let result = ExpectationResult {
+            examples: Vec::new(),
+            ..result.clone()
+        };
+        (name.clone(), result)
+    });
+    bare.collect()
 }
 
 /// Returns the reason of a failed run, short enough for a message.

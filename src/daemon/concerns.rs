@@ -142,7 +142,10 @@ fn of_the_daemon(board: &DaemonState, readiness: Readiness) -> Vec<Concern> {
 /// Returns the concern of an active alert. `None` if the other concerns tell of its condition, sooner than the alert.
 fn of_alert(alert: AlertEntry) -> Option<Concern> {
     match alert.key.rule {
-        AlertRuleName::Failing | AlertRuleName::Volume | AlertRuleName::Drift => {}
+        AlertRuleName::Failing
+        | AlertRuleName::Volume
+        | AlertRuleName::Drift
+        | AlertRuleName::Quality => {}
         AlertRuleName::Unproven
         | AlertRuleName::Stuck
         | AlertRuleName::Stale

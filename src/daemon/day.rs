@@ -18,6 +18,7 @@ use crate::server::view::{
 };
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
+use bronzed_model::quality::Results;
 use bronzed_model::slices::slices;
 use bronzed_storage::lake::LakeError;
 use bronzed_storage::state::{DayReport, ReportedExecution, report};
@@ -122,6 +123,7 @@ fn shown(dataset: &Dataset, day: Day, found: Option<DayReport>, now: DateTime<Ut
         withdrawn: 0,
         usual: None,
         slices,
+        expectations: Results::new(),
         executions: Vec::new(),
         files: Vec::new(),
         lost_files: Vec::new(),
@@ -132,6 +134,7 @@ fn shown(dataset: &Dataset, day: Day, found: Option<DayReport>, now: DateTime<Ut
     let Some(found) = found else {
         return empty;
     };
+    let expectations = found.expectations(&dataset.expectations);
     let files = found.files.into_iter().map(|file| FileView {
         key: file.key,
         bytes: file.bytes,
@@ -145,6 +148,7 @@ fn shown(dataset: &Dataset, day: Day, found: Option<DayReport>, now: DateTime<Ut
         }),
         records: found.records,
         withdrawn: found.withdrawn,
+        expectations,
         executions: found.executions.into_iter().rev().map(execution).collect(),
         files: files.collect(),
         lost_files: found.lost_files.into_iter().collect(),
@@ -219,6 +223,7 @@ fn unaudited(run: &RunView) -> ExecutionView {
         ended_at: run.ended_at,
         counts: run.counts.unwrap_or_default(),
         retry_reasons: BTreeMap::new(),
+        expectations: Results::new(),
         failed_slices: run.failed_slices.clone(),
         error: run.error.clone(),
         again_at: None,
@@ -238,6 +243,7 @@ fn execution(run: ReportedExecution) -> ExecutionView {
         ended_at: run.ended_at,
         counts: run.counts,
         retry_reasons: run.retry_reasons,
+        expectations: run.expectations,
         failed_slices: failed
             .map(|(slice, reason)| FailedSlice { slice, reason })
             .collect(),

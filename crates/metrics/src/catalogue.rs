@@ -97,8 +97,10 @@ pub(crate) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
 pub(crate) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
 /// Outcomes of an operation on the lake; `lost_race` is a conditional write that lost to another writer.
 pub(crate) const ALERT_RULE: &[&str] = &[
-    "unproven", "stuck", "stale", "failing", "down", "volume", "drift", "lake",
+    "unproven", "stuck", "stale", "failing", "down", "volume", "drift", "quality", "lake",
 ];
+/// Severities of an expectation.
+pub(crate) const SEVERITY: &[&str] = &["warn", "error"];
 pub(crate) const LAKE_OUTCOME: &[&str] = &["ok", "lost_race", "error"];
 
 pub(crate) const RUNS: Metric = Metric {
@@ -135,6 +137,32 @@ pub(crate) const SCHEMA_DRIFT: Metric = Metric {
     unit: "values",
     labels: &[SOURCE, DATASET],
     help: "Values that went into _extra: undeclared, or not what the schema declares.",
+};
+pub(crate) const EXPECTATION_EVALUATED: Metric = Metric {
+    name: "bronzed_expectation_evaluated_total",
+    kind: MetricKind::Counter,
+    unit: "rows",
+    labels: &[SOURCE, DATASET, configured("expectation")],
+    help: "New rows that an expectation was evaluated on; of a check of a day as a whole, evaluations.",
+};
+pub(crate) const EXPECTATION_UNEXPECTED: Metric = Metric {
+    name: "bronzed_expectation_unexpected_total",
+    kind: MetricKind::Counter,
+    unit: "rows",
+    labels: &[SOURCE, DATASET, configured("expectation")],
+    help: "Those of them that weren't as expected.",
+};
+pub(crate) const EXPECTATION_FAILED: Metric = Metric {
+    name: "bronzed_expectation_failed_runs_total",
+    kind: MetricKind::Counter,
+    unit: "runs",
+    labels: &[
+        SOURCE,
+        DATASET,
+        configured("expectation"),
+        one_of("severity", SEVERITY),
+    ],
+    help: "Runs in which fewer rows were as expected than the expectation asks for.",
 };
 pub(crate) const REQUESTS: Metric = Metric {
     name: "bronzed_requests_total",
@@ -301,6 +329,9 @@ pub const CATALOGUE: &[&Metric] = &[
     &RECORDS,
     &UNIDENTIFIED,
     &SCHEMA_DRIFT,
+    &EXPECTATION_EVALUATED,
+    &EXPECTATION_UNEXPECTED,
+    &EXPECTATION_FAILED,
     &REQUESTS,
     &REQUEST_DURATION,
     &RETRIES,

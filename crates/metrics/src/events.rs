@@ -8,6 +8,7 @@ use metrics::{counter, gauge, histogram};
 use crate::catalogue as names;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::Status;
+use bronzed_model::quality::ExpectationResult;
 
 /// A finished run, with any outcome.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,38 @@ impl RunFinished<'_> {
         dataset.records("off_day").increment(self.counts.off_day);
         dataset.unidentified().increment(self.counts.unidentified);
         dataset.schema_drift().increment(self.counts.drift);
+    }
+}
+
+/// An expectation that a run has evaluated.
+#[derive(Debug, Clone, Copy)]
+pub struct ExpectationEvaluated<'a> {
+    /// `pncp`
+    pub source: &'a str,
+    /// `contratacoes`
+    pub dataset: &'a str,
+    /// Name of the expectation.
+    pub expectation: &'a str,
+    /// Result on the rows of the run.
+    pub result: &'a ExpectationResult,
+}
+
+impl ExpectationEvaluated<'_> {
+    /// Records the metrics.
+    pub fn record(&self) {
+        let [source, dataset] = DatasetCounters::new(self.source, self.dataset).labels();
+        let labels = [
+            source,
+            dataset,
+            ("expectation", self.expectation.to_owned()),
+        ];
+        counter!(names::EXPECTATION_EVALUATED.name, &labels).increment(self.result.evaluated);
+        counter!(names::EXPECTATION_UNEXPECTED.name, &labels).increment(self.result.unexpected);
+        let [source, dataset, expectation] = labels;
+        let severity = ("severity", self.result.severity.word().to_owned());
+        let labels = [source, dataset, expectation, severity];
+        let failed = u64::from(!self.result.success);
+        counter!(names::EXPECTATION_FAILED.name, &labels).increment(failed);
     }
 }
 

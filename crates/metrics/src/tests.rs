@@ -11,7 +11,9 @@ use super::catalogue::{CATALOGUE, LabelValues, Metric, MetricKind, RETRY_REASON,
 use super::events::{self, *};
 use super::*;
 use bronzed_model::counts::Counts;
+use bronzed_model::declaration::ExpectationSeverity;
 use bronzed_model::execution::Status;
+use bronzed_model::quality::ExpectationResult;
 
 /// Records every metric once; returns the rendered text.
 fn sample() -> String {
@@ -36,6 +38,21 @@ fn sample() -> String {
                 ..Counts::default()
             },
             duration: Duration::from_millis(1500),
+        }
+        .record();
+        let result = ExpectationResult {
+            check: "not_null".to_owned(),
+            severity: ExpectationSeverity::Error,
+            evaluated: 5,
+            unexpected: 1,
+            success: false,
+            examples: Vec::new(),
+        };
+        ExpectationEvaluated {
+            source,
+            dataset,
+            expectation: "there",
+            result: &result,
         }
         .record();
         let request = RequestFinished {

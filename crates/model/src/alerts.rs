@@ -40,6 +40,8 @@ pub struct AlertRules {
     pub volume_factor: f64,
     /// Fields that no column holds.
     pub drift: AlertRule,
+    /// Expectations of severity `error` that fail.
+    pub quality: AlertRule,
     /// Lakes that can't be reached, or refuse writes.
     pub lake: AlertRule,
 }
@@ -76,6 +78,7 @@ impl Default for AlertRules {
             volume: AlertRule::minutes(0),
             volume_factor: 4.0,
             drift: AlertRule::minutes(0),
+            quality: AlertRule::minutes(0),
             lake: AlertRule::minutes(30),
         }
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::counts::Counts;
+use crate::quality::Results;
 
 /// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -123,6 +124,8 @@ pub struct Execution {
     /// Time from which the day is worth another run, if the run knows it better than the usual back-off: an
     /// empty response that needs a second one some hours later.
     pub again_at: Option<DateTime<Utc>>,
+    /// Results of the dataset's expectations on the new rows; empty if nothing was evaluated.
+    pub expectations: Results,
 }
 
 impl Execution {
@@ -142,6 +145,7 @@ impl Execution {
             error: None,
             stop: None,
             again_at: None,
+            expectations: Results::new(),
         }
     }
 }

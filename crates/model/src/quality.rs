@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::declaration::{Check, Expectation, Severity};
+use crate::declaration::{Check, Expectation, ExpectationSeverity};
 
 /// Greatest number of examples of an expectation.
 pub const MAX_EXAMPLES: usize = 3;
@@ -21,7 +21,7 @@ pub struct ExpectationResult {
     /// Word of the check: `between`.
     pub check: String,
     /// Weight of a failure.
-    pub severity: Severity,
+    pub severity: ExpectationSeverity,
     /// Number of rows that were evaluated; of a check that judges a day, number of judgements.
     pub evaluated: u64,
     /// Number of those that aren't as expected.
@@ -112,7 +112,7 @@ mod tests {
         Expectation {
             name: "there".to_owned(),
             check: Check::NotNull(path),
-            severity: Severity::Error,
+            severity: ExpectationSeverity::Error,
             mostly: Share::of(mostly).unwrap(),
             examples: true,
         }

@@ -6,6 +6,7 @@
 mod days;
 mod down;
 mod lake;
+mod quality;
 mod runs;
 mod volume;
 
@@ -89,6 +90,7 @@ pub fn evaluate(
             AlertRuleName::Down => down::down(input, &mut found),
             AlertRuleName::Volume => volume::volume(input, &mut found),
             AlertRuleName::Drift => runs::drift(input, &mut found),
+            AlertRuleName::Quality => quality::quality(input, &mut found),
             AlertRuleName::Lake => lake::lake(input, &mut found),
         }
     }
@@ -105,6 +107,7 @@ pub fn of(rules: &AlertRules, rule: AlertRuleName) -> AlertRule {
         AlertRuleName::Down => rules.down,
         AlertRuleName::Volume => rules.volume,
         AlertRuleName::Drift => rules.drift,
+        AlertRuleName::Quality => rules.quality,
         AlertRuleName::Lake => rules.lake,
     }
 }

@@ -15,6 +15,7 @@ use crate::alerts::ledger::{KEY, Ledger};
 use crate::alerts::{AlertContext, Alerts, run};
 use bronzed_model::alerts::{AlertChannel, AlertSettings, WebhookShape};
 use bronzed_model::entropy::Entropy;
+use bronzed_model::quality::Results;
 
 /// A daemon's alerts on a lake, which others may share.
 struct Process {
@@ -237,6 +238,7 @@ async fn a_snapshot_that_nobody_took_loses_no_run() {
             at: facts.at,
             outcome: RunEnding::Failed("status 500".to_owned()),
             drift: 0,
+            expectations: Results::new(),
         }];
         alerts.publish(facts);
     }

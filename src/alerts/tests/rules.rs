@@ -9,6 +9,8 @@ use crate::alerts::rules::{Findings, evaluate};
 use crate::alerts::volume::VolumeHistory;
 use bronzed_model::alerts::AlertRules;
 use bronzed_model::day::Day;
+use bronzed_model::declaration::ExpectationSeverity;
+use bronzed_model::quality::{ExpectationResult, Results};
 
 fn judge(facts: &AlertFacts) -> Findings {
     let mut evidence = Evidence::default();
@@ -41,6 +43,7 @@ fn run(outcome: RunEnding, time: &str, drift: u64) -> RunFacts {
         at: at(time),
         outcome,
         drift,
+        expectations: Results::new(),
     }
 }
 
@@ -263,6 +266,47 @@ fn drift_is_told_for_a_day_after_the_last_run_that_had_some() {
     assert_eq!(told_after(0, vec![run(RunEnding::Ok, "11:59", 7)]), drifts);
     assert_eq!(told_after(23, vec![run(RunEnding::Ok, "12:00", 0)]), drifts);
     assert!(told_after(25, Vec::new()).is_empty());
+}
+
+#[test]
+fn a_failed_expectation_is_told_until_a_run_finds_it_held_or_for_a_week() {
+    let mut evidence = Evidence::default();
+    let mut told_after = |hours: i64, success: Option<bool>| {
+        let mut facts = well(at("12:00") + TimeDelta::hours(hours));
+        let mut run = run(RunEnding::Ok, "11:59", 0);
+        run.at = facts.at;
+        if let Some(success) = success {
+            let result = ExpectationResult {
+                check: "between".to_owned(),
+                severity: ExpectationSeverity::Error,
+                evaluated: 9,
+                unexpected: u64::from(!success),
+                success,
+                examples: Vec::new(),
+            };
+            run.expectations = [("valor".to_owned(), result)].into();
+        }
+        facts.runs = vec![run];
+        evidence.hear(&facts);
+        let rules = AlertRules::default();
+        told(&evaluate(
+            &facts,
+            &evidence,
+            &VolumeHistory::default(),
+            &rules,
+        ))
+    };
+    let fails = ["quality/pncp/atas: pncp.atas isn't as expected: valor"];
+    assert_eq!(told_after(0, Some(false)), fails);
+    assert_eq!(
+        told_after(1, None),
+        fails,
+        "a run without new rows says nothing"
+    );
+    assert!(told_after(2, Some(true)).is_empty());
+    assert_eq!(told_after(3, Some(false)), fails);
+    assert_eq!(told_after(3 + 7 * 24, None), fails);
+    assert!(told_after(4 + 7 * 24, None).is_empty());
 }
 
 #[test]

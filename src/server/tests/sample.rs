@@ -8,7 +8,8 @@ use crate::server::tests::fake::{ENDED, RUNNING};
 use crate::server::view::*;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Mode;
+use bronzed_model::declaration::{ExpectationSeverity, Mode};
+use bronzed_model::quality::{Example, ExpectationResult, Results};
 
 pub fn dataset() -> DatasetView {
     DatasetView {
@@ -164,6 +165,7 @@ pub fn day_view(day: Day) -> DayView {
         ended_at: Some(at("2025-10-22T12:01:00Z")),
         counts: Counts::default(),
         retry_reasons: [("timed_out".to_owned(), 3)].into(),
+        expectations: expectations(),
         failed_slices: failed,
         error: None,
         again_at: Some(at("2025-10-22T18:00:00Z")),
@@ -192,6 +194,7 @@ pub fn day_view(day: Day) -> DayView {
             slice("modalidade=5", None),
             slice("modalidade=6", Some("gave up after 2 tries: <b>503</b>")),
         ],
+        expectations: expectations(),
         executions: vec![execution],
         files: vec![FileView {
             key: "pncp/c000001.parquet".to_owned(),
@@ -245,6 +248,21 @@ pub fn run(run_id: Uuid, status: RunStatus) -> RunView {
         }],
         error: None,
     }
+}
+
+fn expectations() -> Results {
+    let result = ExpectationResult {
+        check: "between".to_owned(),
+        severity: ExpectationSeverity::Warn,
+        evaluated: 800,
+        unexpected: 1,
+        success: false,
+        examples: vec![Example {
+            id: "1-000001/2025".to_owned(),
+            value: Some("-5".to_owned()),
+        }],
+    };
+    [("valor".to_owned(), result)].into()
 }
 
 pub fn day(text: &str) -> Day {

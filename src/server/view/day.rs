@@ -14,6 +14,7 @@ use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Period;
 use bronzed_model::execution::{Status, StopReason};
+use bronzed_model::quality::Results;
 
 /// A day of a dataset, as the lake has it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -46,6 +47,8 @@ pub struct DayView {
     pub usual: Option<Usual>,
     /// Declared and read slices, sorted by label.
     pub slices: Vec<SliceView>,
+    /// Results of the dataset's expectations on the day's rows, by name: the sums of all runs.
+    pub expectations: Results,
     /// Entries of the audit, and runs of this process that couldn't enter theirs, the last one first.
     pub executions: Vec<ExecutionView>,
     /// Files in order.
@@ -137,6 +140,8 @@ pub struct ExecutionView {
     /// Number of retries by the kind of the failure before, named as in `bronzed_retries_total`; empty for runs of
     /// an earlier version.
     pub retry_reasons: BTreeMap<String, u64>,
+    /// Results of the dataset's expectations on the run's new rows, by name; empty if none was evaluated.
+    pub expectations: Results,
     /// Slices that weren't read or proven.
     pub failed_slices: Vec<FailedSlice>,
     /// Error of the run as a whole; null if there is none.

@@ -198,6 +198,20 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   type doesn't hold them; once a run, with one of them. `bronzed schema drift` has all.",
     },
     CatalogueEvent {
+        name: "expectation failed",
+        levels: WARN,
+        within: Within::Run,
+        fields: &[
+            "expectation",
+            "check",
+            "severity",
+            "evaluated",
+            "unexpected",
+        ],
+        meaning: "Fewer of the run's new rows are as expected than the dataset's `expect` table asks for. They are \
+                  stored all the same; `bronzed quality` shows examples.",
+    },
+    CatalogueEvent {
         name: "feed coverage forgotten",
         levels: WARN,
         within: Within::Run,

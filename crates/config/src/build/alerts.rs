@@ -213,6 +213,7 @@ fn alert_rules(table: &AlertRulesTable) -> AlertRules {
         stale: rule(&table.stale, usual.stale),
         down: rule(&table.down, usual.down),
         drift: rule(&table.drift, usual.drift),
+        quality: rule(&table.quality, usual.quality),
         lake: rule(&table.lake, usual.lake),
         failing: AlertRule {
             enabled: table.failing.enabled.unwrap_or(true),

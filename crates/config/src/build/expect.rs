@@ -12,7 +12,7 @@ use crate::path::KeyPath;
 use crate::tables::Scalar;
 use crate::tables::expect::{CheckWord, ExpectTable};
 use crate::text::value;
-use bronzed_model::declaration::{Check, ColumnPath, Expectation, Limit, Share, ValueSet};
+use bronzed_model::declaration::{Check, ColumnPath, Expectation, Share, ValueLimit, ValueSet};
 use bronzed_model::json::decimal::Decimal;
 use bronzed_model::protection::Protection;
 use bronzed_model::schema::ColumnType;
@@ -263,7 +263,7 @@ impl Build<'_> {
         key: &str,
         (written, strict): (&Option<Scalar>, Option<bool>),
         kind: &ColumnType,
-    ) -> Option<Option<Limit>> {
+    ) -> Option<Option<ValueLimit>> {
         if key == "min" {
             self.of_type(
                 context,
@@ -280,7 +280,7 @@ impl Build<'_> {
         };
         let value = self.unit_value(&context.path.key(key), text, kind)?;
         let strict = strict.unwrap_or(false);
-        Some(Some(Limit { value, strict }))
+        Some(Some(ValueLimit { value, strict }))
     }
 
     /// Returns a value in the unit of a column of this type; `None` if it is none, which is reported.

@@ -49,6 +49,9 @@ pub struct AlertRulesTable {
     /// Records have fields that no column holds. Default: on.
     #[serde(default)]
     pub drift: AlertRuleTable,
+    /// An expectation of severity `error` fails. Default: on.
+    #[serde(default)]
+    pub quality: AlertRuleTable,
     /// The lake can't be reached, or refuses writes. Default: on, `for = "30m"`.
     #[serde(default)]
     pub lake: AlertRuleTable,

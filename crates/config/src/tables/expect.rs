@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Scalar;
 use crate::text::{ColumnName, Pattern, Text};
-use bronzed_model::declaration::Severity;
+use bronzed_model::declaration::ExpectationSeverity;
 use bronzed_model::text::PositiveSpan;
 
 /// Expectation on the rows of a dataset.
@@ -47,7 +47,7 @@ pub struct ExpectTable {
     /// `warn`: a failure is shown and counted. `error`: it is alerted, too, and `bronzed quality` exits with 3.
     /// Default: `warn`.
     #[serde(default)]
-    pub severity: Severity,
+    pub severity: ExpectationSeverity,
 }
 
 /// Check of an expectation.

@@ -1,7 +1,7 @@
 //! Mistakes in `expect`: each would make an expectation that never fails, or always does.
 
 use super::{Folder, PNCP};
-use bronzed_model::declaration::{Check, Severity, Share, ValueSet};
+use bronzed_model::declaration::{Check, ExpectationSeverity, Share, ValueSet};
 
 fn folder(rule: &str) -> Folder {
     let folder = Folder::shipped();
@@ -33,7 +33,7 @@ fn an_expectation_is_built_in_the_unit_of_its_column() {
         Some((100, false))
     );
     assert_eq!(*max, None);
-    assert_eq!(expectation.severity, Severity::Error);
+    assert_eq!(expectation.severity, ExpectationSeverity::Error);
     assert_eq!(Some(expectation.mostly), Share::of(0.9));
 }
 

@@ -14,8 +14,9 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
-use bronzed_model::declaration::Dataset;
+use bronzed_model::declaration::{Check, Dataset};
 use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::quality::{self, Example, ExpectationResult};
 use bronzed_source::RequestBudget;
 use bronzed_storage::state::{DayState, DayStore, Recovery, RunOutcome, SliceProgress, StateError};
 
@@ -151,7 +152,13 @@ impl<'a> RunFrame<'a> {
         let mut execution = self.execution.clone();
         execution.counts.add(pending.counts());
         execution.drift_example = tell_drift(self.order, pending.drifted(), execution.counts.drift);
-        let last = pending.finish().await?;
+        let stored = state.len() as u64 + pending.counts().new;
+        let (last, results) = pending.finish().await?;
+        let dataset = &self.order.dataset;
+        quality::add(&mut execution.expectations, &results, &dataset.expectations);
+        if self.ended {
+            note_row_count(&mut execution, dataset, stored);
+        }
         let verdict = RunOutcome {
             slices: proven,
             complete,
@@ -194,6 +201,30 @@ impl<'a> RunFrame<'a> {
 
     pub fn report(self, complete: bool) -> RunReport {
         RunReport::new(self.order, self.execution, complete, self.begun.elapsed())
+    }
+}
+
+/// Evaluates the expectations on the number of rows that a day has at the end of a run that has read all of it.
+pub fn note_row_count(execution: &mut Execution, dataset: &Dataset, rows: u64) {
+    if execution.status != Status::Ok {
+        return;
+    }
+    for expectation in dataset.expectations.iter() {
+        let Check::RowCountBetween { min, max } = expectation.check else {
+            continue;
+        };
+        let mut result = ExpectationResult::of(expectation);
+        let is_within = (min..=max).contains(&rows);
+        (result.evaluated, result.unexpected) = (1, u64::from(!is_within));
+        result.judge(expectation);
+        if !is_within {
+            let value = Some(rows.to_string());
+            let id = String::new();
+            result.examples.push(Example { id, value });
+        }
+        execution
+            .expectations
+            .insert(expectation.name.clone(), result);
     }
 }
 

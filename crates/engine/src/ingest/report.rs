@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ingest::Order;
-use bronzed_metrics::events::RunFinished;
+use bronzed_metrics::events::{ExpectationEvaluated, RunFinished};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Mode;
@@ -103,6 +103,7 @@ impl RunReport {
             "vanished": counts.vanished,
             "withdrawn": counts.withdrawn,
             "returned": counts.returned,
+            "expectations": execution.expectations,
             "failed_slices": failed,
             "files": files,
             "started_at": execution.started_at.to_rfc3339(),
@@ -127,6 +128,15 @@ impl RunReport {
             duration: self.took,
         };
         run.record();
+        for (name, result) in &self.execution.expectations {
+            let evaluated = ExpectationEvaluated {
+                source: &self.source,
+                dataset: &self.dataset,
+                expectation: name,
+                result,
+            };
+            evaluated.record();
+        }
     }
 
     /// Logs the summary event of the run.
@@ -138,6 +148,7 @@ impl RunReport {
             tracing::info!(requests, reason, "run put off");
             return;
         }
+        self.log_expectations();
         let failed = execution.failed_slices.iter();
         let failed: Vec<_> = failed.map(|(label, _)| label.as_str()).collect();
         let failed = failed.join(", ");
@@ -171,6 +182,24 @@ impl RunReport {
             Status::Failed => summary!(error),
             Status::Partial => summary!(warn),
             _ => summary!(info),
+        }
+    }
+
+    /// Logs each expectation that failed. Examples aren't logged: they are in the audit.
+    fn log_expectations(&self) {
+        for (expectation, result) in &self.execution.expectations {
+            if !result.success {
+                let (evaluated, unexpected) = (result.evaluated, result.unexpected);
+                let (check, severity) = (result.check.as_str(), result.severity.word());
+                tracing::warn!(
+                    expectation,
+                    check,
+                    severity,
+                    evaluated,
+                    unexpected,
+                    "expectation failed"
+                );
+            }
         }
     }
 }

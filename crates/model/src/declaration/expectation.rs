@@ -16,7 +16,7 @@ pub struct Expectation {
     /// Condition that is expected to hold.
     pub check: Check,
     /// Weight of a failure.
-    pub severity: Severity,
+    pub severity: ExpectationSeverity,
     /// Share of the evaluated rows for which the condition must hold.
     pub mostly: Share,
     /// `true` if values of its columns may be shown: no protection rule touches them.
@@ -33,9 +33,9 @@ pub enum Check {
         /// Column with the value.
         column: ColumnPath,
         /// Lower limit.
-        min: Option<Limit>,
+        min: Option<ValueLimit>,
         /// Upper limit.
-        max: Option<Limit>,
+        max: Option<ValueLimit>,
     },
     /// The value is one of a set.
     InSet {
@@ -131,9 +131,9 @@ impl ColumnPath {
     }
 }
 
-/// Limit of a value.
+/// ValueLimit of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limit {
+pub struct ValueLimit {
     /// The limit in the unit of the column: scaled digits, days or microseconds since the epoch.
     pub value: i128,
     /// `true` if the limit itself is outside.
@@ -154,7 +154,7 @@ pub enum ValueSet {
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Severity {
+pub enum ExpectationSeverity {
     /// It is shown and counted.
     #[default]
     Warn,
@@ -162,7 +162,7 @@ pub enum Severity {
     Error,
 }
 
-impl Severity {
+impl ExpectationSeverity {
     /// Returns the word for the severity.
     pub fn word(self) -> &'static str {
         match self {

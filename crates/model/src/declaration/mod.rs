@@ -25,7 +25,9 @@ use url::Url;
 
 pub use body::BodyPart;
 pub use csv::{CsvEncoding, CsvFormat};
-pub use expectation::{Check, ColumnPath, Expectation, Limit, Severity, Share, ValueSet};
+pub use expectation::{
+    Check, ColumnPath, Expectation, ExpectationSeverity, Share, ValueLimit, ValueSet,
+};
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};

@@ -19,6 +19,7 @@
 mod columns;
 pub mod drift;
 pub mod events;
+pub mod expectations;
 pub mod infer;
 pub mod layout;
 mod metadata;

@@ -15,9 +15,11 @@ use parquet::errors::ParquetError;
 
 use super::BronzeError;
 use super::columns::{self, ColumnBuilder, Columns, Extra};
+use super::expectations::Evaluator;
 use super::metadata;
 pub use super::metadata::{FileMeta, Op};
 use bronzed_model::json::tape::Value;
+use bronzed_model::quality::Results;
 use bronzed_model::record::RecordId;
 use bronzed_model::schema::{ColumnType, Schema};
 
@@ -40,6 +42,7 @@ pub struct FileWriter {
     batch_bytes: usize,
     /// `_extra` of the first row with drifted values.
     drifted: Option<Box<str>>,
+    evaluator: Option<Evaluator>,
 }
 
 /// Metadata columns whose values differ by row.
@@ -111,7 +114,27 @@ impl FileWriter {
             ids: Vec::new(),
             batch_bytes: 0,
             drifted: None,
+            evaluator: None,
         })
+    }
+
+    /// Evaluates the rows of the file by `evaluator`, which has seen those of the run's earlier files.
+    #[must_use]
+    pub fn evaluated_by(self, evaluator: Option<Evaluator>) -> Self {
+        Self { evaluator, ..self }
+    }
+
+    /// Passes all rows to the encoder, and takes the evaluator back with the results of these rows.
+    ///
+    /// # Errors
+    /// Returns an error if columns can't be encoded.
+    pub fn take_results(&mut self) -> Result<(Results, Option<Evaluator>), BronzeError> {
+        self.flush()?;
+        let Some(mut evaluator) = self.evaluator.take() else {
+            return Ok((Results::new(), None));
+        };
+        let results = evaluator.take_results(self.meta.day, self.meta.ingested_at);
+        Ok((results, Some(evaluator)))
     }
 
     /// Appends a record; returns the number of values that didn't fit the declared columns.
@@ -206,6 +229,9 @@ impl FileWriter {
     fn flush(&mut self) -> Result<(), BronzeError> {
         self.batch_bytes = 0;
         let batch = self.take_batch().map_err(write_error)?;
+        if let Some(evaluator) = &mut self.evaluator {
+            evaluator.see(&batch);
+        }
         self.encoder.write(&batch).map_err(BronzeError::Write)
     }
 

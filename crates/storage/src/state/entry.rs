@@ -12,8 +12,9 @@
 //! day that doesn't have them; `withdrawn` and `returned` count the stored ids that the run found to be no
 //! longer, or again, listed by the API; `repeats` counts the rows that came again within one walk over a
 //! slice. `drift_example` names one field of the `drift` values that no column held, and why:
-//! `{"field": "valorGlobal", "why": "mistyped"}`. `retry_reasons` counts retries by the kind of the failure before, such as `{"timed_out": 1}`. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
-//! day is worth another run. A person's decision about the day (`bronzed state accept`, `bronzed day forget`)
+//! `{"field": "valorGlobal", "why": "mistyped"}`. `retry_reasons` counts retries by the kind of the failure before, such as
+//! `{"timed_out": 1}`. `stop` is the reason why a run ended early (a [`StopReason`]), `again_at` the time from which the
+//! day is worth another run. `expectations` has the results of the dataset's expectations by name. A person's decision about the day (`bronzed state accept`, `bronzed day forget`)
 //! also has an entry, with a `job` of that name, a `reason` and no `status`. The first four members are those
 //! of the earlier pipeline. Unknown members are kept verbatim: a value is the text that was read.
 
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{DriftExample, Execution, Status, StopReason};
 use bronzed_model::json;
+use bronzed_model::quality::Results;
 
 /// Status of the takeover entry, which counts the files of the earlier pipeline.
 const ADOPTED: &str = "adopted";
@@ -84,6 +86,13 @@ impl AuditEntry {
         serde_json::from_str(self.get("drift_example")?).ok()
     }
 
+    /// Returns the results of the expectations; empty if there are none, or of a later version.
+    pub(super) fn expectations(&self) -> Results {
+        self.get("expectations")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
     /// Returns the entry's counts.
     pub(super) fn counts(&self) -> Counts {
         Counts {
@@ -134,6 +143,7 @@ impl AuditEntry {
             Some(at) => self.set_time("again_at", at, zone),
             None => self.members.retain(|(key, _)| key != "again_at"),
         }
+        self.set_expectations(&run.expectations);
     }
 
     /// Returns `true` if the status is `running`: the run is active, or was killed.
@@ -254,6 +264,13 @@ impl AuditEntry {
             let (field, why) = (json::quote(field), json::quote(why));
             let text = format!("{{\"field\": {field}, \"why\": {why}}}");
             self.set("drift_example", text);
+        }
+    }
+
+    fn set_expectations(&mut self, results: &Results) {
+        match serde_json::to_string(results) {
+            Ok(text) if !results.is_empty() => self.set("expectations", text),
+            _ => self.members.retain(|(key, _)| key != "expectations"),
         }
     }
 

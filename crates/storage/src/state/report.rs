@@ -13,7 +13,9 @@ use crate::bronze::layout;
 use crate::lake::{Lake, LakeError};
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
+use bronzed_model::declaration::Expectation;
 use bronzed_model::execution::{Status, StopReason};
+use bronzed_model::quality::{self, Results};
 
 /// Report of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct ReportedExecution {
     pub counts: Counts,
     /// Number of retries by the kind of the failure before; empty in entries of an earlier version.
     pub retry_reasons: BTreeMap<String, u64>,
+    /// Results of the dataset's expectations; empty in entries of an earlier version.
+    pub expectations: Results,
     /// Keys of the files whose rows the entry counts.
     pub files: Vec<String>,
     /// Slices that weren't read or proven, each with the reason.
@@ -132,6 +136,15 @@ pub async fn report(
 }
 
 impl DayReport {
+    /// Returns the results of a dataset's expectations over all runs of the day.
+    pub fn expectations(&self, declared: &[Expectation]) -> Results {
+        let mut sum = Results::new();
+        for run in &self.executions {
+            quality::add(&mut sum, &run.expectations, declared);
+        }
+        sum
+    }
+
     /// Returns the report of a day whose state can't be read.
     fn in_doubt(files: Vec<ReportedFile>, doubt: String) -> Self {
         Self {
@@ -194,6 +207,7 @@ fn reported(entry: &AuditEntry, zone: Tz) -> ReportedExecution {
         ended_at: at("timestamp"),
         counts: entry.counts(),
         retry_reasons: entry.retry_reasons(),
+        expectations: entry.expectations(),
         files: entry.files(),
         failures,
         error: entry.text("error"),

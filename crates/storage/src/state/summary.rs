@@ -111,5 +111,6 @@ fn execution(entry: &AuditEntry, zone: Tz) -> Option<Execution> {
         stop: stop(entry),
         again_at: at("again_at"),
         error: entry.text("error"),
+        expectations: entry.expectations(),
     })
 }

@@ -51,6 +51,7 @@ pub fn dataset() -> Dataset {
             columns: vec![id],
             ..Schema::default()
         }),
+        expectations: Arc::default(),
         ..shipped.clone()
     }
 }

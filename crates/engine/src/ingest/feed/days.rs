@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::ingest::frame::log_recovery;
+use crate::ingest::frame::{day_settled_at, log_recovery, note_row_count};
 use crate::ingest::intake::batch::{Batch, IntakeError};
 use crate::ingest::intake::versions::Versions;
 use crate::ingest::outcome::RunEnd;
@@ -17,6 +17,7 @@ use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::json::tape::Value;
+use bronzed_model::quality;
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::writer::RowOrigin;
@@ -139,6 +140,7 @@ impl<'a> OpenDays<'a> {
             let none = RequestBudget::new();
             let usage = if *day == self.home.day { usage } else { &none };
             let FeedDay {
+                order,
                 store,
                 state,
                 execution,
@@ -147,7 +149,7 @@ impl<'a> OpenDays<'a> {
                 ..
             } = open;
             batch
-                .commit(self.context, store, state, execution, usage)
+                .commit(self.context, store, state, execution, (order, usage))
                 .await?;
             versions.committed();
         }
@@ -255,6 +257,12 @@ impl<'a> OpenDays<'a> {
         for (day, execution) in all {
             if *day != self.home.day {
                 counts.add(&execution.counts);
+                let expectations = &self.home.dataset.expectations;
+                quality::add(
+                    &mut total.expectations,
+                    &execution.expectations,
+                    expectations,
+                );
             }
             files.extend(execution.files.iter().cloned());
         }
@@ -304,6 +312,10 @@ impl<'a> OpenDays<'a> {
         };
         let execution = &mut open.execution;
         ended.clone().apply(execution);
+        let dataset = &open.order.dataset;
+        if day_settled_at(dataset, day, self.context.zone) <= execution.started_at {
+            note_row_count(execution, dataset, open.state.len() as u64);
+        }
         let none = BTreeMap::new();
         let recorded = open
             .store

@@ -11,10 +11,12 @@ use crate::ingest::{Context, Order};
 use bronzed_model::counts::Counts;
 use bronzed_model::execution::{DriftExample, Execution, StopReason};
 use bronzed_model::json::tape::Value;
+use bronzed_model::quality::{self, Results};
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
 use bronzed_storage::bronze::drift::{Drift, Why};
+use bronzed_storage::bronze::expectations::Evaluator;
 use bronzed_storage::bronze::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::state::{Committed, DayState, DayStore, LastCommit, StateError};
@@ -53,6 +55,8 @@ pub struct Batch {
     parents: Vec<Box<str>>,
     writer: Option<FileWriter>,
     worker: WorkThread,
+    /// Evaluator of the expectations, between two files.
+    evaluator: Option<Evaluator>,
     /// Number of rows, and their size in bytes of JSON; encoded or not.
     rows: usize,
     json_bytes: u64,
@@ -135,7 +139,7 @@ impl Batch {
         if let Some(writer) = self.writer.take() {
             return Ok(writer);
         }
-        FileWriter::new(
+        let writer = FileWriter::new(
             &order.dataset.schema,
             FileMeta {
                 dataset: order.dataset.full_name(),
@@ -144,7 +148,10 @@ impl Batch {
                 job: order.job.clone(),
                 ingested_at: context.clock.now(),
             },
-        )
+        )?;
+        let evaluator = self.evaluator.take();
+        let evaluator = evaluator.or_else(|| Evaluator::new(&order.dataset));
+        Ok(writer.evaluated_by(evaluator))
     }
 
     /// Begins work beside the run.
@@ -175,11 +182,11 @@ impl Batch {
         self.rows > 0 && (self.rows >= limits.max_records || self.json_bytes >= limits.max_bytes)
     }
 
-    /// Encodes the remaining rows, beside the run.
+    /// Encodes the remaining rows, beside the run. Returns them with the results of their expectations.
     ///
     /// # Errors
     /// Returns an error if the rows can't be encoded as columns.
-    pub async fn finish(self) -> Result<LastCommit, IntakeError> {
+    pub async fn finish(self) -> Result<(LastCommit, Results), IntakeError> {
         let Self {
             writer,
             parents,
@@ -188,12 +195,14 @@ impl Batch {
         } = self;
         let Some(writer) = writer else {
             let file = None;
-            return Ok(LastCommit { file, parents });
+            return Ok((LastCommit { file, parents }, Results::new()));
         };
-        Ok(LastCommit {
-            file: Some(finished(&mut worker, writer, parents).await?),
+        let finished = finished(&mut worker, writer, parents).await?;
+        let last = LastCommit {
+            file: Some(finished.file),
             parents: Vec::new(),
-        })
+        };
+        Ok((last, finished.results))
     }
 
     /// Commits the rows; without rows, only records the finished parents and adds the counts to `execution`.
@@ -208,7 +217,7 @@ impl Batch {
         store: &DayStore,
         state: &mut DayState,
         execution: &mut Execution,
-        usage: &RequestBudget,
+        (order, usage): (&Order, &RequestBudget),
     ) -> Result<Option<Committed>, IntakeError> {
         let mut settled = execution.clone();
         settled.counts.add(&self.counts);
@@ -223,8 +232,11 @@ impl Batch {
             }
             Some(writer) => {
                 let parents = std::mem::take(&mut self.parents);
-                let file = finished(&mut self.worker, writer, parents).await?;
-                let committed = store.commit(state, file, &mut settled).await;
+                let finished = finished(&mut self.worker, writer, parents).await?;
+                self.evaluator = finished.evaluator;
+                let expectations = &order.dataset.expectations;
+                quality::add(&mut settled.expectations, &finished.results, expectations);
+                let committed = store.commit(state, finished.file, &mut settled).await;
                 let committed = committed.inspect_err(|error| note_refusal(execution, error))?;
                 tell(context, &committed);
                 Some(committed)
@@ -238,13 +250,28 @@ impl Batch {
     }
 }
 
+/// A finished file, the results of its rows' expectations, and their evaluator for the next file.
+struct Finished {
+    file: EncodedFile,
+    results: Results,
+    evaluator: Option<Evaluator>,
+}
+
 /// Finishes a file beside the run: most of its compression happens then.
 async fn finished(
     worker: &mut WorkThread,
-    writer: FileWriter,
+    mut writer: FileWriter,
     parents: Vec<Box<str>>,
-) -> Result<EncodedFile, IntakeError> {
-    let finishing = worker.begin(move || writer.finish_with(parents));
+) -> Result<Finished, IntakeError> {
+    let finishing = worker.begin(move || {
+        let (results, evaluator) = writer.take_results()?;
+        let file = writer.finish_with(parents)?;
+        Ok::<_, BronzeError>(Finished {
+            file,
+            results,
+            evaluator,
+        })
+    });
     Ok(finishing.end().await??)
 }
 

@@ -194,7 +194,7 @@ impl<'a> Intake<'a> {
         } = self;
         let pending = self.pending.settle((context, order, execution)).await?;
         pending
-            .commit(context, store, state, execution, usage)
+            .commit(context, store, state, execution, (order, usage))
             .await?;
         self.versions.committed();
         Ok(())

@@ -119,6 +119,7 @@ impl<'a> SnapshotIntake<'a> {
     pub async fn commit(&mut self) -> Result<(), IntakeError> {
         let Self {
             context,
+            order,
             store,
             state,
             folded,
@@ -128,7 +129,7 @@ impl<'a> SnapshotIntake<'a> {
         } = self;
         let committed = self
             .pending
-            .commit(context, store, state, execution, usage)
+            .commit(context, store, state, execution, (order, usage))
             .await?;
         let own = committed.as_ref().and_then(|committed| {
             let key = committed.key.as_deref()?;

@@ -6,6 +6,7 @@ mod child;
 mod clamped;
 mod counted;
 mod emptied;
+mod expectations;
 mod newest;
 mod off_day;
 mod paging;

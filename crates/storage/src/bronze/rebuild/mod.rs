@@ -42,6 +42,12 @@ enum RebuiltValues<'a> {
     },
 }
 
+/// Returns a single value as JSON text; `None` if the array's type has no such form.
+pub(super) fn value_text(array: &dyn Array, place: usize) -> Option<String> {
+    let mut text = String::new();
+    scalar::new(array)?(place, &mut text).then_some(text)
+}
+
 impl<'a> Row<'a> {
     /// Creates an object with these columns as its members.
     ///
