@@ -15,6 +15,7 @@ mod manual;
 mod next;
 mod online;
 mod progress;
+mod quality;
 mod reading;
 mod run;
 mod runs;
@@ -85,6 +86,8 @@ enum Command {
     Day(day::Args),
     /// Show the last runs, newest first
     Runs(runs::Args),
+    /// Show the expectations of datasets with their last results, worst first
+    Quality(quality::Args),
     /// Show what the daemon would do now and later
     Next(next::Args),
     /// Show, verify, rebuild or accept the states of days
@@ -215,6 +218,7 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Day(args) => day::run(shell, args).await,
         Command::Alert(args) => alert::run(shell, args).await,
         Command::Runs(args) => runs::run(shell, args).await,
+        Command::Quality(args) => quality::run(shell, args).await,
         Command::Next(args) => next::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
         Command::Views(args) => views::run(shell, args).await,

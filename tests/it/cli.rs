@@ -12,6 +12,7 @@ mod killed;
 mod look;
 mod memory;
 mod online;
+mod quality;
 mod readers;
 mod schema;
 mod simulate;

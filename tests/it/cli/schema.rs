@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::lake::Backend;
 use crate::support::scene::{DAY, Scene};
 
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+pub(super) const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
 const RECORDED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/fixtures/pncp/contratacoes_modalidade5_sc.envelope.json"
@@ -30,7 +30,7 @@ fn config(change: impl FnOnce(String) -> String) -> TempDir {
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
