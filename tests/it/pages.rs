@@ -278,6 +278,23 @@ fn what_has_no_views_is_said() {
 }
 
 #[test]
+fn every_shipped_expectation_holds_for_the_simulated_records() {
+    let disabled = ["pncp.itens", "pncp.arquivos", "pncp.resultados"];
+    let mut held = 0;
+    for targets in std::iter::once(None).chain(disabled.map(Some)) {
+        let quality = ["quality", "--from", "2025-10-01", "--json"];
+        let quality: Vec<_> = quality.into_iter().chain(targets).collect();
+        let said = simulated().program(&quality).run().expect(0).stdout;
+        for line in said.lines() {
+            let told: Value = serde_json::from_str(line).expect("JSON");
+            assert_ne!(told["result"], "fails", "{line}");
+            held += usize::from(told["result"] == "holds");
+        }
+    }
+    assert!(held > 60, "{held} were evaluated");
+}
+
+#[test]
 fn the_first_steps_are_taken() {
     for page in ["use/getting-started.md", "use/primeiros-passos.md"] {
         let (told, _) = simulated().page(page, false);

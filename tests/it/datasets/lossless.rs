@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use bronzed_model::json::canonical::canonical;
+use bronzed_model::quality::Results;
 use bronzed_model::record::RecordId;
 use bronzed_storage::bronze::drift::Drift;
+use bronzed_storage::bronze::expectations::Evaluator;
 use bronzed_storage::bronze::reader;
 use bronzed_storage::bronze::writer::{FileMeta, FileWriter, RowOrigin};
 use chrono::{DateTime, Utc};
@@ -51,18 +53,64 @@ fn p9_every_record_that_is_known_comes_back() {
     assert!(count > 300, "{count} records");
 }
 
-fn assert_lossless(dataset: &str, samples: &[Sample]) {
+#[test]
+fn every_shipped_expectation_holds_for_every_record_that_is_known() {
+    let cases = super::cases().into_iter();
+    let mut known: Vec<_> = cases.map(|case| (case.dataset, case.samples)).collect();
+    let others = others().into_iter();
+    known.extend(others.map(|(dataset, records)| (dataset, records.with_ids(str::to_owned))));
+    let (mut wrong, mut evaluated) = (Vec::new(), BTreeSet::new());
+    for (dataset, samples) in &known {
+        for (name, result) in expectations(dataset, samples) {
+            evaluated.insert(format!("{dataset} {name}"));
+            if !result.success {
+                wrong.push(format!("{dataset} {name}: {result:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let settings = bronzed_config::load(None, []).unwrap();
+    let sources = settings.sources.values();
+    for dataset in sources.flat_map(|source| source.datasets.values()) {
+        let name = dataset.full_name();
+        assert!(!dataset.expectations.is_empty(), "{name} has no suite");
+        for one in dataset.expectations.iter() {
+            let one = format!("{name} {}", one.name);
+            assert!(evaluated.contains(&one), "{one} was never evaluated");
+        }
+    }
+}
+
+fn expectations(dataset: &str, samples: &[Sample]) -> Results {
     let settings = bronzed_config::load(None, []).unwrap();
     let (source, name) = dataset.split_once('.').unwrap();
     let declared = &settings.sources[source].datasets[name];
-    let meta = FileMeta {
+    let writer = FileWriter::new(&declared.schema, meta(dataset)).unwrap();
+    let mut writer = writer.evaluated_by(Evaluator::new(declared));
+    for sample in samples {
+        let id = RecordId::of(declared, &sample.json);
+        writer
+            .append_text(&id, RowOrigin::default(), &sample.json)
+            .unwrap();
+    }
+    writer.take_results().unwrap().0
+}
+
+fn meta(dataset: &str) -> FileMeta {
+    FileMeta {
         dataset: dataset.to_owned(),
         day: TODAY.parse().unwrap(),
         run_id: Uuid::from_u128(7),
         job: "test".to_owned(),
         ingested_at: DateTime::<Utc>::UNIX_EPOCH,
-    };
-    let mut writer = FileWriter::new(&declared.schema, meta).unwrap();
+    }
+}
+
+fn assert_lossless(dataset: &str, samples: &[Sample]) {
+    let settings = bronzed_config::load(None, []).unwrap();
+    let (source, name) = dataset.split_once('.').unwrap();
+    let declared = &settings.sources[source].datasets[name];
+    let mut writer = FileWriter::new(&declared.schema, meta(dataset)).unwrap();
     for sample in samples {
         let id = RecordId::of(declared, &sample.json);
         writer
