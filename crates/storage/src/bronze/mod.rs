@@ -29,8 +29,25 @@ mod rebuild;
 mod tests;
 pub mod writer;
 
+use std::sync::Arc;
+
+use arrow_schema::Schema as ArrowSchema;
 use bronzed_model::json::tape::TapeError;
+use bronzed_model::schema::Schema;
 use parquet::errors::ParquetError;
+
+/// Returns the Arrow schema of a file with these declared columns: the metadata columns follow them.
+///
+/// # Errors
+/// Returns an error if the declared columns don't make a table.
+pub fn arrow_schema(schema: &Schema) -> Result<ArrowSchema, BronzeError> {
+    let declared = columns::fields(&schema.columns)?;
+    let fields = declared
+        .iter()
+        .cloned()
+        .chain(metadata::fields().map(Arc::new));
+    Ok(ArrowSchema::new(fields.collect::<Vec<_>>()))
+}
 
 /// Error of encoding or decoding a file.
 #[derive(Debug, thiserror::Error)]

@@ -98,13 +98,7 @@ impl FileWriter {
     /// Returns an error if the declared columns don't make a table.
     pub fn new(schema: &Schema, meta: FileMeta) -> Result<Self, BronzeError> {
         let columns = Columns::new(schema)?;
-        let declared = columns::fields(&schema.columns)?;
-        let fields: Vec<_> = declared
-            .iter()
-            .cloned()
-            .chain(metadata::fields().map(Arc::new))
-            .collect();
-        let schema = Arc::new(ArrowSchema::new(fields));
+        let schema = Arc::new(super::arrow_schema(schema)?);
         Ok(Self {
             encoder: encoder(&schema, &meta)?,
             schema,

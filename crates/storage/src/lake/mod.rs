@@ -29,8 +29,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
 pub use error::LakeError;
 use error::{LakeAction, bucket_is_missing, classify};
@@ -225,6 +226,24 @@ impl Lake {
         Ok(Some((bytes, version)))
     }
 
+    /// Returns the last bytes of an object of `size` bytes, at most `most`; `None` if it doesn't exist.
+    ///
+    /// # Errors
+    /// Returns an error if the object can't be read, or is shorter.
+    pub async fn tail(&self, key: &str, size: u64, most: u64) -> Result<Option<Bytes>, LakeError> {
+        let read = async {
+            let range = size.saturating_sub(most)..size;
+            match self.store.get_range(&path(key), range).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
+                    Ok(None)
+                }
+                Err(error) => Err(self.error(LakeAction::Read, key, error)),
+            }
+        };
+        measured(LakeOperation::Get, |_| false, read).await
+    }
+
     /// Returns `true` if the object exists.
     ///
     /// # Errors
@@ -329,9 +348,30 @@ impl Lake {
         measured(LakeOperation::List, |_| false, self.list_it(prefix)).await
     }
 
+    /// Returns the objects below the folder `prefix` whose keys are greater than `after`, sorted by key.
+    ///
+    /// # Errors
+    /// Returns an error if the lake can't be listed in full.
+    pub async fn list_after(&self, prefix: &str, after: &str) -> Result<Vec<Entry>, LakeError> {
+        let listed = async {
+            let (folder, after) = (path(prefix), path(after));
+            let found = self.store.list_with_offset(Some(&folder), &after);
+            self.listed(prefix, found).await
+        };
+        measured(LakeOperation::List, |_| false, listed).await
+    }
+
     async fn list_it(&self, prefix: &str) -> Result<Vec<Entry>, LakeError> {
         let folder = path(prefix);
-        let found = self.store.list(Some(&folder)).map_ok(|meta| Entry {
+        self.listed(prefix, self.store.list(Some(&folder))).await
+    }
+
+    async fn listed(
+        &self,
+        prefix: &str,
+        found: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    ) -> Result<Vec<Entry>, LakeError> {
+        let found = found.map_ok(|meta| Entry {
             key: meta.location.to_string(),
             size: meta.size,
             modified: meta.last_modified,
