@@ -23,7 +23,7 @@ COPY crates/storage/Cargo.toml crates/storage/
 RUN mkdir -p src benches tests/it \
     && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
     && echo 'fn main() {}' | tee src/main.rs crates/simulator/src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
-    && cargo build --locked --profile dist --no-default-features --bin bronzed \
+    && cargo build --locked --profile dist --no-default-features --features delta --bin bronzed \
     && rm -r src benches tests crates/*/src
 
 COPY src src
@@ -33,7 +33,7 @@ COPY benches benches
 COPY tests/it tests/it
 # The sources of a copied layer may be older than what was built of the empty ones.
 RUN touch src/main.rs src/lib.rs crates/*/src/lib.rs \
-    && cargo build --locked --profile dist --no-default-features --bin bronzed
+    && cargo build --locked --profile dist --no-default-features --features delta --bin bronzed
 COPY deploy/container/rootfs.sh deploy/container/rootfs.sh
 RUN bash deploy/container/rootfs.sh target/dist/bronzed /rootfs
 

@@ -16,6 +16,8 @@ pub mod alerts;
 pub mod backfill;
 pub mod cli;
 pub mod daemon;
+#[cfg(feature = "delta")]
+mod delta;
 mod outbound;
 pub mod schedule;
 pub mod server;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use bronzed_engine::ingest::Context;
 use bronzed_engine::ingest::progress::Observer;
+use bronzed_engine::table_index::TableIndex;
 use bronzed_model::clock::Clock;
 use bronzed_model::declaration::Dataset;
 #[cfg(any(test, feature = "test-util"))]
@@ -77,6 +78,7 @@ pub struct AppContext {
     settings: Settings,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
+    index: Option<Arc<dyn TableIndex>>,
     cancel: CancellationToken,
 }
 
@@ -147,8 +149,10 @@ impl AppContext {
                 });
             }
         }
+        let index = index(&settings, &lake);
         Self {
             lake,
+            index,
             clients,
             settings,
             clock,
@@ -260,12 +264,26 @@ impl AppContext {
             zone: declared.timezone,
             concurrency: declared.limits.concurrency,
             commit: self.settings.commit,
+            index: self.index.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             observer,
             cancel: self.cancel.clone(),
         })
     }
+}
+
+/// Returns the index of the lake's tables, if they have one.
+#[cfg(feature = "delta")]
+fn index(settings: &Settings, lake: &Lake) -> Option<Arc<dyn TableIndex>> {
+    let enabled = settings.delta.enabled;
+    enabled.then(|| Arc::new(crate::delta::DeltaIndex::new(lake.clone())) as Arc<dyn TableIndex>)
+}
+
+/// Returns none: this program is built without Delta logs.
+#[cfg(not(feature = "delta"))]
+fn index(_: &Settings, _: &Lake) -> Option<Arc<dyn TableIndex>> {
+    None
 }
 
 #[cfg(test)]

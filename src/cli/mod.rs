@@ -25,6 +25,8 @@ mod source;
 mod state;
 mod status;
 mod summary;
+#[cfg(feature = "delta")]
+mod tables;
 mod target;
 mod text;
 mod verify;
@@ -106,6 +108,9 @@ enum Command {
     Schema(schema::Args),
     /// Print SQL that creates a DuckDB view of each dataset
     Views(views::Args),
+    /// Compare the tables' Delta logs with their files, rebuild them, or print SQL for engines
+    #[cfg(feature = "delta")]
+    Tables(tables::Args),
     /// Print the completions of a shell: bash, zsh or fish
     Completions(manual::CompletionArgs),
     /// Print the manual page, or write those of all commands
@@ -222,6 +227,8 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Next(args) => next::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
         Command::Views(args) => views::run(shell, args).await,
+        #[cfg(feature = "delta")]
+        Command::Tables(args) => tables::run(shell, args).await,
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,

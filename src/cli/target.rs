@@ -78,6 +78,21 @@ pub fn find_all(settings: &Settings, targets: &[String]) -> Result<Vec<Selected>
 /// A source, and the selected datasets of it.
 pub type Selected = (Arc<Source>, Vec<Arc<Dataset>>);
 
+/// Returns the datasets that targets name; without targets all declared ones, enabled or not.
+///
+/// # Errors
+/// Returns an error if a source or dataset does not exist.
+pub fn declared(settings: &Settings, targets: &[String]) -> Result<Vec<Arc<Dataset>>, CliError> {
+    if targets.is_empty() {
+        let sources = settings.sources.values();
+        let all = sources.flat_map(|source| source.datasets.values());
+        return Ok(all.cloned().collect());
+    }
+    let found = find_all(settings, targets)?;
+    let datasets = found.into_iter().flat_map(|(_, datasets)| datasets);
+    Ok(datasets.collect())
+}
+
 fn list<'n>(names: impl Iterator<Item = &'n String>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     names.join(", ")

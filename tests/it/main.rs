@@ -35,4 +35,5 @@ mod scenario;
 mod secrets;
 mod shapes;
 mod snapshots;
+mod tables;
 mod verify;

@@ -108,6 +108,7 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
         let source = &settings.sources["tcu"];
         let (now, entropy) = (Arc::new(clock.clone()), Arc::new(Entropy::seeded(3)));
         let context = Context {
+            index: None,
             lake: Lake::open(&settings.lake).unwrap(),
             client: SourceClient::new(source, now.clone(), entropy.clone()).unwrap(),
             zone: source.timezone,

@@ -8,4 +8,5 @@
 
 pub mod ingest;
 pub mod inspection;
+pub mod table_index;
 pub mod verify;

@@ -70,6 +70,8 @@ const LAKE_SECONDS: &[f64] = &[
 pub(crate) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
 /// Outcomes of a row; their counts add up to all fetched rows (promise P2).
 pub(crate) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
+/// Outcomes of letting a table's index follow a run.
+pub(crate) const TABLE_INDEX_OUTCOME: &[&str] = &["written", "late"];
 /// Outcomes of the comparison of a day with the API: `verify::Outcome`.
 pub(crate) const VERIFIED_OUTCOME: &[&str] =
     &["same", "repaired", "unknown", "different", "failed"];
@@ -269,6 +271,13 @@ pub(crate) const STATE_SIZE: Metric = Metric {
     labels: &[SOURCE, DATASET],
     help: "Size of the state document that was written last.",
 };
+pub(crate) const TABLE_INDEX: Metric = Metric {
+    name: "bronzed_table_index_total",
+    kind: MetricKind::Counter,
+    unit: "runs",
+    labels: &[SOURCE, DATASET, one_of("outcome", TABLE_INDEX_OUTCOME)],
+    help: "Runs that the table's Delta log had to follow, by whether it did.",
+};
 pub(crate) const SCHEDULE_DELAY: Metric = Metric {
     name: "bronzed_schedule_delay_seconds",
     kind: MetricKind::Histogram(DELAY_SECONDS),
@@ -347,6 +356,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &STUCK,
     &VERIFIED,
     &STATE_SIZE,
+    &TABLE_INDEX,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,
     &API_DOWN,

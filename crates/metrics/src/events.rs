@@ -186,6 +186,14 @@ pub fn day_verified(source: &str, dataset: &str, outcome: &'static str) {
     counter.increment(1);
 }
 
+/// Counts a run that the table's index had to follow; `late`: it didn't.
+pub fn index_followed(source: &str, dataset: &str, late: bool) {
+    let outcome = if late { "late" } else { "written" };
+    DatasetCounters::new(source, dataset)
+        .index(outcome)
+        .increment(1);
+}
+
 /// Sets the size of a written state document.
 pub fn state_written(source: &str, dataset: &str, bytes: u64) {
     let labels = DatasetCounters::new(source, dataset).labels();
@@ -263,6 +271,9 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
     for outcome in names::VERIFIED_OUTCOME {
         counters.verified(outcome).increment(0);
     }
+    for outcome in names::TABLE_INDEX_OUTCOME {
+        counters.index(outcome).increment(0);
+    }
     counters.unidentified().increment(0);
     counters.schema_drift().increment(0);
     counters.requests().increment(0);
@@ -316,6 +327,14 @@ impl<'a> DatasetCounters<'a> {
         let [source, dataset] = self.labels();
         counter!(
             names::VERIFIED.name,
+            &[source, dataset, ("outcome", outcome.to_owned())]
+        )
+    }
+
+    fn index(&self, outcome: &'static str) -> metrics::Counter {
+        let [source, dataset] = self.labels();
+        counter!(
+            names::TABLE_INDEX.name,
             &[source, dataset, ("outcome", outcome.to_owned())]
         )
     }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub commit: CommitSettings,
     /// Encoding of state documents.
     pub state: StateSettings,
+    /// Delta logs of the tables.
+    pub delta: DeltaSettings,
     /// Concurrency of the daemon.
     pub pool: PoolSettings,
     /// HTTP server of the daemon: address and access.
@@ -83,6 +85,20 @@ impl Default for CommitSettings {
             max_records: 8_000,
             max_bytes: 128_000_000,
         }
+    }
+}
+
+/// Delta logs of the tables: `{prefix}/_delta_log`, by which engines open a table by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeltaSettings {
+    /// `true` if runs keep the Delta logs; a dataset's `delta = false` leaves its table out. Default: `true`.
+    pub enabled: bool,
+}
+
+impl Default for DeltaSettings {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

@@ -66,6 +66,7 @@ pub fn dataset() -> Dataset {
         name: "contratacoes".to_owned(),
         prefix: "pncp".to_owned(),
         enabled: true,
+        delta: true,
         base_url: None,
         path: Template::parse("/consulta/v1/contratacoes/publicacao").unwrap(),
         params: vec![(

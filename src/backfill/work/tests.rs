@@ -100,6 +100,7 @@ fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
                 max_records: 8_000,
                 max_bytes: 1 << 30,
             },
+            index: None,
             clock,
             entropy,
             observer: Arc::new(Unwatched),

@@ -3,14 +3,12 @@
 mod sql;
 
 use std::path::absolute;
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use url::Url;
 
 use crate::cli::{CliContext, CliError, Exit, say, target};
 use bronzed_model::declaration::Dataset;
-use bronzed_model::settings::Settings;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 
@@ -34,7 +32,7 @@ pub struct Args {
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
-    let datasets = selected(&settings, &args.targets)?;
+    let datasets = target::declared(&settings, &args.targets)?;
     shell.log(&settings, true)?;
     let url = args.lake.as_deref().unwrap_or(&settings.lake.url);
     let address = address(url).map_err(CliError::Usage)?;
@@ -62,19 +60,6 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn selected(settings: &Settings, targets: &[String]) -> Result<Vec<Arc<Dataset>>, CliError> {
-    if targets.is_empty() {
-        let sources = settings.sources.values();
-        let all = sources.flat_map(|source| source.datasets.values());
-        return Ok(all.cloned().collect());
-    }
-    let found = target::find_all(settings, targets)?;
-    Ok(found
-        .into_iter()
-        .flat_map(|(_, datasets)| datasets)
-        .collect())
-}
-
 async fn has_files(lake: &Lake, dataset: &Dataset) -> anyhow::Result<bool> {
     let entries = lake.list(&dataset.prefix).await?;
     let mut days = entries
@@ -85,7 +70,7 @@ async fn has_files(lake: &Lake, dataset: &Dataset) -> anyhow::Result<bool> {
 
 /// Returns the address of a lake as DuckDB takes it, without a slash at its end. A folder's is absolute, so that
 /// the views work wherever they are used.
-fn address(url: &str) -> Result<String, String> {
+pub(super) fn address(url: &str) -> Result<String, String> {
     let url = url.trim();
     let folder = match Url::parse(url) {
         Ok(parsed) if parsed.scheme() == "file" => parsed.to_file_path().ok(),

@@ -95,6 +95,27 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   `fetched` + `vanished` = `new` + `duplicates` + `off_day`.",
     },
     CatalogueEvent {
+        name: "table index written",
+        levels: DEBUG,
+        within: Within::Run,
+        fields: &["files"],
+        meaning: "The table's Delta log has `files` more files: those of the run, and what earlier runs had left.",
+    },
+    CatalogueEvent {
+        name: "table index is late",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["error"],
+        meaning: "The table's Delta log couldn't follow the run. Bronze isn't affected; the log follows with the next run of the day.",
+    },
+    CatalogueEvent {
+        name: "Delta checkpoint failed",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["prefix", "error"],
+        meaning: "A checkpoint of a Delta log wasn't written, or old versions weren't deleted. The log is read without; the next checkpoint is due after 30 versions.",
+    },
+    CatalogueEvent {
         name: "configuration looks wrong",
         levels: WARN,
         within: Within::Process,

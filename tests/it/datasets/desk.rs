@@ -116,6 +116,7 @@ impl Desk {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let client = SourceClient::new(source, clock.clone(), self.entropy.clone());
         let context = Context {
+            index: None,
             lake: Lake::open(&self.settings.lake).expect("a lake"),
             client: client.expect("a client"),
             zone: source.timezone,

@@ -31,11 +31,21 @@ pub struct Python {
 /// Returns the environment, creating it if necessary.
 pub fn python() -> &'static Python {
     static PYTHON: OnceLock<Result<Python, String>> = OnceLock::new();
-    match PYTHON.get_or_init(prepare) {
+    of(&PYTHON, "requirements.txt")
+}
+
+/// Returns the environment of the readers of Delta tables, creating it if necessary.
+pub fn delta_python() -> &'static Python {
+    static PYTHON: OnceLock<Result<Python, String>> = OnceLock::new();
+    of(&PYTHON, "delta.txt")
+}
+
+fn of(python: &'static OnceLock<Result<Python, String>>, requirements: &str) -> &'static Python {
+    match python.get_or_init(|| prepare(requirements)) {
         Ok(python) => python,
         Err(problem) => panic!(
             "the tests need Python 3.{OLDEST_MINOR} or newer with the packages of \
-             tests/python/requirements.txt, and couldn't get it: {problem}\n\
+             tests/python/{requirements}, and couldn't get it: {problem}\n\
              Install python3 with venv or pip, or name another interpreter with PYTHON=…; see that \
              its package index can be reached, and run the tests again."
         ),
@@ -69,7 +79,7 @@ pub fn json_of(script: &mut Command) -> serde_json::Value {
     serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
-fn prepare() -> Result<Python, String> {
+fn prepare(requirements: &str) -> Result<Python, String> {
     let interpreter = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let version = run(Command::new(&interpreter).args([
         "-c",
@@ -82,7 +92,7 @@ fn prepare() -> Result<Python, String> {
     if minor.is_none_or(|minor: u32| minor < OLDEST_MINOR) {
         return Err(format!("{interpreter:?} is too old: 3.{version}"));
     }
-    let requirements = Path::new(SCRIPTS).join("requirements.txt");
+    let requirements = Path::new(SCRIPTS).join(requirements);
     let pinned = fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
     let home = home(&[&version, &pinned]);
     made_once(&home, || install(&interpreter, &requirements, &home))?;

@@ -169,6 +169,7 @@ impl Stage {
         let clock: Arc<dyn bronzed_model::clock::Clock> = Arc::new(self.clock.clone());
         let entropy = self.entropy.clone();
         Context {
+            index: None,
             lake: match &self.store {
                 Some(lake) => lake.clone(),
                 None => Lake::open(&self.settings.lake).expect("a lake"),

@@ -24,6 +24,7 @@ impl Build<'_> {
             alerts: self.alerts(&top.key("alerts"), &tables.alerts),
             commit: tables.commit,
             state: tables.state,
+            delta: tables.delta,
             pool: tables.limits,
             server: self.server(&top.key("server"), &tables.server),
             shutdown: tables.shutdown,

@@ -133,6 +133,7 @@ impl Build<'_> {
             name: name.to_owned(),
             prefix,
             enabled: table.enabled.unwrap_or(true),
+            delta: table.delta.unwrap_or(true),
             base_url: value(&table.base_url),
             path: request?,
             params: params?,

@@ -8,7 +8,7 @@ use super::alerts::AlertsTable;
 use super::either::Either;
 use crate::text::{LakeUrl, Listen, Text};
 use bronzed_model::settings::{
-    CommitSettings, ConnectionLimits, PoolSettings, ShutdownSettings, StateSettings,
+    CommitSettings, ConnectionLimits, DeltaSettings, PoolSettings, ShutdownSettings, StateSettings,
     TelemetrySettings,
 };
 
@@ -25,6 +25,9 @@ pub struct BronzedFile {
     /// Encoding of state documents.
     #[serde(default)]
     pub state: StateSettings,
+    /// Delta logs of the tables.
+    #[serde(default)]
+    pub delta: DeltaSettings,
     /// Concurrency of the daemon.
     #[serde(default)]
     pub limits: PoolSettings,

@@ -21,6 +21,8 @@ pub struct DatasetTable {
     /// `true` if jobs, and commands on the whole source, read the dataset. Default: `true`. A command that
     /// names the dataset reads it in any case.
     pub enabled: Option<bool>,
+    /// `true` if the table has a Delta log. Default: `true`, where `bronzed.toml` has no `[delta] enabled = false`.
+    pub delta: Option<bool>,
     /// Base URL of the dataset, if it differs from the source's `base_url`.
     pub base_url: Option<Text<HttpUrl>>,
     /// Folder of the table in the lake. Default: the names of source and dataset, joined with `_`.

@@ -45,6 +45,7 @@ pub async fn read(
             max_records: stage.commit,
             max_bytes: u64::MAX,
         },
+        index: None,
         clock,
         entropy,
         observer: Arc::new(Unwatched),

@@ -35,6 +35,7 @@ pub use child::parents;
 pub use feed::fuzz::route as fuzz_route;
 pub use values::with_values;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,12 +48,15 @@ use crate::ingest::deadline::RunDeadline;
 use crate::ingest::frame::RunFrame;
 use crate::ingest::progress::Observer;
 use crate::ingest::report::RunReport;
+use crate::table_index::TableIndex;
+use bronzed_metrics::events::index_followed;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Mode, Priority};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::CommitSettings;
 use bronzed_source::SourceClient;
+use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 use bronzed_storage::lake::document::DocumentError;
 use bronzed_storage::state::{DayStore, StateError};
@@ -72,6 +76,8 @@ pub struct Context {
     pub concurrency: usize,
     /// Limits on the rows that a run buffers before it commits them.
     pub commit: CommitSettings,
+    /// Index of the tables' files that follows each run; `None` if there is none.
+    pub index: Option<Arc<dyn TableIndex>>,
     /// Source of the current time.
     pub clock: Arc<dyn Clock>,
     /// Source of run ids and jitter.
@@ -152,7 +158,9 @@ pub async fn run_as(
                     ..order.clone()
                 };
                 let run = RunFrame::new(context, &order, run_id, started_at, &overdue);
-                Box::pin(read(run)).await
+                let report = Box::pin(read(run)).await;
+                Box::pin(follow(context, &order, &report)).await;
+                report
             }
             Err(error) => {
                 let run = RunFrame::new(context, order, run_id, started_at, &overdue);
@@ -177,6 +185,28 @@ async fn read(run: RunFrame<'_>) -> RunReport {
         Kind::Child(parent) => child::read(run, parent).await,
         Kind::Feed => feed::read(run).await,
         Kind::Dated(_) => dated::read(run).await,
+    }
+}
+
+/// Lets the index of the table's files follow the days that the run has written or opened.
+async fn follow(context: &Context, order: &Order, report: &RunReport) {
+    let Some(index) = context.index.as_ref().filter(|_| !report.put_off) else {
+        return;
+    };
+    let dataset = &order.dataset;
+    let files = report.execution.files.iter();
+    let mut days: BTreeSet<_> = files
+        .filter_map(|(key, _)| layout::file_day(&dataset.prefix, key))
+        .collect();
+    days.insert(report.day);
+    let followed = index.follow(dataset, &days).await;
+    if followed != Ok(0) {
+        index_followed(&dataset.source, &dataset.name, followed.is_err());
+    }
+    match followed {
+        Ok(0) => {}
+        Ok(files) => tracing::debug!(files, "table index written"),
+        Err(error) => tracing::warn!(error, "table index is late"),
     }
 }
 

@@ -111,6 +111,7 @@ impl World {
             zone: self.source.timezone,
             concurrency: 4,
             commit: self.commit,
+            index: None,
             clock,
             entropy: self.entropy.clone(),
             observer: Arc::new(Unwatched),

@@ -282,6 +282,8 @@ pub struct Dataset {
     /// `true` if jobs, and commands on the whole source, read the dataset; a command that names a
     /// disabled one reads it all the same.
     pub enabled: bool,
+    /// `true` if the table has a Delta log, where the lake's tables have them.
+    pub delta: bool,
     /// Base URL, if it differs from the source's.
     pub base_url: Option<Url>,
     /// Path appended to the base URL: `/consulta/v1/contratacoes/publicacao`.

@@ -155,6 +155,7 @@ impl Scene {
             zone: self.source.timezone,
             concurrency: self.source.limits.concurrency,
             commit: self.commit,
+            index: None,
             clock,
             entropy,
             observer: Arc::new(Unwatched),

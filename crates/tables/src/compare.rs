@@ -1,0 +1,165 @@
+//! Comparison of a Delta log with the files of its table, and the repair.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::lake::{Entry, Lake};
+use delta_kernel::arrow::array::{Array, RecordBatch, StringArray};
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::snapshot::SnapshotRef;
+use delta_kernel::{FilteredEngineData, KernelError, KernelResult};
+
+use crate::columns;
+use crate::error::DeltaError;
+use crate::foreign;
+use crate::log::{self, LogEngine};
+use crate::publish::{exists, load};
+use crate::statistics;
+
+/// Differences between a Delta log and the files of its table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Version of the log; `None` if the table has none.
+    pub version: Option<u64>,
+    /// Number of files that the log has.
+    pub published: u64,
+    /// Keys of files that the log lacks.
+    pub unpublished: BTreeSet<String>,
+    /// Keys of files that the log has, and that are gone: a reader of the table fails.
+    pub gone: BTreeSet<String>,
+    /// Files of other writers that can't be part of the table, with the reason.
+    pub foreign: BTreeMap<String, String>,
+}
+
+impl Comparison {
+    /// Returns `true` if the log has exactly the files that it can have.
+    pub fn is_equal(&self) -> bool {
+        self.unpublished.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// Compares the table's Delta log with its files.
+///
+/// # Errors
+/// Returns an error if the lake or the log can't be read.
+pub async fn compare(lake: &Lake, dataset: &Dataset) -> Result<Comparison, DeltaError> {
+    let prefix = &dataset.prefix;
+    let files = table_files(lake, prefix).await?;
+    let (mut live, mut version) = (BTreeSet::new(), None);
+    if exists(lake, prefix).await? {
+        let snapshot = load(lake, prefix).await?;
+        live = live_files(lake, prefix, &snapshot).await?;
+        version = Some(snapshot.version());
+    }
+    let schema = columns::table_schema(dataset)?;
+    let mut found = Comparison {
+        version,
+        published: live.len() as u64,
+        gone: live
+            .iter()
+            .filter(|key| !files.contains_key(*key))
+            .cloned()
+            .collect(),
+        ..Comparison::default()
+    };
+    for (key, (day, file)) in files {
+        if live.contains(&key) {
+            continue;
+        }
+        if layout::file_number(prefix, day, &key).is_none()
+            && let Some(footer) = statistics::footer(lake, &file).await?
+            && let Some(reason) = foreign::mismatch(&footer.schema, &schema)
+        {
+            found.foreign.insert(key, reason);
+            continue;
+        }
+        found.unpublished.insert(key);
+    }
+    Ok(found)
+}
+
+/// Returns the Parquet files of the table's days, by key.
+pub(crate) async fn table_files(
+    lake: &Lake,
+    prefix: &str,
+) -> Result<BTreeMap<String, (Day, Entry)>, DeltaError> {
+    let listed = lake.list(prefix).await?;
+    let files = listed.into_iter().filter_map(|file| {
+        let day = layout::file_day(prefix, &file.key)?;
+        Some((file.key.clone(), (day, file)))
+    });
+    Ok(files.collect())
+}
+
+async fn live_files(
+    lake: &Lake,
+    prefix: &str,
+    snapshot: &SnapshotRef,
+) -> Result<BTreeSet<String>, DeltaError> {
+    let (paths, _) = log::run(lake, prefix, |engine| {
+        let mut paths = BTreeSet::new();
+        for (batch, selected) in scanned(snapshot, engine)? {
+            let names = path_column(&batch)?;
+            let live =
+                (0..batch.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true));
+            paths.extend(live.map(|row| names.value(row).to_owned()));
+        }
+        Ok(paths)
+    })
+    .await?;
+    Ok(paths.iter().map(|path| key(prefix, path)).collect())
+}
+
+/// Returns the log's live files as the kernel scans them, with the selection of each batch.
+fn scanned(
+    snapshot: &SnapshotRef,
+    engine: &LogEngine,
+) -> KernelResult<Vec<(RecordBatch, Vec<bool>)>> {
+    let scan = Arc::clone(snapshot).scan_builder().build()?;
+    let mut batches = Vec::new();
+    for metadata in scan.scan_metadata(engine)? {
+        let (data, selected) = metadata?.scan_files.into_parts();
+        let batch = ArrowEngineData::try_from_engine_data(data)?;
+        batches.push(((*batch).into(), selected));
+    }
+    Ok(batches)
+}
+
+fn path_column(batch: &RecordBatch) -> KernelResult<&StringArray> {
+    let column = batch.column_by_name("path");
+    let column = column.and_then(|column| column.as_any().downcast_ref());
+    column.ok_or_else(|| KernelError::missing_column("path"))
+}
+
+/// Returns the scan's rows of these files, as the kernel takes them for removal.
+pub(crate) fn rows_of(
+    snapshot: &SnapshotRef,
+    engine: &LogEngine,
+    prefix: &str,
+    files: &BTreeSet<String>,
+) -> KernelResult<Vec<FilteredEngineData>> {
+    let mut rows = Vec::new();
+    for (batch, selected) in scanned(snapshot, engine)? {
+        let names = path_column(&batch)?;
+        let asked: Vec<_> = (0..batch.num_rows())
+            .map(|row| {
+                let live = selected.get(row).copied().unwrap_or(true);
+                live && files.contains(&key(prefix, names.value(row)))
+            })
+            .collect();
+        if asked.contains(&true) {
+            let data = Box::new(ArrowEngineData::new(batch));
+            rows.push(FilteredEngineData::try_new(data, asked)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Returns the key of a path of the log, whose special characters are escaped.
+fn key(prefix: &str, path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    format!("{prefix}/{decoded}")
+}

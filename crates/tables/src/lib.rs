@@ -1,0 +1,28 @@
+//! Delta tables over the lake: what bronze holds, as tables that engines open by name.
+//!
+//! The numbered files of a day stay the log and the authority. A table's Delta log (`{prefix}/_delta_log`) is another index
+//! of them, which follows as the state document does: it may be late, lost or damaged, and is healed from the files. A
+//! reader of it sees whole commits, each file once.
+//!
+//! - [`publish`]: the files of a day that the Delta log doesn't have yet, by the kernel library
+//! - `log`: the kernel's engine over a lake: its code runs without input and output, on objects that are fetched for it
+//! - `columns`, `add`, `statistics`: a table's schema, and what the log says of a file
+//! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
+//! - `maintain`: checkpoints, and old objects of the log
+
+mod add;
+mod columns;
+mod compare;
+mod error;
+mod foreign;
+mod log;
+mod maintain;
+pub mod publish;
+mod statistics;
+
+pub use compare::{Comparison, compare};
+pub use error::DeltaError;
+pub use publish::{Published, Publisher, has_log};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,476 @@
+//! Publication of files: the Delta log follows the numbered files of a day.
+//!
+//! ```text
+//!  0  list the day's files; the log's transaction id of the day says up to which number it has them
+//!  1  PUT version v+1 of the log with all later files and the new transaction id, if absent
+//! ```
+//!
+//! Version v+1 can be taken once, and who takes it has looked at the log up to v: so each file is added once, whatever
+//! crashes when, and however many publish. Whoever finds the version taken looks again. The first publication of a table
+//! adds the files of all its days in version 0, so that no reader sees half a table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bronzed_model::day::Day;
+use bronzed_model::declaration::Dataset;
+use bronzed_storage::bronze::layout;
+use bronzed_storage::lake::{Created, Entry, Lake};
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::snapshot::{Snapshot, SnapshotRef};
+use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::transaction::data_layout::DataLayout;
+use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+use delta_kernel::{Engine, KernelError, KernelResult};
+
+use crate::add::{self, AddedFile};
+use crate::columns::{self, PARTITION_COLUMNS};
+use crate::compare::{self, Comparison};
+use crate::error::DeltaError;
+use crate::log::{self, Write};
+use crate::maintain;
+
+/// Maximum attempts to take a version of the log.
+const ATTEMPTS: u32 = 20;
+/// Writer of the log's versions, as they name it.
+const WRITER: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
+
+/// Publisher of files in Delta logs. Clones share what they know of the logs.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    lake: Lake,
+    logs: Arc<Mutex<BTreeMap<String, KnownLog>>>,
+}
+
+/// What this process knows of a table's log. Whoever publishes holds it.
+type KnownLog = Arc<tokio::sync::Mutex<Option<TableLog>>>;
+
+/// A table's log at a version.
+#[derive(Debug)]
+pub(crate) struct TableLog {
+    pub snapshot: SnapshotRef,
+    /// Commits of a day that the log has: up to which number. Only of days that were asked for.
+    published: BTreeMap<Day, u64>,
+}
+
+/// Result of a publication.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Number of files that were added.
+    pub files: u64,
+    /// Version of the log after it; `None` if the table has no log, because nothing is stored.
+    pub version: Option<u64>,
+}
+
+/// Files that a version adds and removes.
+#[derive(Debug, Clone, Copy)]
+struct Change<'a> {
+    missing: &'a [Missing],
+    /// Keys of files that aren't there any more.
+    gone: &'a BTreeSet<String>,
+}
+
+/// Files of a day that the log lacks, and the number of the last one.
+#[derive(Debug)]
+struct Missing {
+    day: Day,
+    up_to: u64,
+    files: Vec<Entry>,
+}
+
+impl Publisher {
+    /// Returns a publisher that knows nothing yet.
+    pub fn new(lake: Lake) -> Self {
+        Self {
+            lake,
+            logs: Arc::default(),
+        }
+    }
+
+    /// Adds to the table's log the files of these days that it doesn't have.
+    ///
+    /// # Errors
+    /// Returns an error if the lake or the log can't be read or written. The log then follows with a later call.
+    pub async fn publish(
+        &self,
+        dataset: &Dataset,
+        days: &BTreeSet<Day>,
+    ) -> Result<Published, DeltaError> {
+        let known = self.known(&dataset.prefix);
+        let mut known = known.lock().await;
+        let mut read = BTreeMap::new();
+        for _ in 0..ATTEMPTS {
+            let log = match known.take() {
+                Some(log) => log,
+                None => match self.load(dataset).await? {
+                    Some(log) => log,
+                    None => match self.create(dataset, &mut read).await? {
+                        Some(published) => return Ok(published),
+                        None => continue,
+                    },
+                },
+            };
+            let (log, missing) = self.missing(dataset, log, days).await?;
+            if missing.is_empty() {
+                let version = Some(log.snapshot.version());
+                *known = Some(log);
+                return Ok(Published { files: 0, version });
+            }
+            let gone = BTreeSet::new();
+            let change = Change {
+                missing: &missing,
+                gone: &gone,
+            };
+            if let Some((log, published)) = self.append(dataset, log, change, &mut read).await? {
+                *known = maintain::after_commit(&self.lake, &dataset.prefix, log).await;
+                return Ok(published);
+            }
+        }
+        Err(DeltaError::Contended {
+            prefix: dataset.prefix.clone(),
+            attempts: ATTEMPTS,
+        })
+    }
+
+    /// Makes the table's log equal to its files: adds those that it lacks, removes those that are gone. A log that can't be
+    /// read is deleted and made anew, which no other writer of the table may see: a daemon must be stopped before.
+    /// Returns what was found before.
+    ///
+    /// # Errors
+    /// Returns an error if the lake or a file can't be read, or the log can't be written.
+    pub async fn rebuild(&self, dataset: &Dataset) -> Result<Comparison, DeltaError> {
+        let known = self.known(&dataset.prefix);
+        let mut known = known.lock().await;
+        *known = None;
+        let mut read = BTreeMap::new();
+        for _ in 0..ATTEMPTS {
+            let found = match compare::compare(&self.lake, dataset).await {
+                Err(DeltaError::Log { .. } | DeltaError::Unread { .. }) => {
+                    maintain::delete(&self.lake, &dataset.prefix).await?;
+                    compare::compare(&self.lake, dataset).await?
+                }
+                other => other?,
+            };
+            let Some(log) = self.load(dataset).await? else {
+                match self.create(dataset, &mut read).await? {
+                    Some(_) => return Ok(found),
+                    None => continue,
+                }
+            };
+            if found.is_equal() {
+                return Ok(found);
+            }
+            let missing = self.unpublished(dataset, &found).await?;
+            let change = Change {
+                missing: &missing,
+                gone: &found.gone,
+            };
+            if self
+                .append(dataset, log, change, &mut read)
+                .await?
+                .is_some()
+            {
+                return Ok(found);
+            }
+        }
+        Err(DeltaError::Contended {
+            prefix: dataset.prefix.clone(),
+            attempts: ATTEMPTS,
+        })
+    }
+
+    /// Returns the files that a comparison found missing, by day.
+    async fn unpublished(
+        &self,
+        dataset: &Dataset,
+        found: &Comparison,
+    ) -> Result<Vec<Missing>, DeltaError> {
+        let prefix = &dataset.prefix;
+        let mut days: BTreeMap<Day, Missing> = BTreeMap::new();
+        for (key, (day, file)) in compare::table_files(&self.lake, prefix).await? {
+            let number = layout::file_number(prefix, day, &key).unwrap_or_default();
+            let missing = days.entry(day).or_insert_with(|| Missing {
+                day,
+                up_to: 0,
+                files: Vec::new(),
+            });
+            missing.up_to = missing.up_to.max(number);
+            if found.unpublished.contains(&key) {
+                missing.files.push(file);
+            }
+        }
+        let days = days.into_values();
+        Ok(days.filter(|day| !day.files.is_empty()).collect())
+    }
+
+    fn known(&self, prefix: &str) -> KnownLog {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(logs.entry(prefix.to_owned()).or_default())
+    }
+
+    /// Reads the table's log; `None` if it has none.
+    async fn load(&self, dataset: &Dataset) -> Result<Option<TableLog>, DeltaError> {
+        let prefix = &dataset.prefix;
+        if !exists(&self.lake, prefix).await? {
+            return Ok(None);
+        }
+        let snapshot = load(&self.lake, prefix).await?;
+        Ok(Some(TableLog {
+            snapshot,
+            published: BTreeMap::new(),
+        }))
+    }
+
+    /// Creates the table's log with the files of all its days. Returns `None` if another writer did.
+    async fn create(
+        &self,
+        dataset: &Dataset,
+        read: &mut BTreeMap<String, AddedFile>,
+    ) -> Result<Option<Published>, DeltaError> {
+        let prefix = &dataset.prefix;
+        let listed = self.lake.list(prefix).await?;
+        let mut days: BTreeMap<Day, Vec<Entry>> = BTreeMap::new();
+        for entry in listed {
+            if let Some(day) = layout::file_day(prefix, &entry.key) {
+                days.entry(day).or_default().push(entry);
+            }
+        }
+        let missing: Vec<_> = days
+            .into_iter()
+            .filter_map(|(day, files)| Missing::of(prefix, day, files, None))
+            .collect();
+        if missing.is_empty() {
+            return Ok(Some(Published::default()));
+        }
+        let schema = columns::table_schema(dataset)?;
+        let added = add::read(&self.lake, dataset, &schema, &files_of(&missing), read).await?;
+        let (_, writes) = log::run(&self.lake, prefix, |engine| {
+            let mut transaction = create_table(root(prefix)?, Arc::clone(&schema), WRITER, true)
+                .with_data_layout(DataLayout::partitioned(PARTITION_COLUMNS))
+                .build(engine, Box::new(FileSystemCommitter::new()))?;
+            for day in &missing {
+                transaction =
+                    transaction.with_transaction_id(application(day.day), number(day.up_to));
+            }
+            for file in &added {
+                transaction.add_files(file.action()?);
+            }
+            committed(transaction.commit(engine)?)
+        })
+        .await?;
+        let published = Published {
+            files: added.len() as u64,
+            version: Some(0),
+        };
+        Ok(self.put(prefix, writes).await?.then_some(published))
+    }
+
+    /// Returns the files of these days that the log lacks.
+    async fn missing(
+        &self,
+        dataset: &Dataset,
+        mut log: TableLog,
+        days: &BTreeSet<Day>,
+    ) -> Result<(TableLog, Vec<Missing>), DeltaError> {
+        let prefix = &dataset.prefix;
+        let asked: Vec<_> = days
+            .iter()
+            .filter(|day| !log.published.contains_key(day))
+            .copied()
+            .collect();
+        let mut unpublished = BTreeSet::new();
+        if !asked.is_empty() {
+            let snapshot = &log.snapshot;
+            let (versions, _) = log::run(&self.lake, prefix, |engine| {
+                let versions = asked
+                    .iter()
+                    .map(|day| snapshot.get_app_id_version(&application(*day), engine));
+                versions.collect::<KernelResult<Vec<_>>>()
+            })
+            .await?;
+            for (day, version) in asked.into_iter().zip(versions) {
+                match version {
+                    Some(version) => log
+                        .published
+                        .insert(day, u64::try_from(version).unwrap_or_default()),
+                    None => unpublished.insert(day).then_some(0),
+                };
+            }
+        }
+        let mut missing = Vec::new();
+        for day in days {
+            let files = self.lake.list(&layout::partition(prefix, *day)).await?;
+            let published = log.published.get(day).copied();
+            missing.extend(Missing::of(prefix, *day, files, published));
+        }
+        Ok((log, missing))
+    }
+
+    /// Adds and removes files in one version. Returns `None` if another writer has taken the version.
+    async fn append(
+        &self,
+        dataset: &Dataset,
+        mut log: TableLog,
+        change: Change<'_>,
+        read: &mut BTreeMap<String, AddedFile>,
+    ) -> Result<Option<(TableLog, Published)>, DeltaError> {
+        let prefix = &dataset.prefix;
+        let Change { missing, gone } = change;
+        let schema = columns::table_schema(dataset)?;
+        let added = add::read(&self.lake, dataset, &schema, &files_of(missing), read).await?;
+        let new_columns = columns::added(&schema, &log.snapshot.schema());
+        let snapshot = &log.snapshot;
+        let (after, writes) = log::run(&self.lake, prefix, |engine| {
+            let mut builder =
+                Arc::clone(snapshot).update_table(UpdateTableOperation::Write, WRITER, true);
+            for column in &new_columns {
+                builder = builder.add_column((*column).clone());
+            }
+            if new_columns.is_empty() && !added.is_empty() && gone.is_empty() {
+                builder = builder.with_blind_append();
+            }
+            let mut transaction = builder.build(engine, Box::new(FileSystemCommitter::new()))?;
+            for day in missing {
+                transaction =
+                    transaction.with_transaction_id(application(day.day), number(day.up_to));
+            }
+            for file in &added {
+                transaction.add_files(file.action()?);
+            }
+            if !gone.is_empty() {
+                for rows in compare::rows_of(snapshot, engine, prefix, gone)? {
+                    transaction.remove_files(rows);
+                }
+            }
+            committed(transaction.commit(engine)?)
+        })
+        .await?;
+        if !self.put(prefix, writes).await? {
+            return Ok(None);
+        }
+        let version = log.snapshot.version() + 1;
+        log.published
+            .extend(missing.iter().map(|day| (day.day, day.up_to)));
+        log.snapshot = match after {
+            Some(after) => after,
+            None => load(&self.lake, prefix).await?,
+        };
+        let published = Published {
+            files: added.len() as u64,
+            version: Some(version),
+        };
+        Ok(Some((log, published)))
+    }
+
+    /// Writes a version of the log. Returns `false` if another writer has taken it.
+    async fn put(&self, prefix: &str, writes: Vec<Write>) -> Result<bool, DeltaError> {
+        for write in writes {
+            if !put_version(&self.lake, prefix, &write).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Missing {
+    /// Returns the day's files after the commit `published`; all of them, and those of the earlier pipeline, if the log
+    /// has nothing of the day.
+    fn of(prefix: &str, day: Day, files: Vec<Entry>, published: Option<u64>) -> Option<Self> {
+        let mut up_to = published.unwrap_or_default();
+        let files: Vec<_> = files
+            .into_iter()
+            .filter(|file| match layout::file_number(prefix, day, &file.key) {
+                Some(number) if number > published.unwrap_or_default() => {
+                    up_to = up_to.max(number);
+                    true
+                }
+                Some(_) => false,
+                None => published.is_none() && layout::file_day(prefix, &file.key) == Some(day),
+            })
+            .collect();
+        (!files.is_empty()).then_some(Self { day, up_to, files })
+    }
+}
+
+fn files_of(missing: &[Missing]) -> Vec<(Day, Entry)> {
+    let files = missing
+        .iter()
+        .flat_map(|day| day.files.iter().map(|file| (day.day, file.clone())));
+    files.collect()
+}
+
+/// Returns `true` if the dataset's table has a Delta log.
+///
+/// # Errors
+/// Returns an error if that can't be determined.
+pub async fn has_log(lake: &Lake, dataset: &Dataset) -> Result<bool, DeltaError> {
+    exists(lake, &dataset.prefix).await
+}
+
+/// Returns `true` if the table has a log.
+pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError> {
+    let folder = log_folder(prefix);
+    let first = lake.exists(&format!("{folder}/{:020}.json", 0)).await?;
+    Ok(first || lake.exists(&format!("{folder}/_last_checkpoint")).await?)
+}
+
+/// Reads the newest version of the table's log.
+pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<SnapshotRef, DeltaError> {
+    let (snapshot, _) = log::run(lake, prefix, |engine: &log::LogEngine| {
+        Snapshot::builder_for(root(prefix)?).build(engine as &dyn Engine)
+    })
+    .await?;
+    Ok(snapshot)
+}
+
+/// Creates an object of the log if absent. Returns `false` if another writer's is there. A lost reply is settled by
+/// reading back: each version has a transaction id of its own.
+async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, DeltaError> {
+    for _ in 0..ATTEMPTS {
+        match lake.create(&write.key, write.bytes.clone()).await {
+            Ok(Created::Done(_)) => return Ok(true),
+            Ok(Created::Exists) => {}
+            Err(error) if error.outcome_unknown() => {}
+            Err(error) => return Err(error.into()),
+        }
+        match lake.get(&write.key).await? {
+            Some((found, _)) => return Ok(found == write.bytes),
+            None => continue,
+        }
+    }
+    Err(DeltaError::Contended {
+        prefix: prefix.to_owned(),
+        attempts: ATTEMPTS,
+    })
+}
+
+/// Returns the snapshot after a commit of the kernel.
+fn committed<S>(result: CommitResult<S>) -> KernelResult<Option<SnapshotRef>> {
+    match result {
+        CommitResult::Committed(done) => Ok(done.post_commit_snapshot().cloned()),
+        CommitResult::Conflicted(lost) => Err(KernelError::generic(format!(
+            "version {} is taken",
+            lost.conflict_version()
+        ))),
+        CommitResult::Retryable(failed) => Err(failed.error),
+    }
+}
+
+/// Returns the folder of the table's log, without a trailing slash.
+pub(crate) fn log_folder(prefix: &str) -> String {
+    format!("{prefix}/_delta_log")
+}
+
+fn root(prefix: &str) -> KernelResult<String> {
+    Ok(log::location(&format!("{prefix}/"))?.into())
+}
+
+/// Application of the log's transaction ids: a day. Its version is the number of the last commit.
+fn application(day: Day) -> String {
+    format!("bronzed/{day}")
+}
+
+fn number(commit: u64) -> i64 {
+    i64::try_from(commit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,188 @@
+//! Statistics of a file, from its footer: what the Delta log says of its rows, so that engines skip files without opening
+//! them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use delta_kernel::arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, StructArray, UInt64Array,
+};
+use delta_kernel::arrow::compute::{SortOptions, sort_to_indices, sum, take};
+use delta_kernel::arrow::datatypes::{DataType, Field, Fields, Schema as ArrowSchema};
+use delta_kernel::arrow::error::ArrowError;
+use delta_kernel::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use delta_kernel::parquet::arrow::parquet_to_arrow_schema;
+use delta_kernel::parquet::errors::ParquetError;
+use delta_kernel::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::lake::{Entry, Lake};
+
+use crate::error::DeltaError;
+
+/// Bytes that are read first from the end of a file: more than the footer of most of them.
+const FIRST_READ: u64 = 64 << 10;
+/// Columns with statistics: the first ones, as the format has it by default.
+const INDEXED_COLUMNS: usize = 32;
+
+/// Footer of a file.
+#[derive(Debug)]
+pub struct Footer {
+    metadata: ParquetMetaData,
+    /// Columns of the file.
+    pub schema: ArrowSchema,
+}
+
+/// Reads the footer of a file; `None` if the file is gone.
+///
+/// # Errors
+/// Returns an error if the file can't be read, or isn't a Parquet file.
+pub async fn footer(lake: &Lake, file: &Entry) -> Result<Option<Footer>, DeltaError> {
+    let mut most = FIRST_READ;
+    loop {
+        let Some(tail) = lake.tail(&file.key, file.size, most).await? else {
+            return Ok(None);
+        };
+        match parsed(&tail, file.size) {
+            Ok(footer) => return Ok(Some(footer)),
+            Err(ParquetError::NeedMoreData(bytes)) if (bytes as u64) > most && most < file.size => {
+                most = bytes as u64;
+            }
+            Err(error) => {
+                return Err(DeltaError::File {
+                    key: file.key.clone(),
+                    error: BronzeError::Read(error),
+                });
+            }
+        }
+    }
+}
+
+fn parsed(tail: &Bytes, size: u64) -> Result<Footer, ParquetError> {
+    let mut reader = ParquetMetaDataReader::new();
+    reader.try_parse_sized(tail, size)?;
+    let metadata = reader.finish()?;
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    Ok(Footer { metadata, schema })
+}
+
+impl Footer {
+    /// Returns the file's statistics as one row, as the log has them: number of rows, and for each indexed column the
+    /// number of nulls, the least and the greatest value.
+    ///
+    /// # Errors
+    /// Returns an error if the footer contradicts itself.
+    pub fn statistics(&self) -> Result<StructArray, ArrowError> {
+        let rows = self.metadata.file_metadata().num_rows();
+        let (mut nulls, mut least, mut greatest) =
+            (Members::default(), Members::default(), Members::default());
+        let indexed = self
+            .schema
+            .fields()
+            .iter()
+            .filter(|field| !field.data_type().is_nested());
+        for field in indexed.take(INDEXED_COLUMNS) {
+            let column = self.column(field.name())?;
+            let Some(count) = sum(&column.nulls) else {
+                continue;
+            };
+            nulls.push(
+                field.name(),
+                Arc::new(Int64Array::from(vec![
+                    i64::try_from(count).unwrap_or(i64::MAX),
+                ])),
+            );
+            if let Some((low, high)) = column.bounds(field.data_type())? {
+                least.push(field.name(), low);
+                greatest.push(field.name(), high);
+            }
+        }
+        let mut members = Members::default();
+        members.push("numRecords", Arc::new(Int64Array::from(vec![rows])));
+        members.push("nullCount", nulls.array());
+        members.push("minValues", least.array());
+        members.push("maxValues", greatest.array());
+        members.push("tightBounds", Arc::new(BooleanArray::from(vec![true])));
+        Ok(members.row())
+    }
+
+    fn column(&self, name: &str) -> Result<Column, ArrowError> {
+        let parquet = self.metadata.file_metadata().schema_descr();
+        let converter = StatisticsConverter::try_new(name, &self.schema, parquet)?;
+        let groups = self.metadata.row_groups();
+        Ok(Column {
+            rows: groups
+                .iter()
+                .map(|group| u64::try_from(group.num_rows()).unwrap_or_default())
+                .collect(),
+            nulls: converter.row_group_null_counts(groups)?,
+            least: converter.row_group_mins(groups)?,
+            greatest: converter.row_group_maxes(groups)?,
+        })
+    }
+}
+
+/// Statistics of a column, by row group.
+struct Column {
+    rows: Vec<u64>,
+    nulls: UInt64Array,
+    least: ArrayRef,
+    greatest: ArrayRef,
+}
+
+impl Column {
+    /// Returns the least and the greatest value of the file; `None` if it has none, or a row group doesn't tell.
+    fn bounds(&self, kind: &DataType) -> Result<Option<(ArrayRef, ArrayRef)>, ArrowError> {
+        let silent = |group: usize| {
+            let has_values =
+                self.nulls.is_null(group) || self.nulls.value(group) < self.rows[group];
+            has_values && (self.least.is_null(group) || self.greatest.is_null(group))
+        };
+        let unordered = matches!(kind, DataType::Boolean | DataType::Binary | DataType::Null);
+        if unordered
+            || (0..self.rows.len()).any(silent)
+            || self.least.null_count() == self.least.len()
+        {
+            return Ok(None);
+        }
+        let first = |values: &ArrayRef, descending| {
+            let order = SortOptions {
+                descending,
+                nulls_first: false,
+            };
+            let first = sort_to_indices(values, Some(order), Some(1))?;
+            take(values, &first, None)
+        };
+        Ok(Some((
+            first(&self.least, false)?,
+            first(&self.greatest, true)?,
+        )))
+    }
+}
+
+/// Members of a struct with one row.
+#[derive(Default)]
+struct Members {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Members {
+    fn push(&mut self, name: &str, array: ArrayRef) {
+        self.fields
+            .push(Field::new(name, array.data_type().clone(), true));
+        self.arrays.push(array);
+    }
+
+    fn row(self) -> StructArray {
+        if self.fields.is_empty() {
+            return StructArray::new_empty_fields(1, None);
+        }
+        StructArray::new(Fields::from(self.fields), self.arrays, None)
+    }
+
+    fn array(self) -> ArrayRef {
+        Arc::new(self.row())
+    }
+}

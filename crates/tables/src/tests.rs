@@ -1,0 +1,133 @@
+//! Publication over lakes in memory and in folders. Other readers are in `tests/it/tables.rs`.
+
+use std::collections::BTreeSet;
+
+use bronzed_storage::lake::Lake;
+use bronzed_storage::testing::support::{self, World, run_once};
+
+use super::*;
+
+fn lake(world: &World) -> Lake {
+    world.day().lake
+}
+
+async fn publish(world: &World, publisher: &Publisher) -> Published {
+    let days = BTreeSet::from([support::day()]);
+    let dataset = support::shared_dataset();
+    let _ = world;
+    publisher.publish(&dataset, &days).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_committed_is_published_once() {
+    let (_folder, worlds) = support::worlds();
+    for world in worlds {
+        let publisher = Publisher::new(lake(&world));
+        assert_eq!(publish(&world, &publisher).await, Published::default());
+        run_once(&world, "hourly", &["1", "2"]).await;
+        let first = publish(&world, &publisher).await;
+        assert_eq!((first.files, first.version), (1, Some(0)));
+        assert_eq!(publish(&world, &publisher).await.files, 0);
+        run_once(&world, "hourly", &["3"]).await;
+        // Another process.
+        let other = Publisher::new(lake(&world));
+        let second = publish(&world, &other).await;
+        assert_eq!((second.files, second.version), (1, Some(1)));
+        assert_eq!(publish(&world, &publisher).await.files, 0);
+        run_once(&world, "hourly", &["4"]).await;
+        let third = publish(&world, &publisher).await;
+        assert_eq!((third.files, third.version), (1, Some(2)));
+    }
+}
+
+#[tokio::test]
+async fn publishers_at_once_add_each_file_once() {
+    let world = support::memory();
+    let days = BTreeSet::from([support::day()]);
+    for round in 0..5 {
+        run_once(&world, "hourly", &[&round.to_string()]).await;
+        let publishing: Vec<_> = (0..4)
+            .map(|_| {
+                let (publisher, days) = (Publisher::new(lake(&world)), days.clone());
+                let dataset = support::shared_dataset();
+                tokio::spawn(async move { publisher.publish(&dataset, &days).await })
+            })
+            .collect();
+        let mut files = 0;
+        for published in publishing {
+            files += published.await.unwrap().unwrap().files;
+        }
+        assert_eq!(files, 1, "in round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_isnt_as_its_files_is_made_so() {
+    let world = support::memory();
+    let (publisher, dataset) = (Publisher::new(lake(&world)), support::shared_dataset());
+    for id in ["1", "2", "3"] {
+        run_once(&world, "hourly", &[id]).await;
+        publish(&world, &publisher).await;
+    }
+    let same = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(same.is_equal() && same.published == 3, "{same:?}");
+
+    world.delete(&support::key(2)).await;
+    let found = publisher.rebuild(&dataset).await.unwrap();
+    assert_eq!(found.gone, BTreeSet::from([support::key(2)]));
+    let mended = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(mended.is_equal() && mended.published == 2, "{mended:?}");
+
+    world
+        .put("pncp/_delta_log/00000000000000000001.json", "{")
+        .await;
+    assert!(compare(&lake(&world), &dataset).await.is_err());
+    publisher.rebuild(&dataset).await.unwrap();
+    let mended = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(mended.is_equal() && mended.published == 2, "{mended:?}");
+    assert_eq!(mended.version, Some(0));
+}
+
+#[tokio::test]
+async fn a_long_log_has_checkpoints_and_is_read_from_them() {
+    let world = support::memory();
+    let (publisher, dataset) = (Publisher::new(lake(&world)), support::shared_dataset());
+    for id in 0..65 {
+        run_once(&world, "hourly", &[&id.to_string()]).await;
+        publish(&world, &publisher).await;
+    }
+    let found = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(found.is_equal() && found.published == 65, "{found:?}");
+    let log = lake(&world).list("pncp/_delta_log").await.unwrap();
+    let checkpoints = log
+        .iter()
+        .filter(|entry| entry.key.contains(".checkpoint."));
+    assert_eq!(checkpoints.count(), 2);
+    // What the checkpoint has needs no older version: a reader from before it would miss them.
+    for version in 0..60 {
+        world
+            .delete(&format!("pncp/_delta_log/{version:020}.json"))
+            .await;
+    }
+    let found = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(found.is_equal() && found.published == 65, "{found:?}");
+    let other = Publisher::new(lake(&world));
+    assert_eq!(publish(&world, &other).await.files, 0);
+}
+
+#[tokio::test]
+async fn files_of_the_earlier_pipeline_are_in_the_table_where_their_columns_agree() {
+    let world = support::memory();
+    let (publisher, dataset) = (Publisher::new(lake(&world)), support::shared_dataset());
+    let partition = "pncp/year=2025/month=10/day=22";
+    world
+        .put(
+            &format!("{partition}/part-0.parquet"),
+            support::old_file(&[Some("9")]),
+        )
+        .await;
+    run_once(&world, "hourly", &["1"]).await;
+    assert_eq!(publish(&world, &publisher).await.files, 2);
+    let found = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(found.is_equal() && found.foreign.is_empty(), "{found:?}");
+}

@@ -1,0 +1,147 @@
+//! Delta tables of a lake, as engines see them: delta-rs, Polars and DuckDB.
+
+use std::io::Write;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use bronzed_model::entropy::Entropy;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use serde_json::{Value, json};
+
+use crate::support::lake::Backend;
+use crate::support::program::Program;
+use crate::support::python::{delta_python, json_of};
+use crate::support::scene::{self, Scene, day};
+
+/// Number of kills.
+const KILLS: u32 = 12;
+/// Fixed seed; a failure prints it with the moment of the kill.
+const SEED: u64 = 152_026;
+const RECORDS: u32 = 300;
+
+fn scene(backend: Backend) -> Scene {
+    let mut config =
+        scene::config(Catalog::new().with(GeneratedDay::new(7, day(), RECORDS).records()));
+    config.latency = Duration::from_millis(15);
+    Scene::new(backend, config)
+}
+
+fn reader(scene: &Scene) -> Program {
+    scene.reader().env("BRONZED__COMMIT__MAX_RECORDS", "15")
+}
+
+/// Returns what the engines see of the table.
+fn judged(scene: &Scene) -> Value {
+    let table = scene.lake.as_folder().join("pncp");
+    json_of(delta_python().script("delta.py").arg(table))
+}
+
+fn verify(scene: &Scene) -> Program {
+    scene.program(&["tables", "verify", "pncp.contratacoes", "--json"])
+}
+
+/// Readers in a loop, until they are stopped.
+struct Watch(Child);
+
+impl Watch {
+    fn begin(scene: &Scene) -> Self {
+        let table = scene.lake.as_folder().join("pncp");
+        let mut script = delta_python().script("delta.py");
+        let script = script.arg(table).arg("--watch");
+        let script = script.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self(script.spawn().expect("the readers begin"))
+    }
+
+    fn end(mut self) -> Value {
+        drop(self.0.stdin.take());
+        let output = self.0.wait_with_output().expect("the readers end");
+        assert!(output.status.success(), "a reader met an error");
+        serde_json::from_slice(&output.stdout).expect("what they have seen")
+    }
+}
+
+#[test]
+fn engines_see_each_row_once_whatever_was_killed_when_in_a_folder() {
+    let scene = scene(Backend::Folder);
+    let entropy = Entropy::seeded(SEED);
+    let watch = Watch::begin(&scene);
+    for kill in 1..=KILLS {
+        let moment = entropy.up_to(Duration::from_millis(1_500));
+        println!("seed {SEED}, kill {kill}: after {moment:?}");
+        scene.kill_after(moment, reader(&scene));
+        if kill % 4 == 0 {
+            scene.run_with(reader(&scene)).expect(0);
+            verify(&scene).run().expect(0);
+        }
+    }
+    let seen = watch.end();
+    assert_eq!(seen["violations"], json!([]), "{seen}");
+    let judged = judged(&scene);
+    assert_eq!(judged["violations"], json!([]), "{judged}");
+    assert_eq!(judged["rows"], RECORDS);
+}
+
+#[test]
+fn engines_see_each_row_once_on_s3() {
+    let scene = scene(Backend::S3);
+    scene.kill_after(Duration::from_millis(700), reader(&scene));
+    scene.run_with(reader(&scene)).expect(0);
+    verify(&scene).run().expect(0);
+    let judged = judged(&scene);
+    assert_eq!(judged["violations"], json!([]), "{judged}");
+    assert_eq!(judged["rows"], RECORDS);
+}
+
+#[test]
+fn a_lake_without_delta_logs_gets_them_whole_and_sql_by_which_an_engine_knows_its_tables() {
+    let scene = scene(Backend::Folder);
+    let without = reader(&scene).env("BRONZED__DELTA__ENABLED", "false");
+    scene.run_with(without).expect(0);
+    assert!(
+        scene
+            .lake
+            .keys()
+            .iter()
+            .all(|key| !key.contains("_delta_log"))
+    );
+    let sql = || scene.program(&["tables", "sql"]).run();
+    assert!(sql().expect(1).stderr.contains("tables rebuild"));
+    let missing = verify(&scene).run().expect(3).json();
+    assert_eq!(missing["version"], Value::Null);
+
+    scene
+        .program(&["tables", "rebuild", "pncp"])
+        .run()
+        .expect(0);
+    let judged = judged(&scene);
+    assert_eq!(judged["violations"], json!([]), "{judged}");
+    assert_eq!(judged["rows"], RECORDS);
+
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(sql().expect(0).stdout.as_bytes())
+        .expect("written");
+    let counted = json_of(
+        delta_python()
+            .script("delta.py")
+            .args(["--sql"])
+            .arg(file.path())
+            .arg("SELECT count(*), min(dataPublicacaoPncp)::DATE::VARCHAR FROM pncp_contratacoes"),
+    );
+    assert_eq!(counted, json!([[RECORDS, day().to_string()]]));
+}
+
+#[test]
+fn a_lost_file_is_told_and_taken_out_of_the_table() {
+    let scene = scene(Backend::Folder);
+    scene.run_with(reader(&scene)).expect(0);
+    scene.lake.delete(&scene::file(2));
+    let found = verify(&scene).run().expect(3).json();
+    assert_eq!(found["gone"], json!([scene::file(2)]));
+    scene
+        .program(&["tables", "rebuild", "pncp.contratacoes"])
+        .run()
+        .expect(0);
+    verify(&scene).run().expect(0);
+    assert_eq!(judged(&scene)["violations"], json!([]));
+}
