@@ -16,7 +16,7 @@ use crate::columns;
 use crate::error::DeltaError;
 use crate::foreign;
 use crate::log::{self, LogEngine};
-use crate::publish::{exists, load};
+use crate::newest::{exists, load};
 use crate::statistics;
 
 /// Differences between a Delta log and the files of its table.

@@ -8,7 +8,7 @@
 //! - `log`: the kernel's engine over a lake: its code runs without input and output, on objects that are fetched for it
 //! - `columns`, `add`, `statistics`: a table's schema, and what the log says of a file
 //! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
-//! - `maintain`: checkpoints, and old objects of the log
+//! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
 
 mod add;
 mod columns;
@@ -17,6 +17,7 @@ mod error;
 mod foreign;
 mod log;
 mod maintain;
+mod newest;
 pub mod publish;
 mod statistics;
 

@@ -11,7 +11,7 @@ use bronzed_storage::lake::{Created, Lake};
 
 use crate::error::DeltaError;
 use crate::log::{self, Write};
-use crate::publish::{TableLog, log_folder};
+use crate::newest::{TableLog, log_folder};
 
 /// Versions from one checkpoint to the next.
 const CHECKPOINT_EVERY: u64 = 30;

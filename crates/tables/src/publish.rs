@@ -17,11 +17,11 @@ use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::{Created, Entry, Lake};
 use delta_kernel::committer::FileSystemCommitter;
-use delta_kernel::snapshot::{Snapshot, SnapshotRef};
+use delta_kernel::snapshot::SnapshotRef;
 use delta_kernel::transaction::create_table::create_table;
 use delta_kernel::transaction::data_layout::DataLayout;
 use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
-use delta_kernel::{Engine, KernelError, KernelResult};
+use delta_kernel::{KernelError, KernelResult};
 
 use crate::add::{self, AddedFile};
 use crate::columns::{self, PARTITION_COLUMNS};
@@ -29,6 +29,7 @@ use crate::compare::{self, Comparison};
 use crate::error::DeltaError;
 use crate::log::{self, Write};
 use crate::maintain;
+use crate::newest::{TableLog, exists, load, root};
 
 /// Maximum attempts to take a version of the log.
 const ATTEMPTS: u32 = 20;
@@ -45,14 +46,6 @@ pub struct Publisher {
 /// What this process knows of a table's log. Whoever publishes holds it.
 type KnownLog = Arc<tokio::sync::Mutex<Option<TableLog>>>;
 
-/// A table's log at a version.
-#[derive(Debug)]
-pub(crate) struct TableLog {
-    pub snapshot: SnapshotRef,
-    /// Commits of a day that the log has: up to which number. Only of days that were asked for.
-    published: BTreeMap<Day, u64>,
-}
-
 /// Result of a publication.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Published {
@@ -64,7 +57,7 @@ pub struct Published {
 
 /// Files that a version adds and removes.
 #[derive(Debug, Clone, Copy)]
-struct Change<'a> {
+struct VersionChange<'a> {
     missing: &'a [Missing],
     /// Keys of files that aren't there any more.
     gone: &'a BTreeSet<String>,
@@ -117,7 +110,7 @@ impl Publisher {
                 return Ok(Published { files: 0, version });
             }
             let gone = BTreeSet::new();
-            let change = Change {
+            let change = VersionChange {
                 missing: &missing,
                 gone: &gone,
             };
@@ -161,7 +154,7 @@ impl Publisher {
                 return Ok(found);
             }
             let missing = self.unpublished(dataset, &found).await?;
-            let change = Change {
+            let change = VersionChange {
                 missing: &missing,
                 gone: &found.gone,
             };
@@ -311,11 +304,11 @@ impl Publisher {
         &self,
         dataset: &Dataset,
         mut log: TableLog,
-        change: Change<'_>,
+        change: VersionChange<'_>,
         read: &mut BTreeMap<String, AddedFile>,
     ) -> Result<Option<(TableLog, Published)>, DeltaError> {
         let prefix = &dataset.prefix;
-        let Change { missing, gone } = change;
+        let VersionChange { missing, gone } = change;
         let schema = columns::table_schema(dataset)?;
         let added = add::read(&self.lake, dataset, &schema, &files_of(missing), read).await?;
         let new_columns = columns::added(&schema, &log.snapshot.schema());
@@ -408,22 +401,6 @@ pub async fn has_log(lake: &Lake, dataset: &Dataset) -> Result<bool, DeltaError>
     exists(lake, &dataset.prefix).await
 }
 
-/// Returns `true` if the table has a log.
-pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError> {
-    let folder = log_folder(prefix);
-    let first = lake.exists(&format!("{folder}/{:020}.json", 0)).await?;
-    Ok(first || lake.exists(&format!("{folder}/_last_checkpoint")).await?)
-}
-
-/// Reads the newest version of the table's log.
-pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<SnapshotRef, DeltaError> {
-    let (snapshot, _) = log::run(lake, prefix, |engine: &log::LogEngine| {
-        Snapshot::builder_for(root(prefix)?).build(engine as &dyn Engine)
-    })
-    .await?;
-    Ok(snapshot)
-}
-
 /// Creates an object of the log if absent. Returns `false` if another writer's is there. A lost reply is settled by
 /// reading back: each version has a transaction id of its own.
 async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, DeltaError> {
@@ -455,15 +432,6 @@ fn committed<S>(result: CommitResult<S>) -> KernelResult<Option<SnapshotRef>> {
         ))),
         CommitResult::Retryable(failed) => Err(failed.error),
     }
-}
-
-/// Returns the folder of the table's log, without a trailing slash.
-pub(crate) fn log_folder(prefix: &str) -> String {
-    format!("{prefix}/_delta_log")
-}
-
-fn root(prefix: &str) -> KernelResult<String> {
-    Ok(log::location(&format!("{prefix}/"))?.into())
 }
 
 /// Application of the log's transaction ids: a day. Its version is the number of the last commit.

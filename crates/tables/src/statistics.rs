@@ -75,8 +75,11 @@ impl Footer {
     /// Returns an error if the footer contradicts itself.
     pub fn statistics(&self) -> Result<StructArray, ArrowError> {
         let rows = self.metadata.file_metadata().num_rows();
-        let (mut nulls, mut least, mut greatest) =
-            (Members::default(), Members::default(), Members::default());
+        let (mut nulls, mut least, mut greatest) = (
+            StatisticsRow::default(),
+            StatisticsRow::default(),
+            StatisticsRow::default(),
+        );
         let indexed = self
             .schema
             .fields()
@@ -98,7 +101,7 @@ impl Footer {
                 greatest.push(field.name(), high);
             }
         }
-        let mut members = Members::default();
+        let mut members = StatisticsRow::default();
         members.push("numRecords", Arc::new(Int64Array::from(vec![rows])));
         members.push("nullCount", nulls.array());
         members.push("minValues", least.array());
@@ -107,11 +110,11 @@ impl Footer {
         Ok(members.row())
     }
 
-    fn column(&self, name: &str) -> Result<Column, ArrowError> {
+    fn column(&self, name: &str) -> Result<ColumnStatistics, ArrowError> {
         let parquet = self.metadata.file_metadata().schema_descr();
         let converter = StatisticsConverter::try_new(name, &self.schema, parquet)?;
         let groups = self.metadata.row_groups();
-        Ok(Column {
+        Ok(ColumnStatistics {
             rows: groups
                 .iter()
                 .map(|group| u64::try_from(group.num_rows()).unwrap_or_default())
@@ -124,14 +127,14 @@ impl Footer {
 }
 
 /// Statistics of a column, by row group.
-struct Column {
+struct ColumnStatistics {
     rows: Vec<u64>,
     nulls: UInt64Array,
     least: ArrayRef,
     greatest: ArrayRef,
 }
 
-impl Column {
+impl ColumnStatistics {
     /// Returns the least and the greatest value of the file; `None` if it has none, or a row group doesn't tell.
     fn bounds(&self, kind: &DataType) -> Result<Option<(ArrayRef, ArrayRef)>, ArrowError> {
         let silent = |group: usize| {
@@ -161,14 +164,14 @@ impl Column {
     }
 }
 
-/// Members of a struct with one row.
+/// StatisticsRow of a struct with one row.
 #[derive(Default)]
-struct Members {
+struct StatisticsRow {
     fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
-impl Members {
+impl StatisticsRow {
     fn push(&mut self, name: &str, array: ArrayRef) {
         self.fields
             .push(Field::new(name, array.data_type().clone(), true));

@@ -23,23 +23,23 @@ pub struct Mirror(Mutex<Held>);
 struct Held {
     /// `None` for an object that doesn't exist.
     objects: BTreeMap<String, Option<Bytes>>,
-    listings: BTreeMap<Listing, Vec<Entry>>,
-    wanted: Vec<Wanted>,
+    listings: BTreeMap<FolderListing, Vec<Entry>>,
+    wanted: Vec<Missed>,
     written: Vec<Write>,
 }
 
 /// A listing of a folder, of the keys after `after`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listing {
+pub struct FolderListing {
     pub folder: String,
     pub after: String,
 }
 
 /// What kernel code asked for and didn't find here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Missed {
     Object(String),
-    Listing(Listing),
+    Folder(FolderListing),
 }
 
 /// An object that kernel code has written.
@@ -64,7 +64,7 @@ impl Mirror {
     }
 
     /// Takes what was wanted by the call.
-    pub fn wanted(&self) -> Vec<Wanted> {
+    pub fn wanted(&self) -> Vec<Missed> {
         std::mem::take(&mut self.held().wanted)
     }
 
@@ -79,7 +79,7 @@ impl Mirror {
     }
 
     /// Holds a fetched listing.
-    pub fn hold_listing(&self, listing: Listing, entries: Vec<Entry>) {
+    pub fn hold_listing(&self, listing: FolderListing, entries: Vec<Entry>) {
         self.held().listings.insert(listing, entries);
     }
 
@@ -91,7 +91,7 @@ impl Mirror {
             Some(Some(bytes)) => Ok(bytes.clone()),
             Some(None) => Err(KernelError::file_not_found(url)),
             None => {
-                held.wanted.push(Wanted::Object(key));
+                held.wanted.push(Missed::Object(key));
                 Err(KernelError::generic(format!("{url} isn't fetched yet")))
             }
         }
@@ -104,13 +104,13 @@ impl Mirror {
             Some(folder) => folder,
             None => after.rsplit_once('/').map_or("", |(folder, _)| folder),
         };
-        let listing = Listing {
+        let listing = FolderListing {
             folder: folder.to_owned(),
             after: after.trim_end_matches('/').to_owned(),
         };
         let mut held = self.held();
         let Some(entries) = held.listings.get(&listing) else {
-            held.wanted.push(Wanted::Listing(listing));
+            held.wanted.push(Missed::Folder(listing));
             return Err(KernelError::generic(format!("{url} isn't listed yet")));
         };
         let files = entries.iter().map(|entry| {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 
 pub use engine::LogEngine;
-use mirror::{Mirror, Wanted};
+use mirror::{Mirror, Missed};
 pub use mirror::{Write, location};
 
 use crate::error::DeltaError;
@@ -53,13 +53,13 @@ pub async fn run<T>(
     })
 }
 
-async fn fetch(lake: &Lake, mirror: &Mirror, wanted: Wanted) -> Result<(), LakeError> {
+async fn fetch(lake: &Lake, mirror: &Mirror, wanted: Missed) -> Result<(), LakeError> {
     match wanted {
-        Wanted::Object(key) => {
+        Missed::Object(key) => {
             let found = lake.get(&key).await?;
             mirror.hold(key, found.map(|(bytes, _)| bytes));
         }
-        Wanted::Listing(listing) => {
+        Missed::Folder(listing) => {
             let entries = lake.list_after(&listing.folder, &listing.after).await?;
             mirror.hold_listing(listing, entries);
         }

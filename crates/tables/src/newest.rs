@@ -1,0 +1,44 @@
+//! Newest version of a table's log.
+
+use std::collections::BTreeMap;
+
+use bronzed_model::day::Day;
+use bronzed_storage::lake::Lake;
+use delta_kernel::snapshot::{Snapshot, SnapshotRef};
+use delta_kernel::{Engine, KernelResult};
+
+use crate::error::DeltaError;
+use crate::log;
+
+/// A table's log at a version.
+#[derive(Debug)]
+pub(crate) struct TableLog {
+    pub snapshot: SnapshotRef,
+    /// Commits of a day that the log has: up to which number. Only of days that were asked for.
+    pub published: BTreeMap<Day, u64>,
+}
+
+/// Returns `true` if the table has a log.
+pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError> {
+    let folder = log_folder(prefix);
+    let first = lake.exists(&format!("{folder}/{:020}.json", 0)).await?;
+    Ok(first || lake.exists(&format!("{folder}/_last_checkpoint")).await?)
+}
+
+/// Reads the newest version of the table's log.
+pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<SnapshotRef, DeltaError> {
+    let (snapshot, _) = log::run(lake, prefix, |engine: &log::LogEngine| {
+        Snapshot::builder_for(root(prefix)?).build(engine as &dyn Engine)
+    })
+    .await?;
+    Ok(snapshot)
+}
+
+/// Returns the folder of the table's log, without a trailing slash.
+pub(crate) fn log_folder(prefix: &str) -> String {
+    format!("{prefix}/_delta_log")
+}
+
+pub(crate) fn root(prefix: &str) -> KernelResult<String> {
+    Ok(log::location(&format!("{prefix}/"))?.into())
+}
