@@ -11,7 +11,6 @@ WORKDIR /src
 # The dependencies alone, in a layer of their own: it is made anew when they change, not with each
 # line of ours. Cargo wants every target that its manifest names to be there.
 COPY Cargo.toml Cargo.lock ./
-COPY .cargo/config.toml .cargo/
 COPY crates/config/Cargo.toml crates/config/
 COPY crates/dst/Cargo.toml crates/dst/
 COPY crates/engine/Cargo.toml crates/engine/
