@@ -7,11 +7,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use delta_kernel::Engine;
 
+use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::{Created, Lake};
 
 use crate::error::DeltaError;
 use crate::log::{self, Write};
-use crate::newest::{TableLog, log_folder};
+use crate::newest::TableLog;
 
 /// Versions from one checkpoint to the next.
 const CHECKPOINT_EVERY: u64 = 30;
@@ -59,7 +60,7 @@ async fn put(lake: &Lake, write: &Write) -> Result<(), DeltaError> {
 
 /// Deletes the objects of versions before the newest checkpoint that is older than the retention.
 async fn clean(lake: &Lake, prefix: &str) -> Result<(), DeltaError> {
-    let folder = log_folder(prefix);
+    let folder = layout::delta_log_folder(prefix);
     let entries = lake.list(&folder).await?;
     let Some(newest) = entries.iter().map(|entry| entry.modified).max() else {
         return Ok(());
@@ -83,7 +84,7 @@ async fn clean(lake: &Lake, prefix: &str) -> Result<(), DeltaError> {
 
 /// Deletes the whole log.
 pub(crate) async fn delete(lake: &Lake, prefix: &str) -> Result<(), DeltaError> {
-    for entry in lake.list(&log_folder(prefix)).await? {
+    for entry in lake.list(&layout::delta_log_folder(prefix)).await? {
         lake.delete(&entry.key).await?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bronzed_model::day::Day;
+use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 use delta_kernel::snapshot::{Snapshot, SnapshotRef};
 use delta_kernel::{Engine, KernelResult};
@@ -20,7 +21,7 @@ pub(crate) struct TableLog {
 
 /// Returns `true` if the table has a log.
 pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError> {
-    let folder = log_folder(prefix);
+    let folder = layout::delta_log_folder(prefix);
     let first = lake.exists(&format!("{folder}/{:020}.json", 0)).await?;
     Ok(first || lake.exists(&format!("{folder}/_last_checkpoint")).await?)
 }
@@ -32,11 +33,6 @@ pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<SnapshotRef, Delta
     })
     .await?;
     Ok(snapshot)
-}
-
-/// Returns the folder of the table's log, without a trailing slash.
-pub(crate) fn log_folder(prefix: &str) -> String {
-    format!("{prefix}/_delta_log")
 }
 
 pub(crate) fn root(prefix: &str) -> KernelResult<String> {

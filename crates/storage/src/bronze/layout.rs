@@ -6,6 +6,7 @@
 //! pncp/_state/complete/20251022                                       the day is complete
 //! pncp/_state/complete/20251022.1                                     … including the slices of generation 1
 //! pncp/_state/accepted/20251022                                       a person has accepted the day
+//! pncp/_delta_log/00000000000000000007.json                           version 7 of the Delta table
 //! pncp/_state/files/20251022_c000007_6_48213                          … and up to commit 7, the day has 6 files of
 //!                                                                     48,213 bytes: commit 3 was lost before
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        snapshot checkpoint: the current rows
@@ -64,6 +65,11 @@ pub fn state_key(prefix: &str, day: Day) -> String {
 /// Folder of states and markers, without a trailing slash.
 pub fn state_folder(prefix: &str) -> String {
     format!("{prefix}/_state")
+}
+
+/// Folder of the table's Delta log, without a trailing slash.
+pub fn delta_log_folder(prefix: &str) -> String {
+    format!("{prefix}/_delta_log")
 }
 
 /// Day of the state document `key`. `None` if the key is not a state document.

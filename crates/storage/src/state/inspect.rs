@@ -67,7 +67,14 @@ impl InspectedTable {
         let day = layout::file_day(prefix, &key)
             .or_else(|| layout::state_day(prefix, &key))
             .or_else(|| layout::complete_mark(prefix, &key).map(|(day, _)| day));
-        let aside = key.starts_with(&format!("{}/", layout::state_folder(prefix)));
+        let folders = [
+            layout::state_folder(prefix),
+            layout::delta_log_folder(prefix),
+        ];
+        let aside = folders.iter().any(|folder| {
+            key.strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'))
+        });
         match day {
             Some(day) => {
                 self.days.insert(day);
