@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use delta_kernel::EngineData;
 use delta_kernel::arrow::array::{
-    Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, StructArray,
+    Array, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    StructArray,
 };
 use delta_kernel::arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
 use delta_kernel::arrow::error::ArrowError;
@@ -19,7 +20,6 @@ use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::{Entry, Lake};
 
-use crate::columns::PARTITION_COLUMNS;
 use crate::error::DeltaError;
 use crate::foreign;
 use crate::statistics::{self, Footer};
@@ -31,7 +31,8 @@ const READS: usize = 16;
 #[derive(Debug, Clone)]
 pub struct AddedFile {
     path: String,
-    partition: [String; 3],
+    /// Folders of the partition: `year=2025/month=10/day=22`.
+    partition: String,
     size: u64,
     modified_millis: i64,
     statistics: StructArray,
@@ -83,16 +84,6 @@ async fn with_footer(
 
 impl AddedFile {
     fn new(prefix: &str, day: Day, file: &Entry, statistics: StructArray) -> Self {
-        let mut values = day
-            .partition()
-            .split('/')
-            .map(|folder| {
-                let value = folder.split_once('=').map(|(_, value)| value);
-                value.unwrap_or_default().to_owned()
-            })
-            .collect::<Vec<_>>()
-            .into_iter();
-        let mut next = || values.next().unwrap_or_default();
         Self {
             path: file
                 .key
@@ -100,7 +91,7 @@ impl AddedFile {
                 .unwrap_or(&file.key)
                 .trim_start_matches('/')
                 .to_owned(),
-            partition: [next(), next(), next()],
+            partition: day.partition(),
             size: file.size,
             modified_millis: file.modified.timestamp_millis(),
             statistics,
@@ -125,7 +116,8 @@ impl AddedFile {
         };
         let mut partition =
             MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
-        for (name, value) in PARTITION_COLUMNS.iter().zip(&self.partition) {
+        let folders = self.partition.split('/');
+        for (name, value) in folders.filter_map(|folder| folder.split_once('=')) {
             partition.keys().append_value(name);
             partition.values().append_value(value);
         }
@@ -133,18 +125,10 @@ impl AddedFile {
         let partition = partition.finish();
         let schema = ArrowSchema::new(vec![
             Field::new("path", DataType::Utf8, false),
-            Field::new(
-                "partitionValues",
-                delta_kernel::arrow::array::Array::data_type(&partition).clone(),
-                false,
-            ),
+            Field::new("partitionValues", partition.data_type().clone(), false),
             Field::new("size", DataType::Int64, false),
             Field::new("modificationTime", DataType::Int64, false),
-            Field::new(
-                "stats",
-                delta_kernel::arrow::array::Array::data_type(&self.statistics).clone(),
-                true,
-            ),
+            Field::new("stats", self.statistics.data_type().clone(), true),
         ]);
         RecordBatch::try_new(
             Arc::new(schema),

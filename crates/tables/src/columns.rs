@@ -35,13 +35,10 @@ pub fn table_schema(dataset: &Dataset) -> Result<SchemaRef, DeltaError> {
     Ok(Arc::new(schema))
 }
 
-/// Returns the top-level columns that a table's schema lacks. Members that were added to a nested column count as a column
-/// that differs: see [`differing`].
+/// Returns the top-level columns that a table's schema lacks. Members that were added to a nested column aren't among them.
 pub fn added<'s>(declared: &'s StructType, table: &StructType) -> Vec<&'s StructField> {
-    let mut columns: Vec<_> = declared
-        .fields()
-        .filter(|column| table.field(column.name()).is_none())
-        .collect();
-    columns.sort_by_key(|column| column.name().starts_with('_'));
+    let columns = declared.fields();
     columns
+        .filter(|column| table.field(column.name()).is_none())
+        .collect()
 }

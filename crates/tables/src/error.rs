@@ -17,7 +17,7 @@ pub enum DeltaError {
     Log {
         /// Prefix of the table.
         prefix: String,
-        /// What the library says.
+        /// Error of the library.
         error: Box<KernelError>,
     },
     /// The log asks for more and more objects.
@@ -39,7 +39,7 @@ pub enum DeltaError {
     File {
         /// Key of the file.
         key: String,
-        /// Why it can't be read.
+        /// Error of reading it.
         error: BronzeError,
     },
     /// Other writers were faster each time.

@@ -43,7 +43,7 @@ pub struct Publisher {
     logs: Arc<Mutex<BTreeMap<String, KnownLog>>>,
 }
 
-/// What this process knows of a table's log. Whoever publishes holds it.
+/// Knowledge of this process of a table's log. Whoever publishes holds it.
 type KnownLog = Arc<tokio::sync::Mutex<Option<TableLog>>>;
 
 /// Result of a publication.
@@ -221,12 +221,12 @@ impl Publisher {
         read: &mut BTreeMap<String, AddedFile>,
     ) -> Result<Option<Published>, DeltaError> {
         let prefix = &dataset.prefix;
-        let listed = self.lake.list(prefix).await?;
         let mut days: BTreeMap<Day, Vec<Entry>> = BTreeMap::new();
-        for entry in listed {
-            if let Some(day) = layout::file_day(prefix, &entry.key) {
-                days.entry(day).or_default().push(entry);
-            }
+        for (day, file) in compare::table_files(&self.lake, prefix)
+            .await?
+            .into_values()
+        {
+            days.entry(day).or_default().push(file);
         }
         let missing: Vec<_> = days
             .into_iter()
@@ -271,7 +271,6 @@ impl Publisher {
             .filter(|day| !log.published.contains_key(day))
             .copied()
             .collect();
-        let mut unpublished = BTreeSet::new();
         if !asked.is_empty() {
             let snapshot = &log.snapshot;
             let (versions, _) = log::run(&self.lake, prefix, |engine| {
@@ -281,14 +280,10 @@ impl Publisher {
                 versions.collect::<KernelResult<Vec<_>>>()
             })
             .await?;
-            for (day, version) in asked.into_iter().zip(versions) {
-                match version {
-                    Some(version) => log
-                        .published
-                        .insert(day, u64::try_from(version).unwrap_or_default()),
-                    None => unpublished.insert(day).then_some(0),
-                };
-            }
+            let known = asked.into_iter().zip(versions);
+            log.published.extend(known.filter_map(|(day, version)| {
+                Some((day, u64::try_from(version?).unwrap_or_default()))
+            }));
         }
         let mut missing = Vec::new();
         for day in days {

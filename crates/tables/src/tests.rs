@@ -103,7 +103,7 @@ async fn a_long_log_has_checkpoints_and_is_read_from_them() {
         .iter()
         .filter(|entry| entry.key.contains(".checkpoint."));
     assert_eq!(checkpoints.count(), 2);
-    // What the checkpoint has needs no older version: a reader from before it would miss them.
+    // The checkpoint is enough: no version up to it is needed.
     for version in 0..60 {
         world
             .delete(&format!("pncp/_delta_log/{version:020}.json"))

@@ -35,7 +35,7 @@ pub struct FolderListing {
     pub after: String,
 }
 
-/// What kernel code asked for and didn't find here.
+/// Object or listing that kernel code asked for, and that isn't here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missed {
     Object(String),
