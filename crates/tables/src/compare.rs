@@ -16,7 +16,7 @@ use crate::columns;
 use crate::error::DeltaError;
 use crate::foreign;
 use crate::log::{self, LogEngine};
-use crate::newest::{exists, load};
+use crate::newest::load;
 use crate::statistics;
 
 /// Differences between a Delta log and the files of its table.
@@ -41,22 +41,35 @@ impl Comparison {
     }
 }
 
+/// Comparison with all that was read for it.
+pub(crate) struct Compared {
+    pub found: Comparison,
+    /// Newest version of the log; `None` if the table has none.
+    pub snapshot: Option<SnapshotRef>,
+    /// Files of the table by key, each with its day.
+    pub files: BTreeMap<String, (Day, Entry)>,
+}
+
 /// Compares the table's Delta log with its files.
 ///
 /// # Errors
 /// Returns an error if the lake or the log can't be read.
 pub async fn compare(lake: &Lake, dataset: &Dataset) -> Result<Comparison, DeltaError> {
+    Ok(read(lake, dataset).await?.found)
+}
+
+/// Compares the table's Delta log with its files, as [`compare`] does, and keeps both.
+pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, DeltaError> {
     let prefix = &dataset.prefix;
     let files = table_files(lake, prefix).await?;
-    let (mut live, mut version) = (BTreeSet::new(), None);
-    if exists(lake, prefix).await? {
-        let snapshot = load(lake, prefix).await?;
-        live = live_files(lake, prefix, &snapshot).await?;
-        version = Some(snapshot.version());
-    }
+    let snapshot = load(lake, prefix).await?;
+    let live = match &snapshot {
+        Some(snapshot) => live_files(lake, prefix, snapshot).await?,
+        None => BTreeSet::new(),
+    };
     let schema = columns::table_schema(dataset)?;
     let mut found = Comparison {
-        version,
+        version: snapshot.as_ref().map(|snapshot| snapshot.version()),
         published: live.len() as u64,
         gone: live
             .iter()
@@ -65,20 +78,24 @@ pub async fn compare(lake: &Lake, dataset: &Dataset) -> Result<Comparison, Delta
             .collect(),
         ..Comparison::default()
     };
-    for (key, (day, file)) in files {
-        if live.contains(&key) {
+    for (key, (day, file)) in &files {
+        if live.contains(key) {
             continue;
         }
-        if layout::file_number(prefix, day, &key).is_none()
-            && let Some(footer) = statistics::footer(lake, &file).await?
+        if layout::file_number(prefix, *day, key).is_none()
+            && let Some(footer) = statistics::footer(lake, file).await?
             && let Some(reason) = foreign::mismatch(&footer.schema, &schema)
         {
-            found.foreign.insert(key, reason);
+            found.foreign.insert(key.clone(), reason);
             continue;
         }
-        found.unpublished.insert(key);
+        found.unpublished.insert(key.clone());
     }
-    Ok(found)
+    Ok(Compared {
+        found,
+        snapshot,
+        files,
+    })
 }
 
 /// Returns the Parquet files of the table's days, by key.

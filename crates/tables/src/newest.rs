@@ -19,6 +19,16 @@ pub(crate) struct TableLog {
     pub published: BTreeMap<Day, u64>,
 }
 
+impl TableLog {
+    /// Returns the log at a version, of whose days nothing is known.
+    pub fn of(snapshot: SnapshotRef) -> Self {
+        Self {
+            snapshot,
+            published: BTreeMap::new(),
+        }
+    }
+}
+
 /// Returns `true` if the table has a log.
 pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError> {
     let folder = layout::delta_log_folder(prefix);
@@ -26,13 +36,16 @@ pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError
     Ok(first || lake.exists(&format!("{folder}/_last_checkpoint")).await?)
 }
 
-/// Reads the newest version of the table's log.
-pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<SnapshotRef, DeltaError> {
+/// Reads the newest version of the table's log; `None` if it has none.
+pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<Option<SnapshotRef>, DeltaError> {
+    if !exists(lake, prefix).await? {
+        return Ok(None);
+    }
     let (snapshot, _) = log::run(lake, prefix, |engine: &log::LogEngine| {
         Snapshot::builder_for(root(prefix)?).build(engine as &dyn Engine)
     })
     .await?;
-    Ok(snapshot)
+    Ok(Some(snapshot))
 }
 
 pub(crate) fn root(prefix: &str) -> KernelResult<String> {

@@ -25,7 +25,7 @@ use delta_kernel::{KernelError, KernelResult};
 
 use crate::add::{self, AddedFile};
 use crate::columns::{self, PARTITION_COLUMNS};
-use crate::compare::{self, Comparison};
+use crate::compare::{self, Compared, Comparison};
 use crate::error::DeltaError;
 use crate::log::{self, Write};
 use crate::maintain;
@@ -95,8 +95,8 @@ impl Publisher {
         for _ in 0..ATTEMPTS {
             let log = match known.take() {
                 Some(log) => log,
-                None => match self.load(dataset).await? {
-                    Some(log) => log,
+                None => match load(&self.lake, &dataset.prefix).await? {
+                    Some(snapshot) => TableLog::of(snapshot),
                     None => match self.create(dataset, &mut read).await? {
                         Some(published) => return Ok(published),
                         None => continue,
@@ -115,7 +115,9 @@ impl Publisher {
                 gone: &gone,
             };
             if let Some((log, published)) = self.append(dataset, log, change, &mut read).await? {
-                *known = maintain::after_commit(&self.lake, &dataset.prefix, log).await;
+                if let Some(log) = log {
+                    *known = maintain::after_commit(&self.lake, &dataset.prefix, log).await;
+                }
                 return Ok(published);
             }
         }
@@ -137,14 +139,19 @@ impl Publisher {
         *known = None;
         let mut read = BTreeMap::new();
         for _ in 0..ATTEMPTS {
-            let found = match compare::compare(&self.lake, dataset).await {
+            let compared = match compare::read(&self.lake, dataset).await {
                 Err(DeltaError::Log { .. } | DeltaError::Unread { .. }) => {
                     maintain::delete(&self.lake, &dataset.prefix).await?;
-                    compare::compare(&self.lake, dataset).await?
+                    compare::read(&self.lake, dataset).await?
                 }
                 other => other?,
             };
-            let Some(log) = self.load(dataset).await? else {
+            let Compared {
+                found,
+                snapshot,
+                files,
+            } = compared;
+            let Some(snapshot) = snapshot else {
                 match self.create(dataset, &mut read).await? {
                     Some(_) => return Ok(found),
                     None => continue,
@@ -153,7 +160,7 @@ impl Publisher {
             if found.is_equal() {
                 return Ok(found);
             }
-            let missing = self.unpublished(dataset, &found).await?;
+            let (log, missing) = (TableLog::of(snapshot), unpublished(dataset, &found, files));
             let change = VersionChange {
                 missing: &missing,
                 gone: &found.gone,
@@ -172,46 +179,9 @@ impl Publisher {
         })
     }
 
-    /// Returns the files that a comparison found missing, by day.
-    async fn unpublished(
-        &self,
-        dataset: &Dataset,
-        found: &Comparison,
-    ) -> Result<Vec<Missing>, DeltaError> {
-        let prefix = &dataset.prefix;
-        let mut days: BTreeMap<Day, Missing> = BTreeMap::new();
-        for (key, (day, file)) in compare::table_files(&self.lake, prefix).await? {
-            let number = layout::file_number(prefix, day, &key).unwrap_or_default();
-            let missing = days.entry(day).or_insert_with(|| Missing {
-                day,
-                up_to: 0,
-                files: Vec::new(),
-            });
-            missing.up_to = missing.up_to.max(number);
-            if found.unpublished.contains(&key) {
-                missing.files.push(file);
-            }
-        }
-        let days = days.into_values();
-        Ok(days.filter(|day| !day.files.is_empty()).collect())
-    }
-
     fn known(&self, prefix: &str) -> KnownLog {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(logs.entry(prefix.to_owned()).or_default())
-    }
-
-    /// Reads the table's log; `None` if it has none.
-    async fn load(&self, dataset: &Dataset) -> Result<Option<TableLog>, DeltaError> {
-        let prefix = &dataset.prefix;
-        if !exists(&self.lake, prefix).await? {
-            return Ok(None);
-        }
-        let snapshot = load(&self.lake, prefix).await?;
-        Ok(Some(TableLog {
-            snapshot,
-            published: BTreeMap::new(),
-        }))
     }
 
     /// Creates the table's log with the files of all its days. Returns `None` if another writer did.
@@ -294,14 +264,15 @@ impl Publisher {
         Ok((log, missing))
     }
 
-    /// Adds and removes files in one version. Returns `None` if another writer has taken the version.
+    /// Adds and removes files in one version; returns the log after it, if the kernel tells. Returns `None` if another writer
+    /// has taken the version.
     async fn append(
         &self,
         dataset: &Dataset,
         mut log: TableLog,
         change: VersionChange<'_>,
         read: &mut BTreeMap<String, AddedFile>,
-    ) -> Result<Option<(TableLog, Published)>, DeltaError> {
+    ) -> Result<Option<(Option<TableLog>, Published)>, DeltaError> {
         let prefix = &dataset.prefix;
         let VersionChange { missing, gone } = change;
         let schema = columns::table_schema(dataset)?;
@@ -339,15 +310,15 @@ impl Publisher {
         let version = log.snapshot.version() + 1;
         log.published
             .extend(missing.iter().map(|day| (day.day, day.up_to)));
-        log.snapshot = match after {
-            Some(after) => after,
-            None => load(&self.lake, prefix).await?,
-        };
+        let after = after.map(|snapshot| TableLog {
+            snapshot,
+            published: log.published,
+        });
         let published = Published {
             files: added.len() as u64,
             version: Some(version),
         };
-        Ok(Some((log, published)))
+        Ok(Some((after, published)))
     }
 
     /// Writes a version of the log. Returns `false` if another writer has taken it.
@@ -379,6 +350,29 @@ impl Missing {
             .collect();
         (!files.is_empty()).then_some(Self { day, up_to, files })
     }
+}
+
+/// Returns the files that a comparison found missing, by day.
+fn unpublished(
+    dataset: &Dataset,
+    found: &Comparison,
+    files: BTreeMap<String, (Day, Entry)>,
+) -> Vec<Missing> {
+    let mut days: BTreeMap<Day, Missing> = BTreeMap::new();
+    for (key, (day, file)) in files {
+        let number = layout::file_number(&dataset.prefix, day, &key).unwrap_or_default();
+        let missing = days.entry(day).or_insert_with(|| Missing {
+            day,
+            up_to: 0,
+            files: Vec::new(),
+        });
+        missing.up_to = missing.up_to.max(number);
+        if found.unpublished.contains(&key) {
+            missing.files.push(file);
+        }
+    }
+    let days = days.into_values();
+    days.filter(|day| !day.files.is_empty()).collect()
 }
 
 fn files_of(missing: &[Missing]) -> Vec<(Day, Entry)> {

@@ -6,11 +6,13 @@ mod verify;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::cli::{CliContext, CliError, Exit, target};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::settings::Settings;
+use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,6 +36,24 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         Command::Rebuild(args) => rebuild::run(shell, args).await,
         Command::Sql(args) => sql::run(shell, args).await,
     }
+}
+
+/// Opened lake, with the selected datasets whose tables have Delta logs by declaration.
+struct Opened {
+    lake: Lake,
+    datasets: Vec<Arc<Dataset>>,
+}
+
+/// Opens the lake for the datasets that targets name, or all.
+async fn open(shell: &CliContext, targets: &[String]) -> Result<Opened, CliError> {
+    let settings = shell.settings()?;
+    let datasets = selected(&settings, targets)?;
+    shell.log(&settings, true)?;
+    let lake = Lake::open_existing(&settings.lake).await;
+    Ok(Opened {
+        lake: lake.context("the lake")?,
+        datasets,
+    })
 }
 
 /// Returns the datasets that targets name, or all; those without a Delta log by declaration are left out.

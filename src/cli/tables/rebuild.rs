@@ -1,11 +1,8 @@
 //! `bronzed tables rebuild`: makes Delta logs equal to the files of their tables.
 
-use anyhow::Context as _;
-
-use super::{selected, verify};
+use super::{Opened, open, verify};
 use crate::cli::{CliContext, CliError, Exit, complain, say};
 use bronzed_model::declaration::Dataset;
-use bronzed_storage::lake::Lake;
 use bronzed_tables::{Comparison, Publisher};
 
 #[derive(Debug, clap::Args)]
@@ -21,11 +18,8 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let settings = shell.settings()?;
-    let datasets = selected(&settings, &args.targets)?;
-    shell.log(&settings, true)?;
-    let lake = Lake::open_existing(&settings.lake).await;
-    let publisher = Publisher::new(lake.context("the lake")?);
+    let Opened { lake, datasets } = open(shell, &args.targets).await?;
+    let publisher = Publisher::new(lake);
     let mut failed = false;
     for dataset in datasets {
         match publisher.rebuild(&dataset).await {

@@ -1,13 +1,11 @@
 //! `bronzed tables verify`: compares Delta logs with the files of their tables.
 
-use anyhow::Context as _;
 use serde_json::json;
 
-use super::selected;
+use super::{Opened, open};
 use crate::cli::text::{Screen, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
 use bronzed_model::declaration::Dataset;
-use bronzed_storage::lake::Lake;
 use bronzed_tables::{Comparison, compare};
 
 #[derive(Debug, clap::Args)]
@@ -21,11 +19,7 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let settings = shell.settings()?;
-    let datasets = selected(&settings, &args.targets)?;
-    shell.log(&settings, true)?;
-    let lake = Lake::open_existing(&settings.lake).await;
-    let lake = lake.context("the lake")?;
+    let Opened { lake, datasets } = open(shell, &args.targets).await?;
     let (mut failed, mut different) = (false, false);
     for dataset in datasets {
         match compare(&lake, &dataset).await {
