@@ -38,19 +38,19 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     }
 }
 
-/// Opened lake, with the selected datasets whose tables have Delta logs by declaration.
-struct Opened {
+/// OpenedTables lake, with the selected datasets whose tables have Delta logs by declaration.
+struct OpenedTables {
     lake: Lake,
     datasets: Vec<Arc<Dataset>>,
 }
 
 /// Opens the lake for the datasets that targets name, or all.
-async fn open(shell: &CliContext, targets: &[String]) -> Result<Opened, CliError> {
+async fn open(shell: &CliContext, targets: &[String]) -> Result<OpenedTables, CliError> {
     let settings = shell.settings()?;
     let datasets = selected(&settings, targets)?;
     shell.log(&settings, true)?;
     let lake = Lake::open_existing(&settings.lake).await;
-    Ok(Opened {
+    Ok(OpenedTables {
         lake: lake.context("the lake")?,
         datasets,
     })

@@ -1,6 +1,6 @@
 //! `bronzed tables rebuild`: makes Delta logs equal to the files of their tables.
 
-use super::{Opened, open, verify};
+use super::{OpenedTables, open, verify};
 use crate::cli::{CliContext, CliError, Exit, complain, say};
 use bronzed_model::declaration::Dataset;
 use bronzed_tables::{Comparison, Publisher};
@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let Opened { lake, datasets } = open(shell, &args.targets).await?;
+    let OpenedTables { lake, datasets } = open(shell, &args.targets).await?;
     let publisher = Publisher::new(lake);
     let mut failed = false;
     for dataset in datasets {

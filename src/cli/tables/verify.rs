@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Opened, open};
+use super::{OpenedTables, open};
 use crate::cli::text::{Screen, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
 use bronzed_model::declaration::Dataset;
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let Opened { lake, datasets } = open(shell, &args.targets).await?;
+    let OpenedTables { lake, datasets } = open(shell, &args.targets).await?;
     let (mut failed, mut different) = (false, false);
     for dataset in datasets {
         match compare(&lake, &dataset).await {
