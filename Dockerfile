@@ -19,6 +19,7 @@ COPY crates/model/Cargo.toml crates/model/
 COPY crates/simulator/Cargo.toml crates/simulator/
 COPY crates/source/Cargo.toml crates/source/
 COPY crates/storage/Cargo.toml crates/storage/
+COPY crates/tables/Cargo.toml crates/tables/
 RUN mkdir -p src benches tests/it \
     && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
     && echo 'fn main() {}' | tee src/main.rs crates/simulator/src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
