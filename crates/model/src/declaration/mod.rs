@@ -10,6 +10,7 @@ mod job;
 mod kind;
 mod paging;
 mod response;
+mod silver;
 mod slices;
 mod window;
 
@@ -32,6 +33,7 @@ pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};
 pub use paging::{Completeness, Paginator, PagingStyle, Require};
 pub use response::{Action, ResponseRule, Wait};
+pub use silver::{DeletedRows, SilverColumn, SilverTable};
 pub use slices::{Slice, SliceValues, SliceVariable};
 pub use window::{Days, Period, Window, WindowEnd};
 
