@@ -13,7 +13,10 @@ const ONLY_DUPLICATES: &str = "Only duplicates this time";
 /// Returns the output of a demo into the lake's folder.
 fn demo(lake: &TestLake) -> String {
     let folder = lake.as_folder().display().to_string();
-    Program::new(&["demo", &folder]).run().expect(0).stdout
+    let ended = Program::new(&["demo", &folder]).run().expect(0);
+    // A library that logs what is none is an alarm in the first minute.
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    ended.stdout
 }
 
 /// Returns the rows of the printed DuckDB query: modality, records, money.
