@@ -8,6 +8,7 @@
 //! - `log`: the kernel's engine over a lake: its code runs without input and output, on objects that are fetched for it
 //! - `columns`, `add`, `statistics`: a table's schema, and what the log says of a file
 //! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
+//! - [`silver`]: current state of records, from bronze to tables of their own
 //! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
 
 mod add;
@@ -19,11 +20,13 @@ mod log;
 mod maintain;
 mod newest;
 pub mod publish;
+pub mod silver;
 mod statistics;
 
 pub use compare::{Comparison, compare};
 pub use error::DeltaError;
 pub use publish::{Published, Publisher, has_log};
+pub use silver::{SilverBuilder, SilverError};
 
 #[cfg(test)]
 mod tests;
