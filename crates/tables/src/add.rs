@@ -31,8 +31,8 @@ const READS: usize = 16;
 #[derive(Debug, Clone)]
 pub struct AddedFile {
     path: String,
-    /// Folders of the partition: `year=2025/month=10/day=22`.
-    partition: String,
+    /// Values of the partition's columns.
+    partition: Vec<(String, Option<String>)>,
     size: u64,
     modified_millis: i64,
     statistics: StructArray,
@@ -82,7 +82,34 @@ async fn with_footer(
     Ok((day, file, footer))
 }
 
+/// Returns the columns of a day's partition with their values.
+fn day_partition(day: Day) -> Vec<(String, Option<String>)> {
+    let folders = day.partition();
+    let columns = folders.split('/').filter_map(|folder| {
+        let (name, value) = folder.split_once('=')?;
+        Some((name.to_owned(), Some(value.to_owned())))
+    });
+    columns.collect()
+}
+
 impl AddedFile {
+    /// Returns a file at `path` within its table, of these values of the partition's columns.
+    pub fn at(
+        path: &str,
+        partition: Vec<(String, Option<String>)>,
+        size: u64,
+        modified_millis: i64,
+        statistics: StructArray,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            partition,
+            size,
+            modified_millis,
+            statistics,
+        }
+    }
+
     fn new(prefix: &str, day: Day, file: &Entry, statistics: StructArray) -> Self {
         Self {
             path: file
@@ -91,7 +118,7 @@ impl AddedFile {
                 .unwrap_or(&file.key)
                 .trim_start_matches('/')
                 .to_owned(),
-            partition: day.partition(),
+            partition: day_partition(day),
             size: file.size,
             modified_millis: file.modified.timestamp_millis(),
             statistics,
@@ -116,10 +143,9 @@ impl AddedFile {
         };
         let mut partition =
             MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
-        let folders = self.partition.split('/');
-        for (name, value) in folders.filter_map(|folder| folder.split_once('=')) {
+        for (name, value) in &self.partition {
             partition.keys().append_value(name);
-            partition.values().append_value(value);
+            partition.values().append_option(value.as_deref());
         }
         partition.append(true)?;
         let partition = partition.finish();

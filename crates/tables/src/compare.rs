@@ -131,7 +131,7 @@ async fn live_files(
 }
 
 /// Returns the log's live files as the kernel scans them, with the selection of each batch.
-fn scanned(
+pub(crate) fn scanned(
     snapshot: &SnapshotRef,
     engine: &LogEngine,
 ) -> KernelResult<Vec<(RecordBatch, Vec<bool>)>> {
@@ -145,7 +145,7 @@ fn scanned(
     Ok(batches)
 }
 
-fn path_column(batch: &RecordBatch) -> KernelResult<&StringArray> {
+pub(crate) fn path_column(batch: &RecordBatch) -> KernelResult<&StringArray> {
     let column = batch.column_by_name("path");
     let column = column.and_then(|column| column.as_any().downcast_ref());
     column.ok_or_else(|| KernelError::missing_column("path"))
@@ -176,7 +176,7 @@ pub(crate) fn rows_of(
 }
 
 /// Returns the key of a path of the log, whose special characters are escaped.
-fn key(prefix: &str, path: &str) -> String {
+pub(crate) fn key(prefix: &str, path: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     format!("{prefix}/{decoded}")
 }

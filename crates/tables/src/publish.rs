@@ -32,9 +32,9 @@ use crate::maintain;
 use crate::newest::{TableLog, exists, load, root};
 
 /// Maximum attempts to take a version of the log.
-const ATTEMPTS: u32 = 20;
+pub(crate) const ATTEMPTS: u32 = 20;
 /// Writer of the log's versions, as they name it.
-const WRITER: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
+pub(crate) const WRITER: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
 
 /// Publisher of files in Delta logs. Clones share what they know of the logs.
 #[derive(Debug, Clone)]
@@ -392,7 +392,7 @@ pub async fn has_log(lake: &Lake, dataset: &Dataset) -> Result<bool, DeltaError>
 
 /// Creates an object of the log if absent. Returns `false` if another writer's is there. A lost reply is settled by
 /// reading back: each version has a transaction id of its own.
-async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, DeltaError> {
+pub(crate) async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, DeltaError> {
     for _ in 0..ATTEMPTS {
         match lake.create(&write.key, write.bytes.clone()).await {
             Ok(Created::Done(_)) => return Ok(true),
@@ -412,7 +412,7 @@ async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, D
 }
 
 /// Returns the snapshot after a commit of the kernel.
-fn committed<S>(result: CommitResult<S>) -> KernelResult<Option<SnapshotRef>> {
+pub(crate) fn committed<S>(result: CommitResult<S>) -> KernelResult<Option<SnapshotRef>> {
     match result {
         CommitResult::Committed(done) => Ok(done.post_commit_snapshot().cloned()),
         CommitResult::Conflicted(lost) => Err(KernelError::generic(format!(

@@ -58,7 +58,11 @@ pub async fn footer(lake: &Lake, file: &Entry) -> Result<Option<Footer>, DeltaEr
     }
 }
 
-fn parsed(tail: &Bytes, size: u64) -> Result<Footer, ParquetError> {
+/// Reads the footer from the last bytes of a file of `size` bytes.
+///
+/// # Errors
+/// Returns an error if more bytes are needed, or it isn't a Parquet file.
+pub fn parsed(tail: &Bytes, size: u64) -> Result<Footer, ParquetError> {
     let mut reader = ParquetMetaDataReader::new();
     reader.try_parse_sized(tail, size)?;
     let metadata = reader.finish()?;
@@ -74,6 +78,14 @@ impl Footer {
     /// # Errors
     /// Returns an error if the footer contradicts itself.
     pub fn statistics(&self) -> Result<StructArray, ArrowError> {
+        self.statistics_with("")
+    }
+
+    /// Returns the file's statistics, with those of the column `also` wherever it stands.
+    ///
+    /// # Errors
+    /// As [`Footer::statistics`].
+    pub fn statistics_with(&self, also: &str) -> Result<StructArray, ArrowError> {
         let rows = self.metadata.file_metadata().num_rows();
         let (mut nulls, mut least, mut greatest) = (
             StatisticsRow::default(),
@@ -85,7 +97,9 @@ impl Footer {
             .fields()
             .iter()
             .filter(|field| !field.data_type().is_nested());
-        for field in indexed.take(INDEXED_COLUMNS) {
+        let indexed = indexed.enumerate();
+        let indexed = indexed.filter(|(at, field)| *at < INDEXED_COLUMNS || field.name() == also);
+        for (_, field) in indexed {
             let column = self.column(field.name())?;
             let Some(count) = sum(&column.nulls) else {
                 continue;

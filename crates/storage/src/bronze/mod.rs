@@ -13,10 +13,11 @@
 //! ```
 //!
 //! [`writer`] encodes records as a file; [`reader`] decodes records and ids from a file, including files
-//! written by pandas; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
+//! written by pandas; [`rows`] has all of a row that other tables are made of, and [`cut`] their columns; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
 //! [`drift`] reports from `_extra` what the declared columns lack.
 
 mod columns;
+pub mod cut;
 pub mod drift;
 pub mod events;
 pub mod expectations;
@@ -25,6 +26,7 @@ pub mod layout;
 mod metadata;
 pub mod reader;
 mod rebuild;
+pub mod rows;
 #[cfg(test)]
 mod tests;
 pub mod writer;

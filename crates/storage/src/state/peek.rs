@@ -47,6 +47,11 @@ impl Peek {
         self.document.ids.contains(id)
     }
 
+    /// Returns the ids that the API was found to list no more.
+    pub fn withdrawn(&self) -> impl Iterator<Item = &str> {
+        self.document.withdrawn.keys().map(AsRef::as_ref)
+    }
+
     /// Returns the rest of the stored ids that begin with `key@`.
     pub fn versions_of(&self, key: &str) -> impl Iterator<Item = &str> {
         self.document.ids.versions_of(key)

@@ -56,6 +56,14 @@ pub enum SilverError {
         /// Error of the columns' library.
         error: ArrowError,
     },
+    /// Another process has made the table by another declaration meanwhile.
+    #[error(
+        "{table} was made by another declaration while it was built: do all processes have the same configuration?"
+    )]
+    Overtaken {
+        /// Full name of the table.
+        table: String,
+    },
     /// Building was stopped while the table was made anew: nothing has changed.
     #[error("{table} isn't made anew: it was stopped before its only version")]
     Stopped {

@@ -1,7 +1,36 @@
 //! Silver tables: the current state of each record, made of the bronze datasets that hold its versions.
+//!
+//! A table is a fold of bronze: of each key, the row with the greatest [`order`], marked or left out if the API has the record
+//! no more; of a history, all rows. It is built by steps of bounded memory. A step reads bronze files that the table doesn't
+//! have, folds their rows by key, merges them into the table's files, and commits one version of the table's Delta log, in
+//! which stands what went in. So each commit of bronze goes in once, and the table doesn't depend on the steps by which it was
+//! made.
+//!
+//! - `shape`, `order`: columns, partitions, and the order of versions
+//! - `news`, `take`: what of bronze is new, and its rows, cut and folded by key
+//! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
+//! - `state`, `commit`: a version of the table, and the next one
+//! - `build`: the steps; `vacuum`: files that no reader needs any more
+//!
+//! `docs/develop/design/008-silver.md` has the reasons.
 
+mod build;
+mod commit;
 mod error;
+mod fold;
+mod locate;
+mod merge;
+mod news;
+mod order;
+mod output;
 mod report;
+mod rows;
+mod shape;
+mod state;
+mod take;
+#[cfg(test)]
+mod tests;
+mod vacuum;
 
 use std::sync::Arc;
 
@@ -10,16 +39,22 @@ use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 
+use self::build::{Build, SeenStates};
+use self::shape::Shape;
+use self::state::{HeldRecord, TableState};
+use crate::error::DeltaError;
+use crate::maintain;
+
 pub use error::SilverError;
 pub use report::{BuildProgress, Built, HeldBack, SilverStatus};
 
 /// Builder of silver tables. Clones share what they know of the tables.
 #[derive(Debug, Clone)]
 pub struct SilverBuilder {
-    #[expect(dead_code, reason = "the steps follow")]
     lake: Lake,
-    #[expect(dead_code, reason = "the steps follow")]
     entropy: Arc<Entropy>,
+    seen: SeenStates,
+    step_bytes: usize,
 }
 
 /// Answers between two steps if a build is to end.
@@ -28,13 +63,14 @@ pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 /// Hears of the progress of a build.
 pub type Progress<'a> = &'a (dyn Fn(&BuildProgress) + Sync);
 
-#[expect(clippy::unused_async, reason = "the steps follow")]
 impl SilverBuilder {
     /// Returns a builder over a lake.
     pub fn new(lake: Lake) -> Self {
         Self {
             lake,
             entropy: Arc::new(Entropy::from_system()),
+            seen: SeenStates::default(),
+            step_bytes: Build::default_step(),
         }
     }
 
@@ -48,13 +84,23 @@ impl SilverBuilder {
     pub async fn build(
         &self,
         table: &SilverTable,
-        _now: DateTime<Utc>,
-        _stop: Stop<'_>,
-        _progress: Progress<'_>,
+        now: DateTime<Utc>,
+        stop: Stop<'_>,
+        progress: Progress<'_>,
     ) -> Result<Built, SilverError> {
-        Err(SilverError::Stopped {
-            table: table.full_name(),
-        })
+        let shape = Shape::of(table)?;
+        let state = TableState::load(&self.lake, &table.prefix).await?;
+        let changed = state.base.is_some() && state.fingerprint != shape.fingerprint;
+        if let Some(base) = state.base.as_ref().filter(|_| changed)
+            && let Some(column) = shape.lost_column(&base.schema())
+        {
+            return Err(SilverError::Changed {
+                table: shape.name,
+                column,
+            });
+        }
+        let build = self.at_work(table, &shape, now, (stop, progress), changed);
+        self.run(build, state).await
     }
 
     /// Makes the table anew from bronze, in one version: readers see the old table until then. A log that can't be read is
@@ -65,13 +111,20 @@ impl SilverBuilder {
     pub async fn rebuild(
         &self,
         table: &SilverTable,
-        _now: DateTime<Utc>,
-        _stop: Stop<'_>,
-        _progress: Progress<'_>,
+        now: DateTime<Utc>,
+        stop: Stop<'_>,
+        progress: Progress<'_>,
     ) -> Result<Built, SilverError> {
-        Err(SilverError::Stopped {
-            table: table.full_name(),
-        })
+        let shape = Shape::of(table)?;
+        let state = match TableState::load(&self.lake, &table.prefix).await {
+            Err(DeltaError::Log { .. } | DeltaError::Unread { .. }) => {
+                maintain::delete(&self.lake, &table.prefix).await?;
+                TableState::default()
+            }
+            other => other?,
+        };
+        let build = self.at_work(table, &shape, now, (stop, progress), true);
+        self.run(build, state).await
     }
 
     /// Returns the state of the table, and how far it is behind bronze. Nothing is written.
@@ -79,8 +132,56 @@ impl SilverBuilder {
     /// # Errors
     /// Returns an error if the declaration makes no table, or the lake can't be read.
     pub async fn status(&self, table: &SilverTable) -> Result<SilverStatus, SilverError> {
-        Err(SilverError::Stopped {
-            table: table.full_name(),
+        let shape = Shape::of(table)?;
+        let state = TableState::load(&self.lake, &table.prefix).await?;
+        let mut days_behind = 0;
+        for day in news::find(&self.lake, table, &state.progress).await? {
+            days_behind += u64::from(day.has_news(&self.lake, table).await?);
+        }
+        let (rows, files, bytes) = commit::totals(&state);
+        Ok(SilverStatus {
+            version: state.base.as_ref().map(|base| base.version()),
+            rows,
+            files,
+            bytes,
+            days_behind,
+            held_back: state.held.iter().map(HeldRecord::report).collect(),
+            declaration_changed: state.base.is_some() && state.fingerprint != shape.fingerprint,
         })
+    }
+
+    fn at_work<'a>(
+        &'a self,
+        table: &'a SilverTable,
+        shape: &'a Shape,
+        now: DateTime<Utc>,
+        (stop, progress): (Stop<'a>, Progress<'a>),
+        anew: bool,
+    ) -> Build<'a> {
+        Build {
+            lake: &self.lake,
+            entropy: &self.entropy,
+            seen: &self.seen,
+            table,
+            shape,
+            now,
+            stop,
+            progress,
+            step_bytes: self.step_bytes,
+            anew,
+            built: Built::default(),
+        }
+    }
+
+    /// Builds, and deletes what no reader needs any more.
+    async fn run(&self, build: Build<'_>, state: TableState) -> Result<Built, SilverError> {
+        let (shape, now) = (build.shape, build.now);
+        let built = build.run(state).await?;
+        if built.steps > 0
+            && let Err(error) = vacuum::vacuum(&self.lake, shape, now).await
+        {
+            tracing::warn!(prefix = shape.prefix, error = %error, "silver vacuum failed");
+        }
+        Ok(built)
     }
 }

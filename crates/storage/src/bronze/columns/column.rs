@@ -90,7 +90,7 @@ impl ColumnBuilder {
 
     /// Appends one row. Returns `false` if the value doesn't fit: the row is then null, and the value belongs
     /// into `extra`, which already has the members of a struct that don't fit.
-    pub(super) fn append(&mut self, value: Value<'_>, extra: &mut Extra) -> bool {
+    pub(in crate::bronze) fn append(&mut self, value: Value<'_>, extra: &mut Extra) -> bool {
         if value.is_null() {
             self.append_null();
             return true;

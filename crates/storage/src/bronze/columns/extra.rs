@@ -26,7 +26,7 @@ pub(super) struct ExtraLevel {
 
 impl Extra {
     /// Begins the object of a row.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::bronze) fn begin(&mut self) {
         self.text.clear();
         self.text.push('{');
         self.drifted = 0;

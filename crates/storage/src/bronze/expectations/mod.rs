@@ -27,11 +27,12 @@ use bronzed_model::quality::{ExpectationResult, Results};
 /// Greatest number of values that a `unique` check remembers; beyond it, they are forgotten.
 const MAX_VALUES: usize = 1_000_000;
 
-/// Evaluator of a dataset's expectations on the new rows of a run.
+/// Evaluator of expectations: a dataset's on the new rows of a run, or those of a table made of bronze on its rows.
 #[derive(Debug)]
 pub struct Evaluator {
     expectations: Arc<[Expectation]>,
-    days: Days,
+    /// Days of the dataset; `None` for a table that has no days of its own, and no check of a day.
+    days: Option<Days>,
     tallies: Vec<ExpectationTally>,
 }
 
@@ -54,12 +55,22 @@ impl Evaluator {
         expectations.iter().any(of_rows).then(|| Self {
             tallies: expectations.iter().map(ExpectationTally::new).collect(),
             expectations: Arc::clone(expectations),
-            days: dataset.days.clone(),
+            days: Some(dataset.days.clone()),
         })
     }
 
-    /// Evaluates the rows of a batch, whose columns are those of a file.
-    pub(super) fn see(&mut self, batch: &RecordBatch) {
+    /// Returns the evaluator of expectations on the rows of a table. Checks that judge a day aren't evaluated.
+    pub fn of_table(expectations: &Arc<[Expectation]>) -> Self {
+        Self {
+            tallies: expectations.iter().map(ExpectationTally::new).collect(),
+            expectations: Arc::clone(expectations),
+            days: None,
+        }
+    }
+
+    /// Evaluates the rows of a batch. Its columns are those of the expectations, and `_id`; in a file of bronze, `_op` and
+    /// `_extra`, too.
+    pub fn see(&mut self, batch: &RecordBatch) {
         let Some(rows) = BatchRows::of(batch) else {
             return;
         };
@@ -68,7 +79,9 @@ impl Evaluator {
             match &expectation.check {
                 Check::Unique(column) => checks::unique(sink, column, &mut tally.seen),
                 Check::Freshness { column, .. } => {
-                    freshness::see(&rows, column, self.days.zone, &mut tally.newest);
+                    if let Some(days) = &self.days {
+                        freshness::see(&rows, column, days.zone, &mut tally.newest);
+                    }
                 }
                 check => checks::values(sink, check),
             }
@@ -78,12 +91,21 @@ impl Evaluator {
     /// Takes the results since they were last taken. `day` is the day of the rows, `at` the time of writing. An
     /// expectation for which there was nothing to evaluate has no result.
     pub fn take_results(&mut self, day: Day, at: DateTime<Utc>) -> Results {
-        let mut results = Results::new();
-        let ended = self.days.period.end(day, self.days.zone);
-        for (expectation, tally) in self.expectations.iter().zip(&mut self.tallies) {
-            if let Some(newest) = &mut tally.newest {
-                freshness::judge(expectation, &mut tally.result, newest, at.min(ended));
+        if let Some(days) = &self.days {
+            let ended = days.period.end(day, days.zone);
+            for (expectation, tally) in self.expectations.iter().zip(&mut self.tallies) {
+                if let Some(newest) = &mut tally.newest {
+                    freshness::judge(expectation, &mut tally.result, newest, at.min(ended));
+                }
             }
+        }
+        self.take_row_results()
+    }
+
+    /// Takes the results of the checks of rows since they were last taken.
+    pub fn take_row_results(&mut self) -> Results {
+        let mut results = Results::new();
+        for (expectation, tally) in self.expectations.iter().zip(&mut self.tallies) {
             let empty = ExpectationResult::of(expectation);
             let mut result = std::mem::replace(&mut tally.result, empty);
             result.judge(expectation);

@@ -12,19 +12,19 @@ pub(super) struct BatchRows<'a> {
     /// The batch, with the declared columns.
     pub(super) batch: &'a RecordBatch,
     ids: &'a StringArray,
-    ops: &'a StringArray,
-    extra: &'a StringArray,
+    ops: Option<&'a StringArray>,
+    extra: Option<&'a StringArray>,
 }
 
 impl<'a> BatchRows<'a> {
-    /// Returns the rows of a batch; `None` if it lacks the metadata columns.
+    /// Returns the rows of a batch; `None` if it lacks `_id`.
     pub(super) fn of(batch: &'a RecordBatch) -> Option<Self> {
         let column = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
         Some(Self {
             batch,
             ids: column("_id")?,
-            ops: column("_op")?,
-            extra: column("_extra")?,
+            ops: column("_op"),
+            extra: column("_extra"),
         })
     }
 
@@ -40,15 +40,14 @@ impl<'a> BatchRows<'a> {
 
     /// Returns `true` if the row marks a deletion.
     pub(super) fn is_deletion(&self, row: usize) -> bool {
-        self.ops.is_valid(row) && self.ops.value(row) == Op::Vanished.name()
+        self.ops
+            .is_some_and(|ops| ops.is_valid(row) && ops.value(row) == Op::Vanished.name())
     }
 
     /// Returns the text of a value that is in `_extra` because its column, or one around it, can't hold it.
     pub(super) fn drifted(&self, row: usize, column: &ColumnPath) -> Option<&'a str> {
-        if self.extra.is_null(row) {
-            return None;
-        }
-        let mut text = self.extra.value(row);
+        let extra = self.extra.filter(|extra| extra.is_valid(row))?;
+        let mut text = extra.value(row);
         let mut steps = column.steps();
         // Most rows with `_extra` have undeclared fields there, and need no parsing.
         let first = steps.next()?;
