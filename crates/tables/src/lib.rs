@@ -22,6 +22,8 @@ mod newest;
 pub mod publish;
 pub mod silver;
 mod statistics;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 
 pub use compare::{Comparison, compare};
 pub use error::DeltaError;

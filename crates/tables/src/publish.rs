@@ -392,7 +392,11 @@ pub async fn has_log(lake: &Lake, dataset: &Dataset) -> Result<bool, DeltaError>
 
 /// Creates an object of the log if absent. Returns `false` if another writer's is there. A lost reply is settled by
 /// reading back: each version has a transaction id of its own.
-pub(crate) async fn put_version(lake: &Lake, prefix: &str, write: &Write) -> Result<bool, DeltaError> {
+pub(crate) async fn put_version(
+    lake: &Lake,
+    prefix: &str,
+    write: &Write,
+) -> Result<bool, DeltaError> {
     for _ in 0..ATTEMPTS {
         match lake.create(&write.key, write.bytes.clone()).await {
             Ok(Created::Done(_)) => return Ok(true),

@@ -104,10 +104,7 @@ impl CutColumns {
     /// Returns an error if the rows make no arrays.
     pub fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         self.rows = 0;
-        self.builders
-            .iter_mut()
-            .map(ColumnBuilder::take)
-            .collect()
+        self.builders.iter_mut().map(ColumnBuilder::take).collect()
     }
 
     /// Takes the number of values that their column can't hold, by column.
@@ -171,10 +168,7 @@ mod tests {
     }
 
     /// Cuts records; returns the arrays, and the counts of values that don't fit.
-    fn cut(
-        columns: &[SilverColumn],
-        records: &[&str],
-    ) -> (Vec<ArrayRef>, BTreeMap<String, u64>) {
+    fn cut(columns: &[SilverColumn], records: &[&str]) -> (Vec<ArrayRef>, BTreeMap<String, u64>) {
         let mut cut = CutColumns::new(columns).unwrap();
         for record in records {
             cut.append(Tape::parse(record).unwrap().root(record));
@@ -228,7 +222,10 @@ mod tests {
         let numbers: Vec<_> = arrays[1].as_primitive::<Int64Type>().iter().collect();
         assert_eq!(numbers, [Some(7), Some(12), None, None, None, None]);
         let days = arrays[2].as_primitive::<Date32Type>();
-        assert_eq!((days.value(2), days.value(3), days.value(5)), (20_383, 20_383, 20_383));
+        assert_eq!(
+            (days.value(2), days.value(3), days.value(5)),
+            (20_383, 20_383, 20_383)
+        );
         let times = arrays[3].as_primitive::<TimestampMicrosecondType>();
         assert_eq!(times.value(2), 1_761_122_493_000_000);
         assert_eq!(times.value(3), 20_383 * 86_400_000_000);

@@ -295,7 +295,10 @@ fn rebuild(
     })
 }
 
-pub(super) fn rebuild_batch(batch: &RecordBatch, before: usize) -> Result<Vec<String>, BronzeError> {
+pub(super) fn rebuild_batch(
+    batch: &RecordBatch,
+    before: usize,
+) -> Result<Vec<String>, BronzeError> {
     let schema = batch.schema_ref();
     let ours = schema.column_with_name(ID).is_some();
     let columns = schema.fields().iter().zip(batch.columns());

@@ -159,8 +159,7 @@ impl Build<'_> {
         for day in &taken {
             let of = &pending[day.position];
             let input = self.table.inputs[of.input].name.clone();
-            next.progress
-                .insert((input, of.day), day.progress.clone());
+            next.progress.insert((input, of.day), day.progress.clone());
         }
         if self.anew {
             // Files of earlier steps that no version will have.
@@ -185,10 +184,7 @@ impl Build<'_> {
     }
 
     /// Reads files of pending days until a step has enough.
-    async fn take(
-        &self,
-        pending: &mut [PendingDay],
-    ) -> Result<(Pool, Vec<TakenDay>), SilverError> {
+    async fn take(&self, pending: &mut [PendingDay]) -> Result<(Pool, Vec<TakenDay>), SilverError> {
         let failed = |key: &str| {
             let key = key.to_owned();
             move |error| SilverError::File { key, error }
@@ -267,12 +263,7 @@ impl Build<'_> {
     }
 
     /// Holds back the days that touch a place in which an expectation failed, and deletes what was written of the step.
-    async fn hold_back(
-        &mut self,
-        merged: &Merged,
-        taken: &[TakenDay],
-        pending: &mut [PendingDay],
-    ) {
+    async fn hold_back(&mut self, merged: &Merged, taken: &[TakenDay], pending: &mut [PendingDay]) {
         let written = merged.written.iter().map(|file| file.path.clone());
         discard(self.lake, self.shape, written).await;
         for (place, days) in &merged.failed {
@@ -385,7 +376,10 @@ impl Build<'_> {
                 state.domains = newest.domains;
             } else {
                 let held = std::mem::take(&mut state.held);
-                *state = TableState { held, ..self.again(lost).await? };
+                *state = TableState {
+                    held,
+                    ..self.again(lost).await?
+                };
             }
         }
         Err(DeltaError::Contended {

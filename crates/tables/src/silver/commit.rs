@@ -33,7 +33,7 @@ use crate::add::AddedFile;
 use crate::compare::rows_of;
 use crate::log::{self, LogEngine, Write};
 use crate::maintain;
-use crate::newest::{TableLog, load, root};
+use crate::newest::{TableLog, exists, load, root};
 use crate::publish::{WRITER, committed, put_version};
 
 /// Features of a table beyond those of its columns.
@@ -105,6 +105,8 @@ async fn settle(
     after: Option<SnapshotRef>,
 ) -> Result<Option<SnapshotRef>, SilverError> {
     let log = match after {
+        // The first version is as good as a checkpoint.
+        Some(snapshot) if snapshot.version() == 0 => return Ok(Some(snapshot)),
         Some(snapshot) => maintain::after_commit(lake, prefix, TableLog::of(snapshot)).await,
         None => None,
     };
@@ -120,10 +122,15 @@ async fn create(
     shape: &Shape,
     change: &LogChange,
 ) -> Result<Option<Option<SnapshotRef>>, SilverError> {
-    let (after, writes) = log::run(lake, &shape.prefix, |engine| {
+    let created = log::run(lake, &shape.prefix, |engine| {
         creation(shape, &shape.prefix, engine, change)
     })
-    .await?;
+    .await;
+    let (after, writes) = match created {
+        // The kernel refuses to create what another writer has created meanwhile.
+        Err(_) if exists(lake, &shape.prefix).await? => return Ok(None),
+        other => other?,
+    };
     Ok(taken(lake, shape, writes).await?.then_some(after))
 }
 

@@ -115,7 +115,11 @@ impl FoldedRow {
 impl Incoming {
     /// Returns `true` if a version of this order would be the latest, or the table has all.
     pub fn wants(&self, order: &str, history: bool) -> bool {
-        history || self.versions.first().is_none_or(|known| *known.order <= *order)
+        history
+            || self
+                .versions
+                .first()
+                .is_none_or(|known| *known.order <= *order)
     }
 
     /// Adds a version.

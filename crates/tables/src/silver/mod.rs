@@ -1,6 +1,6 @@
 //! Silver tables: the current state of each record, made of the bronze datasets that hold its versions.
 //!
-//! A table is a fold of bronze: of each key, the row with the greatest [`order`], marked or left out if the API has the record
+//! A table is a fold of bronze: of each key, the row with the greatest `order`, marked or left out if the API has the record
 //! no more; of a history, all rows. It is built by steps of bounded memory. A step reads bronze files that the table doesn't
 //! have, folds their rows by key, merges them into the table's files, and commits one version of the table's Delta log, in
 //! which stands what went in. So each commit of bronze goes in once, and the table doesn't depend on the steps by which it was

@@ -71,7 +71,11 @@ fn micros(text: &str, zone: Tz) -> Option<i64> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.timestamp_micros());
     }
-    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
+    let forms = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+    ];
     let mut parsed = forms
         .iter()
         .filter_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
@@ -95,7 +99,11 @@ mod tests {
     fn of(json: &str) -> String {
         let record = format!(r#"{{"v":{json}}}"#);
         let tape = Tape::parse(&record).unwrap();
-        value(tape.root(&record), Some("/v"), chrono_tz::America::Sao_Paulo)
+        value(
+            tape.root(&record),
+            Some("/v"),
+            chrono_tz::America::Sao_Paulo,
+        )
     }
 
     #[test]
@@ -129,9 +137,17 @@ mod tests {
             let [low, high] = pair else { unreachable!() };
             let low = order(low, 999, day, "c0000000009", 9);
             let high = order(high, 0, day, "a0000000000", 0);
-            assert!(low < high, "{} isn't below {}", rising[place], rising[place + 1]);
+            assert!(
+                low < high,
+                "{} isn't below {}",
+                rising[place],
+                rising[place + 1]
+            );
         }
-        assert_eq!(of(r#""2025-10-22T08:41:33""#), of(r#""2025-10-22T11:41:33Z""#));
+        assert_eq!(
+            of(r#""2025-10-22T08:41:33""#),
+            of(r#""2025-10-22T11:41:33Z""#)
+        );
         assert_eq!(of("7"), of("7.0"));
     }
 

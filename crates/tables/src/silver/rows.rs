@@ -8,7 +8,9 @@ use delta_kernel::arrow::array::{
     Array, ArrayRef, BooleanArray, Date32Array, RecordBatch, StringArray, UInt32Array,
     new_null_array,
 };
-use delta_kernel::arrow::compute::{filter_record_batch, interleave_record_batch, take_record_batch};
+use delta_kernel::arrow::compute::{
+    filter_record_batch, interleave_record_batch, take_record_batch,
+};
 use delta_kernel::arrow::error::ArrowError;
 
 use super::SilverError;
@@ -104,9 +106,7 @@ impl<'a> PutRows<'a> {
             shape::ID => texts(puts.iter().map(|(key, _)| Some(&**key))),
             shape::ORDER => texts(puts.iter().map(|(_, row)| row.order.as_deref())),
             shape::LISTED => texts(puts.iter().map(|(_, row)| self.listed(row))),
-            shape::DELETED => {
-                texts(puts.iter().map(|(_, row)| row.gone.map(|gone| gone.word())))
-            }
+            shape::DELETED => texts(puts.iter().map(|(_, row)| row.gone.map(|gone| gone.word()))),
             shape::DAY | shape::VALID_FROM => {
                 let days = puts.iter();
                 let days = days.map(|(_, row)| row.order.as_ref().map(|_| row.day));

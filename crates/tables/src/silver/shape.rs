@@ -79,7 +79,10 @@ impl Shape {
             .any(|input| matches!(input.kind, Kind::Child(_)));
         let fixed = fixed_fields(has_parents, table.history);
         let mut names = HashSet::new();
-        let fields: Vec<_> = declared.iter().map(|field| field.as_ref().clone()).collect();
+        let fields: Vec<_> = declared
+            .iter()
+            .map(|field| field.as_ref().clone())
+            .collect();
         let fields: Vec<_> = fields.into_iter().chain(fixed).collect();
         let of_partition = table.partition_by.is_some().then_some(MONTH);
         let all = fields.iter().map(|field| field.name().as_str());
@@ -180,7 +183,9 @@ fn checked(table: &SilverTable) -> Result<(), String> {
     for column in &table.columns {
         let kind = &column.column.kind;
         let is_plain = match kind {
-            ColumnType::List(item) => !matches!(**item, ColumnType::Struct(_) | ColumnType::List(_)),
+            ColumnType::List(item) => {
+                !matches!(**item, ColumnType::Struct(_) | ColumnType::List(_))
+            }
             kind => !matches!(kind, ColumnType::Struct(_)),
         };
         if !is_plain {
@@ -191,11 +196,16 @@ fn checked(table: &SilverTable) -> Result<(), String> {
         }
     }
     if let Some(name) = &table.partition_by {
-        let kind = table.columns.iter().find(|column| column.column.name == *name);
+        let kind = table
+            .columns
+            .iter()
+            .find(|column| column.column.name == *name);
         let kind = kind.map(|column| &column.column.kind);
         let dated = [ColumnType::Date, ColumnType::Timestamp, ColumnType::Instant];
         if !kind.is_some_and(|kind| dated.contains(kind)) {
-            return Err(format!("`{name}`, by which it is partitioned, is no date or time"));
+            return Err(format!(
+                "`{name}`, by which it is partitioned, is no date or time"
+            ));
         }
     }
     for expectation in table.expectations.iter() {
@@ -215,10 +225,16 @@ fn checked(table: &SilverTable) -> Result<(), String> {
 
 /// Returns the digest of all by which the table's rows are derived from bronze.
 fn fingerprint(table: &SilverTable) -> String {
-    let mut text = format!("{RULES}|{:?}|{}|{:?}", table.deleted, table.history, table.order_by);
+    let mut text = format!(
+        "{RULES}|{:?}|{}|{:?}",
+        table.deleted, table.history, table.order_by
+    );
     text.push_str(&format!("|{:?}", table.partition_by));
     for input in &table.inputs {
-        text.push_str(&format!("|{} {} {}", input.name, input.prefix, input.verify));
+        text.push_str(&format!(
+            "|{} {} {}",
+            input.name, input.prefix, input.verify
+        ));
     }
     for column in &table.columns {
         let (name, kind) = (&column.column.name, &column.column.kind);

@@ -130,11 +130,7 @@ impl TableState {
     }
 
     /// Reads the state of a version.
-    pub async fn of(
-        lake: &Lake,
-        prefix: &str,
-        snapshot: SnapshotRef,
-    ) -> Result<Self, DeltaError> {
+    pub async fn of(lake: &Lake, prefix: &str, snapshot: SnapshotRef) -> Result<Self, DeltaError> {
         let (read, _) = log::run(lake, prefix, |engine| {
             let mut files = Vec::new();
             for (batch, selected) in scanned(&snapshot, engine)? {
@@ -144,7 +140,10 @@ impl TableState {
             }
             let domains = snapshot.get_all_domain_metadata(engine as &dyn Engine)?;
             let domains = domains.into_iter().map(|domain| {
-                (domain.domain().to_owned(), domain.configuration().to_owned())
+                (
+                    domain.domain().to_owned(),
+                    domain.configuration().to_owned(),
+                )
             });
             Ok((files, domains.collect::<BTreeMap<_, _>>()))
         })
@@ -170,14 +169,16 @@ impl TableState {
                 HELD => self.held = serde_json::from_str(text)?,
                 KEPT => {
                     let kept: Vec<KeptRecord> = serde_json::from_str(text)?;
-                    let kept = kept.into_iter().map(|KeptRecord(path, rows, size, keys)| TableFile {
-                        path,
-                        place: Place::Kept,
-                        rows,
-                        size,
-                        keys,
-                        added: None,
-                    });
+                    let kept =
+                        kept.into_iter()
+                            .map(|KeptRecord(path, rows, size, keys)| TableFile {
+                                path,
+                                place: Place::Kept,
+                                rows,
+                                size,
+                                keys,
+                                added: None,
+                            });
                     self.files.extend(kept);
                 }
                 _ => {

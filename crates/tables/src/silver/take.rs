@@ -118,15 +118,16 @@ impl Pool {
         let dataset = &table.inputs[file.input];
         let of_snapshot = matches!(dataset.kind, Kind::Snapshot);
         let at = |value: &str| order::order(value, file.input, file.day, file.place, row.position);
-        let document = match row.vanished {
-            true => None,
-            false => Some(Document::parse(row.record.as_str()).map_err(|error| {
-                BronzeError::Extra {
-                    row: usize::try_from(row.position).unwrap_or(usize::MAX),
-                    error,
-                }
-            })?),
-        };
+        let document =
+            match row.vanished {
+                true => None,
+                false => Some(Document::parse(row.record.as_str()).map_err(|error| {
+                    BronzeError::Extra {
+                        row: usize::try_from(row.position).unwrap_or(usize::MAX),
+                        error,
+                    }
+                })?),
+            };
         let by = table.order_by.as_deref().filter(|_| !shape.history);
         let value = document.as_ref().map(|document| {
             let record = document.value();

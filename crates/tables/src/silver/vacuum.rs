@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bronzed_storage::bronze::layout;
-use bronzed_storage::lake::Lake;
+use bronzed_storage::lake::{Lake, LakeError};
 use chrono::{DateTime, NaiveDateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::SilverError;
@@ -30,6 +31,8 @@ const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 const UNCOMMITTED: Duration = Duration::from_secs(24 * 3600);
 /// Greatest number of objects that one build deletes.
 const DELETIONS: usize = 1_000;
+/// Notes that are read at once.
+const READS: usize = 16;
 /// Form of the time in the key of a note.
 const TIME: &str = "%Y%m%dT%H%M%S";
 
@@ -65,20 +68,23 @@ pub(super) async fn vacuum(
         .map(|file| format!("{prefix}/{}", file.path))
         .collect();
     let (mut removed, mut old_notes) = (BTreeMap::new(), Vec::new());
-    for note in lake.list(&notes_folder).await? {
-        let Some(at) = time_of(&note.key) else {
-            continue;
-        };
-        let Some((bytes, _)) = lake.get(&note.key).await? else {
-            continue;
-        };
-        let paths: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let notes = lake.list(&notes_folder).await?.into_iter();
+    let notes = notes.filter_map(|note| Some((time_of(&note.key)?, note.key)));
+    let read = notes.map(|(at, key)| async move {
+        let found = lake.get(&key).await?;
+        Ok::<_, LakeError>((at, key, found.map(|(bytes, _)| bytes)))
+    });
+    let mut read = stream::iter(read).buffered(READS);
+    while let Some((at, key, bytes)) = read.try_next().await? {
+        let paths: Vec<String> = bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         for path in paths {
             let latest = removed.entry(format!("{prefix}/{path}")).or_insert(at);
             *latest = (*latest).max(at);
         }
         if at + RETENTION < now {
-            old_notes.push(note.key);
+            old_notes.push(key);
         }
     }
     let is_data = |key: &str| key.ends_with(".parquet") && !key.starts_with(&log);

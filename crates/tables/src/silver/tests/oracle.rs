@@ -1,0 +1,176 @@
+//! What a table is to have, derived from all rows of bronze at once; and what it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bronzed_storage::lake::Lake;
+use delta_kernel::arrow::array::Array;
+use delta_kernel::arrow::array::cast::AsArray;
+use delta_kernel::arrow::array::types::Date32Type;
+
+use super::super::locate;
+use super::super::shape::Shape;
+use super::super::state::{Place, TableState};
+use crate::testing::{Event, Fact};
+use bronzed_model::day::Day;
+use bronzed_model::declaration::SilverTable;
+
+/// A row, as tests look at it: value, month, deletion, day, and end of validity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeenRow {
+    pub key: String,
+    pub value: String,
+    pub month: Option<String>,
+    pub deleted: Option<String>,
+    pub day: i32,
+    pub valid_to: Option<i32>,
+}
+
+/// Bronze after some events.
+#[derive(Debug, Default)]
+pub struct Known {
+    facts: Vec<Fact>,
+    withdrawn: BTreeSet<(Day, String)>,
+}
+
+impl Known {
+    pub fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Commit(facts) => self.facts.extend(facts.iter().cloned()),
+            Event::Note {
+                day,
+                gone,
+                returned,
+            } => {
+                self.withdrawn
+                    .extend(gone.iter().map(|id| (*day, id.clone())));
+                for id in returned {
+                    self.withdrawn.remove(&(*day, id.clone()));
+                }
+            }
+        }
+    }
+
+    fn by_key(&self, names: &[&str]) -> BTreeMap<&str, Vec<&Fact>> {
+        let mut keys: BTreeMap<&str, Vec<&Fact>> = BTreeMap::new();
+        for fact in &self.facts {
+            if names.contains(&&*fact.dataset) {
+                keys.entry(&fact.key).or_default().push(fact);
+            }
+        }
+        keys
+    }
+
+    /// Returns the rows of the table of records.
+    pub fn records(&self, omits: bool) -> Vec<SeenRow> {
+        let rank = |fact: &&Fact| {
+            let input = usize::from(fact.dataset == "atualizacao");
+            (fact.updated.clone(), input, fact.day, fact.file, fact.row)
+        };
+        let mut rows = Vec::new();
+        for (key, facts) in self.by_key(&["publicacao", "atualizacao"]) {
+            let latest = facts.iter().copied().max_by_key(rank).unwrap();
+            let told = facts.iter().copied();
+            let told = told
+                .filter(|fact| fact.dataset == "publicacao")
+                .max_by_key(rank);
+            let gone =
+                told.is_some_and(|fact| self.withdrawn.contains(&(fact.day, fact.id.clone())));
+            if gone && omits {
+                continue;
+            }
+            rows.push(SeenRow {
+                key: key.to_owned(),
+                value: latest.value.clone(),
+                month: latest.published.as_ref().map(|text| text[..7].to_owned()),
+                deleted: gone.then(|| "withdrawn".to_owned()),
+                day: days(latest.day),
+                valid_to: None,
+            });
+        }
+        rows.sort();
+        rows
+    }
+
+    /// Returns the rows of the table of the snapshot.
+    pub fn list(&self, history: bool) -> Vec<SeenRow> {
+        let mut rows = Vec::new();
+        for (key, mut facts) in self.by_key(&["lista"]) {
+            facts.sort_by_key(|fact| (fact.day, fact.file, fact.row));
+            for (place, fact) in facts.iter().enumerate() {
+                if fact.vanished {
+                    continue;
+                }
+                let next = facts.get(place + 1);
+                let is_last = facts[place + 1..].iter().all(|later| later.vanished);
+                if !history && !is_last {
+                    continue;
+                }
+                let gone = next.is_some_and(|next| next.vanished);
+                rows.push(SeenRow {
+                    key: key.to_owned(),
+                    value: fact.value.clone(),
+                    month: None,
+                    deleted: gone.then(|| "vanished".to_owned()),
+                    day: days(fact.day),
+                    valid_to: next.filter(|_| history).map(|next| days(next.day)),
+                });
+            }
+        }
+        rows.sort();
+        rows
+    }
+}
+
+pub fn days(day: Day) -> i32 {
+    day.date().to_epoch_days()
+}
+
+/// Returns the rows that readers of the table see.
+pub async fn seen(lake: &Lake, table: &SilverTable) -> Vec<SeenRow> {
+    let shape = Shape::of(table).unwrap();
+    let state = TableState::load(lake, &table.prefix).await.unwrap();
+    let mut rows = Vec::new();
+    for file in &state.files {
+        let Place::Table(month) = &file.place else {
+            continue;
+        };
+        let bytes = locate::read(lake, &shape, file).await.unwrap();
+        let mut before = None;
+        let mut count = 0;
+        for batch in locate::batches(&shape, file, bytes, |_| true).unwrap() {
+            let batch = batch.unwrap();
+            let text = |name: &str, row: usize| {
+                let column = batch.column_by_name(name)?.as_string::<i32>();
+                column.is_valid(row).then(|| column.value(row).to_owned())
+            };
+            let date = |name: &str, row: usize| {
+                let column = batch.column_by_name(name)?.as_primitive::<Date32Type>();
+                column.is_valid(row).then(|| column.value(row))
+            };
+            for row in 0..batch.num_rows() {
+                let key = text("_id", row).unwrap();
+                let place = Some((key.clone(), text("_order", row)));
+                assert!(before < place, "{}: {before:?} before {place:?}", file.path);
+                before = place;
+                count += 1;
+                let (least, greatest) = file.keys.as_ref().unwrap();
+                assert!(
+                    *least <= key && key <= *greatest,
+                    "{key} of {:?}",
+                    file.keys
+                );
+                rows.push(SeenRow {
+                    key,
+                    value: text("valor", row).unwrap_or_default(),
+                    month: month.clone(),
+                    deleted: text("_deleted", row),
+                    day: date("_day", row).unwrap(),
+                    valid_to: date("valid_to", row),
+                });
+            }
+        }
+        assert_eq!(count, file.rows, "{}", file.path);
+    }
+    rows.sort();
+    rows
+}
