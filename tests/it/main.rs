@@ -34,6 +34,7 @@ mod regressions;
 mod scenario;
 mod secrets;
 mod shapes;
+mod silver;
 mod snapshots;
 mod tables;
 mod verify;

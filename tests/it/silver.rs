@@ -1,0 +1,83 @@
+//! Silver tables as engines see them, beside SQL over the Parquet files of bronze, after random numbers of commits.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{DeletedRows, SilverTable};
+use bronzed_model::settings::LakeSettings;
+use bronzed_storage::lake::Lake;
+use bronzed_tables::SilverBuilder;
+use bronzed_tables::testing::{BronzeDays, Chance, Event, events, list_table, records_table};
+use serde_json::json;
+
+use crate::support::python::{delta_python, json_of};
+
+/// Fixed seed of days and of the moments at which tables are built.
+const SEED: u64 = 152_026;
+
+fn tables() -> [(&'static str, SilverTable); 4] {
+    let named = |prefix: &str, table| SilverTable {
+        prefix: prefix.to_owned(),
+        ..table
+    };
+    [
+        ("flag", records_table(DeletedRows::Flag)),
+        (
+            "omit",
+            named("silver/omit", records_table(DeletedRows::Omit)),
+        ),
+        ("current", list_table(false)),
+        ("history", named("silver/history", list_table(true))),
+    ]
+}
+
+#[tokio::test]
+async fn engines_see_the_fold_of_bronze_after_any_number_of_commits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().to_str().expect("a path").to_owned();
+    let lake = Lake::open(&LakeSettings {
+        url: root.clone(),
+        options: Default::default(),
+        simulated: false,
+    });
+    let lake = lake.expect("a lake");
+    let (bronze, mut chance) = (BronzeDays::new(lake.clone()), Chance::new(SEED));
+    let events = events(SEED);
+    let mut noted: BTreeSet<(Day, String)> = BTreeSet::new();
+    let (mut judged, last) = (0, events.len() - 1);
+    for (number, event) in events.iter().enumerate() {
+        bronze.apply(event).await;
+        if let Event::Note {
+            day,
+            gone,
+            returned,
+        } = event
+        {
+            noted.extend(gone.iter().map(|id| (*day, id.clone())));
+            for id in returned {
+                noted.remove(&(*day, id.clone()));
+            }
+        }
+        // All datasets have files by then.
+        if number < 10 || (number < last && chance.below(60) > 0) {
+            continue;
+        }
+        judged += 1;
+        let mut notes = tempfile::NamedTempFile::new().expect("a file");
+        let listed: Vec<_> = noted.iter().map(|(day, id)| json!([day, id])).collect();
+        write!(notes, "{}", json!(listed)).expect("written");
+        for (kind, table) in tables() {
+            let builder = SilverBuilder::new(lake.clone());
+            let at = "2025-10-22T12:00:00Z".parse().expect("a time");
+            let built = builder.build(&table, at, &|| false, &|_| {}).await;
+            built.expect("the table is built");
+            let mut script = delta_python().script("silver.py");
+            let script = script.arg(&root).arg(notes.path());
+            let found = json_of(script.arg(format!("{root}/{}", table.prefix)).arg(kind));
+            println!("seed {SEED}, event {number}, {kind}: {found}");
+            assert_eq!(found["violations"], json!([]), "event {number}, {kind}");
+        }
+    }
+    assert!(judged > 2, "only {judged} times");
+}
