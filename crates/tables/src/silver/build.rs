@@ -198,7 +198,7 @@ impl Build<'_> {
             if pool.bytes >= self.step_bytes {
                 break;
             }
-            if self.has_seen(day) {
+            if has_seen(self.seen, self.table, day) {
                 day.is_done = true;
                 continue;
             }
@@ -241,25 +241,10 @@ impl Build<'_> {
         Ok((pool, taken))
     }
 
-    fn seen_key(&self, day: &PendingDay) -> (String, Day) {
-        (self.table.inputs[day.input].prefix.clone(), day.day)
-    }
-
-    /// Returns `true` if this version of the day's state is known to have the notes that the table has, and there is nothing
-    /// else.
-    fn has_seen(&self, day: &PendingDay) -> bool {
-        if day.files_after(&day.recorded).next().is_some() {
-            return false;
-        }
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&self.seen_key(day))
-            .is_some_and(|(state, notes)| *state == day.state && *notes == day.recorded.2)
-    }
-
     fn saw(&self, day: &PendingDay, progress: &DayProgress) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = (progress.1.clone(), progress.2.clone());
-        seen.insert(self.seen_key(day), known);
+        seen.insert(seen_key(self.table, day), known);
     }
 
     /// Holds back the days that touch a place in which an expectation failed, and deletes what was written of the step.
@@ -358,10 +343,7 @@ impl Build<'_> {
             state.held = held;
         }
         let exists = state.base.is_some() || !state.progress.is_empty();
-        if !self.anew && !(tells && exists) {
-            return Ok(());
-        }
-        if self.anew && !exists {
+        if !exists || !(self.anew || tells) {
             return Ok(());
         }
         for lost in 1..=ATTEMPTS {
@@ -388,6 +370,20 @@ impl Build<'_> {
         }
         .into())
     }
+}
+
+fn seen_key(table: &SilverTable, day: &PendingDay) -> (String, Day) {
+    (table.inputs[day.input].prefix.clone(), day.day)
+}
+
+/// Returns `true` if this version of the day's state is known to have the notes that the table has, and there is nothing else.
+pub(super) fn has_seen(seen: &SeenStates, table: &SilverTable, day: &PendingDay) -> bool {
+    if day.files_after(&day.recorded).next().is_some() {
+        return false;
+    }
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.get(&seen_key(table, day))
+        .is_some_and(|(state, notes)| *state == day.state && *notes == day.recorded.2)
 }
 
 /// Returns a table that has nothing, and is to replace this one.

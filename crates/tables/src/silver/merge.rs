@@ -14,7 +14,7 @@ use super::SilverError;
 use super::fold::{self, FoldedRow, Incoming, RowSource, StoredRow};
 use super::locate::{self, BATCH_ROWS};
 use super::output::TableWriter;
-use super::rows::{PutRows, StoredBatch};
+use super::rows::{PutRow, PutRows, StoredBatch};
 use super::shape::Shape;
 use super::state::{Place, TableFile};
 use super::take::Pool;
@@ -59,7 +59,7 @@ struct Changes {
     /// Rows that go, by file.
     drops: BTreeMap<usize, BTreeSet<u32>>,
     /// Rows that come, by place, in the order of keys.
-    puts: BTreeMap<Place, Vec<(Box<str>, FoldedRow)>>,
+    puts: BTreeMap<Place, Vec<PutRow>>,
     /// Bronze days that touch a place.
     touched: BTreeMap<Place, BTreeSet<u32>>,
     counts: RowCounts,
@@ -250,7 +250,7 @@ impl Rewriting<'_> {
     }
 
     /// Returns the place's files in the order of keys, each with the rows that come into it.
-    fn assigned(&self) -> Vec<(Option<usize>, &[(Box<str>, FoldedRow)])> {
+    fn assigned(&self) -> Vec<(Option<usize>, &[PutRow])> {
         let least = |file: &TableFile| file.keys.as_ref().map(|(least, _)| least.clone());
         let files = self.files.iter().enumerate();
         let mut files: Vec<_> = files
@@ -280,7 +280,7 @@ impl Rewriting<'_> {
     async fn write_puts(
         &self,
         writer: &mut TableWriter<'_>,
-        puts: &[(Box<str>, FoldedRow)],
+        puts: &[PutRow],
     ) -> Result<(), SilverError> {
         for puts in puts.chunks(BATCH_ROWS) {
             writer.write(&self.puts.batch(puts)?).await?;
@@ -293,7 +293,7 @@ impl Rewriting<'_> {
         writer: &mut TableWriter<'_>,
         position: usize,
         drops: &BTreeSet<u32>,
-        mut puts: &[(Box<str>, FoldedRow)],
+        mut puts: &[PutRow],
     ) -> Result<(), SilverError> {
         let StepContext { lake, shape, .. } = self.context;
         let Some(file) = self.files.get(position) else {

@@ -136,7 +136,9 @@ impl SilverBuilder {
         let state = TableState::load(&self.lake, &table.prefix).await?;
         let mut days_behind = 0;
         for day in news::find(&self.lake, table, &state.progress).await? {
-            days_behind += u64::from(day.has_news(&self.lake, table).await?);
+            if !build::has_seen(&self.seen, table, &day) {
+                days_behind += u64::from(day.has_news(&self.lake, table).await?);
+            }
         }
         let (rows, files, bytes) = commit::totals(&state);
         Ok(SilverStatus {

@@ -18,6 +18,9 @@ use super::fold::{FoldedRow, RowSource};
 use super::shape::{self, Shape};
 use super::take::Pool;
 
+/// A row that comes into a file, with its key.
+pub(super) type PutRow = (Box<str>, FoldedRow);
+
 /// Rows that come into a file, from wherever.
 pub(super) struct PutRows<'a> {
     shape: &'a Shape,
@@ -67,7 +70,7 @@ impl<'a> PutRows<'a> {
     }
 
     /// Returns rows as a batch of the table's files.
-    pub fn batch(&self, puts: &[(Box<str>, FoldedRow)]) -> Result<RecordBatch, SilverError> {
+    pub fn batch(&self, puts: &[PutRow]) -> Result<RecordBatch, SilverError> {
         let places: Vec<_> = puts.iter().map(|(_, row)| self.place(row)).collect();
         // Only the batches that have one of the rows.
         let used: BTreeSet<_> = places.iter().map(|(batch, _)| *batch).collect();
@@ -97,7 +100,7 @@ impl<'a> PutRows<'a> {
     }
 
     /// Returns the columns, with those that the fold decides.
-    fn with_control(&self, rows: &RecordBatch, puts: &[(Box<str>, FoldedRow)]) -> Vec<ArrayRef> {
+    fn with_control(&self, rows: &RecordBatch, puts: &[PutRow]) -> Vec<ArrayRef> {
         fn texts<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> ArrayRef {
             Arc::new(texts.collect::<StringArray>())
         }
@@ -191,7 +194,7 @@ impl<'a> StoredBatch<'a> {
     /// Returns these rows and others, which sort before the last of these, in the order of keys.
     pub fn merged_with(
         &self,
-        puts: &[(Box<str>, FoldedRow)],
+        puts: &[PutRow],
         rows: &PutRows<'_>,
     ) -> Result<RecordBatch, SilverError> {
         if puts.is_empty() {
