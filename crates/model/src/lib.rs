@@ -2,7 +2,7 @@
 //! any input or output.
 //!
 //! - [`day`], [`clock`], [`entropy`], [`cron`]: time and chance as parameters
-//! - [`json`], [`record`], [`schema`], [`template`], [`protection`]: records, their ids, columns and masking
+//! - [`json`], [`record`], [`schema`], [`names`], [`template`], [`protection`]: records, their ids, columns and masking
 //! - [`declaration`], [`settings`], [`alerts`], [`problem`]: the validated configuration, and what is wrong with one
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
 //! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
@@ -19,6 +19,7 @@ pub mod execution;
 #[cfg(feature = "test-util")]
 pub mod fuzz_input;
 pub mod json;
+pub mod names;
 pub mod paginator;
 pub mod problem;
 pub mod protection;

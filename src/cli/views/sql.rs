@@ -4,11 +4,11 @@
 //! typed nulls, which no query returns, stands beside the files: a column that no file has is null instead of an
 //! error, and a struct has all of its members.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bronzed_model::declaration::{Dataset, Kind, Version};
-use bronzed_model::schema::{Column, ColumnType, Description};
+use bronzed_model::names::{ColumnNames, flatten};
+use bronzed_model::schema::{ColumnType, Description};
 
 /// Column of a view.
 struct ViewColumn<'a> {
@@ -97,78 +97,29 @@ fn files(dataset: &Dataset, address: &str) -> String {
 
 /// Returns the columns of the view: each field that isn't in a list, and the parent of a child.
 fn columns(dataset: &Dataset) -> Vec<ViewColumn<'_>> {
-    let mut columns = Vec::new();
-    let mut taken = BTreeSet::from(["year", "month", "day"].map(str::to_owned));
-    if matches!(dataset.kind, Kind::Child(_)) {
-        taken.insert("parent_id".to_owned());
-        columns.push(ViewColumn {
-            name: "parent_id".to_owned(),
-            value: "_parent_id".to_owned(),
-            description: None,
-        });
-    }
-    flatten(&dataset.schema.columns, "", "", &mut taken, &mut columns);
-    columns
-}
-
-fn flatten<'a>(
-    declared: &'a [Column],
-    above: &str,
-    names: &str,
-    taken: &mut BTreeSet<String>,
-    columns: &mut Vec<ViewColumn<'a>>,
-) {
-    for Column {
-        name,
-        kind,
-        description,
-    } in declared
-    {
-        let value = format!("{above}{}", quoted(name));
-        let name = format!("{names}{}", snake_case(name));
-        let value = match kind {
-            ColumnType::Struct(members) => {
-                let (above, names) = (format!("{value}."), format!("{name}_"));
-                flatten(members, &above, &names, taken, columns);
-                continue;
-            }
+    let is_child = matches!(dataset.kind, Kind::Child(_));
+    let parent = is_child.then(|| ViewColumn {
+        name: "parent_id".to_owned(),
+        value: "_parent_id".to_owned(),
+        description: None,
+    });
+    let mut flat = flatten(&dataset.schema.columns);
+    ColumnNames::of_table(is_child).number(&mut flat);
+    let fields = flat.into_iter().map(|column| {
+        let steps: Vec<_> = column.steps.iter().map(|step| quoted(step)).collect();
+        let value = steps.join(".");
+        let value = match &column.declared.kind {
             ColumnType::String | ColumnType::List(_) => value,
             // For files of the earlier pipeline; in all others it is the type already.
-            _ => format!("TRY_CAST({value} AS {})", kind.duckdb_name()),
+            kind => format!("TRY_CAST({value} AS {})", kind.duckdb_name()),
         };
-        // `orgao.cnpj` and `orgaoCnpj` would have one name.
-        let mut free = name.clone();
-        for number in 2.. {
-            if taken.insert(free.clone()) {
-                break;
-            }
-            free = format!("{name}_{number}");
-        }
-        columns.push(ViewColumn {
-            name: free,
+        ViewColumn {
+            name: column.name,
             value,
-            description: description.as_ref(),
-        });
-    }
-}
-
-/// Returns a name of the API in lower case, its words joined by `_`: `numeroControlePNCPCompra` as
-/// `numero_controle_pncp_compra`.
-fn snake_case(name: &str) -> String {
-    let letters: Vec<_> = name.chars().collect();
-    let mut snake = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| letters.get(before));
-        let after = letters.get(at + 1);
-        let begins = before.is_some_and(|before| before.is_lowercase() || before.is_numeric())
-            || before.is_some_and(|before| before.is_uppercase())
-                && after.is_some_and(|after| after.is_lowercase());
-        if letter.is_uppercase() && begins {
-            snake.push('_');
+            description: column.declared.description.as_ref(),
         }
-        snake.extend(letter.to_lowercase());
-    }
-    snake
+    });
+    parent.into_iter().chain(fields).collect()
 }
 
 fn comment(said: &Description) -> String {
@@ -192,36 +143,6 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_readable() {
-        for (name, expected) in [
-            ("numeroControlePNCPCompra", "numero_controle_pncp_compra"),
-            ("orgaoSubRogado", "orgao_sub_rogado"),
-            ("urlArquivoPDF", "url_arquivo_pdf"),
-            ("decreto_7174", "decreto_7174"),
-            ("srp", "srp"),
-            ("dataTipoEventoMaisRecente", "data_tipo_evento_mais_recente"),
-        ] {
-            assert_eq!(snake_case(name), expected);
-        }
-    }
-
-    #[test]
-    fn a_name_that_two_columns_would_have_is_numbered() {
-        let text = |name: &str| Column::new(name, ColumnType::String);
-        let organ = ColumnType::Struct(vec![text("cnpj")]);
-        let declared = [
-            Column::new("orgao", organ),
-            text("orgaoCnpj"),
-            text("Dia"),
-            text("year_"),
-        ];
-        let (mut taken, mut columns) = (BTreeSet::new(), Vec::new());
-        flatten(&declared, "", "", &mut taken, &mut columns);
-        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!(names, ["orgao_cnpj", "orgao_cnpj_2", "dia", "year_"]);
-    }
 
     #[test]
     fn quotes_in_names_and_addresses_end_nothing() {
