@@ -74,7 +74,7 @@ struct Loader<'a> {
     /// Full name of the dataset whose columns are to be drafted.
     drafted: Option<&'a str>,
     variables: Variables,
-    /// Prefixes of the tables loaded so far, with the full names of their datasets.
+    /// Prefixes of the tables loaded so far, with their full names.
     prefixes: Vec<(String, String)>,
     problems: &'a mut Problems,
 }
@@ -158,18 +158,28 @@ impl Loader<'_> {
     fn prefixes(&mut self, source: &str, tables: &SourceFile, layers: &Layers) {
         for (name, table) in &tables.dataset {
             let path = KeyPath::default().key("dataset").key(name).key("prefix");
-            let prefix = table.folder(source, name);
-            for (other, owner) in &self.prefixes {
-                if within(&prefix, other) || within(other, &prefix) {
-                    self.problems.note(
-                        layers.place(&path),
-                        format!("`{path} = \"{prefix}\"`, but {owner} has `{other}` already"),
-                        "give each dataset a folder beside the others: \"pncp_contratos\"",
-                    );
-                }
-            }
-            self.prefixes.push((prefix, format!("{source}.{name}")));
+            let owner = format!("{source}.{name}");
+            self.prefix(&path, (table.folder(source, name), owner), layers);
         }
+        for (name, table) in &tables.silver {
+            let path = KeyPath::default().key("silver").key(name).key("prefix");
+            let owner = format!("silver.{source}.{name}");
+            self.prefix(&path, (table.folder(source, name), owner), layers);
+        }
+    }
+
+    /// Notes the prefix of a table, or reports that it isn't the table's alone.
+    fn prefix(&mut self, path: &KeyPath, (prefix, table): (String, String), layers: &Layers) {
+        for (other, owner) in &self.prefixes {
+            if within(&prefix, other) || within(other, &prefix) {
+                self.problems.note(
+                    layers.place(path),
+                    format!("`{path} = \"{prefix}\"`, but {owner} has `{other}` already"),
+                    "give each table a folder beside the others: \"pncp_contratos\"",
+                );
+            }
+        }
+        self.prefixes.push((prefix, table));
     }
 
     /// Reads the tables of a file, with the variables over them. `None` if the file has syntax errors, because

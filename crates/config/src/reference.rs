@@ -60,7 +60,10 @@ fn page() -> String {
 /// Returns the table that describes the entries of a table with user-defined keys, or the elements of a list.
 fn inner_table(shape: Shape<'_>) -> Option<Shape<'_>> {
     let inner = shape.entry().or_else(|| shape.element())?;
-    inner.is("object").then_some(inner)
+    // A body's parts may be tables, too, and have no keys of their own.
+    let or_left_out = inner.table().filter(|_| inner.choice("boolean").is_some());
+    let plain = inner.is("object").then_some(inner);
+    plain.or(or_left_out.filter(|table| !table.keys().is_empty()))
 }
 
 /// Returns the heading of the table under a key, as written in a file. `None` if the key holds no table.

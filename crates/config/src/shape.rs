@@ -35,7 +35,7 @@ impl<'s> Shape<'s> {
     }
 
     /// Returns the choice of this type: the shape itself, or one of those that a value may have.
-    fn choice(self, name: &str) -> Option<Self> {
+    pub fn choice(self, name: &str) -> Option<Self> {
         let choices = self.kind["anyOf"].as_array().into_iter().flatten();
         let mut choices = choices.map(|schema| self.inner(schema));
         match self.kind["type"] == name {
@@ -164,9 +164,11 @@ impl<'s> Shape<'s> {
     /// Returns a description of the expected value, for messages: `a whole number of at least 1`.
     pub fn expected(self) -> String {
         if let (Some(table), false) = (self.table(), self.is("object")) {
-            return match self.choice("array") {
-                Some(list) => format!("{}, or {}", list.expected(), table.inline()),
-                None => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
+            return match (self.choice("array"), self.choice("boolean")) {
+                (Some(plain), _) | (_, Some(plain)) => {
+                    format!("{}, or {}", plain.expected(), table.inline())
+                }
+                (None, None) => "a text, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
             };
         }
         match self.kind["type"].as_str() {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// Delta logs of the tables.
     pub delta: DeltaSettings,
+    /// Silver tables.
+    pub silver: SilverSettings,
     /// Concurrency of the daemon.
     pub pool: PoolSettings,
     /// HTTP server of the daemon: address and access.
@@ -99,6 +101,27 @@ pub struct DeltaSettings {
 impl Default for DeltaSettings {
     fn default() -> Self {
         Self { enabled: true }
+    }
+}
+
+/// Silver tables: the current state of records, made of bronze.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SilverSettings {
+    /// `true` if the daemon keeps the silver tables that sources declare; needs `[delta] enabled`. Default: `true`.
+    pub enabled: bool,
+    /// Least time between two builds of one table by the daemon. Default: `"1h"`.
+    #[serde(deserialize_with = "text::read::<PositiveSpan, _, _>")]
+    #[schemars(with = "String")]
+    pub every: Duration,
+}
+
+impl Default for SilverSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            every: Duration::from_secs(3_600),
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub fn source(base_url: &Url) -> Source {
         blackout: Vec::new(),
         datasets: BTreeMap::from([(dataset.name.clone(), dataset)]),
         jobs: BTreeMap::new(),
+        silver: BTreeMap::new(),
     }
 }
 

@@ -10,7 +10,9 @@ use crate::tables::bronzed::{BronzedFile, LakeTable, OptionValue, ServerTable};
 use crate::tables::either::Either;
 use crate::text::{LogFilter, value};
 use bronzed_model::redact::looks_like_secret;
-use bronzed_model::settings::{LakeSettings, Origin, ServerSettings, Settings};
+use bronzed_model::settings::{
+    DeltaSettings, LakeSettings, Origin, ServerSettings, Settings, SilverSettings,
+};
 
 impl Build<'_> {
     /// Returns the settings of `bronzed.toml`, without sources.
@@ -24,12 +26,31 @@ impl Build<'_> {
             alerts: self.alerts(&top.key("alerts"), &tables.alerts),
             commit: tables.commit,
             state: tables.state,
+            silver: self.silver_settings(&top.key("silver"), tables.silver, tables.delta),
             delta: tables.delta,
             pool: tables.limits,
             server: self.server(&top.key("server"), &tables.server),
             shutdown: tables.shutdown,
             telemetry: tables.telemetry,
             sources: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Returns the settings of silver tables, which are Delta tables: off with these, unless that is contradicted.
+    fn silver_settings(
+        &mut self,
+        path: &KeyPath,
+        silver: SilverSettings,
+        delta: DeltaSettings,
+    ) -> SilverSettings {
+        let path = path.key("enabled");
+        if silver.enabled && !delta.enabled {
+            let hint = "write `[delta] enabled = true`, or leave this out";
+            self.refuses(&path, "needs the Delta logs, which are off", hint);
+        }
+        SilverSettings {
+            enabled: silver.enabled && delta.enabled,
+            ..silver
         }
     }
 

@@ -163,31 +163,45 @@ impl ColumnsReader<'_> {
     }
 
     fn named_type(&mut self, path: &KeyPath, text: &str) -> Option<ColumnType> {
-        match (text, decimal(text)) {
-            ("string", _) => Some(ColumnType::String),
-            ("int64", _) => Some(ColumnType::Int64),
-            ("boolean", _) => Some(ColumnType::Boolean),
-            ("date", _) => Some(ColumnType::Date),
-            ("timestamp", _) => Some(ColumnType::Timestamp),
-            ("instant", _) => Some(ColumnType::Instant),
-            (_, Some((precision, scale)))
-                if (1..=38).contains(&precision) && scale <= precision =>
-            {
-                Some(ColumnType::Decimal { precision, scale })
-            }
-            (_, Some(_)) => {
-                let hint = "write 1 to 38 digits in all, and no more of them after the point";
-                self.refuse(path, &format!(" = \"{text}\"` is out of range"), hint);
-                None
-            }
-            (_, None) => {
-                let hint = match nearest(text, TYPES.into_iter()) {
-                    Some(near) => format!("did you mean \"{near}\"? {TYPES_SHOWN}"),
-                    None => TYPES_SHOWN.to_owned(),
-                };
-                self.refuse(path, &format!(" = \"{text}\"` is not a type"), hint);
-                None
-            }
+        let report = |WrongType { problem, hint }| self.refuse(path, &problem, hint);
+        named_type(text).map_err(report).ok()
+    }
+}
+
+/// Problem of a text that is not a type; `problem` goes on after the name of its key.
+pub struct WrongType {
+    /// The problem.
+    pub problem: String,
+    /// Way to a right one.
+    pub hint: String,
+}
+
+/// Returns the type of a single value that a text names.
+pub fn named_type(text: &str) -> Result<ColumnType, WrongType> {
+    let wrong = |problem: &str, hint: String| WrongType {
+        problem: format!(" = \"{text}\"` is {problem}"),
+        hint,
+    };
+    match (text, decimal(text)) {
+        ("string", _) => Ok(ColumnType::String),
+        ("int64", _) => Ok(ColumnType::Int64),
+        ("boolean", _) => Ok(ColumnType::Boolean),
+        ("date", _) => Ok(ColumnType::Date),
+        ("timestamp", _) => Ok(ColumnType::Timestamp),
+        ("instant", _) => Ok(ColumnType::Instant),
+        (_, Some((precision, scale))) if (1..=38).contains(&precision) && scale <= precision => {
+            Ok(ColumnType::Decimal { precision, scale })
+        }
+        (_, Some(_)) => {
+            let hint = "write 1 to 38 digits in all, and no more of them after the point";
+            Err(wrong("out of range", hint.to_owned()))
+        }
+        (_, None) => {
+            let hint = match nearest(text, TYPES.into_iter()) {
+                Some(near) => format!("did you mean \"{near}\"? {TYPES_SHOWN}"),
+                None => TYPES_SHOWN.to_owned(),
+            };
+            Err(wrong("not a type", hint))
         }
     }
 }

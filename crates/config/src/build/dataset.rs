@@ -7,6 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::Build;
+use super::expect::ExpectedTable;
 use super::source::SourceContext;
 use crate::nearest::did_you_mean;
 use crate::path::KeyPath;
@@ -126,7 +127,15 @@ impl Build<'_> {
         let responses = self.responses(&path.key("response"), &table.response, of_child);
         let retry = self.retry(path, &table.retry, &source.tables.retry);
         let protection = self.protection(context);
-        let expectations = self.expectations(context, protection.as_ref());
+        let expectations = self.expectations(&ExpectedTable {
+            path: path.key("expect"),
+            tables: &table.expect,
+            schema: context.schema,
+            is_protected: &|column| {
+                let protection = protection.as_ref();
+                protection.is_some_and(|protection| protection.touches(&column.pointer))
+            },
+        });
         self.pool(context);
         Some(Dataset {
             source: source.name.to_owned(),

@@ -1,12 +1,12 @@
-//! Builds the expectations on a dataset's rows: each check has its keys, its columns are declared, and its values can be
+//! Builds the expectations on a table's rows: each check has its keys, its columns are declared, and its values can be
 //! compared with theirs.
 
 use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use indexmap::IndexMap;
 
 use super::Build;
-use super::dataset::DatasetContext;
 use super::record::{Steps, column};
 use crate::path::KeyPath;
 use crate::tables::Scalar;
@@ -14,8 +14,7 @@ use crate::tables::expect::{CheckWord, ExpectTable};
 use crate::text::value;
 use bronzed_model::declaration::{Check, ColumnPath, Expectation, Share, ValueLimit, ValueSet};
 use bronzed_model::json::decimal::Decimal;
-use bronzed_model::protection::Protection;
-use bronzed_model::schema::ColumnType;
+use bronzed_model::schema::{ColumnType, Schema};
 
 /// Keys that belong to some checks only.
 const KEYS: [&str; 11] = [
@@ -32,23 +31,31 @@ const KEYS: [&str; 11] = [
     "max_age",
 ];
 
-/// A table to be built, with its columns' dataset.
+/// Table whose rows are expected to be so, dataset or silver table.
+pub struct ExpectedTable<'a> {
+    /// Path of the table of expectations.
+    pub path: KeyPath,
+    /// Expectations by name.
+    pub tables: &'a IndexMap<String, ExpectTable>,
+    /// Columns of the table, if they are right.
+    pub schema: Option<&'a Schema>,
+    /// Returns `true` for a column whose values are not to be shown.
+    pub is_protected: &'a dyn Fn(&ColumnPath) -> bool,
+}
+
+/// A table to be built, with the columns that it may name.
 struct ExpectContext<'a> {
     path: KeyPath,
     table: &'a ExpectTable,
-    dataset: &'a DatasetContext<'a>,
+    schema: Option<&'a Schema>,
 }
 
 impl Build<'_> {
-    /// Builds the expectations on a dataset's rows.
-    pub fn expectations(
-        &mut self,
-        context: &DatasetContext<'_>,
-        protection: Option<&Protection>,
-    ) -> Vec<Expectation> {
+    /// Builds the expectations on a table's rows.
+    pub fn expectations(&mut self, expected: &ExpectedTable<'_>) -> Vec<Expectation> {
         let mut expectations = Vec::new();
-        for (name, table) in &context.table.expect {
-            let path = context.path.key("expect").key(name);
+        for (name, table) in expected.tables {
+            let path = expected.path.key(name);
             self.name(&path, name);
             let mostly = self.mostly(&path.key("mostly"), table.mostly);
             let word = table.check;
@@ -56,17 +63,15 @@ impl Build<'_> {
             let context = ExpectContext {
                 path,
                 table,
-                dataset: context,
+                schema: expected.schema,
             };
             let Some(check) = word.and_then(|word| self.check(&context, word)) else {
                 continue;
             };
-            let is_protected = |column: &&ColumnPath| {
-                protection.is_some_and(|protection| protection.touches(&column.pointer))
-            };
+            let mut columns = check.columns().into_iter();
             expectations.push(Expectation {
                 name: name.clone(),
-                examples: !check.columns().iter().any(is_protected),
+                examples: !columns.any(expected.is_protected),
                 check,
                 severity: table.severity,
                 mostly,
@@ -207,7 +212,7 @@ impl Build<'_> {
             self.complain(&path, what, "name two columns of one type");
             return None;
         }
-        let schema = context.dataset.schema?;
+        let schema = context.schema?;
         for (key, path) in [("column_a", &a), ("column_b", &b)] {
             if column(schema, &path.pointer, Steps::Plain).is_err() {
                 let at = context.path.key(key);
@@ -227,7 +232,7 @@ impl Build<'_> {
         key: &str,
         named: Option<ColumnPath>,
     ) -> Option<(ColumnPath, &'s ColumnType)> {
-        let (named, schema) = (named?, context.dataset.schema?);
+        let (named, schema) = (named?, context.schema?);
         match column(schema, &named.pointer, Steps::ThroughLists) {
             Ok(kind) => Some((named, kind)),
             Err(hint) => {

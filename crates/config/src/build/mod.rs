@@ -19,6 +19,7 @@ mod record;
 mod request;
 mod response;
 mod secret;
+mod silver;
 mod source;
 mod variables;
 
@@ -97,7 +98,7 @@ impl Build<'_> {
         F::parse(text).map_err(report).ok()
     }
 
-    /// Checks a name of a source, dataset or job: it is part of variables, keys and labels.
+    /// Checks a name of a source, dataset, job or silver table: it is part of variables, keys and labels.
     fn name(&mut self, path: &KeyPath, name: &str) {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let begins = name.starts_with(|c: char| c.is_ascii_lowercase());

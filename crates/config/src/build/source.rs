@@ -56,6 +56,7 @@ impl Build<'_> {
             schemas: self.schemas(&name, &tables.dataset),
         };
         let datasets = self.datasets(&context);
+        let silver = self.silver_tables(&context, &datasets);
         let mut jobs = BTreeMap::new();
         for (name, job) in &tables.job {
             self.job(&top.key("job").key(name), name, job, tables);
@@ -83,6 +84,7 @@ impl Build<'_> {
             blackout: tables.blackout.clone(),
             datasets,
             jobs,
+            silver,
         })
     }
 

@@ -8,8 +8,8 @@ use super::alerts::AlertsTable;
 use super::either::Either;
 use crate::text::{LakeUrl, Listen, Text};
 use bronzed_model::settings::{
-    CommitSettings, ConnectionLimits, DeltaSettings, PoolSettings, ShutdownSettings, StateSettings,
-    TelemetrySettings,
+    CommitSettings, ConnectionLimits, DeltaSettings, PoolSettings, ShutdownSettings,
+    SilverSettings, StateSettings, TelemetrySettings,
 };
 
 /// `bronzed.toml`: the lake, commits, states, logs, and the settings of the daemon.
@@ -28,6 +28,9 @@ pub struct BronzedFile {
     /// Delta logs of the tables.
     #[serde(default)]
     pub delta: DeltaSettings,
+    /// Silver tables: the current state of records, made of bronze.
+    #[serde(default)]
+    pub silver: SilverSettings,
     /// Concurrency of the daemon.
     #[serde(default)]
     pub limits: PoolSettings,

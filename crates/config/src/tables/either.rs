@@ -10,7 +10,7 @@ use serde::de::{
     Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
 
-/// A text or a list, or a table that stands for it.
+/// A text, a boolean or a list, or a table that stands for it.
 pub enum Either<P, T> {
     /// The value itself.
     Plain(P),
@@ -31,6 +31,10 @@ impl<'de, P: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for EitherVisit
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value, or a table that stands for it")
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
+        P::deserialize(truth.into_deserializer()).map(Either::Plain)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {

@@ -9,6 +9,7 @@ pub mod bronzed;
 pub mod dataset;
 pub mod either;
 pub mod expect;
+pub mod silver;
 pub mod source;
 
 use std::borrow::Cow;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::bronzed::SecretTable;
 use super::dataset::{DatasetTable, ResponseTable, RetryTable};
+use super::silver::SilverKeys;
 use crate::text::{HeaderText, HttpUrl, Text, Zone};
 use bronzed_model::declaration::{Blackout, Job, Limits, Pool};
 
@@ -61,6 +62,9 @@ pub struct SourceFile {
     /// Named schedules.
     #[serde(default)]
     pub job: IndexMap<String, Job>,
+    /// Silver tables, by name: the latest version of each record, made of one or several datasets of the source.
+    #[serde(default)]
+    pub silver: IndexMap<String, SilverKeys>,
 }
 
 /// Authentication of requests.

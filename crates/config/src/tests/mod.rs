@@ -10,6 +10,7 @@ mod mistakes_in_datasets;
 mod mistakes_in_expectations;
 mod mistakes_in_kinds;
 mod mistakes_in_protection;
+mod mistakes_in_silver;
 mod mistakes_in_sources;
 
 use std::path::Path;

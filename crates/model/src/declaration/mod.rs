@@ -71,6 +71,8 @@ pub struct Source {
     pub datasets: BTreeMap<String, Arc<Dataset>>,
     /// Jobs by name.
     pub jobs: BTreeMap<String, Job>,
+    /// Silver tables by name.
+    pub silver: BTreeMap<String, Arc<SilverTable>>,
 }
 
 /// Authentication of the requests.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::{Dataset, Expectation};
 use crate::schema::Column;
 
@@ -51,7 +54,8 @@ pub struct SilverColumn {
 }
 
 /// Treatment of records that the API has no more: those noted as withdrawn, and rows that vanished from a snapshot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum DeletedRows {
     /// The row stays as it was last, and `_deleted` says why: `withdrawn`, `vanished`.
     #[default]
