@@ -180,7 +180,7 @@ impl Build<'_> {
         let path = context.path.key("order_by");
         let found = context.inputs.iter().map(|input| {
             let kind = column(&input.schema, &named.pointer, Steps::Plain);
-            kind.map(ColumnType::clone)
+            kind.cloned()
         });
         let found: Vec<_> = found.collect();
         let kinds = || found.iter().filter_map(|kind| kind.as_ref().ok());
