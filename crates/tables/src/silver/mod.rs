@@ -57,6 +57,14 @@ pub struct SilverBuilder {
     step_bytes: usize,
 }
 
+/// Returns `true` if the table has a Delta log.
+///
+/// # Errors
+/// Returns an error if that can't be determined.
+pub async fn has_log(lake: &Lake, table: &SilverTable) -> Result<bool, DeltaError> {
+    crate::newest::exists(lake, &table.prefix).await
+}
+
 /// Answers between two steps if a build is to end.
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 

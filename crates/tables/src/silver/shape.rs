@@ -182,12 +182,7 @@ fn checked(table: &SilverTable) -> Result<(), String> {
     }
     for column in &table.columns {
         let kind = &column.column.kind;
-        let is_plain = match kind {
-            ColumnType::List(item) => {
-                !matches!(**item, ColumnType::Struct(_) | ColumnType::List(_))
-            }
-            kind => !matches!(kind, ColumnType::Struct(_)),
-        };
+        let is_plain = !matches!(kind, ColumnType::Struct(_));
         if !is_plain {
             return Err(format!(
                 "column `{}` is a {kind}: declare its members as columns",
