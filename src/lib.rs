@@ -22,5 +22,6 @@ mod outbound;
 pub mod schedule;
 pub mod server;
 pub mod session;
+mod silver;
 pub mod standing;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use crate::silver::{self, TableBuilder};
 use bronzed_engine::ingest::Context;
 use bronzed_engine::ingest::progress::Observer;
 use bronzed_engine::table_index::TableIndex;
@@ -79,6 +80,7 @@ pub struct AppContext {
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
     index: Option<Arc<dyn TableIndex>>,
+    silver: Option<Arc<dyn TableBuilder>>,
     cancel: CancellationToken,
 }
 
@@ -150,9 +152,11 @@ impl AppContext {
             }
         }
         let index = index(&settings, &lake);
+        let silver = silver::builder(&settings, &lake);
         Self {
             lake,
             index,
+            silver,
             clients,
             settings,
             clock,
@@ -227,6 +231,11 @@ impl AppContext {
     /// Returns the lake.
     pub fn lake(&self) -> &Lake {
         &self.lake
+    }
+
+    /// Returns the builder of the silver tables; `None` if they aren't kept.
+    pub(crate) fn silver(&self) -> Option<&Arc<dyn TableBuilder>> {
+        self.silver.as_ref()
     }
 
     /// Returns the clock.
@@ -321,7 +330,10 @@ mod tests {
             lake.create(&file, "a file".into()).await.unwrap();
         }
         let lake = Lake::over(store, "memory:///");
-        let second = session(&lake, &[(KEY, "numeroControlePNCP,sequencialCompra")]);
+        let other = "numeroControlePNCP,sequencialCompra";
+        // Both are of one record, which the silver table of them requires.
+        let update = KEY.replace("CONTRATACOES", "CONTRATACOES_ATUALIZACAO");
+        let second = session(&lake, &[(KEY, other), (&update, other)]);
         second.make_ready().await.unwrap();
         let refusal = |name: &str| {
             let dataset = &second.settings().sources["pncp"].datasets[name];

@@ -13,6 +13,7 @@ use crate::server::Server;
 use crate::session::AppContext;
 use bronzed_metrics::Metrics;
 use bronzed_metrics::events::start_at_zero;
+use bronzed_metrics::silver::SilverBuilt;
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
@@ -43,6 +44,14 @@ pub async fn serve(
         let jobs = || source.jobs.keys().map(String::as_str);
         for dataset in source.datasets.values().filter(|dataset| dataset.enabled) {
             start_at_zero(&source.name, &dataset.name, jobs());
+        }
+    }
+    if settings.silver.enabled {
+        let sources = settings.sources.values().filter(|source| source.enabled);
+        let tables = sources.flat_map(|source| source.silver.values());
+        for table in tables.filter(|table| table.enabled) {
+            let (source, table) = (&*table.source, &*table.name);
+            SilverBuilt { source, table }.start_at_zero();
         }
     }
     let enabled = settings.sources.values().filter(|source| source.enabled);

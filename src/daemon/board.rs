@@ -16,6 +16,7 @@ use crate::daemon::runs::{RunKey, RunTable};
 use crate::daemon::trouble::DatasetBackoff;
 use crate::schedule::deal::FairQueue;
 use crate::schedule::knowledge::{ExecutionFacts, Knowledge};
+use crate::silver::keeper::SilverKeeper;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::verify::Verification;
 use bronzed_model::redact::redact;
@@ -34,6 +35,8 @@ pub(super) struct DaemonState {
     pub paused: Paused,
     /// Time at which the paused jobs were last requested from the lake.
     pub paused_at: Option<DateTime<Utc>>,
+    /// Silver tables.
+    pub silver: SilverKeeper,
     /// Write availability of the lake.
     pub lake: LakeWriteBreaker,
     /// Fair-queueing state.

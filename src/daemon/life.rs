@@ -14,6 +14,7 @@ use crate::daemon::board::{DaemonState, RunEffect};
 use crate::daemon::learn::{Refreshed, learn};
 use crate::daemon::paused::Paused;
 use crate::daemon::runs::{RunKey, RunRequest};
+use crate::daemon::silver::{self, SilverResult};
 use crate::daemon::work::RunResult;
 use crate::daemon::{Daemon, DaemonInner};
 use crate::session::NotReady;
@@ -47,6 +48,8 @@ enum TaskResult {
     Refreshed(Arc<str>, Refreshed),
     /// A load of the paused jobs.
     Paused(Result<Paused, DocumentError>),
+    /// The build of a silver table.
+    Silver(SilverResult),
     /// A probe of a lake that refused writes.
     Probed(Result<(), LakeError>),
 }
@@ -57,6 +60,8 @@ struct Tasks {
     set: JoinSet<TaskResult>,
     /// Tasks that are runs.
     runs: HashMap<Id, (RunKey, RunRequest)>,
+    /// Task that builds a silver table.
+    silver: Option<Id>,
 }
 
 impl Daemon {
@@ -156,6 +161,12 @@ impl DaemonInner {
             let id = tasks.set.spawn(task).id();
             tasks.runs.insert(id, run);
         }
+        if let Some(table) = self.silver_due(&mut board) {
+            let id = silver::spawn(self, table, &mut tasks.set, TaskResult::Silver);
+            tasks.silver = Some(id);
+        }
+        let silver = self.silver_next(&board);
+        board.next_wake = [board.next_wake, silver].into_iter().flatten().min();
         board.answered = calls;
         board.looked_at = Some(tokio::time::Instant::now());
         board.tasks = tasks.set.len();
@@ -225,6 +236,10 @@ impl DaemonInner {
                     board.came(key, came, now, again);
                 }
             }
+            Ok((_, TaskResult::Silver(built))) => {
+                tasks.silver = None;
+                board.silver.ended(Some(built), self.now());
+            }
             Ok((_, TaskResult::Probed(probed))) => {
                 board.lake.probed(probed.is_ok(), self.now());
             }
@@ -246,6 +261,14 @@ impl DaemonInner {
                 let of_the_lake = matches!(error, DocumentError::Lake(_));
                 board.lake_answered(of_the_lake.then_some(&error as &dyn std::error::Error));
                 tracing::warn!(%error, "paused jobs not read");
+            }
+            Err(failed) if tasks.silver == Some(failed.id()) => {
+                tasks.silver = None;
+                let panic = failed.is_panic().then(|| panic_message(failed));
+                if let Some(panic) = &panic {
+                    tracing::error!(panic, "silver build panicked");
+                }
+                board.silver.ended(panic.map(Err), self.now());
             }
             Err(failed) => self.failed(&board, tasks, failed),
         }
@@ -283,7 +306,7 @@ impl DaemonInner {
         let runs = tasks.runs.len();
         tracing::info!(runs, grace_seconds = grace.as_secs_f64(), "daemon stopping");
         let drained = tokio::time::timeout(grace, async {
-            while !tasks.runs.is_empty() {
+            while !tasks.runs.is_empty() || tasks.silver.is_some() {
                 match tasks.set.join_next_with_id().await {
                     Some(done) => self.done(&mut tasks, done),
                     None => break,
@@ -319,6 +342,7 @@ impl DaemonState {
                 let stop = report.execution.stop;
                 let cut = matches!(stop, Some(StopReason::SourceDown | StopReason::LakeRefused));
                 self.snapshot.hear(&key, &report);
+                self.feeds_silver(&report);
                 self.runs.end(&key, &report, Some(again).filter(|_| cut));
                 if let Some(of_source) = self.sources.get_mut(&key.source) {
                     of_source.troubles.hear(&key.dataset, &report, now);
@@ -337,6 +361,9 @@ impl DaemonState {
             }
             RunResult::Verified(verification, mark) => {
                 self.runs.end_verified(&key, &verification, mark.at);
+                if let Some(report) = &verification.repair {
+                    self.feeds_silver(report);
+                }
                 RunEffect::of_verification(key.clone(), &verification, mark)
             }
             RunResult::Unneeded => {

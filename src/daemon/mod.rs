@@ -24,6 +24,7 @@
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
 //! - `alerts`: snapshots for the alerts
+//! - `silver`: silver tables, which follow the runs
 //! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `volumes`, `next`,
 //!   `backfills`: what it tells
 
@@ -45,6 +46,7 @@ mod places;
 mod planned;
 mod runs;
 mod service;
+mod silver;
 mod trouble;
 mod volumes;
 pub mod wakers;
@@ -64,6 +66,7 @@ use crate::daemon::learn::StateCache;
 use crate::daemon::volumes::VolumeCache;
 use crate::schedule::jobs::{Schedule, ScheduleError};
 use crate::session::AppContext;
+use crate::silver::keeper::SilverKeeper;
 use bronzed_model::declaration::Source;
 
 pub(crate) use learn::read_knowledge;
@@ -106,7 +109,10 @@ impl Daemon {
     /// Returns an error if a cron expression is invalid, which validation of the configuration rules out.
     pub fn new(session: AppContext) -> Result<Self, ScheduleError> {
         let mut sources = BTreeMap::new();
-        let mut board = DaemonState::default();
+        let mut board = DaemonState {
+            silver: SilverKeeper::of(session.settings()),
+            ..DaemonState::default()
+        };
         let enabled = session.settings().sources.values();
         for source in enabled.filter(|source| source.enabled) {
             let name: Arc<str> = source.name.as_str().into();

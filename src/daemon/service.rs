@@ -18,7 +18,7 @@ use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, CalendarView, CoverageView, DatasetView, DayView,
     FailedSlice, History, JobView, Overview, ProgressView, RunStatus, RunView, ScheduleView,
-    Volumes,
+    SilverTableView, Volumes,
 };
 use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
@@ -131,6 +131,10 @@ impl crate::server::daemon::DaemonService for Daemon {
 
     async fn backfills(&self) -> Result<Vec<BackfillView>, ServiceError> {
         Ok(self.0.backfills())
+    }
+
+    async fn silver(&self) -> Result<Vec<SilverTableView>, ServiceError> {
+        Ok(self.0.silver_tables())
     }
 
     async fn start_runs(&self, order: RunOrder) -> Result<Vec<RunView>, ServiceError> {

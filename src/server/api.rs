@@ -12,7 +12,8 @@ use crate::server::filter::RunFilter;
 use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, Backfills, CalendarView, DatasetView, Datasets,
-    DayView, History, JobView, Jobs, Overview, RunView, RunsView, ScheduleView, Volumes,
+    DayView, History, JobView, Jobs, Overview, RunView, RunsView, ScheduleView, SilverTables,
+    Volumes,
 };
 use bronzed_model::day::Day;
 
@@ -88,6 +89,11 @@ pub(super) async fn schedule(State(app): State<App>) -> Answer<ScheduleView> {
 pub(super) async fn backfills(State(app): State<App>) -> Answer<Backfills> {
     let backfills = app.daemon.backfills().await?;
     Ok(Json(Backfills { backfills }))
+}
+
+pub(super) async fn silver(State(app): State<App>) -> Answer<SilverTables> {
+    let tables = app.daemon.silver().await?;
+    Ok(Json(SilverTables { tables }))
 }
 
 pub(super) async fn runs(State(app): State<App>, RawQuery(query): RawQuery) -> Answer<RunsView> {

@@ -8,7 +8,7 @@ use crate::alerts::ledger::AlertEntry;
 use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, CalendarView, DatasetView, DayView, History, JobView,
-    Overview, RunView, ScheduleView, Volumes,
+    Overview, RunView, ScheduleView, SilverTableView, Volumes,
 };
 use bronzed_model::day::Day;
 
@@ -58,6 +58,9 @@ pub trait DaemonService: Send + Sync + 'static {
 
     /// Returns the backfills that were asked for since the start, newest first.
     async fn backfills(&self) -> Result<Vec<BackfillView>, ServiceError>;
+
+    /// Returns every silver table that is kept.
+    async fn silver(&self) -> Result<Vec<SilverTableView>, ServiceError>;
 
     /// Queues one run per day, or joins the run that is already reading the day. Returns one run for each
     /// requested day, in the order of the request.

@@ -18,7 +18,7 @@ use crate::server::order::{BackfillOrder, NoBody, RunOrder};
 use crate::server::view::{
     Backfill, BackfillForecast, BackfillView, Backfills, CalendarView, DatasetView, Datasets,
     DayView, History, JobView, Jobs, Overview, ReadinessView, RunView, RunsView, ScheduleView,
-    Volumes,
+    SilverTables, Volumes,
 };
 use crate::server::{App, alerts, api, filter, page, probes};
 
@@ -184,6 +184,13 @@ fn dataset_routes() -> Vec<ApiRoute> {
 
 fn work_routes() -> Vec<ApiRoute> {
     vec![
+        read(
+            "listSilver",
+            "/api/v1/silver",
+            "Every silver table: rows, how far it is behind, what is held back.",
+            ResponseDescription::Json(200, schema::<SilverTables>()),
+            get(api::silver),
+        ),
         read(
             "getHistory",
             "/api/v1/history",

@@ -14,11 +14,13 @@ use bronzed_model::execution::Status;
 mod day;
 mod overview;
 mod plan;
+mod silver;
 mod volume;
 
 pub use day::*;
 pub use overview::*;
 pub use plan::*;
+pub use silver::*;
 pub use volume::*;
 
 /// A named schedule of a source.

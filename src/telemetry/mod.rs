@@ -48,8 +48,9 @@ pub fn init(
     traces: Option<&Traces>,
 ) -> Result<(), FilterError> {
     let filter = filter.unwrap_or(&settings.log);
-    // Hide the cron crate's messages below `warn`, unless `filter` enables them.
-    let quiet = format!("tokio_cron_scheduler=warn,{filter}");
+    // Hide the cron crate's messages below `warn`, and the Delta kernel's: it is asked again with each object that it lacks,
+    // and logs an error each time. Errors that count are returned. `filter` may enable both.
+    let quiet = format!("tokio_cron_scheduler=warn,delta_kernel=off,{filter}");
     let env_filter = EnvFilter::try_new(quiet).map_err(|error| FilterError {
         filter: filter.to_owned(),
         reason: error.to_string(),

@@ -51,6 +51,7 @@ pub enum LabelValues {
 
 const SOURCE: Label = configured("source");
 const DATASET: Label = configured("dataset");
+const TABLE: Label = configured("table");
 const JOB: Label = configured("job");
 
 /// Half a second to half a day: from a slice without new records to a day of 100,000 records.
@@ -72,6 +73,8 @@ pub(crate) const RUN_STATUS: &[&str] = &["ok", "partial", "failed"];
 pub(crate) const OUTCOME: &[&str] = &["new", "duplicate", "off_day"];
 /// Outcomes of letting a table's index follow a run.
 pub(crate) const TABLE_INDEX_OUTCOME: &[&str] = &["written", "late"];
+/// Outcomes of building a silver table.
+pub(crate) const SILVER_OUTCOME: &[&str] = &["written", "unchanged", "held_back", "failed"];
 /// Outcomes of the comparison of a day with the API: `verify::Outcome`.
 pub(crate) const VERIFIED_OUTCOME: &[&str] =
     &["same", "repaired", "unknown", "different", "failed"];
@@ -278,6 +281,34 @@ pub(crate) const TABLE_INDEX: Metric = Metric {
     labels: &[SOURCE, DATASET, one_of("outcome", TABLE_INDEX_OUTCOME)],
     help: "Runs that the table's Delta log had to follow, by whether it did.",
 };
+pub(crate) const SILVER_BUILDS: Metric = Metric {
+    name: "bronzed_silver_builds_total",
+    kind: MetricKind::Counter,
+    unit: "builds",
+    labels: &[SOURCE, TABLE, one_of("outcome", SILVER_OUTCOME)],
+    help: "Builds of a silver table by the daemon, by what they came to.",
+};
+pub(crate) const SILVER_ROWS: Metric = Metric {
+    name: "bronzed_silver_rows",
+    kind: MetricKind::Gauge,
+    unit: "rows",
+    labels: &[SOURCE, TABLE],
+    help: "Rows of a silver table after its last build.",
+};
+pub(crate) const SILVER_DAYS_BEHIND: Metric = Metric {
+    name: "bronzed_silver_behind_days",
+    kind: MetricKind::Gauge,
+    unit: "days",
+    labels: &[SOURCE, TABLE],
+    help: "Bronze days with commits that a silver table didn't have after its last build.",
+};
+pub(crate) const SILVER_UNFIT: Metric = Metric {
+    name: "bronzed_silver_unfit_values_total",
+    kind: MetricKind::Counter,
+    unit: "values",
+    labels: &[SOURCE, TABLE],
+    help: "Values that are null in a silver table, because the type of their column can't hold them.",
+};
 pub(crate) const SCHEDULE_DELAY: Metric = Metric {
     name: "bronzed_schedule_delay_seconds",
     kind: MetricKind::Histogram(DELAY_SECONDS),
@@ -357,6 +388,10 @@ pub const CATALOGUE: &[&Metric] = &[
     &VERIFIED,
     &STATE_SIZE,
     &TABLE_INDEX,
+    &SILVER_BUILDS,
+    &SILVER_ROWS,
+    &SILVER_DAYS_BEHIND,
+    &SILVER_UNFIT,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,
     &API_DOWN,

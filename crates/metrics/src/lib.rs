@@ -1,6 +1,6 @@
 //! Metrics in the Prometheus text format.
 //!
-//! [`events`] has the recording functions, [`catalogue`] the metrics and their meaning. [`Metrics`] installs
+//! [`events`] and [`silver`] have the recording functions, [`catalogue`] the metrics and their meaning. [`Metrics`] installs
 //! the recorder and renders it: the server serves the text at `/metrics`. Without a recorder (`bronzed run`),
 //! recording does nothing and costs nothing.
 //!
@@ -12,6 +12,7 @@
 
 pub mod catalogue;
 pub mod events;
+pub mod silver;
 
 use metrics::{Recorder, Unit, gauge};
 use metrics_exporter_prometheus::{

@@ -91,6 +91,15 @@ fn sample() -> String {
         );
         clock_jumped();
         events::alerts_active("down", 1);
+        let built = silver::SilverBuilt {
+            source: "pncp",
+            table: "contratacoes",
+        };
+        built.start_at_zero();
+        built.ended(true, false);
+        built.failed();
+        built.unfit(2);
+        built.stands(7, 1);
         state_written(source, dataset, 4096);
         day_verified(source, dataset, "same");
         slot_started(source, "hourly", Duration::from_millis(20));

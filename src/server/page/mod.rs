@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod schedule;
 pub(super) mod session;
+mod silver;
 mod visit;
 mod words;
 
@@ -35,7 +36,7 @@ use tokio::time::Instant;
 
 use crate::server::App;
 use crate::server::daemon::ServiceError;
-use crate::server::view::{Overview, RunView, ScheduleView};
+use crate::server::view::{Overview, RunView, ScheduleView, SilverTableView};
 
 pub(super) use routes::{fallback, router};
 
@@ -48,6 +49,7 @@ pub(super) struct Glance {
     pub overview: Overview,
     pub schedule: ScheduleView,
     pub runs: Vec<RunView>,
+    pub silver: Vec<SilverTableView>,
 }
 
 /// The last look at the daemon; the lock is held while a new one is taken, so that only one is.
@@ -67,6 +69,7 @@ impl App {
             overview: self.daemon.overview().await?,
             schedule: self.daemon.schedule().await?,
             runs: self.daemon.runs().await?,
+            silver: self.daemon.silver().await?,
         });
         *last = Some((Instant::now(), Arc::clone(&glance)));
         Ok(glance)

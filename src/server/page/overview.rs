@@ -9,7 +9,7 @@ use crate::server::page::lang::Lang;
 use crate::server::page::layout::{Frame, Place, Viewer, page};
 use crate::server::page::runs::now_list;
 use crate::server::page::schedule::lanes;
-use crate::server::page::{Glance, parts};
+use crate::server::page::{Glance, parts, silver};
 use crate::server::view::{
     Concern, ConcernKind, DatasetKind, DatasetOverview, OpenDay, Overview, Severity, SourceOverview,
 };
@@ -41,6 +41,7 @@ pub(super) fn front(viewer: &Viewer, glance: &Glance) -> Markup {
                 (parts::legend(lang))
                 @for source in &overview.sources { (source_table(lang, source, overview.at)) }
             }
+            (silver::section(lang, &glance.silver, overview.at, zone))
             section aria-labelledby="now" {
                 h2 id="now" { (lang.words().run.now) }
                 div data-live="/parts/now" { (now_list(lang, glance)) }

@@ -147,6 +147,11 @@ impl DaemonService for FakeDaemon {
         })
     }
 
+    async fn silver(&self) -> Result<Vec<SilverTableView>, ServiceError> {
+        self.checked()?;
+        Ok(vec![silver_table()])
+    }
+
     async fn history(&self) -> Result<History, ServiceError> {
         self.checked()?;
         Ok(History {

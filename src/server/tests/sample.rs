@@ -143,6 +143,29 @@ pub fn backfill() -> BackfillView {
     }
 }
 
+pub fn silver_table() -> SilverTableView {
+    SilverTableView {
+        source: "pncp".to_owned(),
+        name: "contratacoes".to_owned(),
+        prefix: "silver/pncp_contratacoes".to_owned(),
+        datasets: vec!["contratacoes".to_owned()],
+        building: true,
+        built_at: Some(at("2025-10-22T14:00:00Z")),
+        version: Some(12),
+        rows: 73_018,
+        files: 4,
+        bytes: 9_000_000,
+        days_behind: Some(2),
+        held_back: vec![HeldBackView {
+            partition: Some("2025-10".to_owned()),
+            expectation: "identidade".to_owned(),
+            unexpected: 3,
+            evaluated: 7_300,
+        }],
+        error: Some("the lake was away".to_owned()),
+    }
+}
+
 pub fn day_view(day: Day) -> DayView {
     let slice = |slice: &str, failure: Option<&str>| SliceView {
         slice: slice.to_owned(),

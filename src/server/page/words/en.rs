@@ -181,6 +181,18 @@ pub(in crate::server) const EN: Words = Words {
         record: "by record",
         well: "well",
     },
+    silver: SilverWords {
+        title: "Current tables (silver)",
+        table: "Table",
+        state: "State",
+        rows: "Rows",
+        as_of: "As of",
+        well: "up to date",
+        behind: ["day behind", "days behind"],
+        building: "being built",
+        failed: "not built",
+        held_back: "Held back:",
+    },
     calendar: CalendarWords {
         years: "Years at a glance",
         year: "Year",

@@ -18,6 +18,7 @@ pub(in crate::server) struct Words {
     pub status: Statuses,
     pub run: RunWords,
     pub overview: OverviewWords,
+    pub silver: SilverWords,
     pub calendar: CalendarWords,
     pub day: DayWords,
     pub schedule: ScheduleWords,
@@ -286,6 +287,20 @@ pub(in crate::server) struct ScheduleWords {
     pub retry: &'static str,
     pub settle: &'static str,
     pub log_in_to_act: &'static str,
+}
+
+/// Silver tables.
+pub(in crate::server) struct SilverWords {
+    pub title: &'static str,
+    pub table: &'static str,
+    pub state: &'static str,
+    pub rows: &'static str,
+    pub as_of: &'static str,
+    pub well: &'static str,
+    pub behind: [&'static str; 2],
+    pub building: &'static str,
+    pub failed: &'static str,
+    pub held_back: &'static str,
 }
 
 /// Backfills.

@@ -178,6 +178,18 @@ pub(in crate::server) const PT: Words = Words {
         record: "por registro",
         well: "em ordem",
     },
+    silver: SilverWords {
+        title: "Tabelas atuais (silver)",
+        table: "Tabela",
+        state: "Estado",
+        rows: "Linhas",
+        as_of: "Em",
+        well: "em dia",
+        behind: ["dia atrasado", "dias atrasados"],
+        building: "em construção",
+        failed: "não construída",
+        held_back: "Retida:",
+    },
     calendar: CalendarWords {
         years: "Os anos num relance",
         year: "Ano",
