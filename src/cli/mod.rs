@@ -21,6 +21,8 @@ mod run;
 mod runs;
 mod schema;
 mod signal;
+#[cfg(feature = "delta")]
+mod silver;
 mod source;
 mod state;
 mod status;
@@ -111,6 +113,9 @@ enum Command {
     /// Compare the tables' Delta logs with their files, rebuild them, or print SQL for engines
     #[cfg(feature = "delta")]
     Tables(tables::Args),
+    /// Build silver tables, the latest version of each record, or show how they stand
+    #[cfg(feature = "delta")]
+    Silver(silver::Args),
     /// Print the completions of a shell: bash, zsh or fish
     Completions(manual::CompletionArgs),
     /// Print the manual page, or write those of all commands
@@ -229,6 +234,8 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Views(args) => views::run(shell, args).await,
         #[cfg(feature = "delta")]
         Command::Tables(args) => tables::run(shell, args).await,
+        #[cfg(feature = "delta")]
+        Command::Silver(args) => silver::run(shell, args).await,
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
         Command::Healthcheck(args) => healthcheck::run(shell, args).await,

@@ -122,6 +122,34 @@ impl Observer for Bar {
     }
 }
 
+/// Progress of the build of a silver table, in bronze days.
+#[cfg(feature = "delta")]
+pub struct StepBar(Lines);
+
+#[cfg(feature = "delta")]
+impl StepBar {
+    /// Starts the progress of a table.
+    pub fn new(shell: &CliContext, table: &str) -> Self {
+        let lines = Lines::new(&shell.bars, &shell.problems, "days");
+        lines.bar.set_prefix(table.to_owned());
+        lines.bar.enable_steady_tick(Duration::from_millis(200));
+        Self(lines)
+    }
+
+    /// Shows a step that is done.
+    pub fn notice(&self, at: &bronzed_tables::silver::BuildProgress) {
+        let bar = &self.0.bar;
+        bar.set_length(at.days + at.days_left);
+        bar.set_position(at.days);
+        bar.set_message(format!("{} rows read, {} steps", at.rows_read, at.steps));
+    }
+
+    /// Ends the progress.
+    pub fn finish(&self) {
+        self.0.finish();
+    }
+}
+
 /// Progress over days: of a backfill, or of a comparison.
 pub struct DayBar {
     lines: Lines,

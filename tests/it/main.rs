@@ -24,6 +24,7 @@ mod docs;
 mod failpoints;
 mod faults;
 mod hostile;
+mod kept;
 mod logs;
 mod means;
 mod names;

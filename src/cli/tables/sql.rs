@@ -1,12 +1,15 @@
 //! `bronzed tables sql`: statements by which an engine knows every table of the lake by name.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 
 use super::selected;
 use crate::cli::views::address;
 use crate::cli::{CliContext, CliError, Exit, say};
-use bronzed_model::declaration::Dataset;
+use bronzed_model::declaration::SilverTable;
+use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +18,8 @@ Examples:
   bronzed tables sql > tables.sql                       views of DuckDB's extension `delta`
   bronzed tables sql --engine spark pncp --lake s3a://bucket/lake")]
 pub struct Args {
-    /// Sources (`pncp`), or their datasets (`pncp.contratacoes`). Default: all, enabled or not
+    /// Sources (`pncp`), with their silver tables; datasets (`pncp.contratacoes`), or silver tables
+    /// (`silver.pncp.contratacoes`). Default: all, enabled or not
     #[arg(value_name = "SOURCE[.DATASET]")]
     targets: Vec<String>,
     /// Engine that the statements are for
@@ -39,7 +43,12 @@ enum TableEngine {
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
-    let datasets = selected(&settings, &args.targets)?;
+    let (of_bronze, of_silver) = by_kind(&args.targets);
+    let datasets = match of_bronze.is_empty() && !of_silver.is_empty() {
+        true => Vec::new(),
+        false => selected(&settings, &of_bronze)?,
+    };
+    let silver = silver_tables(&settings, &of_bronze, &of_silver)?;
     shell.log(&settings, true)?;
     let url = args.lake.as_deref().unwrap_or(&settings.lake.url);
     let address = address(url).map_err(CliError::Usage)?;
@@ -51,7 +60,15 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             .await
             .map_err(anyhow::Error::from)?
         {
-            statements.push(statement(args.engine, &dataset, &address));
+            let name = dataset.full_name();
+            statements.push(statement(args.engine, (&name, &dataset.prefix), &address));
+        }
+    }
+    for table in silver {
+        let has_log = bronzed_tables::silver::has_log(&lake, &table).await;
+        if has_log.map_err(anyhow::Error::from)? {
+            let name = table.full_name();
+            statements.push(statement(args.engine, (&name, &table.prefix), &address));
         }
     }
     if statements.is_empty() {
@@ -67,9 +84,37 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn statement(engine: TableEngine, dataset: &Dataset, address: &str) -> String {
-    let name = dataset.full_name().replace('.', "_");
-    let location = format!("{address}/{}", dataset.prefix).replace('\'', "''");
+/// Returns the targets among datasets, and those among silver tables, which begin with `silver.`.
+fn by_kind(targets: &[String]) -> (Vec<String>, Vec<String>) {
+    let (silver, bronze): (Vec<_>, Vec<_>) = targets
+        .iter()
+        .cloned()
+        .partition(|target| target.starts_with("silver."));
+    (bronze, silver)
+}
+
+/// Returns the silver tables to print: those that are named, those of sources that are named, or all.
+fn silver_tables(
+    settings: &Settings,
+    of_bronze: &[String],
+    of_silver: &[String],
+) -> Result<Vec<Arc<SilverTable>>, CliError> {
+    let all = of_bronze.is_empty() && of_silver.is_empty();
+    let mut tables = match of_silver.is_empty() {
+        true => Vec::new(),
+        false => crate::cli::silver::selected(settings, of_silver, true)?,
+    };
+    for (name, source) in &settings.sources {
+        if all || of_bronze.contains(name) {
+            tables.extend(source.silver.values().cloned());
+        }
+    }
+    Ok(tables)
+}
+
+fn statement(engine: TableEngine, (name, prefix): (&str, &str), address: &str) -> String {
+    let name = name.replace('.', "_");
+    let location = format!("{address}/{prefix}").replace('\'', "''");
     match engine {
         TableEngine::Duckdb => {
             format!("CREATE OR REPLACE VIEW \"{name}\" AS SELECT * FROM delta_scan('{location}');")

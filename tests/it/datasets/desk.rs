@@ -6,7 +6,7 @@ use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Context, Order, run};
 use bronzed_model::clock::{Clock, ManualClock};
-use bronzed_model::declaration::{Dataset, Kind, Mode, Priority, Version};
+use bronzed_model::declaration::{Dataset, Kind, Mode, Priority, SilverTable, Version};
 use bronzed_model::entropy::Entropy;
 use bronzed_model::execution::Status;
 use bronzed_model::json::canonical::canonical;
@@ -15,6 +15,7 @@ use bronzed_source::SourceClient;
 use bronzed_storage::bronze::drift::Drift;
 use bronzed_storage::bronze::{layout, reader};
 use bronzed_storage::lake::Lake;
+use bronzed_tables::silver::{Built, SilverBuilder};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Answers, Api};
@@ -137,6 +138,27 @@ impl Desk {
         let report = runtime().block_on(run(&context, &order));
         runtime().block_on(promises::assert_kept(&context.lake, &self.settings));
         report
+    }
+
+    /// Returns the silver tables that the dataset feeds.
+    pub fn silver(&self) -> Vec<Arc<SilverTable>> {
+        let tables = self.settings.sources[&self.dataset.source].silver.values();
+        let fed = tables.filter(|table| {
+            let mut inputs = table.inputs.iter();
+            inputs.any(|input| input.name == self.dataset.name)
+        });
+        fed.cloned().collect()
+    }
+
+    /// Builds a silver table.
+    ///
+    /// # Errors
+    /// Returns the error of the build.
+    pub fn build(&self, table: &SilverTable) -> Result<Built, String> {
+        let lake = Lake::open(&self.settings.lake).expect("a lake");
+        let builder = SilverBuilder::new(lake);
+        let built = builder.build(table, self.clock.now(), &|| false, &|_| {});
+        runtime().block_on(built).map_err(|error| error.to_string())
     }
 
     /// Returns the dataset under test.

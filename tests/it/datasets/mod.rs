@@ -86,6 +86,53 @@ fn p9_every_dataset_stores_its_records_with_their_ids() {
     });
 }
 
+/// Silver tables hold each known record, no value is unfit for its column, and nothing is other than expected: an expectation
+/// that fails for a known record would hold its month back.
+#[test]
+fn every_silver_table_takes_the_known_records_as_they_are() {
+    let fed: BTreeSet<_> = cases()
+        .iter()
+        .flat_map(|case| Desk::new(case, &Answers::of(case, &[])).silver())
+        .map(|table| table.full_name())
+        .collect();
+    let settings = bronzed_config::load(None, []).unwrap();
+    let tables = settings
+        .sources
+        .values()
+        .flat_map(|source| source.silver.values());
+    let shipped: BTreeSet<_> = tables.map(|table| table.full_name()).collect();
+    assert_eq!(fed, shipped);
+    for_every_case(|case| {
+        let days = case.samples_by_day();
+        for (day, samples) in days {
+            let desk = Desk::new(case, &Answers::of(case, &samples));
+            let tables = desk.silver();
+            if tables.is_empty() {
+                continue;
+            }
+            desk.read_well(&day, Mode::Full)?;
+            let keys: BTreeSet<_> = desk.rows().into_iter().map(|(id, _)| id).collect();
+            for table in tables {
+                let built = desk.build(&table)?;
+                let name = table.full_name();
+                same(&format!("{name}: held back"), built.held_back, Vec::new())?;
+                let unfit: Vec<_> = built.unfit.into_iter().collect();
+                same(&format!("{name}: unfit"), unfit, Vec::new())?;
+                let odd = built.results.iter().filter(|(_, one)| one.unexpected > 0);
+                let odd: Vec<_> = odd.map(|(name, _)| name).collect();
+                same(&format!("{name}: unexpected"), odd, Vec::new())?;
+                let rows = usize::try_from(built.rows_added).unwrap_or_default();
+                same(
+                    &format!("{name}: rows"),
+                    (1..=keys.len()).contains(&rows),
+                    true,
+                )?;
+            }
+        }
+        Ok(())
+    });
+}
+
 /// Checks the exact first request, and three pages of which the last is short.
 #[test]
 fn every_dataset_is_read_to_its_end() {

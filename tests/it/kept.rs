@@ -1,0 +1,194 @@
+//! Silver tables as a person builds them, and as a daemon keeps them.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use bronzed::server::daemon::DaemonService as _;
+use bronzed_model::clock::Clock as _;
+use bronzed_model::day::Day;
+use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::support::driven::{Plan, World};
+use crate::support::lake::Backend;
+use crate::support::python::{delta_python, json_of};
+use crate::support::runtime;
+use crate::support::scene::{DAY, Scene, day};
+use crate::support::sources::JOBS;
+
+const RECORDS: u32 = 120;
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/use/silver.md"));
+
+/// A lake with a day of procurements by publication and by update.
+fn scene() -> Scene {
+    let records = GeneratedDay::new(11, day(), RECORDS).records();
+    let scene = Scene::of(Backend::Folder, Catalog::new().with(records));
+    for dataset in ["pncp.contratacoes", "pncp.contratacoes_atualizacao"] {
+        let read = scene.program(&["run", dataset, "--day", DAY, "--json"]);
+        read.run().expect(0);
+    }
+    scene
+}
+
+/// Returns the rows of a query, after the statements of `bronzed tables sql`.
+fn query(scene: &Scene, text: &str) -> Value {
+    let mut file = NamedTempFile::new().expect("a file");
+    let sql = scene.program(&["tables", "sql", "pncp"]).run().expect(0);
+    file.write_all(sql.stdout.as_bytes()).expect("written");
+    let mut script = delta_python().script("delta.py");
+    json_of(script.args(["--sql"]).arg(file.path()).arg(text))
+}
+
+/// Returns the blocks of code in a language of the page on silver tables.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let begin = format!("```{language}\n");
+    let blocks = PAGE.split(&begin).skip(1);
+    blocks
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn a_silver_table_is_the_latest_version_of_each_record_by_an_independent_query() {
+    let scene = scene();
+    let built = ["silver", "build", "pncp.contratacoes", "--json"];
+    let first = scene.program(&built).run().expect(0).json();
+    assert_eq!(first["days_left"], 0, "{first}");
+    assert_eq!(first["held_back"], json!([]), "{first}");
+    assert_eq!(first["unfit"], json!({}), "{first}");
+
+    let lake = scene.lake.as_folder();
+    let glob = |prefix: &str| format!("{}/{prefix}/year=*/**/*.parquet", lake.display());
+    let columns = "numeroControlePNCP, objetoCompra, valorTotalEstimado, orgaoEntidade.cnpj, \
+                   unidadeOrgao.ufSigla, dataAtualizacaoGlobal";
+    let oracle = format!(
+        "SELECT {columns} FROM (\
+           SELECT *, 1 AS input FROM read_parquet('{}', union_by_name = true) UNION ALL BY NAME \
+           SELECT *, 2 AS input FROM read_parquet('{}', union_by_name = true)) \
+         QUALIFY row_number() OVER (PARTITION BY numeroControlePNCP \
+           ORDER BY dataAtualizacaoGlobal DESC NULLS LAST, input DESC) = 1",
+        glob("pncp"),
+        glob("pncp_contratacoes_atualizacao"),
+    );
+    let silver = "SELECT numero_controle_pncp, objeto_compra, valor_total_estimado, orgao_entidade_cnpj, \
+                  unidade_orgao_uf_sigla, data_atualizacao_global FROM silver_pncp_contratacoes";
+    let found = query(
+        &scene,
+        &format!(
+            "SELECT (SELECT count(*) FROM ({silver})), (SELECT count(*) FROM ({oracle})), \
+             (SELECT count(*) FROM ({silver} EXCEPT {oracle})), \
+             (SELECT count(*) FROM ({oracle} EXCEPT {silver}))"
+        ),
+    );
+    assert_eq!(found, json!([[RECORDS, RECORDS, 0, 0]]));
+
+    let again = scene.program(&["silver", "build", "pncp.contratacoes"]);
+    let again = again.run().expect(0);
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    let status = ["silver", "status", "pncp", "--fail-if-behind", "--json"];
+    let status = scene.program(&status).run().expect(0);
+    assert_eq!(status.stderr, "", "nothing is amiss");
+    let of_table = |status: &str, name: &str| {
+        let lines = status.lines().map(serde_json::from_str::<Value>);
+        let mut lines = lines.map(|line| line.expect("JSON"));
+        lines.find(|line| line["table"] == name).expect("the table")
+    };
+    let table = of_table(&status.stdout, "contratacoes");
+    assert_eq!(
+        (&table["rows"], &table["days_behind"]),
+        (&json!(RECORDS), &json!(0))
+    );
+
+    // The queries of the page give rows.
+    for sql in blocks("sql") {
+        // Comments would hide what follows them.
+        let counted = format!("SELECT count(*) > 0 FROM (\n{sql}\n) AS answer");
+        assert_eq!(query(&scene, &counted), json!([[true]]), "{sql}");
+    }
+}
+
+#[test]
+fn a_partition_that_is_held_back_is_told_and_bronze_goes_on() {
+    let scene = scene();
+    let expect = "BRONZED__SOURCES__PNCP__SILVER__CONTRATACOES__EXPECT__CNPJ_DO_ORGAO__";
+    let strict = |args: &[&str]| {
+        scene
+            .program(args)
+            .env(&format!("{expect}PATTERN"), "^never$")
+            .env(&format!("{expect}SEVERITY"), "error")
+    };
+    let held = strict(&["silver", "build", "pncp.contratacoes"]);
+    let held = held.run().expect(3);
+    assert!(
+        held.stdout.contains("2025-10 is held back"),
+        "{}",
+        held.stdout
+    );
+    assert!(held.stdout.contains("cnpj_do_orgao"), "{}", held.stdout);
+    let behind = ["silver", "status", "pncp.contratacoes", "--fail-if-behind"];
+    strict(&behind).run().expect(3);
+    scene.reader().run().expect(0);
+    // Without the expectation, everything is taken in.
+    let built = ["silver", "build", "pncp.contratacoes"];
+    scene.program(&built).run().expect(0);
+    scene.program(&behind).run().expect(0);
+}
+
+#[test]
+fn names_of_tables_that_are_not_there_are_told_with_those_that_are_meant() {
+    let scene = Scene::of(Backend::Folder, Catalog::new());
+    for (target, meant) in [
+        ("pncp.contratacao", "did you mean `contratacoes`?"),
+        ("pnpc", "did you mean `pncp`?"),
+        ("tcu.x", "There is `inidoneos`"),
+    ] {
+        let told = scene.program(&["silver", "build", target]).run().expect(2);
+        assert!(told.stderr.contains(meant), "{}", told.stderr);
+    }
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
+
+#[test]
+fn a_daemon_builds_a_table_after_the_runs_that_feed_it() {
+    runtime().block_on(async {
+        let days: [Day; 2] = ["2025-10-21", "2025-10-22"].map(|day| day.parse().unwrap());
+        let silver = "[silver.contratacoes]\nfrom = [\"contratacoes\"]\n\
+                      partition_by = \"data_publicacao_pncp\"\n";
+        let plan = Plan {
+            sources: &["one"],
+            jobs: &format!("{JOBS}\n{silver}"),
+            days: (days[0], days[1]),
+            records: 40,
+            latency: Duration::from_millis(1),
+            more: &[],
+        };
+        let world = World::new(8, plan, at("2025-10-22T22:50:00-03:00")).await;
+        let life = world.start();
+        // Bronze comes by the jobs of the night; the table follows, an hour later at the latest.
+        world.pass(&life, at("2025-10-23T08:00:00-03:00")).await;
+        let tables = life.daemon.silver().await.unwrap();
+        let [table] = tables.as_slice() else {
+            panic!("{tables:?}");
+        };
+        assert_eq!(table.error, None);
+        assert_eq!(table.days_behind, Some(0), "{table:?}");
+        let now = world.simulators["one"].clock().brasilia();
+        let catalog = world.simulators["one"].catalog();
+        let listed = days.map(|day| catalog.ids(day, now).len() as u64);
+        assert_eq!(table.rows, listed.iter().sum::<u64>(), "{table:?}");
+        assert!(table.rows > 0 && table.version.is_some(), "{table:?}");
+        // Nothing comes, and the table stays as it is.
+        let version = table.version;
+        let later = world.truth.now() + TimeDelta::hours(12);
+        world.pass(&life, later).await;
+        let tables = life.daemon.silver().await.unwrap();
+        assert_eq!(tables[0].version, version);
+        life.stop().await;
+    });
+}
