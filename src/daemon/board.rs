@@ -51,6 +51,9 @@ pub(super) struct DaemonState {
     pub looked_at: Option<Instant>,
     /// Next time at which something may become due without a trigger.
     pub next_wake: Option<DateTime<Utc>>,
+    /// Turns of the compaction.
+    #[cfg(feature = "delta")]
+    pub compaction: super::compaction::CompactionTurns,
     /// `true` during shutdown: no new run is started.
     pub stopping: bool,
     /// Number of requested reconcile passes, and number of these requests that were served.

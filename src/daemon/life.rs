@@ -52,6 +52,9 @@ enum TaskResult {
     Silver(SilverResult),
     /// A probe of a lake that refused writes.
     Probed(Result<(), LakeError>),
+    /// A round of compaction.
+    #[cfg(feature = "delta")]
+    Compacted,
 }
 
 /// Active tasks; dropping aborts them.
@@ -167,6 +170,14 @@ impl DaemonInner {
         }
         let silver = self.silver_next(&board);
         board.next_wake = [board.next_wake, silver].into_iter().flatten().min();
+        #[cfg(feature = "delta")]
+        if board.begin_compaction(self.session.settings().delta, self.now()) {
+            let inner = Arc::clone(self);
+            tasks.set.spawn(async move {
+                inner.compact_tables().await;
+                TaskResult::Compacted
+            });
+        }
         board.answered = calls;
         board.looked_at = Some(tokio::time::Instant::now());
         board.tasks = tasks.set.len();
@@ -240,6 +251,8 @@ impl DaemonInner {
                 tasks.silver = None;
                 board.silver.ended(Some(built), self.now());
             }
+            #[cfg(feature = "delta")]
+            Ok((_, TaskResult::Compacted)) => {}
             Ok((_, TaskResult::Probed(probed))) => {
                 board.lake.probed(probed.is_ok(), self.now());
             }

@@ -23,6 +23,7 @@
 //! - `freshness`: stale jobs and overdue days
 //! - `board`, `runs`, `places`: state of the daemon, active runs, run slots
 //! - `doors`, `trouble`, `lake`: admission of runs while a source, an endpoint or the lake fails (P11)
+//! - `compaction`: compaction of tables, when nothing else is at work
 //! - `alerts`: snapshots for the alerts
 //! - `silver`: silver tables, which follow the runs
 //! - `service`: interface for the HTTP server; `overview`, `concerns`, `day`, `volumes`, `next`,
@@ -31,6 +32,8 @@
 mod alerts;
 mod backfills;
 mod board;
+#[cfg(feature = "delta")]
+mod compaction;
 mod concerns;
 mod day;
 mod doors;

@@ -309,6 +309,13 @@ pub(crate) const SILVER_UNFIT: Metric = Metric {
     labels: &[SOURCE, TABLE],
     help: "Values that are null in a silver table, because the type of their column can't hold them.",
 };
+pub(crate) const COMPACTED_DAYS: Metric = Metric {
+    name: "bronzed_compacted_days_total",
+    kind: MetricKind::Counter,
+    unit: "days",
+    labels: &[SOURCE, DATASET],
+    help: "Days whose files the daemon has compacted for readers of the table's Delta log.",
+};
 pub(crate) const SCHEDULE_DELAY: Metric = Metric {
     name: "bronzed_schedule_delay_seconds",
     kind: MetricKind::Histogram(DELAY_SECONDS),
@@ -392,6 +399,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &SILVER_ROWS,
     &SILVER_DAYS_BEHIND,
     &SILVER_UNFIT,
+    &COMPACTED_DAYS,
     &SCHEDULE_DELAY,
     &MISSED_SLOTS,
     &API_DOWN,

@@ -194,6 +194,13 @@ pub fn index_followed(source: &str, dataset: &str, late: bool) {
         .increment(1);
 }
 
+/// Counts days whose files were compacted.
+pub fn days_compacted(source: &str, dataset: &str, days: u64) {
+    DatasetCounters::new(source, dataset)
+        .compacted()
+        .increment(days);
+}
+
 /// Sets the size of a written state document.
 pub fn state_written(source: &str, dataset: &str, bytes: u64) {
     let labels = DatasetCounters::new(source, dataset).labels();
@@ -274,6 +281,7 @@ pub fn start_at_zero<'a>(source: &str, dataset: &str, jobs: impl IntoIterator<It
     for outcome in names::TABLE_INDEX_OUTCOME {
         counters.index(outcome).increment(0);
     }
+    counters.compacted().increment(0);
     counters.unidentified().increment(0);
     counters.schema_drift().increment(0);
     counters.requests().increment(0);
@@ -337,6 +345,10 @@ impl<'a> DatasetCounters<'a> {
             names::TABLE_INDEX.name,
             &[source, dataset, ("outcome", outcome.to_owned())]
         )
+    }
+
+    fn compacted(&self) -> metrics::Counter {
+        counter!(names::COMPACTED_DAYS.name, &self.labels())
     }
 
     fn unidentified(&self) -> metrics::Counter {

@@ -96,11 +96,17 @@ impl Default for CommitSettings {
 pub struct DeltaSettings {
     /// `true` if runs keep the Delta logs; a dataset's `delta = false` leaves its table out. Default: `true`.
     pub enabled: bool,
+    /// `true` if the daemon compacts the files of days that are settled, or have many: one file for readers of the Delta
+    /// log, beside the numbered ones. Default: `true`.
+    pub compact: bool,
 }
 
 impl Default for DeltaSettings {
     fn default() -> Self {
-        Self { enabled: true }
+        Self {
+            enabled: true,
+            compact: true,
+        }
     }
 }
 

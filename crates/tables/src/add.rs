@@ -59,7 +59,9 @@ pub async fn read(
     let footers: Vec<_> = footers.buffered(READS).try_collect().await?;
     for (day, file, footer) in footers {
         let Some(footer) = footer else { continue };
-        let own = layout::file_number(&dataset.prefix, day, &file.key).is_some();
+        let prefix = &dataset.prefix;
+        let own = layout::file_number(prefix, day, &file.key).is_some()
+            || layout::compacted_name(prefix, &file.key).is_some();
         if !own && foreign::mismatch(&footer.schema, schema).is_some() {
             continue;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze;
 use delta_kernel::engine::arrow_conversion::TryIntoKernel;
+use delta_kernel::expressions::ColumnName;
 use delta_kernel::schema::{DataType, SchemaRef, StructField, StructType};
 
 use crate::error::DeltaError;
@@ -35,10 +36,56 @@ pub fn table_schema(dataset: &Dataset) -> Result<SchemaRef, DeltaError> {
     Ok(Arc::new(schema))
 }
 
-/// Returns the top-level columns that a table's schema lacks. Members that were added to a nested column aren't among them.
-pub fn added<'s>(declared: &'s StructType, table: &StructType) -> Vec<&'s StructField> {
-    let columns = declared.fields();
-    columns
-        .filter(|column| table.field(column.name()).is_none())
-        .collect()
+/// A column, or a member of one, that a table lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedColumn {
+    /// Path of the column that it is a member of; empty for a column of its own.
+    pub parent: ColumnName,
+    /// The column.
+    pub field: StructField,
+}
+
+/// Returns the columns that a table's schema lacks, members of nested columns included.
+pub fn added(declared: &StructType, table: &StructType) -> Vec<AddedColumn> {
+    let mut found = Vec::new();
+    lacking(&[], declared, table, &mut found);
+    found
+}
+
+fn lacking(
+    parent: &[String],
+    declared: &StructType,
+    table: &StructType,
+    found: &mut Vec<AddedColumn>,
+) {
+    for field in declared.fields() {
+        match table.field(field.name()) {
+            None => found.push(AddedColumn {
+                parent: ColumnName::new(parent),
+                field: field.clone(),
+            }),
+            Some(known) => {
+                let path = [parent, std::slice::from_ref(field.name())].concat();
+                lacking_within(path, field.data_type(), known.data_type(), found);
+            }
+        }
+    }
+}
+
+fn lacking_within(
+    mut path: Vec<String>,
+    declared: &DataType,
+    table: &DataType,
+    found: &mut Vec<AddedColumn>,
+) {
+    match (declared, table) {
+        (DataType::Struct(declared), DataType::Struct(table)) => {
+            lacking(&path, declared, table, found);
+        }
+        (DataType::Array(declared), DataType::Array(table)) => {
+            path.push("element".to_owned());
+            lacking_within(path, declared.element_type(), table.element_type(), found);
+        }
+        _ => {}
+    }
 }

@@ -13,6 +13,7 @@ use delta_kernel::snapshot::SnapshotRef;
 use delta_kernel::{FilteredEngineData, KernelError, KernelResult};
 
 use crate::columns;
+use crate::compact::standing::{self, TableObjects};
 use crate::error::DeltaError;
 use crate::foreign;
 use crate::log::{self, LogEngine};
@@ -30,14 +31,24 @@ pub struct Comparison {
     pub unpublished: BTreeSet<String>,
     /// Keys of files that the log has, and that are gone: a reader of the table fails.
     pub gone: BTreeSet<String>,
+    /// Keys of compacted files that don't stand for the files of their day any more, and of files whose rows the log has
+    /// twice.
+    pub stale: BTreeSet<String>,
+    /// Number of compacted files that stand for others.
+    pub compacted: u64,
     /// Files of other writers that can't be part of the table, with the reason.
     pub foreign: BTreeMap<String, String>,
 }
 
 impl Comparison {
+    /// Returns the keys that the log must lose.
+    pub(crate) fn removed(&self) -> BTreeSet<String> {
+        self.gone.union(&self.stale).cloned().collect()
+    }
+
     /// Returns `true` if the log has exactly the files that it can have.
     pub fn is_equal(&self) -> bool {
-        self.unpublished.is_empty() && self.gone.is_empty()
+        self.unpublished.is_empty() && self.gone.is_empty() && self.stale.is_empty()
     }
 }
 
@@ -61,25 +72,30 @@ pub async fn compare(lake: &Lake, dataset: &Dataset) -> Result<Comparison, Delta
 /// Compares the table's Delta log with its files, as [`compare`] does, and keeps both.
 pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, DeltaError> {
     let prefix = &dataset.prefix;
-    let files = table_files(lake, prefix).await?;
+    let objects = table_objects(lake, prefix).await?;
     let snapshot = load(lake, prefix).await?;
     let live = match &snapshot {
         Some(snapshot) => live_files(lake, prefix, snapshot).await?,
         None => BTreeSet::new(),
     };
+    let judged = standing::judge(prefix, &live, &objects);
     let schema = columns::table_schema(dataset)?;
     let mut found = Comparison {
         version: snapshot.as_ref().map(|snapshot| snapshot.version()),
         published: live.len() as u64,
         gone: live
             .iter()
-            .filter(|key| !files.contains_key(*key))
+            .filter(|key| {
+                !objects.files.contains_key(*key) && !objects.compacted.contains_key(*key)
+            })
             .cloned()
             .collect(),
+        compacted: judged.standing.len() as u64,
+        stale: judged.stale,
         ..Comparison::default()
     };
-    for (key, (day, file)) in &files {
-        if live.contains(key) {
+    for (key, (day, file)) in &objects.files {
+        if live.contains(key) || judged.covered.contains(key) {
             continue;
         }
         if layout::file_number(prefix, *day, key).is_none()
@@ -94,24 +110,17 @@ pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, Del
     Ok(Compared {
         found,
         snapshot,
-        files,
+        files: objects.files,
     })
 }
 
-/// Returns the Parquet files of the table's days, by key.
-pub(crate) async fn table_files(
-    lake: &Lake,
-    prefix: &str,
-) -> Result<BTreeMap<String, (Day, Entry)>, DeltaError> {
-    let listed = lake.list(prefix).await?;
-    let files = listed.into_iter().filter_map(|file| {
-        let day = layout::file_day(prefix, &file.key)?;
-        Some((file.key.clone(), (day, file)))
-    });
-    Ok(files.collect())
+/// Returns the objects of the table.
+pub(crate) async fn table_objects(lake: &Lake, prefix: &str) -> Result<TableObjects, DeltaError> {
+    Ok(TableObjects::of(prefix, lake.list(prefix).await?))
 }
 
-async fn live_files(
+/// Returns the keys of the files that the log has at this version.
+pub(crate) async fn live_files(
     lake: &Lake,
     prefix: &str,
     snapshot: &SnapshotRef,

@@ -9,10 +9,12 @@
 //! - `columns`, `add`, `statistics`: a table's schema, and what the log says of a file
 //! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
 //! - [`silver`]: current state of records, from bronze to tables of their own
+//! - [`fn@compact`]: one file instead of the many of a day, for readers
 //! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
 
 mod add;
 mod columns;
+pub mod compact;
 mod compare;
 mod error;
 mod foreign;
@@ -25,6 +27,7 @@ mod statistics;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
+pub use compact::{Compacted, CompactionScope, compact};
 pub use compare::{Comparison, compare};
 pub use error::DeltaError;
 pub use publish::{Published, Publisher, has_log};

@@ -25,6 +25,7 @@ use delta_kernel::{KernelError, KernelResult};
 
 use crate::add::{self, AddedFile};
 use crate::columns::{self, PARTITION_COLUMNS};
+use crate::compact::standing::{self, TableObjects};
 use crate::compare::{self, Compared, Comparison};
 use crate::error::DeltaError;
 use crate::log::{self, Write};
@@ -103,13 +104,12 @@ impl Publisher {
                     },
                 },
             };
-            let (log, missing) = self.missing(dataset, log, days).await?;
-            if missing.is_empty() {
+            let (log, missing, gone) = self.missing(dataset, log, days).await?;
+            if missing.is_empty() && gone.is_empty() {
                 let version = Some(log.snapshot.version());
                 *known = Some(log);
                 return Ok(Published { files: 0, version });
             }
-            let gone = BTreeSet::new();
             let change = VersionChange {
                 missing: &missing,
                 gone: &gone,
@@ -163,7 +163,7 @@ impl Publisher {
             let (log, missing) = (TableLog::of(snapshot), unpublished(dataset, &found, files));
             let change = VersionChange {
                 missing: &missing,
-                gone: &found.gone,
+                gone: &found.removed(),
             };
             if self
                 .append(dataset, log, change, &mut read)
@@ -192,10 +192,8 @@ impl Publisher {
     ) -> Result<Option<Published>, DeltaError> {
         let prefix = &dataset.prefix;
         let mut days: BTreeMap<Day, Vec<Entry>> = BTreeMap::new();
-        for (day, file) in compare::table_files(&self.lake, prefix)
-            .await?
-            .into_values()
-        {
+        let objects = compare::table_objects(&self.lake, prefix).await?;
+        for (day, file) in objects.files.into_values() {
             days.entry(day).or_default().push(file);
         }
         let missing: Vec<_> = days
@@ -228,13 +226,14 @@ impl Publisher {
         Ok(self.put(prefix, writes).await?.then_some(published))
     }
 
-    /// Returns the files of these days that the log lacks.
+    /// Returns the files of these days that the log lacks, and the keys of those that it must lose: a compacted file stands
+    /// for files of which one was lost.
     async fn missing(
         &self,
         dataset: &Dataset,
         mut log: TableLog,
         days: &BTreeSet<Day>,
-    ) -> Result<(TableLog, Vec<Missing>), DeltaError> {
+    ) -> Result<(TableLog, Vec<Missing>, BTreeSet<String>), DeltaError> {
         let prefix = &dataset.prefix;
         let asked: Vec<_> = days
             .iter()
@@ -255,13 +254,93 @@ impl Publisher {
                 Some((day, u64::try_from(version?).unwrap_or_default()))
             }));
         }
-        let mut missing = Vec::new();
+        let (mut missing, mut gone) = (Vec::new(), BTreeSet::new());
         for day in days {
             let files = self.lake.list(&layout::partition(prefix, *day)).await?;
             let published = log.published.get(day).copied();
-            missing.extend(Missing::of(prefix, *day, files, published));
+            let lost = match published {
+                Some(up_to) => self.has_lost(prefix, *day, &files, up_to).await?,
+                None => false,
+            };
+            let restored = match lost {
+                true => {
+                    let (removed, restored) = self.lost_of(prefix, *day, &log, &files).await?;
+                    gone.extend(removed);
+                    restored
+                }
+                false => Vec::new(),
+            };
+            let mut of_day = Missing::of(prefix, *day, files, published);
+            if !restored.is_empty() {
+                let missing = of_day.get_or_insert(Missing {
+                    day: *day,
+                    up_to: published.unwrap_or_default(),
+                    files: Vec::new(),
+                });
+                missing.files.extend(restored);
+            }
+            missing.extend(of_day);
         }
-        Ok((log, missing))
+        Ok((log, missing, gone))
+    }
+
+    /// Returns `true` if a numbered file that the log has, or that a compacted one stands for, is gone.
+    async fn has_lost(
+        &self,
+        prefix: &str,
+        day: Day,
+        files: &[Entry],
+        up_to: u64,
+    ) -> Result<bool, DeltaError> {
+        let numbers: BTreeSet<_> = files
+            .iter()
+            .filter_map(|file| layout::file_number(prefix, day, &file.key))
+            .collect();
+        for number in (1..=up_to).filter(|number| !numbers.contains(number)) {
+            // A listing isn't atomic.
+            if !self
+                .lake
+                .exists(&layout::file_key(prefix, day, number))
+                .await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at the log's files of a day that has lost some. Returns the keys that the log must lose, and the files that it
+    /// must have instead.
+    async fn lost_of(
+        &self,
+        prefix: &str,
+        day: Day,
+        log: &TableLog,
+        files: &[Entry],
+    ) -> Result<(BTreeSet<String>, Vec<Entry>), DeltaError> {
+        let folder = format!("{}/{}", layout::compacted_folder(prefix), day.partition());
+        let mut listed = self.lake.list(&folder).await?;
+        listed.extend(files.iter().cloned());
+        let objects = TableObjects::of(prefix, listed);
+        let of_day = |key: &String| {
+            let compacted = layout::compacted_name(prefix, key).map(|name| name.day);
+            compacted.or_else(|| layout::file_day(prefix, key)) == Some(day)
+        };
+        let live = compare::live_files(&self.lake, prefix, &log.snapshot).await?;
+        let live: BTreeSet<_> = live.into_iter().filter(of_day).collect();
+        let judged = standing::judge(prefix, &live, &objects);
+        let there =
+            |key: &String| objects.files.contains_key(key) || objects.compacted.contains_key(key);
+        let mut removed: BTreeSet<_> = live.iter().filter(|key| !there(key)).cloned().collect();
+        removed.extend(judged.stale);
+        let up_to = log.published.get(&day).copied().unwrap_or_default();
+        let restored = files.iter().filter(|file| {
+            let number = layout::file_number(prefix, day, &file.key);
+            number.is_some_and(|number| number <= up_to)
+                && !live.contains(&file.key)
+                && !judged.covered.contains(&file.key)
+        });
+        Ok((removed, restored.cloned().collect()))
     }
 
     /// Adds and removes files in one version; returns the log after it, if the kernel tells. Returns `None` if another writer
@@ -283,7 +362,7 @@ impl Publisher {
             let mut builder =
                 Arc::clone(snapshot).update_table(UpdateTableOperation::Write, WRITER, true);
             for column in &new_columns {
-                builder = builder.add_column((*column).clone());
+                builder = builder.add_column_at(column.parent.clone(), column.field.clone());
             }
             if new_columns.is_empty() && !added.is_empty() && gone.is_empty() {
                 builder = builder.with_blind_append();

@@ -1,7 +1,11 @@
 //! Publication over lakes in memory and in folders. Other readers are in `tests/it/tables.rs`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use bronzed_model::clock::{Clock, SystemClock};
+use bronzed_model::declaration::Dataset;
+use bronzed_model::schema::{Column, ColumnType, Schema};
 use bronzed_storage::lake::Lake;
 use bronzed_storage::testing::support::{self, World, run_once};
 
@@ -130,4 +134,44 @@ async fn files_of_the_earlier_pipeline_are_in_the_table_where_their_columns_agre
     assert_eq!(publish(&world, &publisher).await.files, 2);
     let found = compare(&lake(&world), &dataset).await.unwrap();
     assert!(found.is_equal() && found.foreign.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn columns_and_members_that_are_added_are_in_the_table_in_lists_too() {
+    let world = support::memory();
+    let publisher = Publisher::new(lake(&world));
+    let of = |members: &[&str], more: &[&str]| {
+        let text = |name: &&str| Column::new(*name, ColumnType::String);
+        let member = ColumnType::Struct(members.iter().map(text).collect());
+        let mut columns = vec![
+            Column::new("numeroControlePNCP", ColumnType::String),
+            Column::new("orgao", member.clone()),
+            Column::new("itens", ColumnType::List(Box::new(member))),
+        ];
+        columns.extend(more.iter().map(text));
+        Dataset {
+            schema: Arc::new(Schema {
+                columns,
+                ..Schema::default()
+            }),
+            ..support::dataset()
+        }
+    };
+    let days = BTreeSet::from([support::day()]);
+    for (number, dataset) in [(1, of(&["a"], &[])), (2, of(&["a", "b"], &["c"]))] {
+        let run = world.run("hourly");
+        let id = number.to_string();
+        let file = support::file_of(&dataset, &run, &[&id], SystemClock.now());
+        world.put(&support::key(number), file.bytes).await;
+        publisher.publish(&dataset, &days).await.unwrap();
+    }
+    let snapshot = newest::load(&lake(&world), "pncp").await.unwrap().unwrap();
+    let schema = snapshot.schema();
+    assert!(schema.field("c").is_some());
+    for column in ["orgao", "itens"] {
+        let kind = schema.field(column).unwrap().data_type().to_string();
+        assert!(kind.contains('b'), "{column}: {kind}");
+    }
+    let declared = columns::table_schema(&of(&["a", "b"], &["c"])).unwrap();
+    assert!(columns::added(&declared, &schema).is_empty());
 }

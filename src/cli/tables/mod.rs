@@ -1,5 +1,6 @@
 //! `bronzed tables`: the Delta logs of the lake's tables, beside their files and for engines.
 
+mod compact;
 mod rebuild;
 mod sql;
 mod verify;
@@ -26,6 +27,8 @@ enum Command {
     Verify(verify::Args),
     /// Make Delta logs equal to the files of their tables
     Rebuild(rebuild::Args),
+    /// Give readers of Delta logs one file of each day that is settled, or has many
+    Compact(compact::Args),
     /// Print SQL by which an engine knows every table by name
     Sql(sql::Args),
 }
@@ -34,6 +37,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     match args.command {
         Command::Verify(args) => verify::run(shell, args).await,
         Command::Rebuild(args) => rebuild::run(shell, args).await,
+        Command::Compact(args) => compact::run(shell, args).await,
         Command::Sql(args) => sql::run(shell, args).await,
     }
 }

@@ -40,8 +40,8 @@ fn in_words(dataset: &Dataset, found: &Comparison) -> String {
         return format!("{name}: as in the lake, {} files", found.published);
     }
     format!(
-        "{name}: {} files added, {} removed that are gone",
+        "{name}: {} files added, {} removed that are gone or stand for others",
         found.unpublished.len(),
-        found.gone.len()
+        found.gone.len() + found.stale.len()
     )
 }

@@ -51,7 +51,9 @@ pub(super) fn as_json(dataset: &Dataset, found: &Comparison) -> serde_json::Valu
         "version": found.version,
         "files": found.published,
         "unpublished": found.unpublished,
+        "compacted": found.compacted,
         "gone": found.gone,
+        "stale": found.stale,
         "foreign": found.foreign,
     })
 }
@@ -74,6 +76,9 @@ fn page(dataset: &Dataset, found: &Comparison, screen: Screen) -> TextPage {
     }
     for key in &found.gone {
         page.indented(2, &format!("gone: {key}: readers of the table fail"));
+    }
+    for key in &found.stale {
+        page.indented(2, &format!("not as its files: {key}"));
     }
     for key in &found.unpublished {
         page.indented(2, &format!("not in the log: {key}"));

@@ -186,6 +186,20 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         meaning: "A checkpoint of a Delta log wasn't written, or old versions weren't deleted. The log is read without; the next checkpoint is due after 30 versions.",
     },
     CatalogueEvent {
+        name: "table compacted",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "dataset", "days", "files", "bytes", "left"],
+        meaning: "`days` of a table have one file each for readers of its Delta log, instead of `files`; `left` days are still due. The numbered files stay.",
+    },
+    CatalogueEvent {
+        name: "table not compacted",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "dataset", "error"],
+        meaning: "The compaction of a table has failed. Bronze isn't affected, and readers see the same rows; it is tried again hours later.",
+    },
+    CatalogueEvent {
         name: "configuration looks wrong",
         levels: WARN,
         within: Within::Process,

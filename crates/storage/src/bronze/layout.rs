@@ -7,6 +7,8 @@
 //! pncp/_state/complete/20251022.1                                     … including the slices of generation 1
 //! pncp/_state/accepted/20251022                                       a person has accepted the day
 //! pncp/_delta_log/00000000000000000007.json                           version 7 of the Delta table
+//! pncp/_compacted/year=2025/month=10/day=22/pncp_20251022_c000001-c000024_5b1c9e07d2a4f683.parquet
+//!                                                                     the rows of commits 1 to 24, for its readers
 //! pncp/_state/files/20251022_c000007_6_48213                          … and up to commit 7, the day has 6 files of
 //!                                                                     48,213 bytes: commit 3 was lost before
 //! tcu_inidoneos/_state/known/20251022_c000002_5b1c9e07d2a4f683        snapshot checkpoint: the current rows
@@ -70,6 +72,56 @@ pub fn state_folder(prefix: &str) -> String {
 /// Folder of the table's Delta log, without a trailing slash.
 pub fn delta_log_folder(prefix: &str) -> String {
     format!("{prefix}/_delta_log")
+}
+
+/// Folder of the table's compacted files, without a trailing slash.
+pub fn compacted_folder(prefix: &str) -> String {
+    format!("{prefix}/_compacted")
+}
+
+/// A compacted file: it has the rows of the day's files from one commit to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactedName {
+    /// The day.
+    pub day: Day,
+    /// Number of the first commit.
+    pub first: u64,
+    /// Number of the last commit.
+    pub last: u64,
+    /// Digest of the files from which the rows were taken.
+    pub digest: String,
+}
+
+/// Key of the compacted file.
+pub fn compacted_key(prefix: &str, name: &CompactedName) -> String {
+    let CompactedName {
+        day,
+        first,
+        last,
+        digest,
+    } = name;
+    format!(
+        "{}/{}/{}_{}_c{first:06}-c{last:06}_{digest}.parquet",
+        compacted_folder(prefix),
+        day.partition(),
+        table(prefix),
+        day.compact()
+    )
+}
+
+/// Name of the compacted file `key`. `None` if the key is not one.
+pub fn compacted_name(prefix: &str, key: &str) -> Option<CompactedName> {
+    let (rest, digest) = key.strip_suffix(".parquet")?.rsplit_once('_')?;
+    let (rest, last) = rest.rsplit_once("-c")?;
+    let (rest, first) = rest.rsplit_once("_c")?;
+    let (_, date) = rest.rsplit_once('_')?;
+    let name = CompactedName {
+        day: Day::from_compact(date)?,
+        first: first.parse().ok()?,
+        last: last.parse().ok()?,
+        digest: digest.to_owned(),
+    };
+    (compacted_key(prefix, &name) == key).then_some(name)
 }
 
 /// Day of the state document `key`. `None` if the key is not a state document.
@@ -305,6 +357,32 @@ mod tests {
             "other/_state/year=2025/month=10/day=22/state_20251022.json",
         ] {
             assert_eq!(state_day("pncp", key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_compacted_file_tells_its_commits_and_is_no_file_of_the_day() {
+        let name = CompactedName {
+            day: day(),
+            first: 1,
+            last: 24,
+            digest: "5b1c9e07d2a4f683".to_owned(),
+        };
+        let key = compacted_key("bronze/tcu_atas", &name);
+        assert_eq!(
+            key,
+            "bronze/tcu_atas/_compacted/year=2025/month=10/day=22/tcu_atas_20251022_c000001-c000024_5b1c9e07d2a4f683.parquet"
+        );
+        assert_eq!(compacted_name("bronze/tcu_atas", &key), Some(name));
+        assert_eq!(file_day("bronze/tcu_atas", &key), None);
+        assert_eq!(file_number("bronze/tcu_atas", day(), &key), None);
+        for other in [
+            file_key("pncp", day(), 1),
+            key.replace("c000024", "c24"),
+            key.replace("day=22", "day=23"),
+            key.replace("_compacted/", ""),
+        ] {
+            assert_eq!(compacted_name("bronze/tcu_atas", &other), None, "{other}");
         }
     }
 

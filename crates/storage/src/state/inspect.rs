@@ -70,6 +70,7 @@ impl InspectedTable {
         let folders = [
             layout::state_folder(prefix),
             layout::delta_log_folder(prefix),
+            layout::compacted_folder(prefix),
         ];
         let aside = folders.iter().any(|folder| {
             key.strip_prefix(folder)
