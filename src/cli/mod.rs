@@ -14,6 +14,7 @@ mod init;
 mod manual;
 mod next;
 mod online;
+mod peek;
 mod progress;
 mod quality;
 mod reading;
@@ -108,6 +109,8 @@ enum Command {
     Source(source::Args),
     /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
+    /// Show rows of a dataset, newest day first, without any engine
+    Peek(peek::Args),
     /// Print SQL that creates a DuckDB view of each dataset
     Views(views::Args),
     /// Compare the tables' Delta logs with their files, rebuild them, or print SQL for engines
@@ -231,6 +234,7 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Quality(args) => quality::run(shell, args).await,
         Command::Next(args) => next::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
+        Command::Peek(args) => peek::run(shell, args).await,
         Command::Views(args) => views::run(shell, args).await,
         #[cfg(feature = "delta")]
         Command::Tables(args) => tables::run(shell, args).await,

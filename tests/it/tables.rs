@@ -145,3 +145,101 @@ fn a_lost_file_is_told_and_taken_out_of_the_table() {
     verify(&scene).run().expect(0);
     assert_eq!(judged(&scene)["violations"], json!([]));
 }
+
+fn compaction(scene: &Scene) -> Program {
+    scene.program(&["tables", "compact", "pncp.contratacoes", "--json"])
+}
+
+#[test]
+fn readers_see_each_row_once_while_commits_and_compaction_are_at_work_and_killed() {
+    let scene = scene(Backend::Folder);
+    let entropy = Entropy::seeded(SEED + 1);
+    let watch = Watch::begin(&scene);
+    for kill in 1..=6 {
+        let moment = entropy.up_to(Duration::from_millis(2_500));
+        let compacting = entropy.up_to(Duration::from_millis(400));
+        println!("kill {kill}: a run after {moment:?}, a compaction after {compacting:?}");
+        let beside = compaction(&scene).start();
+        scene.kill_after(moment, reader(&scene));
+        beside.wait();
+        scene.kill_after(compacting, compaction(&scene));
+        if kill % 3 == 0 {
+            scene.run_with(reader(&scene)).expect(0);
+            compaction(&scene).run().expect(0);
+            verify(&scene).run().expect(0);
+        }
+    }
+    let seen = watch.end();
+    assert_eq!(seen["violations"], json!([]), "{seen}");
+    let judged = judged(&scene);
+    assert_eq!(judged["violations"], json!([]), "{judged}");
+    assert_eq!(judged["rows"], RECORDS);
+    let found = verify(&scene).run().expect(0).json();
+    assert_eq!(found["compacted"], 1, "{found}");
+    assert!(judged["files"].as_u64() < Some(9), "{judged}");
+    scene
+        .program(&["state", "verify", "pncp.contratacoes"])
+        .run()
+        .expect(0);
+
+    // A compacted file that was lost: readers fail until the numbered ones are shown again.
+    let keys = scene.lake.keys();
+    for key in keys.iter().filter(|key| key.contains("/_compacted/")) {
+        scene.lake.delete(key);
+    }
+    verify(&scene).run().expect(3);
+    scene
+        .program(&["tables", "rebuild", "pncp.contratacoes"])
+        .run()
+        .expect(0);
+    assert_eq!(self::judged(&scene)["violations"], json!([]));
+}
+
+#[test]
+fn rows_are_shown_without_an_engine_newest_first() {
+    let scene = scene(Backend::Folder);
+    scene.run_with(reader(&scene)).expect(0);
+    let peek = |more: &[&str]| {
+        let args = [&["peek", "pncp.contratacoes"], more].concat();
+        scene.program(&args).run()
+    };
+    let shown = peek(&[
+        "--limit",
+        "3",
+        "--columns",
+        "_id,orgaoEntidade.cnpj",
+        "--format",
+        "json",
+    ]);
+    let lines: Vec<Value> = shown
+        .expect(0)
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 3);
+    let (id, cnpj) = (&lines[1]["_id"], &lines[1]["orgaoEntidade.cnpj"]);
+    let condition = format!(
+        "_id = '{}' and orgaoEntidade.cnpj = '{}' and _key is not null",
+        id.as_str().expect("an id"),
+        cnpj.as_str().expect("a number")
+    );
+    let csv = peek(&["--where", &condition, "--columns", "_id", "--format", "csv"]);
+    let csv = csv.expect(0).stdout;
+    assert_eq!(
+        csv.trim_end(),
+        format!("_id\n{}", id.as_str().expect("an id"))
+    );
+    let all = peek(&["--limit", "1000", "--columns", "_id", "--format", "csv"]).expect(0);
+    assert_eq!(all.stdout.lines().count(), RECORDS as usize + 1);
+    assert_eq!(
+        peek(&["--day", "2020-01-01"]).expect(0).stdout,
+        "no such row\n"
+    );
+    assert!(
+        peek(&["--where", "x"])
+            .expect(2)
+            .stderr
+            .contains("after `x`")
+    );
+}

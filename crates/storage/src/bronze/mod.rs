@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`writer`] encodes records as a file; [`reader`] decodes records and ids from a file, including files
-//! written by pandas; [`rows`] has all of a row that other tables are made of, and [`cut`] their columns; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
+//! written by pandas; [`rows`] has all of a row that other tables are made of, and [`cut`] their columns; [`row_text`] shows rows with
+//! their metadata; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
 //! [`drift`] reports from `_extra` what the declared columns lack.
 
 mod columns;
@@ -26,6 +27,7 @@ pub mod layout;
 mod metadata;
 pub mod reader;
 mod rebuild;
+pub mod row_text;
 pub mod rows;
 #[cfg(test)]
 mod tests;
