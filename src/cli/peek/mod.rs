@@ -15,7 +15,7 @@ use crate::cli::{CliContext, CliError, Exit, say, target};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::schema::METADATA_COLUMNS;
-use bronzed_storage::bronze::{layout, rows};
+use bronzed_storage::bronze::{layout, row_text};
 use bronzed_storage::lake::Lake;
 
 #[derive(Debug, clap::Args)]
