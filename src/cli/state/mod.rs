@@ -54,6 +54,13 @@ pub(super) struct Selection {
     /// Dataset (`pncp.contratacoes`)
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
+    #[command(flatten)]
+    days: DayBounds,
+}
+
+/// Days of the lake, by one day or by bounds that may be open.
+#[derive(Debug, clap::Args)]
+pub(super) struct DayBounds {
     /// One day
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     day: Option<Day>,
@@ -68,39 +75,34 @@ pub(super) struct Selection {
 /// Opened dataset with its selected days.
 pub(super) struct Opened {
     pub place: DatasetHandle,
-    table: InspectedTable,
     /// Selected days.
     pub days: Vec<Day>,
 }
 
 impl Selection {
-    async fn open(&self, shell: &CliContext) -> Result<Opened, CliError> {
-        target::in_order(self.from, self.to)?;
-        let settings = shell.settings()?;
-        shell.log(&settings, true)?;
-        self.within(DatasetHandle::to_read(&settings, &self.target).await?)
-            .await
-    }
-
-    /// Like [`Self::open`], for a command that writes.
+    /// Opens the dataset for a command that writes.
     pub(super) async fn open_to_write(&self, shell: &CliContext) -> Result<Opened, CliError> {
-        target::in_order(self.from, self.to)?;
+        self.days.check()?;
         let settings = shell.settings()?;
         shell.log(&settings, true)?;
-        self.within(DatasetHandle::to_write(&settings, &self.target).await?)
-            .await
+        let place = DatasetHandle::to_write(&settings, &self.target).await?;
+        let table = InspectedTable::list(&place.lake, &place.dataset.prefix).await;
+        let table = table.map_err(anyhow::Error::from)?;
+        let days = self.days.of(&table.days, place.dataset.days.period);
+        Ok(Opened { place, days })
     }
 
     /// Returns `true` if a day or a range is given; otherwise all days in the lake are selected.
     pub(super) fn names_days(&self) -> bool {
-        self.day.is_some() || self.from.is_some() || self.to.is_some()
+        let DayBounds { day, from, to } = &self.days;
+        day.is_some() || from.is_some() || to.is_some()
     }
+}
 
-    async fn within(&self, place: DatasetHandle) -> Result<Opened, CliError> {
-        let table = InspectedTable::list(&place.lake, &place.dataset.prefix).await;
-        let table = table.map_err(anyhow::Error::from)?;
-        let days = self.of(&table.days, place.dataset.days.period);
-        Ok(Opened { place, table, days })
+impl DayBounds {
+    /// Checks that the days don't end before they start.
+    fn check(&self) -> Result<(), CliError> {
+        target::in_order(self.from, self.to)
     }
 
     /// Returns the selected days of the lake; a day given by `--day` is returned even if the lake has nothing

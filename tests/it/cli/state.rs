@@ -65,6 +65,53 @@ fn a_damaged_state_is_told_and_made_anew_from_the_files() {
 }
 
 #[test]
+fn the_whole_lake_is_verified_without_a_dataset_or_a_day() {
+    let scene = complete_day(|program| program);
+    let atas = ["run", "pncp.atas", "--day", DAY, "--json"];
+    // Nothing is published of it: the run is partial, and leaves a state.
+    scene.program(&atas).run().expect(3);
+    let all = scene.program(&["state", "verify"]).run().expect(0);
+    assert_eq!(all.stdout, "2 of 2 days of 2 datasets are sound\n");
+
+    // A dataset that is switched off keeps its files, and they are looked at.
+    scene.lake.delete(&file(1));
+    let off = |args: &[&str]| {
+        let program = scene.program(args);
+        program.env(
+            "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__ENABLED",
+            "false",
+        )
+    };
+    let all = off(&["state", "verify"]).run().expect(1);
+    let told = format!("{TARGET} {DAY}: P5: file c000001 is gone: 5 records\n");
+    assert!(all.stdout.starts_with(&told), "{}", all.stdout);
+    assert!(all.stdout.contains("1 of 2 days of 2 datasets are sound\n"));
+    let objects = off(&["state", "verify", "--json"]).run().expect(1).stdout;
+    let sound = objects.lines().map(|line| {
+        let found: serde_json::Value = serde_json::from_str(line).unwrap();
+        (found["dataset"].clone(), found["sound"].clone())
+    });
+    let sound: Vec<_> = sound.collect();
+    assert!(
+        sound.contains(&("contratacoes".into(), false.into())),
+        "{sound:?}"
+    );
+    assert!(sound.contains(&("atas".into(), true.into())), "{sound:?}");
+
+    // A day that one of them has is a day of that one.
+    let named = [
+        "state",
+        "verify",
+        "pncp.atas",
+        "pncp.contratos",
+        "--day",
+        DAY,
+    ];
+    let named = scene.program(&named).run().expect(0);
+    assert_eq!(named.stdout, "1 of 1 days are sound\n");
+}
+
+#[test]
 fn what_has_no_place_in_the_table_is_named() {
     let scene = complete_day(|program| program);
     let stray = file(1).replace("pncp_", "copy_of_pncp_");
