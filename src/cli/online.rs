@@ -9,9 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::reading::spinner;
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, check, say, show, target};
-use bronzed_engine::inspection::{
-    CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals, usual_day,
-};
+use bronzed_engine::inspection::{CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 
@@ -31,7 +29,8 @@ pub struct Args {
     /// Sources (`pncp`) or datasets (`pncp.contratacoes`). Default: all; with --online, all that are enabled
     #[arg(value_name = "SOURCE[.DATASET]")]
     targets: Vec<String>,
-    /// Day to request. Default: the last working day before today
+    /// Day to request. Default: of each dataset the newest day that the lake has rows of, else the last working
+    /// day before today
     #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
     day: Option<Day>,
     /// Print one JSON object per dataset; with --online, one for the lake and for each dataset
@@ -81,7 +80,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
                 client: SourceClient::new(source, clock.clone(), entropy)?,
                 source,
                 lake,
-                day: args.day.unwrap_or_else(|| usual_day(clock.now(), source)),
+                day: args.day,
                 clock: clock.as_ref(),
                 cancel,
             };

@@ -143,6 +143,28 @@ fn every_enabled_dataset_of_the_three_sources_is_held_against_its_declaration() 
 }
 
 #[test]
+fn the_newest_day_with_rows_is_asked_for_where_the_lake_has_one() {
+    let scene = scene([]);
+    let without_day = |dataset: &str| {
+        let program = scene.program(&["check", "--online", dataset, "--json"]);
+        program.env(
+            "BRONZED__SOURCES__PNCP__DATASET__CONTRATACOES__ENABLED",
+            "true",
+        )
+    };
+    let asked = |dataset: &str| {
+        let found = findings(&without_day(dataset).run());
+        found[dataset]["answer"]["day"].clone()
+    };
+    let usual = asked("pncp.contratacoes");
+    assert_ne!(usual, DAY, "the lake has nothing yet");
+    let read = ["run", "pncp.contratacoes", "--day", DAY, "--json"];
+    scene.program(&read).run().expect(0);
+    assert_eq!(asked("pncp.contratacoes"), DAY);
+    assert_eq!(asked("pncp.atas"), usual, "each dataset by itself");
+}
+
+#[test]
 fn children_are_asked_for_with_parents_just_read_or_said_not_to_be_probed() {
     let scene = scene([]);
     let outcome = check(&scene, &["pncp.arquivos", "pncp.itens", "--json"])

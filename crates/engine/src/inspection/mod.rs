@@ -43,10 +43,12 @@ pub struct Inspector<'a> {
     pub source: &'a Source,
     /// Client that sends the probes.
     pub client: SourceClient,
-    /// Lake that holds the values of slices derived from another dataset; `None` if it can't be read.
+    /// Lake that holds the values of slices derived from another dataset, and days with rows; `None` if it
+    /// can't be read.
     pub lake: Option<&'a Lake>,
-    /// Day requested of dated datasets.
-    pub day: Day,
+    /// Day requested of dated datasets. Default: the newest day of which the lake has rows, else the last
+    /// weekday before today.
+    pub day: Option<Day>,
     /// Clock that gives the end of a blackout.
     pub clock: &'a dyn Clock,
     /// Cancels the inspection; datasets not yet requested are reported as not probed.
@@ -63,8 +65,9 @@ struct Read {
     page: Page,
 }
 
-/// Returns the default day: the last weekday before today, because little is published at weekends.
-pub fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
+/// Returns the day for a dataset without rows: the last weekday before today, because little is published at
+/// weekends.
+fn usual_day(now: DateTime<Utc>, source: &Source) -> Day {
     let mut day = Day::of(now, source.timezone).previous();
     while matches!(day.date().weekday(), Weekday::Sat | Weekday::Sun) {
         day = day.previous();
@@ -120,9 +123,10 @@ impl Inspector<'_> {
             Ok(slices) => slices,
             Err(why) => return CheckResult::not_asked(dataset, why),
         };
+        let day = self.day_of(dataset).await;
         let mut last = None;
         for slice in slices {
-            let (finding, page) = self.ask(dataset, slice.clone()).await;
+            let (finding, page) = self.ask(dataset, day, slice.clone()).await;
             let found = finding.verdict != CheckVerdict::Empty;
             last = Some(finding);
             if let Some(page) = page.filter(|page| !page.is_empty()) {
@@ -137,8 +141,24 @@ impl Inspector<'_> {
         })
     }
 
-    async fn ask(&self, dataset: &Arc<Dataset>, slice: Slice) -> (CheckResult, Option<Page>) {
-        let of_partition = dataset.days.period.first(self.day);
+    /// Returns the first day of the partition that is requested.
+    async fn day_of(&self, dataset: &Dataset) -> Day {
+        let today = Day::of(self.clock.now(), self.source.timezone);
+        let day = match (self.day, &dataset.kind, self.lake) {
+            (Some(day), _, _) => Some(day),
+            (None, Kind::Dated(_), Some(lake)) => targets::newest_day(lake, dataset, today).await,
+            _ => None,
+        };
+        let day = day.unwrap_or_else(|| usual_day(self.clock.now(), self.source));
+        dataset.days.period.first(day)
+    }
+
+    async fn ask(
+        &self,
+        dataset: &Arc<Dataset>,
+        of_partition: Day,
+        slice: Slice,
+    ) -> (CheckResult, Option<Page>) {
         let day = matches!(dataset.kind, Kind::Dated(_)).then_some(of_partition);
         let probe = self
             .client

@@ -1,16 +1,18 @@
-//! Selection of the requests for a dataset: its slices, and for a child dataset, its parents.
+//! Selection of the requests for a dataset: its day, its slices, and for a child dataset, its parents.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Read, Reads};
 use crate::ingest::{parents, with_values};
+use bronzed_model::day::Day;
 use bronzed_model::declaration::{
     Dataset, Kind, Parent, Slice, SliceValues, SliceVariable, Source,
 };
 use bronzed_model::json::tape::Value;
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
+use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 
 /// Inputs for the choice of slices.
@@ -36,6 +38,16 @@ pub(super) fn with_parents(source: &Source, datasets: &[Arc<Dataset>]) -> Vec<Ar
         );
     }
     ordered
+}
+
+/// Returns the newest day up to `today` of which the lake has rows, by one LIST of the table. `None` if it has
+/// none, or can't be listed: any day may be requested then.
+pub(super) async fn newest_day(lake: &Lake, dataset: &Dataset, today: Day) -> Option<Day> {
+    let files = lake.list(&dataset.prefix).await.ok()?;
+    let days = files
+        .iter()
+        .filter_map(|file| layout::file_day(&dataset.prefix, &file.key));
+    days.filter(|day| *day <= today).max()
 }
 
 impl CheckTargets<'_> {
