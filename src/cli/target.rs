@@ -93,6 +93,24 @@ pub fn declared(settings: &Settings, targets: &[String]) -> Result<Vec<Arc<Datas
     Ok(datasets.collect())
 }
 
+/// Returns the full names of the datasets that targets leave out because they are switched off, by themselves or
+/// with their source. A dataset that is named is never left out.
+pub fn switched_off(settings: &Settings, targets: &[String]) -> Vec<String> {
+    let named = |source: &Source| {
+        let mut sources = targets.iter().filter(|target| !target.contains('.'));
+        targets.is_empty() || sources.any(|target| *target == source.name)
+    };
+    let sources = settings.sources.values().filter(|source| named(source));
+    let off = sources.flat_map(|source| {
+        // A source that is named is read, switched off or not.
+        let is_read = source.enabled || !targets.is_empty();
+        let datasets = source.datasets.values();
+        datasets.filter(move |dataset| !(is_read && dataset.enabled))
+    });
+    let names = off.map(|dataset| dataset.full_name());
+    names.filter(|name| !targets.contains(name)).collect()
+}
+
 fn list<'n>(names: impl Iterator<Item = &'n String>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     names.join(", ")

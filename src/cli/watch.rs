@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cli::healthcheck::reachable;
 use crate::cli::text::{Paint, Screen, Table, TableColumn, TextPage, time};
-use crate::cli::{CliContext, CliError, Exit, signal, status};
+use crate::cli::{CliContext, CliError, Exit, signal, status, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::redact::redact;
 use bronzed_model::settings::Settings;
@@ -47,7 +47,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     while !stop.is_cancelled() {
         let now = SystemClock.now();
         let (_, found) = status::statuses(shell, &settings, &targets, now).await?;
-        let mut page = status::page(&found, now, Screen::stdout(), !targets.is_empty());
+        let off = target::switched_off(&settings, &targets);
+        let mut page = status::page(&found, &off, now, Screen::stdout(), !targets.is_empty());
         page.blank();
         under_way(&mut page, &settings).await;
         let zone = found.first().map(|one| one.zone);

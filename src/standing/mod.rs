@@ -39,6 +39,8 @@ const TOLD: usize = 10;
 pub struct DatasetStatus {
     /// `pncp.contratacoes`
     pub dataset: String,
+    /// `false` if the dataset or its source is switched off: no job reads it.
+    pub enabled: bool,
     /// Time zone of the dataset's days.
     pub zone: Tz,
     /// Complete days.
@@ -165,7 +167,7 @@ pub async fn standing(
     let (schedule, dataset) = (&source.schedule, &*reading.dataset);
     let (name, zone) = (&*dataset.name, schedule.zone);
     let Some(known) = source.knowledge.of(name) else {
-        return Ok(DatasetStatus::unknown(dataset, zone));
+        return Ok(DatasetStatus::unknown(source, dataset));
     };
     let listing = &reading.listing;
     let wanted = schedule.wanted(name, known, now);
@@ -208,6 +210,7 @@ pub async fn standing(
     let covered = dataset.days.coverage_from.filter(|_| days_can_be_asked_for);
     Ok(DatasetStatus {
         dataset: dataset.full_name(),
+        enabled: source.source.enabled && dataset.enabled,
         zone,
         complete: listing.complete.clone(),
         accepted: known.accepted().collect(),
@@ -242,10 +245,11 @@ async fn last_run(
 
 impl DatasetStatus {
     /// Returns the status of a dataset of which nothing is known.
-    fn unknown(dataset: &Dataset, zone: Tz) -> Self {
+    fn unknown(source: &SourceReading, dataset: &Dataset) -> Self {
         Self {
             dataset: dataset.full_name(),
-            zone,
+            enabled: source.source.enabled && dataset.enabled,
+            zone: source.schedule.zone,
             complete: BTreeSet::new(),
             accepted: BTreeSet::new(),
             known: BTreeSet::new(),
@@ -294,6 +298,7 @@ impl DatasetStatus {
         let incomplete: Vec<_> = self.open.iter().rev().map(|open| open.day).collect();
         json!({
             "dataset": self.dataset,
+            "enabled": self.enabled,
             "complete_days": self.complete.len(),
             "first_complete": self.complete.first(),
             "newest_complete": self.complete.last(),

@@ -3,11 +3,12 @@
 mod view;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use crate::alerts::ledger::Ledger;
 use crate::cli::alert::in_words;
 use crate::cli::text::Screen;
-use crate::cli::{CliContext, CliError, Exit, SIMULATED, complain, reading, say, show};
+use crate::cli::{CliContext, CliError, Exit, SIMULATED, complain, reading, say, show, target};
 use crate::standing::{DatasetStatus, standing};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::settings::Settings;
@@ -27,7 +28,7 @@ pub struct Args {
     /// List datasets without anything in the lake, too
     #[arg(long)]
     all: bool,
-    /// Print one JSON object per dataset
+    /// Print one JSON object per dataset; of those that are switched off, name and `enabled` alone
     #[arg(long)]
     json: bool,
 }
@@ -38,15 +39,19 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let now = SystemClock.now();
     let targets: Vec<_> = args.target.into_iter().collect();
     let (lake, found) = statuses(shell, &settings, &targets, now).await?;
+    let off = target::switched_off(&settings, &targets);
     if args.json {
         found.iter().for_each(|one| say(&one.to_json().to_string()));
+        for dataset in off {
+            say(&json!({"dataset": dataset, "enabled": false}).to_string());
+        }
     } else {
         // A dataset that was named is listed in any case.
         let all = args.all || !targets.is_empty();
         if lake.is_simulated() {
             say(SIMULATED);
         }
-        show(&page(&found, now, Screen::stdout(), all));
+        show(&page(&found, &off, now, Screen::stdout(), all));
         show_alerts(&lake).await;
     }
     let is_whole = found.iter().all(|one| one.troubles().is_empty());

@@ -15,9 +15,15 @@ const TOLD: usize = 3;
 /// Width of the names of facts.
 const NAMES: usize = 10;
 
-/// Returns the page: troubles first, then a table of the datasets. `all`: those without anything in the lake
-/// are listed, too.
-pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bool) -> TextPage {
+/// Returns the page: troubles first, then a table of the datasets, then the names of those that are switched
+/// off. `all`: those without anything in the lake are listed, too.
+pub fn page(
+    found: &[DatasetStatus],
+    off: &[String],
+    now: DateTime<Utc>,
+    screen: Screen,
+    all: bool,
+) -> TextPage {
     let mut page = TextPage::new(screen);
     let troubled: Vec<_> = found
         .iter()
@@ -47,6 +53,11 @@ pub fn page(found: &[DatasetStatus], now: DateTime<Utc>, screen: Screen, all: bo
         let more = counted(blank, "more dataset");
         let hint = format!("{more}, of which the lake has nothing yet: `bronzed status --all`");
         page.painted(&[(Paint::Dim, &hint)]);
+    }
+    if !off.is_empty() {
+        let names = off.join(", ");
+        let line = format!("switched off (`enabled = false`): {names}");
+        page.fact(0, ("", 0), &line, Paint::Dim);
     }
     page
 }
@@ -233,6 +244,7 @@ mod tests {
         let complete: BTreeSet<_> = day("2025-10-01").through(day("2025-10-19")).collect();
         DatasetStatus {
             dataset: dataset.to_owned(),
+            enabled: true,
             zone: chrono_tz::America::Sao_Paulo,
             known: complete.clone(),
             complete,
@@ -269,7 +281,28 @@ mod tests {
             width: Some(width),
             color: false,
         };
-        page(found, NOW.parse().unwrap(), screen, false).text()
+        page(found, &[], NOW.parse().unwrap(), screen, false).text()
+    }
+
+    #[test]
+    fn nobody_wonders_where_a_dataset_is_that_is_switched_off() {
+        let screen = Screen {
+            width: Some(80),
+            color: false,
+        };
+        let (found, off) = (
+            [status("pncp.atas", Vec::new())],
+            ["pncp.pca".to_owned(), "tcu.pedidos_congresso".to_owned()],
+        );
+        let told = page(&found, &off, NOW.parse().unwrap(), screen, false).text();
+        let last = "switched off (`enabled = false`): pncp.pca, tcu.pedidos_congresso";
+        assert_eq!(told.lines().last(), Some(last));
+        let many = vec!["comprasnet.contratos_itens".to_owned(); 4];
+        let told = page(&found, &many, NOW.parse().unwrap(), screen, false).text();
+        assert!(
+            told.lines().all(|line| line.chars().count() <= 80),
+            "{told}"
+        );
     }
 
     #[test]

@@ -80,6 +80,43 @@ fn status_tells_what_the_lake_holds_and_what_the_last_run_did() {
 }
 
 #[test]
+fn datasets_that_are_switched_off_are_named() {
+    let scene = scene();
+    scene.run().expect(0);
+    let objects = |args: &[&str]| -> Vec<Value> {
+        let told = scene.program(args).run().expect(0).stdout;
+        let lines = told.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().expect("objects")
+    };
+    let find = |found: &[Value], name: &str| {
+        let one = found.iter().find(|one| one["dataset"] == name);
+        one.cloned().unwrap_or_default()
+    };
+    let all = objects(&["status", "--json"]);
+    assert_eq!(find(&all, "pncp.contratacoes")["enabled"], true);
+    let off = json!({"dataset": "pncp.pca", "enabled": false});
+    assert_eq!(find(&all, "pncp.pca"), off);
+    assert_eq!(find(&all, "tcu.pedidos_congresso")["enabled"], false);
+    // A source that is named tells of its own; a dataset that is named is read.
+    let source = objects(&["status", "pncp", "--json"]);
+    assert_eq!(find(&source, "pncp.pca"), off);
+    assert_eq!(find(&source, "tcu.pedidos_congresso"), Value::Null);
+    let named = objects(&["status", "pncp.pca", "--json"]);
+    assert_eq!((named.len(), &named[0]["enabled"]), (1, &json!(false)));
+    assert_eq!(named[0]["complete_days"], 0);
+
+    let told = scene.program(&["status", "tcu"]).run().expect(0).stdout;
+    let line = "switched off (`enabled = false`): tcu.pedidos_congresso";
+    assert_eq!(told.lines().last(), Some(line), "{told}");
+    let off = scene
+        .program(&["status"])
+        .env("BRONZED__SOURCES__TCU__ENABLED", "false")
+        .run()
+        .expect(0);
+    assert!(off.stdout.contains("tcu.acordaos"), "{}", off.stdout);
+}
+
+#[test]
 fn a_state_is_shown_and_nothing_is_changed() {
     let scene = scene();
     let show = ["state", "show", "pncp.contratacoes", "--day", DAY];
