@@ -194,10 +194,14 @@ fn of_days(dataset: &Dataset, backlog: &Backlog) -> Vec<Concern> {
             ..of(ConcernKind::DaysOverdue, Severity::Warning)
         });
     } else if backlog.days > 0 {
+        let kind = match backlog.unread == backlog.days {
+            true => ConcernKind::DaysUnread,
+            false => ConcernKind::DaysOpen,
+        };
         concerns.push(Concern {
             day: backlog.oldest,
             days: backlog.days,
-            ..of(ConcernKind::DaysOpen, Severity::Note)
+            ..of(kind, Severity::Note)
         });
     }
     concerns

@@ -125,9 +125,7 @@ pub(crate) async fn read_knowledge(
     };
     let (mut known, _) = asking.read(listing, Remembered::new()).await?;
     match FirstNamedDay::load(lake, &dataset.prefix).await {
-        Ok(named) => named
-            .into_iter()
-            .for_each(|named| known.name_from(named.from)),
+        Ok(named) => named.into_iter().for_each(|named| name(&mut known, named)),
         Err(DocumentError::Lake(error)) => return Err(error),
         // The daemon logs this; the days that jobs name now are known without the document.
         Err(DocumentError::Unreadable { .. } | DocumentError::Contended { .. }) => {}
@@ -193,9 +191,7 @@ impl RefreshTarget<'_> {
         let mut listing = listing(self.lake, self.prefix).await?;
         let files = self.files(&mut listing, remembered.files).await?;
         let (mut known, states) = self.read(&listing, remembered.states).await?;
-        if let Some(from) = self.named_from(entropy).await? {
-            known.name_from(from);
-        }
+        self.name(entropy, &mut known).await?;
         Ok((known, CachedTable { states, files }))
     }
 
@@ -295,35 +291,43 @@ impl RefreshTarget<'_> {
         Ok(seen)
     }
 
-    /// Returns the first day that was ever named, and records it in the lake. An unreadable document or a
+    /// Tells `known` the first day that was ever named, and records it in the lake. An unreadable document or a
     /// failed write is only logged, because the next refresh tries again.
-    async fn named_from(&self, entropy: &Entropy) -> Result<Option<Day>, LakeError> {
+    async fn name(&self, entropy: &Entropy, known: &mut DatasetKnowledge) -> Result<(), LakeError> {
         let Some(first) = self.schedule.first_named(self.name, self.now) else {
-            return Ok(None);
+            return Ok(());
         };
-        let known = match FirstNamedDay::load(self.lake, self.prefix).await {
-            Ok(known) => known,
+        let noted = match FirstNamedDay::load(self.lake, self.prefix).await {
+            Ok(noted) => noted,
             Err(DocumentError::Lake(error)) => return Err(error),
             Err(error) => {
                 self.not_noted(&error);
-                return Ok(Some(first));
+                known.name_from(first);
+                return Ok(());
             }
         };
         let when = (self.now, Day::of(self.now, self.schedule.zone));
-        let noted = FirstNamedDay::note(self.lake, entropy, self.prefix, known, first, when).await;
-        Ok(Some(match noted {
-            Ok(named) => named.from,
+        match FirstNamedDay::note(self.lake, entropy, self.prefix, noted, first, when).await {
+            Ok(named) => name(known, named),
             Err(error) => {
                 self.not_noted(&error);
-                known.map_or(first, |known| known.from.min(first))
+                noted.into_iter().for_each(|noted| name(known, noted));
+                known.name_from(first);
             }
-        }))
+        }
+        Ok(())
     }
 
     fn not_noted(&self, error: &DocumentError) {
         let (source, dataset) = (&*self.schedule.source, self.name);
         tracing::warn!(source, dataset, %error, "named days not noted");
     }
+}
+
+/// Tells `known` the first named day, and when it was recorded.
+fn name(known: &mut DatasetKnowledge, named: FirstNamedDay) {
+    known.name_from(named.from);
+    known.name_at(named.noted_at());
 }
 
 /// Removes the runs dated by a clock that was ahead, which would count once their date has come. A state has

@@ -325,6 +325,7 @@ impl DaemonInner {
                 incomplete_days: backlog.wanted,
                 backlog_days: backlog.days,
                 overdue_days: backlog.overdue,
+                unread_days: backlog.unread,
                 stuck_days: backlog.stuck,
                 oldest_backlog_day: backlog.oldest,
                 oldest_backlog_seconds: oldest_age.map(|age| age.as_secs()),

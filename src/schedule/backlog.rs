@@ -4,11 +4,13 @@
 //! wanted     ended, begun or named, and neither complete nor accepted
 //! backlog    of these, settled before the latest slot: they could be complete
 //! overdue    of these, for longer than the job's `complete_by`
+//! unread     of these, never read, because they were first named less than `complete_by` ago
 //! stuck      of these, tried eight times or more since they settled
 //! ```
 //!
 //! A recent day of a dataset that settles in weeks is wanted, but not in the backlog, because it needs no
-//! attention.
+//! attention. A first start names days that are past already: none of them is overdue before it has had the
+//! time of `complete_by` itself.
 
 use std::collections::BTreeSet;
 
@@ -33,6 +35,8 @@ pub struct Backlog {
     pub days: u64,
     /// Number of overdue days.
     pub overdue: u64,
+    /// Number of days that were first named a short while ago, and not read since.
+    pub unread: u64,
     /// Number of stuck days.
     pub stuck: u64,
     /// Oldest day of the backlog.
@@ -60,7 +64,9 @@ impl Schedule {
         let due = self.ripe(dataset, scheduled, now, |job| delta(job.job.complete_by));
         for day in wanted.range(..=ripe) {
             found.days += 1;
-            found.overdue += u64::from(due.is_some_and(|due| *day <= due));
+            let is_due = due.is_some_and(|due| *day <= due);
+            found.overdue += u64::from(is_due && !self.is_new(dataset, *day, known, now));
+            found.unread += u64::from(self.is_unread(dataset, *day, known, now));
             if self.is_stuck(dataset, *day, known, now) {
                 found.stuck += 1;
                 found.oldest_stuck = found.oldest_stuck.or(Some(*day));
@@ -89,6 +95,38 @@ impl Schedule {
         let mut wanted = self.wanted(dataset, known, now);
         wanted.retain(|day| *day <= ripe);
         wanted
+    }
+
+    /// Returns `true` if an open day was first named a short while ago, and wasn't read since. `false` for days
+    /// that have a state.
+    pub fn is_unread(
+        &self,
+        dataset: &str,
+        day: Day,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> bool {
+        !known.begun().contains(&day) && self.is_new(dataset, day, known, now)
+    }
+
+    /// Returns `true` if an open day was first named less than `complete_by` ago, and no run of it is older.
+    fn is_new(
+        &self,
+        dataset: &str,
+        day: Day,
+        known: &DatasetKnowledge,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(named_at) = known.named_at() else {
+            return false;
+        };
+        let reading = self.jobs_of(dataset);
+        let reading = reading.filter(|(_, job)| job.job.mode != Mode::Verify);
+        let bound = reading.map(|(_, job)| delta(job.job.complete_by)).min();
+        let age = now - named_at;
+        let is_recent = age >= TimeDelta::zero() && bound.is_some_and(|bound| age < bound);
+        let mut runs = known.executions(day).iter();
+        is_recent && runs.all(|run| run.started_at >= named_at)
     }
 
     /// Returns the time of the last successful run that served the job: at least as thorough as the job's

@@ -48,6 +48,7 @@ pub struct DatasetKnowledge {
     begun: BTreeSet<Day>,
     lost: BTreeSet<Day>,
     named_from: Option<Day>,
+    named_at: Option<DateTime<Utc>>,
     executions: BTreeMap<Day, Vec<ExecutionFacts>>,
     last_seen: Option<DateTime<Utc>>,
     good: BTreeMap<Arc<str>, BTreeMap<Day, DateTime<Utc>>>,
@@ -145,6 +146,11 @@ impl DatasetKnowledge {
         self.named_from = Some(self.named_from.map_or(day, |known| known.min(day)));
     }
 
+    /// Records when the first named day was written into the lake.
+    pub fn name_at(&mut self, at: DateTime<Utc>) {
+        self.named_at = Some(at);
+    }
+
     /// Records the last comparison of days with the API.
     pub fn verified(&mut self, days: impl IntoIterator<Item = (Day, Verified)>) {
         self.verified.extend(days);
@@ -179,6 +185,11 @@ impl DatasetKnowledge {
     /// Returns the first day that a job or coverage has ever named.
     pub fn named_from(&self) -> Option<Day> {
         self.named_from
+    }
+
+    /// Returns the time at which the first named day was written into the lake. `None` if that isn't known.
+    pub fn named_at(&self) -> Option<DateTime<Utc>> {
+        self.named_at
     }
 
     /// Returns the days that have a state.

@@ -77,6 +77,9 @@ pub struct CoverageView {
     pub backlog_days: u64,
     /// Backlog days that could have been complete for longer than `complete_by` of their job.
     pub overdue_days: u64,
+    /// Backlog days that were first named less than `complete_by` ago, as at a first start, and not read since;
+    /// not counted as overdue.
+    pub unread_days: u64,
     /// Backlog days with eight or more attempts since they settled.
     pub stuck_days: u64,
     /// Oldest day of the backlog; null if the backlog is empty.

@@ -80,6 +80,8 @@ pub struct StandingDay {
     pub reasons: Vec<String>,
     /// `true` if the day could be complete by now: it has settled, and a slot has come since.
     pub could_be_complete: bool,
+    /// `true` if the day was first named a short while ago, as at a first start, and wasn't read since: no fault.
+    pub unread: bool,
     /// Time of the daemon's next attempt. `None` if the next attempt depends on a future slot.
     pub next_try: Option<DateTime<Utc>>,
 }
@@ -186,6 +188,7 @@ pub async fn standing(
                 runs: runs.len(),
                 reasons: Vec::new(),
                 could_be_complete: ripe.contains(day),
+                unread: schedule.is_unread(name, *day, known, now),
                 next_try: next(*day),
             }
         })
@@ -292,6 +295,7 @@ impl DatasetStatus {
                 "runs": open.runs,
                 "reasons": open.reasons,
                 "could_be_complete": open.could_be_complete,
+                "unread": open.unread,
                 "next_try": open.next_try.map(time),
             })
         });
@@ -310,6 +314,7 @@ impl DatasetStatus {
             "accepted": self.accepted,
             "backlog_days": self.backlog.days,
             "overdue_days": self.backlog.overdue,
+            "unread_days": self.backlog.unread,
             "stuck_days": self.backlog.stuck,
             "oldest_backlog_day": self.backlog.oldest,
             "needs_attention": !self.troubles().is_empty(),

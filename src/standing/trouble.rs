@@ -23,11 +23,14 @@ pub struct DatasetTrouble {
 
 impl DatasetStatus {
     /// Returns what needs attention, newest days first; days with the same outcome and the same reasons are
-    /// together. Days that may still settle need none, unless their last run went wrong.
+    /// together. Days that may still settle need none, unless their last run went wrong; those of a first start,
+    /// not read yet, neither.
     pub fn troubles(&self) -> Vec<DatasetTrouble> {
         let mut troubles: Vec<DatasetTrouble> = Vec::new();
-        let wrong =
-            |open: &&StandingDay| open.could_be_complete || open.status.is_some_and(went_wrong);
+        let wrong = |open: &&StandingDay| {
+            let is_late = open.could_be_complete && !open.unread;
+            is_late || open.status.is_some_and(went_wrong)
+        };
         for open in self.open.iter().filter(wrong) {
             let same = |one: &&mut DatasetTrouble| {
                 one.status == open.status && one.reasons == open.reasons
@@ -50,6 +53,14 @@ impl DatasetStatus {
         }
         troubles.extend(self.last_run_trouble());
         troubles
+    }
+
+    /// Returns the days that could be complete, and weren't read since they were first named a short while ago,
+    /// newest first.
+    pub fn unread(&self) -> Vec<&StandingDay> {
+        let open = self.open.iter();
+        open.filter(|open| open.could_be_complete && open.unread)
+            .collect()
     }
 
     /// Returns the last run if it went wrong and its day isn't among the open ones: a day under way, a

@@ -72,6 +72,11 @@ impl FirstNamedDay {
         Ok(then)
     }
 
+    /// Returns the time at which the day was recorded: the first start, for a lake that was never read.
+    pub fn noted_at(&self) -> DateTime<Utc> {
+        self.noted_at
+    }
+
     fn moves_to(self, then: Self, today: Day) -> bool {
         let ahead = self.from.date() - today.date();
         let was_ahead = (TimeDelta::days(1)..=MENDED).contains(&ahead);

@@ -21,8 +21,8 @@ pub struct Args {
     /// Source (`pncp`), or one of its datasets (`pncp.contratacoes`). Default: all enabled datasets
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: Option<String>,
-    /// Exit with code 3 if something needs attention: a day that could be complete and isn't, or a failed
-    /// run
+    /// Exit with code 3 if something needs attention: a day that could be complete and isn't, read or
+    /// not, or a failed run
     #[arg(long)]
     fail_if_incomplete: bool,
     /// List datasets without anything in the lake, too
@@ -54,7 +54,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         show(&page(&found, &off, now, Screen::stdout(), all));
         show_alerts(&lake).await;
     }
-    let is_whole = found.iter().all(|one| one.troubles().is_empty());
+    let is_whole = |one: &DatasetStatus| one.troubles().is_empty() && one.unread().is_empty();
+    let is_whole = found.iter().all(is_whole);
     Ok(match args.fail_if_incomplete && !is_whole {
         true => Exit::Partial,
         false => Exit::Done,

@@ -35,6 +35,7 @@ pub fn page(
         page.blank();
         dataset(&mut page, status, troubles, now);
     }
+    unread(&mut page, found, now);
     for one in found {
         if let Some(mistyped) = &one.mistyped {
             page.blank();
@@ -62,16 +63,51 @@ pub fn page(
     page
 }
 
+/// Adds the days of a first start that weren't read yet: no trouble, so that the tone is that of a plan.
+fn unread(page: &mut TextPage, found: &[DatasetStatus], now: DateTime<Utc>) {
+    let unread = found.iter().map(|one| (one, one.unread()));
+    let unread: Vec<_> = unread.filter(|(_, days)| !days.is_empty()).collect();
+    if unread.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line("not read yet, first asked for a short while ago:");
+    for (one, open) in unread {
+        let days: Vec<_> = open.iter().map(|open| open.day).collect();
+        let next = open.iter().filter_map(|open| open.next_try).min();
+        let next = next.map(|at| time::ahead(at, now, one.zone));
+        let next = next.unwrap_or_else(|| "at a slot to come".to_owned());
+        let text = format!(
+            "{}: {}, {}; next try {next}",
+            one.dataset,
+            counted(days.len(), "day"),
+            days::short(&days)
+        );
+        page.indented(2, &text);
+    }
+}
+
 fn headline(page: &mut TextPage, found: &[DatasetStatus], troubled: usize) {
-    let begun: Vec<_> = found.iter().filter(|one| !one.is_blank()).collect();
+    let begun: Vec<_> = found.iter().filter(|one| !one.known.is_empty()).collect();
     let complete: usize = begun.iter().map(|one| one.complete.len()).sum();
+    let unread: usize = found.iter().map(|one| one.unread().len()).sum();
     let sum = format!(
-        "{} with data, {} complete",
+        "{} with data, {} complete{}",
         counted(begun.len(), "dataset"),
-        counted(complete, "day")
+        counted(complete, "day"),
+        match unread {
+            0 => String::new(),
+            unread => format!(", {unread} not read yet"),
+        }
     );
     match troubled {
-        _ if begun.is_empty() => {
+        0 if begun.is_empty() && unread > 0 => {
+            let days = counted(unread, "day");
+            page.line(&format!(
+                "nothing is read yet: {days} wait for the daemon, or for `bronzed run`"
+            ));
+        }
+        0 if begun.is_empty() => {
             page.line("nothing is in the lake yet: `bronzed run SOURCE` reads today, `bronzed daemon` keeps everything complete");
         }
         0 => page.painted(&[
@@ -272,6 +308,7 @@ mod tests {
             runs: 3,
             reasons: vec![reason.to_owned()],
             could_be_complete: true,
+            unread: false,
             next_try: "2025-10-22T12:30:00Z".parse().ok(),
         }
     }
@@ -282,6 +319,39 @@ mod tests {
             color: false,
         };
         page(found, &[], NOW.parse().unwrap(), screen, false).text()
+    }
+
+    /// Regression: a first start showed seven days of each dataset as overdue.
+    #[test]
+    fn a_first_start_is_told_as_a_plan_and_not_as_a_failure() {
+        let unread = |text: &str| StandingDay {
+            status: None,
+            runs: 0,
+            reasons: Vec::new(),
+            unread: true,
+            ..failed(text)
+        };
+        let mut first = status(
+            "pncp.atas",
+            vec![unread("2025-10-21"), unread("2025-10-20")],
+        );
+        first.complete.clear();
+        first.known.clear();
+        first.last_run = None;
+        assert_eq!(first.to_json()["needs_attention"], false);
+        assert_eq!(
+            shown(&[first], 80),
+            "\
+nothing is read yet: 2 days wait for the daemon, or for `bronzed run`
+
+not read yet, first asked for a short while ago:
+  pncp.atas: 2 days, 2025-10-20 … 2025-10-21; next try 2025-10-22 09:30 -03:00,
+    in 30 min
+
+dataset    complete  first  newest  open  last run  of day  job  status
+─────────  ────────  ─────  ──────  ────  ────────  ──────  ───  ──────
+pncp.atas         0  -      -          2  -         -       -    -"
+        );
     }
 
     #[test]

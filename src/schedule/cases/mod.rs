@@ -188,6 +188,12 @@ impl Case {
         self
     }
 
+    /// Sets the time at which the first named day was written into the lake.
+    fn named_at(mut self, time: &str) -> Self {
+        self.known.name_at(at(time));
+        self
+    }
+
     /// Adds the comparison of a complete day with the API.
     fn verified(mut self, of: &str, time: &str, failures: u32) -> Self {
         let at = at(time);

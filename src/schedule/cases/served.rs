@@ -146,3 +146,32 @@ fn a_day_that_was_tried_again_and_again_is_stuck() {
         Backlog::default()
     );
 }
+
+/// Regression: a first start showed seven days as overdue.
+#[test]
+fn the_days_of_a_first_start_are_not_read_yet_and_overdue_only_after_their_own_time() {
+    let case = given([daily()]).named_from("15").named_at("22 11:00");
+    let counts = |case: &Case, now: &str| {
+        let backlog = case.backlog(now);
+        (backlog.days, backlog.overdue, backlog.unread)
+    };
+    assert_eq!(counts(&case, "22 12:00"), (7, 0, 7));
+    // A run of the first start that failed is told by its outcome, not as overdue.
+    let ran = |from, to| {
+        given([daily()]).named_from("15").named_at("22 11:00").ran(
+            "15",
+            "daily",
+            Status::Failed,
+            from,
+            to,
+        )
+    };
+    assert_eq!(counts(&ran("22 11:30", "22 11:31"), "22 12:00"), (7, 0, 6));
+    // A day that was tried before is as overdue as ever: coverage that moves back takes nothing from it.
+    assert_eq!(counts(&ran("21 11:30", "21 11:31"), "22 12:00"), (7, 1, 6));
+    // Two days later, nobody can say that they were asked for just now.
+    assert_eq!(counts(&case, "24 11:01"), (9, 7, 0));
+    // A clock that was ahead excuses nothing.
+    let ahead = given([daily()]).named_from("15").named_at("29 11:00");
+    assert_eq!(counts(&ahead, "22 12:00"), (7, 5, 0));
+}

@@ -142,6 +142,7 @@ fn kind_in_words(lang: Lang, kind: ConcernKind, days: u64) -> String {
         ConcernKind::DaysOverdue => counted(words.days_overdue),
         ConcernKind::Stale => words.stale.to_owned(),
         ConcernKind::DaysOpen => counted(words.days_open),
+        ConcernKind::DaysUnread => counted(words.days_unread),
         ConcernKind::ValuesMistyped => words.values_mistyped.to_owned(),
         ConcernKind::DatasetRests => words.dataset_rests.to_owned(),
         ConcernKind::JobPaused => words.job_paused.to_owned(),

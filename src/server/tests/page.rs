@@ -161,6 +161,7 @@ async fn every_status_and_every_concern_is_said_in_words() {
             words.days_stuck[1],
             words.days_overdue[1],
             words.days_open[1],
+            words.days_unread[1],
             words.api_down,
             words.stale,
             words.dataset_rests,

@@ -89,6 +89,8 @@ pub enum ConcernKind {
     Alert,
     /// Days that have settled aren't complete, and are read again.
     DaysOpen,
+    /// Days that were first asked for a short while ago, as at a first start, aren't read yet.
+    DaysUnread,
     /// The dataset's last run failed at the API, and the next one waits: up to an hour.
     DatasetRests,
     /// A person has paused the job.

@@ -65,6 +65,10 @@ pub(in crate::server) const EN: Words = Words {
             "day has settled and isn’t complete yet; it is read again",
             "days have settled and aren’t complete yet; they are read again",
         ],
+        days_unread: [
+            "day isn’t read yet: it was asked for a short while ago, and its turn comes",
+            "days aren’t read yet: they were asked for a short while ago, and their turn comes",
+        ],
         api_down: "The API is down; work waits for a probe to succeed.",
         stale: "The data is older than it may be",
         values_mistyped: "Values came in another type than their column has, and are in _extra",

@@ -72,6 +72,7 @@ pub(in crate::server) struct ConcernWords {
     pub days_stuck: [&'static str; 2],
     pub days_overdue: [&'static str; 2],
     pub days_open: [&'static str; 2],
+    pub days_unread: [&'static str; 2],
     pub api_down: &'static str,
     pub stale: &'static str,
     pub dataset_rests: &'static str,

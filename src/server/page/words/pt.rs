@@ -65,6 +65,10 @@ pub(in crate::server) const PT: Words = Words {
             "dia já assentou e ainda não está completo; é lido de novo",
             "dias já assentaram e ainda não estão completos; são lidos de novo",
         ],
+        days_unread: [
+            "dia ainda não foi lido: acabou de ser pedido, e sua vez virá",
+            "dias ainda não foram lidos: acabaram de ser pedidos, e sua vez virá",
+        ],
         api_down: "A API está fora do ar; o trabalho espera até que uma sonda dê certo.",
         stale: "Os dados estão mais antigos do que podem estar",
         values_mistyped: "Vieram valores de tipo diferente do da coluna; estão em _extra",
