@@ -53,7 +53,8 @@ pub struct DatasetKnowledge {
     last_seen: Option<DateTime<Utc>>,
     good: BTreeMap<Arc<str>, BTreeMap<Day, DateTime<Utc>>>,
     verified: BTreeMap<Day, Verified>,
-    mistyped: BTreeMap<Uuid, (Day, DateTime<Utc>, MistypedValues)>,
+    /// Mistyped values, with the end of their run. A run over a feed has some on several days.
+    mistyped: BTreeMap<(Uuid, Day), (DateTime<Utc>, MistypedValues)>,
 }
 
 /// Time for which mistyped values are told after the last run that had some.
@@ -88,8 +89,8 @@ impl DatasetKnowledge {
             self.note_good(day, &facts);
         }
         if let Some(mistyped) = &facts.mistyped {
-            let seen = (day, facts.ended_at, mistyped.clone());
-            self.mistyped.insert(facts.run_id, seen);
+            let seen = (facts.ended_at, mistyped.clone());
+            self.mistyped.insert((facts.run_id, day), seen);
         }
         if self.is_done(day) {
             return;
@@ -159,14 +160,15 @@ impl DatasetKnowledge {
     /// Returns the values that declared columns couldn't hold, if a run of the last week has found some.
     pub fn mistyped(&self, now: DateTime<Utc>) -> Option<MistypedDataset> {
         let recent = |at: DateTime<Utc>| at <= now && now - at <= MISTYPED_FOR;
-        let runs = self.mistyped.values().filter(|(_, at, _)| recent(*at));
-        let runs: Vec<_> = runs.collect();
-        let (day, _, last) = runs.iter().max_by_key(|(_, at, _)| *at)?;
+        let found = self.mistyped.iter().filter(|(_, (at, _))| recent(*at));
+        let found: Vec<_> = found.collect();
+        let ((_, day), (_, last)) = found.iter().max_by_key(|((_, day), (at, _))| (*at, *day))?;
+        let runs: BTreeSet<_> = found.iter().map(|((run, _), _)| run).collect();
         Some(MistypedDataset {
-            since: runs.iter().map(|(_, at, _)| *at).min()?,
+            since: found.iter().map(|(_, (at, _))| *at).min()?,
             day: *day,
             field: Arc::clone(&last.field),
-            values: runs.iter().map(|(.., one)| one.values).sum(),
+            values: found.iter().map(|(_, (_, one))| one.values).sum(),
             runs: runs.len(),
         })
     }
@@ -370,6 +372,13 @@ mod tests {
         known.note(day, run(3, 1, "2025-10-22T15:00:00Z"));
         known.note(day, run(3, 1, "2025-10-22T15:00:00Z"));
         let told = known.mistyped(at("2025-10-22T16:00:00Z")).unwrap();
+        // A run over a feed has an entry in each of its days.
+        known.note(
+            "2025-10-21".parse().unwrap(),
+            run(3, 2, "2025-10-22T15:00:00Z"),
+        );
+        let of_feed = known.mistyped(at("2025-10-22T16:00:00Z")).unwrap();
+        assert_eq!((of_feed.values, of_feed.runs), (33, 2));
         assert_eq!((told.values, told.runs, told.day), (31, 2, day));
         assert_eq!(told.since, at("2025-10-22T14:00:00Z"));
         assert!(told.in_words("pncp.contratos").contains("`valorGlobal`"));

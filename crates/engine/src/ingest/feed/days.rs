@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::ingest::frame::{day_settled_at, log_recovery, note_row_count};
-use crate::ingest::intake::batch::{Batch, IntakeError};
+use crate::ingest::intake::batch::{Batch, IntakeError, drift_example};
 use crate::ingest::intake::versions::Versions;
 use crate::ingest::outcome::RunEnd;
 use crate::ingest::{Context, Order};
@@ -312,6 +312,10 @@ impl<'a> OpenDays<'a> {
         };
         let execution = &mut open.execution;
         ended.clone().apply(execution);
+        // A day that was closed and met again has the example of its first rows already.
+        if execution.drift_example.is_none() {
+            execution.drift_example = drift_example(&open.order, open.batch.drifted());
+        }
         let dataset = &open.order.dataset;
         if day_settled_at(dataset, day, self.context.zone) <= execution.started_at {
             note_row_count(execution, dataset, open.state.len() as u64);

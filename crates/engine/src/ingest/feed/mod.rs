@@ -119,8 +119,8 @@ pub async fn read(run: RunFrame<'_>) -> RunReport {
     if !put_off {
         ended = walk.end(ended).await;
     }
-    let execution = walk.days.total(&ended);
-    tell_drift(run.order, walk.days.drifted(), execution.counts.drift);
+    let mut execution = walk.days.total(&ended);
+    execution.drift_example = tell_drift(run.order, walk.days.drifted(), execution.counts.drift);
     RunReport {
         put_off,
         unanswered: walk.usage.unanswered(),

@@ -15,7 +15,7 @@ use bronzed_model::quality::{self, Results};
 use bronzed_model::record::RecordId;
 use bronzed_source::RequestBudget;
 use bronzed_storage::bronze::BronzeError;
-use bronzed_storage::bronze::drift::{Drift, Why};
+use bronzed_storage::bronze::drift::{Drift, DriftFinding, Why};
 use bronzed_storage::bronze::expectations::Evaluator;
 use bronzed_storage::bronze::writer::{EncodedFile, FileMeta, FileWriter, RowOrigin};
 use bronzed_storage::lake::document::DocumentError;
@@ -288,18 +288,33 @@ pub fn tell(context: &Context, committed: &Committed) {
 }
 
 /// Logs once that values went into `_extra`, with one of them as an example, and returns its field; `extra` is the
-/// `_extra` of a row. A value that its column can't hold is the first choice: sums lack it.
+/// `_extra` of a row.
 pub fn tell_drift(order: &Order, extra: Option<&str>, values: u64) -> Option<DriftExample> {
+    let found = drifted_value(order, extra)?;
+    let (field, example) = (found.field.as_str(), found.example.as_str());
+    let why = found.why.name();
+    tracing::warn!(field, why, example, values, "schema drift seen");
+    Some(example_of(&found))
+}
+
+/// Returns the field of one of the values that went into `_extra`, without a line in the log.
+pub fn drift_example(order: &Order, extra: Option<&str>) -> Option<DriftExample> {
+    Some(example_of(&drifted_value(order, extra)?))
+}
+
+/// Returns one of the values. One that its column can't hold is the first choice: sums lack it.
+fn drifted_value(order: &Order, extra: Option<&str>) -> Option<DriftFinding> {
     let mut drift = Drift::default();
     drift.see(&order.dataset.schema, order.day, extra?);
     let findings = drift.findings();
     let mistyped = findings.iter().find(|found| found.why == Why::Mistyped);
     let found = mistyped.or(findings.first())?;
-    let (field, example) = (found.field.as_str(), found.example.as_str());
-    let why = found.why.name();
-    tracing::warn!(field, why, example, values, "schema drift seen");
-    Some(DriftExample {
-        field: field.to_owned(),
-        why: why.to_owned(),
-    })
+    Some((*found).clone())
+}
+
+fn example_of(found: &DriftFinding) -> DriftExample {
+    DriftExample {
+        field: found.field.clone(),
+        why: found.why.name().to_owned(),
+    }
 }

@@ -247,6 +247,37 @@ async fn a_first_walk_that_dies_is_taken_up_by_later_ones_without_a_gap() {
     assert_whole(&world.rows().await, &feed.lock().unwrap());
 }
 
+/// Regression: the audit of a feed named no field of the values that no column held.
+#[tokio::test]
+async fn each_day_with_drift_names_a_field_of_it_as_the_other_kinds_do() {
+    // `situacao` is no column.
+    let (world, _) = given_small(20).await;
+    let report = world.run().await;
+    let example = json!({"field": "situacao", "why": "undeclared"});
+    let found = entries(&world, &report.execution.run_id.to_string()).await;
+    assert!(found.len() >= 3, "{found:#?}");
+    for entry in found.iter().filter(|entry| entry["new_records"] != 0) {
+        assert_eq!(entry["drift_example"], example, "{entry:#}");
+    }
+    let told = report.execution.drift_example.map(|example| example.field);
+    assert_eq!(told.as_deref(), Some("situacao"));
+
+    let mut declared = dataset();
+    let mut schema = (*declared.schema).clone();
+    schema
+        .columns
+        .push(Column::new("situacao", ColumnType::String));
+    declared.schema = Arc::new(schema);
+    let (world, _) = given(Feed::of(20, 7, "2025-10-22"), declared).await;
+    let report = world.run().await;
+    let found = entries(&world, &report.execution.run_id.to_string()).await;
+    assert!(
+        found
+            .iter()
+            .all(|entry| entry["drift_example"] == Value::Null)
+    );
+}
+
 #[tokio::test]
 async fn each_day_has_its_state_its_commits_and_an_entry_of_the_run() {
     let (world, feed) = given_small(100).await;
