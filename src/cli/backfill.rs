@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     #[command(flatten)]
-    range: target::Range,
+    range: target::TypedRange,
     /// Order of the days
     #[arg(long, value_enum, default_value = "newest")]
     order: OrderArg,
@@ -75,7 +75,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let today = Day::of(clock.now(), source.timezone);
     let named = args.target.contains('.');
     let (target::Range { from, to }, datasets) =
-        target::cut(args.range, &source, datasets, today, named)?;
+        target::cut(args.range.on(today), &source, datasets, today, named)?;
     let Ok(shard) = share(&mut settings, &source, shard(args.shard)?) else {
         say("nothing to do: there are more shards than requests may be in flight");
         return Ok(Exit::Done);

@@ -32,6 +32,7 @@ mod summary;
 mod tables;
 mod target;
 mod text;
+mod typed_day;
 mod verify;
 mod views;
 mod watch;

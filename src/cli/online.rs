@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::reading::spinner;
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, check, say, show, target};
 use bronzed_engine::inspection::{CheckResult, CheckVerdict, Inspector, ResponseSummary, Totals};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -31,8 +32,8 @@ pub struct Args {
     targets: Vec<String>,
     /// Day to request. Default: of each dataset the newest day that the lake has rows of, else the last working
     /// day before today
-    #[arg(long, value_name = "YYYY-MM-DD", requires = "online")]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, requires = "online")]
+    day: Option<TypedDay>,
     /// Print one JSON object per dataset; with --online, one for the lake and for each dataset
     #[arg(long)]
     json: bool,
@@ -57,8 +58,9 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     let asked = target::find_all(&settings, &args.targets)?;
     for (source, datasets) in &asked {
-        if let Some(day) = args.day {
+        if let Some(typed) = args.day {
             let today = Day::of(clock.now(), source.timezone);
+            let day = typed.on(today);
             target::check_days(day, day, source, datasets, today)?;
         }
     }
@@ -80,7 +82,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
                 client: SourceClient::new(source, clock.clone(), entropy)?,
                 source,
                 lake,
-                day: args.day,
+                day: args.day.map(|typed| typed.at(clock.now(), source.timezone)),
                 clock: clock.as_ref(),
                 cancel,
             };

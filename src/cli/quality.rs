@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -27,14 +28,14 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: Option<String>,
     /// One day. Default: the newest seven days of each dataset
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, conflicts_with_all = ["from", "to"])]
+    day: Option<TypedDay>,
     /// First day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
     /// Print one JSON object per expectation
     #[arg(long)]
     json: bool,
@@ -57,14 +58,17 @@ struct QualityRow {
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
-    let (from, to) = (args.day.or(args.from), args.day.or(args.to));
-    target::in_order(from, to)?;
+    let now = SystemClock.now();
+    let (first, last) = (args.day.or(args.from), args.day.or(args.to));
+    target::typed_in_order(first, last, &settings, now)?;
     shell.log(&settings, true)?;
     let targets: Vec<_> = args.target.into_iter().collect();
-    let (lake, readings) = reading::read(shell, &settings, &targets, SystemClock.now()).await?;
+    let (lake, readings) = reading::read(shell, &settings, &targets, now).await?;
     let mut rows = Vec::new();
     for reading in readings {
         let zone = reading.schedule.zone;
+        let on = |typed: TypedDay| typed.at(now, zone);
+        let (from, to) = (first.map(on), last.map(on));
         for one in reading.datasets {
             let period = one.dataset.days.period;
             let from = from.map(|from| period.first(from));

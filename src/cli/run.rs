@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cli::progress::Bar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::text::{Screen, time};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, say, show, summary, target};
 use crate::session::AppContext;
 use bronzed_engine::ingest::report::RunReport;
@@ -22,14 +23,14 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     /// Day to read, complete or not. Default: today in the source's time zone
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, conflicts_with_all = ["from", "to"])]
+    day: Option<TypedDay>,
     /// First day of a range
-    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY, requires = "to")]
+    from: Option<TypedDay>,
     /// Last day of a range
-    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY, requires = "from")]
+    to: Option<TypedDay>,
     /// Read every page, or only new records
     #[arg(long, value_enum, default_value = "full")]
     mode: ModeArg,
@@ -128,7 +129,8 @@ fn orders(
     mut datasets: Vec<Arc<Dataset>>,
     today: Day,
 ) -> Result<Vec<Order>, CliError> {
-    let (from, to) = match (args.day, args.from, args.to) {
+    let on = |typed: Option<TypedDay>| typed.map(|typed| typed.on(today));
+    let (from, to) = match (on(args.day), on(args.from), on(args.to)) {
         (Some(day), _, _) => (day, day),
         (None, Some(from), Some(to)) => (from, to),
         _ => (today, today),

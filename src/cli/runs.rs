@@ -6,11 +6,11 @@ use chrono::TimeDelta;
 
 use crate::cli::status::status_cell;
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief, time};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show};
 use crate::standing::reasons;
 use crate::standing::runs::{RecordedRun, RunQuery, past_runs};
 use bronzed_model::clock::{Clock, SystemClock};
-use bronzed_model::day::Day;
 use bronzed_model::execution::Status;
 
 /// Default of `--since`, before now.
@@ -26,8 +26,8 @@ pub struct Args {
     #[arg(long, value_enum)]
     status: Option<StatusArg>,
     /// Only runs that started on this day or later. Default: 30 days ago
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    since: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    since: Option<TypedDay>,
     /// Greatest number of runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
@@ -63,7 +63,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let (lake, readings) = reading::read(shell, &settings, &targets, now).await?;
     // The days of `--since` begin in the zone of the first source; all that are shipped have the same.
     let zone = readings.first().map(|reading| reading.schedule.zone);
-    let since = args.since.zip(zone).map(|(day, zone)| day.start(zone));
+    let since = args.since.zip(zone);
+    let since = since.map(|(day, zone)| day.at(now, zone).start(zone));
     let datasets: Vec<_> = readings
         .into_iter()
         .flat_map(|reading| {

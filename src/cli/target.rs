@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliError, complain};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Source};
@@ -210,13 +213,46 @@ fn only_today(dataset: &Dataset) -> String {
 
 /// Required range of days of a command.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Range {
+pub struct TypedRange {
     /// First day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub from: Day,
+    #[arg(long, value_name = DAY)]
+    from: TypedDay,
     /// Last day
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = DAY)]
+    to: TypedDay,
+}
+
+impl TypedRange {
+    /// Returns the days, on the day `today`.
+    pub fn on(self, today: Day) -> Range {
+        Range {
+            from: self.from.on(today),
+            to: self.to.on(today),
+        }
+    }
+}
+
+/// Range of days.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    /// First day.
+    pub from: Day,
+    /// Last day.
     pub to: Day,
+}
+
+/// Checks that a range, open at either end or not, does not end before it starts in the zone of any source.
+pub fn typed_in_order(
+    from: Option<TypedDay>,
+    to: Option<TypedDay>,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> Result<(), CliError> {
+    let mut sources = settings.sources.values();
+    sources.try_for_each(|source| {
+        let day = |typed: TypedDay| typed.at(now, source.timezone);
+        in_order(from.map(day), to.map(day))
+    })
 }
 
 /// Checks that a range, open at either end or not, does not end before it starts.

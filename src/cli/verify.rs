@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     #[command(flatten)]
-    range: target::Range,
+    range: target::TypedRange,
     /// Read days that differ again: add new records, and note those that the API no longer lists
     #[arg(long)]
     repair: bool,
@@ -37,7 +37,8 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let clock = SystemClock;
     let (source, datasets) = target::find(&settings, &args.target)?;
     let today = Day::of(clock.now(), source.timezone);
-    let target::Range { from, to } = args.range;
+    let range = args.range.on(today);
+    let target::Range { from, to } = range;
     target::check_days(from, to, &source, &datasets, today)?;
     if to == today {
         return Err(CliError::Usage(format!(
@@ -55,7 +56,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let Some(context) = session.context(&source.name, bar.clone()) else {
         return Ok(Exit::Failed);
     };
-    let orders = orders(&args, &datasets);
+    let orders = orders(range, &datasets);
     bar.begin(orders.len());
     let found = verify_all(&context, &orders, &args, &bar).await;
     session.close().await;
@@ -85,10 +86,9 @@ fn chosen(datasets: &[Arc<Dataset>]) -> Result<Vec<Arc<Dataset>>, CliError> {
 }
 
 /// Builds the orders, newest day first, because recent days are of most interest.
-fn orders(args: &Args, datasets: &[Arc<Dataset>]) -> Vec<Order> {
-    let mut days: Vec<_> = args.range.from.through(args.range.to).collect();
+fn orders(target::Range { from, to }: target::Range, datasets: &[Arc<Dataset>]) -> Vec<Order> {
+    let mut days: Vec<_> = from.through(to).collect();
     days.reverse();
-    let from = args.range.from;
     let order = |day: Day| {
         let read = target::on_day(datasets, day, from);
         read.map(|(dataset, day)| Order {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::cli::text::Screen;
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, reading, say, show, target};
 use crate::standing::{DatasetReading, SourceReading};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -26,11 +27,11 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: Option<String>,
     /// First day. Default: the first of one dataset; of several, as many days as fit the screen
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day. Default: the last that is read or wanted
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
     /// Print one JSON object per dataset
     #[arg(long)]
     json: bool,
@@ -75,24 +76,28 @@ struct Proven {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    target::in_order(args.from, args.to)?;
     let settings = shell.settings()?;
-    shell.log(&settings, true)?;
     let now = SystemClock.now();
+    target::typed_in_order(args.from, args.to, &settings, now)?;
+    shell.log(&settings, true)?;
     let targets: Vec<_> = args.target.clone().into_iter().collect();
     let (_, readings) = reading::read(shell, &settings, &targets, now).await?;
     let mut found = Vec::new();
     for reading in &readings {
-        let datasets = reading.datasets.iter();
-        found.extend(datasets.map(|one| covered(reading, one, now)));
+        let on = |typed: TypedDay| typed.at(now, reading.schedule.zone);
+        let (from, to) = (args.from.map(on), args.to.map(on));
+        for one in &reading.datasets {
+            let mut covered = covered(reading, one, now);
+            let first = from.map(|from| covered.period.first(from));
+            covered.marks.retain(|day, _| {
+                first.is_none_or(|first| first <= *day) && to.is_none_or(|to| *day <= to)
+            });
+            covered.range = from.zip(to);
+            found.push(covered);
+        }
     }
-    for one in &mut found {
-        let from = args.from.map(|from| one.period.first(from));
-        let within =
-            |day: &Day| from.is_none_or(|from| from <= *day) && args.to.is_none_or(|to| *day <= to);
-        one.marks.retain(|day, _| within(day));
-        one.range = args.from.zip(args.to);
-    }
+    let zone = readings.first().map(|reading| reading.schedule.zone);
+    let from = args.from.zip(zone).map(|(typed, zone)| typed.at(now, zone));
     if args.json {
         found.iter().for_each(|one| say(&to_json(one).to_string()));
         return Ok(Exit::Done);
@@ -100,7 +105,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let screen = Screen::stdout();
     show(&match found.as_slice() {
         [one] => view::calendar(one, screen),
-        several => view::grid(several, args.from, screen),
+        several => view::grid(several, from, screen),
     });
     Ok(Exit::Done)
 }

@@ -6,8 +6,8 @@ mod view;
 
 use clap::Subcommand;
 
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit};
-use bronzed_model::day::Day;
 
 pub use show::run as run_show;
 
@@ -31,17 +31,17 @@ pub struct ShowArgs {
     #[arg(value_name = "SOURCE.DATASET", required = true)]
     target: String,
     /// Day to show: complete or not, why, its slices and its runs
-    #[arg(value_name = "YYYY-MM-DD", required_unless_present = "named")]
-    day: Option<Day>,
+    #[arg(value_name = DAY, required_unless_present = "named")]
+    day: Option<TypedDay>,
     /// The day, written as other commands have it
     #[arg(
         id = "named",
         long = "day",
-        value_name = "YYYY-MM-DD",
+        value_name = DAY,
         conflicts_with = "day",
         hide = true
     )]
-    named: Option<Day>,
+    named: Option<TypedDay>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

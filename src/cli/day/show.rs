@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::view::{self, DayText};
 use crate::cli::state::DatasetHandle;
 use crate::cli::text::{Screen, time};
+use crate::cli::typed_day::TypedDay;
 use crate::cli::{CliContext, CliError, Exit, SIMULATED, say, show, target};
 use crate::standing::{SourceReading, open_reasons};
 use bronzed_model::clock::{Clock, SystemClock};
@@ -17,14 +18,14 @@ use bronzed_storage::state::glance;
 pub async fn run(
     shell: &CliContext,
     target: &str,
-    day: Day,
+    typed: TypedDay,
     as_json: bool,
 ) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
     let place = DatasetHandle::to_read(&settings, target).await?;
     let now = SystemClock.now();
-    let day = place.dataset.days.period.first(day);
+    let day = place.dataset.days.period.first(typed.at(now, place.zone));
     let state = place.day(day).look().await;
     let state = state.map_err(anyhow::Error::from)?;
     let (source, datasets) = target::find(&settings, target)?;

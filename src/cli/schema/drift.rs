@@ -11,7 +11,9 @@ use serde_json::json;
 
 use crate::cli::reading::spinner;
 use crate::cli::text::{Cell, Screen, Table, TableColumn, TextPage};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, say, show, target};
+use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_storage::bronze::drift::{Drift, DriftFinding};
@@ -24,11 +26,11 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     target: String,
     /// First day. Default: the first in the lake
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day. Default: the last in the lake
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
     /// Print one JSON object per dataset instead of a table
     #[arg(long)]
     json: bool,
@@ -46,15 +48,18 @@ struct DriftRow {
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let settings = shell.settings()?;
-    let (_, datasets) = target::find(&settings, &args.target)?;
-    target::in_order(args.from, args.to)?;
+    let (source, datasets) = target::find(&settings, &args.target)?;
+    let now = SystemClock.now();
+    let on = |typed: Option<TypedDay>| typed.map(|typed| typed.at(now, source.timezone));
+    let (from, to) = (on(args.from), on(args.to));
+    target::in_order(from, to)?;
     shell.log(&settings, true)?;
     let lake = Lake::open_existing(&settings.lake).await;
     let lake = lake.context("the lake")?;
     let bar = spinner(shell, "reading files", datasets.len(), "datasets");
     for dataset in &datasets {
         bar.set_message(dataset.full_name());
-        let seen = look(&lake, dataset, args.from, args.to).await?;
+        let seen = look(&lake, dataset, from, to).await?;
         if args.json {
             say(&report(dataset, &seen).to_string());
         } else {

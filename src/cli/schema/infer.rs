@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::init::write_new;
 use crate::cli::reading::spinner;
 use crate::cli::signal::cancel_on_signal;
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, complain, say, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -35,8 +36,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", required_unless_present = "day")]
     from: Option<PathBuf>,
     /// Request the first page of each slice of this day from the API
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "from")]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, conflicts_with = "from")]
+    day: Option<TypedDay>,
     /// Write the draft to this file instead of standard output; it must not exist yet
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -58,10 +59,11 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     if let Some(file) = &args.from {
         see_file(&mut draft, dataset, file)?;
     }
-    if let Some(day) = args.day {
+    if let Some(typed) = args.day {
         askable(dataset)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let today = Day::of(clock.now(), source.timezone);
+        let day = typed.on(today);
         target::check_days(day, day, &source, &datasets, today)?;
         let bar = spinner(shell, &dataset.full_name(), slices(dataset).len(), "slices");
         exit = see_day(&mut draft, &source, dataset, day, clock, &bar).await?;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::DatasetHandle;
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, say};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -13,8 +14,8 @@ pub struct Args {
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
     /// Day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    day: Day,
+    #[arg(long, value_name = DAY)]
+    day: TypedDay,
     /// Reason for accepting the day; stored in its state
     #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
     reason: Option<String>,
@@ -40,7 +41,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let place = DatasetHandle::to_write(&settings, &args.target).await?;
     let today = Day::of(SystemClock.now(), place.zone);
     let period = place.dataset.days.period;
-    let asked = period.first(args.day);
+    let asked = period.first(args.day.on(today));
     if asked >= period.first(today) {
         return Err(CliError::Usage(format!(
             "{asked} isn't over: today is {today} in {}; only a {} that has ended can be accepted",

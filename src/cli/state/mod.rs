@@ -8,9 +8,11 @@ mod verify;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::Subcommand;
 
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, complain, target};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
@@ -62,14 +64,14 @@ pub(super) struct Selection {
 #[derive(Debug, clap::Args)]
 pub(super) struct DayBounds {
     /// One day
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, conflicts_with_all = ["from", "to"])]
+    day: Option<TypedDay>,
     /// First day. Default: the first in the lake
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day. Default: the last in the lake
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
 }
 
 /// Opened dataset with its selected days.
@@ -82,13 +84,15 @@ pub(super) struct Opened {
 impl Selection {
     /// Opens the dataset for a command that writes.
     pub(super) async fn open_to_write(&self, shell: &CliContext) -> Result<Opened, CliError> {
-        self.days.check()?;
         let settings = shell.settings()?;
+        let now = SystemClock.now();
+        self.days.check(&settings, now)?;
         shell.log(&settings, true)?;
         let place = DatasetHandle::to_write(&settings, &self.target).await?;
         let table = InspectedTable::list(&place.lake, &place.dataset.prefix).await;
         let table = table.map_err(anyhow::Error::from)?;
-        let days = self.days.of(&table.days, place.dataset.days.period);
+        let today = Day::of(now, place.zone);
+        let days = self.days.of(&table.days, place.dataset.days.period, today);
         Ok(Opened { place, days })
     }
 
@@ -101,20 +105,20 @@ impl Selection {
 
 impl DayBounds {
     /// Checks that the days don't end before they start.
-    fn check(&self) -> Result<(), CliError> {
-        target::in_order(self.from, self.to)
+    fn check(&self, settings: &Settings, now: DateTime<Utc>) -> Result<(), CliError> {
+        target::typed_in_order(self.from, self.to, settings, now)
     }
 
     /// Returns the selected days of the lake; a day given by `--day` is returned even if the lake has nothing
     /// of it.
-    fn of(&self, known: &BTreeSet<Day>, period: Period) -> Vec<Day> {
+    fn of(&self, known: &BTreeSet<Day>, period: Period, today: Day) -> Vec<Day> {
         if let Some(day) = self.day {
-            return vec![period.first(day)];
+            return vec![period.first(day.on(today))];
         }
-        let from = self.from.map(|from| period.first(from));
-        let asked = |day: &&Day| {
-            from.is_none_or(|from| from <= **day) && self.to.is_none_or(|to| **day <= to)
-        };
+        let from = self.from.map(|from| period.first(from.on(today)));
+        let to = self.to.map(|to| to.on(today));
+        let asked =
+            |day: &&Day| from.is_none_or(|from| from <= **day) && to.is_none_or(|to| **day <= to);
         known.iter().filter(asked).copied().collect()
     }
 }

@@ -1,7 +1,7 @@
 //! `bronzed state show`: the same as `bronzed day DATASET DATE`.
 
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, day};
-use bronzed_model::day::Day;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -9,8 +9,8 @@ pub struct Args {
     #[arg(value_name = "SOURCE.DATASET")]
     target: String,
     /// Day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    day: Day,
+    #[arg(long, value_name = DAY)]
+    day: TypedDay,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use futures::StreamExt as _;
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::DayBounds;
 use crate::cli::reading::spinner;
 use crate::cli::text::counted;
 use crate::cli::{CliContext, CliError, Exit, complain, say, target};
+use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_model::settings::Settings;
@@ -52,13 +54,14 @@ struct Verdict {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    args.days.check()?;
     let settings = shell.settings()?;
+    let now = SystemClock.now();
+    args.days.check(&settings, now)?;
     let datasets = target::declared(&settings, &args.targets)?;
     shell.log(&settings, true)?;
     let lake = Lake::open_existing(&settings.lake).await;
     let lake = lake.map_err(anyhow::Error::from)?;
-    let tables = list(shell, &lake, &settings, datasets, &args.days).await?;
+    let tables = list(shell, &lake, &settings, datasets, (&args.days, now)).await?;
     let verdict = inspect_all(shell, &lake, &tables, args.json).await;
     if !args.json {
         in_summary(&verdict, &tables, args.targets.is_empty());
@@ -75,7 +78,7 @@ async fn list(
     lake: &Lake,
     settings: &Settings,
     datasets: Vec<Arc<Dataset>>,
-    bounds: &DayBounds,
+    (bounds, now): (&DayBounds, DateTime<Utc>),
 ) -> Result<Vec<VerifiedTable>, CliError> {
     let alone = datasets.len() == 1;
     let bar = spinner(shell, "listing the lake", datasets.len(), "datasets");
@@ -88,10 +91,11 @@ async fn list(
         }
         let listed = InspectedTable::list(lake, &dataset.prefix).await;
         let listed = listed.map_err(anyhow::Error::from)?;
-        let mut days = bounds.of(&listed.days, dataset.days.period);
-        days.retain(|day| alone || listed.days.contains(day));
         let zone = settings.sources.get(&dataset.source);
         let zone = zone.map_or(Tz::UTC, |source| source.timezone);
+        let today = Day::of(now, zone);
+        let mut days = bounds.of(&listed.days, dataset.days.period, today);
+        days.retain(|day| alone || listed.days.contains(day));
         tables.push(VerifiedTable {
             dataset,
             zone,

@@ -73,7 +73,7 @@ fn a_day_before_the_first() {
 
 #[test]
 fn a_day_that_is_none() {
-    for day in ["2025-13-01", "22/10/2025", "yesterday"] {
+    for day in ["2025-13-01", "22/10/2025", "tomorrow"] {
         refuses(
             &["run", "pncp.contratacoes", "--day", day],
             &[day, "2025-10-22"],
@@ -392,4 +392,50 @@ fn records_of_a_slice_that_was_dropped_were_noted_as_taken_away() {
         "{report}"
     );
     assert!(scene.lake.json(STATE).get("withdrawn_ids").is_none());
+}
+
+/// `today` and `yesterday` are taken wherever a day is, and named where it isn't one.
+#[test]
+fn every_command_that_takes_a_day_takes_today_and_yesterday() {
+    let dataset = "pncp.contratacoes";
+    for args in [
+        &["run", dataset, "--day", "X"][..],
+        &["run", dataset, "--from", "X", "--to", "today"],
+        &["backfill", dataset, "--from", "X", "--to", "today"],
+        &["verify", dataset, "--from", "X", "--to", "yesterday"],
+        &["coverage", dataset, "--from", "X", "--to", "today"],
+        &["day", dataset, "X"],
+        &["day", "forget", dataset, "--day", "X"],
+        &["runs", dataset, "--since", "X"],
+        &["quality", dataset, "--day", "X"],
+        &["state", "show", dataset, "--day", "X"],
+        &["state", "verify", "--day", "X"],
+        &["state", "rebuild", dataset, "--from", "X"],
+        &["state", "accept", dataset, "--reason", "r", "--day", "X"],
+        &["check", "--online", dataset, "--day", "X"],
+        &["schema", "infer", dataset, "--day", "X"],
+        &["schema", "drift", dataset, "--from", "X"],
+    ] {
+        let with = |day: &'static str| {
+            let args = args.iter().map(|arg| if *arg == "X" { day } else { arg });
+            args.collect::<Vec<_>>()
+        };
+        let refused = Program::new(&with("tomorrow")).run().expect(2).stderr;
+        let hint = "write it as 2025-10-22, or `today` or `yesterday`";
+        assert!(refused.contains(hint), "{args:?}: {refused}");
+        // What the command says of a lake or an API that isn't there is its own affair.
+        let taken = Program::new(&with("yesterday"))
+            .env("BRONZED__LAKE__URL", "file:///proc/nowhere")
+            .env("BRONZED__SOURCES__PNCP__BASE_URL", "http://127.0.0.1:9")
+            .env("BRONZED__SOURCES__PNCP__RETRY__MAX_ATTEMPTS", "1")
+            .run();
+        assert!(
+            !taken.stderr.contains("is not a day"),
+            "{args:?}: {taken:?}"
+        );
+        assert_ne!(taken.code, Some(101), "{args:?}: {taken:?}");
+    }
+    let early = ["run", dataset, "--from", "today", "--to", "yesterday"];
+    let refused = Program::new(&early).run().expect(2).stderr;
+    assert!(refused.contains("is after --to"), "{refused}");
 }
