@@ -4,8 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::cli::text::{Paint, Screen, TextPage, counted};
-use crate::cli::{CliContext, CliError, Exit, show};
+use crate::cli::{CliContext, CliError, Exit, say, show};
 
 /// File that makes a folder a configuration.
 pub const MAIN: &str = "bronzed.toml";
@@ -26,6 +28,9 @@ pub struct Args {
     /// Write bronzed.toml alone, without sources
     #[arg(long)]
     empty: bool,
+    /// Print one JSON object: the folder and the files written
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -58,14 +63,17 @@ pub fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         Some(_) if args.empty => false,
         Some(source) => args.only.is_empty() || args.only.iter().any(|one| one == source),
     };
-    let mut written = 0;
+    let mut written = Vec::new();
     for (name, text) in bronzed_config::embedded().filter(|(name, _)| wanted(name)) {
         write_new(&folder.join(name), text)?;
-        written += 1;
+        written.push(folder.join(name));
     }
     // A configuration folder has this one even if it is empty.
     fs::create_dir_all(folder.join("sources")).map_err(anyhow::Error::from)?;
-    tell(&folder, written, args.empty);
+    match args.json {
+        true => say(&json!({"folder": folder, "files": written}).to_string()),
+        false => tell(&folder, written.len(), args.empty),
+    }
     Ok(Exit::Done)
 }
 

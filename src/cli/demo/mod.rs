@@ -61,6 +61,9 @@ pub struct Args {
     /// Share of requests that the simulated API answers with a fault
     #[arg(long, default_value_t = 0.04)]
     faults: f64,
+    /// Print one JSON object per run
+    #[arg(long, conflicts_with = "serve")]
+    json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -80,12 +83,14 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     .context("the simulator could not listen on this machine")?;
     let settings = settings(&folder, &simulator.base_url())?;
     shell.log(&settings, true)?;
-    say(&format!(
-        "A simulated PNCP answers on {}; every {:.0}th request meets a fault.\nThe lake is {}.\n",
-        simulator.base_url(),
-        1.0 / args.faults.max(0.001),
-        folder.display()
-    ));
+    if !args.json {
+        say(&format!(
+            "A simulated PNCP answers on {}; every {:.0}th request meets a fault.\nThe lake is {}.\n",
+            simulator.base_url(),
+            1.0 / args.faults.max(0.001),
+            folder.display()
+        ));
+    }
     let dataset = settings
         .sources
         .get("pncp")
@@ -113,15 +118,22 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             .context("the configuration that the program carries has no pncp")?;
         let report = run_order(&context, &order).await;
         bar.finish();
-        say(&told(time, &report));
+        match args.json {
+            true => say(&report.to_json().to_string()),
+            false => say(&told(time, &report)),
+        }
         reports.push(report);
     }
     session.close().await;
+    let outcome = exit(&reports, TIMES.len() - reports.len());
+    if args.json {
+        return Ok(outcome);
+    }
     say("");
     show(&summary::page(&reports, Screen::stdout()));
     let answer = answer::answer(session.lake(), &order.dataset).await?;
     closing(&folder, &reports, &answer)?;
-    Ok(exit(&reports, TIMES.len() - reports.len()))
+    Ok(outcome)
 }
 
 fn at(time: &str) -> anyhow::Result<DateTime<Utc>> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use chrono_tz::Tz;
 use clap::Subcommand;
+use serde_json::json;
 
 use self::draft::SourceDraft;
 use self::request::SampledRequest;
@@ -57,6 +58,9 @@ struct NewArgs {
     /// Print the files instead of writing them
     #[arg(long)]
     print: bool,
+    /// Print one JSON object: the files with their texts, and what is still to be mended
+    #[arg(long)]
+    json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
@@ -88,6 +92,10 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         (format!("sources/{source}.toml"), draft.text()),
         (format!("sources/{source}/{dataset}.toml"), columns),
     ];
+    if args.print && args.json {
+        say(&as_json(&draft, Path::new(""), &files, None).to_string());
+        return Ok(Exit::Done);
+    }
     if args.print {
         for (name, text) in &files {
             say(&format!("# {name}\n{}", text.trim_end()));
@@ -96,8 +104,34 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     }
     let folder = shell.config_folder().unwrap_or_else(|| "config".into());
     write(&folder, &files)?;
-    tell(shell, &folder, &draft, &files);
+    let loaded = bronzed_config::load(Some(&folder), std::env::vars());
+    let problems = loaded.err().map(|problems| problems.to_string());
+    match args.json {
+        true => say(&as_json(&draft, &folder, &files, Some(problems)).to_string()),
+        false => tell(shell, &folder, &draft, (&files, problems)),
+    }
     Ok(Exit::Done)
+}
+
+/// Returns the draft as one JSON object. `checked`: the problems of the configuration that it was written into;
+/// `None` if it was only printed.
+fn as_json(
+    draft: &SourceDraft<'_>,
+    folder: &Path,
+    files: &[(String, String)],
+    checked: Option<Option<String>>,
+) -> serde_json::Value {
+    let files = files.iter();
+    let files = files.map(|(name, text)| json!({"path": folder.join(name), "text": text}));
+    json!({
+        "source": draft.source,
+        "dataset": draft.dataset,
+        "records": draft.sample.records.len(),
+        "day": draft.request.day(),
+        "files": files.collect::<Vec<_>>(),
+        "written": checked.is_some(),
+        "problems": checked.flatten(),
+    })
 }
 
 /// Checks that a name can be one of a source or a dataset.
@@ -179,19 +213,23 @@ fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CliError> {
 }
 
 /// Says what was written, what the configuration lacks, and what to do next.
-fn tell(shell: &CliContext, folder: &Path, draft: &SourceDraft<'_>, files: &[(String, String)]) {
+fn tell(
+    shell: &CliContext,
+    folder: &Path,
+    draft: &SourceDraft<'_>,
+    (files, problems): (&[(String, String)], Option<String>),
+) {
     let mut page = TextPage::new(Screen::stdout());
     let records = draft.sample.records.len();
     page.line(&format!("drafted from {records} records:"));
     for (name, _) in files {
         page.indented(2, &folder.join(name).display().to_string());
     }
-    let loaded = bronzed_config::load(Some(folder), std::env::vars());
-    match loaded {
-        Ok(_) => page.painted(&[(Paint::Good, "the configuration is right")]),
-        Err(problems) => {
+    match problems {
+        None => page.painted(&[(Paint::Good, "the configuration is right")]),
+        Some(problems) => {
             page.painted(&[(Paint::Warn, "still to be mended:")]);
-            page.indented(2, &problems.to_string());
+            page.indented(2, &problems);
         }
     }
     let option = shell

@@ -49,6 +49,14 @@ fn init_writes_a_configuration_that_is_right_and_overwrites_none() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let names = datasets.filter_map(|one| one["dataset"].as_str().map(str::to_owned));
     assert!(names.clone().count() >= 5 && names.clone().all(|name| name.starts_with("tcu.")));
+    let other = tempfile::tempdir().unwrap();
+    let told = bronzed(other.path(), &["init", "--only", "tcu", "--json"]);
+    let told = told.expect(0).json();
+    let files = told["files"].as_array().unwrap();
+    assert!(files.len() >= 6, "{told}");
+    for file in files {
+        assert!(Path::new(file.as_str().unwrap()).exists(), "{file}");
+    }
     let unknown = bronzed(one.path(), &["init", "--only", "ibge"]).expect(2);
     assert!(!unknown.stderr.is_empty());
 }
@@ -71,6 +79,22 @@ fn a_source_is_drafted_from_one_answer_and_read_at_once() {
     assert_eq!(report["new"], 200);
     let drift = bronzed(folder.path(), &["schema", "drift", "mine", "--json"]).expect(0);
     assert_eq!(drift.json()["further_values"], 0);
+    let new = ["source", "new", "also", "--from", &url, "--json"];
+    let printed = [&new[..], &["--print"]].concat();
+    let printed = bronzed(folder.path(), &printed).expect(0).json();
+    assert_eq!(printed["written"], false, "{printed}");
+    let drafted = bronzed(folder.path(), &new).expect(0).json();
+    assert_eq!(drafted["problems"], Value::Null, "{drafted}");
+    assert_eq!(
+        (&drafted["written"], &drafted["records"], &drafted["day"]),
+        (&true.into(), &50.into(), &"2025-10-22".into())
+    );
+    for file in [&drafted["files"][0], &drafted["files"][1]] {
+        let text = fs::read_to_string(file["path"].as_str().unwrap()).unwrap();
+        assert_eq!(file["text"], text);
+    }
+    let columns = printed["files"][1]["text"].as_str().unwrap();
+    assert!(columns.contains("[columns]"), "{columns}");
     // Nothing is overwritten.
     let again = bronzed(folder.path(), &["source", "new", "mine", "--from", &url]).expect(2);
     assert!(again.stderr.contains("exists"), "{again:?}");

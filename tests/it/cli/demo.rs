@@ -35,6 +35,19 @@ fn query(lake: &TestLake, said: &str) -> Vec<(String, u64)> {
     .collect()
 }
 
+#[test]
+fn a_demo_for_programs_is_a_report_of_each_run() {
+    let lake = TestLake::new(Backend::Folder);
+    let folder = lake.as_folder().display().to_string();
+    let args = ["demo", &folder, "--records", "60", "--json"];
+    let told = Program::new(&args).run().expect(0).stdout;
+    let reports = told.lines().map(serde_json::from_str::<serde_json::Value>);
+    let reports: Vec<_> = reports.collect::<Result<_, _>>().expect("objects alone");
+    assert_eq!(reports.len(), 3);
+    let new: u64 = reports.iter().map(|one| one["new"].as_u64().unwrap()).sum();
+    assert!(new > 0 && reports[0]["dataset"] == "contratacoes", "{told}");
+}
+
 /// A demo's day that is read from an API, as `status` recommends, would be a proven day of real and made-up records.
 #[test]
 fn made_up_and_real_records_never_share_a_lake() {
