@@ -35,10 +35,14 @@ pub fn about(span: TimeDelta) -> String {
     }
 }
 
-/// Returns the duration of some work: `0.4 s`, `3 min 20 s`, `2 h 5 min`.
+/// Returns the duration of some work, with tenths below a minute: `20 ms`, `0.4 s`, `3 min 20 s`,
+/// `2 h 5 min`. A duration in whole seconds, as the audit has them, has none: `4 s`, `under 1 s`.
 pub fn took(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
+        0 if time.is_zero() => "under 1 s".to_owned(),
+        0 if time.as_millis() < 100 => format!("{} ms", time.as_millis()),
+        1..60 if time.subsec_nanos() == 0 => format!("{seconds} s"),
         0..60 => format!("{:.1} s", time.as_secs_f64()),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
@@ -74,10 +78,17 @@ mod tests {
             [told(0), told(119), told(120), told(3_000)],
             ["0 min", "119 min", "2 h", "2 days"]
         );
-        let seconds = |seconds| took(Duration::from_secs(seconds));
+        let seconds = |seconds| took(Duration::from_secs_f64(seconds));
         assert_eq!(
-            [seconds(4), seconds(200), seconds(7_500)],
-            ["4.0 s", "3 min 20 s", "2 h 5 min"]
+            [
+                seconds(0.02),
+                seconds(4.2),
+                seconds(200.3),
+                seconds(7_500.0)
+            ],
+            ["20 ms", "4.2 s", "3 min 20 s", "2 h 5 min"]
         );
+        // The audit has whole seconds: `4.0 s` would claim what nobody measured.
+        assert_eq!([seconds(0.0), seconds(4.0)], ["under 1 s", "4 s"]);
     }
 }

@@ -293,7 +293,7 @@ fn execution(lang: Lang, view: &DayView, run: &ExecutionView, zone: Tz) -> Marku
             @if let Some(at) = run.started_at.or(run.ended_at) {
                 " · " (parts::instant(lang, at, view.at, zone))
             }
-            @if let Some(took) = took(run) { " · " (lang.span(took)) }
+            @if let Some(took) = took(run) { " · " (lang.took(took)) }
         }
         @if run.status.is_some() {
             p class="small" {

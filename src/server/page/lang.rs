@@ -108,6 +108,25 @@ impl Lang {
         }
     }
 
+    /// Spells the duration of a run: with tenths below ten seconds, if it is known that finely, as those of this
+    /// process are: `0.4 s`, `20 ms`. The audit in the lake has whole seconds: `4 s`, `< 1 s`.
+    pub(in crate::server) fn took(self, span: TimeDelta) -> String {
+        let whole = span.subsec_nanos() == 0;
+        match span.num_milliseconds() {
+            ..=0 => "< 1 s".to_owned(),
+            millis @ 1..100 => format!("{millis} ms"),
+            millis @ 100..10_000 if !whole => {
+                let tenths = (millis + 50) / 100;
+                let point = match self {
+                    Self::En => '.',
+                    Self::Pt => ',',
+                };
+                format!("{}{point}{} s", tenths / 10, tenths % 10)
+            }
+            _ => self.span(span),
+        }
+    }
+
     /// Spells a time by its distance from now: `5 min ago`, `in 2 h`.
     pub(in crate::server) fn distance(self, at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         let is_past = at <= now;
@@ -197,6 +216,13 @@ mod tests {
         );
         assert_eq!(Lang::Pt.distance(now + TimeDelta::days(3), now), "em 3 d");
         assert_eq!(Lang::Pt.instant(now, Sao_Paulo), "22 out 2025, 12:00:00");
+        let took = |millis| TimeDelta::milliseconds(millis);
+        assert_eq!(Lang::Pt.took(took(420)), "0,4 s");
+        assert_eq!(Lang::En.took(took(20)), "20 ms");
+        assert_eq!(Lang::En.took(took(12_420)), "12 s");
+        // The audit has whole seconds, and claims no tenths.
+        assert_eq!(Lang::En.took(took(4_000)), "4 s");
+        assert_eq!(Lang::En.took(took(0)), "< 1 s");
         assert_eq!(
             Lang::En.weekday("2025-10-22".parse().unwrap()),
             "Wednesday, 22 Oct 2025"

@@ -64,7 +64,7 @@ fn ended(lang: Lang, view: &DayView, run: &ExecutionView, zone: Tz) -> Markup {
         p class="lead" {
             (parts::execution_status(lang, run.status))
             " " (run.job.as_deref().unwrap_or(words.earlier))
-            @if let Some(took) = took(run) { " · " (words.took) " " (lang.span(took)) }
+            @if let Some(took) = took(run) { " · " (words.took) " " (lang.took(took)) }
         }
         @if !run.failed_slices.is_empty() || run.error.is_some() || run.stop.is_some() {
             section aria-labelledby="why" {

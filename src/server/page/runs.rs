@@ -160,7 +160,7 @@ fn ended_row(lang: Lang, run: &PastRun, now: DateTime<Utc>, zone: Tz) -> Markup 
             td { a href=(parts::dataset_path(&run.source, &run.dataset)) { (run.source) "." (run.dataset) } }
             td { a href=(parts::day_path(&run.source, &run.dataset, run.day)) { (lang.day(run.day)) } }
             td { (run.job) }
-            td class="n" { (lang.span(run.ended_at - run.started_at)) }
+            td class="n" { (lang.took(run.ended_at - run.started_at)) }
             td class="n" { (lang.number(run.new)) }
             td class="n" { (lang.number(run.requests)) }
             td class="n" { (lang.number(run.retries)) }
