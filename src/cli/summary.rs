@@ -13,7 +13,7 @@ pub fn page(reports: &[RunReport], screen: Screen) -> TextPage {
         TableColumn::text("status"),
         TableColumn::number("fetched"),
         TableColumn::number("new"),
-        TableColumn::number("known").spare(1),
+        TableColumn::number("duplicates").spare(2),
         TableColumn::number("off day").if_used().spare(2),
         TableColumn::number("unidentified").if_used().spare(2),
         TableColumn::number("requests").spare(3),
@@ -122,12 +122,14 @@ mod tests {
         assert_eq!(
             shown(Some(80)),
             "\
-dataset                     day         status        fetched  new  known   took
-──────────────────────────  ──────────  ────────────  ───────  ───  ─────  ─────
-pncp.instrumentos_cobranca  2025-10-22  partial           957  325    632  0.2 s
+dataset                     day         status        fetched  new   took
+──────────────────────────  ──────────  ────────────  ───────  ───  ─────
+pncp.instrumentos_cobranca  2025-10-22  partial           957  325  0.2 s
     modalidade=6, modalidade=8: 503 Service Unavailable
-pncp.contratacoes           2025-10-22  ok, complete      957  325    632  0.2 s"
+pncp.contratacoes           2025-10-22  ok, complete      957  325  0.2 s"
         );
+        // Where there is room, duplicates are there, by the name that logs and JSON have for them.
+        assert!(shown(Some(120)).contains("  new  duplicates  "));
         let widest = |text: String| text.lines().map(|line| line.chars().count()).max();
         assert!(widest(shown(Some(120))) <= Some(120));
         assert!(shown(None).contains("00000000-0000-0000-0000-000000000007"));

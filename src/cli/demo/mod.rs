@@ -180,7 +180,7 @@ fn told(time: &str, report: &RunReport) -> String {
         files => format!("{new} new ones in {} file(s)", files.len()),
     };
     format!(
-        "{time}  the API has {} records: {outcome}; {} known already ({} requests, {} of them again after a fault)",
+        "{time}  the API has {} records: {outcome}; {} duplicates ({} requests, {} of them again after a fault)",
         counts.fetched, counts.duplicates, counts.requests, counts.retries
     )
 }

@@ -128,7 +128,7 @@ pub(in crate::server) const EN: Words = Words {
         took: "Took",
         new: "New",
         fetched: "Fetched",
-        duplicates: "Known already",
+        duplicates: "Duplicates",
         off_day: "Of another day",
         requests: "Requests",
         retries: "Sent again",

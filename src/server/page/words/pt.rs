@@ -125,7 +125,7 @@ pub(in crate::server) const PT: Words = Words {
         took: "Duração",
         new: "Novos",
         fetched: "Recebidos",
-        duplicates: "Já conhecidos",
+        duplicates: "Duplicados",
         off_day: "De outro dia",
         requests: "Requisições",
         retries: "Reenviadas",
