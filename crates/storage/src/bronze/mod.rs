@@ -14,7 +14,7 @@
 //!
 //! [`writer`] encodes records as a file; [`reader`] decodes records and ids from a file, including files
 //! written by pandas; [`rows`] has all of a row that other tables are made of, and [`cut`] their columns; [`row_text`] shows rows with
-//! their metadata; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
+//! their metadata, and [`export`] makes one CSV or Parquet file of many; [`layout`] has the object keys. [`infer`] drafts column declarations from records, and
 //! [`drift`] reports from `_extra` what the declared columns lack.
 
 mod columns;
@@ -22,6 +22,7 @@ pub mod cut;
 pub mod drift;
 pub mod events;
 pub mod expectations;
+pub mod export;
 pub mod infer;
 pub mod layout;
 mod metadata;

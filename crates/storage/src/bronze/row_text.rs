@@ -35,7 +35,12 @@ pub fn row_texts<F: Fn(&str) -> bool>(
     }))
 }
 
-fn texts(batch: &RecordBatch, ours: bool, before: usize) -> Result<Vec<String>, BronzeError> {
+/// Returns the rows of a batch, of which `before` rows were before it in a file, as JSON text.
+pub(super) fn texts(
+    batch: &RecordBatch,
+    ours: bool,
+    before: usize,
+) -> Result<Vec<String>, BronzeError> {
     let schema = batch.schema_ref();
     let columns = schema.fields().iter().zip(batch.columns());
     let columns = columns

@@ -22,7 +22,7 @@ pub(super) struct Row<'a> {
 }
 
 /// A column from which rows are read.
-struct Cells<'a> {
+pub(super) struct Cells<'a> {
     array: &'a dyn Array,
     values: RebuiltValues<'a>,
 }
@@ -130,7 +130,11 @@ fn push_key(out: &mut String, start: usize, key: &str) {
 }
 
 impl<'a> Cells<'a> {
-    fn new(array: &'a dyn Array, path: &str) -> Result<Self, BronzeError> {
+    /// Returns the column at a path.
+    ///
+    /// # Errors
+    /// Returns an error if its type has no form in JSON.
+    pub(super) fn new(array: &'a dyn Array, path: &str) -> Result<Self, BronzeError> {
         let values = match array.data_type() {
             DataType::Null => RebuiltValues::Null,
             DataType::Struct(fields) => {
@@ -174,7 +178,12 @@ impl<'a> Cells<'a> {
     }
 
     /// Writes a row's value. Returns `false` if it is null; the caller then discards the output.
-    fn push(&self, row: usize, extra: Option<&str>, out: &mut String) -> Result<bool, TapeError> {
+    pub(super) fn push(
+        &self,
+        row: usize,
+        extra: Option<&str>,
+        out: &mut String,
+    ) -> Result<bool, TapeError> {
         if self.array.is_null(row) {
             return Ok(false);
         }
