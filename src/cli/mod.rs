@@ -8,6 +8,7 @@ mod daemon;
 mod day;
 #[cfg(feature = "demo")]
 mod demo;
+mod export;
 mod forecast;
 mod healthcheck;
 mod init;
@@ -18,6 +19,7 @@ mod peek;
 mod progress;
 mod quality;
 mod reading;
+mod rows;
 mod run;
 mod runs;
 mod schema;
@@ -110,8 +112,10 @@ enum Command {
     Source(source::Args),
     /// Draft a dataset's columns, or report fields that no column holds
     Schema(schema::Args),
-    /// Show rows of a dataset, newest day first, without any engine
+    /// Show rows of a dataset or a silver table, newest first, without any engine
     Peek(peek::Args),
+    /// Write the rows of a dataset or a silver table to one CSV or Parquet file
+    Export(export::Args),
     /// Print SQL that creates a DuckDB view of each dataset
     Views(views::Args),
     /// Compare the tables' Delta logs with their files, rebuild them, or print SQL for engines
@@ -236,6 +240,7 @@ async fn dispatch(shell: &CliContext, command: Command) -> Result<Exit, CliError
         Command::Next(args) => next::run(shell, args).await,
         Command::State(args) => state::run(shell, args).await,
         Command::Peek(args) => peek::run(shell, args).await,
+        Command::Export(args) => export::run(shell, args).await,
         Command::Views(args) => views::run(shell, args).await,
         #[cfg(feature = "delta")]
         Command::Tables(args) => tables::run(shell, args).await,

@@ -150,6 +150,31 @@ impl StepBar {
     }
 }
 
+/// Progress of an export, in files.
+pub struct FileBar(Lines);
+
+impl FileBar {
+    /// Starts the progress of a table with so many files.
+    pub fn new(shell: &CliContext, table: &str, files: usize) -> Self {
+        let lines = Lines::new(&shell.bars, &shell.problems, "files");
+        lines.bar.set_prefix(table.to_owned());
+        lines.bar.set_length(files as u64);
+        lines.bar.enable_steady_tick(Duration::from_millis(200));
+        Self(lines)
+    }
+
+    /// Shows a file that is done, and the rows so far.
+    pub fn file_done(&self, rows: u64) {
+        self.0.bar.inc(1);
+        self.0.bar.set_message(format!("{rows} rows"));
+    }
+
+    /// Ends the progress.
+    pub fn finish(&self) {
+        self.0.finish();
+    }
+}
+
 /// Progress over days: of a backfill, or of a comparison.
 pub struct DayBar {
     lines: Lines,

@@ -20,6 +20,7 @@ mod cli;
 mod daemon;
 mod datasets;
 mod docs;
+mod export;
 #[cfg(debug_assertions)]
 mod failpoints;
 mod faults;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use clap::ValueEnum;
 use console::{measure_text_width, truncate_str};
 
+use crate::cli::rows::at;
 use crate::cli::say;
 use crate::cli::text::{Paint, Screen};
 use bronzed_model::json::{
@@ -53,15 +54,6 @@ impl PeekedRow {
             Some(value) => value.string().unwrap_or(Cow::Borrowed(value.text())),
         }
     }
-}
-
-/// Returns the value at a path of names joined by dots.
-pub fn at<'a>(value: Value<'a>, path: &str) -> Option<Value<'a>> {
-    let mut value = value;
-    for name in path.split('.') {
-        value = value.object()?.get(name)?;
-    }
-    Some(value)
 }
 
 /// Prints the rows.

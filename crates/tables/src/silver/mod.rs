@@ -9,7 +9,7 @@
 //! - `shape`, `order`: columns, partitions, and the order of versions
 //! - `news`, `take`: what of bronze is new, and its rows, cut and folded by key
 //! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
-//! - `state`, `commit`: a version of the table, and the next one
+//! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
 //! - `build`: the steps; `vacuum`: files that no reader needs any more
 //!
 //! `docs/develop/design/008-silver.md` has the reasons.
@@ -18,6 +18,7 @@ mod build;
 mod commit;
 mod error;
 mod fold;
+mod live;
 mod locate;
 mod merge;
 mod news;
@@ -46,6 +47,7 @@ use crate::error::DeltaError;
 use crate::maintain;
 
 pub use error::SilverError;
+pub use live::{LiveFile, live_files};
 pub use report::{BuildProgress, Built, HeldBack, SilverStatus};
 
 /// Builder of silver tables. Clones share what they know of the tables.

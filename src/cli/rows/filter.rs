@@ -9,7 +9,7 @@
 
 use std::cmp::Ordering;
 
-use super::view::at;
+use super::at;
 use bronzed_model::json::{Kind, decimal::Decimal, tape::Value};
 
 /// Conditions that a row must meet, all of them.
