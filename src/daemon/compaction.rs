@@ -59,9 +59,9 @@ impl DaemonState {
 }
 
 /// A round under way; its end is noted however it ends.
-struct Round<'a>(&'a DaemonInner);
+struct CompactionRound<'a>(&'a DaemonInner);
 
-impl Drop for Round<'_> {
+impl Drop for CompactionRound<'_> {
     fn drop(&mut self) {
         self.0.board().compaction.active = false;
     }
@@ -70,7 +70,7 @@ impl Drop for Round<'_> {
 impl DaemonInner {
     /// Does a round: a turn of each table that had none for some hours.
     pub(super) async fn compact_tables(&self) {
-        let _round = Round(self);
+        let _round = CompactionRound(self);
         let datasets = self
             .sources
             .values()

@@ -7,7 +7,7 @@ use super::{HeldPartition, SilverStanding, StopBuild, TableBuilder};
 use bronzed_metrics::silver::SilverBuilt;
 use bronzed_model::declaration::SilverTable;
 use bronzed_storage::lake::Lake;
-use bronzed_tables::silver::{Built, HeldBack, SilverBuilder, SilverError};
+use bronzed_tables::silver::{Built, HeldBackPartition, SilverBuilder, SilverError};
 
 /// Silver tables of a lake.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl TableBuilder for DeltaTables {
     }
 }
 
-fn held(held: &HeldBack) -> HeldPartition {
+fn held(held: &HeldBackPartition) -> HeldPartition {
     HeldPartition {
         partition: held.partition.clone(),
         expectation: held.expectation.clone(),

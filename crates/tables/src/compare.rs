@@ -13,11 +13,11 @@ use delta_kernel::snapshot::SnapshotRef;
 use delta_kernel::{FilteredEngineData, KernelError, KernelResult};
 
 use crate::columns;
-use crate::compact::standing::{self, TableObjects};
 use crate::error::DeltaError;
 use crate::foreign;
 use crate::log::{self, LogEngine};
 use crate::newest::load;
+use crate::standing::{self, TableObjects};
 use crate::statistics;
 
 /// Differences between a Delta log and the files of its table.

@@ -10,6 +10,7 @@
 //! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
 //! - [`silver`]: current state of records, from bronze to tables of their own
 //! - [`fn@compact`]: one file instead of the many of a day, for readers
+//! - `standing`: which compacted files stand for which numbered ones
 //! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
 
 mod add;
@@ -23,6 +24,7 @@ mod maintain;
 mod newest;
 pub mod publish;
 pub mod silver;
+mod standing;
 mod statistics;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;

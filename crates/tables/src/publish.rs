@@ -25,12 +25,12 @@ use delta_kernel::{KernelError, KernelResult};
 
 use crate::add::{self, AddedFile};
 use crate::columns::{self, PARTITION_COLUMNS};
-use crate::compact::standing::{self, TableObjects};
 use crate::compare::{self, Compared, Comparison};
 use crate::error::DeltaError;
 use crate::log::{self, Write};
 use crate::maintain;
 use crate::newest::{TableLog, exists, load, root};
+use crate::standing::{self, TableObjects};
 
 /// Maximum attempts to take a version of the log.
 pub(crate) const ATTEMPTS: u32 = 20;

@@ -13,7 +13,7 @@ use crate::cli::{CliContext, CliError, Exit};
 use bronzed_model::declaration::SilverTable;
 use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
-use bronzed_tables::silver::HeldBack;
+use bronzed_tables::silver::HeldBackPartition;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -129,7 +129,7 @@ fn missing<'n>(
 }
 
 /// Returns a partition that is held back, in words.
-fn held_in_words(held: &HeldBack) -> String {
+fn held_in_words(held: &HeldBackPartition) -> String {
     let partition = match &held.partition {
         Some(partition) => format!("{partition} is held back"),
         None => "rows without a partition are held back".to_owned(),
@@ -141,7 +141,7 @@ fn held_in_words(held: &HeldBack) -> String {
 }
 
 /// Returns a partition that is held back, as JSON.
-fn held_as_json(held: &HeldBack) -> serde_json::Value {
+fn held_as_json(held: &HeldBackPartition) -> serde_json::Value {
     serde_json::json!({
         "partition": held.partition,
         "expectation": held.expectation,

@@ -13,7 +13,6 @@
 
 mod merge;
 mod old;
-pub(crate) mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -43,8 +42,8 @@ use crate::log;
 use crate::maintain;
 use crate::newest::{TableLog, load};
 use crate::publish::{ATTEMPTS, WRITER, committed, put_version};
+use crate::standing::{self, NumberedFiles, TableObjects};
 use merge::{CompactedWriter, Gathered, IdRange};
-use standing::{NumberedFiles, TableObjects};
 
 /// Number of files beside the compacted one from which a day is compacted, complete or not.
 const MANY_FILES: usize = 8;

@@ -13,10 +13,10 @@ use chrono::{DateTime, Utc};
 use super::commit::{commit, discard, uncommitted};
 use super::merge::{Merged, StepContext, merge};
 use super::news::{self, PendingDay};
-use super::shape::Shape;
-use super::state::{DayProgress, HeldRecord, Place, TableState};
-use super::take::{BronzeFile, Pool};
-use super::{BuildProgress, Built, HeldBack, Progress, SilverError, Stop};
+use super::shape::SilverShape;
+use super::state::{DayProgress, FilePlace, HeldRecord, TableState};
+use super::take::{BronzeFile, IncomingRows};
+use super::{BuildProgress, Built, HeldBackPartition, OnProgress, SilverError, Stop};
 use crate::error::DeltaError;
 use crate::publish::ATTEMPTS;
 
@@ -28,15 +28,15 @@ const STEP_BYTES: usize = 24 << 20;
 pub(super) type SeenStates = Arc<Mutex<HashMap<(String, Day), (String, String)>>>;
 
 /// A build at work.
-pub(super) struct Build<'a> {
+pub(super) struct TableBuild<'a> {
     pub lake: &'a Lake,
     pub entropy: &'a Entropy,
     pub seen: &'a SeenStates,
     pub table: &'a SilverTable,
-    pub shape: &'a Shape,
+    pub shape: &'a SilverShape,
     pub now: DateTime<Utc>,
     pub stop: Stop<'a>,
-    pub progress: Progress<'a>,
+    pub progress: OnProgress<'a>,
     /// Memory of the rows that a step takes in.
     pub step_bytes: usize,
     /// `true` if the table is made anew: all steps are one version.
@@ -61,7 +61,7 @@ enum StepEnd {
     Lost,
 }
 
-impl Build<'_> {
+impl TableBuild<'_> {
     /// Returns the size of a step.
     pub const fn default_step() -> usize {
         STEP_BYTES
@@ -184,12 +184,15 @@ impl Build<'_> {
     }
 
     /// Reads files of pending days until a step has enough.
-    async fn take(&self, pending: &mut [PendingDay]) -> Result<(Pool, Vec<TakenDay>), SilverError> {
+    async fn take(
+        &self,
+        pending: &mut [PendingDay],
+    ) -> Result<(IncomingRows, Vec<TakenDay>), SilverError> {
         let failed = |key: &str| {
             let key = key.to_owned();
             move |error| SilverError::File { key, error }
         };
-        let mut pool = Pool::new(self.table).map_err(failed(&self.shape.prefix))?;
+        let mut pool = IncomingRows::new(self.table).map_err(failed(&self.shape.prefix))?;
         let mut taken: Vec<TakenDay> = Vec::new();
         for (position, day) in pending.iter_mut().enumerate() {
             if day.is_done {
@@ -252,7 +255,7 @@ impl Build<'_> {
         let written = merged.written.iter().map(|file| file.path.clone());
         discard(self.lake, self.shape, written).await;
         for (place, days) in &merged.failed {
-            let Place::Table(partition) = place else {
+            let FilePlace::Table(partition) = place else {
                 continue;
             };
             let held = days.iter().filter_map(|day| taken.get(*day as usize));
@@ -288,7 +291,7 @@ impl Build<'_> {
             if result.success || !fails(name) {
                 continue;
             }
-            self.built.held_back.push(HeldBack {
+            self.built.held_back.push(HeldBackPartition {
                 partition: partition.clone(),
                 expectation: name.clone(),
                 unexpected: result.unexpected,
@@ -308,7 +311,7 @@ impl Build<'_> {
         held.flat_map(|held| held.days.iter().cloned()).collect()
     }
 
-    fn count(&mut self, merged: &Merged, pool: &Pool) {
+    fn count(&mut self, merged: &Merged, pool: &IncomingRows) {
         let built = &mut self.built;
         built.steps += 1;
         built.rows_read += pool.rows_read;

@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use super::SilverError;
 use super::output::put;
-use super::shape::{MONTH, Shape};
-use super::state::{Place, TableState, damaged};
+use super::shape::{MONTH, SilverShape};
+use super::state::{FilePlace, TableState, damaged};
 use super::vacuum::removed_key;
 use crate::add::AddedFile;
 use crate::compare::rows_of;
@@ -50,7 +50,7 @@ struct LogChange {
 /// Commits the state as the next version. Returns `false` if another writer has taken the version: then nothing has changed.
 pub(super) async fn commit(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     state: &mut TableState,
     step: Uuid,
     now: DateTime<Utc>,
@@ -119,7 +119,7 @@ async fn settle(
 /// Creates the log. Returns `None` if another writer did; else the snapshot, if the kernel tells.
 async fn create(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     change: &LogChange,
 ) -> Result<Option<Option<SnapshotRef>>, SilverError> {
     let created = log::run(lake, &shape.prefix, |engine| {
@@ -135,7 +135,7 @@ async fn create(
 }
 
 fn creation(
-    shape: &Shape,
+    shape: &SilverShape,
     prefix: &str,
     engine: &LogEngine,
     change: &LogChange,
@@ -158,7 +158,7 @@ fn creation(
 /// Appends a version. Returns `None` if another writer has taken it; else the snapshot, if the kernel tells.
 async fn append(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     base: &SnapshotRef,
     change: &LogChange,
 ) -> Result<Option<Option<SnapshotRef>>, SilverError> {
@@ -202,7 +202,7 @@ async fn append(
 /// kernel changes columns only by adding some: so they are those with which it would create such a table.
 async fn schema_change(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     base: &SnapshotRef,
 ) -> Result<String, SilverError> {
     let change = LogChange {
@@ -238,7 +238,7 @@ async fn schema_change(
 }
 
 /// Writes a version. Returns `false` if another writer has taken it.
-async fn taken(lake: &Lake, shape: &Shape, writes: Vec<Write>) -> Result<bool, SilverError> {
+async fn taken(lake: &Lake, shape: &SilverShape, writes: Vec<Write>) -> Result<bool, SilverError> {
     if writes.is_empty() {
         let error = KernelError::generic("a version without an object");
         return Err(crate::DeltaError::log(&shape.prefix, error).into());
@@ -252,7 +252,7 @@ async fn taken(lake: &Lake, shape: &Shape, writes: Vec<Write>) -> Result<bool, S
 }
 
 /// Deletes files that were written and that no version refers to. What isn't deleted is found by a later build.
-pub(super) async fn discard(lake: &Lake, shape: &Shape, paths: impl Iterator<Item = String>) {
+pub(super) async fn discard(lake: &Lake, shape: &SilverShape, paths: impl Iterator<Item = String>) {
     for path in paths {
         let key = format!("{}/{path}", shape.prefix);
         if let Err(error) = lake.delete(&key).await {
@@ -270,7 +270,10 @@ pub(super) fn uncommitted(state: &TableState) -> Vec<String> {
 
 /// Counts rows and bytes that readers see.
 pub(super) fn totals(state: &TableState) -> (u64, u64, u64) {
-    let seen = state.files.iter().filter(|file| file.place != Place::Kept);
+    let seen = state
+        .files
+        .iter()
+        .filter(|file| file.place != FilePlace::Kept);
     seen.fold((0, 0, 0), |(rows, files, bytes), file| {
         (rows + file.rows, files + 1, bytes + file.size)
     })

@@ -5,7 +5,7 @@
 //! has the record. They differ where a record has versions in several datasets, and only one of them is compared with the API;
 //! and where a row of a snapshot tells that a record vanished, and has no values itself.
 
-use super::state::Place;
+use super::state::FilePlace;
 
 /// Why the API has a record no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) struct Presence {
     pub gone: Option<Gone>,
 }
 
-/// Place of a row's values.
+/// FilePlace of a row's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowSource {
     /// In a file of the table.
@@ -55,10 +55,10 @@ pub(super) enum RowSource {
 
 /// A row of the table as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StoredRow {
+pub(super) struct SilverRow {
     pub source: RowSource,
-    /// Place of its file.
-    pub place: Place,
+    /// FilePlace of its file.
+    pub place: FilePlace,
     /// Partition that it is of, if it is to be seen.
     pub month: Option<String>,
     /// `None` if it has no values.
@@ -95,7 +95,7 @@ pub(super) struct Incoming {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FoldedRow {
     pub source: RowSource,
-    pub place: Place,
+    pub place: FilePlace,
     pub order: Option<Box<str>>,
     pub presence: Option<Presence>,
     pub gone: Option<Gone>,
@@ -105,7 +105,7 @@ pub(super) struct FoldedRow {
 
 impl FoldedRow {
     /// Returns `true` if a stored row is as it is to be.
-    pub fn is(&self, stored: &StoredRow) -> bool {
+    pub fn is(&self, stored: &SilverRow) -> bool {
         let presence = self.presence == stored.presence;
         let same = self.source == stored.source && self.place == stored.place;
         same && presence && (self.valid_to, self.gone) == (stored.valid_to, stored.gone)
@@ -149,7 +149,7 @@ impl Incoming {
 }
 
 /// Folds the rows of a key in a table that has the latest version.
-pub(super) fn latest(stored: &[StoredRow], incoming: &Incoming, omits: bool) -> Vec<FoldedRow> {
+pub(super) fn latest(stored: &[SilverRow], incoming: &Incoming, omits: bool) -> Vec<FoldedRow> {
     let presence = stored
         .iter()
         .filter_map(|row| row.presence.as_ref())
@@ -168,8 +168,8 @@ pub(super) fn latest(stored: &[StoredRow], incoming: &Incoming, omits: bool) -> 
         of_table.is_none_or(|row| row.order.as_deref().is_none_or(|known| known < &*new.order))
     });
     let hidden = |month: &Option<String>| match gone {
-        Some(_) if omits => Place::Kept,
-        _ => Place::Table(month.clone()),
+        Some(_) if omits => FilePlace::Kept,
+        _ => FilePlace::Table(month.clone()),
     };
     let row = match (newer, of_table) {
         (Some(new), _) => FoldedRow {
@@ -192,7 +192,7 @@ pub(super) fn latest(stored: &[StoredRow], incoming: &Incoming, omits: bool) -> 
         },
         (None, None) => FoldedRow {
             source: stored.first().map_or(RowSource::Nothing, |row| row.source),
-            place: Place::Kept,
+            place: FilePlace::Kept,
             order: None,
             presence: presence.cloned(),
             gone,
@@ -205,7 +205,7 @@ pub(super) fn latest(stored: &[StoredRow], incoming: &Incoming, omits: bool) -> 
 
 /// Folds the rows of a key in a table that has all versions. A row that tells of a deletion ends the version before it, and
 /// isn't seen itself.
-pub(super) fn history(stored: &[StoredRow], incoming: &Incoming) -> Vec<FoldedRow> {
+pub(super) fn history(stored: &[SilverRow], incoming: &Incoming) -> Vec<FoldedRow> {
     let mut rows: Vec<FoldedRow> = stored
         .iter()
         .map(|row| FoldedRow {
@@ -223,8 +223,8 @@ pub(super) fn history(stored: &[StoredRow], incoming: &Incoming) -> Vec<FoldedRo
         let row = FoldedRow {
             source: version.source,
             place: match is_end {
-                true => Place::Kept,
-                false => Place::Table(version.month.clone()),
+                true => FilePlace::Kept,
+                false => FilePlace::Table(version.month.clone()),
             },
             order: Some(version.order.clone()),
             presence: None,
@@ -242,10 +242,10 @@ pub(super) fn history(stored: &[StoredRow], incoming: &Incoming) -> Vec<FoldedRo
     let ends: Vec<_> = rows
         .iter()
         .skip(1)
-        .map(|next| (next.day, next.place == Place::Kept))
+        .map(|next| (next.day, next.place == FilePlace::Kept))
         .collect();
     for (row, (day, is_end)) in rows.iter_mut().zip(ends) {
-        if row.place != Place::Kept {
+        if row.place != FilePlace::Kept {
             row.valid_to = Some(day);
             row.gone = is_end.then_some(Gone::Vanished);
         }
@@ -292,10 +292,13 @@ mod tests {
         let mut first = Incoming::default();
         first.tell(presence("b", Some(Gone::Vanished)));
         let kept = latest(&[], &first, false).remove(0);
-        assert_eq!((kept.place, kept.source), (Place::Kept, RowSource::Nothing));
-        let stored = StoredRow {
+        assert_eq!(
+            (kept.place, kept.source),
+            (FilePlace::Kept, RowSource::Nothing)
+        );
+        let stored = SilverRow {
             source: RowSource::Stored { file: 0, row: 0 },
-            place: Place::Kept,
+            place: FilePlace::Kept,
             month: None,
             order: None,
             presence: kept.presence,
@@ -307,7 +310,7 @@ mod tests {
         then.add(version("a"), false);
         then.tell(presence("a", None));
         let row = latest(&[stored], &then, false).remove(0);
-        assert_eq!(row.place, Place::Table(None));
+        assert_eq!(row.place, FilePlace::Table(None));
         assert_eq!(row.gone, Some(Gone::Vanished));
     }
 }

@@ -3,7 +3,7 @@
 use bronzed_model::declaration::SilverTable;
 use bronzed_storage::lake::Lake;
 
-use super::state::{Place, TableState};
+use super::state::{FilePlace, TableState};
 use crate::error::DeltaError;
 
 /// File of a silver table that readers see.
@@ -31,7 +31,7 @@ pub async fn live_files(
         return Ok(None);
     }
     let files = state.files.into_iter().filter_map(|file| {
-        let Place::Table(month) = file.place else {
+        let FilePlace::Table(month) = file.place else {
             return None;
         };
         Some(LiveFile {

@@ -15,20 +15,20 @@ use delta_kernel::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use delta_kernel::parquet::errors::ParquetError;
 
 use super::SilverError;
-use super::fold::{Gone, Incoming, Presence, RowSource, StoredRow};
-use super::shape::{DAY, DELETED, ID, LISTED, ORDER, Shape, VALID_TO};
-use super::state::{Place, TableFile};
+use super::fold::{Gone, Incoming, Presence, RowSource, SilverRow};
+use super::shape::{DAY, DELETED, ID, LISTED, ORDER, SilverShape, VALID_TO};
+use super::state::{FilePlace, TableFile};
 
 /// Rows of a batch when files of the table are read.
 pub(super) const BATCH_ROWS: usize = 1_000;
 
 /// Stored rows by key.
-pub(super) type StoredRows = BTreeMap<Box<str>, Vec<StoredRow>>;
+pub(super) type StoredRows = BTreeMap<Box<str>, Vec<SilverRow>>;
 
 /// Finds the stored rows of these keys.
 pub(super) async fn stored(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     files: &[TableFile],
     keys: &BTreeMap<Box<str>, Incoming>,
 ) -> Result<StoredRows, SilverError> {
@@ -40,7 +40,7 @@ pub(super) async fn stored(
         let bytes = read(lake, shape, file).await?;
         let wanted = |name: &str| {
             let compared = [ID, DELETED, DAY, ORDER, LISTED, VALID_TO].contains(&name);
-            compared || (file.place == Place::Kept && shape.date.as_deref() == Some(name))
+            compared || (file.place == FilePlace::Kept && shape.date.as_deref() == Some(name))
         };
         let mut before = 0;
         for batch in batches(shape, file, bytes, wanted)? {
@@ -64,7 +64,7 @@ fn may_have(file: &TableFile, keys: &BTreeMap<Box<str>, Incoming>) -> bool {
 }
 
 fn add(
-    shape: &Shape,
+    shape: &SilverShape,
     (position, file): (usize, &TableFile),
     batch: &RecordBatch,
     before: usize,
@@ -93,15 +93,15 @@ fn add(
             Some(none) if none.is_empty() => None,
             other => other,
         };
-        let stored = StoredRow {
+        let stored = SilverRow {
             source: RowSource::Stored {
                 file: position,
                 row: u32::try_from(before + row).unwrap_or(u32::MAX),
             },
             place: file.place.clone(),
             month: match &file.place {
-                Place::Table(month) => month.clone(),
-                Place::Kept => shape.month(batch, row),
+                FilePlace::Table(month) => month.clone(),
+                FilePlace::Kept => shape.month(batch, row),
             },
             order,
             presence: presence.map(|order| Presence { order, gone }),
@@ -116,7 +116,7 @@ fn add(
 /// Reads a file of the table.
 pub(super) async fn read(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     file: &TableFile,
 ) -> Result<Bytes, SilverError> {
     let key = format!("{}/{}", shape.prefix, file.path);
@@ -131,7 +131,7 @@ pub(super) async fn read(
 
 /// Decodes the wanted columns of a file.
 pub(super) fn batches(
-    shape: &Shape,
+    shape: &SilverShape,
     file: &TableFile,
     bytes: Bytes,
     wanted: impl Fn(&str) -> bool,

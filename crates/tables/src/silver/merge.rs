@@ -11,20 +11,20 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::SilverError;
-use super::fold::{self, FoldedRow, Incoming, RowSource, StoredRow};
+use super::fold::{self, FoldedRow, Incoming, RowSource, SilverRow};
 use super::locate::{self, BATCH_ROWS};
 use super::output::TableWriter;
 use super::rows::{PutRow, PutRows, StoredBatch};
-use super::shape::Shape;
-use super::state::{Place, TableFile};
-use super::take::Pool;
+use super::shape::SilverShape;
+use super::state::{FilePlace, TableFile};
+use super::take::IncomingRows;
 
 /// All that a step works with.
 #[derive(Clone, Copy)]
 pub(super) struct StepContext<'a> {
     pub lake: &'a Lake,
     pub table: &'a SilverTable,
-    pub shape: &'a Shape,
+    pub shape: &'a SilverShape,
     /// Id that no other step has.
     pub step: Uuid,
     pub now: DateTime<Utc>,
@@ -47,10 +47,10 @@ pub(super) struct Merged {
     pub written: Vec<TableFile>,
     pub counts: RowCounts,
     /// Results of the expectations on what was written, by place.
-    pub results: Vec<(Place, Results)>,
+    pub results: Vec<(FilePlace, Results)>,
     /// Places in which an expectation of severity `error` failed, with the bronze days that touch them, as positions in the
     /// step. If there are any, nothing of the step may be committed.
-    pub failed: BTreeMap<Place, BTreeSet<u32>>,
+    pub failed: BTreeMap<FilePlace, BTreeSet<u32>>,
 }
 
 /// Changes of a step, by place and file.
@@ -59,9 +59,9 @@ struct Changes {
     /// Rows that go, by file.
     drops: BTreeMap<usize, BTreeSet<u32>>,
     /// Rows that come, by place, in the order of keys.
-    puts: BTreeMap<Place, Vec<PutRow>>,
+    puts: BTreeMap<FilePlace, Vec<PutRow>>,
     /// Bronze days that touch a place.
-    touched: BTreeMap<Place, BTreeSet<u32>>,
+    touched: BTreeMap<FilePlace, BTreeSet<u32>>,
     counts: RowCounts,
 }
 
@@ -69,7 +69,7 @@ struct Changes {
 pub(super) async fn merge(
     context: StepContext<'_>,
     files: &[TableFile],
-    pool: &mut Pool,
+    pool: &mut IncomingRows,
 ) -> Result<Merged, SilverError> {
     let StepContext { lake, shape, .. } = context;
     let stored = locate::stored(lake, shape, files, &pool.keys).await?;
@@ -124,9 +124,9 @@ impl Changes {
     fn add(
         &mut self,
         key: &str,
-        stored: &[StoredRow],
+        stored: &[SilverRow],
         incoming: &Incoming,
-        shape: &Shape,
+        shape: &SilverShape,
         files: &[TableFile],
     ) {
         let rows = match shape.history {
@@ -159,13 +159,13 @@ impl Changes {
 
 impl RowCounts {
     /// Counts a row that isn't as it was.
-    fn add(&mut self, row: &FoldedRow, stored: &[StoredRow], history: bool) {
+    fn add(&mut self, row: &FoldedRow, stored: &[SilverRow], history: bool) {
         let before = match history {
             true => stored.iter().find(|before| before.source == row.source),
             false => stored.first(),
         };
-        let before = before.filter(|before| before.place != Place::Kept);
-        let is_seen = row.place != Place::Kept;
+        let before = before.filter(|before| before.place != FilePlace::Kept);
+        let is_seen = row.place != FilePlace::Kept;
         match before {
             None if is_seen => self.added += 1,
             None => {}
@@ -210,7 +210,7 @@ struct Rewriting<'a> {
     files: &'a [TableFile],
     changes: &'a Changes,
     puts: &'a PutRows<'a>,
-    place: &'a Place,
+    place: &'a FilePlace,
 }
 
 impl Rewriting<'_> {
@@ -226,7 +226,7 @@ impl Rewriting<'_> {
             step,
             now,
         } = self.context;
-        let seen = *self.place != Place::Kept && !table.expectations.is_empty();
+        let seen = *self.place != FilePlace::Kept && !table.expectations.is_empty();
         let evaluator = seen.then(|| Evaluator::of_table(&table.expectations));
         let writer = TableWriter::new(lake, shape, self.place, (step, number), now);
         let mut writer = writer.evaluated_by(evaluator);

@@ -40,15 +40,15 @@ use bronzed_model::entropy::Entropy;
 use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 
-use self::build::{Build, SeenStates};
-use self::shape::Shape;
+use self::build::{SeenStates, TableBuild};
+use self::shape::SilverShape;
 use self::state::{HeldRecord, TableState};
 use crate::error::DeltaError;
 use crate::maintain;
 
 pub use error::SilverError;
 pub use live::{LiveFile, live_files};
-pub use report::{BuildProgress, Built, HeldBack, SilverStatus};
+pub use report::{BuildProgress, Built, HeldBackPartition, SilverStatus};
 
 /// Builder of silver tables. Clones share what they know of the tables.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub async fn has_log(lake: &Lake, table: &SilverTable) -> Result<bool, DeltaErro
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Hears of the progress of a build.
-pub type Progress<'a> = &'a (dyn Fn(&BuildProgress) + Sync);
+pub type OnProgress<'a> = &'a (dyn Fn(&BuildProgress) + Sync);
 
 impl SilverBuilder {
     /// Returns a builder over a lake.
@@ -80,7 +80,7 @@ impl SilverBuilder {
             lake,
             entropy: Arc::new(Entropy::from_system()),
             seen: SeenStates::default(),
-            step_bytes: Build::default_step(),
+            step_bytes: TableBuild::default_step(),
         }
     }
 
@@ -96,9 +96,9 @@ impl SilverBuilder {
         table: &SilverTable,
         now: DateTime<Utc>,
         stop: Stop<'_>,
-        progress: Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Built, SilverError> {
-        let shape = Shape::of(table)?;
+        let shape = SilverShape::of(table)?;
         let state = TableState::load(&self.lake, &table.prefix).await?;
         let changed = state.base.is_some() && state.fingerprint != shape.fingerprint;
         if let Some(base) = state.base.as_ref().filter(|_| changed)
@@ -123,9 +123,9 @@ impl SilverBuilder {
         table: &SilverTable,
         now: DateTime<Utc>,
         stop: Stop<'_>,
-        progress: Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Built, SilverError> {
-        let shape = Shape::of(table)?;
+        let shape = SilverShape::of(table)?;
         let state = match TableState::load(&self.lake, &table.prefix).await {
             Err(DeltaError::Log { .. } | DeltaError::Unread { .. }) => {
                 maintain::delete(&self.lake, &table.prefix).await?;
@@ -142,7 +142,7 @@ impl SilverBuilder {
     /// # Errors
     /// Returns an error if the declaration makes no table, or the lake can't be read.
     pub async fn status(&self, table: &SilverTable) -> Result<SilverStatus, SilverError> {
-        let shape = Shape::of(table)?;
+        let shape = SilverShape::of(table)?;
         let state = TableState::load(&self.lake, &table.prefix).await?;
         let mut days_behind = 0;
         for day in news::find(&self.lake, table, &state.progress).await? {
@@ -165,12 +165,12 @@ impl SilverBuilder {
     fn at_work<'a>(
         &'a self,
         table: &'a SilverTable,
-        shape: &'a Shape,
+        shape: &'a SilverShape,
         now: DateTime<Utc>,
-        (stop, progress): (Stop<'a>, Progress<'a>),
+        (stop, progress): (Stop<'a>, OnProgress<'a>),
         anew: bool,
-    ) -> Build<'a> {
-        Build {
+    ) -> TableBuild<'a> {
+        TableBuild {
             lake: &self.lake,
             entropy: &self.entropy,
             seen: &self.seen,
@@ -186,7 +186,7 @@ impl SilverBuilder {
     }
 
     /// Builds, and deletes what no reader needs any more.
-    async fn run(&self, build: Build<'_>, state: TableState) -> Result<Built, SilverError> {
+    async fn run(&self, build: TableBuild<'_>, state: TableState) -> Result<Built, SilverError> {
         let (shape, now) = (build.shape, build.now);
         let built = build.run(state).await?;
         if built.steps > 0

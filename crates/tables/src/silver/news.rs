@@ -19,7 +19,7 @@ pub(super) struct DayFile {
     pub key: String,
     /// Number of the commit; 0 for a file of another program.
     pub number: u64,
-    /// Place in the order of versions.
+    /// FilePlace in the order of versions.
     pub place: String,
 }
 

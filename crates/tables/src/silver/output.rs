@@ -17,8 +17,8 @@ use delta_kernel::parquet::file::properties::WriterProperties;
 use uuid::Uuid;
 
 use super::SilverError;
-use super::shape::{ID, MONTH, Shape};
-use super::state::{Place, TableFile};
+use super::shape::{ID, MONTH, SilverShape};
+use super::state::{FilePlace, TableFile};
 use crate::add::AddedFile;
 use crate::publish::WRITER;
 use crate::statistics;
@@ -35,8 +35,8 @@ const NO_MONTH: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Writer of the files of a place.
 pub(super) struct TableWriter<'a> {
     lake: &'a Lake,
-    shape: &'a Shape,
-    place: &'a Place,
+    shape: &'a SilverShape,
+    place: &'a FilePlace,
     /// Id that no other step has.
     step: Uuid,
     now: DateTime<Utc>,
@@ -61,8 +61,8 @@ impl<'a> TableWriter<'a> {
     /// Returns a writer of files of `place`.
     pub fn new(
         lake: &'a Lake,
-        shape: &'a Shape,
-        place: &'a Place,
+        shape: &'a SilverShape,
+        place: &'a FilePlace,
         (step, number): (Uuid, &'a mut u32),
         now: DateTime<Utc>,
     ) -> Self {
@@ -139,8 +139,8 @@ impl<'a> TableWriter<'a> {
         *self.number += 1;
         let path = self.path();
         let added = match self.place {
-            Place::Kept => None,
-            Place::Table(month) => Some(self.added(&path, month, &bytes)?),
+            FilePlace::Kept => None,
+            FilePlace::Table(month) => Some(self.added(&path, month, &bytes)?),
         };
         put(self.lake, &format!("{}/{path}", self.shape.prefix), &bytes).await?;
         self.files.push(TableFile {
@@ -165,9 +165,9 @@ impl<'a> TableWriter<'a> {
     fn path(&self) -> String {
         let name = format!("part-{}-{:04}.parquet", self.step, self.number);
         match (self.place, &self.shape.date) {
-            (Place::Kept, _) => format!("{KEPT_FOLDER}/{name}"),
-            (Place::Table(_), None) => name,
-            (Place::Table(month), Some(_)) => {
+            (FilePlace::Kept, _) => format!("{KEPT_FOLDER}/{name}"),
+            (FilePlace::Table(_), None) => name,
+            (FilePlace::Table(month), Some(_)) => {
                 format!("{MONTH}={}/{name}", month.as_deref().unwrap_or(NO_MONTH))
             }
         }
@@ -195,7 +195,7 @@ impl<'a> TableWriter<'a> {
     }
 }
 
-fn encoder(shape: &Shape) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
+fn encoder(shape: &SilverShape) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_created_by(WRITER.to_owned())
@@ -203,7 +203,7 @@ fn encoder(shape: &Shape) -> Result<ArrowWriter<Vec<u8>>, ParquetError> {
     ArrowWriter::try_new(Vec::new(), Arc::clone(&shape.files), Some(properties))
 }
 
-fn failed(shape: &Shape, error: ParquetError) -> SilverError {
+fn failed(shape: &SilverShape, error: ParquetError) -> SilverError {
     SilverError::File {
         key: shape.prefix.clone(),
         error: BronzeError::Write(error),

@@ -43,7 +43,7 @@ pub struct Built {
     /// Number of values that the type of their column can't hold, by column. They are null in the table.
     pub unfit: BTreeMap<String, u64>,
     /// Partitions that were held back by an expectation.
-    pub held_back: Vec<HeldBack>,
+    pub held_back: Vec<HeldBackPartition>,
     /// Results of the table's expectations on the rows that were written, those of held back partitions included.
     pub results: Results,
     /// Number of bronze days that are left: held back, or not reached before the build was stopped.
@@ -53,7 +53,7 @@ pub struct Built {
 /// Partition whose rows weren't taken in, because an expectation of severity `error` failed. The bronze days that touch it are
 /// held back as a whole, and are tried again by the next build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldBack {
+pub struct HeldBackPartition {
     /// The partition: `2025-10`; `None` for rows without a date, and of a table without partitions.
     pub partition: Option<String>,
     /// Name of the expectation.
@@ -82,7 +82,7 @@ pub struct SilverStatus {
     /// Number of bronze days with commits, or notes of withdrawn records, that the table doesn't have.
     pub days_behind: u64,
     /// Partitions that the last build has held back, without examples.
-    pub held_back: Vec<HeldBack>,
+    pub held_back: Vec<HeldBackPartition>,
     /// `true` if the table was built by another declaration.
     pub declaration_changed: bool,
 }

@@ -15,15 +15,15 @@ use delta_kernel::arrow::error::ArrowError;
 
 use super::SilverError;
 use super::fold::{FoldedRow, RowSource};
-use super::shape::{self, Shape};
-use super::take::Pool;
+use super::shape::{self, SilverShape};
+use super::take::IncomingRows;
 
 /// A row that comes into a file, with its key.
 pub(super) type PutRow = (Box<str>, FoldedRow);
 
 /// Rows that come into a file, from wherever.
 pub(super) struct PutRows<'a> {
-    shape: &'a Shape,
+    shape: &'a SilverShape,
     /// Batches of bronze, then those of rows that move; the first one is a row without values.
     batches: Vec<RecordBatch>,
     /// Rows that move: batch and row, by file and row.
@@ -32,7 +32,7 @@ pub(super) struct PutRows<'a> {
 
 impl<'a> PutRows<'a> {
     /// Returns the rows of a pool, whose batches are taken.
-    pub fn new(shape: &'a Shape, pool: &mut Pool) -> Result<Self, SilverError> {
+    pub fn new(shape: &'a SilverShape, pool: &mut IncomingRows) -> Result<Self, SilverError> {
         let fields = shape.files.fields().iter();
         let nothing = fields.map(|field| new_null_array(field.data_type(), 1));
         let nothing = RecordBatch::try_new(Arc::clone(&shape.files), nothing.collect());
@@ -136,7 +136,7 @@ impl<'a> PutRows<'a> {
 
 /// Rows of a file that stay.
 pub(super) struct StoredBatch<'a> {
-    shape: &'a Shape,
+    shape: &'a SilverShape,
     rows: RecordBatch,
     ids: StringArray,
     orders: StringArray,
@@ -147,7 +147,7 @@ pub(super) struct StoredBatch<'a> {
 impl<'a> StoredBatch<'a> {
     /// Returns the rows of a batch without the dropped ones. Its first row is row `before` of the file.
     pub fn of(
-        shape: &'a Shape,
+        shape: &'a SilverShape,
         batch: &RecordBatch,
         before: u32,
         drops: &BTreeSet<u32>,
@@ -219,7 +219,7 @@ impl<'a> StoredBatch<'a> {
     }
 }
 
-fn failed(shape: &Shape, error: ArrowError) -> SilverError {
+fn failed(shape: &SilverShape, error: ArrowError) -> SilverError {
     SilverError::Rows {
         table: shape.name.clone(),
         error,

@@ -45,7 +45,7 @@ const RULES: &str = "1";
 
 /// Shape of a table.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct SilverShape {
     /// Full name of the table.
     pub name: String,
     /// Folder of the table.
@@ -64,7 +64,7 @@ pub(super) struct Shape {
     pub fingerprint: String,
 }
 
-impl Shape {
+impl SilverShape {
     /// Returns the shape of a declared table.
     pub fn of(table: &SilverTable) -> Result<Self, SilverError> {
         let refused = |reason: String| SilverError::Declaration {

@@ -19,7 +19,7 @@ use delta_kernel::{Engine, KernelError, KernelResult};
 use serde::{Deserialize, Serialize};
 
 use super::shape::{ID, MONTH};
-use super::{HeldBack, SilverError};
+use super::{HeldBackPartition, SilverError};
 use crate::add::AddedFile;
 use crate::compare::scanned;
 use crate::error::DeltaError;
@@ -35,9 +35,9 @@ pub(super) const KEPT: &str = "bronzed.kept";
 /// Domain of what was held back.
 pub(super) const HELD: &str = "bronzed.held";
 
-/// Place of rows.
+/// FilePlace of rows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum FilePlace {
     /// A partition that readers see: its month; `None` without a date, and in a table without partitions.
     Table(Option<String>),
     /// Rows that readers don't see, and that later commits are compared with: omitted ones, and deletions of what isn't
@@ -50,7 +50,7 @@ pub(super) enum Place {
 pub(super) struct TableFile {
     /// Path within the table.
     pub path: String,
-    pub place: Place,
+    pub place: FilePlace,
     pub rows: u64,
     pub size: u64,
     /// Bounds of its keys; `None` if they aren't known.
@@ -98,7 +98,7 @@ pub(super) struct HeldRecord {
 struct KeptRecord(String, u64, u64, Option<(String, String)>);
 
 impl HeldRecord {
-    pub fn of(held: &HeldBack) -> Self {
+    pub fn of(held: &HeldBackPartition) -> Self {
         Self {
             partition: held.partition.clone(),
             expectation: held.expectation.clone(),
@@ -108,8 +108,8 @@ impl HeldRecord {
         }
     }
 
-    pub fn report(&self) -> HeldBack {
-        HeldBack {
+    pub fn report(&self) -> HeldBackPartition {
+        HeldBackPartition {
             partition: self.partition.clone(),
             expectation: self.expectation.clone(),
             unexpected: self.unexpected,
@@ -173,7 +173,7 @@ impl TableState {
                         kept.into_iter()
                             .map(|KeptRecord(path, rows, size, keys)| TableFile {
                                 path,
-                                place: Place::Kept,
+                                place: FilePlace::Kept,
                                 rows,
                                 size,
                                 keys,
@@ -212,7 +212,10 @@ impl TableState {
         for (domain, days) in years {
             domains.insert(domain, serde_json::to_string(&days)?);
         }
-        let kept = self.files.iter().filter(|file| file.place == Place::Kept);
+        let kept = self
+            .files
+            .iter()
+            .filter(|file| file.place == FilePlace::Kept);
         let kept: Vec<_> = kept
             .map(|file| KeptRecord(file.path.clone(), file.rows, file.size, file.keys.clone()))
             .collect();
@@ -272,7 +275,7 @@ impl<'a> FileRows<'a> {
         let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
         TableFile {
             path: path.into_owned(),
-            place: Place::Table(self.month(row)),
+            place: FilePlace::Table(self.month(row)),
             rows: statistics.num_records,
             size: u64::try_from(self.sizes.value(row)).unwrap_or_default(),
             keys: bound(&statistics.min_values).zip(bound(&statistics.max_values)),

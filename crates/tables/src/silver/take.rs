@@ -18,7 +18,7 @@ use delta_kernel::arrow::error::ArrowError;
 
 use super::fold::{Gone, Incoming, NewVersion, Presence, RowSource};
 use super::order;
-use super::shape::{self, Shape};
+use super::shape::{self, SilverShape};
 
 /// Day number of the Unix epoch, counted from 0001-01-01 as day 1.
 const EPOCH: i32 = 719_163;
@@ -27,7 +27,7 @@ const KEY_BYTES: usize = 400;
 
 /// Rows that come from bronze.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct IncomingRows {
     cut: CutColumns,
     /// Cut rows, with the columns of the table's files.
     pub batches: Vec<RecordBatch>,
@@ -46,7 +46,7 @@ pub(super) struct BronzeFile<'a> {
     /// Position of the dataset in the table's inputs.
     pub input: usize,
     pub day: Day,
-    /// Place of the file in the order of versions.
+    /// FilePlace of the file in the order of versions.
     pub place: &'a str,
     /// Position of the day in the step.
     pub unit: u32,
@@ -62,7 +62,7 @@ struct FixedColumns {
     orders: Vec<Box<str>>,
 }
 
-impl Pool {
+impl IncomingRows {
     /// Returns an empty pool.
     pub fn new(table: &SilverTable) -> Result<Self, BronzeError> {
         Ok(Self {
@@ -79,7 +79,7 @@ impl Pool {
     pub fn take(
         &mut self,
         table: &SilverTable,
-        shape: &Shape,
+        shape: &SilverShape,
         file: BronzeFile<'_>,
         bytes: &Bytes,
         withdrawn: &HashSet<Box<str>>,
@@ -109,7 +109,7 @@ impl Pool {
     fn row(
         &mut self,
         table: &SilverTable,
-        shape: &Shape,
+        shape: &SilverShape,
         file: BronzeFile<'_>,
         row: BronzeRow,
         withdrawn: &HashSet<Box<str>>,
@@ -193,7 +193,7 @@ impl Pool {
     /// Makes a batch of the rows that were cut.
     fn batch(
         &mut self,
-        shape: &Shape,
+        shape: &SilverShape,
         day: Day,
         fixed: FixedColumns,
     ) -> Result<RecordBatch, ArrowError> {
@@ -222,7 +222,7 @@ impl Pool {
     }
 
     /// Sets the months of the versions whose rows were cut since.
-    fn set_months(&mut self, shape: &Shape) {
+    fn set_months(&mut self, shape: &SilverShape) {
         if shape.date.is_none() {
             return;
         }

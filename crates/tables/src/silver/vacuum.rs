@@ -22,7 +22,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::SilverError;
-use super::shape::Shape;
+use super::shape::SilverShape;
 use super::state::TableState;
 
 /// Time for which a file stays that went out of the table: the format's default for `delta.deletedFileRetentionDuration`.
@@ -51,7 +51,7 @@ fn time_of(key: &str) -> Option<DateTime<Utc>> {
 /// Deletes files that no reader needs; returns their number.
 pub(super) async fn vacuum(
     lake: &Lake,
-    shape: &Shape,
+    shape: &SilverShape,
     now: DateTime<Utc>,
 ) -> Result<u64, SilverError> {
     let prefix = &shape.prefix;

@@ -180,7 +180,7 @@ fn a_declaration_that_makes_no_table_is_refused_with_the_reason() {
             "judges a day",
         ),
     ] {
-        let error = Shape::of(&table).err().map(|error| error.to_string());
+        let error = SilverShape::of(&table).err().map(|error| error.to_string());
         assert!(
             error.as_ref().is_some_and(|text| text.contains(reason)),
             "{reason}: {error:?}"

@@ -8,8 +8,8 @@ use delta_kernel::arrow::array::cast::AsArray;
 use delta_kernel::arrow::array::types::Date32Type;
 
 use super::super::locate;
-use super::super::shape::Shape;
-use super::super::state::{Place, TableState};
+use super::super::shape::SilverShape;
+use super::super::state::{FilePlace, TableState};
 use crate::testing::{Event, Fact};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::SilverTable;
@@ -127,11 +127,11 @@ pub fn days(day: Day) -> i32 {
 
 /// Returns the rows that readers of the table see.
 pub async fn seen(lake: &Lake, table: &SilverTable) -> Vec<SeenRow> {
-    let shape = Shape::of(table).unwrap();
+    let shape = SilverShape::of(table).unwrap();
     let state = TableState::load(lake, &table.prefix).await.unwrap();
     let mut rows = Vec::new();
     for file in &state.files {
-        let Place::Table(month) = &file.place else {
+        let FilePlace::Table(month) = &file.place else {
             continue;
         };
         let bytes = locate::read(lake, &shape, file).await.unwrap();
