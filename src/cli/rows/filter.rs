@@ -14,10 +14,10 @@ use bronzed_model::json::{Kind, decimal::Decimal, tape::Value};
 
 /// Conditions that a row must meet, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RowFilter(Vec<Condition>);
+pub struct RowFilter(Vec<FilterTerm>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Condition {
+struct FilterTerm {
     path: String,
     test: ValueTest,
 }
@@ -47,7 +47,7 @@ enum Literal {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
+enum FilterToken {
     Word(String),
     Text(String),
     Sign(Comparator),
@@ -85,14 +85,14 @@ impl RowFilter {
     }
 }
 
-fn is_word(token: Option<&Token>, word: &str) -> bool {
-    matches!(token, Some(Token::Word(found)) if found.eq_ignore_ascii_case(word))
+fn is_word(token: Option<&FilterToken>, word: &str) -> bool {
+    matches!(token, Some(FilterToken::Word(found)) if found.eq_ignore_ascii_case(word))
 }
 
 fn condition(
-    tokens: &mut std::iter::Peekable<impl Iterator<Item = Token>>,
-) -> Result<Condition, String> {
-    let Some(Token::Word(path)) = tokens.next() else {
+    tokens: &mut std::iter::Peekable<impl Iterator<Item = FilterToken>>,
+) -> Result<FilterTerm, String> {
+    let Some(FilterToken::Word(path)) = tokens.next() else {
         return Err("a condition begins with a column: `orgaoEntidade.cnpj = '…'`".to_owned());
     };
     let not = |tokens: &mut std::iter::Peekable<_>| {
@@ -103,7 +103,7 @@ fn condition(
         not
     };
     let test = match tokens.next() {
-        Some(Token::Sign(sign)) => ValueTest::Compare(sign, literal(tokens.next())?),
+        Some(FilterToken::Sign(sign)) => ValueTest::Compare(sign, literal(tokens.next())?),
         found if is_word(found.as_ref(), "is") => {
             let is = !not(tokens);
             if !is_word(tokens.next().as_ref(), "null") {
@@ -121,30 +121,36 @@ fn condition(
             ));
         }
     };
-    Ok(Condition { path, test })
+    Ok(FilterTerm { path, test })
 }
 
-fn like(pattern: Option<Token>, is: bool) -> Result<ValueTest, String> {
+fn like(pattern: Option<FilterToken>, is: bool) -> Result<ValueTest, String> {
     match pattern {
-        Some(Token::Text(pattern)) => Ok(ValueTest::Like { is, pattern }),
+        Some(FilterToken::Text(pattern)) => Ok(ValueTest::Like { is, pattern }),
         _ => Err("after `like` comes a text in quotes: `'%escola%'`".to_owned()),
     }
 }
 
-fn literal(token: Option<Token>) -> Result<Literal, String> {
+fn literal(token: Option<FilterToken>) -> Result<Literal, String> {
     match token {
-        Some(Token::Text(text)) => Ok(Literal::Text(text)),
-        Some(Token::Word(word)) if word.eq_ignore_ascii_case("true") => Ok(Literal::Boolean(true)),
-        Some(Token::Word(word)) if word.eq_ignore_ascii_case("false") => {
+        Some(FilterToken::Text(text)) => Ok(Literal::Text(text)),
+        Some(FilterToken::Word(word)) if word.eq_ignore_ascii_case("true") => {
+            Ok(Literal::Boolean(true))
+        }
+        Some(FilterToken::Word(word)) if word.eq_ignore_ascii_case("false") => {
             Ok(Literal::Boolean(false))
         }
-        Some(Token::Word(word)) if Decimal::parse(&word).is_some() => Ok(Literal::Number(word)),
-        Some(Token::Word(word)) => Err(format!("`{word}` is no number; a text stands in quotes")),
+        Some(FilterToken::Word(word)) if Decimal::parse(&word).is_some() => {
+            Ok(Literal::Number(word))
+        }
+        Some(FilterToken::Word(word)) => {
+            Err(format!("`{word}` is no number; a text stands in quotes"))
+        }
         _ => Err("a comparison ends with a number or a text in quotes".to_owned()),
     }
 }
 
-fn tokens(text: &str) -> Result<Vec<Token>, String> {
+fn tokens(text: &str) -> Result<Vec<FilterToken>, String> {
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -159,12 +165,12 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
         ];
         let sign = signs.iter().find(|(sign, _)| rest.starts_with(sign));
         let taken = if let Some((text, sign)) = sign {
-            found.push(Token::Sign(*sign));
+            found.push(FilterToken::Sign(*sign));
             text.len()
         } else if first == '\'' {
             let (value, taken) =
                 quoted(rest).ok_or_else(|| format!("a quote isn't closed in `{text}`"))?;
-            found.push(Token::Text(value));
+            found.push(FilterToken::Text(value));
             taken
         } else {
             let ends = |c: char| c.is_whitespace() || "=!<>'".contains(c);
@@ -173,7 +179,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 true => first.len_utf8(),
                 false => rest.len(),
             });
-            found.push(Token::Word(rest[..end].to_owned()));
+            found.push(FilterToken::Word(rest[..end].to_owned()));
             end
         };
         rest = rest[taken..].trim_start();

@@ -46,7 +46,7 @@ struct VerifiedTable {
 
 /// Counts of the inspected days.
 #[derive(Debug, Default)]
-struct Verdict {
+struct DayVerdict {
     days: usize,
     sound: usize,
     unread: usize,
@@ -114,11 +114,11 @@ async fn inspect_all(
     lake: &Lake,
     tables: &[VerifiedTable],
     as_json: bool,
-) -> Verdict {
+) -> DayVerdict {
     let days = tables.iter().map(|table| table.days.len()).sum();
-    let mut verdict = Verdict {
+    let mut verdict = DayVerdict {
         days,
-        ..Verdict::default()
+        ..DayVerdict::default()
     };
     let bar = spinner(shell, "verifying", days, "days");
     for table in tables {
@@ -157,7 +157,7 @@ async fn inspect_all(
 }
 
 /// Prints the summary, and the way to mend what was found.
-fn in_summary(verdict: &Verdict, tables: &[VerifiedTable], everything: bool) {
+fn in_summary(verdict: &DayVerdict, tables: &[VerifiedTable], everything: bool) {
     let begun = tables.iter().filter(|table| !table.days.is_empty());
     let of = match begun.count() {
         0 | 1 if !everything => String::new(),
