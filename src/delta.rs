@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
 
+use crate::table_worker::on_worker;
 use bronzed_engine::table_index::TableIndex;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -31,7 +32,9 @@ impl TableIndex for DeltaIndex {
             if !dataset.delta {
                 return Ok(0);
             }
-            let published = Box::pin(self.0.publish(dataset, days)).await;
+            let (publisher, dataset, days) = (self.0.clone(), dataset.clone(), days.clone());
+            let published =
+                on_worker(async move { publisher.publish(&dataset, &days).await }).await;
             published
                 .map(|published| published.files)
                 .map_err(|error| error.to_string())

@@ -24,4 +24,6 @@ pub mod server;
 pub mod session;
 mod silver;
 pub mod standing;
+#[cfg(feature = "delta")]
+mod table_worker;
 pub mod telemetry;

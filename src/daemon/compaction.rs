@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::daemon::DaemonInner;
 use crate::daemon::board::DaemonState;
+use crate::table_worker::on_worker;
 
 /// Interval between rounds.
 const EVERY: TimeDelta = TimeDelta::hours(1);
@@ -89,7 +90,8 @@ impl DaemonInner {
                 now,
                 most_days: DAYS,
             };
-            let done = Box::pin(compact(self.session.lake(), &dataset, scope)).await;
+            let (lake, of) = (self.session.lake().clone(), Arc::clone(&dataset));
+            let done = on_worker(async move { compact(&lake, &of, scope).await }).await;
             let left = tell(&dataset, &done);
             let mut board = self.board();
             // What is left has its turn with the next round.

@@ -1,9 +1,12 @@
 //! Silver tables as Delta tables, with what is logged and measured of each build.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
 use super::{HeldPartition, SilverStanding, StopBuild, TableBuilder};
+use crate::table_worker::on_worker;
 use bronzed_metrics::silver::SilverBuilt;
 use bronzed_model::declaration::SilverTable;
 use bronzed_storage::lake::Lake;
@@ -25,9 +28,13 @@ impl DeltaTables {
         now: DateTime<Utc>,
         stop: &StopBuild,
     ) -> Result<SilverStanding, SilverError> {
-        let built = Box::pin(self.0.build(table, now, &**stop, &|_| {})).await?;
+        let (builder, of, stop) = (self.0.clone(), table.clone(), Arc::clone(stop));
+        let work = on_worker(async move {
+            let built = builder.build(&of, now, &*stop, &|_| {}).await?;
+            Ok::<_, SilverError>((built, builder.status(&of).await?))
+        });
+        let (built, status) = work.await?;
         tell(table, &built);
-        let status = Box::pin(self.0.status(table)).await?;
         Ok(SilverStanding {
             version: status.version,
             rows: status.rows,
