@@ -43,9 +43,13 @@ COPY --from=build --chown=65532:65532 /rootfs/lake/ /lake/
 
 USER 65532:65532
 WORKDIR /
+# By default, glibc keeps freed memory for each thread, and a daemon grows for weeks.
 ENV BRONZED__LAKE__URL=file:///lake \
     BRONZED__SERVER__LISTEN=0.0.0.0:8080 \
-    BRONZED__TELEMETRY__FORMAT=json
+    BRONZED__TELEMETRY__FORMAT=json \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    MALLOC_TRIM_THRESHOLD_=131072
 VOLUME ["/lake"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM

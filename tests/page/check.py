@@ -159,7 +159,8 @@ def first_paint(page):
 
 def pages(eyes, failed_day):
     run = urllib.request.urlopen(f"{eyes.base}/api/v1/history").read()
-    run = json.loads(run)["runs"][0]
+    # One that has ended: the page of a run that is under way is another.
+    run = next(run for run in json.loads(run)["runs"] if run["ended_at"] and run["requests"])
     run = f"/dataset/{run['source']}/{run['dataset']}/{run['day']}/{run['run_id']}"
     shown = [
         ("front", "/", {}), ("dataset", "/dataset/pncp/contratacoes", {}), ("day", failed_day, {}),
