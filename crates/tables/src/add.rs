@@ -62,7 +62,7 @@ pub async fn read(
         let prefix = &dataset.prefix;
         let own = layout::file_number(prefix, day, &file.key).is_some()
             || layout::compacted_name(prefix, &file.key).is_some();
-        if !own && foreign::mismatch(&footer.schema, schema).is_some() {
+        if !own && foreign::mismatch(footer.schema(), schema).is_some() {
             continue;
         }
         let statistics = footer.statistics();

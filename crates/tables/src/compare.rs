@@ -100,7 +100,7 @@ pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, Del
         }
         if layout::file_number(prefix, *day, key).is_none()
             && let Some(footer) = statistics::footer(lake, file).await?
-            && let Some(reason) = foreign::mismatch(&footer.schema, &schema)
+            && let Some(reason) = foreign::mismatch(footer.schema(), &schema)
         {
             found.foreign.insert(key.clone(), reason);
             continue;

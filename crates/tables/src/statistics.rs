@@ -11,67 +11,49 @@ use delta_kernel::arrow::compute::{SortOptions, sort_to_indices, sum, take};
 use delta_kernel::arrow::datatypes::{DataType, Field, Fields, Schema as ArrowSchema};
 use delta_kernel::arrow::error::ArrowError;
 use delta_kernel::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use delta_kernel::parquet::arrow::parquet_to_arrow_schema;
 use delta_kernel::parquet::errors::ParquetError;
-use delta_kernel::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use bronzed_storage::bronze::BronzeError;
+use bronzed_storage::bronze::footer::{FileFooter, FooterError};
 use bronzed_storage::lake::{Entry, Lake};
 
 use crate::error::DeltaError;
 
-/// Bytes that are read first from the end of a file: more than the footer of most of them.
-const FIRST_READ: u64 = 64 << 10;
 /// Columns with statistics: the first ones, as the format has it by default.
 const INDEXED_COLUMNS: usize = 32;
 
-/// Footer of a file.
+/// Footer of a file, of which the log tells.
 #[derive(Debug)]
-pub struct Footer {
-    metadata: ParquetMetaData,
-    /// Columns of the file.
-    pub schema: ArrowSchema,
-}
+pub struct Footer(FileFooter);
 
 /// Reads the footer of a file; `None` if the file is gone.
 ///
 /// # Errors
 /// Returns an error if the file can't be read, or isn't a Parquet file.
 pub async fn footer(lake: &Lake, file: &Entry) -> Result<Option<Footer>, DeltaError> {
-    let mut most = FIRST_READ;
-    loop {
-        let Some(tail) = lake.tail(&file.key, file.size, most).await? else {
-            return Ok(None);
-        };
-        match parsed(&tail, file.size) {
-            Ok(footer) => return Ok(Some(footer)),
-            Err(ParquetError::NeedMoreData(bytes)) if (bytes as u64) > most && most < file.size => {
-                most = bytes as u64;
-            }
-            Err(error) => {
-                return Err(DeltaError::File {
-                    key: file.key.clone(),
-                    error: BronzeError::Read(error),
-                });
-            }
-        }
+    match FileFooter::read(lake, &file.key, file.size).await {
+        Ok(footer) => Ok(footer.map(Footer)),
+        Err(FooterError::Lake(error)) => Err(error.into()),
+        Err(FooterError::File(error)) => Err(DeltaError::File {
+            key: file.key.clone(),
+            error,
+        }),
     }
 }
 
-/// Reads the footer from the last bytes of a file of `size` bytes.
+/// Parses the footer from the last bytes of a file of `size` bytes.
 ///
 /// # Errors
 /// Returns an error if more bytes are needed, or it isn't a Parquet file.
 pub fn parsed(tail: &Bytes, size: u64) -> Result<Footer, ParquetError> {
-    let mut reader = ParquetMetaDataReader::new();
-    reader.try_parse_sized(tail, size)?;
-    let metadata = reader.finish()?;
-    let file = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
-    Ok(Footer { metadata, schema })
+    FileFooter::parse(tail, size).map(Footer)
 }
 
 impl Footer {
+    /// Columns of the file.
+    pub fn schema(&self) -> &ArrowSchema {
+        &self.0.schema
+    }
+
     /// Returns the file's statistics as one row, as the log has them: number of rows, and for each indexed column the
     /// number of nulls, the least and the greatest value.
     ///
@@ -86,14 +68,14 @@ impl Footer {
     /// # Errors
     /// As [`Footer::statistics`].
     pub fn statistics_with(&self, also: &str) -> Result<StructArray, ArrowError> {
-        let rows = self.metadata.file_metadata().num_rows();
+        let rows = self.0.metadata.file_metadata().num_rows();
         let (mut nulls, mut least, mut greatest) = (
             StatisticsRow::default(),
             StatisticsRow::default(),
             StatisticsRow::default(),
         );
         let indexed = self
-            .schema
+            .schema()
             .fields()
             .iter()
             .filter(|field| !field.data_type().is_nested());
@@ -125,9 +107,9 @@ impl Footer {
     }
 
     fn column(&self, name: &str) -> Result<ColumnStatistics, ArrowError> {
-        let parquet = self.metadata.file_metadata().schema_descr();
-        let converter = StatisticsConverter::try_new(name, &self.schema, parquet)?;
-        let groups = self.metadata.row_groups();
+        let parquet = self.0.metadata.file_metadata().schema_descr();
+        let converter = StatisticsConverter::try_new(name, &self.0.schema, parquet)?;
+        let groups = self.0.metadata.row_groups();
         Ok(ColumnStatistics {
             rows: groups
                 .iter()

@@ -23,6 +23,7 @@ pub mod drift;
 pub mod events;
 pub mod expectations;
 pub mod export;
+pub mod footer;
 pub mod infer;
 pub mod layout;
 mod metadata;
