@@ -35,7 +35,7 @@ pub async fn run<T>(
     let engine = LogEngine::new(mirror.clone());
     for _ in 0..ROUNDS {
         mirror.begin();
-        let answer = unheard(|| call(&engine));
+        let answer = call(&engine);
         let wanted = mirror.wanted();
         if wanted.is_empty() {
             let value = answer.map_err(|error| DeltaError::log(prefix, error))?;
@@ -51,11 +51,6 @@ pub async fn run<T>(
     Err(DeltaError::Unread {
         prefix: prefix.to_owned(),
     })
-}
-
-/// Calls kernel code without its logs: it reports each object that isn't fetched yet as an error. Errors that count are returned.
-fn unheard<T>(call: impl FnOnce() -> T) -> T {
-    tracing::dispatcher::with_default(&tracing::Dispatch::none(), call)
 }
 
 async fn fetch(lake: &Lake, mirror: &Mirror, wanted: Missed) -> Result<(), LakeError> {
