@@ -13,7 +13,7 @@ import threading
 import duckdb
 import polars
 import pyarrow.parquet
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 
 
 def extension():
@@ -35,9 +35,15 @@ def ids_of_files(table):
     return sorted(ids)
 
 
+def rows_by_delta_rs(table, columns):
+    """Not by `to_pyarrow_table`, whose threads abort most processes that end soon after it."""
+    query = QueryBuilder().register("stored", DeltaTable(table))
+    return pyarrow.table(query.execute(f"SELECT {columns} FROM stored").read_all())
+
+
 def seen(table, engine):
     return {
-        "delta-rs": lambda: DeltaTable(table).to_pyarrow_table(columns=["_id"]).column("_id").to_pylist(),
+        "delta-rs": lambda: rows_by_delta_rs(table, '"_id"').column("_id").to_pylist(),
         "polars": lambda: polars.scan_delta(table).select("_id").collect()["_id"].to_list(),
         "duckdb": lambda: [row[0] for row in database().execute(f"SELECT _id FROM delta_scan('{table}')").fetchall()],
     }[engine]()

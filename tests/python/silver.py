@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-from delta import database
+from delta import database, rows_by_delta_rs
 from deltalake import DeltaTable
 
 ROWS = """
@@ -72,7 +72,7 @@ def seen_by_duckdb(table, columns):
 
 
 def seen_by_delta_rs(table, columns):
-    rows = DeltaTable(table).to_pyarrow_table().to_pylist()
+    rows = rows_by_delta_rs(table, "*").to_pylist()
     return [tuple(row[name] for name in columns if name != "NULL") for row in rows]
 
 
