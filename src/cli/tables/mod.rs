@@ -42,7 +42,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     }
 }
 
-/// OpenedTables lake, with the selected datasets whose tables have Delta logs by declaration.
+/// Opened lake, with the selected datasets whose tables have Delta logs by declaration.
 struct OpenedTables {
     lake: Lake,
     datasets: Vec<Arc<Dataset>>,

@@ -39,7 +39,7 @@ use crate::publish::{WRITER, committed, put_version};
 /// Features of a table beyond those of its columns.
 const PROPERTIES: [(&str, &str); 1] = [("delta.feature.domainMetadata", "supported")];
 
-/// What a version changes.
+/// Changes of a version.
 struct LogChange {
     added: Vec<AddedFile>,
     removed: BTreeSet<String>,

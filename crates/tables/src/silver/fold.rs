@@ -7,7 +7,7 @@
 
 use super::state::FilePlace;
 
-/// Why the API has a record no more.
+/// Reason for which the API has a record no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gone {
     /// A day that was read in full doesn't list it any more.
@@ -33,7 +33,7 @@ impl Gone {
     }
 }
 
-/// What tells if the API has a record.
+/// Sign that the API has a record, or has it no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Presence {
     /// Order of the row that tells.
@@ -42,7 +42,7 @@ pub(super) struct Presence {
     pub gone: Option<Gone>,
 }
 
-/// FilePlace of a row's values.
+/// Place of a row's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowSource {
     /// In a file of the table.
@@ -57,7 +57,7 @@ pub(super) enum RowSource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SilverRow {
     pub source: RowSource,
-    /// FilePlace of its file.
+    /// Place of its file.
     pub place: FilePlace,
     /// Partition that it is of, if it is to be seen.
     pub month: Option<String>,

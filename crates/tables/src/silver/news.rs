@@ -19,7 +19,7 @@ pub(super) struct DayFile {
     pub key: String,
     /// Number of the commit; 0 for a file of another program.
     pub number: u64,
-    /// FilePlace in the order of versions.
+    /// Place in the order of versions.
     pub place: String,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct PendingDay {
     pub files: Vec<DayFile>,
     /// Digest of the state document's version; empty if there is none, or it doesn't matter.
     pub state: String,
-    /// What of the day is in the table.
+    /// Part of the day that is in the table.
     pub recorded: DayProgress,
     /// `true` if nothing is left, or not in this build.
     pub is_done: bool,
@@ -43,7 +43,7 @@ pub(super) struct PendingDay {
 #[derive(Debug)]
 pub(super) struct OpenedDay {
     pub withdrawn: HashSet<Box<str>>,
-    /// What of the day is in the table, as far as it is of use: nothing, if the notes have changed.
+    /// Part of the day that is in the table, as far as it is of use: none, if the notes have changed.
     pub from: DayProgress,
 }
 

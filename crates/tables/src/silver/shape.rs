@@ -21,7 +21,7 @@ use super::SilverError;
 pub(super) const ID: &str = "_id";
 /// Id of the parent record.
 pub(super) const PARENT_ID: &str = "_parent_id";
-/// Why the API has the record no more.
+/// Reason for which the API has the record no more.
 pub(super) const DELETED: &str = "_deleted";
 /// Version of the record.
 pub(super) const VERSION: &str = "_version";

@@ -35,7 +35,7 @@ pub(super) const KEPT: &str = "bronzed.kept";
 /// Domain of what was held back.
 pub(super) const HELD: &str = "bronzed.held";
 
-/// FilePlace of rows.
+/// Place of rows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FilePlace {
     /// A partition that readers see: its month; `None` without a date, and in a table without partitions.
@@ -59,7 +59,7 @@ pub(super) struct TableFile {
     pub added: Option<AddedFile>,
 }
 
-/// What of a bronze day is in the table: number of the last commit, digest of the state document, digest of the withdrawn ids,
+/// Part of a bronze day that is in the table: number of the last commit, digest of the state document, digest of the withdrawn ids,
 /// and number of files of other programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DayProgress(pub u64, pub String, pub String, pub u64);
@@ -83,7 +83,7 @@ pub(super) struct TableState {
     pub logged: BTreeSet<String>,
 }
 
-/// What was held back, as the log has it.
+/// Partition that was held back, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HeldRecord {
     partition: Option<String>,

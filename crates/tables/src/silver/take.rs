@@ -46,7 +46,7 @@ pub(super) struct BronzeFile<'a> {
     /// Position of the dataset in the table's inputs.
     pub input: usize,
     pub day: Day,
-    /// FilePlace of the file in the order of versions.
+    /// Place of the file in the order of versions.
     pub place: &'a str,
     /// Position of the day in the step.
     pub unit: u32,
