@@ -296,7 +296,7 @@ pub(crate) const SILVER_ROWS: Metric = Metric {
     help: "Rows of a silver table after its last build.",
 };
 pub(crate) const SILVER_DAYS_BEHIND: Metric = Metric {
-    name: "bronzed_silver_behind_days",
+    name: "bronzed_silver_behind_partitions",
     kind: MetricKind::Gauge,
     unit: "days",
     labels: &[SOURCE, TABLE],
@@ -310,7 +310,7 @@ pub(crate) const SILVER_UNFIT: Metric = Metric {
     help: "Values that are null in a silver table, because the type of their column can't hold them.",
 };
 pub(crate) const COMPACTED_DAYS: Metric = Metric {
-    name: "bronzed_compacted_days_total",
+    name: "bronzed_compacted_partitions_total",
     kind: MetricKind::Counter,
     unit: "days",
     labels: &[SOURCE, DATASET],
