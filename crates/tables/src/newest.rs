@@ -48,6 +48,19 @@ pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<Option<SnapshotRef
     Ok(Some(snapshot))
 }
 
+/// Returns the result of kernel code that creates the table's log; `None` if another writer has created the log since it was
+/// looked for: the kernel refuses to create one that exists.
+pub(crate) async fn unless_created<T>(
+    lake: &Lake,
+    prefix: &str,
+    result: Result<T, DeltaError>,
+) -> Result<Option<T>, DeltaError> {
+    match result {
+        Err(DeltaError::Log { .. }) if exists(lake, prefix).await? => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 pub(crate) fn root(prefix: &str) -> KernelResult<String> {
     Ok(log::location(&format!("{prefix}/"))?.into())
 }

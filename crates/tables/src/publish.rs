@@ -29,7 +29,7 @@ use crate::compare::{self, Compared, Comparison};
 use crate::error::DeltaError;
 use crate::log::{self, Write};
 use crate::maintain;
-use crate::newest::{TableLog, exists, load, root};
+use crate::newest::{TableLog, exists, load, root, unless_created};
 use crate::standing::{self, TableObjects};
 
 /// Maximum attempts to take a version of the log.
@@ -205,7 +205,7 @@ impl Publisher {
         }
         let schema = columns::table_schema(dataset)?;
         let added = add::read(&self.lake, dataset, &schema, &files_of(&missing), read).await?;
-        let (_, writes) = log::run(&self.lake, prefix, |engine| {
+        let created = log::run(&self.lake, prefix, |engine| {
             let mut transaction = create_table(root(prefix)?, Arc::clone(&schema), WRITER, true)
                 .with_data_layout(DataLayout::partitioned(PARTITION_COLUMNS))
                 .build(engine, Box::new(FileSystemCommitter::new()))?;
@@ -218,7 +218,10 @@ impl Publisher {
             }
             committed(transaction.commit(engine)?)
         })
-        .await?;
+        .await;
+        let Some((_, writes)) = unless_created(&self.lake, prefix, created).await? else {
+            return Ok(None);
+        };
         let published = Published {
             files: added.len() as u64,
             version: Some(0),

@@ -7,6 +7,7 @@ use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::Dataset;
 use bronzed_model::schema::{Column, ColumnType, Schema};
 use bronzed_storage::lake::Lake;
+use bronzed_storage::testing::faulty::{Fault, Faulty, Op};
 use bronzed_storage::testing::support::{self, World, run_once};
 
 use super::*;
@@ -62,6 +63,41 @@ async fn publishers_at_once_add_each_file_once() {
             files += published.await.unwrap().unwrap().files;
         }
         assert_eq!(files, 1, "in round {round}");
+    }
+}
+
+/// Both must look again at the log that was made between a publisher's look and the kernel's.
+#[tokio::test]
+async fn a_log_that_another_process_makes_meanwhile_is_no_error() {
+    for rebuilds in [false, true] {
+        let world = support::memory();
+        run_once(&world, "hourly", &["1", "2"]).await;
+        let (days, mut looks) = (BTreeSet::from([support::day()]), 0);
+        let (other, of_other) = (Publisher::new(lake(&world)), days.clone());
+        let store = Arc::clone(&world.store);
+        let faulty = Faulty::new(store, Arc::default(), move |op, key| {
+            let looks_for_log = op == Op::Get && key.ends_with("/_delta_log/_last_checkpoint");
+            looks += u32::from(looks_for_log);
+            let (other, days) = (other.clone(), of_other.clone());
+            (looks_for_log && looks == 1).then(|| {
+                let dataset = support::shared_dataset();
+                Fault::Meanwhile(Box::pin(async move {
+                    let published = other.publish(&dataset, &days).await.unwrap();
+                    assert_eq!(published.version, Some(0));
+                }))
+            })
+        });
+        let publisher = Publisher::new(Lake::over(Arc::new(faulty), "faulty:///"));
+        let dataset = support::shared_dataset();
+        match rebuilds {
+            false => {
+                let published = publisher.publish(&dataset, &days).await.unwrap();
+                assert_eq!((published.files, published.version), (0, Some(0)));
+            }
+            true => assert_eq!(publisher.rebuild(&dataset).await.unwrap().published, 1),
+        }
+        let found = compare(&lake(&world), &dataset).await.unwrap();
+        assert!(found.is_equal() && found.published == 1, "{found:?}");
     }
 }
 

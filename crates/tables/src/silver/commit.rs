@@ -33,7 +33,7 @@ use crate::add::AddedFile;
 use crate::compare::rows_of;
 use crate::log::{self, LogEngine, Write};
 use crate::maintain;
-use crate::newest::{TableLog, exists, load, root};
+use crate::newest::{TableLog, load, root, unless_created};
 use crate::publish::{WRITER, committed, put_version};
 
 /// Features of a table beyond those of its columns.
@@ -126,10 +126,8 @@ async fn create(
         creation(shape, &shape.prefix, engine, change)
     })
     .await;
-    let (after, writes) = match created {
-        // The kernel refuses to create what another writer has created meanwhile.
-        Err(_) if exists(lake, &shape.prefix).await? => return Ok(None),
-        other => other?,
+    let Some((after, writes)) = unless_created(lake, &shape.prefix, created).await? else {
+        return Ok(None);
     };
     Ok(taken(lake, shape, writes).await?.then_some(after))
 }
