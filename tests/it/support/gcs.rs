@@ -3,7 +3,7 @@
 //!
 //! The rules are those that Google documents: every write gives an object a new generation;
 //! `x-goog-if-generation-match: N` allows a write only if N is the object's generation, or for 0, only if
-//! the object doesn't exist; otherwise the response is 412. Credentials aren't checked.
+//! the object doesn't exist; otherwise the response is 412. Parts of objects are served by `Range`. Credentials aren't checked.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -141,7 +141,7 @@ fn answer(
     let key = decoded(key);
     match *method {
         Method::GET if key.is_empty() => bucket.list(uri.query().unwrap_or_default()),
-        Method::GET => bucket.get(&key, true),
+        Method::GET => ranged(bucket.get(&key, true), headers),
         Method::HEAD => bucket.get(&key, false),
         Method::PUT => bucket.put(key, headers, body),
         Method::DELETE => bucket.delete(&key),
@@ -220,6 +220,30 @@ impl Bucket {
         xml.push_str("</ListBucketResult>");
         (StatusCode::OK, HeaderMap::new(), xml.into())
     }
+}
+
+/// Returns the part of an object that a request asks for: `bytes=0-99` or `bytes=-100`. All of it, if it asks for none.
+fn ranged((status, mut answered, body): Answer, headers: &HeaderMap) -> Answer {
+    let asked = headers.get("range").and_then(|text| text.to_str().ok());
+    let asked = asked.and_then(|text| text.strip_prefix("bytes=")?.split_once('-'));
+    let Some((first, last)) = asked.filter(|_| status == StatusCode::OK) else {
+        return (status, answered, body);
+    };
+    let length = body.len();
+    let (from, to) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(from), Ok(last)) => (from, length.min(last + 1)),
+        (Ok(from), Err(_)) => (from, length),
+        (Err(_), last) => (length - length.min(last.unwrap_or_default()), length),
+    };
+    if from >= to {
+        let status = StatusCode::RANGE_NOT_SATISFIABLE;
+        return (status, HeaderMap::new(), Bytes::new());
+    }
+    let place = format!("bytes {from}-{}/{length}", to - 1);
+    let place = HeaderValue::from_str(&place).expect("digits");
+    answered.insert("content-range", place);
+    answered.insert("content-length", HeaderValue::from(to - from));
+    (StatusCode::PARTIAL_CONTENT, answered, body.slice(from..to))
 }
 
 fn described(generation: u64) -> HeaderMap {

@@ -95,7 +95,8 @@ impl TestLake {
         Lake::open(&settings(self.url.clone(), &self.server())).expect("a lake")
     }
 
-    fn server(&self) -> Vec<(&'static str, String)> {
+    /// Returns the environment variables that any client of the store needs.
+    pub fn server(&self) -> Vec<(&'static str, String)> {
         match self.backend {
             Backend::Folder => Vec::new(),
             Backend::S3 => seaweed().env(),

@@ -126,6 +126,16 @@ impl Lake {
         }
     }
 
+    /// Returns the lake over a store that is put around its own, as tests put one that fails.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn around(self, around: impl FnOnce(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore>) -> Self {
+        Self {
+            store: around(self.store),
+            ..self
+        }
+    }
+
     /// Returns `true` if this process has checked how the table of this prefix was written: see
     /// [`crate::table`].
     pub fn is_settled(&self, prefix: &str) -> bool {

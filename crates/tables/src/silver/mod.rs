@@ -24,6 +24,8 @@ mod merge;
 mod news;
 mod order;
 mod output;
+#[cfg(any(test, feature = "test-util"))]
+pub mod oracle;
 mod report;
 mod rows;
 mod shape;

@@ -1,11 +1,10 @@
-//! Silver tables over lakes in memory and in folders. Other readers, and an oracle that shares no code with this, are in
-//! `tests/it/silver.rs`.
+//! Silver tables over lakes in memory and in folders. Other stores are in `tests/it/backends`; other readers, and an oracle that
+//! shares no code with this, in `tests/it/silver.rs`.
 
 mod declarations;
 mod expectations;
 mod faults;
 mod measure;
-mod oracle;
 mod upkeep;
 
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use bronzed_model::declaration::DeletedRows;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 
-use self::oracle::{Known, seen};
+use super::oracle::{self, Known, seen};
 use super::*;
 use crate::testing::{BronzeDays, Chance, Event, events, list_table, records_table};
 
@@ -48,11 +47,7 @@ pub async fn compared(
     table: &SilverTable,
     known: &Known,
 ) -> (Vec<oracle::SeenRow>, Vec<oracle::SeenRow>) {
-    let expected = match table.name.as_str() {
-        "lista" => known.list(table.history),
-        _ => known.records(table.deleted == DeletedRows::Omit),
-    };
-    (seen(lake, table).await, expected)
+    (seen(lake, table).await, known.expected(table))
 }
 
 #[tokio::test]

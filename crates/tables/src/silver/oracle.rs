@@ -1,4 +1,12 @@
-//! What a table is to have, derived from all rows of bronze at once; and what it has.
+//! Rows that a table is to have, derived from all rows of bronze at once; and those that it has.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "only tests use it"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +14,16 @@ use bronzed_storage::lake::Lake;
 use delta_kernel::arrow::array::Array;
 use delta_kernel::arrow::array::cast::AsArray;
 use delta_kernel::arrow::array::types::Date32Type;
+use delta_kernel::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::super::locate;
-use super::super::shape::SilverShape;
-use super::super::state::{FilePlace, TableState};
+use super::locate;
+use super::shape::SilverShape;
+use super::state::{FilePlace, TableState};
+use crate::compare;
+use crate::newest;
 use crate::testing::{Event, Fact};
 use bronzed_model::day::Day;
-use bronzed_model::declaration::SilverTable;
+use bronzed_model::declaration::{DeletedRows, SilverTable};
 
 /// A row, as tests look at it: value, month, deletion, day, and end of validity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +58,22 @@ impl Known {
                     self.withdrawn.remove(&(*day, id.clone()));
                 }
             }
+        }
+    }
+
+    /// Returns the ids of all rows of a dataset, sorted.
+    pub fn ids(&self, dataset: &str) -> Vec<String> {
+        let facts = self.facts.iter().filter(|fact| fact.dataset == dataset);
+        let mut ids: Vec<_> = facts.map(|fact| fact.id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Returns the rows that a table of [`crate::testing`] is to have.
+    pub fn expected(&self, table: &SilverTable) -> Vec<SeenRow> {
+        match table.name.as_str() {
+            "lista" => self.list(table.history),
+            _ => self.records(table.deleted == DeletedRows::Omit),
         }
     }
 
@@ -123,6 +150,25 @@ impl Known {
 
 pub fn days(day: Day) -> i32 {
     day.date().to_epoch_days()
+}
+
+/// Returns the ids of the rows that readers of a bronze table's log see, sorted; and the number of its files.
+pub async fn logged_ids(lake: &Lake, prefix: &str) -> (Vec<String>, usize) {
+    let snapshot = newest::load(lake, prefix).await.unwrap().unwrap();
+    let files = compare::live_files(lake, prefix, &snapshot).await.unwrap();
+    let mut ids = Vec::new();
+    for key in &files {
+        let (bytes, _) = lake.get(key).await.unwrap().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let column = batch.column_by_name("_id").unwrap();
+            let column = column.as_string::<i32>().iter();
+            ids.extend(column.map(|id| id.unwrap().to_owned()));
+        }
+    }
+    ids.sort();
+    (ids, files.len())
 }
 
 /// Returns the rows that readers of the table see.
