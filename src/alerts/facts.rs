@@ -54,6 +54,30 @@ pub struct SourceFacts {
     pub zone: Tz,
     /// Enabled datasets.
     pub datasets: Vec<DatasetFacts>,
+    /// Silver tables that are kept.
+    pub tables: Vec<SilverFacts>,
+}
+
+/// Snapshot of a silver table.
+#[derive(Debug, Clone)]
+pub struct SilverFacts {
+    /// `contratacoes`
+    pub name: String,
+    /// Partitions that the last build has held back. `None` until this process has built the table.
+    pub held_back: Option<Vec<HeldFacts>>,
+}
+
+/// Partition of a silver table that is held back.
+#[derive(Debug, Clone)]
+pub struct HeldFacts {
+    /// The partition in words: `2025-10`.
+    pub partition: String,
+    /// Name of the expectation that fails.
+    pub expectation: String,
+    /// Number of rows that aren't as expected.
+    pub unexpected: u64,
+    /// Number of rows that were evaluated.
+    pub evaluated: u64,
 }
 
 /// Snapshot of a dataset.

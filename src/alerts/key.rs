@@ -1,4 +1,4 @@
-//! Identity of an alert: rule, and source and dataset that it is about.
+//! Identity of an alert: rule, and source and dataset, or silver table, that it is about.
 
 use std::fmt;
 
@@ -27,6 +27,8 @@ pub enum AlertRuleName {
     Drift,
     /// An expectation of severity `error` fails.
     Quality,
+    /// A partition of a silver table is held back.
+    HeldBack,
     /// The lake can't be reached, or refuses writes.
     Lake,
 }
@@ -47,7 +49,7 @@ pub enum AlertSeverity {
 
 impl AlertRuleName {
     /// All rules, in the order of the docs.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unproven,
         Self::Stuck,
         Self::Stale,
@@ -56,6 +58,7 @@ impl AlertRuleName {
         Self::Volume,
         Self::Drift,
         Self::Quality,
+        Self::HeldBack,
         Self::Lake,
     ];
 
@@ -70,6 +73,7 @@ impl AlertRuleName {
             Self::Volume => "volume",
             Self::Drift => "drift",
             Self::Quality => "quality",
+            Self::HeldBack => "held_back",
             Self::Lake => "lake",
         }
     }
@@ -102,7 +106,7 @@ pub struct AlertKey {
     pub rule: AlertRuleName,
     /// Source. `None` if it is about all of them.
     pub source: Option<String>,
-    /// Dataset, by short name. `None` if it is about the whole source.
+    /// Dataset, by short name; of the rule `held_back`, silver table. `None` if it is about the whole source.
     pub dataset: Option<String>,
 }
 
@@ -140,9 +144,20 @@ impl AlertKey {
             .map(|_| Self::of_source(self.rule, source))
     }
 
-    /// Returns the subject of the alert: `pncp.contratacoes`, `pncp`, `the lake`.
+    /// Returns the key of an alert about a silver table.
+    pub fn of_table(rule: AlertRuleName, source: &str, table: &str) -> Self {
+        Self::of_dataset(rule, source, table)
+    }
+
+    /// Returns `true` if the alert is about a silver table.
+    pub fn is_of_table(&self) -> bool {
+        self.rule == AlertRuleName::HeldBack
+    }
+
+    /// Returns the subject of the alert: `pncp.contratacoes`, `silver.pncp.contratacoes`, `pncp`, `the lake`.
     pub fn subject(&self) -> String {
         match (&self.source, &self.dataset) {
+            (Some(source), Some(table)) if self.is_of_table() => format!("silver.{source}.{table}"),
             (Some(source), Some(dataset)) => format!("{source}.{dataset}"),
             (Some(source), None) => source.clone(),
             (None, _) => "the lake".to_owned(),

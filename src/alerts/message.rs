@@ -74,6 +74,7 @@ fn again(rule: AlertRuleName) -> &'static str {
         AlertRuleName::Volume => "has a usual number of records again",
         AlertRuleName::Drift => "has had no undeclared field for a day",
         AlertRuleName::Quality => "is as expected again, or hasn't been evaluated for a week",
+        AlertRuleName::HeldBack => "holds no partition back any more",
         AlertRuleName::Lake => "can be read and written again",
     }
 }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::alerts::facts::{
-    AlertFacts, DatasetDays, DatasetFacts, JobFacts, LakeFacts, LakeRefusal, OutageFacts,
-    RunEnding, RunFacts, SourceFacts,
+    AlertFacts, DatasetDays, DatasetFacts, HeldFacts, JobFacts, LakeFacts, LakeRefusal,
+    OutageFacts, RunEnding, RunFacts, SilverFacts, SourceFacts,
 };
 use crate::alerts::{AlertContext, run};
 use crate::daemon::board::{DaemonState, SourceState};
@@ -18,6 +18,7 @@ use crate::daemon::learn::enabled;
 use crate::daemon::runs::RunKey;
 use crate::daemon::{DaemonInner, Scheduled};
 use crate::schedule::knowledge::DatasetKnowledge;
+use crate::silver::HeldPartition;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, ExpectationSeverity};
@@ -166,7 +167,37 @@ impl DaemonInner {
             name: Arc::clone(name),
             zone: scheduled.schedule.zone,
             datasets: datasets.collect(),
+            tables: self.table_facts(board, name),
         }
+    }
+
+    /// Returns the silver tables of a source that are kept.
+    fn table_facts(&self, board: &DaemonState, source: &str) -> Vec<SilverFacts> {
+        if self.session.silver().is_none() {
+            return Vec::new();
+        }
+        let held = |held: &HeldPartition, has_months: bool| HeldFacts {
+            partition: match (&held.partition, has_months) {
+                (Some(month), _) => month.clone(),
+                (None, true) => "the rows without a month".to_owned(),
+                (None, false) => "the table".to_owned(),
+            },
+            expectation: held.expectation.clone(),
+            unexpected: held.unexpected,
+            evaluated: held.evaluated,
+        };
+        let tables = board.silver.tables().map(|(one, _)| one);
+        let tables = tables.filter(|one| one.table.source == source);
+        let tables = tables.map(|one| {
+            let standing = one.standing.as_ref();
+            let has_months = one.table.partition_by.is_some();
+            let held = |of: &HeldPartition| held(of, has_months);
+            SilverFacts {
+                name: one.table.name.clone(),
+                held_back: standing.map(|of| of.held_back.iter().map(held).collect()),
+            }
+        });
+        tables.collect()
     }
 
     fn outage(

@@ -145,7 +145,8 @@ fn of_alert(alert: AlertEntry) -> Option<Concern> {
         AlertRuleName::Failing
         | AlertRuleName::Volume
         | AlertRuleName::Drift
-        | AlertRuleName::Quality => {}
+        | AlertRuleName::Quality
+        | AlertRuleName::HeldBack => {}
         AlertRuleName::Unproven
         | AlertRuleName::Stuck
         | AlertRuleName::Stale
@@ -157,9 +158,10 @@ fn of_alert(alert: AlertEntry) -> Option<Concern> {
         AlertSeverity::Warning => Severity::Warning,
         AlertSeverity::Critical => Severity::Critical,
     };
+    let of_table = alert.key.is_of_table();
     Some(Concern {
         source: alert.key.source,
-        dataset: alert.key.dataset,
+        dataset: alert.key.dataset.filter(|_| !of_table),
         since: Some(alert.since),
         detail: Some(format!("{}. {}", alert.summary, alert.detail)),
         ..Concern::new(ConcernKind::Alert, severity)

@@ -1,5 +1,6 @@
 //! Silver tables as Delta tables, with what is logged and measured of each build.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -35,13 +36,18 @@ impl DeltaTables {
         });
         let (built, status) = work.await?;
         tell(table, &built);
+        // A build that was stopped has tried none, or some, of those that the table's log has.
+        let held_back = match built.held_back.is_empty() {
+            true => &status.held_back,
+            false => &built.held_back,
+        };
         Ok(SilverStanding {
             version: status.version,
             rows: status.rows,
             files: status.files,
             bytes: status.bytes,
             days_behind: status.days_behind,
-            held_back: built.held_back.iter().map(held).collect(),
+            held_back: held_back.iter().map(held).collect(),
             changed: built.steps > 0,
         })
     }
@@ -63,9 +69,10 @@ impl TableBuilder for DeltaTables {
             };
             match &standing {
                 Ok(standing) => {
-                    let held = !standing.held_back.is_empty();
-                    metrics.ended(standing.changed, held);
-                    metrics.stands(standing.rows, standing.days_behind);
+                    let held = standing.held_back.iter();
+                    let held: BTreeSet<_> = held.map(|held| &held.partition).collect();
+                    metrics.ended(standing.changed, !held.is_empty());
+                    metrics.stands(standing.rows, standing.days_behind, held.len() as u64);
                 }
                 Err(error) => {
                     metrics.failed();
@@ -129,5 +136,71 @@ fn tell(table: &SilverTable, built: &Built) {
             days_left = built.days_left,
             "silver table built"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use bronzed_model::declaration::{
+        Check, ColumnPath, DeletedRows, Expectation, ExpectationSeverity, Share, ValueSet,
+    };
+    use bronzed_tables::testing::{BronzeDays, Event, Fact, records_table};
+    use object_store::memory::InMemory;
+
+    fn fact(day: &str, value: &str) -> Event {
+        let updated = format!("{day}T00:00:00");
+        Event::Commit(vec![Fact {
+            dataset: "publicacao".to_owned(),
+            day: day.parse().unwrap(),
+            file: 1,
+            row: 0,
+            id: format!("{day}@{updated}"),
+            key: day.to_owned(),
+            updated: Some(updated),
+            published: Some(day.to_owned()),
+            value: value.to_owned(),
+            vanished: false,
+        }])
+    }
+
+    /// A table that expects one value of all rows.
+    fn table() -> SilverTable {
+        let column = ColumnPath {
+            written: "valor".to_owned(),
+            pointer: "/valor".to_owned(),
+        };
+        let values = ValueSet::Text(BTreeSet::from(["7".to_owned()]));
+        SilverTable {
+            expectations: Arc::from([Expectation {
+                name: "known_value".to_owned(),
+                check: Check::InSet { column, values },
+                severity: ExpectationSeverity::Error,
+                mostly: Share::ALL,
+                examples: true,
+            }]),
+            ..records_table(DeletedRows::Flag)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_build_that_was_stopped_tells_of_the_partitions_that_were_held_back_before() {
+        let lake = Lake::over(Arc::new(InMemory::new()), "memory:///");
+        let bronze = BronzeDays::new(lake.clone());
+        for event in [fact("2025-01-10", "7"), fact("2025-02-10", "8")] {
+            bronze.apply(&event).await;
+        }
+        let (tables, table) = (DeltaTables::new(lake), table());
+        let now = "2025-10-22T12:00:00Z".parse().unwrap();
+        for stops in [false, true] {
+            let stop: StopBuild = Arc::new(move || stops);
+            let standing = tables.build(&table, now, stop).await.unwrap();
+            let held = standing.held_back.iter();
+            let held: Vec<_> = held.map(|held| held.partition.as_deref()).collect();
+            assert_eq!((standing.rows, held), (1, vec![Some("2025-02")]));
+        }
     }
 }

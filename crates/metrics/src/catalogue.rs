@@ -102,7 +102,16 @@ pub(crate) const MISSED_REASON: &[&str] = &["downtime", "overlap", "paused"];
 pub(crate) const LAKE_OPERATION: &[&str] = &["get", "list", "create", "replace"];
 /// Outcomes of an operation on the lake; `lost_race` is a conditional write that lost to another writer.
 pub(crate) const ALERT_RULE: &[&str] = &[
-    "unproven", "stuck", "stale", "failing", "down", "volume", "drift", "quality", "lake",
+    "unproven",
+    "stuck",
+    "stale",
+    "failing",
+    "down",
+    "volume",
+    "drift",
+    "quality",
+    "held_back",
+    "lake",
 ];
 /// Severities of an expectation.
 pub(crate) const SEVERITY: &[&str] = &["warn", "error"];
@@ -302,6 +311,13 @@ pub(crate) const SILVER_DAYS_BEHIND: Metric = Metric {
     labels: &[SOURCE, TABLE],
     help: "Bronze days with commits that a silver table didn't have after its last build.",
 };
+pub(crate) const SILVER_HELD_BACK: Metric = Metric {
+    name: "bronzed_silver_held_back_partitions",
+    kind: MetricKind::Gauge,
+    unit: "partitions",
+    labels: &[SOURCE, TABLE],
+    help: "Partitions that the last build of a silver table has held back, because an expectation failed.",
+};
 pub(crate) const SILVER_UNFIT: Metric = Metric {
     name: "bronzed_silver_unfit_values_total",
     kind: MetricKind::Counter,
@@ -398,6 +414,7 @@ pub const CATALOGUE: &[&Metric] = &[
     &SILVER_BUILDS,
     &SILVER_ROWS,
     &SILVER_DAYS_BEHIND,
+    &SILVER_HELD_BACK,
     &SILVER_UNFIT,
     &COMPACTED_DAYS,
     &SCHEDULE_DELAY,

@@ -43,9 +43,10 @@ impl SilverBuilt<'_> {
     }
 
     /// Records the state of the table.
-    pub fn stands(&self, rows: u64, days_behind: u64) {
+    pub fn stands(&self, rows: u64, days_behind: u64, held_back: u64) {
         gauge!(names::SILVER_ROWS.name, &self.labels()).set(rows as f64);
         gauge!(names::SILVER_DAYS_BEHIND.name, &self.labels()).set(days_behind as f64);
+        gauge!(names::SILVER_HELD_BACK.name, &self.labels()).set(held_back as f64);
     }
 
     fn labels(&self) -> [(&'static str, String); 2] {

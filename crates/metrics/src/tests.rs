@@ -99,7 +99,7 @@ fn sample() -> String {
         built.ended(true, false);
         built.failed();
         built.unfit(2);
-        built.stands(7, 1);
+        built.stands(7, 1, 2);
         state_written(source, dataset, 4096);
         day_verified(source, dataset, "same");
         slot_started(source, "hourly", Duration::from_millis(20));

@@ -42,6 +42,8 @@ pub struct AlertRules {
     pub drift: AlertRule,
     /// Expectations of severity `error` that fail.
     pub quality: AlertRule,
+    /// Silver tables of which a partition is held back.
+    pub held_back: AlertRule,
     /// Lakes that can't be reached, or refuse writes.
     pub lake: AlertRule,
 }
@@ -79,6 +81,7 @@ impl Default for AlertRules {
             volume_factor: 4.0,
             drift: AlertRule::minutes(0),
             quality: AlertRule::minutes(0),
+            held_back: AlertRule::minutes(0),
             lake: AlertRule::minutes(30),
         }
     }

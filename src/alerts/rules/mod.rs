@@ -5,6 +5,7 @@
 
 mod days;
 mod down;
+mod held_back;
 mod lake;
 mod quality;
 mod runs;
@@ -91,6 +92,7 @@ pub fn evaluate(
             AlertRuleName::Volume => volume::volume(input, &mut found),
             AlertRuleName::Drift => runs::drift(input, &mut found),
             AlertRuleName::Quality => quality::quality(input, &mut found),
+            AlertRuleName::HeldBack => held_back::held_back(input, &mut found),
             AlertRuleName::Lake => lake::lake(input, &mut found),
         }
     }
@@ -108,6 +110,7 @@ pub fn of(rules: &AlertRules, rule: AlertRuleName) -> AlertRule {
         AlertRuleName::Volume => rules.volume,
         AlertRuleName::Drift => rules.drift,
         AlertRuleName::Quality => rules.quality,
+        AlertRuleName::HeldBack => rules.held_back,
         AlertRuleName::Lake => rules.lake,
     }
 }

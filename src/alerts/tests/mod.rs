@@ -14,7 +14,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::Sao_Paulo;
 
 use crate::alerts::facts::{
-    AlertFacts, DatasetDays, DatasetFacts, JobFacts, LakeFacts, OutageFacts, SourceFacts,
+    AlertFacts, DatasetDays, DatasetFacts, JobFacts, LakeFacts, OutageFacts, SilverFacts,
+    SourceFacts,
 };
 use crate::alerts::key::{AlertKey, AlertRuleName};
 use crate::alerts::message::{AlertText, Message};
@@ -52,6 +53,10 @@ fn well(now: DateTime<Utc>) -> AlertFacts {
             name: "pncp".into(),
             zone: Sao_Paulo,
             datasets: vec![dataset("atas"), dataset("contratos")],
+            tables: vec![SilverFacts {
+                name: "atas".to_owned(),
+                held_back: Some(Vec::new()),
+            }],
         }],
         runs: Vec::new(),
     }

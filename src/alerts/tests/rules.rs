@@ -4,7 +4,7 @@ use chrono::{Days, TimeDelta};
 
 use super::{at, outage, well};
 use crate::alerts::evidence::Evidence;
-use crate::alerts::facts::{AlertFacts, LakeRefusal, RunEnding, RunFacts};
+use crate::alerts::facts::{AlertFacts, HeldFacts, LakeRefusal, RunEnding, RunFacts};
 use crate::alerts::rules::{Findings, evaluate};
 use crate::alerts::volume::VolumeHistory;
 use bronzed_model::alerts::AlertRules;
@@ -307,6 +307,35 @@ fn a_failed_expectation_is_told_until_a_run_finds_it_held_or_for_a_week() {
     assert_eq!(told_after(3, Some(false)), fails);
     assert_eq!(told_after(3 + 7 * 24, None), fails);
     assert!(told_after(4 + 7 * 24, None).is_empty());
+}
+
+#[test]
+fn a_silver_table_that_holds_partitions_back_is_told_until_a_build_holds_none() {
+    let mut facts = well(at("12:00"));
+    let held = |partition: &str| HeldFacts {
+        partition: partition.to_owned(),
+        expectation: "known_value".to_owned(),
+        unexpected: 2,
+        evaluated: 20,
+    };
+    facts.sources[0].tables[0].held_back = Some(vec![held("2025-10"), held("2025-11")]);
+    let found = judge(&facts);
+    assert_eq!(
+        told(&found),
+        [
+            "held_back/pncp/atas: silver.pncp.atas holds 2 partitions back: `known_value` fails in 2025-10"
+        ]
+    );
+    let condition = found.holds.values().next().unwrap();
+    let counts = "2025-10: known_value, 2 of 20; 2025-11: known_value, 2 of 20";
+    assert!(condition.detail.contains(counts), "{}", condition.detail);
+    let command = "bronzed silver status silver.pncp.atas";
+    assert!(condition.hint.contains(command), "{}", condition.hint);
+    // A daemon that has just started hasn't built it.
+    facts.sources[0].tables[0].held_back = None;
+    assert_eq!(unknown(&judge(&facts)), ["held_back/pncp/atas"]);
+    facts.sources[0].tables[0].held_back = Some(Vec::new());
+    assert_eq!(judge(&facts), Findings::default());
 }
 
 #[test]

@@ -15,6 +15,9 @@ use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
 use bronzed_tables::silver::HeldBackPartition;
 
+/// Maximum number of bronze days that are named of a partition.
+const NAMED_DAYS: usize = 5;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -134,9 +137,17 @@ fn held_in_words(held: &HeldBackPartition) -> String {
         Some(partition) => format!("{partition} is held back"),
         None => "rows without a partition are held back".to_owned(),
     };
+    let (named, more) = held.days.split_at(held.days.len().min(NAMED_DAYS));
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     format!(
-        "{partition}: `{}` fails for {} of {} rows",
-        held.expectation, held.unexpected, held.evaluated
+        "{partition}: `{}` fails for {} of {} rows; waiting: {}{more}",
+        held.expectation,
+        held.unexpected,
+        held.evaluated,
+        named.join(", ")
     )
 }
 

@@ -214,6 +214,7 @@ fn alert_rules(table: &AlertRulesTable) -> AlertRules {
         down: rule(&table.down, usual.down),
         drift: rule(&table.drift, usual.drift),
         quality: rule(&table.quality, usual.quality),
+        held_back: rule(&table.held_back, usual.held_back),
         lake: rule(&table.lake, usual.lake),
         failing: AlertRule {
             enabled: table.failing.enabled.unwrap_or(true),

@@ -52,6 +52,9 @@ pub struct AlertRulesTable {
     /// An expectation of severity `error` fails. Default: on.
     #[serde(default)]
     pub quality: AlertRuleTable,
+    /// A partition of a silver table is held back, because an expectation of severity `error` fails. Default: on.
+    #[serde(default)]
+    pub held_back: AlertRuleTable,
     /// The lake can't be reached, or refuses writes. Default: on, `for = "30m"`.
     #[serde(default)]
     pub lake: AlertRuleTable,
