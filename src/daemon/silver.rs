@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use crate::daemon::DaemonInner;
 use crate::daemon::board::DaemonState;
-use crate::server::view::{HeldBackView, SilverTableView};
+use crate::server::view::{HeldBackView, SilverTableView, UnmetView};
 use crate::silver::keeper::KeptTable;
-use crate::silver::{HeldPartition, SilverStanding, StopBuild};
+use crate::silver::{HeldPartition, SilverStanding, StopBuild, UnmetExpectation};
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_model::declaration::SilverTable;
 
@@ -101,7 +101,16 @@ fn view(one: &KeptTable, building: bool) -> SilverTableView {
         bytes: standing.bytes,
         days_behind: one.standing.as_ref().map(|standing| standing.days_behind),
         held_back: standing.held_back.into_iter().map(held).collect(),
+        unmet: standing.unmet.into_iter().map(unmet).collect(),
         error: one.error.clone(),
+    }
+}
+
+fn unmet(unmet: UnmetExpectation) -> UnmetView {
+    UnmetView {
+        expectation: unmet.name,
+        check: unmet.check,
+        found: unmet.found,
     }
 }
 

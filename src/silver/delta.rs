@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
-use super::{HeldPartition, SilverStanding, StopBuild, TableBuilder};
+use super::{HeldPartition, SilverStanding, StopBuild, TableBuilder, UnmetExpectation};
 use crate::table_worker::on_worker;
 use bronzed_metrics::silver::SilverBuilt;
-use bronzed_model::declaration::SilverTable;
+use bronzed_model::declaration::{ExpectationSeverity, SilverTable};
 use bronzed_storage::lake::Lake;
 use bronzed_tables::silver::{Built, HeldBackPartition, SilverBuilder, SilverError};
 
@@ -47,6 +47,7 @@ impl DeltaTables {
             files: status.files,
             bytes: status.bytes,
             days_behind: status.days_behind,
+            unmet: unmet(&built),
             held_back: held_back.iter().map(held).collect(),
             changed: built.steps > 0,
         })
@@ -94,6 +95,18 @@ fn held(held: &HeldBackPartition) -> HeldPartition {
     }
 }
 
+/// Returns the expectations on the table as a whole that fail.
+fn unmet(built: &Built) -> Vec<UnmetExpectation> {
+    let unmet = built.results.iter();
+    let unmet = unmet.filter(|(_, result)| result.is_of_day() && !result.success);
+    let unmet = unmet.map(|(name, result)| UnmetExpectation {
+        name: name.clone(),
+        check: result.check.clone(),
+        found: result.examples.first().and_then(|one| one.value.clone()),
+    });
+    unmet.collect()
+}
+
 /// Logs what a build has done; nothing if it had nothing to do.
 fn tell(table: &SilverTable, built: &Built) {
     let (source, name) = (&*table.source, &*table.name);
@@ -106,6 +119,20 @@ fn tell(table: &SilverTable, built: &Built) {
             unexpected = held.unexpected,
             evaluated = held.evaluated,
             "silver partition held back"
+        );
+    }
+    let warned = built
+        .results
+        .iter()
+        .filter(|(_, result)| !result.success && result.severity == ExpectationSeverity::Warn);
+    for (expectation, result) in warned {
+        tracing::warn!(
+            source,
+            table = name,
+            expectation,
+            unexpected = result.unexpected,
+            evaluated = result.evaluated,
+            "silver table isn't as expected"
         );
     }
     for (column, values) in &built.unfit {
@@ -146,7 +173,7 @@ mod tests {
 
     use super::*;
     use bronzed_model::declaration::{
-        Check, ColumnPath, DeletedRows, Expectation, ExpectationSeverity, Share, ValueSet,
+        Check, ColumnPath, DeletedRows, Expectation, Share, ValueSet,
     };
     use bronzed_tables::testing::{BronzeDays, Event, Fact, records_table};
     use object_store::memory::InMemory;

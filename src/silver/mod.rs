@@ -53,6 +53,8 @@ pub struct SilverStanding {
     pub days_behind: u64,
     /// Partitions that were held back.
     pub held_back: Vec<HeldPartition>,
+    /// Expectations on the table as a whole that fail.
+    pub unmet: Vec<UnmetExpectation>,
     /// `true` if the build has changed the table.
     pub changed: bool,
 }
@@ -68,6 +70,17 @@ pub struct HeldPartition {
     pub unexpected: u64,
     /// Number of rows that were evaluated.
     pub evaluated: u64,
+}
+
+/// Expectation on a silver table as a whole that fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmetExpectation {
+    /// Name of the expectation.
+    pub name: String,
+    /// Word of its check: `freshness`.
+    pub check: String,
+    /// Number of rows, or the newest value as JSON; `None` if it isn't to be shown.
+    pub found: Option<String>,
 }
 
 /// Returns the builder of the lake's silver tables, if the settings have them kept.

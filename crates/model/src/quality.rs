@@ -55,7 +55,7 @@ impl ExpectationResult {
         }
     }
 
-    /// Returns `true` if the check judges a day as a whole: its last result replaces those before.
+    /// Returns `true` if the check judges a day, or a silver table, as a whole: its last result replaces those before.
     pub fn is_of_day(&self) -> bool {
         [Check::ROW_COUNT_BETWEEN, Check::FRESHNESS].contains(&self.check.as_str())
     }

@@ -106,6 +106,16 @@ impl Footer {
         Ok(members.row())
     }
 
+    /// Returns the greatest value of a column, as an array of one; `None` if the file has none, or doesn't tell.
+    ///
+    /// # Errors
+    /// Returns an error if the footer contradicts itself, or lacks the column.
+    pub fn greatest(&self, name: &str) -> Result<Option<ArrayRef>, ArrowError> {
+        let field = self.schema().field_with_name(name)?;
+        let bounds = self.column(name)?.bounds(field.data_type())?;
+        Ok(bounds.map(|(_, greatest)| greatest))
+    }
+
     fn column(&self, name: &str) -> Result<ColumnStatistics, ArrowError> {
         let parquet = self.0.metadata.file_metadata().schema_descr();
         let converter = StatisticsConverter::try_new(name, &self.0.schema, parquet)?;

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{held_as_json, held_in_words, open};
+use super::{held_as_json, held_in_words, is_warned, open, unmet_in_words};
 use crate::cli::progress::StepBar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::text::{Screen, TextPage, counted};
@@ -97,6 +97,7 @@ fn as_json(table: &SilverTable, built: &Built) -> Value {
         "bytes_written": built.bytes_written,
         "unfit": built.unfit,
         "held_back": held,
+        "expectations": built.results,
         "days_left": built.days_left,
     })
 }
@@ -138,6 +139,13 @@ fn page(table: &SilverTable, built: &Built, screen: Screen) -> TextPage {
     for held in &built.held_back {
         page.indented(2, &held_in_words(held));
         for example in held.examples.iter().take(EXAMPLES) {
+            let value = serde_json::to_string(example).unwrap_or_default();
+            page.indented(4, &value);
+        }
+    }
+    for (expectation, result) in built.results.iter().filter(|(_, one)| is_warned(one)) {
+        page.indented(2, &unmet_in_words(expectation, result));
+        for example in result.examples.iter().take(EXAMPLES) {
             let value = serde_json::to_string(example).unwrap_or_default();
             page.indented(4, &value);
         }

@@ -10,7 +10,8 @@ use clap::Subcommand;
 
 use crate::cli::target::nearest;
 use crate::cli::{CliContext, CliError, Exit};
-use bronzed_model::declaration::SilverTable;
+use bronzed_model::declaration::{ExpectationSeverity, SilverTable};
+use bronzed_model::quality::ExpectationResult;
 use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
 use bronzed_tables::silver::HeldBackPartition;
@@ -129,6 +130,27 @@ fn missing<'n>(
         "there is {what}; {meant}There is {}",
         names.join(", ")
     ))
+}
+
+/// Returns `true` for an expectation of severity `warn` that fails. One of severity `error` holds partitions back, which are told.
+fn is_warned(result: &ExpectationResult) -> bool {
+    !result.success && result.severity == ExpectationSeverity::Warn
+}
+
+/// Returns an expectation that fails, in words.
+fn unmet_in_words(name: &str, result: &ExpectationResult) -> String {
+    if result.is_of_day() {
+        let found = result.examples.first().and_then(|one| one.value.as_deref());
+        let found = found.map(|value| format!(": {value}")).unwrap_or_default();
+        return format!(
+            "not as expected: `{name}` ({}) of the table as a whole{found}",
+            result.check
+        );
+    }
+    format!(
+        "not as expected: `{name}` ({}) fails for {} of {} rows",
+        result.check, result.unexpected, result.evaluated
+    )
 }
 
 /// Returns a partition that is held back, in words.

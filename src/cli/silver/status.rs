@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{held_as_json, held_in_words, open};
+use super::{held_as_json, held_in_words, is_warned, open, unmet_in_words};
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
+use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::SilverTable;
-use bronzed_tables::silver::{SilverBuilder, SilverStatus};
+use bronzed_model::quality::Results;
+use bronzed_tables::silver::{SilverBuilder, SilverError, SilverStatus};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,16 +35,21 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let builder = SilverBuilder::new(lake);
     let (mut exit, mut found) = (Exit::Done, Vec::new());
     for table in tables {
-        match Box::pin(builder.status(&table)).await {
-            Ok(status) => {
+        let looked = async {
+            let status = builder.status(&table).await?;
+            let whole = builder.judge(&table, SystemClock.now()).await?;
+            Ok::<_, SilverError>((status, whole))
+        };
+        match Box::pin(looked).await {
+            Ok((status, whole)) => {
                 let behind = status.days_behind > 0 || !status.held_back.is_empty();
                 if args.fail_if_behind && behind {
                     exit = exit.max(Exit::Partial);
                 }
                 if args.json {
-                    say(&as_json(&table, &status).to_string());
+                    say(&as_json(&table, &status, &whole).to_string());
                 }
-                found.push((table, status));
+                found.push((table, status, whole));
             }
             Err(error) => {
                 exit = exit.max(Exit::Failed);
@@ -51,13 +58,14 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         }
     }
     if !args.json && !found.is_empty() {
-        let rows = found.iter().map(|(table, status)| (&**table, status));
+        let rows = found.iter();
+        let rows = rows.map(|(table, status, whole)| (&**table, status, whole));
         show(&page(rows, Screen::stdout()));
     }
     Ok(exit)
 }
 
-fn as_json(table: &SilverTable, status: &SilverStatus) -> Value {
+fn as_json(table: &SilverTable, status: &SilverStatus, whole: &Results) -> Value {
     let held: Vec<_> = status.held_back.iter().map(held_as_json).collect();
     json!({
         "source": table.source,
@@ -69,12 +77,13 @@ fn as_json(table: &SilverTable, status: &SilverStatus) -> Value {
         "bytes": status.bytes,
         "days_behind": status.days_behind,
         "held_back": held,
+        "expectations": whole,
         "declaration_changed": status.declaration_changed,
     })
 }
 
 fn page<'a>(
-    found: impl Iterator<Item = (&'a SilverTable, &'a SilverStatus)>,
+    found: impl Iterator<Item = (&'a SilverTable, &'a SilverStatus, &'a Results)>,
     screen: Screen,
 ) -> TextPage {
     let mut table = Table::new([
@@ -85,7 +94,7 @@ fn page<'a>(
         TableColumn::number("version").spare(1),
         TableColumn::text("state"),
     ]);
-    for (declared, status) in found {
+    for (declared, status, whole) in found {
         let name = format!("{}.{}", declared.source, declared.name);
         table.row([
             Cell::from(name.clone()),
@@ -100,6 +109,9 @@ fn page<'a>(
         ]);
         for held in &status.held_back {
             table.note(&held_in_words(held));
+        }
+        for (expectation, result) in whole.iter().filter(|(_, one)| is_warned(one)) {
+            table.note(&unmet_in_words(expectation, result));
         }
         if status.declaration_changed {
             table.note(&format!(

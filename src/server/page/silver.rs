@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::server::page::lang::Lang;
 use crate::server::page::parts;
-use crate::server::view::{HeldBackView, SilverTableView};
+use crate::server::view::{HeldBackView, SilverTableView, UnmetView};
 
 /// Maximum number of held back partitions that are listed of a table.
 const LISTED: usize = 3;
@@ -62,7 +62,8 @@ fn row(lang: Lang, one: &SilverTableView, now: DateTime<Utc>, zone: Tz) -> Marku
 fn state(lang: Lang, one: &SilverTableView) -> Markup {
     let words = &lang.words().silver;
     let behind = one.days_behind.unwrap_or_default();
-    let is_well = one.error.is_none() && one.held_back.is_empty() && behind == 0;
+    let is_expected = one.held_back.is_empty() && one.unmet.is_empty();
+    let is_well = one.error.is_none() && is_expected && behind == 0;
     html! {
         span class="tags" {
             @if one.error.is_some() { span class="tag failed" { (words.failed) } }
@@ -73,7 +74,17 @@ fn state(lang: Lang, one: &SilverTableView) -> Markup {
             @if one.building { span class="tag settling" { (words.building) } }
         }
         @if let Some(error) = &one.error { span class="small" { (parts::quoted(error)) } }
+        @for unmet in one.unmet.iter().take(LISTED) { (not_as_expected(lang, unmet)) }
         @for held in one.held_back.iter().take(LISTED) { (held_back(lang, held)) }
+    }
+}
+
+fn not_as_expected(lang: Lang, unmet: &UnmetView) -> Markup {
+    html! {
+        span class="small" {
+            (lang.words().silver.unmet) " " (unmet.expectation)
+            @if let Some(found) = &unmet.found { " (" (found.trim_matches('"')) ")" }
+        }
     }
 }
 

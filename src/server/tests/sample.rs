@@ -164,6 +164,11 @@ pub fn silver_table() -> SilverTableView {
             unexpected: 3,
             evaluated: 7_300,
         }],
+        unmet: vec![UnmetView {
+            expectation: "nova".to_owned(),
+            check: "freshness".to_owned(),
+            found: Some("\"2025-10-19\"".to_owned()),
+        }],
         error: Some("the lake was away".to_owned()),
     }
 }

@@ -39,8 +39,22 @@ pub struct SilverTableView {
     pub days_behind: Option<u64>,
     /// Partitions that an expectation of severity `error` holds back.
     pub held_back: Vec<HeldBackView>,
+    /// Expectations on the table as a whole, `row_count_between` and `freshness`, that fail.
+    pub unmet: Vec<UnmetView>,
     /// Error of the last build; null if it didn't fail.
     pub error: Option<String>,
+}
+
+/// An expectation on a table as a whole that fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "UnmetExpectation")]
+pub struct UnmetView {
+    /// Name of the expectation.
+    pub expectation: String,
+    /// Word of its check: `freshness`.
+    pub check: String,
+    /// Number of rows, or the newest value as JSON; null if it isn't to be shown.
+    pub found: Option<String>,
 }
 
 /// A partition that is held back.

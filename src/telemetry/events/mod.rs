@@ -150,6 +150,14 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
                   it was. `bronzed silver status` shows it.",
     },
     CatalogueEvent {
+        name: "silver table isn't as expected",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["source", "table", "expectation", "unexpected", "evaluated"],
+        meaning: "An expectation of severity `warn` failed on rows that a build has written, or on the table as a whole (`row_count_between`, \
+                  `freshness`: one judgement). Nothing is held back.",
+    },
+    CatalogueEvent {
         name: "values unfit for a silver column",
         levels: WARN,
         within: Within::Process,

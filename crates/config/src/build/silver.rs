@@ -14,7 +14,9 @@ use crate::path::KeyPath;
 use crate::tables::expect::CheckWord;
 use crate::tables::silver::SilverKeys;
 use crate::text::value;
-use bronzed_model::declaration::{ColumnPath, Dataset, Kind, SilverColumn, SilverTable};
+use bronzed_model::declaration::{
+    ColumnPath, Dataset, ExpectationSeverity, Kind, SilverColumn, SilverTable,
+};
 use bronzed_model::schema::{ColumnType, Schema};
 
 /// A silver table to be built, with the datasets that it is made of.
@@ -107,7 +109,7 @@ impl Build<'_> {
             description: inputs[0].schema.description.clone(),
         };
         self.partition(context, &schema);
-        self.row_checks(context);
+        self.whole_checks(context);
         let expectations = self.expectations(&ExpectedTable {
             path: path.key("expect"),
             tables: &keys.expect,
@@ -224,17 +226,33 @@ impl Build<'_> {
         }
     }
 
-    /// Rejects checks that mean the days and runs of a dataset.
-    fn row_checks(&mut self, context: &SilverContext<'_>) {
+    /// Rejects the severity `error` for checks of the table as a whole, of which nothing can be held back, and for `freshness`
+    /// a column that is inside another one.
+    fn whole_checks(&mut self, context: &SilverContext<'_>) {
         for (name, table) in &context.keys.expect {
-            let path = context.path.key("expect").key(name).key("check");
-            if let Some(word @ (CheckWord::RowCountBetween | CheckWord::Freshness)) = table.check {
+            let path = context.path.key("expect").key(name);
+            let Some(word @ (CheckWord::RowCountBetween | CheckWord::Freshness)) = table.check
+            else {
+                continue;
+            };
+            if table.severity == ExpectationSeverity::Error {
+                let path = path.key("severity");
                 let what = format!(
-                    "`{path} = \"{}\"` is of a day of a dataset, which a silver table hasn't",
+                    "`{path} = \"error\"` holds a partition back, but `{}` judges the table as a whole",
                     word.word()
                 );
-                let hint = "expect it of the dataset, or leave it out";
+                let hint = "write severity = \"warn\", or leave it out: it is told, and nothing is held back";
                 self.complain(&path, what, hint);
+            }
+            let column = value(&table.column).filter(|column| column.steps().count() > 1);
+            if let Some(column) = column {
+                let path = path.key("column");
+                let what = format!("`{path} = \"{}\"` is inside another column", column.written);
+                self.complain(
+                    &path,
+                    what,
+                    "name a column of its own with a date or a time",
+                );
             }
         }
     }

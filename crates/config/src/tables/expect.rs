@@ -39,13 +39,13 @@ pub struct ExpectTable {
     /// `matches`: regular expression. It may match a part of the text; `^` and `$` are its ends.
     pub pattern: Option<Text<Pattern>>,
     /// `freshness`: greatest age of the newest value among a run's new rows, at the end of the run or of the day,
-    /// whichever is earlier.
+    /// whichever is earlier; of a silver table, of all its rows at the end of a build.
     pub max_age: Option<Text<PositiveSpan>>,
     /// Share of the evaluated rows for which the check must hold, up to 1. Default: 1.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub mostly: Option<f64>,
-    /// `warn`: a failure is shown and counted. `error`: it is alerted, too, and `bronzed quality` exits with 3.
-    /// Default: `warn`.
+    /// `warn`: a failure is shown and counted. `error`: it is alerted, too, and `bronzed quality` exits with 3; of a
+    /// silver table, it holds the partition back. Default: `warn`.
     #[serde(default)]
     pub severity: ExpectationSeverity,
 }
@@ -64,7 +64,8 @@ pub enum CheckWord {
     Matches,
     /// The value occurs once among the new rows of a run in a day.
     Unique,
-    /// The number of rows that the day has at the end of a run lies within `min` and `max`.
+    /// The number of rows that the day has at the end of a run, or a silver table at the end of a build, lies within `min`
+    /// and `max`.
     RowCountBetween,
     /// The value of `column_a` is greater than that of `column_b`.
     #[serde(rename = "column_pair_a_ge_b")]

@@ -241,16 +241,18 @@ fn each_mistake_is_told_with_its_place() {
             "did you mean `numero_compra`",
         ),
         (
-            of("[silver.tabela.expect.regra]\ncheck = \"row_count_between\"\nmin = 1"),
-            "a silver table hasn't",
-            "expect it of the dataset",
+            of(
+                "[silver.tabela.expect.regra]\ncheck = \"row_count_between\"\nmin = 1\nseverity = \"error\"",
+            ),
+            "judges the table as a whole",
+            "severity = \"warn\"",
         ),
         (
             of(
-                "[silver.tabela.expect.regra]\ncheck = \"freshness\"\ncolumn = \"data_inclusao\"\nmax_age = \"2d\"",
+                "[silver.tabela.expect.regra]\ncheck = \"freshness\"\ncolumn = \"fontes_orcamentarias.dataInclusao\"\nmax_age = \"2d\"",
             ),
-            "a silver table hasn't",
-            "expect it of the dataset",
+            "is inside another column",
+            "a column of its own",
         ),
     ] {
         let problems = folder(&silver).problems(&[]).to_string();

@@ -62,7 +62,7 @@ pub enum Check {
         /// `true` if the values may be equal.
         or_equal: bool,
     },
-    /// The number of stored rows of the day lies within limits, both included.
+    /// The number of stored rows of the day, or of a silver table, lies within limits, both included.
     RowCountBetween {
         /// Least number of rows.
         min: u64,
@@ -70,7 +70,7 @@ pub enum Check {
         max: u64,
     },
     /// The newest value of a run's new rows isn't older than this, at the end of the run or of the day, whichever
-    /// is earlier.
+    /// is earlier; of a silver table, the newest value of all rows at the end of a build.
     Freshness {
         /// Column with a date or a time.
         column: ColumnPath,

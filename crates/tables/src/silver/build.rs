@@ -16,6 +16,7 @@ use super::news::{self, PendingDay};
 use super::shape::SilverShape;
 use super::state::{DayProgress, FilePlace, HeldRecord, TableState};
 use super::take::{BronzeFile, IncomingRows};
+use super::whole;
 use super::{BuildProgress, Built, HeldBackPartition, OnProgress, SilverError, Stop};
 use crate::error::DeltaError;
 use crate::publish::ATTEMPTS;
@@ -106,6 +107,8 @@ impl TableBuild<'_> {
         let left = pending.iter().filter(|day| !day.is_done).count() + held.len();
         self.built.days_left = left as u64;
         self.built.version = state.base.as_ref().map(|base| base.version());
+        let whole = whole::judge(self.lake, self.table, self.shape, &state, self.now).await?;
+        quality::add(&mut self.built.results, &whole, &self.table.expectations);
         Ok(self.built)
     }
 

@@ -11,6 +11,7 @@
 //! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
 //! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
 //! - `build`: the steps; `vacuum`: files that no reader needs any more
+//! - `whole`: expectations on the table as a whole, after a build
 //!
 //! `docs/develop/design/008-silver.md` has the reasons.
 
@@ -22,10 +23,10 @@ mod live;
 mod locate;
 mod merge;
 mod news;
-mod order;
-mod output;
 #[cfg(any(test, feature = "test-util"))]
 pub mod oracle;
+mod order;
+mod output;
 mod report;
 mod rows;
 mod shape;
@@ -34,11 +35,13 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod vacuum;
+mod whole;
 
 use std::sync::Arc;
 
 use bronzed_model::declaration::SilverTable;
 use bronzed_model::entropy::Entropy;
+use bronzed_model::quality::Results;
 use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 
@@ -162,6 +165,21 @@ impl SilverBuilder {
             held_back: state.held.iter().map(HeldRecord::report).collect(),
             declaration_changed: state.base.is_some() && state.fingerprint != shape.fingerprint,
         })
+    }
+
+    /// Judges the expectations on the table as a whole, `row_count_between` and `freshness`, by the statistics of its newest
+    /// version. Nothing is written.
+    ///
+    /// # Errors
+    /// Returns an error if the declaration makes no table, or the lake can't be read.
+    pub async fn judge(
+        &self,
+        table: &SilverTable,
+        now: DateTime<Utc>,
+    ) -> Result<Results, SilverError> {
+        let shape = SilverShape::of(table)?;
+        let state = TableState::load(&self.lake, &table.prefix).await?;
+        whole::judge(&self.lake, table, &shape, &state, now).await
     }
 
     fn at_work<'a>(

@@ -44,7 +44,8 @@ pub struct Built {
     pub unfit: BTreeMap<String, u64>,
     /// Partitions that were held back by an expectation.
     pub held_back: Vec<HeldBackPartition>,
-    /// Results of the table's expectations on the rows that were written, those of held back partitions included.
+    /// Results of the table's expectations on the rows that were written, those of held back partitions included; and of those on
+    /// the table as a whole, as it is after the build.
     pub results: Results,
     /// Number of bronze days that are left: held back, or not reached before the build was stopped.
     pub days_left: u64,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bronzed_model::declaration::{Check, DeletedRows, Kind, SilverTable};
+use bronzed_model::declaration::{DeletedRows, Kind, SilverTable};
 use bronzed_model::json::{self, canonical};
 use bronzed_model::schema::ColumnType;
 use bronzed_storage::bronze::cut::cut_fields;
@@ -16,6 +16,7 @@ use delta_kernel::engine::arrow_conversion::TryIntoKernel;
 use delta_kernel::schema::{DataType as DeltaType, StructField, StructType};
 
 use super::SilverError;
+use super::whole;
 
 /// Id of the record without its version: the table's key.
 pub(super) const ID: &str = "_id";
@@ -204,15 +205,8 @@ fn checked(table: &SilverTable) -> Result<(), String> {
         }
     }
     for expectation in table.expectations.iter() {
-        if matches!(
-            expectation.check,
-            Check::Freshness { .. } | Check::RowCountBetween { .. }
-        ) {
-            return Err(format!(
-                "expectation `{}`: a check `{}` judges a day of bronze; declare it there",
-                expectation.name,
-                expectation.check.word()
-            ));
+        if let Some(reason) = whole::refusal(expectation) {
+            return Err(reason);
         }
     }
     Ok(())

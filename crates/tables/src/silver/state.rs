@@ -129,6 +129,26 @@ impl TableState {
         }
     }
 
+    /// Returns the files of a version that readers see, with their statistics.
+    pub async fn with_statistics(
+        lake: &Lake,
+        prefix: &str,
+        snapshot: &SnapshotRef,
+    ) -> Result<Vec<(TableFile, FileStatistics)>, DeltaError> {
+        let (files, _) = log::run(lake, prefix, |engine| {
+            let mut files = Vec::new();
+            for (batch, selected) in scanned(snapshot, engine)? {
+                let live = |row: &usize| selected.get(*row).copied().unwrap_or(true);
+                let rows = FileRows::of(&batch)?;
+                let live = (0..batch.num_rows()).filter(live);
+                files.extend(live.map(|row| (rows.file(row), rows.statistics(row))));
+            }
+            Ok(files)
+        })
+        .await?;
+        Ok(files)
+    }
+
     /// Reads the state of a version.
     pub async fn of(lake: &Lake, prefix: &str, snapshot: SnapshotRef) -> Result<Self, DeltaError> {
         let (read, _) = log::run(lake, prefix, |engine| {
@@ -237,13 +257,14 @@ struct FileRows<'a> {
     partitions: &'a MapArray,
 }
 
-/// Statistics of a file, as far as they are needed here.
-#[derive(Default, Deserialize)]
+/// Statistics of a file, as the log has them.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct FileStatistics {
-    num_records: u64,
-    min_values: serde_json::Map<String, serde_json::Value>,
-    max_values: serde_json::Map<String, serde_json::Value>,
+pub(super) struct FileStatistics {
+    pub num_records: u64,
+    pub null_count: serde_json::Map<String, serde_json::Value>,
+    pub min_values: serde_json::Map<String, serde_json::Value>,
+    pub max_values: serde_json::Map<String, serde_json::Value>,
 }
 
 impl<'a> FileRows<'a> {
@@ -264,10 +285,7 @@ impl<'a> FileRows<'a> {
     }
 
     fn file(&self, row: usize) -> TableFile {
-        let statistics = match self.statistics.is_valid(row) {
-            true => serde_json::from_str(self.statistics.value(row)).unwrap_or_default(),
-            false => FileStatistics::default(),
-        };
+        let statistics = self.statistics(row);
         let bound = |values: &serde_json::Map<String, serde_json::Value>| {
             Some(values.get(ID)?.as_str()?.to_owned())
         };
@@ -280,6 +298,13 @@ impl<'a> FileRows<'a> {
             size: u64::try_from(self.sizes.value(row)).unwrap_or_default(),
             keys: bound(&statistics.min_values).zip(bound(&statistics.max_values)),
             added: None,
+        }
+    }
+
+    fn statistics(&self, row: usize) -> FileStatistics {
+        match self.statistics.is_valid(row) {
+            true => serde_json::from_str(self.statistics.value(row)).unwrap_or_default(),
+            false => FileStatistics::default(),
         }
     }
 

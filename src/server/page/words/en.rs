@@ -196,6 +196,7 @@ pub(in crate::server) const EN: Words = Words {
         building: "being built",
         failed: "not built",
         held_back: "Held back:",
+        unmet: "Not as expected:",
     },
     calendar: CalendarWords {
         years: "Years at a glance",

@@ -302,6 +302,7 @@ pub(in crate::server) struct SilverWords {
     pub building: &'static str,
     pub failed: &'static str,
     pub held_back: &'static str,
+    pub unmet: &'static str,
 }
 
 /// Backfills.

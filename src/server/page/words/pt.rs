@@ -193,6 +193,7 @@ pub(in crate::server) const PT: Words = Words {
         building: "em construção",
         failed: "não construída",
         held_back: "Retida:",
+        unmet: "Fora do esperado:",
     },
     calendar: CalendarWords {
         years: "Os anos num relance",

@@ -2,7 +2,7 @@
 
 use arrow_array::Array;
 use arrow_schema::DataType;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::checks::shown;
@@ -76,6 +76,44 @@ pub(super) fn judge(
             value: expectation.examples.then(|| shown(&newest.text)),
         }];
     }
+}
+
+/// Returns the result of a `freshness` check for the newest value of a column, a number in the unit of its type, as of an
+/// instant; `None` for another check, or a value that is no time.
+pub fn judge_newest(
+    expectation: &Expectation,
+    (number, kind): (i128, &DataType),
+    zone: Tz,
+    at: DateTime<Utc>,
+) -> Option<ExpectationResult> {
+    if !matches!(expectation.check, Check::Freshness { .. }) {
+        return None;
+    }
+    let mut newest = Newest {
+        number,
+        until: instant(number, kind, zone)?,
+        text: number_text(number, kind)?,
+        is_new: true,
+    };
+    let mut result = ExpectationResult::of(expectation);
+    judge(expectation, &mut result, &mut newest, at);
+    result.judge(expectation);
+    Some(result)
+}
+
+/// Returns a date or a time as JSON.
+fn number_text(number: i128, kind: &DataType) -> Option<String> {
+    let text = match kind {
+        DataType::Date32 => NaiveDate::from_epoch_days(i32::try_from(number).ok()?)?.to_string(),
+        _ => {
+            let at = DateTime::from_timestamp_micros(i64::try_from(number).ok()?)?;
+            match kind {
+                DataType::Timestamp(_, None) => at.format("%Y-%m-%dT%H:%M:%S").to_string(),
+                _ => at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            }
+        }
+    };
+    Some(format!("\"{text}\""))
 }
 
 /// Returns the instant of a value; of a date, its end.

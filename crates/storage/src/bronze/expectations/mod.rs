@@ -17,6 +17,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use chrono::{DateTime, Utc};
 
+pub use self::freshness::judge_newest;
+
 use self::checks::RowSink;
 use self::freshness::Newest;
 use self::rows::BatchRows;

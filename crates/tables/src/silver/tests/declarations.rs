@@ -173,11 +173,11 @@ fn a_declaration_that_makes_no_table_is_refused_with_the_reason() {
                 column: path,
                 max_age: std::time::Duration::ZERO,
             }),
-            "judges a day",
+            "nothing can be held back",
         ),
         (
             expectation(Check::RowCountBetween { min: 1, max: 2 }),
-            "judges a day",
+            "nothing can be held back",
         ),
     ] {
         let error = SilverShape::of(&table).err().map(|error| error.to_string());
