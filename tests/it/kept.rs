@@ -138,6 +138,52 @@ fn a_partition_that_is_held_back_is_told_and_bronze_goes_on() {
 }
 
 #[test]
+fn a_file_that_a_silver_table_has_lost_is_named_until_the_table_is_made_anew() {
+    let scene = scene();
+    scene
+        .program(&["silver", "build", "pncp.contratacoes"])
+        .run()
+        .expect(0);
+    let name = "silver.pncp.contratacoes";
+    let verify = |targets: &[&str]| {
+        let args = [&["tables", "verify"], targets].concat();
+        scene.program(&args).run()
+    };
+    let whole = verify(&[name]).expect(0).stdout;
+    assert!(
+        whole.contains(&format!("{name}: ")) && whole.contains("as in the lake"),
+        "{whole}"
+    );
+    assert!(!whole.contains("\npncp.contratacoes"), "{whole}");
+    for targets in [&["pncp"][..], &[], &["pncp.contratacoes", name]] {
+        let both = verify(targets).expect(0).stdout;
+        let lines = both.lines().filter(|line| line.contains("as in the lake"));
+        let names: Vec<_> = lines.filter_map(|line| line.split(':').next()).collect();
+        assert!(
+            names.contains(&"pncp.contratacoes") && names.contains(&name),
+            "{targets:?}: {both}"
+        );
+    }
+    let keys = scene.lake.keys();
+    let of_table = |key: &&String| key.starts_with("silver/") && key.ends_with(".parquet");
+    let lost = keys.iter().find(of_table).expect("a file");
+    scene.lake.delete(lost);
+    let told = verify(&[name]).expect(3).stdout;
+    let mend = format!("bronzed silver build --rebuild {name}");
+    assert!(
+        told.contains(&format!("gone: {lost}")) && told.contains(&mend),
+        "{told}"
+    );
+    let json = verify(&[name, "--json"]).expect(3).json();
+    assert_eq!(json["gone"], json!([lost]));
+    scene
+        .program(&["silver", "build", "--rebuild", name])
+        .run()
+        .expect(0);
+    verify(&[name]).expect(0);
+}
+
+#[test]
 fn names_of_tables_that_are_not_there_are_told_with_those_that_are_meant() {
     let scene = Scene::of(Backend::Folder, Catalog::new());
     for (target, meant) in [
@@ -189,6 +235,68 @@ fn a_daemon_builds_a_table_after_the_runs_that_feed_it() {
         world.pass(&life, later).await;
         let tables = life.daemon.silver().await.unwrap();
         assert_eq!(tables[0].version, version);
+        life.stop().await;
+    });
+}
+
+#[test]
+fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_old() {
+    runtime().block_on(async {
+        let day: Day = "2025-10-21".parse().unwrap();
+        let silver = "
+            [silver.atual]
+            from = [\"contratacoes\"]
+            [silver.atual.expect.nova]
+            check = \"freshness\"
+            column = \"data_publicacao_pncp\"
+            max_age = \"3h\"
+            [silver.retida]
+            from = [\"contratacoes\"]
+            [silver.retida.expect.orgao]
+            check = \"matches\"
+            column = \"orgao_entidade_cnpj\"
+            pattern = \"^never$\"
+            severity = \"error\"
+        ";
+        let plan = Plan {
+            sources: &["one"],
+            jobs: &format!("{JOBS}\n{silver}"),
+            days: (day, day),
+            records: 40,
+            latency: Duration::from_millis(1),
+            more: &[],
+        };
+        let world = World::new(9, plan, at("2025-10-21T22:50:00-03:00")).await;
+        let life = world.start();
+        world.pass(&life, at("2025-10-22T12:00:00-03:00")).await;
+        life.daemon.alerts().settled().await;
+        let tables = life.daemon.silver().await.unwrap();
+        let [current, held] = tables.as_slice() else {
+            panic!("{tables:?}");
+        };
+        assert!(
+            current.rows > 0 && current.held_back.is_empty(),
+            "{current:?}"
+        );
+        let [old] = current.unmet.as_slice() else {
+            panic!("{current:?}");
+        };
+        assert_eq!((&*old.expectation, &*old.check), ("nova", "freshness"));
+        assert!(
+            old.found.as_ref().unwrap().contains("2025-10-21T"),
+            "{old:?}"
+        );
+        assert_eq!(held.held_back.len(), 1, "{held:?}");
+        let active = life.daemon.alerts().active();
+        let active = active
+            .iter()
+            .find(|one| one.key.to_string().starts_with("held_back"));
+        let active = active.expect("an alert");
+        assert_eq!(active.key.to_string(), "held_back/one/retida");
+        assert_eq!(
+            active.summary,
+            "silver.one.retida holds a partition back: `orgao` fails in the table"
+        );
         life.stop().await;
     });
 }

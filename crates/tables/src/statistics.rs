@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use delta_kernel::arrow::array::cast::AsArray;
 use delta_kernel::arrow::array::{
     Array, ArrayRef, BooleanArray, Int64Array, StructArray, UInt64Array,
 };
@@ -104,6 +105,26 @@ impl Footer {
         members.push("maxValues", greatest.array());
         members.push("tightBounds", Arc::new(BooleanArray::from(vec![true])));
         Ok(members.row())
+    }
+
+    /// Returns the number of rows.
+    pub fn rows(&self) -> u64 {
+        let rows = self.0.metadata.file_metadata().num_rows();
+        u64::try_from(rows).unwrap_or_default()
+    }
+
+    /// Returns the bounds of a column of texts; `None` if the file has none, or doesn't tell.
+    ///
+    /// # Errors
+    /// Returns an error if the footer contradicts itself, or lacks the column.
+    pub fn texts_between(&self, name: &str) -> Result<Option<(String, String)>, ArrowError> {
+        let field = self.schema().field_with_name(name)?;
+        let bounds = self.column(name)?.bounds(field.data_type())?;
+        let text = |value: &ArrayRef| {
+            let value = value.as_string_opt::<i32>()?;
+            Some(value.value(0).to_owned())
+        };
+        Ok(bounds.and_then(|(least, greatest)| Some((text(&least)?, text(&greatest)?))))
     }
 
     /// Returns the greatest value of a column, as an array of one; `None` if the file has none, or doesn't tell.

@@ -1,25 +1,42 @@
-//! `bronzed tables verify`: compares Delta logs with the files of their tables.
+//! `bronzed tables verify`: compares Delta logs with the files of their tables, and silver tables with bronze.
 
+mod silver;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use serde_json::json;
 
-use super::{OpenedTables, open};
+use super::selected;
 use crate::cli::text::{Screen, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
-use bronzed_model::declaration::Dataset;
+use bronzed_model::declaration::{Dataset, SilverTable};
+use bronzed_model::settings::Settings;
+use bronzed_storage::lake::Lake;
 use bronzed_tables::{Comparison, compare};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Of a dataset's table, the log is compared with the listed files. Of a silver table, the footer of each file is read, too.
+
+Examples:
+  bronzed tables verify
+  bronzed tables verify pncp.contratacoes silver.pncp.contratacoes")]
 pub struct Args {
-    /// Sources (`pncp`), or their datasets (`pncp.contratacoes`). Default: all, enabled or not
-    #[arg(value_name = "SOURCE[.DATASET]")]
+    /// Sources (`pncp`), their datasets (`pncp.contratacoes`), or silver tables (`silver.pncp.contratacoes`). Default: all, enabled or not
+    #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Print one JSON object per dataset
+    /// Print one JSON object per table
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let OpenedTables { lake, datasets } = open(shell, &args.targets).await?;
+    let settings = shell.settings()?;
+    let NamedTargets { datasets, tables } = NamedTargets::of(&settings, &args.targets)?;
+    shell.log(&settings, true)?;
+    let lake = Lake::open_existing(&settings.lake).await;
+    let lake = lake.context("the lake")?;
     let (mut failed, mut different) = (false, false);
     for dataset in datasets {
         match compare(&lake, &dataset).await {
@@ -36,11 +53,54 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
             }
         }
     }
+    for table in tables {
+        match silver::verified(&lake, &table, args.json).await {
+            Ok(is_whole) => different |= !is_whole,
+            Err(error) => {
+                failed = true;
+                complain(&format!("{}: {error}", table.full_name()));
+            }
+        }
+    }
     Ok(match (failed, different) {
         (true, _) => Exit::Failed,
         (false, true) => Exit::Partial,
         (false, false) => Exit::Done,
     })
+}
+
+/// Datasets and silver tables that targets name: a source has both.
+struct NamedTargets {
+    datasets: Vec<Arc<Dataset>>,
+    tables: Vec<Arc<SilverTable>>,
+}
+
+impl NamedTargets {
+    fn of(settings: &Settings, targets: &[String]) -> Result<Self, CliError> {
+        let is_silver = |target: &&String| target.starts_with("silver.");
+        let of_datasets: Vec<_> = targets
+            .iter()
+            .filter(|one| !is_silver(one))
+            .cloned()
+            .collect();
+        let datasets = match of_datasets.is_empty() && !targets.is_empty() {
+            true => Vec::new(),
+            false => selected(settings, &of_datasets)?,
+        };
+        let mut tables: Vec<Arc<SilverTable>> = Vec::new();
+        let sources = settings.sources.iter();
+        let sources = sources.filter(|(name, _)| targets.is_empty() || of_datasets.contains(*name));
+        tables.extend(sources.flat_map(|(_, source)| source.silver.values().cloned()));
+        let of_silver: Vec<_> = targets.iter().filter(is_silver).cloned().collect();
+        if !of_silver.is_empty() {
+            let more = crate::cli::silver::selected(settings, &of_silver, true)?;
+            let more = more.into_iter();
+            let more = more.filter(|one| !tables.iter().any(|known| Arc::ptr_eq(known, one)));
+            let more: Vec<_> = more.collect();
+            tables.extend(more);
+        }
+        Ok(Self { datasets, tables })
+    }
 }
 
 /// Returns the comparison as one JSON object.

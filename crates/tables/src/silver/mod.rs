@@ -11,6 +11,7 @@
 //! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
 //! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
 //! - `build`: the steps; `vacuum`: files that no reader needs any more
+//! - `verify`: a table beside its files and bronze
 //! - `whole`: expectations on the table as a whole, after a build
 //!
 //! `docs/develop/design/008-silver.md` has the reasons.
@@ -35,6 +36,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod vacuum;
+mod verify;
 mod whole;
 
 use std::sync::Arc;
@@ -54,6 +56,7 @@ use crate::maintain;
 pub use error::SilverError;
 pub use live::{LiveFile, live_files};
 pub use report::{BuildProgress, Built, HeldBackPartition, SilverStatus};
+pub use verify::{DayAhead, RepeatedKey, SilverComparison, verify};
 
 /// Builder of silver tables. Clones share what they know of the tables.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ mod expectations;
 mod faults;
 mod measure;
 mod upkeep;
+mod verification;
 mod whole;
 
 use std::sync::Arc;
