@@ -11,6 +11,7 @@ use bronzed_model::declaration::{Dataset, DeletedRows, SilverTable};
 use bronzed_storage::lake::Lake;
 use bronzed_storage::testing::faulty::{Fault, Faulty, Op};
 use bronzed_tables::silver::oracle::{Known, SeenRow, logged_ids, seen};
+use bronzed_tables::silver::verify;
 use bronzed_tables::testing::{
     BronzeDays, Chance, Event, Fact, datasets, events, list_table, records_table,
 };
@@ -225,5 +226,7 @@ async fn silver_tables_are_the_fold(lake: &Lake, known: &Known, chance: &mut Cha
         assert_eq!(rows, known.expected(&table), "{lake}: {}", table.prefix);
         let status = one.status(&table).await.expect("a state");
         assert_eq!(status.days_behind, 0, "{lake}: {status:?}");
+        let verified = verify(lake, &table).await.expect("a log");
+        assert!(verified.is_whole(), "{lake}: {verified:?}");
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct TableBuild<'a> {
     pub progress: OnProgress<'a>,
     /// Memory of the rows that a step takes in.
     pub step_bytes: usize,
+    /// Size at which a file is ended.
+    pub file_bytes: usize,
     /// `true` if the table is made anew: all steps are one version.
     pub anew: bool,
     pub built: Built,
@@ -151,6 +153,7 @@ impl TableBuild<'_> {
             shape: self.shape,
             step,
             now: self.now,
+            file_bytes: self.file_bytes,
         };
         let merged = merge(context, &state.files, &mut pool).await?;
         if !merged.failed.is_empty() {

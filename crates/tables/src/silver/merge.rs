@@ -1,5 +1,6 @@
 //! Merge of a step's rows into the table's files, copy-on-write: only files in which a row changes are written anew, each as a
-//! stream of batches. What is written has names that nothing refers to, until the step is committed.
+//! stream of batches; and small neighbours of these, so that files from which rows move away don't stay small. What is written
+//! has names that nothing refers to, until the step is committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,8 @@ pub(super) struct StepContext<'a> {
     /// Id that no other step has.
     pub step: Uuid,
     pub now: DateTime<Utc>,
+    /// Size at which a file is ended.
+    pub file_bytes: usize,
 }
 
 /// Rows that a step changes.
@@ -204,6 +207,13 @@ async fn fetch_moved(
     Ok(())
 }
 
+/// Neighbouring files with the rows that come into them, which become one file, or several of equal size.
+struct FileGroup<'a> {
+    files: Vec<(Option<usize>, &'a [PutRow])>,
+    /// Size that they will have in all, about.
+    bytes: u64,
+}
+
 /// Rewriting of a place's files.
 struct Rewriting<'a> {
     context: StepContext<'a>,
@@ -225,28 +235,69 @@ impl Rewriting<'_> {
             shape,
             step,
             now,
+            file_bytes,
         } = self.context;
         let seen = *self.place != FilePlace::Kept && !table.expectations.is_empty();
         let evaluator = seen.then(|| Evaluator::of_table(&table.expectations));
         let writer = TableWriter::new(lake, shape, self.place, (step, number), now);
-        let mut writer = writer.evaluated_by(evaluator);
-        for (file, puts) in self.assigned() {
-            match file {
-                None => self.write_puts(&mut writer, puts).await?,
-                Some(position) => {
-                    let none = BTreeSet::new();
-                    let drops = self.changes.drops.get(&position).unwrap_or(&none);
-                    if puts.is_empty() && drops.is_empty() {
-                        continue;
+        let mut writer = writer.ended_at(file_bytes).evaluated_by(evaluator);
+        for group in self.groups() {
+            if !group
+                .files
+                .iter()
+                .any(|(file, puts)| self.changes_in(*file, puts))
+            {
+                continue;
+            }
+            writer.expect(group.bytes);
+            for (file, puts) in group.files {
+                match file {
+                    None => self.write_puts(&mut writer, puts).await?,
+                    Some(position) => {
+                        rewritten.insert(position);
+                        self.rewrite(&mut writer, position, puts).await?;
                     }
-                    rewritten.insert(position);
-                    self.rewrite(&mut writer, position, drops, puts).await?;
                 }
             }
             writer.end_file().await?;
         }
         let results = writer.take_results();
         Ok((writer.files, results))
+    }
+
+    fn changes_in(&self, file: Option<usize>, puts: &[PutRow]) -> bool {
+        !puts.is_empty() || file.is_some_and(|file| self.changes.drops.contains_key(&file))
+    }
+
+    /// Returns the place's files in the order of keys; those together that are small as they will be, neighbours, and no more than
+    /// half a file in all. So what becomes one file has room to grow, and is rewritten with others no more.
+    fn groups(&self) -> Vec<FileGroup<'_>> {
+        let most = self.context.file_bytes as u64 / 2;
+        let mut groups: Vec<FileGroup<'_>> = Vec::new();
+        for (file, puts) in self.assigned() {
+            let bytes = file.map_or(0, |file| self.bytes_after(file, puts));
+            match groups.last_mut() {
+                Some(group) if group.bytes + bytes <= most => {
+                    group.files.push((file, puts));
+                    group.bytes += bytes;
+                }
+                _ => groups.push(FileGroup {
+                    files: vec![(file, puts)],
+                    bytes,
+                }),
+            }
+        }
+        groups
+    }
+
+    /// Returns the size that a file will have, about.
+    fn bytes_after(&self, file: usize, puts: &[PutRow]) -> u64 {
+        let drops = self.changes.drops.get(&file).map_or(0, BTreeSet::len);
+        let Some(file) = self.files.get(file) else {
+            return 0;
+        };
+        let rows = (file.rows + puts.len() as u64).saturating_sub(drops as u64);
+        file.size / file.rows.max(1) * rows
     }
 
     /// Returns the place's files in the order of keys, each with the rows that come into it.
@@ -292,15 +343,14 @@ impl Rewriting<'_> {
         &self,
         writer: &mut TableWriter<'_>,
         position: usize,
-        drops: &BTreeSet<u32>,
         mut puts: &[PutRow],
     ) -> Result<(), SilverError> {
         let StepContext { lake, shape, .. } = self.context;
         let Some(file) = self.files.get(position) else {
             return Ok(());
         };
-        let rows = (file.rows + puts.len() as u64).saturating_sub(drops.len() as u64);
-        writer.expect(file.size / file.rows.max(1) * rows);
+        let none = BTreeSet::new();
+        let drops = self.changes.drops.get(&position).unwrap_or(&none);
         let bytes = locate::read(lake, shape, file).await?;
         let mut before = 0;
         for batch in locate::batches(shape, file, bytes, |_| true)? {

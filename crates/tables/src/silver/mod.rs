@@ -65,6 +65,7 @@ pub struct SilverBuilder {
     entropy: Arc<Entropy>,
     seen: SeenStates,
     step_bytes: usize,
+    file_bytes: usize,
 }
 
 /// Returns `true` if the table has a Delta log.
@@ -89,6 +90,7 @@ impl SilverBuilder {
             entropy: Arc::new(Entropy::from_system()),
             seen: SeenStates::default(),
             step_bytes: TableBuild::default_step(),
+            file_bytes: output::FILE_BYTES,
         }
     }
 
@@ -203,6 +205,7 @@ impl SilverBuilder {
             stop,
             progress,
             step_bytes: self.step_bytes,
+            file_bytes: self.file_bytes,
             anew,
             built: Built::default(),
         }

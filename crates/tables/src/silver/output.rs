@@ -24,7 +24,7 @@ use crate::publish::WRITER;
 use crate::statistics;
 
 /// Size at which a file is ended.
-const FILE_BYTES: usize = 24 << 20;
+pub(super) const FILE_BYTES: usize = 24 << 20;
 /// Attempts to put a file.
 const PUTS: u32 = 3;
 /// Folder of the files with rows that readers don't see. Readers pass over names that begin with `_`.
@@ -42,7 +42,9 @@ pub(super) struct TableWriter<'a> {
     now: DateTime<Utc>,
     encoder: Option<Encoder>,
     evaluator: Option<Evaluator>,
-    /// Size at which a file is ended.
+    /// Size at which a file is ended by default.
+    file_bytes: usize,
+    /// Size at which the files that are expected are ended.
     limit: usize,
     pub files: Vec<TableFile>,
     /// Number of files of the step, of all places.
@@ -74,9 +76,19 @@ impl<'a> TableWriter<'a> {
             now,
             encoder: None,
             evaluator: None,
+            file_bytes: FILE_BYTES,
             limit: FILE_BYTES,
             files: Vec::new(),
             number,
+        }
+    }
+
+    /// Ends files at another size.
+    pub fn ended_at(self, file_bytes: usize) -> Self {
+        Self {
+            file_bytes,
+            limit: file_bytes,
+            ..self
         }
     }
 
@@ -88,10 +100,10 @@ impl<'a> TableWriter<'a> {
     /// Expects about so many bytes: they are split into files of equal size.
     pub fn expect(&mut self, bytes: u64) {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let files = bytes.div_ceil(FILE_BYTES).max(1);
+        let files = bytes.div_ceil(self.file_bytes).max(1);
         self.limit = match files {
-            1 => FILE_BYTES,
-            files => bytes / files + FILE_BYTES / 16,
+            1 => self.file_bytes,
+            files => bytes / files + self.file_bytes / 16,
         };
     }
 

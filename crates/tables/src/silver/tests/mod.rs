@@ -5,6 +5,7 @@ mod declarations;
 mod expectations;
 mod faults;
 mod measure;
+mod small;
 mod upkeep;
 mod verification;
 mod whole;
