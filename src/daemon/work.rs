@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::daemon::DaemonInner;
 use crate::daemon::look::StartedRun;
@@ -14,7 +15,7 @@ use crate::schedule::plan::Reason;
 use bronzed_engine::ingest::progress::Unwatched;
 use bronzed_engine::ingest::report::RunReport;
 use bronzed_engine::ingest::{Context, Order, run_as};
-use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, marks, verify_day};
+use bronzed_engine::verify::{Repair, Verification, VerifyOutcome, marks, verify_day_as};
 use bronzed_model::declaration::Mode;
 use bronzed_model::execution::{Execution, Status};
 use bronzed_model::verified::Verified;
@@ -58,7 +59,7 @@ impl DaemonInner {
                 true => Repair::Different,
                 false => Repair::Always,
             };
-            return self.verify(&context, &order, repair).await;
+            return self.verify(&context, &order, asked.run_id, repair).await;
         }
         if planned.is_some_and(|reason| reason != Reason::Slot)
             && !self.has_lost_files(&order)
@@ -74,9 +75,15 @@ impl DaemonInner {
     }
 
     /// Compares a day with the API, and records the time of the comparison.
-    async fn verify(&self, context: &Context, order: &Order, repair: Repair) -> RunResult {
+    async fn verify(
+        &self,
+        context: &Context,
+        order: &Order,
+        run_id: Uuid,
+        repair: Repair,
+    ) -> RunResult {
         let at = self.now();
-        let found = verify_day(context, order, repair).await;
+        let found = verify_day_as(context, order, run_id, repair).await;
         let well = matches!(
             found.outcome(),
             VerifyOutcome::Same | VerifyOutcome::Repaired

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::Method;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,19 +16,22 @@ use bronzed_model::entropy::Entropy;
 use bronzed_model::settings::Settings;
 use bronzed_simulator::clock::SimClock;
 use bronzed_simulator::pncp::catalog::Catalog;
+use bronzed_simulator::pncp::generated::GeneratedDay;
 use bronzed_simulator::{SimConfig, Simulator};
 use bronzed_storage::lake::Lake;
 
 /// What daemons share that live one after the other.
 struct World {
     config: Settings,
+    time: ManualClock,
     clock: Arc<dyn Clock>,
     lake: Lake,
-    _simulator: Simulator,
+    simulator: Simulator,
 }
 
 /// A daemon at work, with its server.
 struct Alive {
+    daemon: Daemon,
     server: Served,
     stop: CancellationToken,
     life: JoinHandle<Result<(), DaemonStartError>>,
@@ -35,8 +39,8 @@ struct Alive {
 
 impl World {
     async fn new() -> Self {
-        let clock = ManualClock::new("2025-10-22T15:00:00Z".parse().unwrap());
-        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let time = ManualClock::new("2025-10-22T15:00:00Z".parse().unwrap());
+        let clock: Arc<dyn Clock> = Arc::new(time.clone());
         let sim = SimConfig::new(Catalog::recorded_day(), SimClock::over(Arc::clone(&clock)));
         let simulator = Simulator::start(sim).await.unwrap();
         let mut config = bronzed_config::load(None, []).unwrap();
@@ -50,9 +54,10 @@ impl World {
         let store = Arc::new(object_store::memory::InMemory::new());
         Self {
             config,
+            time,
             clock,
             lake: Lake::over(store, "memory:///"),
-            _simulator: simulator,
+            simulator,
         }
     }
 
@@ -70,11 +75,16 @@ impl World {
         let server = served_by(
             settings(Place::Loopback, Some(TOKEN)),
             ConnectionLimits::default(),
-            Arc::new(daemon),
+            Arc::new(daemon.clone()),
             Arc::new(FakeDaemon::default()),
         )
         .await;
-        Alive { server, stop, life }
+        Alive {
+            daemon,
+            server,
+            stop,
+            life,
+        }
     }
 }
 
@@ -90,10 +100,9 @@ async fn the_daemon_does_what_is_described() {
     let world = World::new().await;
     let alive = world.daemon(1).await;
     let runs = alive.server.get("/api/v1/runs").await.json();
-    let run_id = runs["runs"][0]["run_id"]
-        .as_str()
-        .expect("a run")
-        .to_owned();
+    let asked = |run: &&serde_json::Value| run["counts"]["requests"].as_u64() > Some(0);
+    let run = runs["runs"].as_array().unwrap().iter().find(asked);
+    let run_id = run.expect("a run")["run_id"].as_str().unwrap().to_owned();
     description::each_operation_works(&alive.server, &run_id).await;
     alive.end().await;
 }
@@ -134,6 +143,48 @@ async fn what_has_happened_is_told_after_a_restart() {
     let front = server.browse(Method::GET, "/", |request| request).await;
     assert!(front.text.contains(&page), "{page}");
     let run = server.browse(Method::GET, &page, |request| request).await;
+    assert_eq!(run.status, 200, "{}", run.text);
+    second.end().await;
+}
+
+/// A comparison that read its day again was listed under an id of its own, which no state had: its page was gone with the
+/// process, or once enough other runs had ended.
+#[tokio::test]
+async fn a_comparison_that_read_its_day_again_is_one_run_by_one_id_with_a_page_after_a_restart() {
+    let world = World::new().await;
+    let first = world.daemon(1).await;
+    let late = GeneratedDay::new(12, "2025-10-22".parse().unwrap(), 4);
+    world.simulator.catalog().extend(late.records());
+    world.time.set("2025-10-22T22:00:00Z".parse().unwrap());
+    let body = json!({
+        "source": "pncp", "dataset": "contratacoes", "days": ["2025-10-22"], "mode": "verify",
+    });
+    let asked = first.server.post("/api/v1/runs", &body.to_string()).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    let asked = asked.json()["runs"][0]["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    first.daemon.settled().await;
+    let of_day = |history: serde_json::Value| -> Vec<String> {
+        let runs = history["runs"].as_array().unwrap().iter();
+        let runs =
+            runs.filter(|run| run["dataset"] == "contratacoes" && run["day"] == "2025-10-22");
+        runs.filter(|run| run["job"] == "manual")
+            .map(|run| run["run_id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let listed = of_day(first.server.get("/api/v1/history").await.json());
+    assert_eq!(listed, [asked.as_str()]);
+    first.end().await;
+    let second = world.daemon(2).await;
+    let listed = of_day(second.server.get("/api/v1/history").await.json());
+    assert_eq!(listed, [asked.as_str()]);
+    let page = format!("/dataset/pncp/contratacoes/2025-10-22/{asked}");
+    let run = second
+        .server
+        .browse(Method::GET, &page, |request| request)
+        .await;
     assert_eq!(run.status, 200, "{}", run.text);
     second.end().await;
 }

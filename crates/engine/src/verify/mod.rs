@@ -27,9 +27,10 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::ingest::report::RunReport;
-use crate::ingest::{Context, Order, run};
+use crate::ingest::{Context, Order, run_as};
 use crate::verify::compare::{SliceComparison, SliceFinding, StoredCounts, compare};
 use bronzed_metrics::events as metrics;
 use bronzed_model::day::Day;
@@ -125,8 +126,20 @@ pub fn left_out(dataset: &Dataset) -> Option<&'static str> {
 /// Compares a day with the API, and reads it again if `repair` requires it. Failures are reported in the
 /// result. The order's mode is that of the repair.
 pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Verification {
+    let run_id = context.entropy.run_id(context.clock.now());
+    verify_day_as(context, order, run_id, repair).await
+}
+
+/// Like [`verify_day`], with a given run id, which is that of the repair, too.
+pub async fn verify_day_as(
+    context: &Context,
+    order: &Order,
+    run_id: Uuid,
+    repair: Repair,
+) -> Verification {
     let span = tracing::error_span!(
         "verification",
+        run_id = %run_id,
         source = order.dataset.source,
         dataset = order.dataset.name,
         day = %order.day,
@@ -139,7 +152,7 @@ pub async fn verify_day(context: &Context, order: &Order, repair: Repair) -> Ver
         Repair::Always => verification.differs() || verification.obstacle().is_none(),
     };
     if reads && !context.cancel.is_cancelled() {
-        let report = run(context, order).await;
+        let report = run_as(context, order, run_id, None).await;
         verification.complete = report.complete;
         verification.repair = Some(report);
     }
