@@ -277,6 +277,7 @@ impl AppContext {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             observer,
+            keeps_requests: true,
             cancel: self.cancel.clone(),
         })
     }

@@ -12,6 +12,7 @@ use crate::daemon::lake::LakeWriteBreaker;
 use crate::daemon::learn::Refreshed;
 use crate::daemon::paused::Paused;
 use crate::daemon::planned::Plans;
+use crate::daemon::requests::RemovalTurn;
 use crate::daemon::runs::{RunKey, RunTable};
 use crate::daemon::trouble::DatasetBackoff;
 use crate::schedule::deal::FairQueue;
@@ -51,6 +52,8 @@ pub(super) struct DaemonState {
     pub looked_at: Option<Instant>,
     /// Next time at which something may become due without a trigger.
     pub next_wake: Option<DateTime<Utc>>,
+    /// Turns of the removal of old requests.
+    pub removal: RemovalTurn,
     /// Turns of the compaction.
     #[cfg(feature = "delta")]
     pub compaction: super::compaction::CompactionTurns,

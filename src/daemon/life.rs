@@ -52,6 +52,8 @@ enum TaskResult {
     Silver(SilverResult),
     /// A probe of a lake that refused writes.
     Probed(Result<(), LakeError>),
+    /// A removal of old requests.
+    Removed,
     /// A round of compaction.
     #[cfg(feature = "delta")]
     Compacted,
@@ -170,6 +172,13 @@ impl DaemonInner {
         }
         let silver = self.silver_next(&board);
         board.next_wake = [board.next_wake, silver].into_iter().flatten().min();
+        if board.begin_removal(self.now()) {
+            let inner = Arc::clone(self);
+            tasks.set.spawn(async move {
+                inner.remove_old_requests().await;
+                TaskResult::Removed
+            });
+        }
         #[cfg(feature = "delta")]
         if board.begin_compaction(self.session.settings().delta, self.now()) {
             let inner = Arc::clone(self);
@@ -251,6 +260,7 @@ impl DaemonInner {
                 tasks.silver = None;
                 board.silver.ended(Some(built), self.now());
             }
+            Ok((_, TaskResult::Removed)) => {}
             #[cfg(feature = "delta")]
             Ok((_, TaskResult::Compacted)) => {}
             Ok((_, TaskResult::Probed(probed))) => {

@@ -47,6 +47,7 @@ mod overview;
 mod paused;
 mod places;
 mod planned;
+mod requests;
 mod runs;
 mod service;
 mod silver;

@@ -3,8 +3,8 @@
 //! A day of a dataset has at most one active run.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::schedule::plan::{Running, RunningRead};
 use crate::server::view::{self, FailedSlice, RunStatus, RunView};
 use bronzed_engine::ingest::progress::{Observer, Progress};
 use bronzed_engine::ingest::report::RunReport;
+use bronzed_engine::requests::RequestRecorder;
 use bronzed_engine::verify::{Verification, VerifyOutcome};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Mode, Priority};
@@ -268,6 +269,13 @@ impl RunTable {
         active.or_else(|| Some(shown_waiting(key, self.waiting.get(key)?)))
     }
 
+    /// Returns the recorder of the requests of an active run.
+    pub(super) fn requests(&self, run_id: Uuid) -> Option<Arc<RequestRecorder>> {
+        let mut under_way = self.under_way.values();
+        let run = under_way.find(|run| run.asked.run_id == run_id)?;
+        run.watch.requests.get().cloned()
+    }
+
     /// Returns the run of a job that started last.
     pub(super) fn last_of(&self, source: &Arc<str>, job: &Arc<str>) -> Option<RunView> {
         let under_way = self
@@ -291,6 +299,7 @@ pub(super) struct RunProgress {
     pages_known: AtomicU64,
     records: AtomicU64,
     new: AtomicU64,
+    requests: OnceLock<Arc<RequestRecorder>>,
 }
 
 impl RunProgress {
@@ -325,6 +334,10 @@ impl Observer for RunProgress {
             }
             Progress::Committed { .. } => {}
         }
+    }
+
+    fn records(&self, requests: &Arc<RequestRecorder>) {
+        let _ = self.requests.set(Arc::clone(requests));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::alerts::ledger::AlertEntry;
 use crate::daemon::board::DaemonState;
@@ -24,6 +25,7 @@ use bronzed_metrics::events::{DatasetGauges, job_freshness};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Mode, Priority};
 use bronzed_model::execution::{Execution, Status};
+use bronzed_model::requests::RunRequests;
 
 /// Job name of runs requested by a person.
 const MANUAL: &str = "manual";
@@ -115,6 +117,10 @@ impl crate::server::daemon::DaemonService for Daemon {
 
     async fn day(&self, source: &str, dataset: &str, day: Day) -> Result<DayView, ServiceError> {
         self.0.day(source, dataset, day).await
+    }
+
+    async fn requests(&self, run_id: Uuid) -> Result<Option<RunRequests>, ServiceError> {
+        self.0.requests(run_id).await
     }
 
     async fn volumes(&self, source: &str, dataset: &str) -> Result<Volumes, ServiceError> {

@@ -16,6 +16,7 @@ use crate::server::view::{
     Volumes,
 };
 use bronzed_model::day::Day;
+use bronzed_model::requests::RunRequests;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 /// Path parameters `{source}/{name}`; an error if a segment isn't UTF-8.
@@ -115,6 +116,19 @@ pub(super) async fn run(
             "run `{id}` among the recent ones; the state of its day may have it"
         ))
     })
+}
+
+pub(super) async fn requests(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer<RunRequests> {
+    let Path(id) = id.map_err(|_| ApiError::NoRoute)?;
+    let found = match id.parse() {
+        Ok(run_id) => app.daemon.requests(run_id).await?,
+        Err(_) => None,
+    };
+    let unknown = || ApiError::NotFound(format!("list of the requests of run `{id}`"));
+    found.map(Json).ok_or_else(unknown)
 }
 
 pub(super) async fn start_runs(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::alerts::ledger::AlertEntry;
 use crate::server::order::{BackfillOrder, RunOrder};
@@ -11,6 +12,7 @@ use crate::server::view::{
     Overview, RunView, ScheduleView, SilverTableView, Volumes,
 };
 use bronzed_model::day::Day;
+use bronzed_model::requests::RunRequests;
 
 /// The daemon, as the server sees it.
 ///
@@ -46,6 +48,10 @@ pub trait DaemonService: Send + Sync + 'static {
 
     /// Returns a day in detail, read from the lake.
     async fn day(&self, source: &str, dataset: &str, day: Day) -> Result<DayView, ServiceError>;
+
+    /// Returns the requests of a run, so far if it is under way. `None` if they aren't known: the run is older than they are
+    /// kept, or has asked for nothing.
+    async fn requests(&self, run_id: Uuid) -> Result<Option<RunRequests>, ServiceError>;
 
     /// Returns the records a day of the last weeks, against the usual ones.
     async fn volumes(&self, source: &str, dataset: &str) -> Result<Volumes, ServiceError>;

@@ -21,6 +21,7 @@ use crate::server::view::{
     SilverTables, Volumes,
 };
 use crate::server::{App, alerts, api, filter, page, probes};
+use bronzed_model::requests::RunRequests;
 
 /// Path of the list of runs, the only route with query parameters.
 const RUNS: &str = "/api/v1/runs";
@@ -239,6 +240,13 @@ fn work_routes() -> Vec<ApiRoute> {
             "One of these runs.",
             ResponseDescription::Json(200, schema::<RunView>()),
             get(api::run),
+        ),
+        read(
+            "getRunRequests",
+            "/api/v1/runs/{run_id}/requests",
+            "The requests of a run of the last 30 days, of any process: sums over all of them, and a bounded list.",
+            ResponseDescription::Json(200, schema::<RunRequests>()),
+            get(api::requests),
         ),
     ]
 }

@@ -33,6 +33,7 @@ mod network;
 mod pages;
 mod protection;
 mod regressions;
+mod requests;
 mod scenario;
 mod secrets;
 mod shapes;

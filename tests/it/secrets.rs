@@ -66,6 +66,11 @@ impl Shown {
     fn lake(&mut self, lake: &TestLake) {
         for key in lake.keys() {
             let bytes = lake.get(&key);
+            if key.starts_with(bronzed_storage::requests::FOLDER) {
+                let text = bronzed_storage::compression::unpack(&bytes).expect("a list");
+                self.text(&key, String::from_utf8_lossy(&text).into_owned());
+                continue;
+            }
             if key.ends_with(".parquet") {
                 let rows = bronzed_storage::bronze::reader::records(bytes.clone().into());
                 self.text(&key, rows.expect("a file of ours").join("\n"));
@@ -187,6 +192,10 @@ fn commands_that_work_show_no_secret_and_store_none() {
         }
     }
     shown.lake(&scene.lake);
+    let is_of_requests = |(by, text): &(String, String)| {
+        by.starts_with(bronzed_storage::requests::FOLDER) && text.contains("\"url\"")
+    };
+    assert!(shown.0.iter().any(is_of_requests), "no requests are kept");
     assert!(shown.0.len() > 30, "nothing was stored");
     shown.assert_no_secret();
 }
@@ -251,6 +260,13 @@ fn an_error_page_that_repeats_the_request_shows_no_secret() {
             shown.add(&format!("{way}: {}", args.join(" ")), &outcome);
         }
         shown.lake(&lake);
+        let kept = shown.0.iter();
+        let mut kept = kept.filter(|(by, _)| by.starts_with(bronzed_storage::requests::FOLDER));
+        let (_, kept) = kept.next_back().expect("requests are kept");
+        assert!(
+            kept.contains("refused with"),
+            "{way}: the page isn't in {kept}"
+        );
         assert!(
             asked.lock().unwrap().contains(sent),
             "{way}: nothing was sent"
@@ -455,7 +471,13 @@ fn lakes_and_settings_that_fail_show_no_secret() {
 }
 
 /// Returns head and body of a response of the daemon.
-fn ask(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
+pub(crate) fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> String {
     let mut stream = TcpStream::connect(address).expect("the daemon listens");
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
     write!(
@@ -527,7 +549,15 @@ fn daemon_shows_no_secret(variables: &[(&str, &str)]) {
             shown.text(path, ask(&address, "GET", path, token, ""));
         }
     }
-    daemon.log_line("run finished");
+    let ended = daemon.log_line("run finished");
+    let run_id = ended["run_id"].as_str().expect("a run");
+    let day = ended["day"].as_str().expect("a day");
+    let page = format!("/dataset/pncp/contratacoes/{day}/{run_id}");
+    for path in [&*format!("/api/v1/runs/{run_id}/requests"), &page] {
+        let told = ask(&address, "GET", path, Some(SERVER), "");
+        assert!(told.contains("modalidade"), "{path}: {told}");
+        shown.text(path, told);
+    }
     // Command-line arguments, which every user of the machine can read.
     shown.text("arguments", daemon.arguments());
     daemon.interrupt();

@@ -117,6 +117,7 @@ fn one_query_on_the_files_tells_what_was_in_force_on_each_day() {
             clock: now.clone(),
             entropy,
             observer: Arc::new(Unwatched),
+            keeps_requests: true,
             cancel: CancellationToken::new(),
         };
         let order = Order {

@@ -8,5 +8,6 @@
 
 pub mod ingest;
 pub mod inspection;
+pub mod requests;
 pub mod table_index;
 pub mod verify;

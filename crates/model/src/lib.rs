@@ -5,7 +5,7 @@
 //! - [`json`], [`record`], [`schema`], [`names`], [`template`], [`protection`]: records, their ids, columns and masking
 //! - [`declaration`], [`settings`], [`alerts`], [`problem`]: the validated configuration, and what is wrong with one
 //! - [`slices`], [`paginator`]: slices of a day, and arithmetic of their pages
-//! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit
+//! - [`counts`], [`execution`], [`verified`]: what runs leave in the audit; [`requests`]: and beside it
 //! - [`redact`]: secrets out of texts
 
 pub mod alerts;
@@ -26,6 +26,7 @@ pub mod protection;
 pub mod quality;
 pub mod record;
 pub mod redact;
+pub mod requests;
 pub mod schema;
 pub mod settings;
 pub mod slices;

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::http::Http;
 use crate::known_rows::KnownRows;
 use crate::lease::{Lease, SharedLimits};
+use crate::observer::SentRequest;
 use crate::page::Page;
 use crate::request::{PageRequest, RequestError, remove_param};
 use crate::throttle::{AdmittedRequest, RequestThrottle};
@@ -167,7 +168,8 @@ impl ClientInner {
         let url = &sent.url;
         let mut tries = RetryState::new(&request.dataset.retry, &self.entropy);
         loop {
-            let verdict = self.attempt(request, &sent, usage, &mut tries).await?;
+            let attempt = self.attempt(request, &sent, usage, &mut tries).await?;
+            let (verdict, sent_request) = attempt;
             let (failure, wait) = match &verdict {
                 ResponseClass::Retry {
                     failure,
@@ -177,13 +179,19 @@ impl ClientInner {
                 ResponseClass::RateLimited { failure, asked } => {
                     (failure, tries.after_rate_limit(*asked))
                 }
-                _ => return settle(verdict, url, tries.count()),
+                _ => {
+                    sent_request.classified(&verdict, None);
+                    return settle(verdict, url, tries.count());
+                }
             };
             tell_failure(request, failure, tries.count(), wait);
+            let down = wait.map(|_| self.unless_down(&request.dataset, url));
+            let is_sent_again = matches!(down, Some(Ok(())));
+            sent_request.classified(&verdict, wait.filter(|_| is_sent_again));
             let Some(wait) = wait else {
                 return settle(verdict, url, tries.count());
             };
-            self.unless_down(&request.dataset, url)?;
+            down.transpose()?;
             tokio::time::sleep(wait).await;
             usage.note_retry(failure);
         }
@@ -213,13 +221,13 @@ impl ClientInner {
     }
 
     /// Makes one attempt, once limiter and circuit breaker admit it. An error is final.
-    async fn attempt(
+    async fn attempt<'r>(
         &self,
-        request: &PageRequest,
-        sent: &HttpRequest,
+        request: &'r PageRequest,
+        sent: &'r HttpRequest,
         usage: &RequestBudget,
         tries: &mut RetryState<'_>,
-    ) -> Result<ResponseClass, FetchError> {
+    ) -> Result<(ResponseClass, SentRequest<'r>), FetchError> {
         let (dataset, url) = (&request.dataset, &sent.url);
         let arrived = Instant::now();
         let turn = self.throttle.wait(dataset, url, request.priority).await;
@@ -227,15 +235,17 @@ impl ClientInner {
             name: self.name.clone(),
             down: Box::new(down),
         })?;
-        tries.leave_out(arrived.elapsed());
+        let queued = arrived.elapsed();
+        tries.leave_out(queued);
         let max = dataset.limits.max_requests_per_run;
         if !usage.take(max, tries.count() > 0) {
             return Err(FetchError::Budget {
                 max: max.unwrap_or(u64::MAX),
             });
         }
-        let begun = Instant::now();
-        let span = request_span(request, url, tries.count() + 1);
+        let attempt = tries.count() + 1;
+        let mut sent_request = SentRequest::new(usage.observer(), (request, url), attempt, queued);
+        let span = request_span(request, url, attempt);
         let asked = self.ask(sent, dataset);
         let answer = asked.instrument(span.clone()).await;
         if let Ok(reply) = &answer {
@@ -245,18 +255,20 @@ impl ClientInner {
             source: &self.name,
             dataset: &dataset.name,
             status: answer.as_ref().ok().map(|reply| reply.status),
-            duration: begun.elapsed(),
+            duration: sent_request.elapsed(),
         };
         finished.record();
         let verdict = match answer {
             Ok(reply) => {
                 let (status, bytes) = (reply.status, reply.body.len());
-                log_answer(request, tries.count() + 1, status, bytes);
+                log_answer(request, attempt, status, bytes);
+                sent_request.answered(status, bytes);
                 classify(dataset, reply, self.clock.now())
             }
             Err(TransportError::Off(failure)) => ResponseClass::again(failure),
             // The API itself wasn't asked, so nothing is learned about it.
             Err(TransportError::NoToken { status, snippet }) => {
+                sent_request.failed("no_token", snippet.clone());
                 return Err(FetchError::Refused {
                     url: url.to_string(),
                     status,
@@ -265,14 +277,16 @@ impl ClientInner {
             }
             Err(TransportError::TooLarge { max }) => {
                 self.is_back(turn.alive());
-                return Err(FetchError::TooLarge {
+                let error = FetchError::TooLarge {
                     url: url.to_string(),
                     max,
-                });
+                };
+                sent_request.failed("too_large", error.to_string());
+                return Err(error);
             }
         };
         self.learn(url, &verdict, turn);
-        Ok(verdict)
+        Ok((verdict, sent_request))
     }
 
     /// Sends one request and decodes the body of the response.

@@ -23,6 +23,7 @@ mod http;
 pub mod known_rows;
 pub mod lease;
 pub mod limiter;
+pub mod observer;
 pub mod page;
 pub mod probe;
 mod received;

@@ -1,11 +1,12 @@
-//! Request counters of a run, updated while its pages are fetched concurrently.
+//! Request counters of a run, updated while its pages are fetched concurrently, and the observer of its requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::FetchError;
 use crate::failure::Failure;
+use crate::observer::RequestObserver;
 use bronzed_model::execution::Execution;
 
 /// Requests and retries of one run.
@@ -18,12 +19,25 @@ pub struct RequestBudget {
     unanswered: AtomicU64,
     down: OnceLock<String>,
     reasons: Mutex<BTreeMap<String, u64>>,
+    observer: Option<Arc<dyn RequestObserver>>,
 }
 
 impl RequestBudget {
     /// Creates counters at zero.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Creates counters at zero. Each request that has ended is reported to `observer`.
+    pub fn observed(observer: Arc<dyn RequestObserver>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn observer(&self) -> Option<Arc<dyn RequestObserver>> {
+        self.observer.clone()
     }
 
     /// Number of requests sent, retries included.

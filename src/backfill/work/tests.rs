@@ -104,6 +104,7 @@ fn scene(days: usize, away: (u64, u64), tries: u32) -> Scene {
             clock,
             entropy,
             observer: Arc::new(Unwatched),
+            keeps_requests: false,
             cancel: CancellationToken::new(),
         },
         asked,

@@ -81,7 +81,8 @@ pub(super) async fn run(State(app): State<App>, Visit(viewer): Visit, named: Fou
     let unknown = || ApiError::NotFound(format!("run `{run_id}` of {day}"));
     let id: Uuid = viewer.told(run_id.parse().map_err(|_| unknown()))?;
     let view = viewer.told(app.daemon.day(&source, &dataset, day).await)?;
-    let page = run_pages::run(&viewer, &view, id);
+    let requests = viewer.told(app.daemon.requests(id).await)?;
+    let page = run_pages::run(&viewer, &view, id, requests.as_ref());
     let page = viewer.told(page.ok_or_else(unknown))?;
     Ok(shown(page))
 }

@@ -19,6 +19,7 @@ mod login;
 mod overview;
 mod parts;
 mod plot;
+mod requests;
 mod routes;
 mod run;
 mod runs;

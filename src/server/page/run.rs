@@ -1,4 +1,4 @@
-//! Page of a run: its timeline, counts, and the slices that it couldn't read; and how to find its log lines.
+//! Page of a run: its timeline, counts, requests, and the slices that it couldn't read; and how to find its log lines.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -8,11 +8,17 @@ use uuid::Uuid;
 use crate::server::page::day::{self, crumbs, reasons, took};
 use crate::server::page::lang::Lang;
 use crate::server::page::layout::{Viewer, page};
-use crate::server::page::parts;
+use crate::server::page::{parts, requests as request_pages};
 use crate::server::view::{DayView, ExecutionView, FileView, RunView};
+use bronzed_model::requests::RunRequests;
 
 /// Returns the page of a run that the day's state has. `None` if it hasn't.
-pub(super) fn run(viewer: &Viewer, view: &DayView, run_id: Uuid) -> Option<Markup> {
+pub(super) fn run(
+    viewer: &Viewer,
+    view: &DayView,
+    run_id: Uuid,
+    requests: Option<&RunRequests>,
+) -> Option<Markup> {
     let found = view
         .executions
         .iter()
@@ -36,6 +42,7 @@ pub(super) fn run(viewer: &Viewer, view: &DayView, run_id: Uuid) -> Option<Marku
                 (None, Some(run)) => (ended(lang, view, run, zone)),
                 (None, None) => {}
             }
+            (request_pages::section(lang, requests))
             section aria-labelledby="log" {
                 h2 id="log" { (words.log) }
                 p { (words.log_note) }

@@ -14,6 +14,7 @@ use crate::server::order::{BackfillOrder, RunOrder};
 use crate::server::tests::sample::*;
 use crate::server::view::*;
 use bronzed_model::day::Day;
+use bronzed_model::requests::RunRequests;
 
 /// Id of the ended run.
 pub const ENDED: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
@@ -124,6 +125,11 @@ impl DaemonService for FakeDaemon {
         self.checked()?;
         exists(source, name)?;
         Ok(day_view(day))
+    }
+
+    async fn requests(&self, run_id: Uuid) -> Result<Option<RunRequests>, ServiceError> {
+        self.checked()?;
+        Ok([ENDED, RUNNING].contains(&run_id).then(|| requests(run_id)))
     }
 
     async fn volumes(&self, source: &str, name: &str) -> Result<Volumes, ServiceError> {

@@ -10,6 +10,7 @@ use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{ExpectationSeverity, Mode};
 use bronzed_model::quality::{Example, ExpectationResult, Results};
+use bronzed_model::requests::{RequestRecord, RunRequests, SliceRequests};
 
 pub fn dataset() -> DatasetView {
     DatasetView {
@@ -125,6 +126,72 @@ pub fn past_run() -> PastRun {
         requests: 14,
         retries: 2,
         error: None,
+    }
+}
+
+/// Requests of a run: pages, a limit that was met, an answer that never came, and slices beyond those that are named.
+pub fn requests(run_id: Uuid) -> RunRequests {
+    let one = |page, outcome: &str, status| RequestRecord {
+        slice: "modalidade=6".to_owned(),
+        page,
+        day: None,
+        cursor: None,
+        attempt: 1,
+        at_ms: page * 1_000,
+        queued_ms: 40,
+        took_ms: 300,
+        outcome: outcome.to_owned(),
+        status,
+        bytes: status.map(|_| 52_000),
+        wait_ms: None,
+        asked_ms: None,
+        detail: None,
+        url: "https://pncp.gov.br/api/consulta/v1/contratacoes/publicacao?pagina=1".to_owned(),
+    };
+    let limited = RequestRecord {
+        wait_ms: Some(2_000),
+        asked_ms: Some(2_000),
+        detail: Some("answered \"too many requests\" with status 429: <b>Limite</b>".to_owned()),
+        ..one(2, "rate_limited", Some(429))
+    };
+    let again = RequestRecord {
+        attempt: 2,
+        at_ms: 4_300,
+        ..one(2, "page", Some(200))
+    };
+    let late = RequestRecord {
+        took_ms: 60_000,
+        detail: Some("no whole answer within 1m".to_owned()),
+        ..one(7, "timed_out", None)
+    };
+    let sums = |slice: Option<&str>, requests, failed| SliceRequests {
+        slice: slice.map(str::to_owned),
+        requests,
+        failed,
+        from_ms: 1_000,
+        to_ms: 67_000,
+        took_ms: 60_900,
+        queued_ms: 160,
+        waited_ms: 2_000,
+        bytes: 156_000,
+    };
+    RunRequests {
+        run_id,
+        source: "pncp".to_owned(),
+        dataset: "contratacoes".to_owned(),
+        day: day("2025-10-22"),
+        started_at: at("2025-10-22T12:00:00Z"),
+        took_ms: 68_000,
+        total: 1_404,
+        left_out: 1_400,
+        outcomes: [
+            ("page".to_owned(), 1_402),
+            ("rate_limited".to_owned(), 1),
+            ("timed_out".to_owned(), 1),
+        ]
+        .into(),
+        slices: vec![sums(Some("modalidade=6"), 4, 2), sums(None, 1_400, 0)],
+        requests: vec![one(1, "page", Some(200)), limited, again, late],
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Level {
 pub enum Within {
     /// A run: `run_id`, `source`, `dataset`, `day`, `job`.
     Run,
-    /// The comparison of a day with the API: `source`, `dataset`, `day`, `job`.
+    /// The comparison of a day with the API: `run_id`, `source`, `dataset`, `day`, `job`.
     Verification,
     /// A run or a comparison, with the fields of either.
     Reading,
@@ -107,6 +107,34 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         within: Within::Run,
         fields: &["error"],
         meaning: "The table's Delta log couldn't follow the run. Bronze isn't affected; the log follows with the next run of the day.",
+    },
+    CatalogueEvent {
+        name: "requests not kept",
+        levels: WARN,
+        within: Within::Run,
+        fields: &["error"],
+        meaning: "The run's requests couldn't be written beside its entry: its page has none. The run itself isn't affected.",
+    },
+    CatalogueEvent {
+        name: "requests not read",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["run_id", "error"],
+        meaning: "The kept requests of a run are damaged, or of a newer version: its page has none.",
+    },
+    CatalogueEvent {
+        name: "old requests removed",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["runs"],
+        meaning: "The kept requests of `runs` runs are older than 30 days, and were removed.",
+    },
+    CatalogueEvent {
+        name: "old requests not removed",
+        levels: WARN,
+        within: Within::Process,
+        fields: &["error"],
+        meaning: "Kept requests of more than 30 days ago couldn't be removed: it is tried again a day later.",
     },
     CatalogueEvent {
         name: "silver table built",
@@ -877,8 +905,8 @@ pub fn to_markdown() -> String {
          \"day\": \"2025-10-22\", \"job\": \"daily\",\n \"key\": \"pncp/year=2025/…\", \"rows\": 812, \
          \"dropped\": 0, \"target\": \"bronzed_engine::ingest::intake\"}\n```\n\n\
          `event` is the name below, `timestamp` is in UTC, `target` says where in the program. Every \
-         line of a run\ncarries `run_id`, `source`, `dataset`, `day` and `job`; every line of a \
-         comparison with the API carries these\nbut for `run_id`, which its repair has. Lines of \
+         line of a run\ncarries `run_id`, `source`, `dataset`, `day` and `job`; so does every line of a \
+         comparison with the API, whose\n`run_id` is that of its repair, too. Lines of \
          libraries have other targets than `bronzed…`.\n\n\
          | event | level | within | fields | meaning |\n|---|---|---|---|---|\n",
     );

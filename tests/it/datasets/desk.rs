@@ -126,6 +126,7 @@ impl Desk {
             clock,
             entropy: self.entropy.clone(),
             observer: Arc::new(Unwatched),
+            keeps_requests: true,
             cancel: CancellationToken::new(),
         };
         let order = Order {

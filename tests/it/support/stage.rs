@@ -181,6 +181,7 @@ impl Stage {
             clock,
             entropy,
             observer: Arc::new(Unwatched),
+            keeps_requests: true,
             cancel,
         }
     }

@@ -49,6 +49,7 @@ pub async fn read(
         clock,
         entropy,
         observer: Arc::new(Unwatched),
+        keeps_requests: false,
         cancel: stop,
     };
     let order = Order {

@@ -2,6 +2,7 @@
 //! and its report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,6 +13,7 @@ use crate::ingest::intake::Rest;
 use crate::ingest::intake::batch::{Batch, IntakeError, note_refusal, tell, tell_drift};
 use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order};
+use crate::requests::RequestRecorder;
 use bronzed_model::counts::Counts;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Check, Dataset};
@@ -31,6 +33,8 @@ pub struct RunFrame<'a> {
     /// Start of the run on the monotonic clock, because the wall clock may be set during the run.
     pub begun: tokio::time::Instant,
     pub overdue: &'a RunDeadline,
+    /// Recorder of the run's requests.
+    pub requests: Arc<RequestRecorder>,
 }
 
 impl<'a> RunFrame<'a> {
@@ -41,6 +45,8 @@ impl<'a> RunFrame<'a> {
         started_at: DateTime<Utc>,
         overdue: &'a RunDeadline,
     ) -> Self {
+        let requests = Arc::new(RequestRecorder::begin(run_id, order, started_at));
+        context.observer.records(&requests);
         let store = context.day(&order.dataset, order.day);
         let execution = Execution::begun(run_id, &order.job, started_at);
         Self {
@@ -51,7 +57,13 @@ impl<'a> RunFrame<'a> {
             order,
             store,
             execution,
+            requests,
         }
+    }
+
+    /// Returns counters of the run's requests at zero.
+    pub fn budget(&self) -> RequestBudget {
+        RequestBudget::observed(self.requests.clone())
     }
 
     /// Stores the waiting off-day rows in this day if this day won't be read again. Returns `true` if the

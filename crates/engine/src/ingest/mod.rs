@@ -48,19 +48,25 @@ use crate::ingest::deadline::RunDeadline;
 use crate::ingest::frame::RunFrame;
 use crate::ingest::progress::Observer;
 use crate::ingest::report::RunReport;
+use crate::requests::RequestRecorder;
 use crate::table_index::TableIndex;
 use bronzed_metrics::events::index_followed;
 use bronzed_model::clock::Clock;
 use bronzed_model::day::Day;
 use bronzed_model::declaration::{Dataset, Kind, Mode, Priority};
 use bronzed_model::entropy::Entropy;
+use bronzed_model::execution::StopReason;
 use bronzed_model::settings::CommitSettings;
 use bronzed_source::SourceClient;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 use bronzed_storage::lake::document::DocumentError;
+use bronzed_storage::requests as kept;
 use bronzed_storage::state::{DayStore, StateError};
 use bronzed_storage::table::{self, TableError};
+
+/// Maximum time of the write of a run's requests, after which they aren't kept.
+const KEEPING: Duration = Duration::from_secs(10);
 
 /// Everything that a run needs; shared by all runs of a source.
 #[derive(Clone)]
@@ -84,6 +90,8 @@ pub struct Context {
     pub entropy: Arc<Entropy>,
     /// Receiver of the run's progress.
     pub observer: Arc<dyn Observer>,
+    /// `true` if the run's requests are to be kept in the lake, for people who look at the run later.
+    pub keeps_requests: bool,
     /// Ends the run at a safe point: rows read until then are committed.
     pub cancel: CancellationToken,
 }
@@ -158,8 +166,10 @@ pub async fn run_as(
                     ..order.clone()
                 };
                 let run = RunFrame::new(context, &order, run_id, started_at, &overdue);
+                let requests = run.requests.clone();
                 let report = Box::pin(read(run)).await;
                 Box::pin(follow(context, &order, &report)).await;
+                Box::pin(keep_requests(context, &requests, &report)).await;
                 report
             }
             Err(error) => {
@@ -207,6 +217,30 @@ async fn follow(context: &Context, order: &Order, report: &RunReport) {
         Ok(0) => {}
         Ok(files) => tracing::debug!(files, "table index written"),
         Err(error) => tracing::warn!(error, "table index is late"),
+    }
+}
+
+/// Keeps the run's requests in the lake, unless the run has no entry in the audit or the lake has just refused a write. The
+/// run doesn't rely on it: a failure is logged.
+async fn keep_requests(context: &Context, requests: &RequestRecorder, report: &RunReport) {
+    let is_refused = report.execution.stop == Some(StopReason::LakeRefused);
+    if !context.keeps_requests || report.put_off || is_refused {
+        return;
+    }
+    let Some(found) = requests.so_far() else {
+        return;
+    };
+    let kept = tokio::time::timeout(KEEPING, kept::keep(&context.lake, &found));
+    match kept.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "requests not kept"),
+        Err(_) => {
+            let error = format!(
+                "the lake didn't answer within {}",
+                humantime::format_duration(KEEPING)
+            );
+            tracing::warn!(error, "requests not kept");
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Progress events of a run.
 
+use std::sync::Arc;
+
+use crate::requests::RequestRecorder;
+
 /// Progress event of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -33,6 +37,11 @@ pub enum Progress {
 pub trait Observer: Send + Sync {
     /// Handles an event.
     fn notice(&self, progress: Progress);
+
+    /// Takes the recorder of the run's requests, at its beginning. Default: nobody looks at it before the end.
+    fn records(&self, requests: &Arc<RequestRecorder>) {
+        let _ = requests;
+    }
 }
 
 /// Observer that ignores all events.

@@ -115,6 +115,7 @@ impl World {
             clock,
             entropy: self.entropy.clone(),
             observer: Arc::new(Unwatched),
+            keeps_requests: true,
             cancel: CancellationToken::new(),
         };
         let order = Order {

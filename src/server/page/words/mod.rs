@@ -17,6 +17,7 @@ pub(in crate::server) struct Words {
     pub concern: ConcernWords,
     pub status: Statuses,
     pub run: RunWords,
+    pub requests: RequestsWords,
     pub overview: OverviewWords,
     pub silver: SilverWords,
     pub calendar: CalendarWords,
@@ -178,6 +179,66 @@ impl AgainReasons {
             "broke_off" => self.broke_off,
             _ => kind,
         }
+    }
+}
+
+/// Requests of a run.
+pub(in crate::server) struct RequestsWords {
+    pub title: &'static str,
+    pub unknown: &'static str,
+    pub sent: &'static str,
+    pub without_page: &'static str,
+    pub json: &'static str,
+    pub by_slice: &'static str,
+    pub legend: &'static str,
+    pub others: &'static str,
+    pub requests: &'static str,
+    pub failed: &'static str,
+    pub answers: &'static str,
+    pub queued: &'static str,
+    pub waited: &'static str,
+    pub received: &'static str,
+    pub troubles: &'static str,
+    pub no_troubles: &'static str,
+    pub more_in_json: &'static str,
+    pub slowest: &'static str,
+    pub left_out: &'static str,
+    pub at: &'static str,
+    pub page: &'static str,
+    pub attempt: &'static str,
+    pub outcome: &'static str,
+    pub waits: &'static str,
+    pub asked: &'static str,
+    pub not_again: &'static str,
+    pub outcomes: OutcomeWords,
+}
+
+/// Outcomes of requests that aren't failures to be retried.
+pub(in crate::server) struct OutcomeWords {
+    pub page: &'static str,
+    pub empty: &'static str,
+    pub skipped: &'static str,
+    pub refused: &'static str,
+    pub redirected: &'static str,
+    pub too_large: &'static str,
+    pub no_token: &'static str,
+    pub cancelled: &'static str,
+}
+
+impl OutcomeWords {
+    /// Returns the words for an outcome. `None` if it is a failure that is retried, or of another version.
+    pub fn of(&self, outcome: &str) -> Option<&'static str> {
+        Some(match outcome {
+            "page" => self.page,
+            "empty" => self.empty,
+            "skipped" => self.skipped,
+            "refused" => self.refused,
+            "redirected" => self.redirected,
+            "too_large" => self.too_large,
+            "no_token" => self.no_token,
+            "cancelled" => self.cancelled,
+            _ => return None,
+        })
     }
 }
 

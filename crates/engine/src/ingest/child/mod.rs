@@ -54,7 +54,7 @@ pub async fn read(mut run: RunFrame<'_>, parent: &Parent) -> RunReport {
         Err(error) => return run.unopened(&error),
     };
     log_recovery(state.recovery());
-    let usage = RequestBudget::new();
+    let usage = run.budget();
     let read = read_children(&mut run, &mut state, &usage, parent).await;
     let settled = run.execution.counts;
     let (complete, mut rest) = match read {

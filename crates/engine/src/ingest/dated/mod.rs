@@ -34,7 +34,7 @@ pub async fn read(mut run: RunFrame<'_>) -> RunReport {
         Err(error) => return run.unopened(&error),
     };
     log_recovery(state.recovery());
-    let usage = RequestBudget::new();
+    let usage = run.budget();
     let known = known_slices(&run, &state);
     let only = missing_slices(&run, &state);
     let whole = only.is_none();

@@ -38,7 +38,7 @@ use crate::ingest::report::RunReport;
 use crate::ingest::{Context, Order};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Slice;
-use bronzed_model::execution::{Execution, Status, StopReason};
+use bronzed_model::execution::{Status, StopReason};
 use bronzed_model::record::RecordId;
 use bronzed_model::slices::slices;
 use bronzed_source::page::Page;
@@ -104,7 +104,7 @@ pub async fn read(run: RunFrame<'_>) -> RunReport {
             "a feed is read as it is today, {today}: {day} can't be asked for"
         ));
     }
-    let opened = FeedWalk::begin(run.context, run.order, &run.execution).await;
+    let opened = FeedWalk::begin(&run).await;
     let mut walk = match opened {
         Ok(walk) => walk,
         Err(Cut::Intake(IntakeError::State(error))) => return run.unopened(&error),
@@ -154,11 +154,8 @@ fn judge(run: &RunFrame<'_>, walk: &FeedWalk<'_>, cut: Option<Cut>) -> RunEnd {
 }
 
 impl<'a> FeedWalk<'a> {
-    async fn begin(
-        context: &'a Context,
-        order: &'a Order,
-        beginning: &Execution,
-    ) -> Result<Self, Cut> {
+    async fn begin(run: &RunFrame<'a>) -> Result<Self, Cut> {
+        let (context, order, beginning) = (run.context, run.order, &run.execution);
         let coverage = CoverageStore::of(&context.lake, &order.dataset);
         let known = coverage.load().await?;
         let paginator = &order.dataset.paginator;
@@ -181,7 +178,7 @@ impl<'a> FeedWalk<'a> {
             }),
             route: Route::new(terms, &known),
             days: OpenDays::begin(context, order, beginning.clone()).await?,
-            usage: RequestBudget::new(),
+            usage: run.budget(),
             read_at: beginning.started_at,
             pages_at_risk: 0,
         })

@@ -72,7 +72,7 @@ pub async fn read(mut run: RunFrame<'_>) -> RunReport {
         Err(error) => return run.unopened(&error),
     };
     log_recovery(state.recovery());
-    let usage = RequestBudget::new();
+    let usage = run.budget();
     let before = before(&folded.known, &state);
     let rows = folded.known.len();
     let (outcomes, taken) = read_table(&mut run, &mut state, &mut folded, &usage, &before).await;

@@ -159,6 +159,7 @@ impl Scene {
             clock,
             entropy,
             observer: Arc::new(Unwatched),
+            keeps_requests: false,
             cancel,
         };
         let order = Order {

@@ -1,8 +1,11 @@
-//! `bronzed runs`: the last runs, newest first, from the states of the lake.
+//! `bronzed runs`: the last runs, newest first, from the states of the lake; and the requests of one.
+
+mod requests;
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use crate::cli::status::status_cell;
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage, brief, time};
@@ -31,6 +34,10 @@ pub struct Args {
     /// Greatest number of runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
+    /// Show the requests of this run instead: sums by slice, those that failed or were sent again with the reason, and the
+    /// slowest. They are kept for 30 days
+    #[arg(long, value_name = "RUN_ID", conflicts_with_all = ["target", "status", "since", "limit"])]
+    requests: Option<Uuid>,
     /// Print one JSON object per run
     #[arg(long)]
     json: bool,
@@ -56,6 +63,9 @@ impl From<StatusArg> for Status {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
+    if let Some(run_id) = args.requests {
+        return requests::run(shell, run_id, args.json).await;
+    }
     let settings = shell.settings()?;
     shell.log(&settings, true)?;
     let now = SystemClock.now();
