@@ -16,9 +16,9 @@ use self::target::StagedFile;
 use crate::cli::progress::FileBar;
 use crate::cli::rows::{NamedTable, ReadableFile, RowFilter, TableSpan, root};
 use crate::cli::signal::cancel_quietly;
-use crate::cli::target::in_order;
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, say};
-use bronzed_model::day::Day;
+use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::json::tape::{Document, TapeError};
 use bronzed_storage::bronze::export::{
     ColumnUnion, ExportError, ExportFormat, ExportWriter, RowCondition, columns_of,
@@ -41,11 +41,11 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// First day of a dataset
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day of a dataset
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
     /// One month of a dataset's days, or of a silver table's partitions
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
     month: Option<MonthSpan>,
@@ -64,7 +64,6 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    in_order(args.from, args.to)?;
     let format = format_of(&args.output)?;
     if !args.force && args.output.exists() {
         return Err(exists(&args.output));
@@ -73,10 +72,12 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let filter = filter.transpose().map_err(CliError::Usage)?;
     let settings = shell.settings()?;
     let table = NamedTable::find(&settings, &args.table)?;
+    let days = (args.from, args.to);
+    let days = table.span(&settings, SystemClock.now(), days)?;
     shell.log(&settings, true)?;
     let lake = Lake::open_existing(&settings.lake).await;
     let lake = lake.context("the lake")?;
-    let files = table.files(&lake, &span(&table, &args)).await?;
+    let files = table.files(&lake, &span(&table, &args, days)).await?;
     if files.is_empty() {
         return Err(CliError::Failed(anyhow!(
             "`{}` has no files there: nothing was written",
@@ -133,7 +134,7 @@ fn format_of(path: &Path) -> Result<ExportFormat, CliError> {
     }
 }
 
-fn span(table: &NamedTable, args: &Args) -> TableSpan {
+fn span(table: &NamedTable, args: &Args, days: TableSpan) -> TableSpan {
     match (&args.month, table) {
         (Some(month), NamedTable::Bronze(_)) => TableSpan {
             from: Some(month.first),
@@ -141,9 +142,8 @@ fn span(table: &NamedTable, args: &Args) -> TableSpan {
             month: None,
         },
         (month, _) => TableSpan {
-            from: args.from,
-            to: args.to,
             month: month.as_ref().map(ToString::to_string),
+            ..days
         },
     }
 }

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 
 use self::view::{PeekFormat, PeekedRow};
-use crate::cli::rows::{NamedTable, ReadableFile, RowFilter, TableSpan, root};
+use crate::cli::rows::{NamedTable, ReadableFile, RowFilter, root};
 use crate::cli::text::Screen;
-use crate::cli::{CliContext, CliError, Exit, say, target};
-use bronzed_model::day::Day;
+use crate::cli::typed_day::{DAY, TypedDay};
+use crate::cli::{CliContext, CliError, Exit, say};
+use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_storage::bronze::row_text;
 use bronzed_storage::lake::Lake;
 
@@ -40,14 +41,14 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "table")]
     format: PeekFormat,
     /// One day of a dataset
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
-    day: Option<Day>,
+    #[arg(long, value_name = DAY, conflicts_with_all = ["from", "to"])]
+    day: Option<TypedDay>,
     /// First day of a dataset
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day of a dataset
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
 }
 
 /// Rows that are looked for.
@@ -61,9 +62,9 @@ struct RowSearch {
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     let (from, to) = (args.day.or(args.from), args.day.or(args.to));
-    target::in_order(from, to)?;
     let settings = shell.settings()?;
     let table = NamedTable::find(&settings, &args.table)?;
+    let span = table.span(&settings, SystemClock.now(), (from, to))?;
     let filter = args.condition.as_deref().unwrap_or_default();
     let filter = RowFilter::parse(filter).map_err(CliError::Usage)?;
     shell.log(&settings, true)?;
@@ -75,11 +76,6 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
         read: (!args.columns.is_empty()).then_some(read),
         filter,
         limit: args.limit,
-    };
-    let span = TableSpan {
-        from,
-        to,
-        month: None,
     };
     let mut found = Vec::new();
     let more = async |files| rows_of(&lake, files, &search, &mut found).await;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 #[cfg(feature = "delta")]
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
+use crate::cli::typed_day::TypedDay;
 use crate::cli::{CliError, target};
 use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
@@ -69,6 +72,35 @@ impl NamedTable {
             #[cfg(feature = "delta")]
             Self::Silver(table) => table.full_name(),
         }
+    }
+
+    /// Returns the part of the table between two typed days, `now` in the zone of its source.
+    ///
+    /// # Errors
+    /// Returns an error if the days end before they start.
+    pub fn span(
+        &self,
+        settings: &Settings,
+        now: DateTime<Utc>,
+        (from, to): (Option<TypedDay>, Option<TypedDay>),
+    ) -> Result<TableSpan, CliError> {
+        let zone = match self {
+            Self::Bronze(dataset) => settings.sources.get(&dataset.source),
+            // It has no days, and refuses them later.
+            #[cfg(feature = "delta")]
+            Self::Silver(_) => None,
+        };
+        let zone = zone.map_or(Tz::UTC, |source| source.timezone);
+        let (from, to) = (
+            from.map(|day| day.at(now, zone)),
+            to.map(|day| day.at(now, zone)),
+        );
+        target::in_order(from, to)?;
+        Ok(TableSpan {
+            from,
+            to,
+            month: None,
+        })
     }
 
     /// Columns of the table, those that the program adds last.

@@ -1,11 +1,12 @@
 //! `bronzed tables compact`: one file of each day for readers of Delta logs, instead of the many of its commits.
 
+use chrono_tz::Tz;
 use serde_json::json;
 
 use super::{OpenedTables, open};
+use crate::cli::typed_day::{DAY, TypedDay};
 use crate::cli::{CliContext, CliError, Exit, complain, say, target};
 use bronzed_model::clock::{Clock, SystemClock};
-use bronzed_model::day::Day;
 use bronzed_model::declaration::Dataset;
 use bronzed_tables::{Compacted, CompactionScope, compact};
 
@@ -18,24 +19,31 @@ pub struct Args {
     #[arg(value_name = "SOURCE[.DATASET]")]
     targets: Vec<String>,
     /// First day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    from: Option<TypedDay>,
     /// Last day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<Day>,
+    #[arg(long, value_name = DAY)]
+    to: Option<TypedDay>,
     /// Print one JSON object per dataset
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    target::in_order(args.from, args.to)?;
-    let OpenedTables { lake, datasets } = open(shell, &args.targets).await?;
+    let now = SystemClock.now();
+    let OpenedTables {
+        lake,
+        datasets,
+        settings,
+    } = open(shell, &args.targets).await?;
+    target::typed_in_order(args.from, args.to, &settings, now)?;
     let mut failed = false;
     for dataset in datasets {
+        let source = settings.sources.get(&dataset.source);
+        let zone = source.map_or(Tz::UTC, |source| source.timezone);
         let scope = CompactionScope {
-            from: args.from,
-            to: args.to,
+            from: args.from.map(|day| day.at(now, zone)),
+            to: args.to.map(|day| day.at(now, zone)),
             now: SystemClock.now(),
             most_days: usize::MAX,
         };

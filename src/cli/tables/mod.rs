@@ -46,6 +46,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
 struct OpenedTables {
     lake: Lake,
     datasets: Vec<Arc<Dataset>>,
+    settings: Settings,
 }
 
 /// Opens the lake for the datasets that targets name, or all.
@@ -57,6 +58,7 @@ async fn open(shell: &CliContext, targets: &[String]) -> Result<OpenedTables, Cl
     Ok(OpenedTables {
         lake: lake.context("the lake")?,
         datasets,
+        settings,
     })
 }
 

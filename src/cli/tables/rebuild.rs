@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
-    let OpenedTables { lake, datasets } = open(shell, &args.targets).await?;
+    let OpenedTables { lake, datasets, .. } = open(shell, &args.targets).await?;
     let publisher = Publisher::new(lake);
     let mut failed = false;
     for dataset in datasets {

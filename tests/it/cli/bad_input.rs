@@ -415,6 +415,16 @@ fn every_command_that_takes_a_day_takes_today_and_yesterday() {
         &["check", "--online", dataset, "--day", "X"],
         &["schema", "infer", dataset, "--day", "X"],
         &["schema", "drift", dataset, "--from", "X"],
+        &["peek", dataset, "--day", "X"],
+        &[
+            "export",
+            dataset,
+            "--from",
+            "X",
+            "--output",
+            "/proc/nowhere.csv",
+        ],
+        &["tables", "compact", dataset, "--from", "X"],
     ] {
         let with = |day: &'static str| {
             let args = args.iter().map(|arg| if *arg == "X" { day } else { arg });
