@@ -50,21 +50,25 @@ fn page(found: &RunRequests, screen: Screen) -> TextPage {
     ));
     page.blank();
     page.table(&slices(found));
-    let troubles = || {
-        let kept = found.requests.iter();
-        kept.filter(|one| one.is_failure() || one.attempt > 1)
-    };
+    let is_trouble = |one: &&RequestRecord| one.is_failure() || one.attempt > 1;
+    let troubles = || found.requests.iter().filter(is_trouble);
     if troubles().next().is_some() {
         page.blank();
         page.painted(&[(Paint::Bold, "failed, or sent again")]);
         page.table(&list(troubles()));
     }
-    let mut slowest: Vec<_> = found.requests.iter().collect();
+    let mut slowest: Vec<_> = found
+        .requests
+        .iter()
+        .filter(|one| !is_trouble(one))
+        .collect();
     slowest.sort_by_key(|one| std::cmp::Reverse(one.took_ms));
     slowest.truncate(SLOWEST);
-    page.blank();
-    page.painted(&[(Paint::Bold, "slowest")]);
-    page.table(&list(slowest.into_iter()));
+    if !slowest.is_empty() {
+        page.blank();
+        page.painted(&[(Paint::Bold, "slowest of the others")]);
+        page.table(&list(slowest.into_iter()));
+    }
     if found.left_out > 0 {
         page.blank();
         let left_out = format!("{} requests are in the sums alone", found.left_out);

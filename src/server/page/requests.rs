@@ -36,11 +36,12 @@ pub(super) fn section(lang: Lang, found: Option<&RunRequests>) -> Markup {
 fn told(lang: Lang, found: &RunRequests) -> Markup {
     let words = &lang.words().requests;
     let failed: u64 = found.slices.iter().map(|slice| slice.failed).sum();
-    let troubles = || {
-        let kept = found.requests.iter();
-        kept.filter(|one| one.is_failure() || one.attempt > 1)
-    };
-    let mut slowest: Vec<_> = found.requests.iter().collect();
+    let troubles = || found.requests.iter().filter(|one| is_trouble(one));
+    let mut slowest: Vec<_> = found
+        .requests
+        .iter()
+        .filter(|one| !is_trouble(one))
+        .collect();
     slowest.sort_by_key(|one| std::cmp::Reverse(one.took_ms));
     slowest.truncate(SLOWEST);
     html! {
@@ -58,12 +59,19 @@ fn told(lang: Lang, found: &RunRequests) -> Markup {
             (list(lang, words.troubles, troubles().take(TROUBLES)))
             @if troubles().count() > TROUBLES { p class="small" { (words.more_in_json) } }
         }
-        h3 class="minor" { (words.slowest) }
-        (list(lang, words.slowest, slowest.into_iter()))
+        @if !slowest.is_empty() {
+            h3 class="minor" { (words.slowest) }
+            (list(lang, words.slowest, slowest.into_iter()))
+        }
         @if found.left_out > 0 {
             p class="small" { (lang.number(found.left_out)) " " (words.left_out) }
         }
     }
+}
+
+/// `true` if the request failed, or was sent again.
+fn is_trouble(one: &RequestRecord) -> bool {
+    one.is_failure() || one.attempt > 1
 }
 
 fn slices(lang: Lang, found: &RunRequests) -> Markup {
@@ -166,11 +174,11 @@ fn list<'r>(lang: Lang, label: &str, requests: impl Iterator<Item = &'r RequestR
                 thead {
                     tr {
                         th scope="col" class="n" { (words.at) }
+                        th scope="col" { (words.outcome) }
                         th scope="col" { (lang.words().day.slice) }
                         th scope="col" class="n" { (words.page) }
                         th scope="col" class="n" { (words.attempt) }
                         th scope="col" class="n" { (lang.words().run.took) }
-                        th scope="col" { (words.outcome) }
                         th scope="col" class="n" { (words.waits) }
                     }
                 }
@@ -185,6 +193,7 @@ fn row(lang: Lang, one: &RequestRecord) -> Markup {
     html! {
         tr {
             td class="n" { (span(lang, one.at_ms)) }
+            td { (outcome(lang, one)) }
             td {
                 (one.slice)
                 @if let Some(day) = one.day { " " span class="small" { (lang.day(day)) } }
@@ -192,7 +201,6 @@ fn row(lang: Lang, one: &RequestRecord) -> Markup {
             td class="n" { (lang.number(one.page)) }
             td class="n" { (one.attempt) }
             td class="n" { (span(lang, one.took_ms)) }
-            td { (outcome(lang, one)) }
             td class="n" {
                 @match one.wait_ms {
                     Some(wait) => {
@@ -230,5 +238,64 @@ fn span(lang: Lang, ms: u64) -> String {
         _ => lang.took(TimeDelta::milliseconds(
             i64::try_from(ms).unwrap_or(i64::MAX / 1_000),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn the_section_of_a_run_with_as_much_trouble_as_is_kept_is_small() {
+        let one = |number: u64| RequestRecord {
+            slice: format!("modalidade={}", number % 70),
+            page: number,
+            day: None,
+            cursor: None,
+            attempt: 1,
+            at_ms: number * 1_000,
+            queued_ms: 1,
+            took_ms: 90_000,
+            outcome: if number.is_multiple_of(2) {
+                "timed_out"
+            } else {
+                "page"
+            }
+            .to_owned(),
+            status: None,
+            bytes: None,
+            wait_ms: Some(1_000),
+            asked_ms: Some(1_000),
+            detail: Some("é".repeat(300)),
+            url: "u".repeat(600),
+        };
+        let slice = |number| SliceRequests {
+            slice: Some(format!("modalidade={number}")),
+            requests: 1_000,
+            failed: 500,
+            to_ms: 350_000,
+            ..SliceRequests::default()
+        };
+        let found = RunRequests {
+            run_id: Uuid::nil(),
+            source: "pncp".to_owned(),
+            dataset: "contratacoes".to_owned(),
+            day: "2025-10-22".parse().unwrap(),
+            started_at: chrono::DateTime::UNIX_EPOCH,
+            took_ms: 440_000,
+            total: 61_000,
+            left_out: 60_650,
+            outcomes: Default::default(),
+            slices: (0..60)
+                .map(slice)
+                .chain([SliceRequests::default()])
+                .collect(),
+            requests: (0..350).map(one).collect(),
+        };
+        for lang in [Lang::En, Lang::Pt] {
+            let page = section(lang, Some(&found)).into_string();
+            assert!(page.len() < 110_000, "{} bytes", page.len());
+        }
     }
 }

@@ -20,6 +20,7 @@ fn paths() -> Vec<String> {
         "/dataset/pncp/contratacoes?year=2024",
         day,
         &format!("{day}/{ENDED}"),
+        &format!("/dataset/pncp/contratacoes/2025-10-22/{RUNNING}"),
         "/runs",
         "/jobs",
         "/backfills",
@@ -186,6 +187,40 @@ async fn the_reason_of_a_partial_day_is_one_step_from_the_front_page() {
     }
     assert!(why.contains("Next attempt"), "{why}");
     assert!(day.contains("fewer than usual"));
+}
+
+#[tokio::test]
+async fn the_page_of_a_run_says_which_requests_failed_and_why_while_it_goes_on_too() {
+    let server = served().await;
+    let json = |run| format!("/api/v1/runs/{run}/requests");
+    for (day, run) in [("2025-10-21", ENDED), ("2025-10-22", RUNNING)] {
+        let path = format!("/dataset/pncp/contratacoes/{day}/{run}");
+        for (lang, told) in [
+            (
+                "en",
+                [
+                    "1,404 requests in",
+                    "“too many requests”",
+                    "no whole answer in time",
+                    "all other slices",
+                ],
+            ),
+            (
+                "pt-BR",
+                [
+                    "1.404 requisições em",
+                    "“requisições demais”",
+                    "nenhuma resposta inteira a tempo",
+                    "todas as outras fatias",
+                ],
+            ),
+        ] {
+            let answer = page(&server, &path, lang, "").await;
+            for part in told.into_iter().chain([&*json(run), "&lt;b&gt;Limite"]) {
+                assert!(answer.text.contains(part), "{part} in {}", answer.text);
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -302,7 +302,7 @@ pub fn day_view(day: Day) -> DayView {
         lost_files: vec!["pncp/c000002.parquet".to_owned()],
         doubt: None,
         next_attempt: Some(at("2025-10-22T18:00:00Z")),
-        current: None,
+        current: (day.to_string() == "2025-10-22").then(|| run(RUNNING, RunStatus::Running)),
     }
 }
 

@@ -178,7 +178,7 @@ pub(in crate::server) const EN: Words = Words {
         troubles: "Failed, or sent again",
         no_troubles: "No request failed.",
         more_in_json: "More of them are in the JSON.",
-        slowest: "The slowest",
+        slowest: "The slowest of the others",
         left_out: "requests are in the sums alone.",
         at: "At",
         page: "Page",

@@ -175,7 +175,7 @@ pub(in crate::server) const PT: Words = Words {
         troubles: "Com falha, ou reenviadas",
         no_troubles: "Nenhuma requisição falhou.",
         more_in_json: "Há mais delas no JSON.",
-        slowest: "As mais lentas",
+        slowest: "As mais lentas das outras",
         left_out: "requisições estão só nas somas.",
         at: "Em",
         page: "Página",
