@@ -28,8 +28,8 @@ pub const KEPT: TimeDelta = TimeDelta::days(30);
 /// Format that is written, and the highest that can be read.
 const FORMAT: u64 = 1;
 
-/// Level of compression: an object is small, and written once.
-const LEVEL: i32 = 9;
+/// zstd's default level.
+const LEVEL: i32 = 3;
 
 /// Maximum length of the document, decompressed.
 const LONGEST: usize = 8 << 20;
