@@ -15,6 +15,7 @@ use delta_kernel::{FilteredEngineData, KernelError, KernelResult};
 use crate::columns;
 use crate::error::DeltaError;
 use crate::foreign;
+use crate::listing::whole_day;
 use crate::log::{self, LogEngine};
 use crate::newest::load;
 use crate::standing::{self, TableObjects};
@@ -72,8 +73,9 @@ pub async fn compare(lake: &Lake, dataset: &Dataset) -> Result<Comparison, Delta
 /// Compares the table's Delta log with its files, as [`compare`] does, and keeps both.
 pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, DeltaError> {
     let prefix = &dataset.prefix;
-    let objects = table_objects(lake, prefix).await?;
+    // The log first: what it has was there before, so that a listing has it, too, unless it is gone.
     let snapshot = load(lake, prefix).await?;
+    let objects = table_objects(lake, prefix).await?;
     let live = match &snapshot {
         Some(snapshot) => live_files(lake, prefix, snapshot).await?,
         None => BTreeSet::new(),
@@ -114,9 +116,23 @@ pub(crate) async fn read(lake: &Lake, dataset: &Dataset) -> Result<Compared, Del
     })
 }
 
-/// Returns the objects of the table.
+/// Returns the objects of the table: of each day all files up to its last one.
 pub(crate) async fn table_objects(lake: &Lake, prefix: &str) -> Result<TableObjects, DeltaError> {
-    Ok(TableObjects::of(prefix, lake.list(prefix).await?))
+    let mut objects = TableObjects::of(prefix, lake.list(prefix).await?);
+    let mut days: BTreeMap<Day, Vec<Entry>> = BTreeMap::new();
+    for (day, file) in std::mem::take(&mut objects.files).into_values() {
+        days.entry(day).or_default().push(file);
+    }
+    for (day, files) in days {
+        let files = whole_day(lake, prefix, day, files, 0).await?;
+        let files = files.into_iter().filter(|file| {
+            // The second listing of a day may have objects of other kinds.
+            layout::file_day(prefix, &file.key) == Some(day)
+        });
+        let files = files.map(|file| (file.key.clone(), (day, file)));
+        objects.files.extend(files);
+    }
+    Ok(objects)
 }
 
 /// Returns the keys of the files that the log has at this version.

@@ -10,6 +10,7 @@
 //! - [`fn@compare`]: the log beside the files; `foreign`: files of other writers
 //! - [`silver`]: current state of records, from bronze to tables of their own
 //! - [`fn@compact`]: one file instead of the many of a day, for readers
+//! - `listing`: listings of days and logs, of which none is a view of one moment
 //! - `standing`: which compacted files stand for which numbered ones
 //! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
 
@@ -19,6 +20,7 @@ pub mod compact;
 mod compare;
 mod error;
 mod foreign;
+mod listing;
 mod log;
 mod maintain;
 mod newest;

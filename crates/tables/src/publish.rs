@@ -27,6 +27,7 @@ use crate::add::{self, AddedFile};
 use crate::columns::{self, PARTITION_COLUMNS};
 use crate::compare::{self, Compared, Comparison};
 use crate::error::DeltaError;
+use crate::listing::whole_day;
 use crate::log::{self, Write};
 use crate::maintain;
 use crate::newest::{TableLog, exists, load, root, unless_created};
@@ -261,6 +262,8 @@ impl Publisher {
         for day in days {
             let files = self.lake.list(&layout::partition(prefix, *day)).await?;
             let published = log.published.get(day).copied();
+            let known = published.unwrap_or_default();
+            let files = whole_day(&self.lake, prefix, *day, files, known).await?;
             let lost = match published {
                 Some(up_to) => self.has_lost(prefix, *day, &files, up_to).await?,
                 None => false,

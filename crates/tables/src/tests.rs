@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::Dataset;
@@ -210,4 +211,112 @@ async fn columns_and_members_that_are_added_are_in_the_table_in_lists_too() {
     }
     let declared = columns::table_schema(&of(&["a", "b"], &["c"])).unwrap();
     assert!(columns::added(&declared, &schema).is_empty());
+}
+
+/// Returns a lake of which the first listing of a folder lacks a key: a listing isn't a view of one moment.
+fn torn(world: &World, folder: &'static str, lacks: &'static str) -> Lake {
+    let mut first = true;
+    let faulty = world.faulty_day(move |op, key| {
+        let is_it = op == Op::List && key == folder && std::mem::take(&mut first);
+        is_it.then_some(Fault::Hide(lacks))
+    });
+    faulty.lake
+}
+
+const DAY: &str = "pncp/year=2025/month=10/day=22";
+
+#[tokio::test]
+async fn a_commit_that_a_listing_lacks_is_in_the_log_nevertheless() {
+    let world = support::memory();
+    // The log is created, and then added to.
+    for (folder, ids) in [("pncp", ["1", "2", "3"]), (DAY, ["4", "5", "6"])] {
+        for id in ids {
+            run_once(&world, "hourly", &[id]).await;
+        }
+        let lacks = if folder == DAY { "c000005" } else { "c000002" };
+        let publisher = Publisher::new(torn(&world, folder, lacks));
+        publish(&world, &publisher).await;
+        publish(&world, &Publisher::new(lake(&world))).await;
+        let found = compare(&lake(&world), &support::shared_dataset()).await;
+        let found = found.unwrap();
+        assert!(found.is_equal(), "{folder}: {found:?}");
+    }
+    // Lost ones aren't waited for.
+    for id in ["7", "8"] {
+        run_once(&world, "hourly", &[id]).await;
+    }
+    world.delete(&support::key(7)).await;
+    assert_eq!(
+        publish(&world, &Publisher::new(lake(&world))).await.files,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_log_of_which_a_listing_lacks_a_version_is_not_made_anew() {
+    let world = support::memory();
+    for id in ["1", "2", "3"] {
+        run_once(&world, "hourly", &[id]).await;
+        publish(&world, &Publisher::new(lake(&world))).await;
+    }
+    let publisher = Publisher::new(torn(&world, "pncp/_delta_log", "0001.json"));
+    let found = publisher.rebuild(&support::shared_dataset()).await.unwrap();
+    assert!(found.is_equal() && found.version == Some(2), "{found:?}");
+}
+
+/// Does what `other` does before the n-th operation of what `one` does, for each n.
+async fn at_each_moment<F, G>(one: impl Fn(Lake) -> F, other: impl Fn(World) -> G)
+where
+    F: Future<Output = ()>,
+    G: Future<Output = ()> + Send + 'static,
+{
+    for moment in 0.. {
+        let world = support::memory();
+        run_once(&world, "hourly", &["1"]).await;
+        run_once(&world, "hourly", &["2"]).await;
+        if moment % 2 == 0 {
+            publish(&world, &Publisher::new(lake(&world))).await;
+        }
+        let (mut count, mut between) = (0, Some(other(world.clone())));
+        let met = Arc::new(AtomicBool::new(false));
+        let is_met = Arc::clone(&met);
+        let faulty = world.faulty_day(move |_, _| {
+            count += 1;
+            let between = between.take_if(|_| count > moment / 2)?;
+            is_met.store(true, Ordering::Relaxed);
+            Some(Fault::Meanwhile(Box::pin(between)))
+        });
+        one(faulty.lake).await;
+        let found = compare(&lake(&world), &support::shared_dataset()).await;
+        let found = found.unwrap();
+        assert!(found.is_equal(), "at moment {moment}: {found:?}");
+        if !met.load(Ordering::Relaxed) {
+            assert!(moment > 8, "it has more moments");
+            return;
+        }
+    }
+}
+
+async fn commit_and_publish(world: World) {
+    run_once(&world, "hourly", &["3"]).await;
+    publish(&world, &Publisher::new(lake(&world))).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_published_while_a_log_is_made_equal_stays_in_it() {
+    let rebuild = |lake| async move {
+        let dataset = support::shared_dataset();
+        Publisher::new(lake).rebuild(&dataset).await.unwrap();
+    };
+    at_each_moment(rebuild, commit_and_publish).await;
+}
+
+#[tokio::test]
+async fn a_log_that_another_writer_creates_meanwhile_is_no_error() {
+    let published = |lake| async move {
+        let days = BTreeSet::from([support::day()]);
+        let dataset = support::shared_dataset();
+        Publisher::new(lake).publish(&dataset, &days).await.unwrap();
+    };
+    at_each_moment(published, commit_and_publish).await;
 }

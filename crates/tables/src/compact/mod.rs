@@ -43,6 +43,8 @@ use crate::maintain;
 use crate::newest::{TableLog, load};
 use crate::publish::{ATTEMPTS, WRITER, committed, put_version};
 use crate::standing::{self, NumberedFiles, TableObjects};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use merge::{CompactedWriter, Gathered, IdRange};
 
 /// Number of files beside the compacted one from which a day is compacted, complete or not.
@@ -116,7 +118,7 @@ pub async fn compact(
         let Some(snapshot) = load(lake, prefix).await? else {
             return Ok(done);
         };
-        let objects = TableObjects::of(prefix, lake.list(prefix).await?);
+        let objects = compare::table_objects(lake, prefix).await?;
         let live = compare::live_files(lake, prefix, &snapshot).await?;
         let (mut due, too_large) = due(prefix, &objects, &live, scope);
         let most = scope
@@ -357,10 +359,15 @@ async fn gathered(
     Ok(rows)
 }
 
-/// Does work that takes a processor beside the runtime's threads.
+/// Does work that takes a processor beside the runtime's threads; at once, where the runtime has one thread: there it adds no
+/// order of events.
 async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ParquetError> + Send + 'static,
 ) -> Result<T, ParquetError> {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    if !matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+        return work();
+    }
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(ParquetError::General(format!(

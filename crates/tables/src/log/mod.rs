@@ -15,6 +15,7 @@ use mirror::{Mirror, Missed};
 pub use mirror::{Write, location};
 
 use crate::error::DeltaError;
+use crate::listing;
 use bronzed_storage::lake::{Lake, LakeError};
 use delta_kernel::KernelResult;
 
@@ -60,7 +61,7 @@ async fn fetch(lake: &Lake, mirror: &Mirror, wanted: Missed) -> Result<(), LakeE
             mirror.hold(key, found.map(|(bytes, _)| bytes));
         }
         Missed::Folder(listing) => {
-            let entries = lake.list_after(&listing.folder, &listing.after).await?;
+            let entries = listing::log_after(lake, &listing.folder, &listing.after).await?;
             mirror.hold_listing(listing, entries);
         }
     }

@@ -12,6 +12,7 @@ use bronzed_storage::state::peek::peek;
 use super::shape::digest;
 use super::state::{DayProgress, DaysProgress};
 use super::take;
+use crate::listing::whole_day;
 
 /// A file of a bronze day.
 #[derive(Debug, Clone)]
@@ -70,7 +71,8 @@ pub(super) async fn find(
         for (day, (entries, state)) in days {
             let recorded = progress.get(&(dataset.name.clone(), day));
             let recorded = recorded.cloned().unwrap_or_default();
-            let files = whole(lake, prefix, day, entries, recorded.0).await?;
+            let entries = whole_day(lake, prefix, day, entries, recorded.0).await?;
+            let files = numbered(prefix, day, entries);
             let found = PendingDay {
                 input,
                 day,
@@ -89,25 +91,6 @@ pub(super) async fn find(
         pending.reverse();
     }
     Ok(pending)
-}
-
-/// Returns the day's files. A listing isn't a view of one moment: it may have a commit, and lack the one before. So a gap is
-/// looked at again; one that stays is a file that was lost.
-async fn whole(
-    lake: &Lake,
-    prefix: &str,
-    day: Day,
-    entries: Vec<Entry>,
-    recorded: u64,
-) -> Result<Vec<DayFile>, LakeError> {
-    let files = numbered(prefix, day, entries);
-    let new = files.iter().map(|file| file.number);
-    let new = new.filter(|number| *number > recorded);
-    if new.zip(recorded + 1..).all(|(number, next)| number == next) {
-        return Ok(files);
-    }
-    let entries = lake.list(&layout::partition(prefix, day)).await?;
-    Ok(numbered(prefix, day, entries))
 }
 
 fn numbered(prefix: &str, day: Day, entries: Vec<Entry>) -> Vec<DayFile> {
