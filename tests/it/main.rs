@@ -17,6 +17,8 @@ mod backends;
 mod backfill;
 mod claims;
 mod cli;
+#[cfg(debug_assertions)]
+mod crashed;
 mod daemon;
 mod datasets;
 mod docs;

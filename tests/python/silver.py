@@ -80,13 +80,8 @@ def plain(rows):
     return sorted(tuple(None if value is None else str(value) for value in row) for row in rows)
 
 
-def judge(lake, withdrawn, table, kind):
-    made = database()
-    made.execute("SET TimeZone = 'UTC'")
-    made.execute("CREATE TABLE withdrawn (day DATE, id VARCHAR)")
-    for day, name in json.loads(pathlib.Path(withdrawn).read_text(encoding="utf-8")):
-        made.execute("INSERT INTO withdrawn VALUES (?, ?)", [day, name])
-    made.execute("CREATE TABLE bronze AS " + ROWS.replace("{lake}", lake))
+def compared(made, table, kind):
+    """Returns the rows that the table is to have, by the tables `bronze` and `withdrawn`, and how engines see others."""
     expected = made.execute(EXPECTED[kind]).fetchall()
     columns = ["_id", "valor", "_deleted", "_day"]
     picked = [0, 1, 3, 4]
@@ -104,6 +99,17 @@ def judge(lake, withdrawn, table, kind):
             extra = [row for row in rows if row not in wanted][:3]
             missing = [row for row in wanted if row not in rows][:3]
             violations.append(f"{engine}: {len(rows)} rows, of {len(wanted)}; extra {extra}, missing {missing}")
+    return wanted, violations
+
+
+def judge(lake, withdrawn, table, kind):
+    made = database()
+    made.execute("SET TimeZone = 'UTC'")
+    made.execute("CREATE TABLE withdrawn (day DATE, id VARCHAR)")
+    for day, name in json.loads(pathlib.Path(withdrawn).read_text(encoding="utf-8")):
+        made.execute("INSERT INTO withdrawn VALUES (?, ?)", [day, name])
+    made.execute("CREATE TABLE bronze AS " + ROWS.replace("{lake}", lake))
+    wanted, violations = compared(made, table, kind)
     # Skipping by statistics and partitions finds what a full read finds.
     for row in wanted[:: max(1, len(wanted) // 5)]:
         query = f"SELECT count(*) FROM delta_scan('{table}') WHERE _id = '{row[0]}'"

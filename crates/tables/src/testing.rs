@@ -9,6 +9,8 @@
     reason = "only tests use it"
 )]
 
+mod fold;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +26,8 @@ use bronzed_storage::lake::Lake;
 use bronzed_storage::state::DayStore;
 use bronzed_storage::testing::support;
 use chrono::{Days, NaiveDate, TimeDelta};
+
+pub use fold::{Known, SeenRow};
 
 /// Number of days.
 pub const DAYS: u64 = 60;

@@ -94,6 +94,16 @@ impl SilverBuilder {
         }
     }
 
+    /// Returns a builder whose ids are drawn by this chance, and whose steps take in about so many bytes.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn of_steps(lake: Lake, entropy: Arc<Entropy>, step_bytes: usize) -> Self {
+        Self {
+            entropy,
+            step_bytes,
+            ..Self::new(lake)
+        }
+    }
+
     /// Takes in bronze commits that the table doesn't have, in steps of bounded memory, each one Delta version, until nothing
     /// is left or `stop` says so between two steps. A table whose declaration has more columns, or derives their values
     /// otherwise, is made anew.

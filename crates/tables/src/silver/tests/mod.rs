@@ -16,9 +16,11 @@ use bronzed_model::declaration::DeletedRows;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 
-use super::oracle::{self, Known, seen};
+use super::oracle::seen;
 use super::*;
-use crate::testing::{BronzeDays, Chance, Event, events, list_table, records_table};
+use crate::testing::{
+    BronzeDays, Chance, Event, Known, SeenRow, events, list_table, records_table,
+};
 
 pub fn store() -> Arc<dyn ObjectStore> {
     Arc::new(InMemory::new())
@@ -49,7 +51,7 @@ pub async fn compared(
     lake: &Lake,
     table: &SilverTable,
     known: &Known,
-) -> (Vec<oracle::SeenRow>, Vec<oracle::SeenRow>) {
+) -> (Vec<SeenRow>, Vec<SeenRow>) {
     (seen(lake, table).await, known.expected(table))
 }
 
