@@ -13,6 +13,7 @@ A patch is a unified diff with a header: a sentence that names the fault, an emp
     Package: bronzed-dst          whose unit tests hold the proof
     Test: simulation::schedules…  its full name
     Schedules: 3000               SIMULATION_SCHEDULES: random schedules within which the fault must be found
+    Features: tables              features of the package that the test needs
     Harmless: REASON              instead of a fault to be found: the proof must pass in spite of it
 
 Each test must pass without a patch first. The copy is target/mutations/tree, its target folder target/mutations/build;
@@ -36,7 +37,7 @@ ROOT = HERE.parents[2]
 WORK = ROOT / "target" / "mutations"
 TREE = WORK / "tree"
 # Order in which crates are rebuilt: patches of the same crate are played after one another.
-PRODUCT = ["crates/storage/src/", "crates/source/src/", "crates/engine/src/"]
+PRODUCT = ["crates/storage/src/", "crates/source/src/", "crates/engine/src/", "crates/tables/src/"]
 # Seconds after which a test that doesn't end is stopped.
 LONGEST = 1800
 FEATURES = {"bronzed-dst": ["--no-default-features"]}
@@ -53,6 +54,7 @@ class Proof:
     package: str
     test: str
     schedules: int
+    features: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,7 @@ def read_patch(path):
     head, _, diff = path.read_text().partition("\n--- ")
     fault, _, rest = head.partition("\n\n")
     fields = dict(re.findall(r"^(\w+): (.+)$", rest, re.MULTILINE))
-    unknown = set(fields) - {"Package", "Test", "Schedules", "Harmless"}
+    unknown = set(fields) - {"Package", "Test", "Schedules", "Features", "Harmless"}
     if unknown or not fault.strip() or not {"Package", "Test"} <= set(fields):
         raise Refused(f"its header isn't as described in {pathlib.Path(__file__).name}: {sorted(fields)}")
     files = tuple(re.findall(r"^\+\+\+ b/(\S+)", f"\n--- {diff}", re.MULTILINE))
@@ -86,7 +88,7 @@ def read_patch(path):
     return Patch(
         path=path,
         fault=" ".join(fault.split()),
-        proof=Proof(fields["Package"], fields["Test"], int(fields.get("Schedules", 0))),
+        proof=Proof(fields["Package"], fields["Test"], int(fields.get("Schedules", 0)), fields.get("Features", "")),
         harmless=fields.get("Harmless", ""),
         files=files,
     )
@@ -143,11 +145,12 @@ def contents_of(name):
     return contents
 
 
-def build(package):
-    """Builds the unit tests of a package in the copy; returns their program."""
+def build(package, features):
+    """Builds the unit tests of a package in the copy, with these features; returns their program."""
     command = [os.environ.get("CARGO", "cargo"), "test", "--locked", "--package", package, "--lib", "--no-run", "--message-format=json"]
     environment = {**os.environ, "CARGO_TARGET_DIR": os.path.abspath(os.environ.get("MUTATIONS_TARGET_DIR", WORK / "build"))}
     command += FEATURES.get(package, [])
+    command += ["--features", features] if features else []
     done = subprocess.run(command, cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
@@ -161,7 +164,7 @@ def build(package):
 
 def prove(proof):
     """Builds and runs a test in the copy. Returns `None` if it passes, and what it says if it fails."""
-    program = build(proof.package)
+    program = build(proof.package, proof.features)
     environment = dict(os.environ)
     if proof.schedules:
         environment["SIMULATION_SCHEDULES"] = str(proof.schedules)
@@ -205,9 +208,10 @@ def play_all(patches):
     begun = time.monotonic()
     most = {}
     for proof in (patch.proof for patch in patches):
-        most[proof.package, proof.test] = max(most.get((proof.package, proof.test), 0), proof.schedules)
-    for (package, test), schedules in most.items():
-        failure = prove(Proof(package, test, schedules))
+        same = (proof.package, proof.test, proof.features)
+        most[same] = max(most.get(same, 0), proof.schedules)
+    for (package, test, features), schedules in most.items():
+        failure = prove(Proof(package, test, schedules, features))
         if failure is not None:
             raise Refused(f"{test} fails without any patch: {failure}")
         print(f"passes without a patch ({time.monotonic() - begun:.0f} s): {test}, {schedules} schedules", flush=True)

@@ -375,13 +375,21 @@ impl ObjectStore for Counter {
         }
     }
 
-    async fn get_opts(&self, path: &Path, _options: GetOptions) -> Result<GetResult> {
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         let key = path.to_string();
         let (bytes, meta) = match self.ask(Op::Get { key }).await {
             Reply::Found(found) => found?,
             other => unreachable!("{other:?}"),
         };
-        let range = 0..bytes.len() as u64;
+        let range = match options.range {
+            None => 0..meta.size,
+            Some(range) => range.as_range(meta.size).map_err(|error| Error::Generic {
+                store: "simulation",
+                source: error.into(),
+            })?,
+        };
+        let place = |at: u64| usize::try_from(at).expect("it is in memory");
+        let bytes = bytes.slice(place(range.start)..place(range.end));
         let bytes = stream::once(std::future::ready(Ok(bytes)));
         Ok(GetResult {
             payload: GetResultPayload::Stream(bytes.boxed()),

@@ -8,6 +8,7 @@
 //! - `actors`, `reads`: runs, recoveries, readers, rebuilds: the program's own code
 //! - `scheduler`: executes one schedule and checks it
 //! - `flaws`: stores that break their contract, which the simulation must find
+//! - `tables`: Delta logs and silver tables, which follow bronze
 //! - `year`: 400 days of a daemon over realistic providers, driven by a seed without a schedule
 //!
 //! A failure prints its smallest schedule and the command that replays it.
@@ -22,6 +23,8 @@ mod reads;
 mod scenario;
 mod scheduler;
 mod stage;
+#[cfg(feature = "tables")]
+mod tables;
 #[cfg(feature = "year")]
 mod year;
 
@@ -83,29 +86,37 @@ enum Play {
     Commits,
     /// Whole runs, which read an API.
     Runs,
+    /// Delta logs and silver tables.
+    #[cfg(feature = "tables")]
+    Tables,
 }
 
 impl Play {
-    const ALL: [Self; 2] = [Self::Commits, Self::Runs];
+    const ALL: &[Self] = &[
+        Self::Commits,
+        Self::Runs,
+        #[cfg(feature = "tables")]
+        Self::Tables,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Commits => "commits",
             Self::Runs => "runs",
-        }
-    }
-
-    fn scenario(self, choices: &mut Choices) -> Scenario {
-        match self {
-            Self::Commits => Scenario::random(choices),
-            Self::Runs => Scenario::random_reads(choices),
+            #[cfg(feature = "tables")]
+            Self::Tables => "tables",
         }
     }
 }
 
 /// Plays a random schedule, or replays one: the choices also determine the scenario.
 async fn by_chance(what: Play, mut choices: Choices, verbose: bool) -> Outcome {
-    let scenario = what.scenario(&mut choices);
+    let scenario = match what {
+        Play::Commits => Scenario::random(&mut choices),
+        Play::Runs => Scenario::random_reads(&mut choices),
+        #[cfg(feature = "tables")]
+        Play::Tables => return tables::by_chance(choices, verbose).await,
+    };
     let mut outcome = play(&scenario, choices, verbose).await;
     if verbose {
         outcome.log.insert(0, format!("{scenario:?}"));
@@ -194,8 +205,19 @@ fn whole_runs_by_chance_break_no_promise() {
     play_by_chance(Play::Runs, SCHEDULES);
 }
 
+/// Of tables a tenth of what is asked for, because each schedule takes ten times as long.
+#[cfg(feature = "tables")]
+#[test]
+fn tables_by_chance_break_no_promise() {
+    let schedules = asked("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
+    play_schedules(Play::Tables, schedules / 10);
+}
+
 fn play_by_chance(what: Play, schedules: u64) {
-    let schedules = asked("SIMULATION_SCHEDULES").unwrap_or(schedules);
+    play_schedules(what, asked("SIMULATION_SCHEDULES").unwrap_or(schedules));
+}
+
+fn play_schedules(what: Play, schedules: u64) {
     let from = asked("SIMULATION_SEED").unwrap_or_default();
     let begun = tokio::time::Instant::now();
     let tally = seeds(what, from..from + schedules);
@@ -212,7 +234,7 @@ fn play_by_chance(what: Play, schedules: u64) {
 }
 
 /// Replays the schedule of `SIMULATION_TRACE`, as printed by a failure, or of `SIMULATION_SEED`.
-/// `SIMULATION_OF=runs` selects whole runs.
+/// `SIMULATION_OF=runs` selects whole runs, `SIMULATION_OF=tables` tables.
 #[test]
 #[ignore = "plays what the environment asks for"]
 fn one() {
@@ -228,8 +250,9 @@ fn one() {
         Err(_) => Choices::seeded(asked("SIMULATION_SEED").expect("a seed or a trace")),
     };
     let named = env::var("SIMULATION_OF").unwrap_or_default();
-    let named = Play::ALL.into_iter().find(|play| play.name() == named);
-    let outcome = still().block_on(by_chance(named.unwrap_or(Play::Commits), choices, true));
+    let named = Play::ALL.iter().find(|play| play.name() == named);
+    let named = named.copied().unwrap_or(Play::Commits);
+    let outcome = still().block_on(by_chance(named, choices, true));
     println!("{}", outcome.log.join("\n"));
     assert_eq!(outcome.failure, None);
 }
