@@ -23,6 +23,8 @@ mod foreign;
 mod listing;
 mod log;
 mod maintain;
+#[cfg(test)]
+mod measure;
 mod newest;
 pub mod publish;
 pub mod silver;
