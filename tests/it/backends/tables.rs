@@ -12,7 +12,9 @@ use bronzed_storage::lake::Lake;
 use bronzed_storage::testing::faulty::{Fault, Faulty, Op};
 use bronzed_tables::silver::oracle::{logged_ids, seen};
 use bronzed_tables::silver::verify;
-use bronzed_tables::testing::{BronzeDays, Chance, Event, Fact, Known, SeenRow, datasets, events, list_table, records_table};
+use bronzed_tables::testing::{
+    BronzeDays, Chance, Event, Fact, Known, SeenRow, datasets, events, list_table, records_table,
+};
 use bronzed_tables::{CompactionScope, Publisher, SilverBuilder, compact, compare};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

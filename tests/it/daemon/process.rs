@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::support::lake::{Backend, TestLake};
-use crate::support::program::{Program, Running};
+use crate::support::program::{Program, Running, allocator_as_deployed};
 use crate::support::promises::{self, Api};
 use crate::support::runtime;
 use crate::support::scene::Expect;
@@ -358,17 +358,6 @@ fn promtool_has_nothing_to_say_of_a_daemon_at_work() {
         output.status.success() && said.is_empty(),
         "{said}\n{metrics}"
     );
-}
-
-/// Returns what the shipped unit tells the allocator.
-fn allocator_as_deployed() -> Vec<(&'static str, &'static str)> {
-    let unit = include_str!("../../../deploy/systemd/bronzed.service").lines();
-    let set = unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
-    let told: Vec<_> = set
-        .filter(|(name, _)| name.starts_with("MALLOC_"))
-        .collect();
-    assert!(!told.is_empty(), "the unit tells the allocator nothing");
-    told
 }
 
 /// Resident memory of a daemon that is deployed as shipped stays flat over 72 hours of two seconds each, with three active sources.

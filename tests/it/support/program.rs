@@ -306,3 +306,14 @@ impl Outcome {
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }
+
+/// Returns what the shipped unit tells the allocator.
+pub fn allocator_as_deployed() -> Vec<(&'static str, &'static str)> {
+    let unit = include_str!("../../../deploy/systemd/bronzed.service").lines();
+    let set = unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    let told: Vec<_> = set
+        .filter(|(name, _)| name.starts_with("MALLOC_"))
+        .collect();
+    assert!(!told.is_empty(), "the unit tells the allocator nothing");
+    told
+}
