@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compares whole processes side by side in one run: bronzed, plain Python, and a client that only fetches.
+"""Compares whole processes side by side in one run: bronzed, plain Python, dlt, and a client that only fetches.
 
     benches/processes.py target/release/bronzed                        20,000 records at 0 ms, three rounds
     benches/processes.py OLD NEW --latency 100 --records 50000         two builds, and an API that takes its time
-    benches/processes.py target/release/bronzed --without python       without a peer
+    benches/processes.py target/release/bronzed --without python dlt   without peers
 
 Each round runs every contender once, in turn, so that what else the machine does falls on all of them. Printed are the
 median and the spread of wall time and of CPU time (user and system, of the process and its children), the highest peak
@@ -51,8 +51,11 @@ def contenders(asked, base, pages, folder):
         found.append((f"bronzed {number + 1}" if number else "bronzed", command, environment))
     python = [sys.executable, PEERS / "requests_pandas.py", base, DAY, folder / "python"]
     floor = [sys.executable, PEERS / "fetch_and_discard.py", base, DAY, str(pages), str(asked.in_flight)]
+    dlt = [sys.executable, PEERS / "dlt_rest_api.py", base, DAY, folder / "dlt"]
     if "python" not in asked.without:
         found.append(("plain Python", python, {}))
+    if "dlt" not in asked.without:
+        found.append(("dlt", dlt, {}))
     if "floor" not in asked.without:
         found.append(("fetch and discard", floor, {}))
     return found
@@ -65,7 +68,7 @@ def main():
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds before each answer")
     parser.add_argument("--in-flight", type=int, default=8, help="requests at a time, of bronzed and of the client that only fetches")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without", nargs="*", default=[], choices=["python", "floor"])
+    parser.add_argument("--without", nargs="*", default=[], choices=["python", "dlt", "floor"])
     asked = parser.parse_args()
     asked.programs = [Path(program).resolve() for program in asked.programs]
 
