@@ -95,6 +95,8 @@ struct MadeLake {
     config: TempDir,
     bronze: BronzeDays,
     to_come: VecDeque<Event>,
+    /// Dataset of the last change.
+    changed: String,
     noted: BTreeMap<Day, BTreeSet<String>>,
     notes: Vec<(String, Vec<String>)>,
 }
@@ -114,6 +116,9 @@ pub fn play(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
         for line in &met {
             println!("kill {}: {line}", killed.len() + 1);
             killed.push(line.clone());
+        }
+        if met.is_empty() {
+            continue;
         }
         let after = format!("after {met:?}");
         judge.assert_tables(&made.judged(), false, &after);
@@ -159,6 +164,7 @@ impl MadeLake {
             lake,
             config,
             to_come: events(seed).into_iter().flat_map(small).collect(),
+            changed: String::new(),
             noted: BTreeMap::new(),
             notes: Vec::new(),
         }
@@ -187,6 +193,7 @@ impl MadeLake {
             runtime().block_on(self.bronze.apply(&event));
             match &event {
                 Event::Commit(facts) => {
+                    self.changed.clone_from(&facts[0].dataset);
                     let named = |one: &&_| *one == facts[0].dataset;
                     let all = datasets();
                     let dataset = all.iter().find(|one| named(&&*one.name));
@@ -198,6 +205,7 @@ impl MadeLake {
                     gone,
                     returned,
                 } => {
+                    self.changed = "publicacao".to_owned();
                     let noted = self.noted.entry(*day).or_default();
                     noted.extend(gone.iter().cloned());
                     noted.retain(|id| !returned.contains(id));
@@ -231,14 +239,13 @@ impl MadeLake {
 
     /// Kills a process, or one of two. Returns a line for each kill.
     fn disturb(&self, chance: &mut Chance) -> Vec<String> {
-        let silver = ["flag", "omit", "current", "history"];
-        let bronze = ["publicacao", "atualizacao", "lista"];
-        let one_of = |names: &[&str], chance: &mut Chance| {
-            let place = usize::try_from(chance.below(names.len() as u64)).expect("few");
-            format!("pncp.{}", names[place])
+        // Tables that the last change is of have something to do.
+        let silver = match self.changed.as_str() {
+            "lista" => ["current", "history"],
+            _ => ["flag", "omit"],
         };
-        let table = one_of(&silver, chance);
-        let dataset = one_of(&bronze, chance);
+        let table = format!("pncp.{}", silver[usize::from(chance.below(2) == 0)]);
+        let dataset = format!("pncp.{}", self.changed);
         let build = ["silver", "build", &table];
         let rebuild = ["tables", "rebuild", &dataset];
         let compact = ["tables", "compact", &dataset];
