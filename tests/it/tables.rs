@@ -1,5 +1,6 @@
 //! Delta tables of a lake, as engines see them: delta-rs, Polars and DuckDB.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -46,7 +47,11 @@ struct Watch(Child);
 
 impl Watch {
     fn begin(scene: &Scene) -> Self {
-        let table = scene.lake.as_folder().join("pncp");
+        Self::of(scene, "pncp")
+    }
+
+    fn of(scene: &Scene, prefix: &str) -> Self {
+        let table = scene.lake.as_folder().join(prefix);
         let mut script = delta_python().script("delta.py");
         let script = script.arg(table).arg("--watch");
         let script = script.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -193,6 +198,47 @@ fn readers_see_each_row_once_while_commits_and_compaction_are_at_work_and_killed
         .run()
         .expect(0);
     assert_eq!(self::judged(&scene)["violations"], json!([]));
+}
+
+#[test]
+fn readers_of_bronze_and_silver_see_whole_commits_while_runs_compaction_and_builds_are_at_work() {
+    let scene = scene(Backend::Folder);
+    let build = || scene.program(&["silver", "build", "pncp.contratacoes"]);
+    let watches = ["pncp", "silver/pncp_contratacoes"].map(|prefix| Watch::of(&scene, prefix));
+    let killed_run = || {
+        let mut run = reader(&scene).start_to_stop_at("data.after:4");
+        run.stops_at(&["data.after:4"]);
+        run.kill();
+    };
+    killed_run();
+    for _ in 0..4 {
+        let beside = [compaction(&scene).start(), build().start()];
+        killed_run();
+        for running in beside {
+            running.wait().expect(0);
+        }
+    }
+    reader(&scene).run().expect(0);
+    build().run().expect(0);
+    compaction(&scene).run().expect(0);
+    let files = scene.lake.keys().into_iter();
+    let files = files.filter(|key| key.starts_with(scene::PARTITION) && key.ends_with(".parquet"));
+    let whole: BTreeSet<_> = files
+        .scan(0, |rows, key| {
+            let file = bronzed_storage::bronze::reader::records(scene.lake.get(&key).into());
+            *rows += file.expect("a file of ours").len();
+            Some(*rows)
+        })
+        .collect();
+    assert_eq!(whole.last(), Some(&(RECORDS as usize)));
+    for watch in watches {
+        let seen = watch.end();
+        assert_eq!(seen["violations"], json!([]), "{seen}");
+        let counts = seen["counts"].as_array().expect("counts").iter();
+        let counts = counts.map(|count| count.as_u64().expect("a number") as usize);
+        let halves: Vec<_> = counts.filter(|count| !whole.contains(count)).collect();
+        assert_eq!(halves, [0; 0], "{seen}, of {whole:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """Judges a Delta table by three engines: what each of them sees is what the files have, each row once.
 
     delta.py TABLE          {"version": 2, "files": 3, "rows": 957, "violations": []}
-    delta.py TABLE --watch  reads again and again until standard input ends; {"reads": 40, "violations": []}
+    delta.py TABLE --watch  reads again and again until standard input ends; {"reads": 40, "counts": [0, 15], "violations": []}
     delta.py --sql FILE QUERY   the rows of a query, after the statements of `bronzed tables sql`
 """
 
@@ -72,7 +72,7 @@ def judge(table):
 def watch(table):
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
-    reads, most, violations = 0, {"delta-rs": 0, "duckdb": 0}, []
+    reads, most, counts, violations = 0, {"delta-rs": 0, "duckdb": 0}, set(), []
     while not ended.is_set() or reads < 4:
         for engine in most:
             if not (pathlib.Path(table) / "_delta_log" / f"{0:020}.json").exists():
@@ -85,7 +85,8 @@ def watch(table):
             if len(ids) < most[engine]:
                 violations.append(f"{engine} saw {most[engine]} rows, and now {len(ids)}")
             most[engine] = len(ids)
-    return {"reads": reads, "violations": violations}
+            counts.add(len(ids))
+    return {"reads": reads, "counts": sorted(counts), "violations": violations}
 
 
 def query(file, text):
