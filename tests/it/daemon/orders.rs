@@ -209,7 +209,7 @@ fn a_run_beyond_its_deadline_commits_what_it_has_and_is_tried_again() {
 [job.daily]
 cron = "0 3 * * *"
 days = "yesterday"
-deadline = "1500ms"
+deadline = "2s"
 "#;
         let plan = Plan {
             sources: &["one"],
@@ -217,7 +217,7 @@ deadline = "1500ms"
             days: (day("2025-10-22"), day("2025-10-22")),
             records: 120,
             // Some 25 requests, three at a time.
-            latency: Duration::from_millis(300),
+            latency: Duration::from_millis(400),
             more: &[],
         };
         let world = World::new(3, plan, at("2025-10-23T02:59:50-03:00")).await;
@@ -234,7 +234,7 @@ deadline = "1500ms"
             audit[0]["error"]
                 .as_str()
                 .unwrap()
-                .contains("deadline of 1500ms")
+                .contains("deadline of 2s")
         );
         assert!(audit[0]["new_records"].as_u64() > Some(0));
         let next = life.daemon.next_wake().unwrap() - world.truth.now();
