@@ -11,6 +11,9 @@ use bronzed_storage::lake::Lake;
 use bronzed_storage::testing::faulty::{Fault, Faulty, Op};
 use bronzed_storage::testing::support::{self, World, run_once};
 
+use delta_kernel::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use delta_kernel::parquet::basic::Compression;
+
 use super::*;
 
 fn lake(world: &World) -> Lake {
@@ -143,7 +146,15 @@ async fn a_long_log_has_checkpoints_and_is_read_from_them() {
     let checkpoints = log
         .iter()
         .filter(|entry| entry.key.contains(".checkpoint."));
-    assert_eq!(checkpoints.count(), 2);
+    assert_eq!(checkpoints.clone().count(), 2);
+    for checkpoint in checkpoints {
+        let (bytes, _) = lake(&world).get(&checkpoint.key).await.unwrap().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let groups = reader.metadata().row_groups();
+        let columns = groups.iter().flat_map(|group| group.columns());
+        let mut codecs = columns.map(|column| column.compression());
+        assert!(codecs.all(|codec| matches!(codec, Compression::ZSTD(_))));
+    }
     // The checkpoint is enough: no version up to it is needed.
     for version in 0..60 {
         world
