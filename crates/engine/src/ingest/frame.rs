@@ -45,7 +45,9 @@ impl<'a> RunFrame<'a> {
         started_at: DateTime<Utc>,
         overdue: &'a RunDeadline,
     ) -> Self {
-        let requests = Arc::new(RequestRecorder::begin(run_id, order, started_at));
+        let (dataset, day) = (&order.dataset, order.day);
+        let requests = RequestRecorder::begin(run_id, dataset, day, started_at);
+        let requests = Arc::new(requests);
         context.observer.records(&requests);
         let store = context.day(&order.dataset, order.day);
         let execution = Execution::begun(run_id, &order.job, started_at);

@@ -11,16 +11,16 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::ingest::Order;
 use crate::requests::kept::KeptRequests;
-use bronzed_model::declaration::PagingStyle;
+use bronzed_model::day::Day;
+use bronzed_model::declaration::{Dataset, PagingStyle};
 use bronzed_model::redact::redact;
 use bronzed_model::requests::{RequestRecord, RunRequests};
 use bronzed_source::observer::{EndedRequest, RequestObserver};
@@ -34,7 +34,8 @@ const URL_CHARS: usize = 600;
 #[derive(Debug)]
 pub struct RequestRecorder {
     run_id: Uuid,
-    order: Order,
+    dataset: Arc<Dataset>,
+    day: Day,
     started_at: DateTime<Utc>,
     begun: Instant,
     kept: Mutex<KeptRequests>,
@@ -42,10 +43,16 @@ pub struct RequestRecorder {
 
 impl RequestRecorder {
     /// Creates the recorder of a run that begins now.
-    pub fn begin(run_id: Uuid, order: &Order, started_at: DateTime<Utc>) -> Self {
+    pub fn begin(
+        run_id: Uuid,
+        dataset: &Arc<Dataset>,
+        day: Day,
+        started_at: DateTime<Utc>,
+    ) -> Self {
         Self {
             run_id,
-            order: order.clone(),
+            dataset: Arc::clone(dataset),
+            day,
             started_at,
             begun: Instant::now(),
             kept: Mutex::default(),
@@ -57,9 +64,9 @@ impl RequestRecorder {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = RunRequests {
             run_id: self.run_id,
-            source: self.order.dataset.source.clone(),
-            dataset: self.order.dataset.name.clone(),
-            day: self.order.day,
+            source: self.dataset.source.clone(),
+            dataset: self.dataset.name.clone(),
+            day: self.day,
             started_at: self.started_at,
             took_ms: millis(self.begun.elapsed()),
             total: 0,
@@ -81,7 +88,7 @@ impl RequestRecorder {
         RequestRecord {
             slice: shown(&of.slice.label, TEXT_CHARS),
             page: of.page.saturating_add(1),
-            day: (of.day != self.order.day).then_some(of.day),
+            day: (of.day != self.day).then_some(of.day),
             cursor: cursor.map(|cursor| shown(cursor, TEXT_CHARS)),
             attempt: ended.attempt,
             at_ms: millis(begun),
