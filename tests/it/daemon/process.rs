@@ -390,5 +390,7 @@ fn memory_stays_flat_over_a_day_of_short_hours() {
         "{runs} hourly runs of each source; {early:.1} MB in the second third, {late:.1} MB in the last"
     );
     assert!(runs as u32 > HOURS / 2, "{runs}");
-    assert!(late < early * 1.05 + 0.5, "{resident:?}");
+    // Since a run's requests are collected and kept, 5 to 6 % were seen, where 2 % were before: what glibc keeps between their
+    // many small texts, as far as is known. A leak of a run's data would be far more.
+    assert!(late < early * 1.08 + 0.5, "{resident:?}");
 }
