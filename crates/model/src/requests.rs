@@ -116,9 +116,30 @@ pub struct RequestRecord {
     pub url: String,
 }
 
+impl RunRequests {
+    /// Returns the kept requests that failed or were sent again, in the order of their beginning.
+    pub fn troubles(&self) -> impl Iterator<Item = &RequestRecord> {
+        self.requests.iter().filter(|one| one.is_trouble())
+    }
+
+    /// Returns the slowest of the other kept requests, at most `most`, the slowest first.
+    pub fn slowest_of_others(&self, most: usize) -> Vec<&RequestRecord> {
+        let others = self.requests.iter().filter(|one| !one.is_trouble());
+        let mut slowest: Vec<_> = others.collect();
+        slowest.sort_by_key(|one| std::cmp::Reverse(one.took_ms));
+        slowest.truncate(most);
+        slowest
+    }
+}
+
 impl RequestRecord {
     /// Returns `true` if the request gave no page, and wasn't answered with "no data" either.
     pub fn is_failure(&self) -> bool {
         !matches!(&*self.outcome, PAGE | EMPTY | SKIPPED)
+    }
+
+    /// Returns `true` if the request failed, or is the attempt after a failure, which tells how that ended.
+    pub fn is_trouble(&self) -> bool {
+        self.is_failure() || self.attempt > 1
     }
 }

@@ -50,20 +50,12 @@ fn page(found: &RunRequests, screen: Screen) -> TextPage {
     ));
     page.blank();
     page.table(&slices(found));
-    let is_trouble = |one: &&RequestRecord| one.is_failure() || one.attempt > 1;
-    let troubles = || found.requests.iter().filter(is_trouble);
-    if troubles().next().is_some() {
+    if found.troubles().next().is_some() {
         page.blank();
         page.painted(&[(Paint::Bold, "failed, or sent again")]);
-        page.table(&list(troubles()));
+        page.table(&list(found.troubles()));
     }
-    let mut slowest: Vec<_> = found
-        .requests
-        .iter()
-        .filter(|one| !is_trouble(one))
-        .collect();
-    slowest.sort_by_key(|one| std::cmp::Reverse(one.took_ms));
-    slowest.truncate(SLOWEST);
+    let slowest = found.slowest_of_others(SLOWEST);
     if !slowest.is_empty() {
         page.blank();
         page.painted(&[(Paint::Bold, "slowest of the others")]);

@@ -36,14 +36,8 @@ pub(super) fn section(lang: Lang, found: Option<&RunRequests>) -> Markup {
 fn told(lang: Lang, found: &RunRequests) -> Markup {
     let words = &lang.words().requests;
     let failed: u64 = found.slices.iter().map(|slice| slice.failed).sum();
-    let troubles = || found.requests.iter().filter(|one| is_trouble(one));
-    let mut slowest: Vec<_> = found
-        .requests
-        .iter()
-        .filter(|one| !is_trouble(one))
-        .collect();
-    slowest.sort_by_key(|one| std::cmp::Reverse(one.took_ms));
-    slowest.truncate(SLOWEST);
+    let troubles = || found.troubles();
+    let slowest = found.slowest_of_others(SLOWEST);
     html! {
         p {
             (lang.number(found.total)) " " (words.sent) " " (span(lang, found.took_ms)) ", "
@@ -67,11 +61,6 @@ fn told(lang: Lang, found: &RunRequests) -> Markup {
             p class="small" { (lang.number(found.left_out)) " " (words.left_out) }
         }
     }
-}
-
-/// `true` if the request failed, or was sent again.
-fn is_trouble(one: &RequestRecord) -> bool {
-    one.is_failure() || one.attempt > 1
 }
 
 fn slices(lang: Lang, found: &RunRequests) -> Markup {

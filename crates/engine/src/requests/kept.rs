@@ -50,8 +50,7 @@ impl KeptRequests {
             None => _ = self.outcomes.insert(record.1.outcome.clone(), 1),
         }
         self.add_to_slice(&record);
-        // The attempt after a failure tells how it ended.
-        if record.1.is_failure() || record.1.attempt > 1 {
+        if record.1.is_trouble() {
             match self.first_troubles.len() < TROUBLES {
                 true => self.first_troubles.push(record.clone()),
                 false => push_bounded(&mut self.last_troubles, record.clone(), TROUBLES),
