@@ -116,6 +116,15 @@ impl Desk {
         self.queue().waiting.clone()
     }
 
+    /// Returns the waiting writes of a lane but `id`: those that may still happen when their caller is killed.
+    pub fn other_writes(&self, lane: usize, id: u64) -> Vec<Request> {
+        let mut others = self.waiting();
+        others.retain(|other| {
+            other.lane == lane && other.id != id && matches!(other.op, Op::Put { .. })
+        });
+        others
+    }
+
     /// Allocates an operation number.
     pub fn number(&self) -> u64 {
         let mut queue = self.queue();
@@ -257,6 +266,25 @@ impl Objects {
                 Reply::Listed(Ok(found))
             }
         }
+    }
+
+    /// Makes a listing non-atomic: returns what remains of it when the objects of `half` were looked at, which are of this instant;
+    /// the others will be of a later one. `None` for any other operation, and for such a listing.
+    pub fn torn(&self, op: &Op, half: impl FnOnce() -> Half) -> Option<Op> {
+        let Op::List {
+            prefix,
+            before: None,
+        } = op
+        else {
+            return None;
+        };
+        let half = half();
+        let mut found = self.below(prefix);
+        found.retain(|meta| Half::of(meta) == half);
+        Some(Op::List {
+            prefix: prefix.clone(),
+            before: Some((half, found)),
+        })
     }
 
     /// Returns the objects below `prefix`.

@@ -172,9 +172,9 @@ pub fn harmed(
     }
 }
 
-/// Returns the withdrawn ids in the state.
-pub fn withdrawn(objects: &Objects) -> BTreeSet<Box<str>> {
-    let state = objects.get(support::STATE);
+/// Returns the withdrawn ids in the state at this key.
+pub fn withdrawn(objects: &Objects, key: &str) -> BTreeSet<Box<str>> {
+    let state = objects.get(key);
     let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
     let noted = document
         .as_ref()

@@ -50,6 +50,20 @@ pub struct Outcome {
     pub pruned: bool,
 }
 
+impl Outcome {
+    /// Returns the result of a schedule that begins.
+    pub(super) fn begun(choices: Choices) -> Self {
+        Self {
+            failure: None,
+            choices,
+            log: Vec::new(),
+            fired: BTreeMap::new(),
+            steps: 0,
+            pruned: false,
+        }
+    }
+}
+
 type Life = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A sequence of actors, of which one is alive at a time.
@@ -146,14 +160,7 @@ impl<'a> Scheduler<'a> {
             last: 0,
             changed: true,
             verbose,
-            out: Outcome {
-                failure: None,
-                choices,
-                log: Vec::new(),
-                fired: BTreeMap::new(),
-                steps: 0,
-                pruned: false,
-            },
+            out: Outcome::begun(choices),
         }
     }
 

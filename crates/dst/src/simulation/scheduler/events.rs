@@ -260,9 +260,7 @@ impl Scheduler<'_> {
     /// Kills the caller. Its other writes under way may still happen.
     fn die(&mut self, request: &Request) {
         let lane = request.lane;
-        let waiting = self.stage.desk.waiting().into_iter();
-        let others = waiting.filter(|other| other.lane == lane && other.id != request.id);
-        for other in others.filter(|other| matches!(other.op, Op::Put { .. })) {
+        for other in self.stage.desk.other_writes(lane, request.id) {
             if self.out.choices.pick(2) == 1 {
                 self.fired("crash with a write under way");
                 self.late.push(other);
@@ -274,20 +272,12 @@ impl Scheduler<'_> {
 
     /// Makes a listing non-atomic: one half is of this instant, the other of a later one.
     fn tear(&mut self, request: &Request) {
-        let Op::List {
-            prefix,
-            before: None,
-        } = &request.op
-        else {
-            return;
-        };
-        let half = [Half::Even, Half::Odd][self.out.choices.pick(2)];
-        let mut found = self.objects.below(prefix);
-        found.retain(|meta| Half::of(meta) == half);
-        self.fired("listing of two instants");
-        let (prefix, before) = (prefix.clone(), Some((half, found)));
-        let rest = Op::List { prefix, before };
-        self.stage.desk.ask_on(request.id, rest);
+        let choices = &mut self.out.choices;
+        let half = || [Half::Even, Half::Odd][choices.pick(2)];
+        if let Some(rest) = self.objects.torn(&request.op, half) {
+            self.fired("listing of two instants");
+            self.stage.desk.ask_on(request.id, rest);
+        }
     }
 
     /// Executes an operation, for a caller that may have died; also returns `false` if it was refused.

@@ -8,6 +8,7 @@ use super::super::{api, lake};
 use super::Scheduler;
 use bronzed_model::execution::Status;
 use bronzed_storage::invariants::{self, Promise, Violation};
+use bronzed_storage::testing::support;
 
 impl Scheduler<'_> {
     /// Checks the promises on the current lake.
@@ -28,7 +29,7 @@ impl Scheduler<'_> {
                 what,
             });
         }
-        let noted = lake::withdrawn(&self.objects);
+        let noted = lake::withdrawn(&self.objects, support::STATE);
         let removed = &truth.api.removed;
         let never_gone = noted.iter().filter(|id| !removed.contains(api::key_of(id)));
         violations.extend(never_gone.map(|id| Violation {
@@ -77,7 +78,7 @@ impl Scheduler<'_> {
     /// Asserts that after verification the withdrawn ids are exactly the stored records that the API no
     /// longer lists.
     pub(super) fn judge_withdrawn(&mut self) {
-        let noted = lake::withdrawn(&self.objects);
+        let noted = lake::withdrawn(&self.objects, support::STATE);
         let truth = self.stage.truth();
         let listed = &truth.api.listed;
         let is_listed = |id: &str| listed.iter().any(|listed| **listed == *api::key_of(id));

@@ -1,7 +1,7 @@
 //! Rows of bronze, read from the numbered files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bronzed_model::day::Day;
@@ -30,20 +30,6 @@ pub fn rows_of(objects: &Objects, dataset: &Dataset) -> BTreeMap<Day, DayRows> {
         }
     }
     found
-}
-
-/// Returns the ids that the day's state has as withdrawn.
-pub fn withdrawn(objects: &Objects, dataset: &Dataset, day: Day) -> BTreeSet<String> {
-    let state = objects.get(&layout::state_key(&dataset.prefix, day));
-    let document = state.and_then(|state| serde_json::from_slice::<Value>(&state.bytes).ok());
-    let noted = document
-        .as_ref()
-        .and_then(|document| document["withdrawn_ids"].as_object());
-    noted
-        .into_iter()
-        .flatten()
-        .map(|(id, _)| id.clone())
-        .collect()
 }
 
 /// Returns the ids of a file's rows.

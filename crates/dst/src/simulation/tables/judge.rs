@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::super::desk::Objects;
+use super::super::lake;
 use super::bronze::{self, DayRows};
 use super::log::{ReplayedLog, replay};
 use super::world::World;
@@ -138,7 +139,7 @@ impl Judge {
             *taken = (*taken).max(*number);
         }
         let rows = rows(objects, prefix, &log)?;
-        // Where notes have changed, a day goes in again from its beginning, and its later rows are there meanwhile.
+        // A day whose notes have changed goes in again from its beginning, and its later rows are there meanwhile.
         let fold = |progress: &Progress| self.fold(objects, progress, whole);
         let (expected, later) = (fold(&progress), fold(&self.taken));
         if !whole {
@@ -197,8 +198,8 @@ impl Judge {
                 for facts in taken.map(|(_, facts)| facts) {
                     known.hear(&Event::Commit(facts.to_vec()));
                 }
-                let gone = bronze::withdrawn(objects, dataset, day);
-                let (gone, returned) = (gone.into_iter().collect(), Vec::new());
+                let gone = lake::withdrawn(objects, &layout::state_key(&dataset.prefix, day));
+                let (gone, returned) = (gone.into_iter().map(String::from).collect(), Vec::new());
                 known.hear(&Event::Note {
                     day,
                     gone,

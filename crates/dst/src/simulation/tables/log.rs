@@ -49,7 +49,7 @@ pub fn replay(objects: &Objects, prefix: &str) -> Result<ReplayedLog, String> {
                 serde_json::from_str(line).map_err(|error| format!("{key}: {error}"))?;
             actions.push(action);
         }
-        // What a version removes was there before it.
+        // A version removes only files that were there before it.
         for action in &actions {
             if let Some(path) = action["remove"]["path"].as_str()
                 && log.files.remove(&plain(path)).is_none()

@@ -1,6 +1,6 @@
 //! Execution of one schedule: one actor is polled at a time, until it waits for an operation on the lake.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -78,14 +78,7 @@ pub async fn play(scenario: &TableScenario, choices: Choices, verbose: bool) -> 
         faults_left: 0,
         last: 0,
         verbose,
-        out: Outcome {
-            failure: None,
-            choices,
-            log: Vec::new(),
-            fired: BTreeMap::new(),
-            steps: 0,
-            pruned: false,
-        },
+        out: Outcome::begun(choices),
     };
     playing.all().await;
     playing.out
@@ -284,9 +277,7 @@ impl Playing<'_> {
 
     /// Kills an actor. Its other writes under way may still happen.
     fn die(&mut self, lane: usize, id: u64) {
-        let waiting = self.world.desk.waiting().into_iter();
-        let others = waiting.filter(|other| other.lane == lane && other.id != id);
-        for request in others.filter(|other| matches!(other.op, Op::Put { .. })) {
+        for request in self.world.desk.other_writes(lane, id) {
             if self.out.choices.pick(2) == 1 {
                 let anew = self.lanes[lane].anew;
                 self.late.push(LateWrite { request, anew });
@@ -298,21 +289,12 @@ impl Playing<'_> {
 
     /// Makes a listing non-atomic: one half is of this instant, the other of a later one.
     fn tear(&mut self, request: &Request) {
-        let Op::List {
-            prefix,
-            before: None,
-        } = &request.op
-        else {
-            return;
-        };
-        let half = [Half::Even, Half::Odd][self.out.choices.pick(2)];
-        let mut found = self.objects.below(prefix);
-        found.retain(|meta| Half::of(meta) == half);
-        self.fired("listing of two instants");
-        let (prefix, before) = (prefix.clone(), Some((half, found)));
-        self.world
-            .desk
-            .ask_on(request.id, Op::List { prefix, before });
+        let choices = &mut self.out.choices;
+        let half = || [Half::Even, Half::Odd][choices.pick(2)];
+        if let Some(rest) = self.objects.torn(&request.op, half) {
+            self.fired("listing of two instants");
+            self.world.desk.ask_on(request.id, rest);
+        }
     }
 
     /// Executes an operation, and checks the tables that it has changed.

@@ -58,7 +58,7 @@ pub enum TableKind {
 #[derive(Debug, Clone)]
 pub struct TableScenario {
     pub kind: TableKind,
-    /// What is done before, undisturbed.
+    /// Roles that come before, undisturbed.
     pub before: Vec<TableRole>,
     /// Actors: those of a lane act one after the other.
     pub lanes: Vec<Vec<TableRole>>,
