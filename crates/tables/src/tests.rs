@@ -153,7 +153,7 @@ async fn a_long_log_has_checkpoints_and_is_read_from_them() {
         let groups = reader.metadata().row_groups();
         let columns = groups.iter().flat_map(|group| group.columns());
         let mut codecs = columns.map(|column| column.compression());
-        assert!(codecs.all(|codec| matches!(codec, Compression::ZSTD(_))));
+        assert!(codecs.all(|codec| codec == Compression::SNAPPY));
     }
     // The checkpoint is enough: no version up to it is needed.
     for version in 0..60 {
