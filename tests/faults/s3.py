@@ -18,8 +18,6 @@ nothing.
 
 import concurrent.futures
 import copy
-import http.client
-import http.server
 import itertools
 import json
 import os
@@ -27,11 +25,13 @@ import subprocess
 import sys
 import threading
 import time
-from urllib.parse import urlsplit
 
 import folder
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "python")
+sys.path.insert(0, SCRIPTS)
+import proxy  # noqa: E402
+
 # Requests that are tried at the same time, each with a proxy of its own: the program mostly waits.
 AT_ONCE = 6
 # How long the program waits for an answer. Long enough for a busy machine, and far below the 30 s that it
@@ -40,17 +40,11 @@ PATIENCE = "2s"
 ERROR = "<Error><Code>{}</Code><Message>by the test</Message></Error>"
 
 
-class Proxy(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
+class Proxy(proxy.Proxy):
     def __init__(self, upstream):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.upstream = urlsplit(upstream).netloc
-        self.lock = threading.Lock()
         self.ended = threading.Event()
+        super().__init__(upstream, Handler)
         self.reset(None, 0, 0)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def reset(self, fault, first, last):
         with self.lock:
@@ -74,11 +68,9 @@ class Proxy(http.server.ThreadingHTTPServer):
         """A client that was killed is no news."""
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(proxy.Handler):
     def pass_on(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body()
         fault = self.server.next_fault()
         if fault == "500":
             return self.answer(500, [], ERROR.format("InternalError").encode())
@@ -91,16 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault in ("closed", "killed before"):
             self.close_connection = True
             return None
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        try:
-            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                upstream.putheader(name, value)
-            upstream.endheaders(body or None)
-            response = upstream.getresponse()
-            content = response.read()
-        finally:
-            upstream.close()
+        answered = self.forward(body)
         if fault == "killed after":
             self.server.process.kill()
         if fault == "unanswered":
@@ -108,25 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault in ("lost", "unanswered", "killed after"):
             self.close_connection = True
             return None
-        return self.answer(response.status, response.getheaders(), content)
-
-    def answer(self, status, headers, content):
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
-                self.send_header(name, value)
-        length = dict((name.lower(), value) for name, value in headers).get("content-length")
-        head = self.command == "HEAD"
-        self.send_header("Content-Length", (length or "0") if head else str(len(content)))
-        self.end_headers()
-        if not head:
-            self.wfile.write(content)
-        return None
-
-    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = pass_on
-
-    def log_message(self, *_):
-        pass
+        return self.answer(*answered)
 
 
 class World(folder.World):

@@ -19,23 +19,16 @@ import duckdb
 import silver
 from delta import database, rows_by_delta_rs
 from deltalake import DeltaTable
-from silver import compared
+from silver import FIELDS, compared
 
 DATASETS = {"publicacao": 0, "atualizacao": 1, "lista": 2}
 NUMBERED = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/[^/]*_\d{8}_c(\d{6,})\.parquet$")
 COMPACTED = re.compile(r"_compacted/year=(\d{4})/month=(\d\d)/day=(\d\d)/[^/]*_\d{8}_c(\d{6,})-c(\d{6,})_[0-9a-f]+\.parquet$")
 
 NEW_ROWS = """
-SELECT {dataset} AS dataset, _key AS key, _id AS id, _op AS op,
-       make_date(year::INT, month::INT, day::INT) AS day,
-       regexp_extract(filename, '_c(\\d+)\\.parquet$', 1)::INT AS file,
-       file_row_number AS number,
-       try_cast(atualizado AS TIMESTAMP) AS updated,
-       substr(publicado, 1, 7) AS month_published,
-       _extra->'novo'->>'valor' AS value,
-       epoch_us(_ingested_at) AS ingested
+SELECT {dataset} AS dataset, {fields}
 FROM read_parquet({files}, filename=true, file_row_number=true, union_by_name=true, hive_partitioning=true, hive_types_autocast=false)
-"""
+""".replace("{fields}", FIELDS)
 
 
 class Lake:

@@ -13,15 +13,18 @@ import sys
 from delta import database, rows_by_delta_rs
 from deltalake import DeltaTable
 
-ROWS = """
-SELECT dataset, _key AS key, _id AS id, _op AS op,
+# A row of bronze, as SQL folds it.
+FIELDS = """_key AS key, _id AS id, _op AS op,
        make_date(year::INT, month::INT, day::INT) AS day,
        regexp_extract(filename, '_c(\\d+)\\.parquet$', 1)::INT AS file,
        file_row_number AS number,
        try_cast(atualizado AS TIMESTAMP) AS updated,
        substr(publicado, 1, 7) AS month_published,
        _extra->'novo'->>'valor' AS value,
-       epoch_us(_ingested_at) AS ingested
+       epoch_us(_ingested_at) AS ingested"""
+
+ROWS = """
+SELECT dataset, {fields}
 FROM (
   SELECT 0 AS dataset, * FROM read_parquet('{lake}/pncp_publicacao/year=*/**/*.parquet', filename=true, file_row_number=true,
                                            hive_partitioning=true, hive_types_autocast=false)
@@ -32,7 +35,7 @@ FROM (
   SELECT 2 AS dataset, * FROM read_parquet('{lake}/pncp_lista/year=*/**/*.parquet', filename=true, file_row_number=true,
                                            hive_partitioning=true, hive_types_autocast=false)
 )
-"""
+""".replace("{fields}", FIELDS)
 
 ORDER = "coalesce(epoch_us(updated), -1), dataset, day, file, number"
 
