@@ -173,7 +173,7 @@ fn an_export_that_is_killed_leaves_no_half_file_of_its_name() {
         if file.exists() {
             assert!(fs::read(&file).expect("it") == whole, "half a file");
         }
-        // What a killed one has left is in nobody's way, and goes with the next one.
+        // The leftovers of a killed one are in nobody's way, and go with the next one.
         let again = export(&scene, "pncp.contratacoes", &file, &["--force"]);
         again.run().expect(0);
         assert!(fs::read(&file).expect("it") == whole);

@@ -46,7 +46,7 @@ fn of_one_lake(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String
         if killed.len() == kills as usize {
             break;
         }
-        // What isn't a lake yet has no tables.
+        // A folder that isn't a lake yet has no tables.
         let is_lake = scene.lake.keys().iter().any(|key| key.starts_with("pncp/"));
         let (name, at, met) = match chance.below(5) {
             0 if is_lake => {

@@ -84,7 +84,7 @@ async fn files_from_which_most_rows_go_become_one_and_their_large_neighbours_sta
     let (rows, expected) = compared(&lake, &table, &known).await;
     assert_eq!(rows, expected);
     assert!(verify(&lake, &table).await.unwrap().is_whole());
-    // What is one file stays one.
+    // One file stays one.
     let again = build(&builder, &table).await.unwrap();
     assert_eq!(again.files_written, 0);
 }
