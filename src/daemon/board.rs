@@ -34,6 +34,8 @@ pub(super) struct DaemonState {
     pub backfills: AskedBackfills,
     /// Paused jobs, as last loaded from the lake.
     pub paused: Paused,
+    /// `true` after the first load of the paused jobs. Nothing is planned before, because a job may be paused.
+    pub is_paused_known: bool,
     /// Time at which the paused jobs were last requested from the lake.
     pub paused_at: Option<DateTime<Utc>>,
     /// Silver tables.

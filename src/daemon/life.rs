@@ -47,7 +47,7 @@ enum TaskResult {
     /// A load of a source from the lake.
     Refreshed(Arc<str>, Refreshed),
     /// A load of the paused jobs.
-    Paused(Result<Paused, DocumentError>),
+    Paused(Result<(), DocumentError>),
     /// The build of a silver table.
     Silver(SilverResult),
     /// A probe of a lake that refused writes.
@@ -231,7 +231,11 @@ impl DaemonInner {
                 TaskResult::Refreshed(name, learned)
             });
         }
-        if is_over(board.paused_at, now, PAUSED_EVERY) {
+        let every = match board.is_paused_known {
+            true => PAUSED_EVERY,
+            false => LEARN_AGAIN,
+        };
+        if is_over(board.paused_at, now, every) {
             board.paused_at = Some(now);
             let inner = Arc::clone(self);
             tasks
@@ -241,9 +245,12 @@ impl DaemonInner {
     }
 
     /// Loads the paused jobs, after checking that it is still the same lake.
-    async fn paused(&self) -> Result<Paused, DocumentError> {
+    async fn paused(&self) -> Result<(), DocumentError> {
         self.session.check_lake().await?;
-        Paused::load(self.session.lake()).await
+        let _pausing = self.pausing.lock().await;
+        let paused = Paused::load(self.session.lake()).await?;
+        self.board().paused = paused;
+        Ok(())
     }
 
     fn done(self: &Arc<Self>, tasks: &mut Tasks, done: Result<(Id, TaskResult), JoinError>) {
@@ -276,12 +283,14 @@ impl DaemonInner {
                     }
                 }
             }
-            Ok((_, TaskResult::Paused(Ok(paused)))) => {
+            Ok((_, TaskResult::Paused(Ok(())))) => {
                 board.lake_answered(None);
-                board.paused = paused;
+                board.is_paused_known = true;
             }
             Ok((_, TaskResult::Paused(Err(error)))) => {
                 let of_the_lake = matches!(error, DocumentError::Lake(_));
+                // A document that stays unreadable must not stop every job.
+                board.is_paused_known |= !of_the_lake;
                 board.lake_answered(of_the_lake.then_some(&error as &dyn std::error::Error));
                 tracing::warn!(%error, "paused jobs not read");
             }

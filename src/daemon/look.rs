@@ -43,7 +43,8 @@ impl DaemonInner {
         let now = self.now();
         let mut candidates = self.asked_for(board, now);
         let mut next_wake = now + IDLE;
-        for (name, scheduled) in &self.sources {
+        let sources = self.sources.iter().filter(|_| board.is_paused_known);
+        for (name, scheduled) in sources {
             let running = board.runs.running(name);
             let paused = board.paused.of(name);
             let Some(of_source) = board.sources.get_mut(name) else {

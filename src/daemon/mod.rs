@@ -86,6 +86,9 @@ struct DaemonInner {
     /// The enabled sources, by name.
     sources: BTreeMap<Arc<str>, Scheduled>,
     board: Mutex<DaemonState>,
+    /// Held from a load or change of the paused jobs in the lake until the board has it, so that an older
+    /// document never replaces a newer one.
+    pausing: tokio::sync::Mutex<()>,
     /// Notified when a reconcile pass is requested.
     woken: Notify,
     /// Notified when a reconcile pass or a task has finished.
@@ -135,6 +138,7 @@ impl Daemon {
             session,
             sources,
             board: Mutex::new(board),
+            pausing: tokio::sync::Mutex::default(),
             woken: Notify::new(),
             changed: Notify::new(),
             started_at,

@@ -195,6 +195,7 @@ impl crate::server::daemon::DaemonService for Daemon {
         let (name, declared) = one.schedule.jobs.get_key_value(job).ok_or_else(not_found)?;
         let since = paused.then(|| self.0.now());
         let (lake, entropy) = (self.0.session.lake(), self.0.session.entropy());
+        let _pausing = self.0.pausing.lock().await;
         let changed = Paused::change(lake, entropy, source, job, since).await;
         let changed = changed.map_err(|error| ServiceError::Unavailable {
             reason: error.to_string(),

@@ -167,6 +167,33 @@ fn a_pause_outlives_the_daemon_and_a_resumed_job_catches_up() {
     });
 }
 
+/// A daemon planned as soon as it knew the days, which was at times before it knew the paused jobs.
+#[test]
+fn a_paused_job_does_not_run_before_its_pause_is_known() {
+    runtime().block_on(async {
+        let world = world(JOBS, &[], "2025-10-22T09:59:00-03:00").await;
+        let life = world.start();
+        life.look().await;
+        life.daemon.set_paused("one", "hourly", true).await.unwrap();
+        life.stop().await;
+        let before = world.audit("one", day("2025-10-22")).await.len();
+        world
+            .store
+            .refuse(|operation| operation == "GET _bronzed/paused.json");
+        world.truth.set(at("2025-10-22T11:00:05-03:00"));
+        let life = world.start();
+        life.look().await;
+        world.store.refuse(|_| false);
+        world.pass(&life, at("2025-10-22T11:30:00-03:00")).await;
+        let seen = world.audit("one", day("2025-10-22")).await;
+        assert_eq!(seen.len(), before, "{seen:#?}");
+        // The other jobs wait for nothing else.
+        world.pass(&life, at("2025-10-23T04:00:00-03:00")).await;
+        world.assert_complete(&[day("2025-10-22")]).await;
+        life.stop().await;
+    });
+}
+
 /// A run that panics keeps its commits and is audited as failed; the daemon and its other runs continue,
 /// and the day is read again.
 #[test]
