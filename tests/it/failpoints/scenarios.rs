@@ -299,6 +299,9 @@ fn marks() -> Scenario {
     let mut scenario = Scenario::new("marks", target, config, &["daemon"])
         .set("JOB__VERIFY__CRON", "0 * * * *")
         .set("JOB__VERIFY__DAYS", "yesterday")
+        // Earlier days that are read at the same time could be killed beside the comparison, and stay so.
+        .set("JOB__DAILY__DATASETS", r#"["contratos"]"#)
+        .set("JOB__BACKFILL__DATASETS", r#"["contratos"]"#)
         .set("DATASET__CONTRATACOES__WINDOW__SETTLE", "0s")
         .after(|scenario, lake| {
             let args = ["run", target, "--day", &yesterday_said];
