@@ -1,7 +1,8 @@
 //! Admission of runs by the health of sources and datasets.
 //!
 //! A source that is down gets no run until its probe is due, and then exactly one; the others wait for its
-//! outcome. A dataset in back-off has one run at a time, with delays in between.
+//! outcome. A dataset in back-off has one run at a time, with delays in between. A dataset whose slice values are
+//! another dataset's rows waits for the first complete day of that one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::daemon::board::DaemonState;
 use crate::schedule::deal::QueuedRun;
 use crate::session::AppContext;
+use bronzed_model::declaration::SliceValues;
 use bronzed_source::Down;
 
 /// Admission state of one reconcile pass.
@@ -46,7 +48,7 @@ impl<'a> AdmissionControl<'a> {
     /// its table is refused.
     pub(super) fn is_shut(&mut self, board: &DaemonState, turn: &QueuedRun, by_hand: bool) -> bool {
         let of = (Arc::clone(&turn.source), Arc::clone(&turn.dataset));
-        if !by_hand && self.is_refused(&of) {
+        if !by_hand && (self.is_refused(&of) || self.lacks_values(board, &of)) {
             return true;
         }
         if let Some(down) = self.down(&of).cloned() {
@@ -101,6 +103,27 @@ impl<'a> AdmissionControl<'a> {
         let source = self.session.settings().sources.get(&**source);
         let dataset = source.and_then(|source| source.datasets.get(&**dataset));
         dataset.is_some_and(|dataset| self.session.lake().refusal(&dataset.prefix).is_some())
+    }
+
+    /// `true` if the values of a slice are those of a dataset that has no complete day yet, and that this daemon reads.
+    /// The end of each run is followed by another pass, so that no time is noted.
+    fn lacks_values(&self, board: &DaemonState, (source, name): &(Arc<str>, Arc<str>)) -> bool {
+        let declared = self.session.settings().sources.get(&**source);
+        let dataset = declared.and_then(|declared| declared.datasets.get(&**name));
+        let knowledge = board
+            .sources
+            .get(source)
+            .and_then(|of| of.knowledge.as_ref());
+        let (Some(dataset), Some(knowledge)) = (dataset, knowledge) else {
+            return false;
+        };
+        dataset.slices.iter().any(|variable| {
+            let SliceValues::OfDataset { dataset: other, .. } = &variable.values else {
+                return false;
+            };
+            let known = knowledge.of(other);
+            known.is_some_and(|known| known.complete_set().is_empty())
+        })
     }
 
     fn note(&mut self, at: DateTime<Utc>) {

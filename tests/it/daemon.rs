@@ -4,6 +4,7 @@
 mod alerts;
 mod busy;
 mod clients;
+mod dependent;
 mod month;
 mod orders;
 mod outage;

@@ -206,7 +206,22 @@ impl<'a> RunFrame<'a> {
         self.failed(error.to_string())
     }
 
-    /// Returns the report of a run that can't begin.
+    /// Returns the report of a run that can't begin, after adding it to the audit of its day, if the lake accepts that.
+    pub async fn failed_audited(mut self, error: String) -> RunReport {
+        self.execution.timestamp = self.context.clock.now();
+        self.execution.status = Status::Failed;
+        self.execution.error = Some(error);
+        match self.store.open().await {
+            Ok(state) => {
+                let complete = state.is_complete();
+                self.record_failure(state).await;
+                self.report(complete)
+            }
+            Err(_) => self.report(false),
+        }
+    }
+
+    /// Returns the report of a run that can't begin, and says nothing about its day.
     pub fn failed(mut self, error: String) -> RunReport {
         self.execution.status = Status::Failed;
         self.execution.error = Some(error);

@@ -48,6 +48,7 @@ use crate::ingest::deadline::RunDeadline;
 use crate::ingest::frame::RunFrame;
 use crate::ingest::progress::Observer;
 use crate::ingest::report::RunReport;
+use crate::ingest::values::ValuesError;
 use crate::requests::RequestRecorder;
 use crate::table_index::TableIndex;
 use bronzed_metrics::events::index_followed;
@@ -176,6 +177,7 @@ pub async fn run_as(
                 let run = RunFrame::new(context, order, run_id, started_at, &overdue);
                 match error {
                     Unprepared::Lake(error) => run.unopened(&error),
+                    Unprepared::Values(error) => Box::pin(run.failed_audited(error)).await,
                     Unprepared::Other(error) => run.failed(error),
                 }
             }
@@ -260,13 +262,19 @@ async fn prepared(context: &Context, order: &Order) -> Result<Arc<Dataset>, Unpr
         })?;
     }
     let listed = with_values(lake, dataset).await;
-    listed.map_err(|error| Unprepared::Other(error.to_string()))
+    listed.map_err(|error| match error {
+        ValuesError::Lake(error) => Unprepared::Lake(error.into()),
+        ValuesError::State(error) => Unprepared::Lake(error),
+        other => Unprepared::Values(other.to_string()),
+    })
 }
 
 /// Reason why a run can't begin.
 enum Unprepared {
     /// The lake can't be read or written, which says nothing about the day.
     Lake(StateError),
+    /// The values of a slice aren't known.
+    Values(String),
     Other(String),
 }
 

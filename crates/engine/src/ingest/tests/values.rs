@@ -82,6 +82,12 @@ async fn half_a_list_is_no_list_and_the_last_whole_one_counts() {
     let reason = "those of `orgaos`, which has no complete day";
     let reasons = contratos.reasons();
     assert!(reasons.contains(reason), "{reasons}");
+    let state = scene.state("contratos", "2025-10-20").await;
+    let audit = state["executions"].as_array().unwrap();
+    assert_eq!(audit.len(), 1, "a run that lacks values is audited, too");
+    assert_eq!(audit[0]["status"], "failed");
+    let error = audit[0]["error"].as_str();
+    assert_eq!(error, contratos.execution.error.as_deref());
 
     // `x` is no longer listed.
     *pages.lock().unwrap() = vec![Y, "[]"];
