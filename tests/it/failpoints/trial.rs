@@ -10,8 +10,8 @@ use std::thread;
 use super::scenario::Scenario;
 use crate::support::lake::Backend;
 
-/// Number of concurrent trials: they wait for disks and responses as much as they compute.
-const AT_ONCE: usize = 4;
+/// Number of concurrent trials: they wait for disks and responses more than they compute.
+const AT_ONCE: usize = 8;
 
 /// Passes of a failpoint at which the program is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
