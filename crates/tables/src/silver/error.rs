@@ -20,15 +20,21 @@ pub enum SilverError {
         /// Why.
         reason: String,
     },
-    /// A column was removed or got another type. Readers of the table may rely on it, so the table isn't changed by itself.
+    /// A column was removed or got a type that doesn't hold all its values. Readers of the table may rely on it, so the table isn't
+    /// changed by itself.
     #[error(
-        "column `{column}` of {table} is declared no more, or with another type: `bronzed silver build --rebuild {table}` makes the table anew"
+        "column `{column}` of {table} is {before}, and {}: `bronzed silver build --rebuild {table}` makes the table anew",
+        declared_now(now.as_deref())
     )]
     Changed {
         /// Full name of the table.
         table: String,
         /// Name of the column in the table.
         column: String,
+        /// Type in the table.
+        before: String,
+        /// Declared type; `None` if the column isn't declared.
+        now: Option<String>,
     },
     /// A file of bronze or of the table can't be read, or rows can't be written.
     #[error("{key}: {error}")]
@@ -70,6 +76,13 @@ pub enum SilverError {
         /// Full name of the table.
         table: String,
     },
+}
+
+fn declared_now(kind: Option<&str>) -> String {
+    match kind {
+        Some(kind) => format!("is declared as {kind}, which doesn't hold all its values"),
+        None => "is declared no more".to_owned(),
+    }
 }
 
 impl From<LakeError> for SilverError {

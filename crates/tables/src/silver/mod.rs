@@ -6,7 +6,7 @@
 //! which stands what went in. So each commit of bronze goes in once, and the table doesn't depend on the steps by which it was
 //! made.
 //!
-//! - `shape`, `order`: columns, partitions, and the order of versions
+//! - `shape`, `order`: columns, partitions, and the order of versions; `widening`: types that hold all values of another one
 //! - `news`, `take`: what of bronze is new, and its rows, cut and folded by key
 //! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
 //! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
@@ -38,6 +38,7 @@ mod tests;
 mod vacuum;
 mod verify;
 mod whole;
+mod widening;
 
 use std::sync::Arc;
 
@@ -126,7 +127,9 @@ impl SilverBuilder {
         {
             return Err(SilverError::Changed {
                 table: shape.name,
-                column,
+                column: column.name,
+                before: column.before,
+                now: column.declared,
             });
         }
         let build = self.at_work(table, &shape, now, (stop, progress), changed);

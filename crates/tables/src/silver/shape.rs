@@ -16,7 +16,7 @@ use delta_kernel::engine::arrow_conversion::TryIntoKernel;
 use delta_kernel::schema::{DataType as DeltaType, StructField, StructType};
 
 use super::SilverError;
-use super::whole;
+use super::{whole, widening};
 
 /// Id of the record without its version: the table's key.
 pub(super) const ID: &str = "_id";
@@ -63,6 +63,16 @@ pub(super) struct SilverShape {
     pub omits: bool,
     /// Digest of all by which values are derived from bronze.
     pub fingerprint: String,
+}
+
+/// Column of a table that the declaration has no more, or with another type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LostColumn {
+    pub name: String,
+    /// Type in the table.
+    pub before: String,
+    /// Declared type; `None` if the column isn't declared.
+    pub declared: Option<String>,
 }
 
 impl SilverShape {
@@ -132,14 +142,21 @@ impl SilverShape {
         Some(date.format("%Y-%m").to_string())
     }
 
-    /// Returns the name of a column that a table of this schema has, and the declaration has no more or with another type.
-    pub fn lost_column(&self, table: &StructType) -> Option<String> {
-        let lost = table.fields().find(|column| {
-            self.table
-                .field(column.name())
-                .is_none_or(|declared| declared.data_type() != column.data_type())
-        });
-        lost.map(|column| column.name().to_owned())
+    /// Returns a column that a table of this schema has, and the declaration has no more, or with a type that doesn't hold all
+    /// values of the one before.
+    pub fn lost_column(&self, table: &StructType) -> Option<LostColumn> {
+        table.fields().find_map(|column| {
+            let (name, before) = (column.name(), column.data_type());
+            let declared = self.table.field(name).map(|declared| declared.data_type());
+            if declared.is_some_and(|now| widening::takes(now, before)) {
+                return None;
+            }
+            Some(LostColumn {
+                name: name.to_owned(),
+                before: before.to_string(),
+                declared: declared.map(ToString::to_string),
+            })
+        })
     }
 }
 

@@ -87,6 +87,56 @@ async fn a_column_that_is_lost_or_retyped_is_refused_until_the_table_is_made_ane
 }
 
 #[tokio::test]
+async fn a_column_that_is_widened_is_taken_with_all_its_values_and_a_narrower_one_is_refused() {
+    let lake = over(&store());
+    let known = some_bronze(&lake).await;
+    let decimal = |precision, scale| ColumnType::Decimal { precision, scale };
+    let of = |number, date| {
+        let mut table = with_column(
+            &records_table(DeletedRows::Flag),
+            "numero",
+            number,
+            &["/novo/valor"],
+        );
+        // By which it is partitioned.
+        table.columns[0].column.kind = date;
+        table
+    };
+    let (date, time) = (ColumnType::Date, ColumnType::Timestamp);
+    let builder = builder(&lake, 20_000);
+    let first = build(&builder, &of(ColumnType::Int64, date.clone())).await;
+    let mut version = first.unwrap().version;
+    for table in [
+        of(decimal(20, 0), date.clone()),
+        of(decimal(20, 0), time.clone()),
+        of(decimal(26, 4), time.clone()),
+    ] {
+        let built = build(&builder, &table).await.unwrap();
+        assert!(built.rebuilt && built.unfit.is_empty(), "{built:?}");
+        version = version.map(|version| version + 1);
+        assert_eq!(built.version, version);
+        let (rows, expected) = compared(&lake, &table, &known).await;
+        assert_eq!(rows, expected);
+        let state = TableState::load(&lake, &table.prefix).await.unwrap();
+        let shape = SilverShape::of(&table).unwrap();
+        assert_eq!(*state.base.unwrap().schema(), *shape.table);
+    }
+    for (table, column) in [
+        (of(ColumnType::Int64, time.clone()), "numero"),
+        (of(decimal(26, 5), time.clone()), "numero"),
+        (of(decimal(26, 4), date), "publicado"),
+    ] {
+        let refused = build(&builder, &table).await.unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("column `{column}` of silver.pncp.registros is"))
+                && refused.contains("doesn't hold all its values")
+                && refused.contains("--rebuild silver.pncp.registros"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_is_damaged_is_made_anew_when_that_is_asked_for() {
     let store = store();
     let lake = over(&store);
