@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::daemon::DaemonInner;
 use crate::daemon::board::DaemonState;
-use crate::server::view::{HeldBackView, SilverTableView, UnmetView};
+use crate::server::view::{HeldBackView, SilverTableView, UnevaluatedView, UnmetView};
 use crate::silver::keeper::KeptTable;
 use crate::silver::{HeldPartition, SilverStanding, StopBuild, UnmetExpectation};
 use bronzed_engine::ingest::report::RunReport;
@@ -102,6 +102,7 @@ fn view(one: &KeptTable, building: bool) -> SilverTableView {
         days_behind: one.standing.as_ref().map(|standing| standing.days_behind),
         held_back: standing.held_back.into_iter().map(held).collect(),
         unmet: standing.unmet.into_iter().map(unmet).collect(),
+        unevaluated: standing.unevaluated.into_iter().map(unevaluated).collect(),
         error: one.error.clone(),
     }
 }
@@ -111,6 +112,15 @@ fn unmet(unmet: UnmetExpectation) -> UnmetView {
         expectation: unmet.name,
         check: unmet.check,
         found: unmet.found,
+        unexpected: unmet.unexpected,
+        evaluated: unmet.evaluated,
+    }
+}
+
+fn unevaluated((expectation, reason): (String, String)) -> UnevaluatedView {
+    UnevaluatedView {
+        expectation,
+        reason,
     }
 }
 

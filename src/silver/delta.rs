@@ -48,6 +48,7 @@ impl DeltaTables {
             bytes: status.bytes,
             days_behind: status.days_behind,
             unmet: unmet(&built),
+            unevaluated: built.unevaluated.clone().into_iter().collect(),
             held_back: held_back.iter().map(held).collect(),
             changed: built.steps > 0,
         })
@@ -103,6 +104,8 @@ fn unmet(built: &Built) -> Vec<UnmetExpectation> {
         name: name.clone(),
         check: result.check.clone(),
         found: result.examples.first().and_then(|one| one.value.clone()),
+        unexpected: result.unexpected,
+        evaluated: result.evaluated,
     });
     unmet.collect()
 }
@@ -133,6 +136,15 @@ fn tell(table: &SilverTable, built: &Built) {
             unexpected = result.unexpected,
             evaluated = result.evaluated,
             "silver table isn't as expected"
+        );
+    }
+    for (expectation, reason) in &built.unevaluated {
+        tracing::info!(
+            source,
+            table = name,
+            expectation,
+            reason,
+            "silver expectation not evaluated"
         );
     }
     for (column, values) in &built.unfit {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::SilverStanding;
-use bronzed_model::declaration::SilverTable;
+use bronzed_model::declaration::{Check, SilverTable};
 use bronzed_model::settings::Settings;
 
 /// Longest time between two builds of a table: it takes in what other processes have committed.
@@ -105,11 +105,15 @@ impl SilverKeeper {
         };
         match result {
             Some(Ok(standing)) => {
+                let changed = standing.changed.then(|| Arc::clone(&one.table));
                 // Held back days are tried again when more comes.
                 one.wanted |= standing.days_behind > 0 && standing.held_back.is_empty();
                 one.built_at = Some(now);
                 one.standing = Some(standing);
                 one.error = None;
+                if let Some(changed) = changed {
+                    self.referred(&changed);
+                }
             }
             Some(Err(error)) => {
                 one.wanted = true;
@@ -118,9 +122,32 @@ impl SilverKeeper {
             None => one.wanted = true,
         }
     }
+
+    /// Hears that a table has changed: those that lacked a value of it are built again, which compares them.
+    fn referred(&mut self, changed: &SilverTable) {
+        let others = self.tables.iter_mut();
+        for one in others.filter(|one| one.table.prefix != changed.prefix) {
+            one.wanted |= one.lacks_values_of(changed);
+        }
+    }
 }
 
 impl KeptTable {
+    /// Returns `true` if the last build found that values aren't in the other table, or couldn't tell.
+    fn lacks_values_of(&self, other: &SilverTable) -> bool {
+        let Some(standing) = &self.standing else {
+            return false;
+        };
+        let unmet = standing.unmet.iter().map(|one| &one.name);
+        let unevaluated = standing.unevaluated.iter().map(|(name, _)| name);
+        let lacking: Vec<_> = unmet.chain(unevaluated).collect();
+        let mut expectations = self.table.expectations.iter();
+        expectations.any(|one| {
+            let refers = matches!(&one.check, Check::ExistsIn { other: of, .. } if of.prefix == other.prefix);
+            refers && lacking.contains(&&one.name)
+        })
+    }
+
     /// Returns the time at which the table is due. `None`: it was never built.
     fn due_at(&self, every: TimeDelta) -> Option<DateTime<Utc>> {
         let wait = match self.wanted {
@@ -139,6 +166,7 @@ impl KeptTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::silver::UnmetExpectation;
 
     fn keeper() -> SilverKeeper {
         SilverKeeper::of(&bronzed_config::load(None, []).unwrap())
@@ -208,6 +236,60 @@ mod tests {
             due,
             ["silver.tcu.inidoneos_historico", "silver.tcu.inidoneos"]
         );
+    }
+
+    #[test]
+    fn a_table_that_lacks_values_of_another_one_is_built_again_when_that_one_has_changed() {
+        let on = (
+            "BRONZED__SOURCES__PNCP__SILVER__ITENS__ENABLED".to_owned(),
+            "true".to_owned(),
+        );
+        let settings = bronzed_config::load(None, [on]).unwrap();
+        let unmet = UnmetExpectation {
+            name: "contratacao".to_owned(),
+            check: Check::EXISTS_IN.to_owned(),
+            found: None,
+            unexpected: 1,
+            evaluated: 9,
+        };
+        let lacking = SilverStanding {
+            unmet: vec![unmet],
+            ..SilverStanding::default()
+        };
+        let unevaluated = SilverStanding {
+            unevaluated: vec![("contratacao".to_owned(), "it isn't there".to_owned())],
+            ..SilverStanding::default()
+        };
+        for (of_items, changed, again) in [
+            (lacking.clone(), true, true),
+            (unevaluated, true, true),
+            (lacking, false, false),
+            (SilverStanding::default(), true, false),
+        ] {
+            let (mut keeper, now) = (SilverKeeper::of(&settings), at("2025-10-22T12:00:00Z"));
+            while let Some(table) = keeper.begin(now) {
+                let is_items = table.full_name() == "silver.pncp.itens";
+                let standing = match is_items {
+                    true => of_items.clone(),
+                    false => SilverStanding::default(),
+                };
+                keeper.ended(Some(Ok(standing)), now);
+            }
+            keeper.fed("pncp", "contratacoes");
+            let now = now + TimeDelta::hours(1);
+            assert_eq!(
+                keeper.begin(now).unwrap().full_name(),
+                "silver.pncp.contratacoes"
+            );
+            let standing = SilverStanding {
+                changed,
+                ..SilverStanding::default()
+            };
+            keeper.ended(Some(Ok(standing)), now);
+            let built = all(&mut keeper, now);
+            assert_eq!(built.contains(&"silver.pncp.itens".to_owned()), again);
+            assert!(built.len() < 2, "{built:?}");
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct SilverStanding {
     pub held_back: Vec<HeldPartition>,
     /// Expectations on the table as a whole that fail.
     pub unmet: Vec<UnmetExpectation>,
+    /// Expectations that aren't evaluated, each with the reason.
+    pub unevaluated: Vec<(String, String)>,
     /// `true` if the build has changed the table.
     pub changed: bool,
 }
@@ -79,8 +81,12 @@ pub struct UnmetExpectation {
     pub name: String,
     /// Word of its check: `freshness`.
     pub check: String,
-    /// Number of rows, or the newest value as JSON; `None` if it isn't to be shown.
+    /// Number of rows, the newest value as JSON, or a value that the other table lacks; `None` if it isn't to be shown.
     pub found: Option<String>,
+    /// Number of rows that aren't as expected; 1 if the table was judged once.
+    pub unexpected: u64,
+    /// Number of rows that were evaluated; 1 if the table was judged once.
+    pub evaluated: u64,
 }
 
 /// Returns the builder of the lake's silver tables, if the settings have them kept.

@@ -138,6 +138,47 @@ fn a_partition_that_is_held_back_is_told_and_bronze_goes_on() {
 }
 
 #[test]
+fn values_that_another_table_lacks_are_told_and_a_table_that_is_not_there_too() {
+    let scene = scene();
+    let expect = "BRONZED__SOURCES__PNCP__SILVER__CONTRATACOES__EXPECT__IDENTIDADE__";
+    let name = "pncp.contratacoes";
+    let told = |command: &[&str], table: &str| {
+        let args = [&["silver"], command, &[name]].concat();
+        scene
+            .program(&args)
+            .env(&format!("{expect}CHECK"), "exists_in")
+            .env(&format!("{expect}COLUMN"), "orgao_entidade_cnpj")
+            .env(&format!("{expect}TABLE"), table)
+            .env(&format!("{expect}SEVERITY"), "warn")
+            .run()
+            .expect(0)
+    };
+    let lacks =
+        format!("not as expected: `identidade` (exists_in) fails for {RECORDS} of {RECORDS} rows");
+    let absent = "not evaluated: `identidade`: silver.pncp.atas has no version yet";
+    for command in ["build", "status"] {
+        // No body is the key of a procurement.
+        let all = told(&[command], name).stdout;
+        assert!(all.contains(&lacks), "{all}");
+        let none = told(&[command], "pncp.atas").stdout;
+        assert!(none.contains(absent), "{none}");
+        let json = told(&[command, "--json"], "pncp.atas").json();
+        assert_eq!(json["expectations"].get("identidade"), None, "{json}");
+        assert_eq!(
+            json["unevaluated"],
+            json!({"identidade": "silver.pncp.atas has no version yet"})
+        );
+        let json = told(&[command, "--json"], name).json();
+        let result = &json["expectations"]["identidade"];
+        assert_eq!(
+            (&result["unexpected"], &result["success"]),
+            (&json!(RECORDS), &json!(false))
+        );
+        assert_eq!(result["examples"].as_array().map(Vec::len), Some(3));
+    }
+}
+
+#[test]
 fn a_file_that_a_silver_table_has_lost_is_named_until_the_table_is_made_anew() {
     let scene = scene();
     scene
@@ -240,7 +281,7 @@ fn a_daemon_builds_a_table_after_the_runs_that_feed_it() {
 }
 
 #[test]
-fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_old() {
+fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_not_as_expected() {
     runtime().block_on(async {
         let day: Day = "2025-10-21".parse().unwrap();
         let silver = "
@@ -250,6 +291,14 @@ fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_old()
             check = \"freshness\"
             column = \"data_publicacao_pncp\"
             max_age = \"3h\"
+            [silver.atual.expect.outra]
+            check = \"exists_in\"
+            column = \"orgao_entidade_cnpj\"
+            table = \"one.atual\"
+            [silver.atual.expect.retida]
+            check = \"exists_in\"
+            column = \"numero_controle_pncp\"
+            table = \"one.retida\"
             [silver.retida]
             from = [\"contratacoes\"]
             [silver.retida.expect.orgao]
@@ -278,7 +327,7 @@ fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_old()
             current.rows > 0 && current.held_back.is_empty(),
             "{current:?}"
         );
-        let [old] = current.unmet.as_slice() else {
+        let [old, lacking] = current.unmet.as_slice() else {
             panic!("{current:?}");
         };
         assert_eq!((&*old.expectation, &*old.check), ("nova", "freshness"));
@@ -286,6 +335,19 @@ fn a_daemon_tells_of_a_partition_that_it_holds_back_and_of_a_table_that_is_old()
             old.found.as_ref().unwrap().contains("2025-10-21T"),
             "{old:?}"
         );
+        // No body is the key of a procurement.
+        assert_eq!(
+            (&*lacking.expectation, &*lacking.check),
+            ("outra", "exists_in")
+        );
+        let counts = (lacking.unexpected, lacking.evaluated);
+        assert_eq!(counts, (current.rows, current.rows));
+        assert!(lacking.found.is_some(), "{lacking:?}");
+        let [unevaluated] = current.unevaluated.as_slice() else {
+            panic!("{current:?}");
+        };
+        let told = (&*unevaluated.expectation, &*unevaluated.reason);
+        assert_eq!(told, ("retida", "silver.one.retida has no version yet"));
         assert_eq!(held.held_back.len(), 1, "{held:?}");
         let active = life.daemon.alerts().active();
         let active = active

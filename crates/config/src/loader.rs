@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::Secrets;
+use super::build::exists::{self, AskedReference};
 use super::build::{Build, failing};
 use super::document::TomlDocument;
 use super::environment::{Variable, Variables};
@@ -56,6 +57,7 @@ fn load(
         drafted,
         variables: Variables::pick(environment),
         prefixes: Vec::new(),
+        references: Vec::new(),
         problems: &mut problems,
     };
     match loader.load() {
@@ -76,6 +78,8 @@ struct Loader<'a> {
     variables: Variables,
     /// Prefixes of the tables loaded so far, with their full names.
     prefixes: Vec<(String, String)>,
+    /// Columns of other tables that expectations name.
+    references: Vec<AskedReference>,
     problems: &'a mut Problems,
 }
 
@@ -138,6 +142,10 @@ impl Loader<'_> {
             }
         }
         self.unknown_sources(&names);
+        let declared = self.prefixes.iter();
+        let declared = declared.filter_map(|(_, owner)| owner.strip_prefix("silver."));
+        let declared: Vec<_> = declared.collect();
+        exists::resolve(&self.references, &declared, &mut sources, self.problems);
         sources
     }
 
@@ -225,6 +233,7 @@ impl Loader<'_> {
             environment: self.environment,
             secrets: self.secrets,
             drafted: self.drafted,
+            references: &mut self.references,
             problems: self.problems,
         }
     }

@@ -57,7 +57,8 @@ impl ExpectationResult {
 
     /// Returns `true` if the check judges a day, or a silver table, as a whole: its last result replaces those before.
     pub fn is_of_day(&self) -> bool {
-        [Check::ROW_COUNT_BETWEEN, Check::FRESHNESS].contains(&self.check.as_str())
+        let of_whole = [Check::ROW_COUNT_BETWEEN, Check::FRESHNESS, Check::EXISTS_IN];
+        of_whole.contains(&self.check.as_str())
     }
 
     /// Sets the success by the share that the expectation asks for.

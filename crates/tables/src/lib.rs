@@ -13,6 +13,7 @@
 //! - `listing`: listings of days and logs, of which none is a view of one moment
 //! - `standing`: which compacted files stand for which numbered ones
 //! - `newest`: the newest version of a log; `maintain`: checkpoints, and old objects of the log
+//! - `pages`: some columns of a file, without the rest of it
 
 mod add;
 mod columns;
@@ -26,6 +27,7 @@ mod maintain;
 #[cfg(test)]
 mod measure;
 mod newest;
+mod pages;
 pub mod publish;
 pub mod silver;
 mod standing;

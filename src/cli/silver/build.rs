@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{held_as_json, held_in_words, is_warned, open, unmet_in_words};
+use super::{held_as_json, held_in_words, is_warned, open, unevaluated_in_words, unmet_in_words};
 use crate::cli::progress::StepBar;
 use crate::cli::signal::cancel_on_signal;
 use crate::cli::text::{Screen, TextPage, counted};
@@ -98,6 +98,7 @@ fn as_json(table: &SilverTable, built: &Built) -> Value {
         "unfit": built.unfit,
         "held_back": held,
         "expectations": built.results,
+        "unevaluated": built.unevaluated,
         "days_left": built.days_left,
     })
 }
@@ -149,6 +150,9 @@ fn page(table: &SilverTable, built: &Built, screen: Screen) -> TextPage {
             let value = serde_json::to_string(example).unwrap_or_default();
             page.indented(4, &value);
         }
+    }
+    for (expectation, reason) in &built.unevaluated {
+        page.indented(2, &unevaluated_in_words(expectation, reason));
     }
     if built.days_left > 0 {
         page.indented(

@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use crate::cli::target::nearest;
 use crate::cli::{CliContext, CliError, Exit};
-use bronzed_model::declaration::{ExpectationSeverity, SilverTable};
+use bronzed_model::declaration::{Check, ExpectationSeverity, SilverTable};
 use bronzed_model::quality::ExpectationResult;
 use bronzed_model::settings::Settings;
 use bronzed_storage::lake::Lake;
@@ -139,7 +139,7 @@ fn is_warned(result: &ExpectationResult) -> bool {
 
 /// Returns an expectation that fails, in words.
 fn unmet_in_words(name: &str, result: &ExpectationResult) -> String {
-    if result.is_of_day() {
+    if result.is_of_day() && result.check != Check::EXISTS_IN {
         let found = result.examples.first().and_then(|one| one.value.as_deref());
         let found = found.map(|value| format!(": {value}")).unwrap_or_default();
         return format!(
@@ -151,6 +151,11 @@ fn unmet_in_words(name: &str, result: &ExpectationResult) -> String {
         "not as expected: `{name}` ({}) fails for {} of {} rows",
         result.check, result.unexpected, result.evaluated
     )
+}
+
+/// Returns an expectation that isn't evaluated, in words.
+fn unevaluated_in_words(name: &str, reason: &str) -> String {
+    format!("not evaluated: `{name}`: {reason}")
 }
 
 /// Returns a partition that is held back, in words.

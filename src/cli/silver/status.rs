@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{held_as_json, held_in_words, is_warned, open, unmet_in_words};
+use super::{held_as_json, held_in_words, is_warned, open, unevaluated_in_words, unmet_in_words};
 use crate::cli::text::{Cell, Paint, Screen, Table, TableColumn, TextPage};
 use crate::cli::{CliContext, CliError, Exit, complain, say, show};
 use bronzed_model::clock::{Clock, SystemClock};
 use bronzed_model::declaration::SilverTable;
-use bronzed_model::quality::Results;
-use bronzed_tables::silver::{SilverBuilder, SilverError, SilverStatus};
+use bronzed_tables::silver::{SilverBuilder, SilverError, SilverStatus, WholeJudgement};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -65,7 +64,7 @@ pub async fn run(shell: &CliContext, args: Args) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-fn as_json(table: &SilverTable, status: &SilverStatus, whole: &Results) -> Value {
+fn as_json(table: &SilverTable, status: &SilverStatus, whole: &WholeJudgement) -> Value {
     let held: Vec<_> = status.held_back.iter().map(held_as_json).collect();
     json!({
         "source": table.source,
@@ -77,13 +76,14 @@ fn as_json(table: &SilverTable, status: &SilverStatus, whole: &Results) -> Value
         "bytes": status.bytes,
         "days_behind": status.days_behind,
         "held_back": held,
-        "expectations": whole,
+        "expectations": whole.results,
+        "unevaluated": whole.unevaluated,
         "declaration_changed": status.declaration_changed,
     })
 }
 
 fn page<'a>(
-    found: impl Iterator<Item = (&'a SilverTable, &'a SilverStatus, &'a Results)>,
+    found: impl Iterator<Item = (&'a SilverTable, &'a SilverStatus, &'a WholeJudgement)>,
     screen: Screen,
 ) -> TextPage {
     let mut table = Table::new([
@@ -110,8 +110,11 @@ fn page<'a>(
         for held in &status.held_back {
             table.note(&held_in_words(held));
         }
-        for (expectation, result) in whole.iter().filter(|(_, one)| is_warned(one)) {
+        for (expectation, result) in whole.results.iter().filter(|(_, one)| is_warned(one)) {
             table.note(&unmet_in_words(expectation, result));
+        }
+        for (expectation, reason) in &whole.unevaluated {
+            table.note(&unevaluated_in_words(expectation, reason));
         }
         if status.declaration_changed {
             table.note(&format!(

@@ -75,6 +75,9 @@ fn state(lang: Lang, one: &SilverTableView) -> Markup {
         }
         @if let Some(error) = &one.error { span class="small" { (parts::quoted(error)) } }
         @for unmet in one.unmet.iter().take(LISTED) { (not_as_expected(lang, unmet)) }
+        @for one in one.unevaluated.iter().take(LISTED) {
+            span class="small" { (words.unevaluated) " " (one.expectation) ": " (parts::quoted(&one.reason)) }
+        }
         @for held in one.held_back.iter().take(LISTED) { (held_back(lang, held)) }
     }
 }
@@ -83,6 +86,9 @@ fn not_as_expected(lang: Lang, unmet: &UnmetView) -> Markup {
     html! {
         span class="small" {
             (lang.words().silver.unmet) " " (unmet.expectation)
+            @if unmet.evaluated > 1 {
+                " (" (lang.number(unmet.unexpected)) " " (lang.words().of) " " (lang.number(unmet.evaluated)) ")"
+            }
             @if let Some(found) = &unmet.found { " (" (found.trim_matches('"')) ")" }
         }
     }

@@ -235,6 +235,12 @@ pub fn silver_table() -> SilverTableView {
             expectation: "nova".to_owned(),
             check: "freshness".to_owned(),
             found: Some("\"2025-10-19\"".to_owned()),
+            unexpected: 1,
+            evaluated: 1,
+        }],
+        unevaluated: vec![UnevaluatedView {
+            expectation: "compra".to_owned(),
+            reason: "silver.pncp.contratacoes has no version yet".to_owned(),
         }],
         error: Some("the lake was away".to_owned()),
     }

@@ -39,8 +39,10 @@ pub struct SilverTableView {
     pub days_behind: Option<u64>,
     /// Partitions that an expectation of severity `error` holds back.
     pub held_back: Vec<HeldBackView>,
-    /// Expectations on the table as a whole, `row_count_between` and `freshness`, that fail.
+    /// Expectations on the table as a whole, `row_count_between`, `freshness` and `exists_in`, that fail.
     pub unmet: Vec<UnmetView>,
+    /// Expectations that the last build couldn't evaluate.
+    pub unevaluated: Vec<UnevaluatedView>,
     /// Error of the last build; null if it didn't fail.
     pub error: Option<String>,
 }
@@ -53,8 +55,22 @@ pub struct UnmetView {
     pub expectation: String,
     /// Word of its check: `freshness`.
     pub check: String,
-    /// Number of rows, or the newest value as JSON; null if it isn't to be shown.
+    /// Number of rows, the newest value as JSON, or a value that the other table lacks; null if it isn't to be shown.
     pub found: Option<String>,
+    /// Rows that aren't as expected; 1 if the table was judged once.
+    pub unexpected: u64,
+    /// Rows that were evaluated; 1 if the table was judged once.
+    pub evaluated: u64,
+}
+
+/// An expectation that couldn't be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "UnevaluatedExpectation")]
+pub struct UnevaluatedView {
+    /// Name of the expectation.
+    pub expectation: String,
+    /// `silver.pncp.contratacoes has no version yet`
+    pub reason: String,
 }
 
 /// A partition that is held back.

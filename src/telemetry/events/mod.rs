@@ -183,7 +183,15 @@ pub const CATALOGUE: &[CatalogueEvent] = &[
         within: Within::Process,
         fields: &["source", "table", "expectation", "unexpected", "evaluated"],
         meaning: "An expectation of severity `warn` failed on rows that a build has written, or on the table as a whole (`row_count_between`, \
-                  `freshness`: one judgement). Nothing is held back.",
+                  `freshness`: one judgement; `exists_in`: its rows). Nothing is held back.",
+    },
+    CatalogueEvent {
+        name: "silver expectation not evaluated",
+        levels: INFO,
+        within: Within::Process,
+        fields: &["source", "table", "expectation", "reason"],
+        meaning: "An expectation `exists_in` wasn't evaluated by a build: the other table has no version yet, can't be read, or was built by \
+                  another declaration; or the build was stopped. The next build tries again.",
     },
     CatalogueEvent {
         name: "values unfit for a silver column",

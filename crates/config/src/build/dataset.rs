@@ -131,6 +131,7 @@ impl Build<'_> {
             path: path.key("expect"),
             tables: &table.expect,
             schema: context.schema,
+            silver: None,
             is_protected: &|column| {
                 let protection = protection.as_ref();
                 protection.is_some_and(|protection| protection.touches(&column.pointer))

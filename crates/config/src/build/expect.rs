@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use indexmap::IndexMap;
 
 use super::Build;
+use super::exists::OwnColumns;
 use super::record::{Steps, column};
 use crate::path::KeyPath;
 use crate::tables::Scalar;
@@ -17,7 +18,7 @@ use bronzed_model::json::decimal::Decimal;
 use bronzed_model::schema::{ColumnType, Schema};
 
 /// Keys that belong to some checks only.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "column",
     "column_a",
     "column_b",
@@ -29,6 +30,8 @@ const KEYS: [&str; 11] = [
     "values",
     "pattern",
     "max_age",
+    "table",
+    "other",
 ];
 
 /// Table whose rows are expected to be so, dataset or silver table.
@@ -39,15 +42,19 @@ pub struct ExpectedTable<'a> {
     pub tables: &'a IndexMap<String, ExpectTable>,
     /// Columns of the table, if they are right.
     pub schema: Option<&'a Schema>,
+    /// The table, if it is a silver one; `None` for a dataset.
+    pub silver: Option<OwnColumns<'a>>,
     /// Returns `true` for a column whose values are not to be shown.
     pub is_protected: &'a dyn Fn(&ColumnPath) -> bool,
 }
 
 /// A table to be built, with the columns that it may name.
-struct ExpectContext<'a> {
-    path: KeyPath,
-    table: &'a ExpectTable,
-    schema: Option<&'a Schema>,
+pub(super) struct ExpectContext<'a> {
+    pub path: KeyPath,
+    pub name: &'a str,
+    pub table: &'a ExpectTable,
+    pub schema: Option<&'a Schema>,
+    pub silver: Option<OwnColumns<'a>>,
 }
 
 impl Build<'_> {
@@ -62,8 +69,10 @@ impl Build<'_> {
             self.keys_of_check(&path, word);
             let context = ExpectContext {
                 path,
+                name,
                 table,
                 schema: expected.schema,
+                silver: expected.silver,
             };
             let Some(check) = word.and_then(|word| self.check(&context, word)) else {
                 continue;
@@ -131,6 +140,9 @@ impl Build<'_> {
         if word == CheckWord::ColumnPairAGeB {
             return self.pair(context);
         }
+        if word == CheckWord::ExistsIn {
+            return self.exists_in(context);
+        }
         let (column, kind) = self.expected_column(context, "column", value(&table.column))?;
         Some(match word {
             CheckWord::NotNull => Check::NotNull(column),
@@ -174,7 +186,9 @@ impl Build<'_> {
                 let max_age = value(&table.max_age)?;
                 Check::Freshness { column, max_age }
             }
-            CheckWord::RowCountBetween | CheckWord::ColumnPairAGeB => return None,
+            CheckWord::RowCountBetween | CheckWord::ColumnPairAGeB | CheckWord::ExistsIn => {
+                return None;
+            }
         })
     }
 
@@ -244,7 +258,7 @@ impl Build<'_> {
         }
     }
 
-    fn of_type(
+    pub(super) fn of_type(
         &mut self,
         context: &ExpectContext<'_>,
         key: &str,

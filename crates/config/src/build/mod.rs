@@ -10,6 +10,7 @@ pub mod columns;
 mod csv;
 mod dataset;
 mod days;
+pub mod exists;
 mod expect;
 mod job;
 mod kind;
@@ -51,6 +52,8 @@ pub struct Build<'a> {
     pub(super) secrets: Secrets,
     /// Full name of the dataset whose columns are to be drafted: its file of columns is not read.
     pub(super) drafted: Option<&'a str>,
+    /// Receives the columns of other tables that expectations name.
+    pub references: &'a mut Vec<exists::AskedReference>,
     /// Receives the problems.
     pub problems: &'a mut Problems,
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Build;
+use super::exists::{OwnColumns, has_parents};
 use super::expect::ExpectedTable;
 use super::record::{Steps, column};
 use super::source::SourceContext;
@@ -114,6 +115,11 @@ impl Build<'_> {
             path: path.key("expect"),
             tables: &keys.expect,
             schema: Some(&schema),
+            silver: Some(OwnColumns {
+                source,
+                table: name,
+                has_parents: has_parents(inputs),
+            }),
             is_protected: &|column| is_protected(inputs, &columns, column),
         });
         let enabled = inputs.iter().any(|input| input.enabled);
@@ -226,13 +232,16 @@ impl Build<'_> {
         }
     }
 
-    /// Rejects the severity `error` for checks of the table as a whole, of which nothing can be held back, and for `freshness`
-    /// a column that is inside another one.
+    /// Rejects the severity `error` for checks of the table as a whole, of which nothing can be held back, and a column that is
+    /// inside another one.
     fn whole_checks(&mut self, context: &SilverContext<'_>) {
         for (name, table) in &context.keys.expect {
             let path = context.path.key("expect").key(name);
-            let Some(word @ (CheckWord::RowCountBetween | CheckWord::Freshness)) = table.check
-            else {
+            let of_whole = |word: &CheckWord| {
+                use CheckWord::{ExistsIn, Freshness, RowCountBetween};
+                matches!(word, RowCountBetween | Freshness | ExistsIn)
+            };
+            let Some(word) = table.check.filter(of_whole) else {
                 continue;
             };
             if table.severity == ExpectationSeverity::Error {
@@ -248,11 +257,11 @@ impl Build<'_> {
             if let Some(column) = column {
                 let path = path.key("column");
                 let what = format!("`{path} = \"{}\"` is inside another column", column.written);
-                self.complain(
-                    &path,
-                    what,
-                    "name a column of its own with a date or a time",
-                );
+                let hint = match word {
+                    CheckWord::Freshness => "name a column of its own with a date or a time",
+                    _ => "name a column of its own: a list can't be compared with another table",
+                };
+                self.complain(&path, what, hint);
             }
         }
     }

@@ -13,10 +13,11 @@ use bronzed_model::text::PositiveSpan;
 #[serde(deny_unknown_fields)]
 pub struct ExpectTable {
     /// Check, named as in Great Expectations: `not_null`, `between`, `in_set`, `matches`, `unique`,
-    /// `column_pair_a_ge_b`, `row_count_between` or `freshness`.
+    /// `column_pair_a_ge_b`, `row_count_between`, `freshness`, or of a silver table `exists_in`.
     #[schemars(required)]
     pub check: Option<CheckWord>,
-    /// `not_null`, `between`, `in_set`, `matches`, `unique`, `freshness`: the column.
+    /// `not_null`, `between`, `in_set`, `matches`, `unique`, `freshness`, `exists_in`: the column. `exists_in` takes `_id`
+    /// and `_parent_id`, too.
     pub column: Option<Text<ColumnName>>,
     /// `column_pair_a_ge_b`: the column with the greater value.
     pub column_a: Option<Text<ColumnName>>,
@@ -41,6 +42,11 @@ pub struct ExpectTable {
     /// `freshness`: greatest age of the newest value among a run's new rows, at the end of the run or of the day,
     /// whichever is earlier; of a silver table, of all its rows at the end of a build.
     pub max_age: Option<Text<PositiveSpan>>,
+    /// `exists_in`: the silver table that has each value, this one or another: `"pncp.contratacoes"`.
+    pub table: Option<String>,
+    /// `exists_in`: the column of that table. Default: `_id`, its key; if that is made of several fields, of `_id` and
+    /// `_parent_id` alone.
+    pub other: Option<String>,
     /// Share of the evaluated rows for which the check must hold, up to 1. Default: 1.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub mostly: Option<f64>,
@@ -72,6 +78,8 @@ pub enum CheckWord {
     ColumnPairAGeB,
     /// The newest value of `column` is no older than `max_age`.
     Freshness,
+    /// The value occurs in a column of a silver table. Of silver tables alone.
+    ExistsIn,
 }
 
 impl CheckWord {
@@ -91,6 +99,7 @@ impl CheckWord {
             Self::RowCountBetween => &[("min", false), ("max", false)],
             Self::ColumnPairAGeB => &[("column_a", true), ("column_b", true), ("or_equal", false)],
             Self::Freshness => &[("column", true), ("max_age", true)],
+            Self::ExistsIn => &[("column", true), ("table", true), ("other", false)],
         }
     }
 
@@ -105,6 +114,7 @@ impl CheckWord {
             Self::RowCountBetween => "row_count_between",
             Self::ColumnPairAGeB => "column_pair_a_ge_b",
             Self::Freshness => "freshness",
+            Self::ExistsIn => "exists_in",
         }
     }
 }

@@ -60,6 +60,11 @@ fn each_mistake_is_told_with_its_place() {
         ),
         ("check = \"not_null\"", "column` is missing", "write column"),
         (
+            "check = \"exists_in\"\ncolumn = \"srp\"\ntable = \"pncp.contratacoes\"",
+            "which a run of a dataset doesn't read",
+            "anti-join",
+        ),
+        (
             "check = \"not_null\"\ncolumn = \"valorTotalEstimad\"",
             "the schema lacks",
             "did you mean `valorTotalEstimado`",

@@ -1,7 +1,7 @@
 //! Mistakes in `silver`: each would make a table that lacks what its declaration says, or mixes records.
 
 use super::{BRONZED, Folder, PNCP};
-use bronzed_model::declaration::{Check, DeletedRows, SilverTable};
+use bronzed_model::declaration::{Check, DeletedRows, ReferencedColumn, SilverTable};
 use bronzed_model::schema::ColumnType;
 
 /// A second dataset of the same record, and a snapshot.
@@ -60,6 +60,19 @@ fn table(silver: &str) -> SilverTable {
 
 fn of(rest: &str) -> String {
     format!("[silver.tabela]\nfrom = [\"contratacoes\"]\n{rest}")
+}
+
+fn exists_in(rest: &str) -> String {
+    of(&format!(
+        "[silver.tabela.expect.regra]\ncheck = \"exists_in\"\n{rest}"
+    ))
+}
+
+fn reference(table: &SilverTable) -> (&str, &ReferencedColumn) {
+    let Check::ExistsIn { column, other } = &table.expectations[0].check else {
+        panic!("{:?}", table.expectations);
+    };
+    (&column.pointer, other)
 }
 
 #[test]
@@ -241,6 +254,70 @@ fn each_mistake_is_told_with_its_place() {
             "did you mean `numero_compra`",
         ),
         (
+            exists_in("column = \"numero_compra\"\nseverity = \"error\"\ntable = \"pncp.tabela\""),
+            "judges the table as a whole",
+            "severity = \"warn\"",
+        ),
+        (
+            exists_in("column = \"numero_compra\""),
+            "table` is missing: `exists_in` needs it",
+            "write table",
+        ),
+        (
+            exists_in("column = \"numero_compr\"\ntable = \"pncp.tabela\""),
+            "names `numero_compr`, which the schema lacks",
+            "did you mean `numero_compra`",
+        ),
+        (
+            exists_in("column = \"_parent_id\"\ntable = \"pncp.tabela\""),
+            "names `_parent_id`, which the schema lacks",
+            "in the table",
+        ),
+        (
+            exists_in("column = \"srp\"\ntable = \"pncp.tabela\""),
+            "a column of type boolean, which is not text, a number",
+            "another column",
+        ),
+        (
+            exists_in("column = \"fontes_orcamentarias\"\ntable = \"pncp.tabela\""),
+            "which is not text, a number",
+            "another column",
+        ),
+        (
+            exists_in("column = \"fontes_orcamentarias.nome\"\ntable = \"pncp.tabela\""),
+            "is inside another column",
+            "a list can't be compared",
+        ),
+        (
+            exists_in("column = \"numero_compra\"\ntable = \"pncp.tabel\""),
+            "table = \"pncp.tabel\"` is no silver table",
+            "did you mean `pncp.tabela`",
+        ),
+        (
+            exists_in("column = \"numero_compra\"\ntable = \"tabela\""),
+            "table = \"tabela\"` is no silver table",
+            "write SOURCE.NAME: `pncp.tabela`",
+        ),
+        (
+            exists_in(
+                "column = \"numero_compra\"\ntable = \"pncp.tabela\"\nother = \"numero_compr\"",
+            ),
+            "other` names `numero_compr`, which `pncp.tabela` lacks",
+            "did you mean `numero_compra`",
+        ),
+        (
+            exists_in("column = \"ano_compra\"\ntable = \"pncp.tabela\""),
+            "`ano_compra` is of type int64, and `_id` of `pncp.tabela` of type string",
+            "one type",
+        ),
+        (
+            exists_in(
+                "column = \"numero_compra\"\ntable = \"pncp.tabela\"\nother = \"valor_total_estimado\"",
+            ),
+            "`numero_compra` is of type string, and `valor_total_estimado`",
+            "one type",
+        ),
+        (
             of(
                 "[silver.tabela.expect.regra]\ncheck = \"row_count_between\"\nmin = 1\nseverity = \"error\"",
             ),
@@ -265,6 +342,75 @@ fn each_mistake_is_told_with_its_place() {
         let one = silver.contains("\"outra\", ") || places == 1;
         assert!(one, "{silver}: {problems}");
     }
+}
+
+#[test]
+fn a_column_refers_to_the_key_of_a_table_or_another_column_in_whatever_file() {
+    let own = table(&exists_in(
+        "column = \"numero_compra\"\ntable = \"pncp.tabela\"",
+    ));
+    let other = |column: &str| ReferencedColumn {
+        table: "silver.pncp.tabela".to_owned(),
+        prefix: "silver/pncp_tabela".to_owned(),
+        column: column.to_owned(),
+    };
+    assert_eq!(reference(&own), ("/numero_compra", &other("_id")));
+    // A file that is read before that of the table.
+    let folder = folder(&of(""));
+    let refers = exists_in(
+        "column = \"ano_compra\"\ntable = \"pncp.tabela\"\nother = \"sequencial_compra\"",
+    );
+    let text = folder.read(PNCP).replace(&of(""), &refers);
+    let text = ["name", "prefix"].iter().fold(text, |text, key| {
+        text.replace(
+            &format!("{key} = \"pncp\"\n"),
+            &format!("{key} = \"antes\"\n"),
+        )
+    });
+    folder.write("sources/antes.toml", &text);
+    let settings = folder.load(&[]);
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let before = &settings.sources["antes"].silver["tabela"];
+    let expected = ("/ano_compra", &other("sequencial_compra"));
+    assert_eq!(reference(before), expected);
+}
+
+#[test]
+fn a_table_whose_key_has_several_fields_is_referred_to_by_a_column_that_is_named() {
+    let with_key = |rest: &str| {
+        let folder = folder(&format!(
+            "{}\n[silver.outra]\nfrom = [\"outra\"]\ncolumns.valid_from = false",
+            exists_in(&format!(
+                "column = \"numero_compra\"\ntable = \"pncp.outra\"\n{rest}"
+            ))
+        ));
+        folder.write(
+            "sources/pncp/outra.toml",
+            &OTHER_COLUMNS.replace("int64", "string"),
+        );
+        let key = "primary_key = [\"numeroCompra\"]";
+        folder.spoil(PNCP, key, "primary_key = [\"numeroCompra\", \"srp\"]");
+        folder
+    };
+    let problems = with_key("").problems(&[]).to_string();
+    assert!(
+        problems.contains("other` is missing: the key of `pncp.outra` is made of 2 fields"),
+        "{problems}"
+    );
+    let settings = with_key("other = \"numero_compra\"").load(&[]);
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let (_, other) = reference(&settings.sources["pncp"].silver["tabela"]);
+    assert_eq!(other.column, "numero_compra");
+}
+
+#[test]
+fn a_table_that_has_mistakes_of_its_own_is_not_said_to_be_missing() {
+    let folder = folder(&format!(
+        "{}\n[silver.outra]\nfrom = [\"nada\"]",
+        exists_in("column = \"numero_compra\"\ntable = \"pncp.outra\"")
+    ));
+    let problems = folder.problems(&[]);
+    assert_eq!(problems.iter().len(), 1, "{problems}");
 }
 
 #[test]

@@ -77,6 +77,13 @@ pub enum Check {
         /// Greatest age.
         max_age: Duration,
     },
+    /// The value occurs in a column of a silver table. It is judged on a silver table as a whole, at the end of a build.
+    ExistsIn {
+        /// Column with the value.
+        column: ColumnPath,
+        /// Column that has each value.
+        other: ReferencedColumn,
+    },
 }
 
 impl Check {
@@ -84,6 +91,8 @@ impl Check {
     pub const ROW_COUNT_BETWEEN: &str = "row_count_between";
     /// Word of [`Check::Freshness`].
     pub const FRESHNESS: &str = "freshness";
+    /// Word of [`Check::ExistsIn`].
+    pub const EXISTS_IN: &str = "exists_in";
 
     /// Returns the word for the check in a file.
     pub fn word(&self) -> &'static str {
@@ -96,10 +105,11 @@ impl Check {
             Self::PairAGeB { .. } => "column_pair_a_ge_b",
             Self::RowCountBetween { .. } => Self::ROW_COUNT_BETWEEN,
             Self::Freshness { .. } => Self::FRESHNESS,
+            Self::ExistsIn { .. } => Self::EXISTS_IN,
         }
     }
 
-    /// Returns the columns that the check reads.
+    /// Returns the columns that the check reads of the table itself.
     pub fn columns(&self) -> Vec<&ColumnPath> {
         match self {
             Self::NotNull(column)
@@ -107,11 +117,23 @@ impl Check {
             | Self::Between { column, .. }
             | Self::InSet { column, .. }
             | Self::Matches { column, .. }
-            | Self::Freshness { column, .. } => vec![column],
+            | Self::Freshness { column, .. }
+            | Self::ExistsIn { column, .. } => vec![column],
             Self::PairAGeB { a, b, .. } => vec![a, b],
             Self::RowCountBetween { .. } => Vec::new(),
         }
     }
+}
+
+/// Column of a silver table to which another column refers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferencedColumn {
+    /// Full name of the table: `silver.pncp.contratacoes`.
+    pub table: String,
+    /// Folder of the table in the lake.
+    pub prefix: String,
+    /// Name of the column in the table.
+    pub column: String,
 }
 
 /// Path of a column: names joined with dots, through structs and the elements of lists.

@@ -27,7 +27,8 @@ use url::Url;
 pub use body::BodyPart;
 pub use csv::{CsvEncoding, CsvFormat};
 pub use expectation::{
-    Check, ColumnPath, Expectation, ExpectationSeverity, Share, ValueLimit, ValueSet,
+    Check, ColumnPath, Expectation, ExpectationSeverity, ReferencedColumn, Share, ValueLimit,
+    ValueSet,
 };
 pub use job::{Blackout, Job, JobDays, Mode, Priority};
 pub use kind::{Kind, Parent, Version};

@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -245,6 +246,28 @@ impl Lake {
             let range = size.saturating_sub(most)..size;
             match self.store.get_range(&path(key), range).await {
                 Ok(bytes) => Ok(Some(bytes)),
+                Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
+                    Ok(None)
+                }
+                Err(error) => Err(self.error(LakeAction::Read, key, error)),
+            }
+        };
+        measured(LakeOperation::Get, |_| false, read).await
+    }
+
+    /// Returns these ranges of an object, in their order; `None` if it doesn't exist. Ranges that are close to each other are
+    /// read by one request.
+    ///
+    /// # Errors
+    /// Returns an error if the object can't be read, or is shorter.
+    pub async fn ranges(
+        &self,
+        key: &str,
+        ranges: &[Range<u64>],
+    ) -> Result<Option<Vec<Bytes>>, LakeError> {
+        let read = async {
+            match self.store.get_ranges(&path(key), ranges).await {
+                Ok(parts) => Ok(Some(parts)),
                 Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
                     Ok(None)
                 }

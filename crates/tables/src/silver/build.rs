@@ -11,12 +11,13 @@ use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 
 use super::commit::{commit, discard, uncommitted};
+use super::exists::KnownReferences;
 use super::merge::{Merged, StepContext, merge};
 use super::news::{self, PendingDay};
 use super::shape::SilverShape;
 use super::state::{DayProgress, FilePlace, HeldRecord, TableState};
 use super::take::{BronzeFile, IncomingRows};
-use super::whole;
+use super::whole::JudgedTable;
 use super::{BuildProgress, Built, HeldBackPartition, OnProgress, SilverError, Stop};
 use crate::error::DeltaError;
 use crate::publish::ATTEMPTS;
@@ -33,6 +34,7 @@ pub(super) struct TableBuild<'a> {
     pub lake: &'a Lake,
     pub entropy: &'a Entropy,
     pub seen: &'a SeenStates,
+    pub known: &'a KnownReferences,
     pub table: &'a SilverTable,
     pub shape: &'a SilverShape,
     pub now: DateTime<Utc>,
@@ -42,6 +44,8 @@ pub(super) struct TableBuild<'a> {
     pub step_bytes: usize,
     /// Size at which a file is ended.
     pub file_bytes: usize,
+    /// Number of values that are looked for in another table at once.
+    pub values: usize,
     /// `true` if the table is made anew: all steps are one version.
     pub anew: bool,
     pub built: Built,
@@ -109,8 +113,19 @@ impl TableBuild<'_> {
         let left = pending.iter().filter(|day| !day.is_done).count() + held.len();
         self.built.days_left = left as u64;
         self.built.version = state.base.as_ref().map(|base| base.version());
-        let whole = whole::judge(self.lake, self.table, self.shape, &state, self.now).await?;
-        quality::add(&mut self.built.results, &whole, &self.table.expectations);
+        let judged = JudgedTable {
+            lake: self.lake,
+            table: self.table,
+            shape: self.shape,
+            now: self.now,
+            stop: self.stop,
+            known: self.known,
+            values: self.values,
+        };
+        let judged = judged.judge(&state).await?;
+        let expectations = &self.table.expectations;
+        quality::add(&mut self.built.results, &judged.results, expectations);
+        self.built.unevaluated = judged.unevaluated;
         Ok(self.built)
     }
 

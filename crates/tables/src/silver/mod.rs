@@ -12,13 +12,14 @@
 //! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
 //! - `build`: the steps; `vacuum`: files that no reader needs any more
 //! - `verify`: a table beside its files and bronze
-//! - `whole`: expectations on the table as a whole, after a build
+//! - `whole`: expectations on the table as a whole, after a build; `exists`, `seek`, `reference`: that values occur in another table
 //!
 //! `docs/develop/design/008-silver.md` has the reasons.
 
 mod build;
 mod commit;
 mod error;
+mod exists;
 mod fold;
 mod live;
 mod locate;
@@ -28,8 +29,10 @@ mod news;
 pub mod oracle;
 mod order;
 mod output;
+mod reference;
 mod report;
 mod rows;
+mod seek;
 mod shape;
 mod state;
 mod take;
@@ -44,19 +47,20 @@ use std::sync::Arc;
 
 use bronzed_model::declaration::SilverTable;
 use bronzed_model::entropy::Entropy;
-use bronzed_model::quality::Results;
 use bronzed_storage::lake::Lake;
 use chrono::{DateTime, Utc};
 
 use self::build::{SeenStates, TableBuild};
+use self::exists::KnownReferences;
 use self::shape::SilverShape;
 use self::state::{HeldRecord, TableState};
+use self::whole::JudgedTable;
 use crate::error::DeltaError;
 use crate::maintain;
 
 pub use error::SilverError;
 pub use live::{LiveFile, live_files};
-pub use report::{BuildProgress, Built, HeldBackPartition, SilverStatus};
+pub use report::{BuildProgress, Built, HeldBackPartition, SilverStatus, WholeJudgement};
 pub use verify::{DayAhead, RepeatedKey, SilverComparison, verify};
 
 /// Builder of silver tables. Clones share what they know of the tables.
@@ -65,8 +69,10 @@ pub struct SilverBuilder {
     lake: Lake,
     entropy: Arc<Entropy>,
     seen: SeenStates,
+    known: KnownReferences,
     step_bytes: usize,
     file_bytes: usize,
+    values: usize,
 }
 
 /// Returns `true` if the table has a Delta log.
@@ -90,8 +96,10 @@ impl SilverBuilder {
             lake,
             entropy: Arc::new(Entropy::from_system()),
             seen: SeenStates::default(),
+            known: KnownReferences::default(),
             step_bytes: TableBuild::default_step(),
             file_bytes: output::FILE_BYTES,
+            values: exists::VALUES,
         }
     }
 
@@ -106,11 +114,11 @@ impl SilverBuilder {
     }
 
     /// Takes in bronze commits that the table doesn't have, in steps of bounded memory, each one Delta version, until nothing
-    /// is left or `stop` says so between two steps. A table whose declaration has more columns, or derives their values
-    /// otherwise, is made anew.
+    /// is left or `stop` says so between two steps. A table whose declaration has more columns or wider types, or derives
+    /// their values otherwise, is made anew.
     ///
     /// # Errors
-    /// Returns an error if the declaration makes no table, a column was removed or retyped, or the lake can't be read or
+    /// Returns an error if the declaration makes no table, a column was removed or got a type that can't hold its values, or the lake can't be read or
     /// written. What was committed by earlier steps stays.
     pub async fn build(
         &self,
@@ -185,8 +193,7 @@ impl SilverBuilder {
         })
     }
 
-    /// Judges the expectations on the table as a whole, `row_count_between` and `freshness`, by the statistics of its newest
-    /// version. Nothing is written.
+    /// Judges the expectations on the table as a whole, as of its newest version. Nothing is written.
     ///
     /// # Errors
     /// Returns an error if the declaration makes no table, or the lake can't be read.
@@ -194,10 +201,19 @@ impl SilverBuilder {
         &self,
         table: &SilverTable,
         now: DateTime<Utc>,
-    ) -> Result<Results, SilverError> {
+    ) -> Result<WholeJudgement, SilverError> {
         let shape = SilverShape::of(table)?;
         let state = TableState::load(&self.lake, &table.prefix).await?;
-        whole::judge(&self.lake, table, &shape, &state, now).await
+        let judged = JudgedTable {
+            lake: &self.lake,
+            table,
+            shape: &shape,
+            now,
+            stop: &|| false,
+            known: &self.known,
+            values: self.values,
+        };
+        judged.judge(&state).await
     }
 
     fn at_work<'a>(
@@ -212,6 +228,7 @@ impl SilverBuilder {
             lake: &self.lake,
             entropy: &self.entropy,
             seen: &self.seen,
+            known: &self.known,
             table,
             shape,
             now,
@@ -219,6 +236,7 @@ impl SilverBuilder {
             progress,
             step_bytes: self.step_bytes,
             file_bytes: self.file_bytes,
+            values: self.values,
             anew,
             built: Built::default(),
         }

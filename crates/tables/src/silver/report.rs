@@ -47,6 +47,8 @@ pub struct Built {
     /// Results of the table's expectations on the rows that were written, those of held back partitions included; and of those on
     /// the table as a whole, as it is after the build.
     pub results: Results,
+    /// Expectations that aren't evaluated, each with the reason.
+    pub unevaluated: BTreeMap<String, String>,
     /// Number of bronze days that are left: held back, or not reached before the build was stopped.
     pub days_left: u64,
 }
@@ -67,6 +69,15 @@ pub struct HeldBackPartition {
     pub examples: Vec<Example>,
     /// Bronze days that are held back: `contratacoes 2025-10-22`.
     pub days: Vec<String>,
+}
+
+/// Results of the expectations on a table as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WholeJudgement {
+    /// Results by expectation.
+    pub results: Results,
+    /// Expectations that aren't evaluated, each with the reason: the other table has no version yet.
+    pub unevaluated: BTreeMap<String, String>,
 }
 
 /// State of a silver table.

@@ -267,6 +267,17 @@ pub(super) struct FileStatistics {
     pub max_values: serde_json::Map<String, serde_json::Value>,
 }
 
+impl FileStatistics {
+    /// Returns `true` if all values of a column are known to be null.
+    pub fn is_null(&self, name: &str) -> bool {
+        let nulls = self
+            .null_count
+            .get(name)
+            .and_then(serde_json::Value::as_u64);
+        nulls == Some(self.num_records)
+    }
+}
+
 impl<'a> FileRows<'a> {
     fn of(batch: &'a RecordBatch) -> KernelResult<Self> {
         let missing = || KernelError::missing_column("a column of the scan");

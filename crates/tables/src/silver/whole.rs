@@ -1,26 +1,30 @@
-//! Expectations on a table as a whole: its number of rows, and the age of its newest value. They are judged after each build, by
-//! the statistics of the log; of a file whose statistics lack the column, by its footer. Nothing is held back by them.
+//! Expectations on a table as a whole: its number of rows, the age of its newest value, and that values occur in another table.
+//! They are judged after each build. Nothing is held back by them. The first two take the statistics of the log; of a file whose
+//! statistics lack the column, its footer. The last one is in [`super::exists`].
 
 use bronzed_model::declaration::{Check, Expectation, ExpectationSeverity, SilverTable};
-use bronzed_model::quality::{Example, ExpectationResult, Results};
+use bronzed_model::quality::{Example, ExpectationResult};
 use bronzed_storage::bronze::expectations::judge_newest;
 use bronzed_storage::lake::{Entry, Lake};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use delta_kernel::arrow::array::cast::AsArray;
 use delta_kernel::arrow::array::types::{Date32Type, TimestampMicrosecondType};
 use delta_kernel::arrow::datatypes::DataType;
+use delta_kernel::snapshot::SnapshotRef;
 use serde_json::Value;
 
-use super::SilverError;
+use super::exists::{KnownReferences, ReferringTable, Unevaluated};
+use super::report::WholeJudgement;
 use super::shape::SilverShape;
 use super::state::{FileStatistics, TableFile, TableState};
+use super::{SilverError, Stop};
 use crate::statistics;
 
 /// Returns `true` for an expectation on the table as a whole.
 pub(super) fn is_of_whole(expectation: &Expectation) -> bool {
     matches!(
         expectation.check,
-        Check::Freshness { .. } | Check::RowCountBetween { .. }
+        Check::Freshness { .. } | Check::RowCountBetween { .. } | Check::ExistsIn { .. }
     )
 }
 
@@ -47,41 +51,77 @@ pub(super) fn refusal(expectation: &Expectation) -> Option<String> {
     })
 }
 
-/// Judges the expectations on the table as a whole. One for which there is no value has no result.
-pub(super) async fn judge(
-    lake: &Lake,
-    table: &SilverTable,
-    shape: &SilverShape,
-    state: &TableState,
-    now: DateTime<Utc>,
-) -> Result<Results, SilverError> {
-    let of_whole = table.expectations.iter().filter(|one| is_of_whole(one));
-    let of_whole: Vec<_> = of_whole.collect();
-    let mut results = Results::new();
-    let Some(base) = state.base.as_ref().filter(|_| !of_whole.is_empty()) else {
-        return Ok(results);
-    };
-    let files = TableState::with_statistics(lake, &shape.prefix, base).await?;
-    for expectation in of_whole {
-        let result = match &expectation.check {
+/// A table that is judged as a whole.
+pub(super) struct JudgedTable<'a> {
+    pub lake: &'a Lake,
+    pub table: &'a SilverTable,
+    pub shape: &'a SilverShape,
+    pub now: DateTime<Utc>,
+    pub stop: Stop<'a>,
+    /// Results of `exists_in` that may still stand.
+    pub known: &'a KnownReferences,
+    /// Number of values that are looked for in another table at once.
+    pub values: usize,
+}
+
+impl JudgedTable<'_> {
+    /// Judges the expectations on the table as a whole. One for which there is no value has no result.
+    pub async fn judge(&self, state: &TableState) -> Result<WholeJudgement, SilverError> {
+        let of_whole = self.table.expectations.iter();
+        let of_whole: Vec<_> = of_whole.filter(|one| is_of_whole(one)).collect();
+        let mut judged = WholeJudgement::default();
+        let Some(base) = state.base.as_ref().filter(|_| !of_whole.is_empty()) else {
+            return Ok(judged);
+        };
+        let files = TableState::with_statistics(self.lake, &self.shape.prefix, base).await?;
+        for expectation in of_whole {
+            let name = expectation.name.clone();
+            match self.one(expectation, base, &files).await? {
+                Ok(Some(result)) => drop(judged.results.insert(name, result)),
+                Ok(None) => {}
+                Err(Unevaluated(reason)) => drop(judged.unevaluated.insert(name, reason)),
+            }
+        }
+        Ok(judged)
+    }
+
+    async fn one(
+        &self,
+        expectation: &Expectation,
+        base: &SnapshotRef,
+        files: &[(TableFile, FileStatistics)],
+    ) -> Result<Result<Option<ExpectationResult>, Unevaluated>, SilverError> {
+        match &expectation.check {
             Check::RowCountBetween { min, max } => {
                 let rows = files.iter().map(|(file, _)| file.rows).sum();
-                Some(counted(expectation, rows, (*min, *max)))
+                Ok(Ok(Some(counted(expectation, rows, (*min, *max)))))
             }
             Check::Freshness { column, .. } => {
                 let name = column.steps().next().unwrap_or_default();
-                let newest = newest(lake, shape, &files, &name).await?;
-                let zone = table.inputs.first().map(|input| input.days.zone);
+                let newest = newest(self.lake, self.shape, files, &name).await?;
+                let zone = self.table.inputs.first().map(|input| input.days.zone);
                 let judged = newest.as_ref().zip(zone).map(|((number, kind), zone)| {
-                    judge_newest(expectation, (*number, kind), zone, now)
+                    judge_newest(expectation, (*number, kind), zone, self.now)
                 });
-                judged.flatten()
+                Ok(Ok(judged.flatten()))
             }
-            _ => None,
-        };
-        results.extend(result.map(|result| (expectation.name.clone(), result)));
+            Check::ExistsIn { column, other } => {
+                let name = column.steps().next().unwrap_or_default();
+                let referring = ReferringTable {
+                    lake: self.lake,
+                    name: &self.shape.name,
+                    prefix: &self.shape.prefix,
+                    snapshot: base,
+                    files,
+                    stop: self.stop,
+                    values: self.values,
+                };
+                let judged = referring.judge(expectation, (&name, other), self.known);
+                Ok(judged.await?.map(Some))
+            }
+            _ => Ok(Ok(None)),
+        }
     }
-    Ok(results)
 }
 
 fn counted(expectation: &Expectation, rows: u64, (min, max): (u64, u64)) -> ExpectationResult {
@@ -113,7 +153,7 @@ async fn newest(
     for (file, statistics) in files {
         let number = match statistics.max_values.get(name) {
             Some(value) => number(value, kind),
-            None if is_empty(statistics, name) => None,
+            None if statistics.is_null(name) => None,
             None => of_footer(lake, shape, file, name).await?,
         };
         newest = newest.max(number);
@@ -121,13 +161,8 @@ async fn newest(
     Ok(newest.map(|number| (number, kind.clone())))
 }
 
-fn is_empty(statistics: &FileStatistics, name: &str) -> bool {
-    let nulls = statistics.null_count.get(name).and_then(Value::as_u64);
-    nulls == Some(statistics.num_records)
-}
-
 /// Returns a value of the log's statistics in the unit of its type.
-fn number(value: &Value, kind: &DataType) -> Option<i128> {
+pub(super) fn number(value: &Value, kind: &DataType) -> Option<i128> {
     let text = value.as_str()?;
     if *kind == DataType::Date32 {
         let date: NaiveDate = text.parse().ok()?;

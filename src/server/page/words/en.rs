@@ -235,6 +235,7 @@ pub(in crate::server) const EN: Words = Words {
         failed: "not built",
         held_back: "Held back:",
         unmet: "Not as expected:",
+        unevaluated: "Not evaluated:",
     },
     calendar: CalendarWords {
         years: "Years at a glance",

@@ -364,6 +364,7 @@ pub(in crate::server) struct SilverWords {
     pub failed: &'static str,
     pub held_back: &'static str,
     pub unmet: &'static str,
+    pub unevaluated: &'static str,
 }
 
 /// Backfills.

@@ -232,6 +232,7 @@ pub(in crate::server) const PT: Words = Words {
         failed: "não construída",
         held_back: "Retida:",
         unmet: "Fora do esperado:",
+        unevaluated: "Não avaliado:",
     },
     calendar: CalendarWords {
         years: "Os anos num relance",

@@ -57,6 +57,11 @@ pub(super) fn shown(value: &str) -> String {
     cut(&masked_cpf(plain).unwrap_or_else(|| value.to_owned()))
 }
 
+/// Returns a value of a column as an example shows it; `None` if it is null.
+pub fn example_value(array: &dyn Array, place: usize) -> Option<String> {
+    value_text(array, place).map(|value| shown(&value))
+}
+
 /// Evaluates a check of values.
 pub(super) fn values(mut sink: RowSink<'_>, check: &Check) {
     let batch = sink.rows.batch;
@@ -83,7 +88,10 @@ pub(super) fn values(mut sink: RowSink<'_>, check: &Check) {
             with_texts(&mut sink, column, |text| !pattern.is_match(text));
         }
         Check::PairAGeB { a, b, or_equal } => pair(&mut sink, (a, b), *or_equal),
-        Check::Unique(_) | Check::RowCountBetween { .. } | Check::Freshness { .. } => {}
+        Check::Unique(_)
+        | Check::RowCountBetween { .. }
+        | Check::Freshness { .. }
+        | Check::ExistsIn { .. } => {}
     }
 }
 

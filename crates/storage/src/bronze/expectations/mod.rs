@@ -17,6 +17,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use chrono::{DateTime, Utc};
 
+pub use self::checks::example_value;
 pub use self::freshness::judge_newest;
 
 use self::checks::RowSink;

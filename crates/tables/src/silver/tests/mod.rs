@@ -5,6 +5,7 @@ mod declarations;
 mod expectations;
 mod faults;
 mod measure;
+mod references;
 mod small;
 mod upkeep;
 mod verification;

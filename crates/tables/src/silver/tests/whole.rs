@@ -5,6 +5,7 @@ use std::time::Duration;
 use bronzed_model::declaration::{
     Check, ColumnPath, Expectation, ExpectationSeverity, Share, SilverColumn,
 };
+use bronzed_model::quality::Results;
 use bronzed_model::schema::{Column, ColumnType};
 use chrono::TimeDelta;
 
@@ -77,7 +78,10 @@ async fn a_table_whose_newest_value_is_old_is_told_by_each_build_and_nothing_is_
     assert_eq!(judged(&built.results), (true, None));
     let later = now() + TimeDelta::days(2);
     let results = builder.judge(&table, later).await.unwrap();
-    assert_eq!(judged(&results), (false, Some("\"2025-10-15\"".to_owned())));
+    assert_eq!(
+        judged(&results.results),
+        (false, Some("\"2025-10-15\"".to_owned()))
+    );
 }
 
 /// The log has no statistics of such columns.
@@ -108,7 +112,7 @@ async fn the_newest_value_of_a_column_behind_many_others_is_found_in_footers() {
     let builder = builder(&lake, 24 << 20);
     let results = builder.judge(&table, now() + TimeDelta::days(1)).await;
     assert_eq!(
-        judged(&results.unwrap()),
+        judged(&results.unwrap().results),
         (false, Some("\"2025-10-21\"".to_owned()))
     );
 }
@@ -126,7 +130,7 @@ async fn rows_of_the_whole_table_are_counted_and_those_that_are_left_out_are_not
     let builder = builder(&lake, 24 << 20);
     // Bronze has no rows, or a table none.
     let results = builder.judge(&table(1), now()).await.unwrap();
-    assert!(results.is_empty());
+    assert_eq!(results, WholeJudgement::default());
     let built = build(&builder, &table(2)).await.unwrap();
     assert_eq!(judged(&built.results), (false, Some("1".to_owned())));
     published(&bronze, "b", "2025-10-11").await;
