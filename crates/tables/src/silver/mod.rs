@@ -11,11 +11,12 @@
 //! - `locate`, `fold`, `merge`, `rows`, `output`: the table's rows of these keys, what becomes of them, and new files
 //! - `state`, `commit`: a version of the table, and the next one; `live`: its files, for readers without an engine
 //! - `build`: the steps; `vacuum`: files that no reader needs any more
-//! - `verify`: a table beside its files and bronze
+//! - `verify`: a table beside its files and bronze; `across`: keys that stand in two partitions
 //! - `whole`: expectations on the table as a whole, after a build; `exists`, `seek`, `reference`: that values occur in another table
 //!
 //! `docs/develop/design/008-silver.md` has the reasons.
 
+mod across;
 mod build;
 mod commit;
 mod error;

@@ -223,7 +223,7 @@ fn hash(value: &ReferenceValue<'_>) -> u64 {
 }
 
 /// Reads columns of a file of a table.
-async fn read(
+pub(super) async fn read(
     lake: &Lake,
     (table, prefix): (&str, &str),
     file: &TableFile,

@@ -1,6 +1,7 @@
 //! Verification of a silver table: its log beside its files, and what went in beside bronze.
 //!
-//! Of each file the footer is read; of two files whose bounds of keys overlap, the keys, too.
+//! Of each file the footer is read, and the column of its keys, which stand in one partition each; of two files of a partition
+//! whose bounds of keys overlap, the rows' keys are compared themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,7 @@ use delta_kernel::arrow::array::cast::AsArray;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::SilverError;
+use super::across;
 use super::locate;
 use super::shape::{ID, ORDER, SilverShape};
 use super::state::{FilePlace, TableFile, TableState};
@@ -34,7 +36,7 @@ pub struct SilverComparison {
     pub gone: BTreeSet<String>,
     /// Files that aren't as the log says, with what differs.
     pub damaged: BTreeMap<String, String>,
-    /// Keys of rows that stand in two files of one partition, one for each pair of files.
+    /// Keys of rows that stand in two files, one for each pair of files.
     pub twice: Vec<RepeatedKey>,
     /// Bronze days of which more went in than bronze has.
     pub ahead: Vec<DayAhead>,
@@ -43,7 +45,7 @@ pub struct SilverComparison {
 /// A key that stands in two files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
-    /// The first of the keys that both files have.
+    /// The first of the keys that both files have, and were looked at.
     pub id: String,
     /// The files.
     pub files: [String; 2],
@@ -108,7 +110,9 @@ pub async fn verify(lake: &Lake, table: &SilverTable) -> Result<SilverComparison
             FileLook::Damaged(reason) => drop(found.damaged.insert(key, reason)),
         }
     }
+    let repeated = across::repeated(lake, &shape, &sound, across::HASHES).await?;
     found.twice = twice(lake, &shape, sound).await?;
+    found.twice.extend(repeated);
     Ok(found)
 }
 

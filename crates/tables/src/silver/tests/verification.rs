@@ -75,13 +75,18 @@ async fn files_that_are_gone_cut_off_or_others_are_named() {
 }
 
 /// A file of the table with the rows of some batches of another one, and the log told so.
-async fn with_a_copy(lake: &Lake, table: &SilverTable, of: &TableFile) -> String {
+async fn with_a_copy(
+    lake: &Lake,
+    table: &SilverTable,
+    of: &TableFile,
+    place: &FilePlace,
+) -> String {
     let shape = SilverShape::of(table).unwrap();
     let mut state = TableState::load(lake, &table.prefix).await.unwrap();
     let bytes = locate::read(lake, &shape, of).await.unwrap();
     let mut number = 0;
     let step = uuid::Uuid::from_u128(7);
-    let mut writer = output::TableWriter::new(lake, &shape, &of.place, (step, &mut number), now());
+    let mut writer = output::TableWriter::new(lake, &shape, place, (step, &mut number), now());
     for batch in locate::batches(&shape, of, bytes, |_| true).unwrap() {
         writer.write(&batch.unwrap()).await.unwrap();
     }
@@ -106,7 +111,7 @@ async fn a_row_that_stands_in_two_files_is_named_with_both() {
             .iter()
             .find(|file| file.place != FilePlace::Kept);
         let of = of.unwrap();
-        let copy = with_a_copy(&lake, &table, of).await;
+        let copy = with_a_copy(&lake, &table, of, &of.place).await;
         let found = verify(&lake, &table).await.unwrap();
         let [repeated] = &found.twice[..] else {
             panic!("{found:?}");
@@ -118,6 +123,38 @@ async fn a_row_that_stands_in_two_files_is_named_with_both() {
         assert_eq!(named, files);
         assert_eq!(repeated.id, of.keys.clone().unwrap().0);
         assert!(!found.is_readable() && found.damaged.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_stands_in_two_partitions_is_named_whatever_the_number_of_passes() {
+    let other = FilePlace::Table(Some("2031-01".to_owned()));
+    for place in [other, FilePlace::Kept] {
+        let table = records_table(DeletedRows::Flag);
+        let (lake, _, state) = given(&table).await;
+        let of = state
+            .files
+            .iter()
+            .find(|file| file.place != FilePlace::Kept);
+        let of = of.unwrap();
+        let copy = with_a_copy(&lake, &table, of, &place).await;
+        let found = verify(&lake, &table).await.unwrap();
+        let [repeated] = &found.twice[..] else {
+            panic!("{found:?}");
+        };
+        let mut files = [key(&table, of), copy];
+        let mut named = repeated.files.clone();
+        files.sort();
+        named.sort();
+        assert_eq!(named, files);
+        assert_eq!(repeated.id, of.keys.clone().unwrap().0);
+        let shape = SilverShape::of(&table).unwrap();
+        let state = TableState::load(&lake, &table.prefix).await.unwrap();
+        let files: Vec<_> = state.files.iter().collect();
+        for at_once in [1, 7, 1_000_000] {
+            let again = across::repeated(&lake, &shape, &files, at_once).await;
+            assert_eq!(again.unwrap(), found.twice, "{at_once} at once");
+        }
     }
 }
 
