@@ -6,7 +6,7 @@ use bronzed_model::day::Day;
 use bronzed_storage::bronze::layout;
 use bronzed_storage::lake::Lake;
 use delta_kernel::snapshot::{Snapshot, SnapshotRef};
-use delta_kernel::{Engine, KernelResult};
+use delta_kernel::{Engine, KernelError, KernelResult};
 
 use crate::error::DeltaError;
 use crate::log;
@@ -37,9 +37,20 @@ pub(crate) async fn exists(lake: &Lake, prefix: &str) -> Result<bool, DeltaError
 }
 
 /// Reads the newest version of the table's log; `None` if it has none.
+///
+/// # Errors
+/// Returns an error if the lake or the log can't be read: a log that has lost its first version can't.
 pub(crate) async fn load(lake: &Lake, prefix: &str) -> Result<Option<SnapshotRef>, DeltaError> {
     if !exists(lake, prefix).await? {
-        return Ok(None);
+        let folder = layout::delta_log_folder(prefix);
+        if lake.list(&folder).await?.is_empty() {
+            return Ok(None);
+        }
+        // Another writer may have created the log since.
+        if !exists(lake, prefix).await? {
+            let lost = KernelError::generic("its first version is lost");
+            return Err(DeltaError::log(prefix, lost));
+        }
     }
     let (snapshot, _) = log::run(lake, prefix, |engine: &log::LogEngine| {
         Snapshot::builder_for(root(prefix)?).build(engine as &dyn Engine)

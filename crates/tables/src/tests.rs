@@ -80,10 +80,10 @@ async fn a_log_that_another_process_makes_meanwhile_is_no_error() {
         let (other, of_other) = (Publisher::new(lake(&world)), days.clone());
         let store = Arc::clone(&world.store);
         let faulty = Faulty::new(store, Arc::default(), move |op, key| {
-            let looks_for_log = op == Op::Get && key.ends_with("/_delta_log/_last_checkpoint");
-            looks += u32::from(looks_for_log);
+            let reads_file = op == Op::Get && key.ends_with(".parquet");
+            looks += u32::from(reads_file);
             let (other, days) = (other.clone(), of_other.clone());
-            (looks_for_log && looks == 1).then(|| {
+            (reads_file && looks == 1).then(|| {
                 let dataset = support::shared_dataset();
                 Fault::Meanwhile(Box::pin(async move {
                     let published = other.publish(&dataset, &days).await.unwrap();
@@ -165,6 +165,25 @@ async fn a_long_log_has_checkpoints_and_is_read_from_them() {
     assert!(found.is_equal() && found.published == 65, "{found:?}");
     let other = Publisher::new(lake(&world));
     assert_eq!(publish(&world, &other).await.files, 0);
+}
+
+/// The kernel refuses to create a log of which some versions are there.
+#[tokio::test]
+async fn a_log_that_has_lost_its_first_version_is_made_anew() {
+    let world = support::memory();
+    let (publisher, dataset) = (Publisher::new(lake(&world)), support::shared_dataset());
+    for id in ["1", "2"] {
+        run_once(&world, "hourly", &[id]).await;
+        publish(&world, &publisher).await;
+    }
+    world
+        .delete("pncp/_delta_log/00000000000000000000.json")
+        .await;
+    assert!(compare(&lake(&world), &dataset).await.is_err());
+    let other = Publisher::new(lake(&world));
+    other.rebuild(&dataset).await.unwrap();
+    let found = compare(&lake(&world), &dataset).await.unwrap();
+    assert!(found.is_equal() && found.published == 2, "{found:?}");
 }
 
 #[tokio::test]

@@ -159,6 +159,26 @@ async fn a_log_that_is_damaged_is_made_anew_when_that_is_asked_for() {
     assert_eq!(rows, expected);
 }
 
+#[tokio::test]
+async fn a_log_that_has_lost_its_first_version_is_made_anew_when_that_is_asked_for() {
+    let lake = over(&store());
+    let known = some_bronze(&lake).await;
+    let table = records_table(DeletedRows::Flag);
+    let built = build(&builder(&lake, 1), &table).await.unwrap();
+    assert!(built.version > Some(0), "{built:?}");
+    let first = format!("{}/_delta_log/{:020}.json", table.prefix, 0);
+    lake.delete(&first).await.unwrap();
+    let refused = build(&builder(&lake, 1), &table).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let builder = builder(&lake, 24 << 20);
+    builder
+        .rebuild(&table, now(), &|| false, &|_| {})
+        .await
+        .unwrap();
+    let (rows, expected) = compared(&lake, &table, &known).await;
+    assert_eq!(rows, expected);
+}
+
 #[test]
 fn a_declaration_that_makes_no_table_is_refused_with_the_reason() {
     let table = records_table(DeletedRows::Flag);
