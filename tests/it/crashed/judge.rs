@@ -18,7 +18,7 @@ pub struct Judge {
 
 /// Tables of a lake that are judged.
 pub struct JudgedTables<'a> {
-    pub lake: &'a str,
+    pub lake: String,
     /// Prefixes of bronze tables.
     pub bronze: &'a [&'a str],
     /// Prefixes of silver tables, each with its kind.

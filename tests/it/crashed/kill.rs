@@ -2,6 +2,7 @@
 
 use bronzed_tables::testing::Chance;
 
+use crate::support::lake::Backend;
 use crate::support::program::{Program, Running};
 
 /// Points, with the greatest number of the pass that is drawn.
@@ -27,15 +28,23 @@ const RUN_POINTS: [(&str, u64); 5] = [
 ];
 
 /// Draws a point of any process, `data.after:2`.
-pub fn point(chance: &mut Chance) -> String {
-    drawn(&POINTS, chance)
+pub fn point(backend: Backend, chance: &mut Chance) -> String {
+    drawn(points(backend), chance)
 }
 
 /// Draws a point of a run.
-pub fn run_point(chance: &mut Chance) -> String {
+pub fn run_point(backend: Backend, chance: &mut Chance) -> String {
     match chance.below(2) {
         0 => drawn(&RUN_POINTS, chance),
-        _ => drawn(&POINTS, chance),
+        _ => drawn(points(backend), chance),
+    }
+}
+
+/// Returns the points of any process: only a folder has some within a write.
+fn points(backend: Backend) -> &'static [(&'static str, u64)] {
+    match backend {
+        Backend::Folder => &POINTS,
+        _ => &POINTS[..5],
     }
 }
 

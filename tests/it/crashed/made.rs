@@ -11,6 +11,7 @@ use bronzed_tables::testing::{BronzeDays, Chance, Event, datasets, events};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
+use super::copy::LakeCopy;
 use super::judge::{Judge, JudgedTables};
 use super::kill::{Stopped, kill_at, open_point, point, stopped};
 use crate::support::lake::{Backend, TestLake};
@@ -91,7 +92,8 @@ const SILVER: [(&str, &str); 4] = [
 /// A lake, its declaration, and what is to come.
 struct MadeLake {
     lake: TestLake,
-    folder: String,
+    backend: Backend,
+    copy: LakeCopy,
     config: TempDir,
     bronze: BronzeDays,
     to_come: VecDeque<Event>,
@@ -102,8 +104,8 @@ struct MadeLake {
 }
 
 /// Kills so many processes. Returns a line for each kill.
-pub fn play(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
-    let mut made = MadeLake::new(chance.below(u64::MAX));
+pub fn play(backend: Backend, kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
+    let mut made = MadeLake::new(backend, kills, chance.below(u64::MAX));
     let mut killed = Vec::new();
     let mut trial = 0;
     while killed.len() < kills as usize {
@@ -114,7 +116,7 @@ pub fn play(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
         made.grow(1 + chance.below(2 * most));
         let met = made.disturb(chance);
         for line in &met {
-            println!("kill {}: {line}", killed.len() + 1);
+            println!("kill {} on {backend:?}: {line}", killed.len() + 1);
             killed.push(line.clone());
         }
         if met.is_empty() {
@@ -134,11 +136,14 @@ pub fn play(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
     killed
 }
 
-/// Returns commits of a few rows each: several a day, so that there is something to compact.
-fn small(event: Event) -> Vec<Event> {
+/// Changes of bronze for each kill on a server, where a change takes longer.
+const CHANGES_OF_A_KILL: usize = 10;
+
+/// Returns commits of at most so many rows each: several a day, so that there is something to compact.
+fn small(event: Event, rows: usize) -> Vec<Event> {
     match event {
         Event::Commit(facts) => facts
-            .chunks(2)
+            .chunks(rows)
             .map(|facts| Event::Commit(facts.to_vec()))
             .collect(),
         note @ Event::Note { .. } => vec![note],
@@ -146,8 +151,15 @@ fn small(event: Event) -> Vec<Event> {
 }
 
 impl MadeLake {
-    fn new(seed: u64) -> Self {
-        let lake = TestLake::new(Backend::Folder);
+    fn new(backend: Backend, kills: u32, seed: u64) -> Self {
+        let lake = TestLake::new(backend);
+        // On a server no file is old, so that only days of many files are due for compaction.
+        let (rows, most) = match backend {
+            Backend::Folder => (2, usize::MAX),
+            _ => (1, CHANGES_OF_A_KILL * kills as usize),
+        };
+        let to_come = events(seed).into_iter();
+        let to_come = to_come.flat_map(|event| small(event, rows)).take(most);
         let config = TempDir::with_prefix("bronzed-config-").expect("a temporary folder");
         let source = SOURCE.replace("COLUMNS", SILVER_COLUMNS);
         fs::create_dir(config.path().join("sources")).expect("a new folder");
@@ -160,19 +172,20 @@ impl MadeLake {
         }
         Self {
             bronze: BronzeDays::new(lake.open()),
-            folder: lake.as_folder().to_str().expect("a path").to_owned(),
+            copy: LakeCopy::of(&lake),
+            backend,
             lake,
             config,
-            to_come: events(seed).into_iter().flat_map(small).collect(),
+            to_come: to_come.collect(),
             changed: String::new(),
             noted: BTreeMap::new(),
             notes: Vec::new(),
         }
     }
 
-    fn judged(&self) -> JudgedTables<'_> {
+    fn judged(&mut self) -> JudgedTables<'_> {
         JudgedTables {
-            lake: &self.folder,
+            lake: self.copy.now(&self.lake).to_owned(),
             bronze: &BRONZE,
             silver: &SILVER,
             notes: &self.notes,
@@ -216,9 +229,12 @@ impl MadeLake {
         }
     }
 
-    /// Makes a day complete since three days.
+    /// Makes a day complete, in a folder since three days.
     fn settle(&self, prefix: &str, day: Day) {
         self.lake.put(&layout::complete_key(prefix, day), "");
+        if self.backend != Backend::Folder {
+            return;
+        }
         let folder = self.lake.as_folder().join(layout::partition(prefix, day));
         let before = SystemTime::from(SystemClock.now() - TimeDelta::days(3));
         for file in fs::read_dir(folder).expect("a folder") {
@@ -267,7 +283,7 @@ impl MadeLake {
     }
 
     fn kill(&self, args: &[&str], chance: &mut Chance) -> Vec<String> {
-        let point = point(chance);
+        let point = point(self.backend, chance);
         let met = kill_at(self.program(args), &point);
         let line = format!("{args:?} at {point}");
         met.then_some(line).into_iter().collect()
@@ -282,7 +298,7 @@ impl MadeLake {
         };
         let mut killed = Vec::new();
         if chance.below(2) == 0 {
-            let point = point(chance);
+            let point = point(self.backend, chance);
             if kill_at(self.program(other), &point) {
                 killed.push(format!("{other:?} at {point}, beside {first:?} at {both}"));
             }

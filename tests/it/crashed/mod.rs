@@ -5,11 +5,14 @@
 //! After each kill, DuckDB and delta-rs see a prefix of the commits of each day, and the fold of those that went in; after an
 //! undisturbed build, that of all.
 //!
+//! A part of the kills is on S3, where the readers get a copy of the objects.
+//!
 //! - `made`: a lake of made-up days, and the processes over it
 //! - `kill`: kills at a drawn moment
 //! - `read`: days that `bronzed run` reads from an API, and publishes
-//! - `judge`: the judge in Python
+//! - `judge`: the judge in Python; `copy`: objects of a server in a folder
 
+mod copy;
 mod judge;
 mod kill;
 mod made;
@@ -18,12 +21,16 @@ mod read;
 use std::env;
 
 use bronzed_tables::testing::Chance;
+use tokio::time::Instant;
+
+use crate::support::lake::Backend;
 
 /// Fixed seed of the ordinary test. `CRASHED_SEED` sets another one.
 const SEED: u64 = 281_126;
 
-/// Number of kills, by what is killed.
+/// Number of kills of one backend, by what is killed.
 struct Kills {
+    on: Backend,
     /// Processes over made-up days.
     made: u32,
     /// Runs, and what follows them.
@@ -40,23 +47,49 @@ fn chance() -> Chance {
 
 #[test]
 fn tables_are_prefixes_and_folds_of_bronze_after_each_of_a_few_kills() {
-    play(&Kills { made: 10, read: 2 });
+    let in_a_folder = Kills {
+        on: Backend::Folder,
+        made: 8,
+        read: 2,
+    };
+    let on_s3 = Kills {
+        on: Backend::S3,
+        made: 1,
+        read: 1,
+    };
+    play(&[in_a_folder, on_s3]);
 }
 
 #[test]
 #[ignore = "takes minutes: .ci/run failpoints"]
 fn tables_are_prefixes_and_folds_of_bronze_after_each_of_200_kills() {
-    play(&Kills {
-        made: 160,
-        read: 40,
-    });
+    let in_a_folder = Kills {
+        on: Backend::Folder,
+        made: 130,
+        read: 30,
+    };
+    let on_s3 = Kills {
+        on: Backend::S3,
+        made: 30,
+        read: 10,
+    };
+    play(&[in_a_folder, on_s3]);
 }
 
-fn play(kills: &Kills) {
+fn play(backends: &[Kills]) {
     let mut chance = chance();
     let mut judge = judge::Judge::start();
-    let mut killed = made::play(kills.made, &mut chance, &mut judge);
-    killed.extend(read::play(kills.read, &mut chance, &mut judge));
-    println!("{} kills, {} judgements", killed.len(), judge.judged);
-    assert_eq!(killed.len(), (kills.made + kills.read) as usize);
+    for kills in backends {
+        let begun = Instant::now();
+        let mut killed = made::play(kills.on, kills.made, &mut chance, &mut judge);
+        killed.extend(read::play(kills.on, kills.read, &mut chance, &mut judge));
+        println!(
+            "{} kills on {:?} in {:.0?}, {} judgements so far",
+            killed.len(),
+            kills.on,
+            begun.elapsed(),
+            judge.judged
+        );
+        assert_eq!(killed.len(), (kills.made + kills.read) as usize);
+    }
 }

@@ -6,6 +6,7 @@ use bronzed_simulator::pncp::catalog::Catalog;
 use bronzed_simulator::pncp::generated::GeneratedDay;
 use bronzed_tables::testing::Chance;
 
+use super::copy::LakeCopy;
 use super::judge::{Judge, JudgedTables};
 use super::kill::{kill_at, point, run_point};
 use crate::support::lake::Backend;
@@ -16,24 +17,29 @@ const RECORDS: u32 = 150;
 const KILLS: u32 = 10;
 
 /// Kills so many processes, of a few lakes. Returns a line for each kill.
-pub fn play(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
+pub fn play(backend: Backend, kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
     let mut killed = Vec::new();
     while killed.len() < kills as usize {
         let left = kills as usize - killed.len();
         let of_lake = u32::try_from(left).expect("few").min(KILLS);
-        killed.extend(of_one_lake(of_lake, chance, judge));
+        killed.extend(of_one_lake(backend, of_lake, chance, judge));
     }
     killed
 }
 
-fn of_one_lake(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String> {
+fn of_one_lake(
+    backend: Backend,
+    kills: u32,
+    chance: &mut Chance,
+    judge: &mut Judge,
+) -> Vec<String> {
     let records = GeneratedDay::new(chance.below(1_000), day(), RECORDS).records();
     let mut config = scene::config(Catalog::new().with(records));
     config.latency = Duration::from_millis(2);
-    let scene = Scene::new(Backend::Folder, config);
-    let folder = scene.lake.as_folder();
-    let tables = JudgedTables {
-        lake: folder.to_str().expect("a path"),
+    let scene = Scene::new(backend, config);
+    let mut copy = LakeCopy::of(&scene.lake);
+    let tables = |copy: &mut LakeCopy| JudgedTables {
+        lake: copy.now(&scene.lake).to_owned(),
         bronze: &["pncp"],
         silver: &[("silver/pncp_contratacoes", "keys")],
         notes: &[],
@@ -50,30 +56,30 @@ fn of_one_lake(kills: u32, chance: &mut Chance, judge: &mut Judge) -> Vec<String
         let is_lake = scene.lake.keys().iter().any(|key| key.starts_with("pncp/"));
         let (name, at, met) = match chance.below(5) {
             0 if is_lake => {
-                let at = point(chance);
+                let at = point(backend, chance);
                 let met = kill_at(scene.program(&build), &at);
                 ("silver build", at, met)
             }
             1 if is_lake => {
-                let at = point(chance);
+                let at = point(backend, chance);
                 let met = kill_at(scene.program(&compact), &at);
                 ("tables compact", at, met)
             }
             _ => {
-                let at = run_point(chance);
+                let at = run_point(backend, chance);
                 let met = kill_at(reader(), &at);
                 ("run", at, met)
             }
         };
         if met {
-            let line = format!("{name} at {at}");
+            let line = format!("{name} on {backend:?} at {at}");
             println!("kill of one who reads, {}: {line}", killed.len() + 1);
-            judge.assert_tables(&tables, false, &line);
+            judge.assert_tables(&tables(&mut copy), false, &line);
             killed.push(line);
         }
     }
     reader().run().expect(0);
     scene.program(&build).run().expect(0);
-    judge.assert_tables(&tables, true, "at the end");
+    judge.assert_tables(&tables(&mut copy), true, "at the end");
     killed
 }

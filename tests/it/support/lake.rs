@@ -1,5 +1,6 @@
 //! A lake for one test, in a folder or on a server.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,21 @@ impl TestLake {
         let mut keys: Vec<_> = runtime().block_on(listed.try_collect()).expect("a listing");
         keys.sort();
         keys
+    }
+
+    /// Returns `true` if the lake is in a folder.
+    pub fn is_folder(&self) -> bool {
+        self.backend == Backend::Folder
+    }
+
+    /// Returns the version of each object by key.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let listed = self.store.list(None).map_ok(|found| {
+            let version = found.e_tag.clone();
+            let version = version.unwrap_or_else(|| format!("{found:?}"));
+            (found.location.to_string(), version)
+        });
+        runtime().block_on(listed.try_collect()).expect("a listing")
     }
 
     /// Returns the object at `key`, which must exist.
