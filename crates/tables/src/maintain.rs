@@ -15,13 +15,18 @@ use crate::log::{self, Write};
 use crate::newest::TableLog;
 
 /// Versions from one checkpoint to the next.
-const CHECKPOINT_EVERY: u64 = 30;
+pub(crate) const CHECKPOINT_EVERY: u64 = 30;
 /// Age at which versions before a checkpoint are deleted: the format's default for `delta.logRetentionDuration`.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Writes a checkpoint if it is due, and returns what remains known of the log.
-pub(crate) async fn after_commit(lake: &Lake, prefix: &str, log: TableLog) -> Option<TableLog> {
-    if !log.snapshot.version().is_multiple_of(CHECKPOINT_EVERY) {
+/// Writes a checkpoint if one is due, `every` so many versions, and returns what remains known of the log.
+pub(crate) async fn after_commit(
+    lake: &Lake,
+    prefix: &str,
+    log: TableLog,
+    every: u64,
+) -> Option<TableLog> {
+    if !log.snapshot.version().is_multiple_of(every) {
         return Some(log);
     }
     if let Err(error) = checkpoint(lake, prefix, &log).await {

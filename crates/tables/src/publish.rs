@@ -43,6 +43,7 @@ pub(crate) const WRITER: &str = concat!("bronzed/", env!("CARGO_PKG_VERSION"));
 pub struct Publisher {
     lake: Lake,
     logs: Arc<Mutex<BTreeMap<String, KnownLog>>>,
+    checkpoint_every: u64,
 }
 
 /// Knowledge of this process of a table's log. Whoever publishes holds it.
@@ -79,6 +80,16 @@ impl Publisher {
         Self {
             lake,
             logs: Arc::default(),
+            checkpoint_every: maintain::CHECKPOINT_EVERY,
+        }
+    }
+
+    /// Returns a publisher that writes a checkpoint after so many versions.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn of_checkpoints(lake: Lake, every: u64) -> Self {
+        Self {
+            checkpoint_every: every,
+            ..Self::new(lake)
         }
     }
 
@@ -117,7 +128,8 @@ impl Publisher {
             };
             if let Some((log, published)) = self.append(dataset, log, change, &mut read).await? {
                 if let Some(log) = log {
-                    *known = maintain::after_commit(&self.lake, &dataset.prefix, log).await;
+                    let (prefix, every) = (&dataset.prefix, self.checkpoint_every);
+                    *known = maintain::after_commit(&self.lake, prefix, log, every).await;
                 }
                 return Ok(published);
             }

@@ -432,7 +432,8 @@ async fn swap(
         }
     }
     if let Some(after) = after {
-        maintain::after_commit(lake, prefix, TableLog::of(after)).await;
+        let every = maintain::CHECKPOINT_EVERY;
+        maintain::after_commit(lake, prefix, TableLog::of(after), every).await;
     }
     Ok(Some(files.iter().map(|(_, file)| file.size).sum()))
 }

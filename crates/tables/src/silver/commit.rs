@@ -107,7 +107,10 @@ async fn settle(
     let log = match after {
         // The first version is as good as a checkpoint.
         Some(snapshot) if snapshot.version() == 0 => return Ok(Some(snapshot)),
-        Some(snapshot) => maintain::after_commit(lake, prefix, TableLog::of(snapshot)).await,
+        Some(snapshot) => {
+            let (log, every) = (TableLog::of(snapshot), maintain::CHECKPOINT_EVERY);
+            maintain::after_commit(lake, prefix, log, every).await
+        }
         None => None,
     };
     match log {

@@ -10,10 +10,10 @@ use bronzed_model::execution::{Execution, Status};
 use bronzed_model::record::RecordId;
 use bronzed_storage::bronze::writer::{EncodedFile, FileMeta, FileWriter, Op, RowOrigin};
 use bronzed_storage::state::DayState;
-use bronzed_tables::{CompactionScope, Publisher, SilverBuilder, compact};
+use bronzed_tables::{CompactionScope, Comparison, compact, compare};
 
 use super::scenario::{PlannedCommit, PlannedRow, TableRole};
-use super::world::{World, build_time, compaction_time, days};
+use super::world::{Process, World, build_time, compaction_time, days};
 use bronzed_model::declaration::Dataset;
 
 /// Result of an actor: the error that it ended with.
@@ -22,7 +22,7 @@ pub type Ended = Result<(), String>;
 /// Runs one actor. No two have the same `number`.
 pub async fn act(world: Arc<World>, lane: usize, role: TableRole, number: u64) -> Ended {
     let actor = Actor {
-        publisher: Publisher::new(world.lake(lane)),
+        process: world.process(lane, number),
         world,
         lane,
         number,
@@ -30,25 +30,27 @@ pub async fn act(world: Arc<World>, lane: usize, role: TableRole, number: u64) -
     match role {
         TableRole::Run(runs) => {
             for (number, commits) in runs.iter().enumerate() {
-                actor.commit_all(commits, 10 * number as u64).await?;
+                actor.run_of(commits, 10 * number as u64).await?;
             }
             Ok(())
         }
+        TableRole::Commit(commits) => actor.commit_all(&commits, 0).await.map(drop),
         TableRole::Note { day, mask } => actor.note(days()[day], mask).await,
         TableRole::Publish => actor.publish().await,
         TableRole::Align => actor.align().await,
+        TableRole::Compare => actor.compare().await,
         TableRole::Compact => actor.compact().await,
         TableRole::Build => actor.build(false).await,
         TableRole::Renew => actor.build(true).await,
     }
 }
 
-/// A process.
+/// Work of a process.
 struct Actor {
     world: Arc<World>,
     lane: usize,
     number: u64,
-    publisher: Publisher,
+    process: Process,
 }
 
 impl Actor {
@@ -56,7 +58,21 @@ impl Actor {
         Entropy::seeded(self.number)
     }
 
-    async fn commit_all(&self, commits: &[PlannedCommit], first: u64) -> Ended {
+    async fn run_of(&self, commits: &[PlannedCommit], first: u64) -> Ended {
+        for (dataset, days) in self.commit_all(commits, first).await? {
+            let dataset = self.world.dataset(dataset);
+            let published = self.process.publisher.publish(&dataset, &days).await;
+            published.map_err(|error| format!("publication: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Commits rows; returns the days by the place of their dataset.
+    async fn commit_all(
+        &self,
+        commits: &[PlannedCommit],
+        first: u64,
+    ) -> Result<BTreeMap<usize, BTreeSet<Day>>, String> {
         let mut written: BTreeMap<usize, BTreeSet<Day>> = BTreeMap::new();
         for (place, commit) in commits.iter().enumerate() {
             let dataset = self.world.dataset(commit.dataset);
@@ -65,12 +81,7 @@ impl Actor {
                 .await?;
             written.entry(commit.dataset).or_default().insert(day);
         }
-        for (dataset, days) in written {
-            let dataset = self.world.dataset(dataset);
-            let published = self.publisher.publish(&dataset, &days).await;
-            published.map_err(|error| format!("publication: {error}"))?;
-        }
-        Ok(())
+        Ok(written)
     }
 
     async fn commit(
@@ -137,7 +148,7 @@ impl Actor {
     async fn publish(&self) -> Ended {
         for dataset in self.world.inputs() {
             let days = BTreeSet::from(days());
-            let published = self.publisher.publish(dataset, &days).await;
+            let published = self.process.publisher.publish(dataset, &days).await;
             published.map_err(|error| format!("publication: {error}"))?;
         }
         Ok(())
@@ -145,8 +156,18 @@ impl Actor {
 
     async fn align(&self) -> Ended {
         for dataset in self.world.inputs() {
-            let aligned = self.publisher.rebuild(dataset).await;
-            aligned.map_err(|error| format!("tables rebuild: {error}"))?;
+            let aligned = self.process.publisher.rebuild(dataset).await;
+            let found = aligned.map_err(|error| format!("tables rebuild: {error}"))?;
+            nothing_is_lost(&found)?;
+        }
+        Ok(())
+    }
+
+    async fn compare(&self) -> Ended {
+        for dataset in self.world.inputs() {
+            let compared = compare(&self.world.lake(self.lane), dataset).await;
+            let found = compared.map_err(|error| format!("comparison: {error}"))?;
+            nothing_is_lost(&found)?;
         }
         Ok(())
     }
@@ -166,9 +187,7 @@ impl Actor {
     }
 
     async fn build(&self, anew: bool) -> Ended {
-        let (table, entropy) = (&self.world.table, Arc::new(self.entropy()));
-        let lake = self.world.lake(self.lane);
-        let builder = SilverBuilder::of_steps(lake, entropy, self.world.step_bytes);
+        let (table, builder) = (&self.world.table, &self.process.builder);
         let told = |error| format!("silver: {error}");
         let never = || false;
         if anew {
@@ -182,6 +201,17 @@ impl Actor {
             }
         }
         Ok(())
+    }
+}
+
+/// Requires of a comparison that it misses no file: none is ever deleted.
+fn nothing_is_lost(found: &Comparison) -> Ended {
+    let lost: Vec<_> = found.gone.union(&found.stale).collect();
+    match lost.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "comparison: {lost:?} are said to be gone or stale, and nothing was deleted"
+        )),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Judge {
     shown: Progress,
     /// Commits that have gone into the silver table.
     taken: Progress,
+    /// `true` while logs of bronze are made anew: they may be damaged.
+    rebuilding: bool,
 }
 
 impl Judge {
@@ -37,7 +39,14 @@ impl Judge {
             world,
             shown: Progress::new(),
             taken: Progress::new(),
+            rebuilding: false,
         }
+    }
+
+    /// Looks at no log of bronze until its rebuild has ended; what was shown before counts no more.
+    pub fn expect_rebuild(&mut self, begins: bool) {
+        self.rebuilding = begins;
+        self.shown.clear();
     }
 
     /// Checks the tables to which a written or deleted object belongs. `anew`: by whoever makes the silver table anew.
@@ -48,6 +57,9 @@ impl Judge {
         let world = Arc::clone(&self.world);
         if key.starts_with(&world.table.prefix) {
             return self.silver(objects, anew && key.contains("/_delta_log/"), false);
+        }
+        if self.rebuilding {
+            return Ok(());
         }
         for dataset in world.inputs() {
             if key.starts_with(&format!("{}/_delta_log/", dataset.prefix)) {

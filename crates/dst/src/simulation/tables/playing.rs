@@ -1,5 +1,7 @@
 //! Execution of one schedule: one actor is polled at a time, until it waits for an operation on the lake.
 
+mod undisturbed;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,6 +89,8 @@ pub async fn play(scenario: &TableScenario, choices: Choices, verbose: bool) -> 
 impl Playing<'_> {
     async fn all(&mut self) {
         self.undisturbed(self.scenario.before.clone()).await;
+        // The process of what comes before has ended.
+        self.world.end_process(0);
         self.lanes = self
             .scenario
             .lanes
@@ -113,34 +117,8 @@ impl Playing<'_> {
             self.deliver_all().await;
             self.make_whole().await;
         }
-    }
-
-    /// Publishes and builds without a fault; then everything must be whole.
-    async fn make_whole(&mut self) {
-        self.undisturbed(vec![TableRole::Publish, TableRole::Build])
-            .await;
-        if !self.is_over() {
-            let judged = self.judge.look_at_rest(&self.objects);
-            self.hold(judged);
-        }
-    }
-
-    /// Runs actors to their ends, without a fault.
-    async fn undisturbed(&mut self, roles: Vec<TableRole>) {
-        if self.is_over() {
-            return;
-        }
-        self.faults_left = 0;
-        let lane = self.lanes.len();
-        self.lanes.push(Lane {
-            to_come: roles.into(),
-            ..Lane::default()
-        });
-        self.next_life(lane);
-        while !self.is_over() && self.lanes[lane].life.is_some() {
-            let waiting = self.world.desk.waiting().into_iter().next();
-            self.take(waiting.map_or(Step::Wake(lane), Step::Grant))
-                .await;
+        if let Some(role) = &self.scenario.after_loss {
+            self.lose_of_a_log(role.clone()).await;
         }
     }
 
@@ -275,7 +253,8 @@ impl Playing<'_> {
         self.world.desk.answer(request.id, reply);
     }
 
-    /// Kills an actor. Its other writes under way may still happen.
+    /// Kills an actor, with its process, or alone: then the process goes on with what it knows. Other writes of the actor that are
+    /// under way may still happen.
     fn die(&mut self, lane: usize, id: u64) {
         for request in self.world.desk.other_writes(lane, id) {
             if self.out.choices.pick(2) == 1 {
@@ -284,6 +263,9 @@ impl Playing<'_> {
             }
         }
         self.lanes[lane].life = None;
+        if self.out.choices.pick(2) == 0 {
+            self.world.end_process(lane);
+        }
         self.next_life(lane);
     }
 

@@ -32,12 +32,16 @@ pub struct PlannedCommit {
 pub enum TableRole {
     /// Commits rows, one file after the other, and then publishes; again, with what it knows of the logs, as a daemon does.
     Run(Vec<Vec<PlannedCommit>>),
+    /// Commits rows that nobody publishes, as a run does whose publication fails.
+    Commit(Vec<PlannedCommit>),
     /// Notes records as withdrawn, or as listed again.
     Note { day: usize, mask: usize },
     /// Publishes all days of all datasets.
     Publish,
     /// Makes the logs equal to the files, as `bronzed tables rebuild` does.
     Align,
+    /// Compares the logs with the files, as `bronzed tables check` does.
+    Compare,
     /// Compacts all days that are due, and all are.
     Compact,
     /// Builds the silver table, twice by one builder.
@@ -70,11 +74,25 @@ pub struct TableScenario {
     pub stays: f64,
     /// Memory of the rows that a step of a build takes in.
     pub step_bytes: usize,
+    /// `true` if there is a silver table, and not only logs.
+    pub silver: bool,
+    /// Versions of a log from one checkpoint to the next.
+    pub checkpoint_every: u64,
+    /// Run after an object of a log was lost and the log was rebuilt; `None` if none is lost.
+    pub after_loss: Option<TableRole>,
 }
 
 impl TableScenario {
     /// A random scenario.
     pub fn random(choices: &mut Choices) -> Self {
+        match choices.pick(2) {
+            0 => Self::of_everything(choices),
+            _ => Self::of_logs(choices),
+        }
+    }
+
+    /// Logs and a silver table, and all that there is to do with them.
+    fn of_everything(choices: &mut Choices) -> Self {
         let kinds = [TableKind::Flag, TableKind::Omit, TableKind::History];
         let kind = kinds[choices.pick(kinds.len())];
         let run = |choices: &mut Choices| {
@@ -116,8 +134,65 @@ impl TableScenario {
             fault_rate: 0.05,
             stays: [0.0, 0.5, 0.9][choices.pick(3)],
             step_bytes: [1, usize::MAX][choices.pick(2)],
+            silver: true,
+            checkpoint_every: [30, 3][choices.pick(2)],
+            after_loss: None,
         }
     }
+
+    /// The log of one table, nearly all of whose commits are of one day: what concerns it meets in it more often, and without a
+    /// silver table a schedule takes less time.
+    fn of_logs(choices: &mut Choices) -> Self {
+        let before = match choices.pick(4) {
+            0 => Vec::new(),
+            1 => vec![TableRole::Commit(more_commits(choices))],
+            _ => vec![run_of_a_day(choices)],
+        };
+        let lanes = (0..2 + choices.pick(2)).map(|_| {
+            let lives = (0..1 + choices.pick(3)).map(|_| match choices.pick(10) {
+                0..=2 => run_of_a_day(choices),
+                3 => TableRole::Commit(more_commits(choices)),
+                4 => TableRole::Publish,
+                5 | 6 => TableRole::Align,
+                7 => TableRole::Compare,
+                _ => TableRole::Compact,
+            });
+            lives.collect()
+        });
+        Self {
+            kind: TableKind::Flag,
+            before,
+            lanes: lanes.collect(),
+            faults: [0, 0, 1, 2, 4][choices.pick(5)],
+            fault_rate: 0.05,
+            stays: [0.0, 0.5, 0.9, 0.97][choices.pick(4)],
+            step_bytes: usize::MAX,
+            silver: false,
+            checkpoint_every: [30, 2, 3][choices.pick(3)],
+            after_loss: (choices.pick(4) == 1).then(|| run_of_a_day(choices)),
+        }
+    }
+}
+
+fn run_of_a_day(choices: &mut Choices) -> TableRole {
+    let runs = (0..1 + choices.pick(3)).map(|_| more_commits(choices));
+    TableRole::Run(runs.collect())
+}
+
+/// Returns one or two commits of a row each, mostly of the first day.
+fn more_commits(choices: &mut Choices) -> Vec<PlannedCommit> {
+    let commits = (0..1 + choices.pick(2)).map(|_| PlannedCommit {
+        dataset: 0,
+        day: usize::from(choices.pick(4) == 3),
+        rows: vec![PlannedRow {
+            // Few runs find a row that is there, and commit nothing.
+            key: choices.pick(40),
+            updated: 0,
+            published: 0,
+            vanished: false,
+        }],
+    });
+    commits.collect()
 }
 
 /// Returns the commits of a run: of one day, or of several.

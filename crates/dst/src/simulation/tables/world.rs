@@ -1,6 +1,7 @@
 //! Datasets, days and the table of a schedule, and the lake through which an actor sees them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bronzed_model::clock::ManualClock;
 use bronzed_model::day::Day;
@@ -10,6 +11,7 @@ use bronzed_storage::lake::Lake;
 use bronzed_storage::state::DayStore;
 use bronzed_storage::testing::support;
 use bronzed_tables::testing::{datasets, list_table, records_table};
+use bronzed_tables::{Publisher, SilverBuilder};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::desk::Desk;
@@ -19,8 +21,18 @@ use super::scenario::{DAYS, TableKind, TableScenario};
 pub struct World {
     pub desk: Desk,
     pub table: SilverTable,
-    pub step_bytes: usize,
+    step_bytes: usize,
+    checkpoint_every: u64,
+    /// Processes that are alive, by lane.
+    processes: Mutex<BTreeMap<usize, Process>>,
     clock: ManualClock,
+}
+
+/// Knowledge of a process, which outlives its actors.
+#[derive(Debug, Clone)]
+pub struct Process {
+    pub publisher: Publisher,
+    pub builder: SilverBuilder,
 }
 
 impl World {
@@ -33,6 +45,8 @@ impl World {
                 TableKind::History => list_table(true),
             },
             step_bytes: scenario.step_bytes,
+            checkpoint_every: scenario.checkpoint_every,
+            processes: Mutex::default(),
             clock: ManualClock::new(support::at("2025-01-17T11:00:00Z")),
         }
     }
@@ -49,6 +63,30 @@ impl World {
 
     pub fn lake(&self, lane: usize) -> Lake {
         Lake::over(Arc::new(self.desk.counter(lane)), "simulation")
+    }
+
+    /// Returns the process of a lane. The first actor of a process starts it, and its number is the seed of the process.
+    pub fn process(&self, lane: usize, number: u64) -> Process {
+        let mut processes = self.processes();
+        let process = processes.entry(lane).or_insert_with(|| {
+            let entropy = Arc::new(Entropy::seeded(number));
+            Process {
+                publisher: Publisher::of_checkpoints(self.lake(lane), self.checkpoint_every),
+                builder: SilverBuilder::of_steps(self.lake(lane), entropy, self.step_bytes),
+            }
+        });
+        process.clone()
+    }
+
+    /// Ends the process of a lane: what it knows is lost.
+    pub fn end_process(&self, lane: usize) {
+        self.processes().remove(&lane);
+    }
+
+    fn processes(&self) -> MutexGuard<'_, BTreeMap<usize, Process>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn day(&self, lane: usize, dataset: &Arc<Dataset>, day: Day, entropy: Entropy) -> DayStore {
