@@ -19,6 +19,7 @@ mod made;
 mod read;
 
 use std::env;
+use std::thread;
 
 use bronzed_tables::testing::Chance;
 use tokio::time::Instant;
@@ -63,33 +64,38 @@ fn tables_are_prefixes_and_folds_of_bronze_after_each_of_a_few_kills() {
 #[test]
 #[ignore = "takes minutes: .ci/run failpoints"]
 fn tables_are_prefixes_and_folds_of_bronze_after_each_of_200_kills() {
-    let in_a_folder = Kills {
+    let in_a_folder = || Kills {
         on: Backend::Folder,
-        made: 130,
-        read: 30,
+        made: 65,
+        read: 15,
     };
     let on_s3 = Kills {
         on: Backend::S3,
         made: 30,
         read: 10,
     };
-    play(&[in_a_folder, on_s3]);
+    play(&[in_a_folder(), in_a_folder(), on_s3]);
 }
 
-fn play(backends: &[Kills]) {
+/// Kills by several threads at once, each over lakes of its own: processes wait for disks and answers as much as they compute.
+fn play(parts: &[Kills]) {
     let mut chance = chance();
-    let mut judge = judge::Judge::start();
-    for kills in backends {
-        let begun = Instant::now();
-        let mut killed = made::play(kills.on, kills.made, &mut chance, &mut judge);
-        killed.extend(read::play(kills.on, kills.read, &mut chance, &mut judge));
-        println!(
-            "{} kills on {:?} in {:.0?}, {} judgements so far",
-            killed.len(),
-            kills.on,
-            begun.elapsed(),
-            judge.judged
-        );
-        assert_eq!(killed.len(), (kills.made + kills.read) as usize);
-    }
+    let seeds: Vec<_> = parts.iter().map(|_| chance.below(u64::MAX)).collect();
+    thread::scope(|scope| {
+        for (kills, seed) in parts.iter().zip(seeds) {
+            scope.spawn(move || play_part(kills, &mut Chance::new(seed)));
+        }
+    });
+}
+
+fn play_part(kills: &Kills, chance: &mut Chance) {
+    let (mut judge, begun) = (judge::Judge::start(), Instant::now());
+    let mut killed = made::play(kills.on, kills.made, chance, &mut judge);
+    killed.extend(read::play(kills.on, kills.read, chance, &mut judge));
+    let (count, took) = (killed.len(), begun.elapsed());
+    println!(
+        "{count} kills on {:?} in {took:.0?}, {} judgements",
+        kills.on, judge.judged
+    );
+    assert_eq!(count, (kills.made + kills.read) as usize);
 }
