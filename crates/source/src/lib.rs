@@ -25,6 +25,7 @@ pub mod lease;
 pub mod limiter;
 pub mod observer;
 pub mod page;
+mod pieces;
 pub mod probe;
 mod received;
 pub mod request;

@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::Response;
 use url::Url;
 
 use crate::failure::{Failure, snippet};
+use crate::pieces::Pieces;
 use crate::transport::TransportError;
 use bronzed_model::declaration::RequestLimits;
 
@@ -29,19 +30,19 @@ pub(super) async fn body(
     };
     let length = response.content_length().unwrap_or_default();
     let trusted = length.min(TRUSTED_LENGTH).min(max);
-    let mut body = BytesMut::with_capacity(usize::try_from(trusted).unwrap_or_default());
+    let mut body = Pieces::expecting(usize::try_from(trusted).unwrap_or_default());
     loop {
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
-            Ok(None) => return Ok(body.freeze()),
+            Ok(None) => return Ok(body.join()),
             Err(error) => return Err(failed(error, limits.timeout)),
         };
         if (body.len() as u64).saturating_add(chunk.len() as u64) <= max {
-            body.extend_from_slice(&chunk);
+            body.push(chunk);
         } else if accepted {
             return Err(TransportError::TooLarge { max });
         } else {
-            return Ok(body.freeze());
+            return Ok(body.join());
         }
     }
 }
