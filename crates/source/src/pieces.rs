@@ -8,8 +8,9 @@ use bytes::{Bytes, BytesMut};
 /// Number of bytes of the smallest piece.
 const SMALLEST: usize = 16 * 1024;
 
-/// Number of bytes of the largest piece, unless the network delivered a larger one.
-const LARGEST: usize = 1024 * 1024;
+/// Number of bytes of the largest piece, unless the network delivered a larger one. Allocators give memory of this size
+/// back at once, so that pieces are gone as they are joined.
+const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Chunks of a body in their order.
 ///

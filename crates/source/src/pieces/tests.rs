@@ -61,10 +61,10 @@ fn a_body_as_long_as_expected_is_one_piece() {
 #[test]
 fn a_body_without_end_takes_its_own_length_and_a_piece() {
     for (chunk, end) in [
-        (1, LARGEST / 4),
-        (100, 2 * LARGEST),
-        (8_000, 20 * LARGEST),
-        (300_000, 20 * LARGEST),
+        (1, LARGEST / 16),
+        (100, LARGEST / 2),
+        (8_000, 5 * LARGEST),
+        (300_000, 5 * LARGEST),
     ] {
         let chunk = &chunks(&[chunk])[0];
         let mut pieces = Pieces::expecting(0);
