@@ -1,15 +1,20 @@
 //! Scanner of a JSON text (RFC 8259): validates it and records its values, in one pass and without recursion.
 
-use super::tape::{MOST_VALUES, TapeError, Token};
+use super::tape::{MOST_VALUES, NONE, TapeError, Token};
 
 /// State of a scan.
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     tokens: Vec<Token>,
-    /// Positions on the tape of the open arrays and objects, outermost first.
-    open: Vec<u32>,
+    /// Position on the tape of the innermost open array or object; [`NONE`] if none is open. Its token has the position
+    /// of the one around it.
+    open: u32,
 }
+
+/// Length of a text from which the tape has room for all values from the beginning. Room that isn't used isn't resident,
+/// while a tape that grows is there twice.
+const LARGE: usize = 8 << 20;
 
 /// One byte in each of eight.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -25,9 +30,12 @@ impl<'a> Scanner<'a> {
         Ok(Self {
             bytes: text.as_bytes(),
             at: 0,
-            // Records of the known APIs have a value or key in 20 to 25 bytes.
-            tokens: Vec::with_capacity(text.len() / 20 + 1),
-            open: Vec::new(),
+            tokens: Vec::with_capacity(match text.len() {
+                // Records of the known APIs have a value or key in 20 to 25 bytes.
+                ..LARGE => text.len() / 20 + 1,
+                _ => MOST_VALUES,
+            }),
+            open: NONE,
         })
     }
 
@@ -102,14 +110,15 @@ impl<'a> Scanner<'a> {
 
     /// Returns `true` if the innermost open container is an object; `None` if none is open.
     fn in_object(&self) -> Option<bool> {
-        let container = self.tokens.get(*self.open.last()? as usize)?;
+        let container = self.tokens.get(self.open as usize)?;
         Some(self.bytes.get(container.start as usize) == Some(&b'{'))
     }
 
     /// Opens the container that begins here.
     fn begin(&mut self) -> Result<(), TapeError> {
-        self.open.push(index(self.tokens.len()));
-        self.push(self.at, self.at + 1, false)?;
+        let position = index(self.tokens.len());
+        self.push(Token::opened(index(self.at), self.open))?;
+        self.open = position;
         self.at += 1;
         self.skip_space();
         Ok(())
@@ -119,8 +128,8 @@ impl<'a> Scanner<'a> {
     fn end(&mut self) {
         self.at += 1;
         let next = index(self.tokens.len());
-        let opened = self.open.pop().map(|at| at as usize);
-        if let Some(container) = opened.and_then(|at| self.tokens.get_mut(at)) {
+        if let Some(container) = self.tokens.get_mut(self.open as usize) {
+            self.open = container.around();
             container.close(index(self.at), next);
         }
     }
@@ -147,7 +156,7 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return self.push(start, self.at, escaped);
+                    return self.push_scalar(start, escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -212,7 +221,7 @@ impl<'a> Scanner<'a> {
             self.skip_if(b"+-");
             self.digits()?;
         }
-        self.push(start, self.at, false)
+        self.push_scalar(start, false)
     }
 
     /// Skips one or more digits.
@@ -234,7 +243,7 @@ impl<'a> Scanner<'a> {
         }
         let start = self.at;
         self.at += literal.len();
-        self.push(start, self.at, false)
+        self.push_scalar(start, false)
     }
 
     /// Skips the next byte if it is one of these.
@@ -254,13 +263,18 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn push(&mut self, start: usize, end: usize, escaped: bool) -> Result<(), TapeError> {
+    /// Records the key or scalar that ends here.
+    fn push_scalar(&mut self, start: usize, escaped: bool) -> Result<(), TapeError> {
+        let position = index(self.tokens.len());
+        let range = index(start)..index(self.at);
+        self.push(Token::scalar(range, position, escaped))
+    }
+
+    fn push(&mut self, token: Token) -> Result<(), TapeError> {
         if self.tokens.len() >= MOST_VALUES {
             return Err(TapeError::TooMany);
         }
-        let position = index(self.tokens.len());
-        self.tokens
-            .push(Token::scalar(index(start)..index(end), position, escaped));
+        self.tokens.push(token);
         Ok(())
     }
 

@@ -46,9 +46,13 @@ pub enum TapeError {
 pub(super) struct Token {
     pub(super) start: u32,
     pub(super) end: u32,
-    /// Position on the tape after the last descendant, and [`ESCAPED`].
+    /// Position on the tape after the last descendant, and [`ESCAPED`]. Of a container that isn't closed yet, the
+    /// position of the one around it.
     next: u32,
 }
+
+/// Position of the container around an outermost one.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Bit of a token's `next` that is set for a string with an escape. Positions are below it ([`MOST_VALUES`]).
 const ESCAPED: u32 = 1 << 31;
@@ -61,6 +65,20 @@ impl Token {
             end: range.end,
             next: (position + 1) | if escaped { ESCAPED } else { 0 },
         }
+    }
+
+    /// Creates the token of a container that begins at byte `start`, within the one at the position `around`.
+    pub(super) fn opened(start: u32, around: u32) -> Self {
+        Self {
+            start,
+            end: start + 1,
+            next: around,
+        }
+    }
+
+    /// Returns the position of the container around this one, which isn't closed.
+    pub(super) fn around(&self) -> u32 {
+        self.next
     }
 
     /// Closes a container at byte `end`; `next` is the position after its last descendant.
