@@ -11,6 +11,7 @@ WORKDIR /src
 # The dependencies alone, in a layer of their own: it is made anew when they change, not with each
 # line of ours. Cargo wants every target that its manifest names to be there.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/allocator/Cargo.toml crates/allocator/
 COPY crates/config/Cargo.toml crates/config/
 COPY crates/dst/Cargo.toml crates/dst/
 COPY crates/engine/Cargo.toml crates/engine/

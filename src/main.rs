@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "jemalloc")]
+use bronzed_allocator as _;
+
 fn main() -> ExitCode {
     bronzed::cli::main()
 }

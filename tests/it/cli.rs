@@ -2,6 +2,8 @@
 //! is a Python script; only the simulated API has a fake clock.
 
 mod alert;
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+mod allocator;
 mod bad_day;
 mod bad_input;
 mod begin;
