@@ -63,13 +63,20 @@ def image_settings():
 def dependency_layer():
     """Cargo refuses a manifest that names a target whose file isn't there."""
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
-    files = {f"benches/{bench['name']}.rs" for bench in manifest.get("bench", [])}
+    files = {bench.get("path", f"benches/{bench['name']}.rs") for bench in manifest.get("bench", [])}
     files |= {test["path"] for test in manifest.get("test", [])}
     files |= {str(path.relative_to(ROOT)) for path in ROOT.glob("crates/*/Cargo.toml")}
     text = (ROOT / "Dockerfile").read_text()
     for name in sorted(files):
         if name not in text:
             say(ROOT / "Dockerfile", f"the layer of dependencies lacks {name}")
+    # What is copied has to be sent to the builder.
+    context = (ROOT / ".dockerignore").read_text().splitlines()
+    for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.M):
+        for name in line.split():
+            folders = [part.as_posix() for part in (pathlib.Path(name), *pathlib.Path(name).parents)]
+            if not any(f"!{folder}" in context for folder in folders):
+                say(ROOT / ".dockerignore", f"the context lacks {name}")
 
 
 def compose(image):
