@@ -21,9 +21,9 @@ COPY crates/simulator/Cargo.toml crates/simulator/
 COPY crates/source/Cargo.toml crates/source/
 COPY crates/storage/Cargo.toml crates/storage/
 COPY crates/tables/Cargo.toml crates/tables/
-RUN mkdir -p src benches tests/it \
+RUN mkdir -p src benches/micro tests/it \
     && for crate in crates/*; do mkdir "$crate/src" && touch "$crate/src/lib.rs"; done \
-    && echo 'fn main() {}' | tee src/main.rs crates/simulator/src/main.rs benches/decode_encode.rs tests/it/main.rs > src/lib.rs \
+    && echo 'fn main() {}' | tee src/main.rs crates/simulator/src/main.rs benches/micro/main.rs tests/it/main.rs > src/lib.rs \
     && cargo build --locked --profile dist --no-default-features --features delta --bin bronzed \
     && rm -r src benches tests crates/*/src
 
