@@ -4,7 +4,7 @@
 #
 #   build.sh x86_64-unknown-linux-musl dist      PROFILE=dev builds faster, to try it
 #
-# Needs `rustup target add TARGET`, and what the two requirements.txt name (here, and tests/wheel) on the PATH.
+# Needs `make`, `rustup target add TARGET`, and what the two requirements.txt name (here, and tests/wheel) on the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=$1
@@ -15,7 +15,12 @@ folder=$profile
 [[ $profile == dev ]] && folder=debug
 program=${CARGO_TARGET_DIR:-target}/$target/$folder/bronzed
 
-cargo zigbuild --locked --profile "$profile" --target "$target" --package bronzed --bin bronzed
+# On x86_64 with jemalloc. Elsewhere musl's own allocator stays: a jemalloc that is built for small pages doesn't start on
+# a kernel of larger ones.
+features=()
+[[ $target == x86_64-* ]] && features=(--features jemalloc)
+
+cargo zigbuild --locked --profile "$profile" --target "$target" --package bronzed --bin bronzed ${features[@]+"${features[@]}"}
 if readelf --program-headers --wide "$program" | grep --quiet INTERP; then
     printf '%s asks for a loader: it is not static\n' "$program" >&2
     exit 1
@@ -30,5 +35,5 @@ tar --create --gzip --file "$out/$name.tar.gz" --directory "$out" "$name"
 rm -rf "${out:?}/$name"
 
 # The static program asks nothing of a libc, so that the wheel is of any.
-maturin build --quiet --locked --zig --profile "$profile" --target "$target" \
+maturin build --quiet --locked --zig --profile "$profile" --target "$target" ${features[@]+"${features[@]}"} \
     --compatibility manylinux2014 musllinux_1_2 --out "$out"
