@@ -5,6 +5,8 @@
 //! same actor continues, no fault happens. So a schedule is replayed from its numbers, shrunk by dropping
 //! or lowering them, and all schedules are enumerated by counting.
 
+use std::ops::Range;
+
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -76,10 +78,15 @@ impl Choices {
         self.taken.iter().map(|choice| choice.taken).collect()
     }
 
-    /// Returns the choices of the next schedule in counting order; `None` after the last one.
-    pub fn next(&self) -> Option<Vec<u32>> {
+    /// Returns the choices of the next schedule in counting order, of which only those at these positions are counted;
+    /// `None` after the last one.
+    pub fn next_in(&self, positions: Range<usize>) -> Option<Vec<u32>> {
+        let counted = self.taken.get(..positions.end).unwrap_or(&self.taken);
         let is_open = |choice: &Choice| choice.taken + 1 < choice.of;
-        let last = self.taken.iter().rposition(is_open)?;
+        let last = counted.iter().rposition(is_open)?;
+        if last < positions.start {
+            return None;
+        }
         let mut next: Vec<_> = self.trace();
         next.truncate(last + 1);
         next[last] += 1;
@@ -141,9 +148,14 @@ fn a_trace_is_replayed_counted_and_shrunk() {
         let mut choices = Choices::given(given);
         let pair = (choices.pick(2), choices.pick(3));
         all.push(pair);
-        next = choices.next();
+        next = choices.next_in(0..usize::MAX);
     }
     assert_eq!(all, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
+
+    let mut choices = Choices::given(vec![0, 2]);
+    let _ = (choices.pick(2), choices.pick(3));
+    assert_eq!(choices.next_in(1..usize::MAX), None, "the branch has ended");
+    assert_eq!(choices.next_in(0..1), Some(vec![1]), "the next branch");
 
     let small = shrink(vec![5, 0, 9, 4, 4, 8, 1, 3], |trace| {
         trace.iter().filter(|choice| **choice >= 4).count() >= 2

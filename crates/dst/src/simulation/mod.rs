@@ -7,6 +7,7 @@
 //! - `stage`: shared context and ground truth
 //! - `actors`, `reads`: runs, recoveries, readers, rebuilds: the program's own code
 //! - `scheduler`: executes one schedule and checks it
+//! - `exhaust`: every schedule of a scenario, by counting
 //! - `flaws`: stores that break their contract, which the simulation must find
 //! - `tables`: Delta logs and silver tables, which follow bronze
 //! - `year`: 400 days of a daemon over realistic providers, driven by a seed without a schedule
@@ -17,6 +18,7 @@ mod actors;
 mod api;
 mod choices;
 mod desk;
+mod exhaust;
 mod flaws;
 mod lake;
 mod reads;
@@ -36,6 +38,7 @@ use std::thread;
 use actors::Role;
 use api::{Manner, Oddity, Shape};
 use choices::{Choices, shrink};
+use exhaust::exhaust;
 use scenario::{Before, Harm, Scenario};
 use scheduler::{Outcome, play};
 
@@ -176,17 +179,7 @@ fn seeds(what: Play, seeds: std::ops::Range<u64>) -> Tally {
         }
         tally
     };
-    thread::scope(|scope| {
-        let workers = [scope.spawn(work), scope.spawn(work)];
-        let mut all = Tally::default();
-        for worker in workers {
-            match worker.join() {
-                Ok(tally) => all.add(tally),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    })
+    on_two_threads(work)
 }
 
 fn asked(name: &str) -> Option<u64> {
@@ -257,25 +250,19 @@ fn one() {
     assert_eq!(outcome.failure, None);
 }
 
-/// Explores every crash point × outcome of the operation × order of two actors, with a bounded number of
-/// faults.
-fn exhaust(name: &str, scenario: &Scenario) {
-    let (runtime, mut tally) = (still(), Tally::default());
-    let mut next = Some(Vec::new());
-    while let Some(given) = next {
-        let outcome = runtime.block_on(play(scenario, Choices::given(given), false));
-        tally.count(&outcome);
-        if let Some(failure) = &outcome.failure {
-            let trace = outcome.choices.trace();
-            let again = runtime.block_on(play(scenario, Choices::given(trace), true));
-            panic!("{scenario:?}: {failure}\n  {}", again.log.join("\n  "));
+/// Does the same work on two threads.
+fn on_two_threads(work: impl Fn() -> Tally + Sync) -> Tally {
+    thread::scope(|scope| {
+        let workers = [scope.spawn(&work), scope.spawn(&work)];
+        let mut all = Tally::default();
+        for worker in workers {
+            match worker.join() {
+                Ok(tally) => all.add(tally),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         }
-        next = outcome.choices.next();
-    }
-    println!(
-        "{name}: {} schedules, {} more left out as the same, {} steps",
-        tally.schedules, tally.pruned, tally.steps
-    );
+        all
+    })
 }
 
 fn exhaust_commits(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) {
@@ -283,8 +270,7 @@ fn exhaust_commits(before: Before, lanes: &[Role], faults: u32, harms: &[Harm]) 
     exhaust(&name, &Scenario::exhaustive(before, lanes, faults, harms));
 }
 
-/// Explores whole runs against faulty responses and deleted records, with each kind of proof in its own
-/// thread.
+/// Explores whole runs against faulty responses and deleted records, with each kind of proof.
 fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, removals: usize) {
     let exhaust_with = |require| {
         let manner = Manner {
@@ -308,11 +294,9 @@ fn exhaust_reads(before: Before, lanes: &[Role], faults: u32, oddities: u32, rem
         let scenario = Scenario::exhaustive_reads(before, lanes, faults, manner);
         exhaust(&name, &scenario);
     };
-    thread::scope(|scope| {
-        for require in [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks] {
-            scope.spawn(move || exhaust_with(require));
-        }
-    });
+    for require in [Require::UniqueTotal, Require::RowTotal, Require::TwoWalks] {
+        exhaust_with(require);
+    }
 }
 
 const TWO_RUNS: &[Role] = &[Role::Run, Role::Run];
