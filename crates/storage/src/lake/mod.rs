@@ -221,12 +221,9 @@ impl Lake {
     }
 
     async fn get_it(&self, key: &str) -> Result<Option<(Bytes, ObjectVersion)>, LakeError> {
-        let found = match self.store.get(&path(key)).await {
-            Ok(found) => found,
-            Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(self.error(LakeAction::Read, key, error)),
+        let found = self.store.get(&path(key)).await;
+        let Some(found) = self.unless_absent(key, found)? else {
+            return Ok(None);
         };
         let version = ObjectVersion(UpdateVersion {
             e_tag: found.meta.e_tag.clone(),
@@ -244,13 +241,7 @@ impl Lake {
     pub async fn tail(&self, key: &str, size: u64, most: u64) -> Result<Option<Bytes>, LakeError> {
         let read = async {
             let range = size.saturating_sub(most)..size;
-            match self.store.get_range(&path(key), range).await {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
-                    Ok(None)
-                }
-                Err(error) => Err(self.error(LakeAction::Read, key, error)),
-            }
+            self.unless_absent(key, self.store.get_range(&path(key), range).await)
         };
         measured(LakeOperation::Get, |_| false, read).await
     }
@@ -265,16 +256,24 @@ impl Lake {
         key: &str,
         ranges: &[Range<u64>],
     ) -> Result<Option<Vec<Bytes>>, LakeError> {
-        let read = async {
-            match self.store.get_ranges(&path(key), ranges).await {
-                Ok(parts) => Ok(Some(parts)),
-                Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
-                    Ok(None)
-                }
-                Err(error) => Err(self.error(LakeAction::Read, key, error)),
-            }
-        };
+        let read =
+            async { self.unless_absent(key, self.store.get_ranges(&path(key), ranges).await) };
         measured(LakeOperation::Get, |_| false, read).await
+    }
+
+    /// Returns what a read gave; `None` if the object doesn't exist, unless its bucket is missing.
+    fn unless_absent<T>(
+        &self,
+        key: &str,
+        read: object_store::Result<T>,
+    ) -> Result<Option<T>, LakeError> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error @ object_store::Error::NotFound { .. }) if !bucket_is_missing(&error) => {
+                Ok(None)
+            }
+            Err(error) => Err(self.error(LakeAction::Read, key, error)),
+        }
     }
 
     /// Returns `true` if the object exists.
