@@ -5,14 +5,13 @@
 
 use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use bronzed_storage::lake::Lake;
 use delta_kernel::arrow::array::Array;
 use delta_kernel::arrow::array::cast::AsArray;
 
 use super::SilverError;
-use super::seek::read;
+use super::seek::{hash, read};
 use super::shape::{ID, SilverShape};
 use super::state::{FilePlace, TableFile};
 use super::verify::RepeatedKey;
@@ -43,7 +42,7 @@ pub(super) async fn repeated(
         for file in files {
             let place = places.get(&file.place).copied().unwrap_or_default();
             each_key(lake, shape, file, |key| {
-                let hash = hash(key);
+                let hash = hash(&key);
                 if hash % passes != pass || suspects.len() >= SUSPECTS {
                     return;
                 }
@@ -71,7 +70,7 @@ async fn proven(
     let mut repeated: BTreeMap<[String; 2], String> = BTreeMap::new();
     for file in files {
         each_key(lake, shape, file, |key| {
-            if !suspects.contains(&hash(key)) {
+            if !suspects.contains(&hash(&key)) {
                 return;
             }
             match first.entry(key.to_owned()) {
@@ -113,10 +112,4 @@ async fn each_key(
             .for_each(|row| take(ids.value(row)));
     }
     Ok(())
-}
-
-fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }

@@ -9,7 +9,7 @@
 //! Of both tables the columns' pages alone are read. Memory holds a hash of 64 bits for each value that is looked for at once.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use bronzed_model::declaration::ReferencedColumn;
 use bronzed_model::quality::{Example, MAX_EXAMPLES};
@@ -216,7 +216,8 @@ fn each(batch: &RecordBatch, column: &str, mut take: impl FnMut(usize, Reference
     }
 }
 
-fn hash(value: &ReferenceValue<'_>) -> u64 {
+/// Returns a hash that is the same within a process.
+pub(super) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -40,7 +40,7 @@ pub enum TableRole {
     Publish,
     /// Makes the logs equal to the files, as `bronzed tables rebuild` does.
     Align,
-    /// Compares the logs with the files, as `bronzed tables check` does.
+    /// Compares the logs with the files, as `bronzed tables verify` does.
     Compare,
     /// Compacts all days that are due, and all are.
     Compact,

@@ -136,6 +136,16 @@ async fn a_column_that_is_widened_is_taken_with_all_its_values_and_a_narrower_on
     }
 }
 
+/// Makes a table anew, which must then be the fold of bronze.
+async fn rebuild_and_compare(lake: &Lake, table: &SilverTable, known: &Known) {
+    builder(lake, 24 << 20)
+        .rebuild(table, now(), &|| false, &|_| {})
+        .await
+        .unwrap();
+    let (rows, expected) = compared(lake, table, known).await;
+    assert_eq!(rows, expected);
+}
+
 #[tokio::test]
 async fn a_log_that_is_damaged_is_made_anew_when_that_is_asked_for() {
     let store = store();
@@ -150,13 +160,7 @@ async fn a_log_that_is_damaged_is_made_anew_when_that_is_asked_for() {
         .unwrap();
     let refused = build(&builder(&lake, 24 << 20), &table).await;
     assert!(refused.is_err(), "{refused:?}");
-    let builder = builder(&lake, 24 << 20);
-    builder
-        .rebuild(&table, now(), &|| false, &|_| {})
-        .await
-        .unwrap();
-    let (rows, expected) = compared(&lake, &table, &known).await;
-    assert_eq!(rows, expected);
+    rebuild_and_compare(&lake, &table, &known).await;
 }
 
 #[tokio::test]
@@ -170,13 +174,7 @@ async fn a_log_that_has_lost_its_first_version_is_made_anew_when_that_is_asked_f
     lake.delete(&first).await.unwrap();
     let refused = build(&builder(&lake, 1), &table).await;
     assert!(refused.is_err(), "{refused:?}");
-    let builder = builder(&lake, 24 << 20);
-    builder
-        .rebuild(&table, now(), &|| false, &|_| {})
-        .await
-        .unwrap();
-    let (rows, expected) = compared(&lake, &table, &known).await;
-    assert_eq!(rows, expected);
+    rebuild_and_compare(&lake, &table, &known).await;
 }
 
 #[test]

@@ -117,7 +117,7 @@ async fn rows_whose_value_another_table_lacks_are_told_until_it_has_the_value() 
         let judged = builder.judge(&table, now()).await.unwrap();
         let result = &judged.results["pai"];
         assert_eq!((result.unexpected, result.success), (2, success));
-        // What is protected isn't shown.
+        // A protected value isn't shown.
         assert_eq!(shown(result), [("i3", None), ("i5", None)]);
     }
     record(&bronze, "zz", "2025-03-02").await;

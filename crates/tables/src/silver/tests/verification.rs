@@ -102,26 +102,38 @@ async fn with_a_copy(
     path
 }
 
+/// Returns a file whose rows are in the table.
+fn in_the_table(state: &TableState) -> &TableFile {
+    let mut files = state.files.iter();
+    files.find(|file| file.place != FilePlace::Kept).unwrap()
+}
+
+/// Asserts that one key is named, with the file and its copy.
+fn assert_named_in_both(
+    found: &SilverComparison,
+    table: &SilverTable,
+    of: &TableFile,
+    copy: String,
+) {
+    let [repeated] = &found.twice[..] else {
+        panic!("{found:?}");
+    };
+    let mut files = [key(table, of), copy];
+    let mut named = repeated.files.clone();
+    files.sort();
+    named.sort();
+    assert_eq!(named, files);
+    assert_eq!(repeated.id, of.keys.clone().unwrap().0);
+}
+
 #[tokio::test]
 async fn a_row_that_stands_in_two_files_is_named_with_both() {
     for table in [records_table(DeletedRows::Flag), list_table(true)] {
         let (lake, _, state) = given(&table).await;
-        let of = state
-            .files
-            .iter()
-            .find(|file| file.place != FilePlace::Kept);
-        let of = of.unwrap();
+        let of = in_the_table(&state);
         let copy = with_a_copy(&lake, &table, of, &of.place).await;
         let found = verify(&lake, &table).await.unwrap();
-        let [repeated] = &found.twice[..] else {
-            panic!("{found:?}");
-        };
-        let mut files = [key(&table, of), copy];
-        let mut named = repeated.files.clone();
-        files.sort();
-        named.sort();
-        assert_eq!(named, files);
-        assert_eq!(repeated.id, of.keys.clone().unwrap().0);
+        assert_named_in_both(&found, &table, of, copy);
         assert!(!found.is_readable() && found.damaged.is_empty());
     }
 }
@@ -132,22 +144,10 @@ async fn a_key_that_stands_in_two_partitions_is_named_whatever_the_number_of_pas
     for place in [other, FilePlace::Kept] {
         let table = records_table(DeletedRows::Flag);
         let (lake, _, state) = given(&table).await;
-        let of = state
-            .files
-            .iter()
-            .find(|file| file.place != FilePlace::Kept);
-        let of = of.unwrap();
+        let of = in_the_table(&state);
         let copy = with_a_copy(&lake, &table, of, &place).await;
         let found = verify(&lake, &table).await.unwrap();
-        let [repeated] = &found.twice[..] else {
-            panic!("{found:?}");
-        };
-        let mut files = [key(&table, of), copy];
-        let mut named = repeated.files.clone();
-        files.sort();
-        named.sort();
-        assert_eq!(named, files);
-        assert_eq!(repeated.id, of.keys.clone().unwrap().0);
+        assert_named_in_both(&found, &table, of, copy);
         let shape = SilverShape::of(&table).unwrap();
         let state = TableState::load(&lake, &table.prefix).await.unwrap();
         let files: Vec<_> = state.files.iter().collect();
