@@ -33,16 +33,21 @@ fn tables() -> [(&'static str, SilverTable); 4] {
     ]
 }
 
-#[tokio::test]
-async fn engines_see_the_fold_of_bronze_after_any_number_of_commits() {
-    let folder = tempfile::tempdir().expect("a folder");
+/// Opens a lake in a folder; also returns the folder's path.
+fn lake_in(folder: &tempfile::TempDir) -> (String, Lake) {
     let root = folder.path().to_str().expect("a path").to_owned();
     let lake = Lake::open(&LakeSettings {
         url: root.clone(),
         options: Default::default(),
         simulated: false,
     });
-    let lake = lake.expect("a lake");
+    (root, lake.expect("a lake"))
+}
+
+#[tokio::test]
+async fn engines_see_the_fold_of_bronze_after_any_number_of_commits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (root, lake) = lake_in(&folder);
     let (bronze, mut chance) = (BronzeDays::new(lake.clone()), Chance::new(SEED));
     let events = events(SEED);
     let mut noted: BTreeSet<(Day, String)> = BTreeSet::new();
@@ -86,13 +91,7 @@ async fn engines_see_the_fold_of_bronze_after_any_number_of_commits() {
 #[tokio::test]
 async fn engines_read_a_table_before_and_after_its_columns_are_widened() {
     let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().to_str().expect("a path").to_owned();
-    let lake = Lake::open(&LakeSettings {
-        url: root.clone(),
-        options: Default::default(),
-        simulated: false,
-    });
-    let lake = lake.expect("a lake");
+    let (root, lake) = lake_in(&folder);
     let bronze = BronzeDays::new(lake.clone());
     for (key, day, value) in [("a", "2025-01-10", "7"), ("b", "2025-02-10", "-8")] {
         let updated = format!("{day}T00:00:00");

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use bronzed::daemon::Daemon;
 use bronzed::server::daemon::DaemonService as _;
 use bronzed::server::view::RunStatus;
 use bronzed::session::AppContext;
@@ -17,9 +15,9 @@ use bronzed_storage::lake::Lake;
 use bronzed_storage::state::complete_days;
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::support::driven::Life;
 use crate::support::hooked::Hooked;
 use crate::support::runtime;
 
@@ -109,27 +107,19 @@ fn days_that_lack_their_slices_failed_one_after_the_other() {
         let lake = Lake::over(Arc::new(Hooked::new()), "the test's store");
         let (time, entropy) = (Arc::new(clock.clone()), Arc::new(Entropy::seeded(5)));
         let context = AppContext::over(settings, lake.clone(), time, entropy).unwrap();
-        let daemon = Daemon::new(context).unwrap();
-        let stop = CancellationToken::new();
-        let (living, stopped) = (daemon.clone(), stop.clone());
-        let task = tokio::spawn(async move { living.run(stopped).await });
-        let look = async || {
-            daemon.wake();
-            let settled = tokio::time::timeout(Duration::from_secs(60), daemon.settled());
-            settled.await.expect("the daemon comes to rest");
-        };
-        look().await;
-        let runs = daemon.runs().await.unwrap();
+        let life = Life::start(context);
+        life.look().await;
+        let runs = life.daemon.runs().await.unwrap();
         let of = |name: &str| runs.iter().filter(|run| run.dataset == name).count();
         assert!(of("orgaos") > 0, "{runs:#?}");
         assert_eq!(of("contratos"), 0, "{runs:#?}");
 
         answers.store(true, Ordering::SeqCst);
         clock.set(at("2025-10-22T13:00:00-03:00"));
-        look().await;
+        life.look().await;
         let complete = complete_days(&lake, "s_contratos").await.unwrap();
         let complete: Vec<_> = complete.iter().map(ToString::to_string).collect();
-        let runs = daemon.runs().await.unwrap();
+        let runs = life.daemon.runs().await.unwrap();
         assert_eq!(
             complete,
             ["2025-10-19", "2025-10-20", "2025-10-21"],
@@ -139,7 +129,6 @@ fn days_that_lack_their_slices_failed_one_after_the_other() {
         for run in of_contratos {
             assert_eq!(run.status, RunStatus::Ok, "{run:#?}");
         }
-        stop.cancel();
-        task.await.unwrap().unwrap();
+        life.stop().await;
     });
 }

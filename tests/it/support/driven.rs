@@ -139,13 +139,7 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(self.shown.clone());
         let (settings, entropy) = (self.settings.clone(), Arc::clone(&self.entropy));
         let session = AppContext::over(settings, self.lake(), clock, entropy).expect("a session");
-        let daemon = Daemon::new(session).expect("jobs");
-        let stop = CancellationToken::new();
-        let (living, stopped) = (daemon.clone(), stop.clone());
-        let task = tokio::spawn(async move {
-            living.run(stopped).await.expect("a usable lake");
-        });
-        Life { daemon, stop, task }
+        Life::start(session)
     }
 
     /// Advances the time to `until`, from one due event to the next.
@@ -215,6 +209,17 @@ impl World {
 }
 
 impl Life {
+    /// Starts a daemon.
+    pub fn start(session: AppContext) -> Self {
+        let daemon = Daemon::new(session).expect("jobs");
+        let stop = CancellationToken::new();
+        let (living, stopped) = (daemon.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            living.run(stopped).await.expect("a usable lake");
+        });
+        Self { daemon, stop, task }
+    }
+
     /// Triggers a reconcile pass, and waits until everything that it started has finished.
     pub async fn look(&self) {
         self.daemon.wake();
